@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod boxed;
+mod capabilities;
+mod context;
+mod csr;
+mod error;
+mod estimator;
+mod feature;
+mod function;
+mod matrix;
+mod param;
+mod persist;
+mod rows;
+mod target;
+mod then;
+mod train;
+
+pub use boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
+pub use capabilities::Capabilities;
+pub use context::{CancelToken, Context, Observer, Progress};
+pub use csr::Csr;
+pub use error::{Error, ErrorKind, Result, ResultExt};
+pub use estimator::{Classifier, Estimator, Predictor, Transformer};
+pub use feature::{Feature, FeatureKind, Features};
+pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};
+pub use matrix::Matrix;
+pub use param::Param;
+pub use persist::{Persist, from_bytes, to_bytes};
+pub use rows::{Rows, check_rows};
+pub use target::{AsTarget, Classes, JoinTarget, NoTarget, Outputs, Probabilities, Values, check_numbers};
+pub use then::{Frozen, Named, Then, ThenModel};
+pub use train::{Train, check_weights};

@@ -1,0 +1,325 @@
+//! The numeric table that estimators learn from.
+
+use ndarray::{ArcArray2, Array2, ArrayRef2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::rows::check_rows;
+use crate::{Capabilities, Csr, Error, ErrorKind, Features, Result, Rows};
+
+/// Rows of numbers, dense or sparse, with named columns. Missing is NaN.
+///
+/// Making one from an `Array2` moves it; cloning shares it.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Matrix, Rows};
+///
+/// let x = Matrix::from(array![[1.0, 2.0], [3.0, 4.0]]).with_names(["width", "height"])?;
+/// assert_eq!((x.n_rows(), x.n_cols()), (2, 2));
+/// assert_eq!(x.dense()?[[1, 0]], 3.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct Matrix {
+    storage: Storage,
+    features: Features,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Storage {
+    Dense(ArcArray2<f64>),
+    Sparse(Csr),
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    storage: Storage,
+    features: Features,
+}
+
+impl TryFrom<Parts> for Matrix {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        Matrix { storage: parts.storage, features: Features::unnamed(0) }.with_features(parts.features)
+    }
+}
+
+impl From<Array2<f64>> for Matrix {
+    fn from(array: Array2<f64>) -> Self {
+        let features = Features::unnamed(array.ncols());
+        Matrix { storage: Storage::Dense(array.into_shared()), features }
+    }
+}
+
+impl From<ArcArray2<f64>> for Matrix {
+    fn from(array: ArcArray2<f64>) -> Self {
+        let features = Features::unnamed(array.ncols());
+        Matrix { storage: Storage::Dense(array), features }
+    }
+}
+
+impl From<Csr> for Matrix {
+    fn from(csr: Csr) -> Self {
+        let features = Features::unnamed(csr.n_cols());
+        Matrix { storage: Storage::Sparse(csr), features }
+    }
+}
+
+impl Matrix {
+    /// The same numbers under other column names.
+    ///
+    /// # Errors
+    /// When there are too few or too many names, or one occurs twice.
+    pub fn with_names<S: Into<std::sync::Arc<str>>>(
+        self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        self.with_features(Features::named(names)?)
+    }
+
+    /// The same numbers under other columns.
+    ///
+    /// # Errors
+    /// When their number is not that of the columns.
+    pub fn with_features(mut self, features: Features) -> Result<Self> {
+        if features.len() != self.n_cols() {
+            return Err(Error::malformed(format!(
+                "{} columns are described, but the matrix has {}",
+                features.len(),
+                self.n_cols()
+            )));
+        }
+        self.features = features;
+        Ok(self)
+    }
+
+    /// The number of columns.
+    pub fn n_cols(&self) -> usize {
+        match &self.storage {
+            Storage::Dense(array) => array.ncols(),
+            Storage::Sparse(csr) => csr.n_cols(),
+        }
+    }
+
+    /// The names and kinds of the columns.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The numbers as a dense `n_rows` x `n_cols` array, without a copy.
+    ///
+    /// # Errors
+    /// When the matrix is sparse; [`to_dense`](Matrix::to_dense) writes the zeros out.
+    pub fn dense(&self) -> Result<&ArrayRef2<f64>> {
+        match &self.storage {
+            Storage::Dense(array) => Ok(array),
+            Storage::Sparse(csr) => Err(Error::unsupported(format!(
+                "the matrix is sparse ({} x {} with {} entries) and a dense one is needed; call `to_dense()`",
+                csr.n_rows(),
+                csr.n_cols(),
+                csr.n_stored()
+            ))),
+        }
+    }
+
+    /// The sparse form, where the matrix has it.
+    pub fn sparse(&self) -> Option<&Csr> {
+        match &self.storage {
+            Storage::Dense(_) => None,
+            Storage::Sparse(csr) => Some(csr),
+        }
+    }
+
+    /// The same matrix in dense form, shared when it is dense already.
+    ///
+    /// # Errors
+    /// When it would hold more than 2^31 numbers.
+    pub fn to_dense(&self) -> Result<Matrix> {
+        let storage = match &self.storage {
+            Storage::Dense(array) => Storage::Dense(array.clone()),
+            Storage::Sparse(csr) => Storage::Dense(csr.to_dense()?.into_shared()),
+        };
+        Ok(Matrix { storage, features: self.features.clone() })
+    }
+
+    /// The given columns in the given order.
+    ///
+    /// # Errors
+    /// When a column does not exist or is taken twice.
+    pub fn select(&self, columns: &[usize]) -> Result<Matrix> {
+        let features = self.features.take(columns)?;
+        let storage = match &self.storage {
+            Storage::Dense(array) => Storage::Dense(array.select(Axis(1), columns).into_shared()),
+            Storage::Sparse(csr) => Storage::Sparse(select_columns(csr, columns)?),
+        };
+        Ok(Matrix { storage, features })
+    }
+
+    /// The columns with these names, in this order.
+    ///
+    /// # Errors
+    /// When a column does not exist or is taken twice.
+    pub fn select_names<S: AsRef<str>>(&self, names: &[S]) -> Result<Matrix> {
+        let columns =
+            names.iter().map(|name| self.features.position(name.as_ref())).collect::<Result<Vec<_>>>()?;
+        self.select(&columns)
+    }
+
+    /// The columns of several matrices side by side; sparse when all of them are.
+    ///
+    /// # Errors
+    /// When the numbers of rows differ or a name occurs twice.
+    pub fn hstack(parts: &[Matrix]) -> Result<Matrix> {
+        let Some(first) = parts.first() else {
+            return Err(Error::empty("there are no matrices to put side by side"));
+        };
+        let n_rows = first.n_rows();
+        if let Some(odd) = parts.iter().find(|part| part.n_rows() != n_rows) {
+            return Err(Error::length_mismatch("a matrix to be put beside others", n_rows, odd.n_rows()));
+        }
+        let features: Features =
+            parts.iter().flat_map(|part| part.features.iter().cloned()).collect::<Vec<_>>().try_into()?;
+        if let Some(sparse) = parts.iter().map(Matrix::sparse).collect::<Option<Vec<_>>>() {
+            return Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, &sparse)?), features });
+        }
+        let mut all = Array2::zeros((n_rows, features.len()));
+        let mut start = 0;
+        for part in parts {
+            let dense = part.to_dense()?;
+            let end = start + part.n_cols();
+            all.slice_mut(ndarray::s![.., start..end]).assign(dense.dense()?);
+            start = end;
+        }
+        Ok(Matrix { storage: Storage::Dense(all.into_shared()), features })
+    }
+
+    /// Refuses infinities, and NaN unless `missing` is allowed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NonFinite`] with the row and the column of the first such value.
+    pub fn check_finite(&self, missing: bool) -> Result<()> {
+        match &self.storage {
+            Storage::Dense(array) => {
+                // One branch-free pass decides; only bad data pays for finding the cell.
+                let clean = |block: &[f64]| match missing {
+                    true => !block.iter().fold(false, |bad, value| bad | value.is_infinite()),
+                    false => block.iter().fold(0.0, |sum, value| sum + value * 0.0) == 0.0,
+                };
+                let fine = match array.as_slice_memory_order() {
+                    Some(slice) => slice.chunks(4096).all(clean),
+                    None => array.rows().into_iter().all(|row| match row.as_slice() {
+                        Some(slice) => clean(slice),
+                        None => row.iter().all(|&value| is_fine(value, missing)),
+                    }),
+                };
+                if fine {
+                    return Ok(());
+                }
+                match array.indexed_iter().find(|(_, value)| !is_fine(**value, missing)) {
+                    Some(((row, column), &value)) => Err(self.non_finite(value, row, column)),
+                    None => Ok(()),
+                }
+            }
+            Storage::Sparse(csr) => match csr.values().iter().position(|&value| !is_fine(value, missing)) {
+                Some(entry) => {
+                    let row = csr.indptr().partition_point(|&offset| offset <= entry) - 1;
+                    Err(self.non_finite(csr.values()[entry], row, csr.indices()[entry] as usize))
+                }
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn non_finite(&self, value: f64, row: usize, column: usize) -> Error {
+        let advice = if value.is_nan() {
+            "this estimator does not take missing values, so impute them first"
+        } else {
+            "replace it by a finite number, or by NaN if it is missing"
+        };
+        Error::new(ErrorKind::NonFinite {
+            what: "the input".into(),
+            value: value.to_string(),
+            row,
+            column: Some(self.features.name(column).to_owned()),
+            advice: advice.into(),
+        })
+    }
+}
+
+fn is_fine(value: f64, missing: bool) -> bool {
+    value.is_finite() || (missing && value.is_nan())
+}
+
+fn select_columns(csr: &Csr, columns: &[usize]) -> Result<Csr> {
+    let mut target = vec![u32::MAX; csr.n_cols()];
+    for (new, &old) in columns.iter().enumerate() {
+        target[old] = new as u32;
+    }
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    let mut entries = Vec::new();
+    for row in 0..csr.n_rows() {
+        let (old, stored) = csr.row(row);
+        entries.clear();
+        entries.extend(
+            old.iter().zip(stored).map(|(&c, &v)| (target[c as usize], v)).filter(|e| e.0 != u32::MAX),
+        );
+        entries.sort_unstable_by_key(|entry| entry.0);
+        indices.extend(entries.iter().map(|entry| entry.0));
+        values.extend(entries.iter().map(|entry| entry.1));
+        indptr.push(indices.len());
+    }
+    Csr::new(columns.len(), indptr, indices, values)
+}
+
+fn hstack_sparse(n_rows: usize, parts: &[&Csr]) -> Result<Csr> {
+    let n_stored = parts.iter().map(|part| part.n_stored()).sum();
+    let n_cols = parts.iter().map(|part| part.n_cols()).sum();
+    let mut indptr = Vec::with_capacity(n_rows + 1);
+    let (mut indices, mut values) = (Vec::with_capacity(n_stored), Vec::with_capacity(n_stored));
+    indptr.push(0);
+    for row in 0..n_rows {
+        let mut start = 0;
+        for part in parts {
+            let (columns, entries) = part.row(row);
+            indices.extend(columns.iter().map(|&column| column + start));
+            values.extend_from_slice(entries);
+            start += part.n_cols() as u32;
+        }
+        indptr.push(indices.len());
+    }
+    Csr::new(n_cols, indptr, indices, values)
+}
+
+impl Rows for Matrix {
+    type Owned = Matrix;
+
+    fn n_rows(&self) -> usize {
+        match &self.storage {
+            Storage::Dense(array) => array.nrows(),
+            Storage::Sparse(csr) => csr.n_rows(),
+        }
+    }
+
+    fn take(&self, rows: &[usize]) -> Result<Matrix> {
+        check_rows(rows, self.n_rows())?;
+        let storage = match &self.storage {
+            Storage::Dense(array) => Storage::Dense(array.select(Axis(0), rows).into_shared()),
+            Storage::Sparse(csr) => Storage::Sparse(csr.take(rows)?),
+        };
+        Ok(Matrix { storage, features: self.features.clone() })
+    }
+
+    fn admit(&self, accepts: &Capabilities) -> Result<()> {
+        if self.n_cols() == 0 {
+            return Err(Error::empty("the matrix has no columns"));
+        }
+        if self.sparse().is_some() && !accepts.sparse {
+            return Err(Error::unsupported(
+                "this estimator does not take sparse input; call `to_dense()` on the matrix",
+            ));
+        }
+        self.check_finite(accepts.missing)
+    }
+}

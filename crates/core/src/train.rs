@@ -1,0 +1,199 @@
+//! Everything a fit may look at.
+
+use crate::target::check_numbers;
+use crate::{AsTarget, Capabilities, Context, Error, ErrorKind, Estimator, Result, Rows};
+
+/// The data and the surroundings of one fit.
+///
+/// ```no_run
+/// # use perennial_core::{Context, Estimator, Matrix, Result, Train, Values};
+/// # fn demo<E: Estimator<Input = Matrix, Target = Values>>(ridge: E, x: Matrix, y: Values, w: Vec<f64>) -> Result<()> {
+/// let model = Train::new(&x, &y).weights(&w).context(Context::new().with_seed(7)).fit(&ridge)?;
+/// # Ok(()) }
+/// ```
+#[non_exhaustive]
+pub struct Train<'a, X: ?Sized, Y: ?Sized> {
+    /// The input, one row per example.
+    pub x: &'a X,
+    /// The target, one row per example.
+    pub y: &'a Y,
+    /// How much each row counts; a weight of 2 means what two copies of the row would.
+    pub weights: Option<&'a [f64]>,
+    /// Which rows belong together.
+    pub groups: Option<&'a [u32]>,
+    /// Rows to watch while learning, for early stopping.
+    pub validation: Option<(&'a X, &'a Y)>,
+    /// Seed, progress and cancelling.
+    pub ctx: Context,
+}
+
+impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
+    /// Plain rows: no weights, groups or validation set, and a new context.
+    pub fn new(x: &'a X, y: &'a Y) -> Self {
+        Train { x, y, weights: None, groups: None, validation: None, ctx: Context::new() }
+    }
+
+    /// Weighs the rows.
+    #[must_use]
+    pub fn weights(mut self, weights: &'a [f64]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
+    /// Says which rows belong together.
+    #[must_use]
+    pub fn groups(mut self, groups: &'a [u32]) -> Self {
+        self.groups = Some(groups);
+        self
+    }
+
+    /// Sets rows aside to watch while learning.
+    #[must_use]
+    pub fn validation(mut self, x: &'a X, y: &'a Y) -> Self {
+        self.validation = Some((x, y));
+        self
+    }
+
+    /// Sets seed, progress and cancelling.
+    #[must_use]
+    pub fn context(mut self, ctx: Context) -> Self {
+        self.ctx = ctx;
+        self
+    }
+
+    /// The weight of a row; 1 where there are no weights.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    /// The same rows with the target as another step reads it.
+    pub fn with_target<Z: ?Sized>(&self) -> Train<'a, X, Z>
+    where
+        Y: AsTarget<Z>,
+    {
+        Train {
+            x: self.x,
+            y: self.y.as_target(),
+            weights: self.weights,
+            groups: self.groups,
+            validation: self.validation.map(|(x, y)| (x, y.as_target())),
+            ctx: self.ctx.clone(),
+        }
+    }
+
+    /// The same rows and target with another input, such as the output of a step.
+    pub fn with_input<'b, Z: ?Sized>(&self, x: &'b Z, validation: Option<&'b Z>) -> Train<'b, Z, Y>
+    where
+        'a: 'b,
+    {
+        Train {
+            x,
+            y: self.y,
+            weights: self.weights,
+            groups: self.groups,
+            validation: validation.and_then(|x| self.validation.map(|(_, y)| (x, y))),
+            ctx: self.ctx.clone(),
+        }
+    }
+}
+
+impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
+    /// Checks the data against what the estimator takes, then fits it.
+    ///
+    /// # Errors
+    /// When there are no rows, the lengths differ, weights are negative, not finite or all zero, a value is
+    /// not acceptable, a setting is wrong, or the data does not allow a fit.
+    pub fn fit<E>(&self, estimator: &E) -> Result<E::Model>
+    where
+        E: Estimator<Input = X, Target = Y> + ?Sized,
+    {
+        self.check(&estimator.capabilities())?;
+        estimator.fit_on(self)
+    }
+
+    /// Checks the data against what an estimator takes.
+    ///
+    /// # Errors
+    /// As for [`fit`](Train::fit), but for settings.
+    pub fn check(&self, accepts: &Capabilities) -> Result<()> {
+        let n_rows = self.x.n_rows();
+        if n_rows == 0 {
+            return Err(Error::empty("the input has no rows"));
+        }
+        if !self.y.matches(n_rows) {
+            return Err(Error::length_mismatch("the target", n_rows, self.y.n_rows()));
+        }
+        if let Some(weights) = self.weights {
+            check_weights(weights, n_rows)?;
+            if !accepts.weights {
+                return Err(Error::unsupported(
+                    "this estimator does not use row weights; fit without them, or choose one that does",
+                ));
+            }
+        }
+        if let Some(groups) = self.groups
+            && groups.len() != n_rows
+        {
+            return Err(Error::length_mismatch("the groups", n_rows, groups.len()));
+        }
+        self.x.admit(accepts)?;
+        self.y.admit(accepts)?;
+        if let Some((x, y)) = self.validation {
+            if !y.matches(x.n_rows()) {
+                return Err(Error::length_mismatch("the validation target", x.n_rows(), y.n_rows()));
+            }
+            x.admit(accepts).map_err(|error| error.context("validation set"))?;
+            y.admit(accepts).map_err(|error| error.context("validation set"))?;
+        }
+        self.ctx.check()
+    }
+}
+
+/// Refuses weights that are negative, not finite, all zero, or of the wrong number.
+///
+/// # Errors
+/// Names the first weight that is wrong.
+pub fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
+    if weights.len() != n_rows {
+        return Err(Error::length_mismatch("the weights", n_rows, weights.len()));
+    }
+    check_numbers("the weights", weights)?;
+    if let Some(row) = weights.iter().position(|&weight| weight < 0.0) {
+        return Err(Error::new(ErrorKind::InvalidParam {
+            name: "weights".into(),
+            value: format!("{} at row {row}", weights[row]),
+            expected: "numbers >= 0".into(),
+        }));
+    }
+    if weights.iter().all(|&weight| weight == 0.0) {
+        return Err(Error::insufficient_data(
+            "all weights are zero, so no row counts; give at least one a positive weight",
+        ));
+    }
+    Ok(())
+}
+
+impl<X: ?Sized, Y: ?Sized> Clone for Train<'_, X, Y> {
+    fn clone(&self) -> Self {
+        Train {
+            x: self.x,
+            y: self.y,
+            weights: self.weights,
+            groups: self.groups,
+            validation: self.validation,
+            ctx: self.ctx.clone(),
+        }
+    }
+}
+
+impl<X: ?Sized + Rows, Y: ?Sized> std::fmt::Debug for Train<'_, X, Y> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Train")
+            .field("n_rows", &self.x.n_rows())
+            .field("weighted", &self.weights.is_some())
+            .field("grouped", &self.groups.is_some())
+            .field("validated", &self.validation.is_some())
+            .field("ctx", &self.ctx)
+            .finish()
+    }
+}
