@@ -83,29 +83,10 @@ pub trait Estimator: Send + Sync {
         Train::new(x, y).fit(self)
     }
 
-    /// Learns and transforms the same rows, in a pipeline. Steps that look at the target, such as target
-    /// encoders, override this to transform each row with a model that has not seen its target.
-    ///
-    /// # Errors
-    /// As for [`fit_on`](Estimator::fit_on).
-    fn fit_transform_on(
-        &self,
-        train: &Train<'_, Self::Input, Self::Target>,
-    ) -> Result<(Self::Model, <Self::Model as Transformer>::Output)>
-    where
-        Self: Sized,
-        Self::Model: Transformer<Input = Self::Input>,
-    {
-        let model = self.fit_on(train)?;
-        let output = model.transform(train.x)?;
-        Ok((model, output))
-    }
-
     /// A pipeline: this step, then `next` on what it gives.
     fn then<B>(self, next: B) -> Then<Self, B>
     where
-        Self: Sized,
-        Self::Model: Transformer<Input = Self::Input>,
+        Self: Sized + FitTransform,
         B: Estimator<Input = <Self::Model as Transformer>::Output>,
         Self::Target: JoinTarget<B::Target>,
     {
@@ -140,6 +121,35 @@ pub trait Estimator: Send + Sync {
     }
 }
 
+/// Settings whose model transforms: a step that others can follow in a pipeline.
+///
+/// One line makes your own step such a one: `impl FitTransform for MyScaler {}`. Steps that look at the
+/// target, such as target encoders, write [`fit_transform_on`](FitTransform::fit_transform_on) themselves,
+/// so that each training row is transformed by a model that has not seen its target.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be followed by another step",
+    label = "nothing can follow this step",
+    note = "a predictor must be the last step of a pipeline",
+    note = "if the model of `{Self}` is a `Transformer`, add `impl FitTransform for {Self} {{}}`"
+)]
+pub trait FitTransform: Estimator<Model: Transformer<Input = <Self as Estimator>::Input>> {
+    /// Learns, and transforms the rows it learned from, as the next step of a pipeline should see them.
+    ///
+    /// # Errors
+    /// As for [`fit_on`](Estimator::fit_on).
+    fn fit_transform_on(
+        &self,
+        train: &Train<'_, Self::Input, Self::Target>,
+    ) -> Result<(Self::Model, TransformOutput<Self>)> {
+        let model = self.fit_on(train)?;
+        let output = model.transform(train.x)?;
+        Ok((model, output))
+    }
+}
+
+/// What the model of `E` turns rows into.
+pub type TransformOutput<E> = <<E as Estimator>::Model as Transformer>::Output;
+
 /// The last part of a type's path, without its parameters.
 pub(crate) fn short_type_name(full: &str) -> String {
     let head = full.split('<').next().unwrap_or(full);
@@ -148,9 +158,9 @@ pub(crate) fn short_type_name(full: &str) -> String {
 
 /// A model that turns rows into rows.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot pass rows on: it is not a `Transformer`",
-    label = "nothing can follow this step",
-    note = "a predictor must be the last step of a pipeline"
+    message = "`{Self}` does not transform rows",
+    label = "expected a fitted `Transformer`",
+    note = "settings must learn first: call `.fit(&x, &y)?` and transform with the model it returns"
 )]
 pub trait Transformer: Send + Sync {
     /// What it takes.
@@ -220,6 +230,15 @@ impl<T: Estimator + ?Sized> Estimator for &T {
 
     fn steps(&self) -> Vec<String> {
         (**self).steps()
+    }
+}
+
+impl<T: FitTransform + ?Sized> FitTransform for &T {
+    fn fit_transform_on(
+        &self,
+        train: &Train<'_, T::Input, T::Target>,
+    ) -> Result<(T::Model, TransformOutput<T>)> {
+        (**self).fit_transform_on(train)
     }
 }
 

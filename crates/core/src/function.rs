@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::{Estimator, Result, Rows, Train, Transformer};
+use crate::{Estimator, FitTransform, Result, Rows, Train, Transformer};
 
 /// An estimator made from a function that fits.
 ///
@@ -69,6 +69,15 @@ where
     fn fit_on(&self, train: &Train<'_, X, Y>) -> Result<M> {
         (self.fit)(train)
     }
+}
+
+impl<X, Y, M, F> FitTransform for EstimatorFn<X, Y, F>
+where
+    X: ?Sized + Rows + Sync,
+    Y: ?Sized + Rows + Sync,
+    M: Transformer<Input = X>,
+    F: Fn(&Train<'_, X, Y>) -> Result<M> + Send + Sync,
+{
 }
 
 /// See [`transformer_fn`].

@@ -21,7 +21,7 @@ pub use capabilities::Capabilities;
 pub use context::{CancelToken, Context, Observer, Progress};
 pub use csr::Csr;
 pub use error::{Error, ErrorKind, Result, ResultExt};
-pub use estimator::{Classifier, Estimator, Predictor, Transformer};
+pub use estimator::{Classifier, Estimator, FitTransform, Predictor, TransformOutput, Transformer};
 pub use feature::{Feature, FeatureKind, Features};
 pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};
 pub use matrix::Matrix;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, Classifier, Estimator, JoinTarget, Predictor, Probabilities, Result, ResultExt, Train,
-    Transformer,
+    Capabilities, Classifier, Estimator, FitTransform, JoinTarget, Predictor, Probabilities, Result,
+    ResultExt, Train, TransformOutput, Transformer,
 };
 
 /// Two steps in a row, made by [`Estimator::then`]. It is an estimator itself.
@@ -57,9 +57,8 @@ type Joined<A, B> = <<A as Estimator>::Target as JoinTarget<<B as Estimator>::Ta
 
 impl<A, B> Then<A, B>
 where
-    A: Estimator,
-    A::Model: Transformer<Input = A::Input>,
-    B: Estimator<Input = <A::Model as Transformer>::Output>,
+    A: FitTransform,
+    B: Estimator<Input = TransformOutput<A>>,
     A::Target: JoinTarget<B::Target>,
 {
     /// Fits the first step, passes training and validation rows through it, and hands both on.
@@ -93,9 +92,8 @@ fn step_name<E: Estimator>(estimator: &E) -> String {
 
 impl<A, B> Estimator for Then<A, B>
 where
-    A: Estimator,
-    A::Model: Transformer<Input = A::Input>,
-    B: Estimator<Input = <A::Model as Transformer>::Output>,
+    A: FitTransform,
+    B: Estimator<Input = TransformOutput<A>>,
     A::Target: JoinTarget<B::Target>,
 {
     type Input = A::Input;
@@ -105,18 +103,6 @@ where
     fn fit_on(&self, train: &Train<'_, A::Input, Self::Target>) -> Result<Self::Model> {
         let (first, next) = self.fit_parts(train, |next, train| next.fit_on(train))?;
         Ok(ThenModel { first, next })
-    }
-
-    fn fit_transform_on(
-        &self,
-        train: &Train<'_, A::Input, Self::Target>,
-    ) -> Result<(Self::Model, <Self::Model as Transformer>::Output)>
-    where
-        Self::Model: Transformer<Input = A::Input>,
-    {
-        let model = self.fit_on(train)?;
-        let output = model.transform(train.x)?;
-        Ok((model, output))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -133,6 +119,21 @@ where
         let mut steps = self.first.steps();
         steps.extend(self.next.steps());
         steps
+    }
+}
+
+impl<A, B> FitTransform for Then<A, B>
+where
+    A: FitTransform,
+    B: FitTransform<Input = TransformOutput<A>>,
+    A::Target: JoinTarget<B::Target>,
+{
+    fn fit_transform_on(
+        &self,
+        train: &Train<'_, A::Input, Self::Target>,
+    ) -> Result<(Self::Model, TransformOutput<B>)> {
+        let (first, (next, output)) = self.fit_parts(train, |next, train| next.fit_transform_on(train))?;
+        Ok((ThenModel { first, next }, output))
     }
 }
 
@@ -204,22 +205,21 @@ impl<E: Estimator> Estimator for Named<E> {
         self.inner.fit_on(train)
     }
 
-    fn fit_transform_on(
-        &self,
-        train: &Train<'_, E::Input, E::Target>,
-    ) -> Result<(E::Model, <E::Model as Transformer>::Output)>
-    where
-        E::Model: Transformer<Input = E::Input>,
-    {
-        self.inner.fit_transform_on(train)
-    }
-
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
 
     fn steps(&self) -> Vec<String> {
         vec![self.name.clone()]
+    }
+}
+
+impl<E: FitTransform> FitTransform for Named<E> {
+    fn fit_transform_on(
+        &self,
+        train: &Train<'_, E::Input, E::Target>,
+    ) -> Result<(E::Model, TransformOutput<E>)> {
+        self.inner.fit_transform_on(train)
     }
 }
 
@@ -251,3 +251,5 @@ impl<T: Transformer + Clone> Estimator for Frozen<T> {
         vec![crate::estimator::short_type_name(std::any::type_name::<T>())]
     }
 }
+
+impl<T: Transformer + Clone> FitTransform for Frozen<T> {}

@@ -1,0 +1,133 @@
+//! What a fit refuses before the estimator sees it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ndarray::array;
+use perennial_core::{
+    CancelToken, Capabilities, Classes, Context, ErrorKind, Estimator, Matrix, NoTarget, Observer,
+    Probabilities, Progress, Result, Train, Values,
+};
+
+struct Plain;
+
+impl Estimator for Plain {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = ();
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<()> {
+        (0..10).try_for_each(|step| train.ctx.step(step, 10))
+    }
+}
+
+struct Weighted;
+
+impl Estimator for Weighted {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = ();
+
+    fn fit_on(&self, _: &Train<'_, Matrix, NoTarget>) -> Result<()> {
+        Ok(())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+fn data() -> (Matrix, Values) {
+    (Matrix::from(array![[0.0], [1.0], [2.0]]), vec![1.0, 2.0, 3.0].into())
+}
+
+#[test]
+fn lengths_weights_and_numbers_are_checked() {
+    let (x, y) = data();
+    let message = |result: Result<()>| result.unwrap_err().to_string();
+    let short = Values::from(vec![1.0]);
+    assert_eq!(
+        message(Plain.fit(&x, &short)),
+        "the target has 1 rows; expected 3, one for each row of the input"
+    );
+    assert!(message(Plain.fit(&x, &vec![1.0, f64::NAN, 2.0].into())).contains("the target is NaN at row 1"));
+    assert!(message(Train::new(&x, &y).weights(&[1.0; 3]).fit(&Plain)).contains("does not use row weights"));
+    for (weights, word) in [
+        (vec![1.0; 2], "the weights has 2 rows"),
+        (vec![1.0, -1.0, 1.0], "-1 at row 1"),
+        (vec![0.0; 3], "all weights are zero"),
+        (vec![1.0, f64::NAN, 1.0], "the weights is NaN at row 1"),
+    ] {
+        let error = message(Train::new(&x, &NoTarget).weights(&weights).fit(&Weighted));
+        assert!(error.contains(word), "{error}");
+    }
+    assert!(Train::new(&x, &NoTarget).weights(&[0.0, 0.0, 2.0]).fit(&Weighted).is_ok());
+    assert!(Train::new(&x, &y).groups(&[0]).fit(&Plain).is_err());
+    let empty = Matrix::from(ndarray::Array2::zeros((0, 1)));
+    assert!(matches!(Plain.fit(&empty, &Values::default()).unwrap_err().kind(), ErrorKind::Empty { .. }));
+}
+
+#[test]
+fn validation_rows_are_checked_too() {
+    let (x, y) = data();
+    let bad = Matrix::from(array![[f64::NAN]]);
+    let error = Train::new(&x, &y).validation(&bad, &vec![1.0].into()).fit(&Plain).unwrap_err();
+    assert!(error.to_string().starts_with("validation set: "), "{error}");
+}
+
+#[derive(Default)]
+struct Log(Mutex<Vec<(String, usize, usize)>>);
+
+impl Observer for Log {
+    fn step(&self, progress: &Progress<'_>) {
+        if let Ok(mut log) = self.0.lock() {
+            log.push((progress.path.to_owned(), progress.done, progress.total));
+        }
+    }
+}
+
+#[test]
+fn progress_is_reported_and_work_stops_when_asked() {
+    let (x, y) = data();
+    let log = Arc::new(Log::default());
+    let ctx = Context::new().with_observer(log.clone()).child("model");
+    Train::new(&x, &y).context(ctx.clone()).fit(&Plain).unwrap();
+    let seen = log.0.lock().unwrap().clone();
+    assert_eq!((seen.len(), seen[9].clone()), (10, ("model".to_owned(), 9, 10)));
+
+    let token = CancelToken::new();
+    token.cancel();
+    for token in [token, CancelToken::after(Duration::ZERO)] {
+        let error = Train::new(&x, &y).context(ctx.clone().with_cancel(token)).fit(&Plain).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Cancelled { at } if at == "model"));
+    }
+}
+
+#[test]
+fn seeds_of_paths_are_pinned() {
+    // These values are a promise: results under a seed must not change between versions.
+    let root = Context::new().with_seed(42);
+    assert_eq!(root.child("fold0").seed(None), PINNED[0]);
+    assert_eq!(root.child("fold0").child("tree1").seed(None), PINNED[1]);
+    assert_eq!(Context::new().child("").seed(None), PINNED[2]);
+}
+
+const PINNED: [u64; 3] = [, , ];
+
+#[test]
+fn classes_and_probabilities_refuse_what_does_not_fit() {
+    assert!(Classes::new(vec![0, 2], vec!["a".to_owned(), "b".to_owned()]).is_err());
+    assert!(Classes::new(vec![0], vec!["a".to_owned(), "a".to_owned()]).is_err());
+    let names = vec!["a".to_owned(), "b".to_owned()];
+    for bad in [array![[0.5, 0.4]], array![[1.5, -0.5]], array![[f64::NAN, 1.0]]] {
+        assert!(Probabilities::new(bad, names.clone()).is_err());
+    }
+    let tie = Probabilities::new(array![[0.5, 0.5], [0.1, 0.9]], names).unwrap();
+    assert_eq!(tie.most_likely().codes(), [0, 1]);
+    assert_eq!(tie.of("b").unwrap().as_slice(), [0.5, 0.9]);
+    assert!(tie.of("c").is_err());
+    let one = Classes::from_labels(["a", "a"]);
+    assert!(
+        matches!(one.check_two_classes().unwrap_err().kind(), ErrorKind::SingleClass { class } if class == "a")
+    );
+}
