@@ -1,0 +1,52 @@
+//! L: long work stops when asked to.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perennial_core::{CancelToken, Context, ErrorKind};
+
+use crate::regression;
+use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure};
+
+pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+    vec![
+        ("L01", "a fit stops soon after it is cancelled", cancelled),
+        ("L02", "a fit under a token that is cancelled already does not start", before),
+    ]
+}
+
+/// The bound is generous because the machine may be busy; work that ignores the token takes as long as it takes.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+fn cancelled<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    let mut example = regression(20_000, 10, 4);
+    if subject.tags.positive_only {
+        example = example.made_positive();
+    }
+    let token = CancelToken::new();
+    let ctx = Context::new().with_cancel(token.clone());
+    let start = Instant::now();
+    let (result, asked) = thread::scope(|scope| {
+        let clock = scope.spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            token.cancel();
+            Instant::now()
+        });
+        (subject.fit_in(&example, ctx).err(), clock.join())
+    });
+    let took = start.elapsed();
+    ensure!(took < PATIENCE, "a fit that was cancelled after 50 ms went on for {took:?}");
+    if let (Some(error), Ok(_)) = (result, asked) {
+        ensure!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "a cancelled fit ended with: {error}");
+    }
+    Ok(())
+}
+
+fn before<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    let token = CancelToken::new();
+    token.cancel();
+    let error = subject.fit_in(&subject.example(), Context::new().with_cancel(token)).err();
+    let right = error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::Cancelled { .. }));
+    ensure!(right, "a fit under a cancelled token gave {error:?}");
+    Ok(())
+}

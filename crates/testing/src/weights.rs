@@ -1,0 +1,79 @@
+//! W: a weight means what repeated rows would.
+
+use perennial_core::ErrorKind;
+
+use crate::subject::{Checks, Subject, Task, Testable, Verdict, difference, ensure, skip};
+
+pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+    vec![
+        ("W01", "a weight of k is the same as k copies of the row", copies),
+        ("W02", "a weight of 0 is the same as no row", zeros),
+        ("W03", "weights that are negative, NaN or all zero are errors", refused),
+        ("W05", "weights are refused where they are not used", ignored),
+    ]
+}
+
+fn weighs<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> bool {
+    subject.estimator.capabilities().weights
+}
+
+fn copies<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !weighs(subject) {
+        return skip("takes no weights");
+    }
+    let example = subject.example();
+    let times = |row: usize| [1, 1, 4, 2, 9][row % 5];
+    let weights: Vec<f64> = (0..example.n_rows()).map(|row| times(row) as f64).collect();
+    let rows: Vec<usize> =
+        (0..example.n_rows()).flat_map(|row| std::iter::repeat_n(row, times(row))).collect();
+    let weighted = subject.apply(&subject.fit_weighted(&example, &weights)?, &example.x)?;
+    let repeated = subject.apply(&subject.fit(&example.take(&rows)?)?, &example.x)?;
+    let gap = difference(&weighted, &repeated);
+    ensure!(gap <= subject.tags.weight_tolerance, "weights and repeated rows differ by {gap:.1e}");
+    Ok(())
+}
+
+fn zeros<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !weighs(subject) {
+        return skip("takes no weights");
+    }
+    let mut example = subject.example();
+    // The rows that do not count are far from the others, so counting them shows.
+    let mut x = example.array();
+    let counts = |row: usize| !row.is_multiple_of(4);
+    for row in (0..x.nrows()).filter(|&row| !counts(row)) {
+        x.row_mut(row).mapv_inplace(|value| value.abs() * 50.0 + 10.0);
+    }
+    example = example.with_x(x);
+    let weights: Vec<f64> = (0..example.n_rows()).map(|row| f64::from(u8::from(counts(row)))).collect();
+    let kept: Vec<usize> = (0..example.n_rows()).filter(|&row| counts(row)).collect();
+    let kept = example.take(&kept)?;
+    let weighted = subject.apply(&subject.fit_weighted(&example, &weights)?, &kept.x)?;
+    let removed = subject.apply(&subject.fit(&kept)?, &kept.x)?;
+    let gap = difference(&weighted, &removed);
+    ensure!(gap <= subject.tags.weight_tolerance, "rows of weight 0 change the answers by {gap:.1e}");
+    Ok(())
+}
+
+fn refused<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    let example = subject.example();
+    for (what, bad) in [("negative", -1.0), ("NaN", f64::NAN), ("infinite", f64::INFINITY)] {
+        let mut weights = vec![1.0; example.n_rows()];
+        weights[5] = bad;
+        ensure!(subject.fit_weighted(&example, &weights).is_err(), "a {what} weight was taken");
+    }
+    let zeros = vec![0.0; example.n_rows()];
+    ensure!(subject.fit_weighted(&example, &zeros).is_err(), "weights that are all zero were taken");
+    Ok(())
+}
+
+fn ignored<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if weighs(subject) {
+        return skip("takes weights");
+    }
+    let example = subject.example();
+    let error = subject.fit_weighted(&example, &vec![2.0; example.n_rows()]).err();
+    let right = error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::Unsupported { .. }));
+    ensure!(right, "weights that are not used gave {error:?}");
+    Ok(())
+}
