@@ -1,0 +1,385 @@
+//! Charts as SVG. All text goes through maud, which escapes it.
+
+use std::fmt::Write;
+
+use maud::{Markup, PreEscaped, html};
+
+use crate::chart::{Chart, Mark, Point, Series};
+use crate::scale::{Scale, format_number};
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 340.0;
+const TOP: f64 = 20.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = WIDTH - 16.0;
+const BOTTOM: f64 = HEIGHT - 46.0;
+
+/// More points than this are thinned: the picture has fewer pixels.
+const MOST_POINTS: usize = 2000;
+/// More bins than this are put together.
+const MOST_BINS: usize = 300;
+/// More bars than this cannot be read.
+const MOST_BARS: usize = 60;
+/// More cells in a row or column than this cannot be read.
+const MOST_CELLS: usize = 60;
+
+/// Colours that people with colour blindness tell apart (after Okabe and Ito, 2008).
+const COLOURS: [&str; 7] = ["#2563c9", "#e07b00", "#0d9373", "#c0408b", "#6b5fd3", "#8a6d00", "#5b6470"];
+
+fn colour(series: usize) -> &'static str {
+    COLOURS[series % COLOURS.len()]
+}
+
+/// Draws a chart; `alone` adds what a page would give: the title and plain colours for text.
+pub(crate) fn draw(chart: &Chart, alone: bool) -> Markup {
+    let body = match &chart.mark {
+        Mark::Line(series) => lines(chart, series),
+        Mark::Scatter(series) => points(chart, series),
+        Mark::Bar { labels, series } => bars(chart, labels, series),
+        Mark::Histogram { edges, series } => histogram(chart, edges, series),
+        Mark::Heatmap { rows, columns, values, diverging } => {
+            return heatmap(chart, rows, columns, values, *diverging, alone);
+        }
+        Mark::Calibration(series) => calibration(chart, series),
+    };
+    frame(chart, HEIGHT, alone, body)
+}
+
+fn frame(chart: &Chart, height: f64, alone: bool, body: Markup) -> Markup {
+    let shift = if alone { 28.0 } else { 0.0 };
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {WIDTH} {}", height + shift)) role="img"
+            aria-label=(chart.title) font-family="system-ui, sans-serif" font-size="12" {
+            @if alone {
+                rect width="100%" height="100%" fill="#ffffff" {}
+                text x="16" y="22" font-size="15" font-weight="600" fill="#1c2330" { (chart.title) }
+            }
+            g transform=(format!("translate(0 {shift})")) fill=(if alone { "#1c2330" } else { "currentColor" }) {
+                (body)
+            }
+        }
+    }
+}
+
+fn text(x: f64, y: f64, anchor: &str, content: &str) -> Markup {
+    html! { text x=(round(x)) y=(round(y)) text-anchor=(anchor) { (content) } }
+}
+
+fn rule(x1: f64, y1: f64, x2: f64, y2: f64, opacity: &str) -> Markup {
+    html! {
+        line x1=(round(x1)) y1=(round(y1)) x2=(round(x2)) y2=(round(y2)) stroke="currentColor" stroke-opacity=(opacity) {}
+    }
+}
+
+/// Two decimals of a pixel are enough, and keep the bytes few and the same everywhere.
+fn round(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn cut(label: &str, most: usize) -> String {
+    if label.chars().count() <= most {
+        label.to_owned()
+    } else {
+        label.chars().take(most - 1).chain(['…']).collect()
+    }
+}
+
+/// Grid lines, tick labels and axis names of a chart with a numeric vertical axis.
+fn axes(chart: &Chart, x_ticks: &[(f64, String)], y: &Scale) -> Markup {
+    html! {
+        @for tick in y.ticks(5) {
+            (rule(LEFT, y.at(tick), RIGHT, y.at(tick), "0.12"))
+            (text(LEFT - 8.0, y.at(tick) + 4.0, "end", &format_number(tick)))
+        }
+        @for (place, label) in x_ticks {
+            (rule(*place, BOTTOM, *place, BOTTOM + 4.0, "0.5"))
+            (text(*place, BOTTOM + 18.0, "middle", label))
+        }
+        (rule(LEFT, BOTTOM, RIGHT, BOTTOM, "0.5"))
+        (text((LEFT + RIGHT) / 2.0, HEIGHT - 10.0, "middle", &chart.x_label))
+        g transform=(format!("translate(14 {}) rotate(-90)", round((TOP + BOTTOM) / 2.0))) {
+            text text-anchor="middle" { (chart.y_label) }
+        }
+    }
+}
+
+fn number_ticks(chart: &Chart, x: &Scale) -> Vec<(f64, String)> {
+    let ticks = if chart.time {
+        x.time_ticks()
+    } else {
+        x.ticks(8).into_iter().map(|tick| (tick, format_number(tick))).collect()
+    };
+    ticks.into_iter().map(|(tick, label)| (x.at(tick), label)).collect()
+}
+
+/// The names of the series, when there is more than one to tell apart.
+fn legend(series: &[Series]) -> Markup {
+    let mut x = LEFT + 4.0;
+    let mut entries = Vec::new();
+    for (index, one) in
+        series.iter().enumerate().take(8).filter(|(_, one)| series.len() > 1 && !one.name.is_empty())
+    {
+        let name = cut(&one.name, 28);
+        entries.push((x, index, name.clone()));
+        x += 26.0 + 7.0 * name.chars().count() as f64;
+    }
+    html! {
+        @for (x, index, name) in entries {
+            rect x=(round(x)) y="2" width="11" height="11" rx="2" fill=(colour(index)) {}
+            (text(x + 16.0, 12.0, "start", &name))
+        }
+    }
+}
+
+fn nothing(chart: &Chart) -> Markup {
+    html! { (axes(chart, &[], &Scale::over([].into_iter(), BOTTOM, TOP))) (text(WIDTH / 2.0, HEIGHT / 2.0, "middle", "no data")) }
+}
+
+fn all_points(series: &[Series]) -> impl Iterator<Item = &Point> {
+    series.iter().flat_map(|one| &one.points).filter(|point| point.x.is_finite())
+}
+
+fn with_bounds(point: &Point) -> [f64; 3] {
+    let (low, high) = point.bounds.unwrap_or((point.y, point.y));
+    [point.y, low, high]
+}
+
+/// The extremes of each run of points, so that a thinned line keeps its peaks.
+fn thin(points: &[Point]) -> Vec<Point> {
+    let finite: Vec<Point> =
+        points.iter().copied().filter(|point| point.x.is_finite() && point.y.is_finite()).collect();
+    if finite.len() <= MOST_POINTS {
+        return finite;
+    }
+    let run = finite.len().div_ceil(MOST_POINTS / 2);
+    let mut kept = Vec::with_capacity(MOST_POINTS + 2);
+    for chunk in finite.chunks(run) {
+        let extreme = |better: fn(&f64, &f64) -> bool| {
+            (0..chunk.len()).fold(0, |best, i| if better(&chunk[i].y, &chunk[best].y) { i } else { best })
+        };
+        let (low, high) = (extreme(f64::lt), extreme(f64::gt));
+        kept.push(chunk[low.min(high)]);
+        if low != high {
+            kept.push(chunk[low.max(high)]);
+        }
+    }
+    kept
+}
+
+fn lines(chart: &Chart, series: &[Series]) -> Markup {
+    if all_points(series).next().is_none() {
+        return nothing(chart);
+    }
+    let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT);
+    let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP).rounded();
+    html! {
+        (axes(chart, &number_ticks(chart, &x), &y))
+        @for (index, one) in series.iter().enumerate() {
+            @let points = thin(&one.points);
+            @if points.iter().any(|point| point.bounds.is_some()) {
+                path d=(band(&points, &x, &y)) fill=(colour(index)) fill-opacity="0.15" {}
+            }
+            path d=(path(&points, &x, &y)) fill="none" stroke=(colour(index)) stroke-width="1.6" stroke-linejoin="round" {}
+            @if points.len() <= 40 {
+                @for point in &points { (dot(x.at(point.x), y.at(point.y), 2.6, index, "1")) }
+            }
+        }
+        (legend(series))
+    }
+}
+
+fn path(points: &[Point], x: &Scale, y: &Scale) -> String {
+    let mut d = String::with_capacity(points.len() * 14);
+    for (i, point) in points.iter().enumerate() {
+        let _ =
+            write!(d, "{}{} {}", if i == 0 { "M" } else { "L" }, round(x.at(point.x)), round(y.at(point.y)));
+    }
+    d
+}
+
+fn band(points: &[Point], x: &Scale, y: &Scale) -> String {
+    let bounded: Vec<(f64, f64, f64)> =
+        points.iter().filter_map(|point| point.bounds.map(|(low, high)| (point.x, low, high))).collect();
+    let edge = |(x, y): (f64, f64)| Point { x, y, bounds: None };
+    let upper = bounded.iter().map(|&(x, _, high)| edge((x, high)));
+    let lower = bounded.iter().rev().map(|&(x, low, _)| edge((x, low)));
+    path(&upper.chain(lower).collect::<Vec<_>>(), x, y) + "Z"
+}
+
+fn dot(x: f64, y: f64, radius: f64, index: usize, opacity: &str) -> Markup {
+    html! { circle cx=(round(x)) cy=(round(y)) r=(radius) fill=(colour(index)) fill-opacity=(opacity) {} }
+}
+
+fn points(chart: &Chart, series: &[Series]) -> Markup {
+    if all_points(series).next().is_none() {
+        return nothing(chart);
+    }
+    let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT).rounded();
+    let y = Scale::over(all_points(series).map(|point| point.y), BOTTOM, TOP).rounded();
+    html! {
+        (axes(chart, &number_ticks(chart, &x), &y))
+        @for (index, one) in series.iter().enumerate() {
+            // Every n-th point: the same ones whenever it is drawn.
+            @let every = one.points.len().div_ceil(MOST_POINTS).max(1);
+            @for point in one.points.iter().step_by(every).filter(|point| point.x.is_finite() && point.y.is_finite()) {
+                (dot(x.at(point.x), y.at(point.y), 2.4, index, "0.45"))
+            }
+        }
+        (legend(series))
+    }
+}
+
+fn whisker(place: f64, bounds: Option<(f64, f64)>, y: &Scale) -> Markup {
+    html! {
+        @if let Some((low, high)) = bounds.filter(|(low, high)| low.is_finite() && high.is_finite()) {
+            (rule(place, y.at(low), place, y.at(high), "0.8"))
+            (rule(place - 3.0, y.at(low), place + 3.0, y.at(low), "0.8"))
+            (rule(place - 3.0, y.at(high), place + 3.0, y.at(high), "0.8"))
+        }
+    }
+}
+
+fn bars(chart: &Chart, labels: &[String], series: &[Series]) -> Markup {
+    if labels.is_empty() || all_points(series).next().is_none() {
+        return nothing(chart);
+    }
+    let shown = &labels[..labels.len().min(MOST_BARS)];
+    let y = Scale::over(all_points(series).flat_map(with_bounds).chain([0.0]), BOTTOM, TOP).rounded();
+    let slot = (RIGHT - LEFT) / shown.len() as f64;
+    let width = (slot * 0.8 / series.len() as f64).min(60.0);
+    let room = ((slot / 7.0) as usize).max(3);
+    let every = (shown.len() as f64 * 22.0 / (RIGHT - LEFT)).ceil().max(1.0) as usize;
+    let ticks: Vec<(f64, String)> = shown
+        .iter()
+        .enumerate()
+        .step_by(every)
+        .map(|(i, label)| (LEFT + (i as f64 + 0.5) * slot, cut(label, room * every)))
+        .collect();
+    html! {
+        (axes(chart, &ticks, &y))
+        @for (index, one) in series.iter().enumerate() {
+            @for (i, point) in one.points.iter().enumerate().take(shown.len()).filter(|(_, point)| point.y.is_finite()) {
+                @let left = LEFT + (i as f64 + 0.5) * slot + (index as f64 - series.len() as f64 / 2.0) * width;
+                (bar(left, width * 0.94, point.y, &y, index, "0.9"))
+                (whisker(left + width * 0.47, point.bounds, &y))
+            }
+        }
+        (rule(LEFT, y.at(0.0), RIGHT, y.at(0.0), "0.5"))
+        (legend(series))
+        @if labels.len() > MOST_BARS {
+            (text(RIGHT, 12.0, "end", &format!("the first {MOST_BARS} of {}", labels.len())))
+        }
+    }
+}
+
+fn bar(left: f64, width: f64, value: f64, y: &Scale, index: usize, opacity: &str) -> Markup {
+    let (top, bottom) = (y.at(value.max(0.0)), y.at(value.min(0.0)));
+    html! {
+        rect x=(round(left)) y=(round(top)) width=(round(width.max(0.5))) height=(round(bottom - top))
+            fill=(colour(index)) fill-opacity=(opacity) {}
+    }
+}
+
+fn histogram(chart: &Chart, edges: &[f64], series: &[Series]) -> Markup {
+    let bins: Vec<(f64, f64)> = edges.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    if bins.is_empty() || edges.iter().any(|edge| !edge.is_finite()) || all_points(series).next().is_none() {
+        return nothing(chart);
+    }
+    // Bins narrower than a pixel or two are put together.
+    let together = bins.len().div_ceil(MOST_BINS);
+    let bins: Vec<(f64, f64)> = bins.chunks(together).map(|run| (run[0].0, run[run.len() - 1].1)).collect();
+    let height = |run: &[Point]| run.iter().map(|point| point.y).filter(|y| y.is_finite()).sum::<f64>();
+    let heights: Vec<Vec<f64>> =
+        series.iter().map(|one| one.points.chunks(together).map(height).take(bins.len()).collect()).collect();
+    let x = Scale::over(edges.iter().copied(), LEFT, RIGHT);
+    let y = Scale::over(heights.iter().flatten().copied().chain([0.0]), BOTTOM, TOP).rounded();
+    let opacity = if series.len() > 1 { "0.5" } else { "0.85" };
+    html! {
+        (axes(chart, &number_ticks(chart, &x), &y))
+        @for (index, heights) in heights.iter().enumerate() {
+            @for (bin, &height) in bins.iter().zip(heights) {
+                (bar(x.at(bin.0), (x.at(bin.1) - x.at(bin.0)) * 0.97, height, &y, index, opacity))
+            }
+        }
+        (legend(series))
+    }
+}
+
+fn calibration(chart: &Chart, series: &[Series]) -> Markup {
+    let (x, y) =
+        (Scale::over([0.0, 1.0].into_iter(), LEFT, RIGHT), Scale::over([0.0, 1.0].into_iter(), BOTTOM, TOP));
+    html! {
+        (axes(chart, &number_ticks(chart, &x), &y))
+        line x1=(LEFT) y1=(BOTTOM) x2=(RIGHT) y2=(TOP) stroke="currentColor" stroke-opacity="0.4" stroke-dasharray="4 4" {}
+        @for (index, one) in series.iter().enumerate() {
+            @let points = thin(&one.points);
+            path d=(path(&points, &x, &y)) fill="none" stroke=(colour(index)) stroke-width="1.6" {}
+            @for point in points.iter().step_by(points.len().div_ceil(100).max(1)) {
+                (whisker(x.at(point.x), point.bounds, &y))
+                (dot(x.at(point.x), y.at(point.y), 3.4, index, "1"))
+            }
+        }
+        (legend(series))
+    }
+}
+
+fn heatmap(
+    chart: &Chart,
+    rows: &[String],
+    columns: &[String],
+    values: &[Vec<f64>],
+    diverging: bool,
+    alone: bool,
+) -> Markup {
+    let (n_rows, n_columns) = (rows.len().min(MOST_CELLS), columns.len().min(MOST_CELLS));
+    if n_rows == 0 || n_columns == 0 {
+        return frame(chart, HEIGHT, alone, nothing(chart));
+    }
+    let longest = rows.iter().take(n_rows).map(|row| row.chars().count()).max().unwrap_or(0).min(20);
+    let left = 16.0 + 7.0 * longest as f64;
+    let cell = (RIGHT - left) / n_columns as f64;
+    let height = cell.clamp(14.0, 30.0);
+    let top = 16.0
+        + 5.0 * columns.iter().take(n_columns).map(|c| c.chars().count()).max().unwrap_or(0).min(16) as f64;
+    let bottom = top + height * n_rows as f64;
+    let finite = || values.iter().flatten().copied().filter(|value| value.is_finite());
+    let (low, high) =
+        finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let reach = low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
+    let share = |value: f64| {
+        if diverging { value / reach } else { (value - low) / (high - low).max(f64::MIN_POSITIVE) }
+    };
+    let numbers = cell >= 34.0 && height >= 14.0;
+    let body = html! {
+        @for (j, label) in columns.iter().enumerate().take(n_columns) {
+            g transform=(format!("translate({} {}) rotate(-35)", round(left + (j as f64 + 0.5) * cell), round(top - 6.0))) {
+                text text-anchor="start" { (cut(label, 16)) }
+            }
+        }
+        @for (i, label) in rows.iter().enumerate().take(n_rows) {
+            (text(left - 6.0, top + (i as f64 + 0.5) * height + 4.0, "end", &cut(label, 20)))
+            @for (j, &value) in values.get(i).into_iter().flatten().enumerate().take(n_columns).filter(|(_, v)| v.is_finite()) {
+                @let (x, y) = (left + j as f64 * cell, top + i as f64 * height);
+                rect x=(round(x)) y=(round(y)) width=(round(cell - 1.0)) height=(round(height - 1.0)) fill=(shade(share(value), diverging)) {}
+                @if numbers {
+                    text x=(round(x + cell / 2.0)) y=(round(y + height / 2.0 + 4.0)) text-anchor="middle" font-size="11"
+                        fill=(if share(value).abs() > 0.55 { "#ffffff" } else { "#1c2330" }) { (format_number(value)) }
+                }
+            }
+        }
+        (text((left + RIGHT) / 2.0, bottom + 18.0, "middle", &chart.x_label))
+        @if rows.len() > n_rows || columns.len() > n_columns {
+            (PreEscaped(text(RIGHT, bottom + 18.0, "end", &format!("{n_rows} of {} rows, {n_columns} of {} columns", rows.len(), columns.len())).into_string()))
+        }
+    };
+    frame(chart, bottom + 28.0, alone, body)
+}
+
+/// White to blue; and orange through white to blue where 0 is the middle.
+fn shade(share: f64, diverging: bool) -> String {
+    let end = if diverging && share < 0.0 { [194.0, 88.0, 0.0] } else { [29.0, 78.0, 168.0] };
+    let share = share.abs().clamp(0.0, 1.0);
+    let mix = |end: f64| (243.0 + (end - 243.0) * share).round() as u8;
+    format!("#{:02x}{:02x}{:02x}", mix(end[0]), mix(end[1]), mix(end[2]))
+}

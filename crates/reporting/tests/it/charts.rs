@@ -1,0 +1,76 @@
+//! Charts draw anything they are given.
+
+use perennial_reporting::{Chart, Document, Mark, Series};
+
+fn every_kind(values: &[f64]) -> Vec<Chart> {
+    let series = || Series::values("a", values).bounds(values, values);
+    let edges: Vec<f64> = (0..=values.len()).map(|edge| edge as f64).collect();
+    vec![
+        Chart::line("line").series(series()).series(series()),
+        Chart::line("times").time().series(series()),
+        Chart::scatter("scatter").series(series()),
+        Chart::bar("bar", values.iter().map(|value| value.to_string())).series(series()),
+        Chart::histogram("histogram", &edges).series(series()),
+        Chart::heatmap("heat", ["r"], values.iter().map(|value| value.to_string()), vec![values.to_vec()])
+            .diverging(),
+        Chart::calibration("calibration").series(series()),
+    ]
+}
+
+#[test]
+fn odd_numbers_give_pictures_without_odd_coordinates() {
+    let odd: [&[f64]; 7] = [
+        &[],
+        &[1.0],
+        &[f64::NAN, f64::NAN],
+        &[f64::NAN, 1.0, f64::INFINITY, f64::NEG_INFINITY],
+        &[f64::MAX, f64::MIN, 0.0],
+        &[5e-324, 0.0],
+        &[3.0, 3.0, 3.0],
+    ];
+    for values in odd {
+        for chart in every_kind(values) {
+            let svg = chart.to_svg();
+            for bad in ["=\"NaN", "=\"inf", "=\"-inf", "M NaN", "NaN ", "infL"] {
+                assert!(!svg.contains(bad), "{} of {values:?} has {bad}: {svg}", chart.title);
+            }
+            assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
+        }
+    }
+}
+
+#[test]
+fn pictures_of_a_million_points_stay_small_and_keep_their_peak() {
+    let mut values: Vec<f64> = (0..1_000_000).map(|i| f64::from(i % 1000) / 1000.0).collect();
+    values[765_432] = 50.0;
+    for chart in every_kind(&values) {
+        let size = chart.to_svg().len();
+        assert!(size < 400_000, "{} has {size} bytes", chart.title);
+    }
+    let svg = Chart::line("peak").series(Series::values("a", &values)).to_svg();
+    assert!(svg.contains(" 20L"), "the highest point must touch the top of the picture");
+}
+
+#[test]
+fn the_same_chart_gives_the_same_bytes_and_survives_json() {
+    let chart = Chart::heatmap("h", ["a", "b"], ["c"], vec![vec![0.5], vec![-1.0]]).diverging();
+    let back: Chart = serde_json::from_str(&serde_json::to_string(&chart).unwrap()).unwrap();
+    assert_eq!(back, chart);
+    assert_eq!(back.to_svg(), chart.to_svg());
+    let Mark::Heatmap { diverging, .. } = back.mark else { panic!("another kind of chart") };
+    assert!(diverging);
+}
+
+#[test]
+fn markdown_escapes_what_would_be_markup() {
+    let mut document = Document::new("a*b");
+    document.table(["x|y"], [["<b>"]]);
+    document.code("```\nrm\n```");
+    let text = document.to_markdown();
+    assert!(
+        text.contains("# a\\*b")
+            && text.contains("x\\|y")
+            && text.contains("\\<b\\>")
+            && text.contains("````\n```")
+    );
+}
