@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod atomic;
 mod boxed;
 mod capabilities;
 mod context;
@@ -16,6 +17,7 @@ mod target;
 mod then;
 mod train;
 
+pub use atomic::write_atomic;
 pub use boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 pub use capabilities::Capabilities;
 pub use context::{CancelToken, Context, Observer, Progress};

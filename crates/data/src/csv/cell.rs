@@ -1,0 +1,242 @@
+//! What one cell is: missing, a number, a date, or text.
+
+use crate::calendar;
+
+/// What the cells of a column have in common so far; later kinds take in more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No cell that is not missing.
+    Nothing,
+    Boolean,
+    /// Integers that are all exact in `f64`.
+    Integer,
+    /// Integers of which some are beyond ±2^53: they cannot go together with reals.
+    BigInteger,
+    Real,
+    Date,
+    DateTime,
+    Text,
+}
+
+impl Kind {
+    /// The narrowest kind that takes in both.
+    pub(super) fn join(self, other: Kind) -> Kind {
+        use Kind::{BigInteger, Date, DateTime, Integer, Nothing, Real, Text};
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Nothing, a) | (a, Nothing) => a,
+            (Integer, BigInteger) | (BigInteger, Integer) => BigInteger,
+            (Integer, Real) | (Real, Integer) => Real,
+            (Date, DateTime) | (DateTime, Date) => DateTime,
+            _ => Text,
+        }
+    }
+
+    /// The kind of one cell.
+    pub(super) fn of(cell: &[u8]) -> Kind {
+        match cell.first() {
+            None => Kind::Text,
+            Some(b't' | b'T' | b'f' | b'F') if parse_boolean(cell).is_some() => Kind::Boolean,
+            Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b'i' | b'I' | b'n' | b'N') => Kind::of_number(cell),
+            _ => Kind::Text,
+        }
+    }
+
+    fn of_number(cell: &[u8]) -> Kind {
+        if let Some(number) = parse_integer(cell) {
+            match () {
+                () if is_padded(cell) => Kind::Text,
+                () if number == 0 && cell[0] == b'-' => Kind::Real,
+                () if number.unsigned_abs() > 1 << 53 => Kind::BigInteger,
+                () => Kind::Integer,
+            }
+        } else if parse_real(cell).is_some() {
+            Kind::Real
+        } else if calendar::parse_date(cell).is_some() {
+            Kind::Date
+        } else if calendar::parse_date_time(cell).is_some() {
+            Kind::DateTime
+        } else {
+            Kind::Text
+        }
+    }
+}
+
+/// Cells that mean "missing", with a quick way to see that one does not.
+#[derive(Clone, Debug)]
+pub(super) struct NullTokens {
+    tokens: Vec<Vec<u8>>,
+    first: [bool; 256],
+    longest: usize,
+    empty: bool,
+}
+
+impl NullTokens {
+    pub(super) fn new(tokens: &[String]) -> Self {
+        let mut first = [false; 256];
+        for token in tokens {
+            if let Some(&byte) = token.as_bytes().first() {
+                first[usize::from(byte)] = true;
+            }
+        }
+        NullTokens {
+            tokens: tokens.iter().map(|token| token.clone().into_bytes()).collect(),
+            first,
+            longest: tokens.iter().map(String::len).max().unwrap_or(0),
+            empty: tokens.iter().any(String::is_empty),
+        }
+    }
+
+    pub(super) fn contains(&self, cell: &[u8]) -> bool {
+        match cell.first() {
+            None => self.empty,
+            Some(&byte) => {
+                self.first[usize::from(byte)]
+                    && cell.len() <= self.longest
+                    && self.tokens.iter().any(|token| token == cell)
+            }
+        }
+    }
+}
+
+pub(super) fn parse_boolean(cell: &[u8]) -> Option<bool> {
+    match cell {
+        b"true" | b"True" | b"TRUE" => Some(true),
+        b"false" | b"False" | b"FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+fn split_sign(cell: &[u8]) -> (bool, &[u8]) {
+    match cell {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, cell),
+    }
+}
+
+/// Whether a number has leading zeros: `007` names something, and as a number it would lose its name.
+pub(super) fn is_padded(cell: &[u8]) -> bool {
+    matches!(split_sign(cell).1, [b'0', b'0'..=b'9', ..])
+}
+
+/// An integer, if it fits.
+pub(super) fn parse_integer(cell: &[u8]) -> Option<i64> {
+    let (negative, digits) = split_sign(cell);
+    if !(1..=18).contains(&digits.len()) {
+        // Too long for certain, or at the edge of the range.
+        return if digits.is_empty() { None } else { std::str::from_utf8(cell).ok()?.parse().ok() };
+    }
+    let mut value = 0_i64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Some(if negative { -value } else { value })
+}
+
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+
+/// A number, correctly rounded; infinite where it is beyond the range of `f64` or says so. An integer without
+/// exact `f64` is none, for nobody asked to round it.
+///
+/// A decimal of at most 2^53 times a power of ten up to 10^22 takes one exact division or multiplication
+/// (Clinger, "How to read floating point numbers accurately", 1990); the rest is left to the standard library.
+pub(super) fn parse_real(cell: &[u8]) -> Option<f64> {
+    let (negative, digits) = split_sign(cell);
+    let (mut mantissa, mut n_digits, mut point) = (0_u64, 0_usize, None);
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte.wrapping_sub(b'0') {
+            digit @ 0..=9 => {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+                n_digits += 1;
+            }
+            _ if byte == b'.' && point.is_none() => point = Some(at),
+            _ => return parse_slowly(cell),
+        }
+    }
+    let n_decimals = point.map_or(0, |at| digits.len() - at - 1);
+    if n_digits == 0 || n_digits > 19 || n_decimals > 22 || mantissa > 1 << 53 {
+        return parse_slowly(cell);
+    }
+    let value = mantissa as f64 / POWERS[n_decimals];
+    Some(if negative { -value } else { value })
+}
+
+#[cold]
+fn parse_slowly(cell: &[u8]) -> Option<f64> {
+    let (_, digits) = split_sign(cell);
+    if digits.iter().all(u8::is_ascii_digit) {
+        return parse_integer(cell)
+            .filter(|&number| crate::column::is_exact(number))
+            .map(|number| number as f64);
+    }
+    std::str::from_utf8(cell).ok()?.parse().ok()
+}
+
+/// Whether an infinite number was written in digits.
+pub(super) fn is_overflow(cell: &[u8], number: f64) -> bool {
+    number.is_infinite() && cell.iter().any(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reals_are_rounded_as_the_standard_library_rounds() {
+        let mut state = 1_u64;
+        let mut next = || {
+            // Steele and Vigna's splitmix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb)
+        };
+        for _ in 0..200_000 {
+            let (whole, part) = (next() >> (next() % 60), next() >> (next() % 60));
+            let exponent = (next() % 700) as i64 - 350;
+            for text in [format!("{whole}.{part}"), format!("-{whole}.{part}e{exponent}"), format!(".{part}")]
+            {
+                let expected: f64 = text.parse().unwrap();
+                assert_eq!(parse_real(text.as_bytes()).map(f64::to_bits), Some(expected.to_bits()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn kinds() {
+        for (cell, kind) in [
+            ("1", Kind::Integer),
+            ("+3", Kind::Integer),
+            ("-0", Kind::Real),
+            ("007", Kind::Text),
+            ("00.5", Kind::Real),
+            ("9007199254740992", Kind::Integer),
+            ("9007199254740993", Kind::BigInteger),
+            ("-9223372036854775808", Kind::BigInteger),
+            ("9223372036854775808", Kind::Text),
+            ("1e308", Kind::Real),
+            ("inf", Kind::Real),
+            ("0x10", Kind::Text),
+            ("1_000", Kind::Text),
+            ("5.", Kind::Real),
+            (".", Kind::Text),
+            ("-", Kind::Text),
+            ("1,5", Kind::Text),
+            ("1e", Kind::Text),
+            ("True", Kind::Boolean),
+            ("t", Kind::Text),
+            ("2024-02-29", Kind::Date),
+            ("2024-02-30", Kind::Text),
+            ("2024-02-29T12:00Z", Kind::DateTime),
+        ] {
+            assert_eq!(Kind::of(cell.as_bytes()), kind, "{cell}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The cells of one column in one block.
+
+use super::cell::{self, Kind, NullTokens};
+use super::interner::Interner;
+use super::scan::{Cell, Cells};
+use crate::{ColumnType, calendar};
+
+/// What cells mean, for a whole file.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) nulls: NullTokens,
+    pub(super) quote: u8,
+    /// How many distinct texts an inferred category may have.
+    pub(super) max_categories: usize,
+}
+
+/// What is known about a column before it is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goal {
+    /// The type was given.
+    Given(ColumnType),
+    /// The type is to be found, and takes in at least this kind.
+    Find(Kind),
+}
+
+/// Cells of one type; missing ones have an entry of any value.
+#[derive(Debug)]
+pub(super) enum Values {
+    Nothing,
+    Boolean(Vec<bool>),
+    Integer(Vec<i64>),
+    Real(Vec<f64>),
+    Date(Vec<i32>),
+    DateTime(Vec<i64>),
+    Category { codes: Vec<u32>, levels: Interner },
+    Text { bytes: Vec<u8>, ends: Vec<usize> },
+}
+
+/// The cells of one column in one block.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) kind: Kind,
+    pub(super) values: Values,
+    pub(super) n_rows: usize,
+    /// The rows of the block that are missing.
+    pub(super) nulls: Vec<u32>,
+    /// The cell that made the kind what it is: its byte in the block.
+    pub(super) witness: Option<usize>,
+    /// The first number beyond the range of `f64`: its byte in the block.
+    pub(super) overflow: Option<usize>,
+}
+
+impl Piece {
+    /// Reads a column of a block.
+    ///
+    /// # Errors
+    /// The byte in the block of the first cell that is not of the type that was given.
+    pub(super) fn read(cells: &Cells<'_>, column: usize, rules: &Rules, goal: Goal) -> Result<Piece, usize> {
+        let mut parse = Parse { cells, column, rules, lenient: true, nulls: Vec::new(), overflow: None };
+        match goal {
+            Goal::Given(column_type) => {
+                let (kind, limit) = match column_type {
+                    ColumnType::Boolean => (Kind::Boolean, 0),
+                    ColumnType::Integer => (Kind::Integer, 0),
+                    ColumnType::Real => (Kind::Real, 0),
+                    ColumnType::Date => (Kind::Date, 0),
+                    ColumnType::DateTime => (Kind::DateTime, 0),
+                    ColumnType::Category => (Kind::Text, u32::MAX as usize),
+                    ColumnType::Text => (Kind::Text, 0),
+                };
+                let values = parse.values(kind, limit).map_err(|cell| cell.offset)?;
+                Ok(parse.piece(kind, values, None))
+            }
+            Goal::Find(mut kind) => {
+                parse.lenient = false;
+                let mut witness = None;
+                loop {
+                    match parse.values(kind, rules.max_categories) {
+                        Ok(values) => return Ok(parse.piece(kind, values, witness)),
+                        Err(cell) => {
+                            kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
+                                same if same == kind => Kind::Text,
+                                wider => wider,
+                            };
+                            witness = Some(cell.offset);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Parse<'a, 'b> {
+    cells: &'a Cells<'b>,
+    column: usize,
+    rules: &'a Rules,
+    /// Whether numbers may have leading zeros and a minus before 0: the user said that they are numbers.
+    lenient: bool,
+    nulls: Vec<u32>,
+    overflow: Option<usize>,
+}
+
+impl<'b> Parse<'_, 'b> {
+    fn piece(self, kind: Kind, values: Values, witness: Option<usize>) -> Piece {
+        let kind = match &values {
+            Values::Integer(numbers) if numbers.iter().any(|number| number.unsigned_abs() > 1 << 53) => {
+                Kind::BigInteger
+            }
+            _ => kind,
+        };
+        Piece {
+            kind,
+            values,
+            n_rows: self.cells.n_rows(),
+            nulls: self.nulls,
+            witness,
+            overflow: self.overflow,
+        }
+    }
+
+    /// All cells as one kind, or the first that is not.
+    fn values(&mut self, kind: Kind, max_categories: usize) -> Result<Values, Cell<'b>> {
+        self.nulls.clear();
+        self.overflow = None;
+        let lenient = self.lenient;
+        Ok(match kind {
+            Kind::Nothing => {
+                self.each::<()>(|_| None)?;
+                Values::Nothing
+            }
+            Kind::Boolean => Values::Boolean(self.each(cell::parse_boolean)?),
+            Kind::Integer | Kind::BigInteger => Values::Integer(self.each(|cell| {
+                let number = cell::parse_integer(cell)?;
+                (lenient || !(cell::is_padded(cell) || (number == 0 && cell[0] == b'-'))).then_some(number)
+            })?),
+            Kind::Real => self.reals()?,
+            Kind::Date => Values::Date(self.each(calendar::parse_date)?),
+            Kind::DateTime => Values::DateTime(self.each(calendar::parse_date_time)?),
+            Kind::Text => self.texts(max_categories),
+        })
+    }
+
+    fn each<T: Default>(&mut self, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Cell<'b>> {
+        let mut values = Vec::with_capacity(self.cells.n_rows());
+        for (row, cell) in self.cells.column(self.column).enumerate() {
+            let content = cell.content(self.rules.quote);
+            if self.rules.nulls.contains(&content) {
+                self.nulls.push(row as u32);
+                values.push(T::default());
+            } else {
+                values.push(parse(&content).ok_or(cell)?);
+            }
+        }
+        Ok(values)
+    }
+
+    fn reals(&mut self) -> Result<Values, Cell<'b>> {
+        let lenient = self.lenient;
+        let numbers = self.each(|cell| {
+            let padded = !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
+            if padded { None } else { cell::parse_real(cell) }
+        })?;
+        // NaN is missing, whether or not it is among the null tokens.
+        if numbers.iter().any(|number| number.is_nan()) {
+            let missing = std::mem::take(&mut self.nulls);
+            self.nulls = (0..numbers.len() as u32)
+                .filter(|row| numbers[*row as usize].is_nan() || missing.binary_search(row).is_ok())
+                .collect();
+        }
+        if numbers.iter().any(|number| number.is_infinite()) {
+            let quote = self.rules.quote;
+            let cells = self.cells.column(self.column).zip(&numbers);
+            self.overflow = cells
+                .filter(|(cell, number)| cell::is_overflow(&cell.content(quote), **number))
+                .map(|(cell, _)| cell.offset)
+                .next();
+        }
+        Ok(Values::Real(numbers))
+    }
+
+    /// Categories while there are few of them, text otherwise. A quoted cell means what it says: it is text
+    /// even where it is empty or reads like a null token.
+    fn texts(&mut self, max_categories: usize) -> Values {
+        let n_rows = self.cells.n_rows();
+        let mut codes = Vec::with_capacity(n_rows);
+        let mut levels = Interner::default();
+        let mut cells = self.cells.column(self.column);
+        let missing = |cell: &Cell<'_>| !cell.quoted && self.rules.nulls.contains(cell.raw);
+        while codes.len() < n_rows && levels.len() <= max_categories {
+            let Some(cell) = cells.next() else { break };
+            if missing(&cell) {
+                self.nulls.push(codes.len() as u32);
+                codes.push(0);
+            } else {
+                codes.push(levels.intern(&cell.content(self.rules.quote)));
+            }
+        }
+        if levels.len() <= max_categories {
+            return Values::Category { codes, levels };
+        }
+        let (mut bytes, mut ends) = texts_of(&codes, &self.nulls, &levels);
+        ends.reserve_exact(n_rows - ends.len());
+        for cell in cells {
+            if missing(&cell) {
+                self.nulls.push(ends.len() as u32);
+            } else {
+                bytes.extend_from_slice(&cell.content(self.rules.quote));
+            }
+            ends.push(bytes.len());
+        }
+        Values::Text { bytes, ends }
+    }
+}
+
+/// The texts of codes, one after the other, and the end of each.
+pub(super) fn texts_of(codes: &[u32], nulls: &[u32], levels: &Interner) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(codes.len()));
+    let mut nulls = nulls.iter().copied().peekable();
+    for (row, &code) in codes.iter().enumerate() {
+        if nulls.next_if_eq(&(row as u32)).is_none() {
+            bytes.extend_from_slice(levels.text(code));
+        }
+        ends.push(bytes.len());
+    }
+    (bytes, ends)
+}

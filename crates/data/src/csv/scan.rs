@@ -1,0 +1,268 @@
+//! Where records and cells start and end.
+//!
+//! A cell that starts with the quote runs to the next quote that stands alone; a doubled quote inside is one
+//! quote. A quote anywhere else is a character like any other. A record ends at LF, CR or CRLF outside of
+//! quotes. Lines without a character are skipped, unless there is one column: there they are a missing cell.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The characters that give a file its structure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    pub(super) quote: u8,
+}
+
+/// What can be wrong in a block, at a byte of the block.
+#[derive(Clone, Debug)]
+pub(super) enum Flaw {
+    Ragged { got: usize },
+    UnterminatedQuote,
+    TooLong,
+}
+
+/// The cells of whole records, row by row.
+pub(super) struct Cells<'a> {
+    bytes: &'a [u8],
+    /// Start and end of each cell; the top bit of the end says that the cell is quoted.
+    ranges: Vec<(u32, u32)>,
+    n_cols: usize,
+    trim: bool,
+}
+
+const QUOTED: u32 = 1 << 31;
+
+/// One cell as it stands in the file, quotes included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cell<'a> {
+    pub(super) raw: &'a [u8],
+    pub(super) quoted: bool,
+    pub(super) offset: usize,
+}
+
+impl<'a> Cell<'a> {
+    /// The cell without its quotes.
+    pub(super) fn content(&self, quote: u8) -> Cow<'a, [u8]> {
+        if !self.quoted {
+            return Cow::Borrowed(self.raw);
+        }
+        // Most quoted cells are one quote, text without quotes, one quote.
+        if let Some((&last, inner)) = self.raw[1..].split_last()
+            && last == quote
+            && !inner.contains(&quote)
+        {
+            return Cow::Borrowed(inner);
+        }
+        let mut content = Vec::with_capacity(self.raw.len());
+        let mut rest = &self.raw[1..];
+        while let Some(at) = find(rest, |byte| byte == quote) {
+            content.extend_from_slice(&rest[..at]);
+            rest = &rest[at + 1..];
+            if rest.first() == Some(&quote) {
+                content.push(quote);
+                rest = &rest[1..];
+            } else {
+                break;
+            }
+        }
+        content.extend_from_slice(rest);
+        Cow::Owned(content)
+    }
+}
+
+impl<'a> Cells<'a> {
+    /// Cuts a block of at most 2^31 - 1 bytes into cells.
+    ///
+    /// # Errors
+    /// The first flaw and its byte.
+    pub(super) fn split(
+        bytes: &'a [u8],
+        n_cols: usize,
+        dialect: Dialect,
+        max_record: usize,
+        trim: bool,
+    ) -> Result<Self, (usize, Flaw)> {
+        let mut ranges = Vec::with_capacity(bytes.len() / 8 + n_cols);
+        let mut at = 0;
+        while at < bytes.len() {
+            let (start, before) = (at, ranges.len());
+            if !is_end(bytes[at]) || n_cols == 1 {
+                at = split_record(bytes, at, dialect, &mut ranges)?;
+                let got = ranges.len() - before;
+                if got != n_cols {
+                    return Err((start, Flaw::Ragged { got }));
+                }
+                if at - start > max_record {
+                    return Err((start, Flaw::TooLong));
+                }
+            }
+            at = after_end(bytes, at);
+        }
+        Ok(Cells { bytes, ranges, n_cols, trim })
+    }
+
+    pub(super) fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.ranges.len() / self.n_cols
+    }
+
+    /// The cells of one column.
+    pub(super) fn column(&self, column: usize) -> impl Iterator<Item = Cell<'a>> {
+        let ranges = self.ranges[column.min(self.ranges.len())..].iter().step_by(self.n_cols);
+        ranges.map(|&range| self.cell(range))
+    }
+
+    /// The cells of the first row.
+    pub(super) fn row(&self) -> impl Iterator<Item = Cell<'a>> {
+        self.ranges[..self.n_cols.min(self.ranges.len())].iter().map(|&range| self.cell(range))
+    }
+
+    fn cell(&self, (start, end): (u32, u32)) -> Cell<'a> {
+        let raw = &self.bytes[start as usize..(end & !QUOTED) as usize];
+        let quoted = end & QUOTED != 0;
+        Cell {
+            raw: if self.trim && !quoted { raw.trim_ascii() } else { raw },
+            quoted,
+            offset: start as usize,
+        }
+    }
+}
+
+fn split_record(
+    bytes: &[u8],
+    mut at: usize,
+    dialect: Dialect,
+    ranges: &mut Vec<(u32, u32)>,
+) -> Result<usize, (usize, Flaw)> {
+    loop {
+        let start = at;
+        let mut flag = 0;
+        if bytes.get(at) == Some(&dialect.quote) {
+            flag = QUOTED;
+            at = after_quoted(bytes, at, dialect.quote).ok_or((start, Flaw::UnterminatedQuote))?;
+        }
+        at += bytes[at..]
+            .iter()
+            .position(|&byte| byte == dialect.delimiter || is_end(byte))
+            .unwrap_or(bytes.len() - at);
+        ranges.push((start as u32, at as u32 | flag));
+        if bytes.get(at) != Some(&dialect.delimiter) {
+            return Ok(at);
+        }
+        at += 1;
+    }
+}
+
+/// The cells of the first line that is not blank, and the byte after it.
+pub(super) fn header(bytes: &[u8], dialect: Dialect) -> Result<Option<(Cells<'_>, usize)>, (usize, Flaw)> {
+    let Some(start) = bytes.iter().position(|&byte| !is_end(byte)) else { return Ok(None) };
+    let mut ranges = Vec::new();
+    let end = split_record(bytes, start, dialect, &mut ranges)?;
+    let n_cols = ranges.len();
+    Ok(Some((Cells { bytes, ranges, n_cols, trim: false }, after_end(bytes, end))))
+}
+
+/// Cuts bytes into blocks of whole records, each of about `size` bytes. The blocks depend on nothing else.
+///
+/// # Errors
+/// The byte of a quote that is never closed.
+pub(super) fn blocks(
+    bytes: &[u8],
+    start: usize,
+    dialect: Dialect,
+    size: usize,
+) -> Result<Vec<Range<usize>>, usize> {
+    let mut blocks = Vec::new();
+    let mut start = start;
+    while start < bytes.len() {
+        let end = match start.checked_add(size) {
+            Some(target) if target < bytes.len() => record_start_from(bytes, start, target, dialect)?,
+            _ => bytes.len(),
+        };
+        blocks.push(start..end);
+        start = end;
+    }
+    Ok(blocks)
+}
+
+/// The start of a record at or after `target`, knowing that one starts at `start`.
+fn record_start_from(bytes: &[u8], start: usize, target: usize, dialect: Dialect) -> Result<usize, usize> {
+    let mut known = start;
+    while known < target {
+        // Without a quote, every line is a record. With one, go through its record cell by cell.
+        let quote = match find(&bytes[known..target], |byte| byte == dialect.quote) {
+            Some(at) => known + at,
+            None => match find(&bytes[target..], |byte| byte == b'\n' || byte == dialect.quote) {
+                None => return Ok(bytes.len()),
+                Some(at) if bytes[target + at] == b'\n' => return Ok(target + at + 1),
+                Some(at) => target + at,
+            },
+        };
+        if let Some(end) = bytes[known..quote].iter().rposition(|&byte| is_end(byte)) {
+            known += end + 1;
+        }
+        known = after_record(bytes, known, dialect)?;
+    }
+    Ok(known)
+}
+
+fn after_record(bytes: &[u8], mut at: usize, dialect: Dialect) -> Result<usize, usize> {
+    loop {
+        if bytes.get(at) == Some(&dialect.quote) {
+            at = after_quoted(bytes, at, dialect.quote).ok_or(at)?;
+        }
+        match bytes[at..].iter().position(|&byte| byte == dialect.delimiter || is_end(byte)) {
+            None => return Ok(bytes.len()),
+            Some(length) if bytes[at + length] == dialect.delimiter => at += length + 1,
+            Some(length) => return Ok(after_end(bytes, at + length)),
+        }
+    }
+}
+
+/// The byte after the quote that closes the one at `at`.
+fn after_quoted(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        at += bytes[at..].iter().position(|&byte| byte == quote)? + 1;
+        if bytes.get(at) != Some(&quote) {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
+
+fn is_end(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+/// The byte after the end of line at `at`, if there is one.
+fn after_end(bytes: &[u8], at: usize) -> usize {
+    match bytes[at..] {
+        [b'\r', b'\n', ..] => at + 2,
+        [b'\r' | b'\n', ..] => at + 1,
+        _ => at,
+    }
+}
+
+/// The first byte that is wanted: in steps that the compiler turns into vector instructions.
+fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut start = 0;
+    for chunk in bytes.chunks(128) {
+        if chunk.iter().fold(false, |found, &byte| found | wanted(byte)) {
+            return chunk.iter().position(|&byte| wanted(byte)).map(|at| start + at);
+        }
+        start += chunk.len();
+    }
+    None
+}
+
+/// The line, counted from 1, on which a byte stands.
+pub(super) fn line_of(bytes: &[u8], offset: usize) -> usize {
+    let before = &bytes[..offset.min(bytes.len())];
+    let ends = before.iter().zip(bytes[1.min(bytes.len())..].iter().chain([&0]));
+    1 + ends.filter(|&(&byte, &next)| byte == b'\n' || (byte == b'\r' && next != b'\n')).count()
+}

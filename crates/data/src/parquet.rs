@@ -1,0 +1,189 @@
+//! Parquet files.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use perennial_core::{Error, Result, ResultExt, write_atomic};
+use rayon::prelude::*;
+
+use crate::Table;
+
+const BATCH: usize = 1 << 16;
+
+/// Reads all columns of a Parquet file, see [`ParquetReader`].
+///
+/// # Errors
+/// As for [`ParquetReader::read`].
+pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
+    ParquetReader::new().read(path)
+}
+
+/// Settings for reading Parquet.
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `columns` | all | which columns to read, in this order |
+/// | `max_bytes` | 16 GiB | how much the columns may hold once decompressed, as the file declares it |
+///
+/// Columns with an Arrow dictionary of text are categories; other types are taken over as by
+/// [`Table::from_record_batch`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParquetReader {
+    columns: Option<Vec<String>>,
+    max_bytes: u64,
+}
+
+impl Default for ParquetReader {
+    fn default() -> Self {
+        ParquetReader { columns: None, max_bytes: 16 << 30 }
+    }
+}
+
+impl ParquetReader {
+    /// The default settings.
+    pub fn new() -> Self {
+        ParquetReader::default()
+    }
+
+    /// Which columns to read, in this order.
+    #[must_use]
+    pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.columns = Some(columns.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How much the columns may hold once decompressed.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Reads a file, its row groups in parallel.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not a sound Parquet file, declares more than `max_bytes`, lacks a
+    /// column, or has one of a type that a table does not know.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Table> {
+        let path = path.as_ref();
+        // The decoder has panicked on damaged files before; a file must not take the program down.
+        catch_unwind(AssertUnwindSafe(|| self.read_file(path)))
+            .unwrap_or_else(|_| Err(Error::malformed("the Parquet file is damaged: its decoder gave up")))
+            .context(format!("reading `{}`", path.display()))
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Table> {
+        let open = || File::open(path).map_err(|error| Error::io("cannot open it", error));
+        let metadata = std::fs::metadata(path).map_err(|error| Error::io("cannot open it", error))?;
+        if !metadata.is_file() {
+            return Err(Error::unsupported("it is not a regular file"));
+        }
+        let loaded = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::new()).map_err(damaged)?;
+        let mask = self.mask(&loaded)?;
+        self.check_size(&loaded, &mask)?;
+        let read = |group: usize| -> Result<Vec<Table>> {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, loaded.clone());
+            let builder =
+                builder.with_row_groups(vec![group]).with_batch_size(BATCH).with_projection(mask.clone());
+            let batches = builder.build().map_err(damaged)?;
+            batches.map(|batch| Table::from_record_batch(&batch.map_err(refused)?)).collect()
+        };
+        let n_groups = loaded.metadata().num_row_groups();
+        let groups: Vec<Result<Vec<Table>>> = (0..n_groups).into_par_iter().map(read).collect();
+        let parts: Vec<Table> =
+            groups.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        let table = match parts.as_slice() {
+            [] => self.without_rows(&loaded, &mask)?,
+            parts => Table::concat(parts)?,
+        };
+        match &self.columns {
+            Some(columns) => table.select(columns),
+            None => Ok(table),
+        }
+    }
+
+    fn mask(&self, loaded: &ArrowReaderMetadata) -> Result<ProjectionMask> {
+        let Some(columns) = &self.columns else { return Ok(ProjectionMask::all()) };
+        let fields = loaded.schema().fields();
+        let position = |name: &String| {
+            fields.iter().position(|field| field.name() == name).ok_or_else(|| {
+                let known: Vec<_> = fields.iter().take(10).map(|field| field.name().as_str()).collect();
+                Error::unknown(format!("no column is named `{name}`; there are: {}", known.join(", ")))
+            })
+        };
+        let positions = columns.iter().map(position).collect::<Result<Vec<_>>>()?;
+        Ok(ProjectionMask::roots(loaded.parquet_schema(), positions))
+    }
+
+    fn check_size(&self, loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Result<()> {
+        let mut bytes = 0_u64;
+        for group in loaded.metadata().row_groups() {
+            for (at, column) in group.columns().iter().enumerate() {
+                let size = if mask.leaf_included(at) { column.uncompressed_size() } else { 0 };
+                let size =
+                    u64::try_from(size).map_err(|_| Error::malformed("a column has a negative size"))?;
+                bytes = bytes.saturating_add(size);
+            }
+        }
+        match bytes > self.max_bytes {
+            false => Ok(()),
+            true => Err(Error::too_large(format!(
+                "the columns hold {bytes} bytes, more than {}; read fewer `columns` or raise `max_bytes`",
+                self.max_bytes
+            ))),
+        }
+    }
+
+    fn without_rows(&self, loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Result<Table> {
+        let roots: Vec<usize> = (0..loaded.schema().fields().len())
+            .filter(|&root| {
+                let leaves = 0..loaded.parquet_schema().num_columns();
+                leaves.into_iter().any(|leaf| {
+                    loaded.parquet_schema().get_column_root_idx(leaf) == root && mask.leaf_included(leaf)
+                })
+            })
+            .collect();
+        let schema = loaded.schema().project(&roots).map_err(refused)?;
+        Table::from_record_batch(&arrow_array::RecordBatch::new_empty(schema.into()))
+    }
+}
+
+/// Writes a table to a Parquet file, compressed with Snappy, whole or not at all.
+///
+/// Reading it gives the same table; levels of categories that no row uses may be lost, and their order changed.
+///
+/// # Errors
+/// When the table has no columns or the file cannot be written.
+pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<()> {
+    if table.n_cols() == 0 {
+        return Err(Error::empty("the table has no columns"));
+    }
+    let batch = table.to_record_batch()?;
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut bytes = Vec::new();
+    let written =
+        ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
+            writer.write(&batch)?;
+            writer.close()
+        });
+    written.map_err(|error| {
+        Error::unsupported(format!("the table cannot be written as Parquet: {error}")).with_source(error)
+    })?;
+    write_atomic(path, &bytes)
+}
+
+fn damaged(error: ParquetError) -> Error {
+    Error::malformed(format!("not a sound Parquet file: {error}")).with_source(error)
+}
+
+fn refused(error: arrow_schema::ArrowError) -> Error {
+    Error::malformed(format!("not a sound Parquet file: {error}")).with_source(error)
+}

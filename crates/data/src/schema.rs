@@ -1,0 +1,132 @@
+//! Names and types of columns, kept to check and order later data.
+
+use perennial_core::{Error, ErrorKind, Result, ResultExt};
+use serde::{Deserialize, Serialize};
+
+use crate::column::Data;
+use crate::{Column, ColumnType, Table};
+
+/// The names, types and levels of the columns of a table.
+///
+/// ```
+/// use perennial_data::{ColumnType, Table};
+///
+/// let train = Table::builder().category("city", ["Bern", "Basel"]).real("price", [1.0, 2.0]).build()?;
+/// let later = Table::builder().integer("price", [3]).text("city", ["Bern"]).build()?;
+/// let schema = train.schema();
+/// assert!(schema.check(&later).is_err());
+///
+/// let aligned = schema.align(&later)?;
+/// assert_eq!(aligned.names().collect::<Vec<_>>(), ["city", "price"]);
+/// assert_eq!(aligned.column("price")?.column_type(), ColumnType::Real);
+/// assert_eq!(aligned.column("city")?.as_category()?.code(0), Some(1));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    columns: Vec<Field>,
+}
+
+/// One column of a [`Schema`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Field {
+    /// The name of the column.
+    pub name: String,
+    /// What its cells are.
+    pub column_type: ColumnType,
+    /// Whether a cell was missing.
+    pub nullable: bool,
+    /// The levels of a category column in the order of their codes; empty for other types.
+    pub levels: Vec<String>,
+}
+
+impl Schema {
+    pub(crate) fn of(table: &Table) -> Self {
+        let columns = table.columns().map(|(name, column)| Field {
+            name: name.to_owned(),
+            column_type: column.column_type(),
+            nullable: column.null_count() > 0,
+            levels: match &column.0 {
+                Data::Category(category) => category.levels().map(str::to_owned).collect(),
+                _ => Vec::new(),
+            },
+        });
+        Schema { columns: columns.collect() }
+    }
+
+    /// The columns in order.
+    pub fn columns(&self) -> &[Field] {
+        &self.columns
+    }
+
+    /// The column of that name, where there is one.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.columns.iter().find(|field| field.name == name)
+    }
+
+    /// Whether a table has exactly these columns, in any order, with these types. Missing cells and new levels
+    /// are a matter of a [`Contract`](crate::Contract).
+    ///
+    /// # Errors
+    /// [`ErrorKind::FeatureMismatch`] naming the first column that is missing, of another type, or not known.
+    pub fn check(&self, table: &Table) -> Result<()> {
+        self.check_names(table)?;
+        for field in &self.columns {
+            let found = table.column(&field.name)?.column_type();
+            if found != field.column_type {
+                let detail =
+                    format!("column `{}` is of type {found}, expected {}", field.name, field.column_type);
+                return Err(self.mismatch(table, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The table with these columns in this order and with these types.
+    ///
+    /// Columns are turned into the type of the schema where nothing is lost, see [`Column::cast`]; category
+    /// columns get the codes of the schema, and levels that it does not know follow after them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::FeatureMismatch`] naming the first column that is missing, of another type, or not known.
+    pub fn align(&self, table: &Table) -> Result<Table> {
+        self.check_names(table)?;
+        let columns = self.columns.iter().map(|field| {
+            let place = || format!("column `{}`", field.name);
+            let column = table
+                .column(&field.name)?
+                .cast(field.column_type)
+                .map_err(|error| self.mismatch(table, format!("{}: {error}", place())).with_source(error))?;
+            let column = match &column.0 {
+                Data::Category(category) if !category.levels().eq(field.levels.iter()) => {
+                    Column(Data::Category(category.with_levels(field.levels.iter().map(String::as_str))))
+                }
+                _ => column,
+            };
+            Ok((field.name.as_str().into(), column))
+        });
+        Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?).context("aligning a table")
+    }
+
+    fn check_names(&self, table: &Table) -> Result<()> {
+        if let Some(field) = self.columns.iter().find(|field| !table.contains(&field.name)) {
+            return Err(self.mismatch(table, format!("column `{}` is missing", field.name)));
+        }
+        // All of ours are there, so only a longer table can have others.
+        if table.n_cols() > self.columns.len() {
+            let known: std::collections::BTreeSet<&str> =
+                self.columns.iter().map(|field| field.name.as_str()).collect();
+            let extra = table.names().find(|name| !known.contains(name)).unwrap_or_default();
+            return Err(self.mismatch(table, format!("column `{extra}` is not expected; drop it")));
+        }
+        Ok(())
+    }
+
+    fn mismatch(&self, table: &Table, detail: String) -> Error {
+        let (expected, got) = (self.columns.len(), table.n_cols());
+        Error::new(ErrorKind::FeatureMismatch { expected, got, detail })
+    }
+}

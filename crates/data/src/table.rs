@@ -1,0 +1,292 @@
+//! The table: named columns of equal length.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, UInt64Array};
+use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
+
+use crate::column::{Column, Data};
+use crate::{Schema, TableBuilder};
+
+/// Named columns of equal length. It never changes; cloning shares it.
+///
+/// ```
+/// use perennial_core::Rows;
+/// use perennial_data::Table;
+///
+/// let table = Table::builder()
+///     .category("city", ["Bern", "Basel", "Bern"])
+///     .real("price", [Some(3.5), None, Some(4.0)])
+///     .build()?;
+/// assert_eq!((table.n_rows(), table.n_cols()), (3, 2));
+/// assert_eq!(table.column("price")?.null_count(), 1);
+/// let whole = table.take(&[2, 0])?;
+/// assert_eq!(whole.values("price")?.as_slice(), [4.0, 3.5]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Table(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    n_rows: usize,
+    names: Vec<Arc<str>>,
+    columns: Vec<Column>,
+    positions: BTreeMap<Arc<str>, usize>,
+}
+
+impl PartialEq for Table {
+    fn eq(&self, other: &Table) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.n_rows == other.0.n_rows
+                && self.0.names == other.0.names
+                && self.0.columns == other.0.columns)
+    }
+}
+
+impl Table {
+    /// A table from columns with their names.
+    ///
+    /// # Errors
+    /// When columns differ in length, or a name is empty or occurs twice.
+    pub fn new<S: Into<Arc<str>>>(columns: impl IntoIterator<Item = (S, Column)>) -> Result<Self> {
+        let columns: Vec<(Arc<str>, Column)> =
+            columns.into_iter().map(|(name, column)| (name.into(), column)).collect();
+        let n_rows = columns.first().map_or(0, |(_, column)| column.n_rows());
+        Table::with_rows(n_rows, columns)
+    }
+
+    /// Columns added one by one.
+    pub fn builder() -> TableBuilder {
+        TableBuilder::default()
+    }
+
+    pub(crate) fn with_rows(n_rows: usize, columns: Vec<(Arc<str>, Column)>) -> Result<Self> {
+        let mut positions = BTreeMap::new();
+        for (position, (name, column)) in columns.iter().enumerate() {
+            if name.is_empty() {
+                return Err(Error::invalid_name(format!("column {position} has no name; give it one")));
+            }
+            if column.n_rows() != n_rows {
+                return Err(Error::length_mismatch(format!("column `{name}`"), n_rows, column.n_rows()));
+            }
+            if let Some(first) = positions.insert(name.clone(), position) {
+                return Err(Error::malformed(format!(
+                    "columns {first} and {position} are both named `{name}`; give each its own name"
+                )));
+            }
+        }
+        let (names, columns) = columns.into_iter().unzip();
+        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions })))
+    }
+
+    /// The number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.0.n_rows
+    }
+
+    /// The number of columns.
+    pub fn n_cols(&self) -> usize {
+        self.0.columns.len()
+    }
+
+    /// The names of the columns in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.names.iter().map(|name| &**name)
+    }
+
+    /// Names and columns in order.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = (&str, &Column)> {
+        self.names().zip(&self.0.columns)
+    }
+
+    /// The column of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn column(&self, name: &str) -> Result<&Column> {
+        self.position(name).map(|position| &self.0.columns[position])
+    }
+
+    /// Whether there is a column of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.positions.contains_key(name)
+    }
+
+    /// Names, types and levels of the columns.
+    pub fn schema(&self) -> Schema {
+        Schema::of(self)
+    }
+
+    fn position(&self, name: &str) -> Result<usize> {
+        self.0.positions.get(name).copied().ok_or_else(|| {
+            let known: Vec<_> = self.names().take(10).collect();
+            Error::unknown(format!("no column is named `{name}`; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// The same rows with other columns.
+    fn keep(&self, positions: impl Iterator<Item = usize>) -> Result<Table> {
+        let columns = positions.map(|at| (self.0.names[at].clone(), self.0.columns[at].clone())).collect();
+        Table::with_rows(self.0.n_rows, columns)
+    }
+
+    /// The same columns with other rows.
+    fn map(&self, n_rows: usize, change: impl Fn(&Column) -> Result<Column>) -> Result<Table> {
+        let columns = self.0.columns.iter().map(change).collect::<Result<Vec<_>>>()?;
+        let (names, positions) = (self.0.names.clone(), self.0.positions.clone());
+        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions })))
+    }
+
+    /// The columns with these names, in this order.
+    ///
+    /// # Errors
+    /// When a column does not exist or is named twice.
+    pub fn select<S: AsRef<str>>(&self, names: &[S]) -> Result<Table> {
+        let positions = names.iter().map(|name| self.position(name.as_ref())).collect::<Result<Vec<_>>>()?;
+        self.keep(positions.into_iter())
+    }
+
+    /// All columns but those with these names.
+    ///
+    /// # Errors
+    /// When a column does not exist.
+    pub fn drop<S: AsRef<str>>(&self, names: &[S]) -> Result<Table> {
+        let mut kept = vec![true; self.n_cols()];
+        for name in names {
+            kept[self.position(name.as_ref())?] = false;
+        }
+        self.keep((0..self.n_cols()).filter(|&at| kept[at]))
+    }
+
+    /// The rows for which `keep` is true.
+    ///
+    /// # Errors
+    /// When `keep` does not have one entry per row.
+    pub fn filter(&self, keep: &[bool]) -> Result<Table> {
+        if keep.len() != self.n_rows() {
+            return Err(Error::length_mismatch("the filter", self.n_rows(), keep.len()));
+        }
+        let keep = BooleanArray::from(keep.to_vec());
+        self.map(keep.true_count(), |column| column.filter(&keep))
+    }
+
+    /// A range of rows, shared with this table.
+    ///
+    /// # Errors
+    /// When the range ends after the last row or before it starts.
+    pub fn slice(&self, rows: Range<usize>) -> Result<Table> {
+        if rows.start > rows.end || rows.end > self.n_rows() {
+            return Err(Error::unknown(format!(
+                "rows {}..{} do not exist: there are {} rows, counted from 0",
+                rows.start,
+                rows.end,
+                self.n_rows()
+            )));
+        }
+        self.map(rows.len(), |column| Ok(column.slice(rows.start, rows.len())))
+    }
+
+    /// The first `n` rows, or all where there are fewer.
+    pub fn head(&self, n: usize) -> Table {
+        // The range is always right.
+        self.slice(0..n.min(self.n_rows())).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The table with one more column, or with another column under a name that it has.
+    ///
+    /// # Errors
+    /// When the column does not have one cell per row or the name is empty. A table without columns takes a
+    /// column of any length.
+    pub fn with_column(&self, name: impl Into<Arc<str>>, column: Column) -> Result<Table> {
+        let (name, n_rows) = (name.into(), if self.n_cols() == 0 { column.n_rows() } else { self.n_rows() });
+        let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
+        match self.0.positions.get(&name) {
+            Some(&position) => columns[position].1 = column,
+            None => columns.push((name, column)),
+        }
+        Table::with_rows(n_rows, columns)
+    }
+
+    /// The table with one column under another name.
+    ///
+    /// # Errors
+    /// When there is no such column, or the new name is empty or taken.
+    pub fn rename(&self, from: &str, to: impl Into<Arc<str>>) -> Result<Table> {
+        let position = self.position(from)?;
+        let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
+        columns[position].0 = to.into();
+        Table::with_rows(self.n_rows(), columns)
+    }
+
+    /// The rows in ascending order of one column, missing cells last; equal rows keep their order. Text and
+    /// categories are ordered by their bytes.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn sort_by(&self, name: &str) -> Result<Table> {
+        let column = self.column(name)?;
+        let mut rows: Vec<usize> = (0..self.n_rows()).collect();
+        let order = |a: &usize, b: &usize| -> Ordering {
+            let (a, b) = (*a, *b);
+            column.is_null(a).cmp(&column.is_null(b)).then_with(|| match &column.0 {
+                Data::Text(_) | Data::Category(_) => column.text_at(a).cmp(&column.text_at(b)),
+                _ if column.is_null(a) => Ordering::Equal,
+                Data::Integer(array) => array.value(a).cmp(&array.value(b)),
+                Data::Real(array) => array.value(a).total_cmp(&array.value(b)),
+                Data::Boolean(array) => array.value(a).cmp(&array.value(b)),
+                Data::Date(array) => array.value(a).cmp(&array.value(b)),
+                Data::DateTime(array) => array.value(a).cmp(&array.value(b)),
+            })
+        };
+        rows.sort_by(order);
+        self.take(&rows)
+    }
+
+    /// Tables below each other. Columns are matched by name and follow the order of the first table; the levels
+    /// of a category column are those of all tables.
+    ///
+    /// # Errors
+    /// When there are no tables, or their columns do not agree.
+    pub fn concat(tables: &[Table]) -> Result<Table> {
+        let Some((first, rest)) = tables.split_first() else {
+            return Err(Error::empty("there are no tables to put below each other"));
+        };
+        // Once through all tables to collect the levels, once more to use them.
+        let mut schema = first.schema();
+        for table in rest {
+            schema = schema.align(table)?.schema();
+        }
+        let tables = tables.iter().map(|table| schema.align(table)).collect::<Result<Vec<_>>>()?;
+        let n_rows = tables.iter().map(Table::n_rows).sum();
+        let columns = first.0.names.iter().map(|name| {
+            let parts = tables.iter().map(|table| table.column(name)).collect::<Result<Vec<_>>>()?;
+            Ok((name.clone(), Column::concat(&parts)?))
+        });
+        Table::with_rows(n_rows, columns.collect::<Result<Vec<_>>>()?)
+    }
+}
+
+impl Rows for Table {
+    type Owned = Table;
+
+    fn n_rows(&self) -> usize {
+        self.0.n_rows
+    }
+
+    fn take(&self, rows: &[usize]) -> Result<Table> {
+        check_rows(rows, self.n_rows())?;
+        let indexes = UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64));
+        self.map(rows.len(), |column| column.take(&indexes))
+    }
+
+    fn admit(&self, _: &Capabilities) -> Result<()> {
+        match self.n_cols() {
+            0 => Err(Error::empty("the table has no columns")),
+            _ => Ok(()),
+        }
+    }
+}
