@@ -1,1 +1,5 @@
 //! Integration tests, in one binary.
+
+mod hostile;
+mod kill;
+mod runs;
