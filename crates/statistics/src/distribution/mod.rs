@@ -16,6 +16,7 @@ pub use binomial::Binomial;
 pub use chi_squared::ChiSquared;
 pub use fisher_f::FisherF;
 pub use gamma::Gamma;
+pub(crate) use kolmogorov::one_sided as one_sided_ks;
 pub use kolmogorov::{Kolmogorov, KolmogorovSmirnov};
 pub use normal::Normal;
 pub use poisson::Poisson;
