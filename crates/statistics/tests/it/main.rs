@@ -1,1 +1,8 @@
 //! Integration tests, in one binary.
+
+mod describe;
+mod distributions;
+mod fixtures;
+mod hypothesis;
+mod interval;
+mod properties;
