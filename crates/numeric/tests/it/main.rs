@@ -1,5 +1,7 @@
 //! Integration tests, in one binary.
 
+mod least_squares;
+mod linalg;
 mod random;
 mod reduce;
 
