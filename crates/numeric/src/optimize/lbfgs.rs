@@ -18,8 +18,8 @@ struct Pair {
 /// Minimises a function from its gradient (Liu and Nocedal, 1989).
 ///
 /// # Errors
-/// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled. Running out of steps is
-/// no error: see [`Minimum::converged`].
+/// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled.
+/// Running out of steps is no error: see [`Minimum::converged`].
 ///
 /// ```
 /// use perennial_core::Context;

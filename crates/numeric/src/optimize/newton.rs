@@ -13,8 +13,8 @@ use crate::linalg::Cholesky;
 /// (Nocedal and Wright, 2006, algorithm 3.3); a line search damps the steps.
 ///
 /// # Errors
-/// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled. Running out of steps is
-/// no error: see [`Minimum::converged`].
+/// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled.
+/// Running out of steps is no error: see [`Minimum::converged`].
 pub fn newton(
     problem: &(impl SecondOrder + ?Sized),
     x0: &[f64],

@@ -283,6 +283,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
+    fn batches_give_the_rows_of_the_whole(
+        k in 1usize..200, m in 1usize..150, n in 1usize..400, cut in 0usize..400, seed in 0u64..1000,
+    ) {
+        let (a, b) = (random_matrix(seed, n, k), random_matrix(seed + 1, k, m));
+        let cut = cut.min(n);
+        let all = matmul(&a, &b);
+        prop_assert_eq!(matmul(&a.slice(s![..cut, ..]), &b), all.slice(s![..cut, ..]));
+        prop_assert_eq!(matmul(&a.slice(s![cut.., ..]), &b), all.slice(s![cut.., ..]));
+    }
+
+    #[test]
     fn singular_values_keep_the_frobenius_norm(n in 1usize..30, p in 1usize..30, seed in 0u64..1000, power in -150i32..150) {
         let a = random_matrix(seed, n, p) * 10f64.powi(power);
         let f = svd(&a).unwrap();
