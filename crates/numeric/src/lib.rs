@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod distance;
+pub mod linalg;
+pub mod optimize;
 pub mod random;
 pub mod reduce;
+pub mod sparse;

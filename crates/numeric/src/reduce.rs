@@ -95,8 +95,9 @@ pub fn mean(values: &[f64]) -> f64 {
 pub fn mean_variance(values: &[f64], ddof: usize) -> (f64, f64) {
     let n = values.len();
     let first = mean(values);
-    let drift = sum_by(n, |i| values[i] - first);
-    let squares = sum_by(n, |i| (values[i] - first) * (values[i] - first));
+    let part = |rows: Range<usize>| deviations(&values[rows], first);
+    let add = |left: [f64; 2], right: [f64; 2]| [left[0] + right[0], left[1] + right[1]];
+    let [drift, squares] = map_reduce(n, CHUNK, part, add).unwrap_or([0.0; 2]);
     let mean = first + drift / n as f64;
     let variance =
         if n > ddof { (squares - drift * (drift / n as f64)).max(0.0) / (n - ddof) as f64 } else { f64::NAN };
@@ -222,6 +223,25 @@ pub fn fill_rows<T: Send>(out: &mut [T], width: usize, n_rows: usize, fill: impl
 
 fn sum_chunks(n: usize, chunk_sum: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
     map_reduce(n, CHUNK, chunk_sum, |left, right| left + right).unwrap_or(0.0)
+}
+
+/// The sums of the deviations from `centre` and of their squares.
+fn deviations(values: &[f64], centre: f64) -> [f64; 2] {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    for block in blocks {
+        for lane in 0..LANES {
+            let deviation = block[lane] - centre;
+            sums[lane] += deviation;
+            squares[lane] += deviation * deviation;
+        }
+    }
+    for (lane, value) in rest.iter().enumerate() {
+        let deviation = value - centre;
+        sums[lane] += deviation;
+        squares[lane] += deviation * deviation;
+    }
+    [pair(sums), pair(squares)]
 }
 
 fn bounds(index: usize, chunk: usize, n: usize) -> Range<usize> {

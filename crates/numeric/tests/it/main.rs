@@ -1,7 +1,12 @@
 //! Integration tests, in one binary.
 
+mod distance;
+mod least_squares;
+mod linalg;
+mod optimize;
 mod random;
 mod reduce;
+mod sparse;
 
 /// The bytes of `work`'s result must be the same for any number of threads, and when nested.
 fn same_bits<T: PartialEq + std::fmt::Debug + Send>(work: impl Fn() -> T + Sync) -> T {

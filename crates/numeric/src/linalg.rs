@@ -1,0 +1,20 @@
+//! Dense linear algebra: products, least squares, decompositions.
+//!
+//! Arrays of any stride come in, row-major arrays go out. The bits of a result depend on the numbers
+//! alone: neither on the number of threads nor on how the input lies in memory. Work on
+//! rows runs in parallel over fixed blocks; inside a block the kernels (of faer, where there is
+//! a product or a decomposition) run on one thread.
+
+mod blocks;
+mod cholesky;
+mod householder;
+mod product;
+mod qr;
+mod spectral;
+
+pub(crate) use blocks::{array, contiguous, row_block, rows_of};
+pub use cholesky::Cholesky;
+pub(crate) use product::add;
+pub use product::{gram, matmul, matvec, matvec_t};
+pub use qr::{LeastSquares, Qr};
+pub use spectral::{Eigh, Svd, eigh, svd};
