@@ -4,7 +4,7 @@ use perennial_core::{ErrorKind, Estimator, NoTarget, Persist, Result, Rows, Trai
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
     CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
-    boolean, categorical, numeric,
+    Unknown, boolean, categorical, numeric,
 };
 
 fn table() -> Table {
