@@ -60,7 +60,7 @@ impl Distribution for FisherF {
 
     fn invert(&self, p: f64, q: f64) -> f64 {
         let (ln_x, ln_y) = ln_beta_quantile(0.5 * self.df1, 0.5 * self.df2, p, q);
-        self.df2 / self.df1 * (ln_x - ln_y).exp()
+        (ln_x - ln_y + (self.df2 / self.df1).ln()).exp()
     }
 
     fn mean(&self) -> f64 {
