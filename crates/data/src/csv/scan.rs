@@ -260,9 +260,10 @@ fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
     None
 }
 
-/// The line, counted from 1, on which a byte stands.
-pub(super) fn line_of(bytes: &[u8], offset: usize) -> usize {
-    let before = &bytes[..offset.min(bytes.len())];
-    let ends = before.iter().zip(bytes[1.min(bytes.len())..].iter().chain([&0]));
-    1 + ends.filter(|&(&byte, &next)| byte == b'\n' || (byte == b'\r' && next != b'\n')).count()
+/// The number of lines that end in a range.
+pub(super) fn line_ends(bytes: &[u8], range: Range<usize>) -> usize {
+    let range = range.start.min(bytes.len())..range.end.min(bytes.len());
+    let next = bytes[(range.start + 1).min(bytes.len())..].iter().chain([&0]);
+    let ends = bytes[range].iter().zip(next);
+    ends.filter(|&(&byte, &next)| byte == b'\n' || (byte == b'\r' && next != b'\n')).count()
 }
