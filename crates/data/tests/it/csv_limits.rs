@@ -27,6 +27,11 @@ fn a_line_without_end_stops_at_the_limit() {
     let record = [b"a\n1\n\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n"].concat();
     let error = CsvReader::new().max_line_bytes(150).read_bytes(&record).unwrap_err();
     assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 3, limit: 150 }));
+
+    let header = [b"a,\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n1,2\n"].concat();
+    let error = CsvReader::new().max_line_bytes(150).read_bytes(&header).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 1, limit: 150 }));
+    assert_eq!(CsvReader::new().max_line_bytes(250).read_bytes(&header).unwrap().n_cols(), 2);
 }
 
 #[test]
