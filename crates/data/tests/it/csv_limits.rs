@@ -105,6 +105,9 @@ fn settings_are_checked() {
     ] {
         assert!(matches!(reader.read_bytes(b"a\n1\n").unwrap_err().kind(), ErrorKind::InvalidParam { .. }));
     }
+    let reader = CsvReader::new().delimiter(b';').types([("a", ColumnType::Real)]);
+    assert_eq!(serde_json::from_str::<CsvReader>(&serde_json::to_string(&reader).unwrap()).unwrap(), reader);
+    assert!(serde_json::from_str::<CsvReader>("{\"delimeter\": 59}").is_err());
     let table = Table::new([("a", Column::integer([1]))]).unwrap();
     assert!(to_csv(&table, CsvOptions::new().delimiter(b'\n')).is_err());
     assert!(to_csv(&Table::builder().build().unwrap(), CsvOptions::new()).is_err());
