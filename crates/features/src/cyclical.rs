@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// let hours = Matrix::from(array![[0.0], [6.0], [24.0]]).with_names(["hour"])?;
 /// let x = CyclicalFeatures::new(24.0).fit(&hours, &NoTarget)?.transform(&hours)?;
 /// assert_eq!(x.features().names().collect::<Vec<_>>(), ["sin(hour)", "cos(hour)"]);
-/// assert!((x.dense()? - &array![[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]).iter().all(|gap| gap.abs() < 1e-15));
+/// assert!((&x.dense()?.view() - &array![[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]).iter().all(|gap| gap.abs() < 1e-15));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
