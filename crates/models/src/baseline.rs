@@ -275,7 +275,8 @@ impl Estimator for DummyClassifier {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<DummyClassifierModel> {
         let totals = class_totals(train.y, tame(train.weights).as_deref());
         let sum: f64 = totals.iter().sum();
-        let best = (0..totals.len()).fold(0, |best, class| if totals[class] > totals[best] { class } else { best });
+        let best =
+            (0..totals.len()).fold(0, |best, class| if totals[class] > totals[best] { class } else { best });
         let share = |class: usize| match self.strategy {
             ClassificationBaseline::Prior => totals[class] / sum,
             ClassificationBaseline::MostFrequent => f64::from(u8::from(class == best)),
@@ -307,6 +308,9 @@ impl Classifier for DummyClassifierModel {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let shape = (x.n_rows(), self.shares.len());
-        Probabilities::new(Array2::from_shape_fn(shape, |(_, class)| self.shares[class]), self.classes.clone())
+        Probabilities::new(
+            Array2::from_shape_fn(shape, |(_, class)| self.shares[class]),
+            self.classes.clone(),
+        )
     }
 }

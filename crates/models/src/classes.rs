@@ -28,11 +28,7 @@ pub(crate) fn class_totals(y: &Classes, weights: Option<&[f64]>) -> Vec<f64> {
 
 impl ClassWeight {
     /// The weights of the rows, with those of their classes.
-    pub(crate) fn apply<'w>(
-        self,
-        y: &Classes,
-        weights: Option<Cow<'w, [f64]>>,
-    ) -> Option<Cow<'w, [f64]>> {
+    pub(crate) fn apply<'w>(self, y: &Classes, weights: Option<Cow<'w, [f64]>>) -> Option<Cow<'w, [f64]>> {
         if self == ClassWeight::None {
             return weights;
         }
@@ -53,7 +49,8 @@ impl ClassWeight {
 /// [`ErrorKind::SingleClass`] when there is only one.
 pub(crate) fn two_or_more(y: &Classes, weights: Option<&[f64]>) -> Result<Vec<u32>> {
     let totals = class_totals(y, weights);
-    let present: Vec<u32> = (0..).zip(&totals).filter(|(_, total)| **total > 0.0).map(|(code, _)| code).collect();
+    let present: Vec<u32> =
+        (0..).zip(&totals).filter(|(_, total)| **total > 0.0).map(|(code, _)| code).collect();
     match present[..] {
         [] => Err(Error::empty("the target has no rows that count")),
         [only] => Err(Error::new(ErrorKind::SingleClass { class: y.names()[only as usize].clone() })),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayRef2, ArrayView2};
 use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Rows, Train,
+    Result, Train,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -202,7 +202,8 @@ impl Estimator for GaussianNaiveBayes {
         let unit = power_of_two(x.iter().fold(0.0, |largest, value| f64::max(largest, value.abs())));
         let rough = divide(class_sums(x, y, weights, |_, _, value| value / unit));
         train.ctx.check()?;
-        let drift = divide(class_sums(x, y, weights, |class, column, value| value / unit - rough[[class, column]]));
+        let drift =
+            divide(class_sums(x, y, weights, |class, column, value| value / unit - rough[[class, column]]));
         let means = rough + drift;
         let within = divide(class_sums(x, y, weights, |class, column, value| {
             (value / unit - means[[class, column]]).powi(2)

@@ -14,8 +14,7 @@ use crate::rows::tame;
 const C: Param =
     Param::real("c", "inverse of the strength of the L2 penalty").at_least(1e-100).search_log(1e-4, 1e4);
 const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
-const TOLERANCE: Param =
-    Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
+const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 128;
 
@@ -152,7 +151,12 @@ impl LogisticRegression {
         TOLERANCE.check(self.tolerance)
     }
 
-    fn minimise(&self, loss: &Loss<'_>, start: &[f64], train: &Train<'_, Matrix, Classes>) -> Result<Minimum> {
+    fn minimise(
+        &self,
+        loss: &Loss<'_>,
+        start: &[f64],
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<Minimum> {
         let settings = optimize::Settings::new().max_iter(self.max_iter).tolerance(self.tolerance);
         let dense = train.x.sparse().is_none();
         match self.solver {
@@ -160,7 +164,9 @@ impl LogisticRegression {
                 "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
             )),
             Solver::Newton => newton(loss, start, &settings, &train.ctx),
-            Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => newton(loss, start, &settings, &train.ctx),
+            Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => {
+                newton(loss, start, &settings, &train.ctx)
+            }
             _ => lbfgs(loss, start, &settings, &train.ctx),
         }
     }

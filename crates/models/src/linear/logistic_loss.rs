@@ -35,6 +35,8 @@ pub(super) struct Design<'a> {
     total_weight: f64,
     alpha: f64,
     intercept: bool,
+    /// Whether any centre is not 0.
+    centred: bool,
     centres: Vec<f64>,
     scales: Vec<f64>,
 }
@@ -60,6 +62,7 @@ impl<'a> Design<'a> {
             total_weight,
             alpha,
             intercept,
+            centred: false,
             centres: vec![0.0; n_features],
             scales: vec![1.0; n_features],
         };
@@ -125,13 +128,28 @@ impl<'a> Design<'a> {
             let square = sums[n + column] / self.total_weight;
             let shift = if centred { mean } else { 0.0 };
             let (centre, mut spread) = (origin[column] + shift, (square - shift * shift).max(0.0).sqrt());
-            self.centres[column] = if spread.is_finite() && centre.is_finite() { centre } else { 0.0 };
+            // A centre near 0 is not worth a subtraction for each value.
+            let far = centred && spread.is_finite() && centre.is_finite() && centre.abs() > spread;
+            self.centres[column] = if far { centre } else { 0.0 };
+            self.centred |= far && centre != 0.0;
             if !spread.is_finite() || (spread == 0.0 && square > 0.0) {
                 spread = sums[2 * n + column];
             }
             let scale = spread.hypot(penalty);
-            self.scales[column] = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
+            self.scales[column] = if scale > 1e-290 && scale.is_finite() { scale } else { 1.0 };
         }
+    }
+
+    /// A row of dense numbers without its centre, in `spare` where it has one.
+    fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
+        let values = &numbers[row * self.n_features..(row + 1) * self.n_features];
+        if !self.centred {
+            return values;
+        }
+        for (out, (value, centre)) in spare.iter_mut().zip(values.iter().zip(&self.centres)) {
+            *out = value - centre;
+        }
+        spare
     }
 }
 
@@ -159,9 +177,8 @@ impl<'a> Loss<'a> {
     /// Coefficients (vectors x features) and intercepts in the units of the input.
     pub(super) fn in_units(&self, unknowns: &[f64]) -> Result<(Array2<f64>, Vec<f64>)> {
         let n = self.design.n_features;
-        let coefficients = Array2::from_shape_fn((self.n_vectors, n), |(k, j)| {
-            unknowns[k * n + j] / self.design.scales[j]
-        });
+        let coefficients =
+            Array2::from_shape_fn((self.n_vectors, n), |(k, j)| unknowns[k * n + j] / self.design.scales[j]);
         let intercepts: Vec<f64> = (0..self.n_vectors).map(|k| self.intercept(unknowns, k)).collect();
         if coefficients.iter().chain(&intercepts).all(|number| number.is_finite()) {
             return Ok((coefficients, intercepts));
@@ -221,42 +238,35 @@ impl<'a> Loss<'a> {
         let mut out = vec![0.0; k * n + k + 1];
         let (by_feature, rest) = out.split_at_mut(k * n);
         let mut scores = vec![0.0; k];
-        let mut centred = vec![0.0; n];
+        let mut spare = vec![0.0; n];
         for row in rows {
             let weight = design.weight(row);
             if weight == 0.0 {
                 continue;
             }
-            match &design.numbers {
-                Numbers::Dense(numbers) => {
-                    let values = numbers[row * n..(row + 1) * n].iter().zip(&design.centres);
-                    centred.iter_mut().zip(values).for_each(|(out, (value, centre))| *out = value - centre);
-                    for (score, (vector, intercept)) in
-                        scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
-                    {
-                        *score = dot(&centred, vector) + intercept;
-                    }
-                }
+            // The stored entries of the row; a dense row has one for each feature.
+            let (columns, values) = match &design.numbers {
+                Numbers::Dense(numbers) => (None, design.row(numbers, row, &mut spare)),
                 Numbers::Sparse(csr) => {
                     let (columns, values) = csr.row(row);
-                    for (score, (vector, intercept)) in
-                        scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
-                    {
-                        let products = columns.iter().zip(values).map(|(&c, v)| v * vector[c as usize]);
-                        *score = products.sum::<f64>() + intercept;
-                    }
+                    (Some(columns), values)
                 }
+            };
+            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
+            {
+                let product = match columns {
+                    None => dot(values, vector),
+                    Some(columns) => columns.iter().zip(values).map(|(&c, v)| v * vector[c as usize]).sum(),
+                };
+                *score = product + intercept;
             }
             rest[k] += weight * self.row_loss(self.classes[row], &mut scores);
             for (class, slope) in scores.iter().map(|slope| weight * slope).enumerate() {
                 rest[class] += slope;
                 let gradient = &mut by_feature[class * n..(class + 1) * n];
-                match &design.numbers {
-                    Numbers::Dense(_) => {
-                        gradient.iter_mut().zip(&centred).for_each(|(g, value)| *g += slope * value);
-                    }
-                    Numbers::Sparse(csr) => {
-                        let (columns, values) = csr.row(row);
+                match columns {
+                    None => gradient.iter_mut().zip(values).for_each(|(g, value)| *g += slope * value),
+                    Some(columns) => {
                         columns.iter().zip(values).for_each(|(&c, v)| gradient[c as usize] += slope * v);
                     }
                 }
@@ -266,18 +276,25 @@ impl<'a> Loss<'a> {
     }
 
     /// The second derivatives of the loss of some rows, by the unknowns of two vectors at a time.
-    fn hessian_block(&self, rows: Range<usize>, numbers: &[f64], vectors: &[f64], intercepts: &[f64]) -> Vec<Array2<f64>> {
+    fn hessian_block(
+        &self,
+        rows: Range<usize>,
+        numbers: &[f64],
+        vectors: &[f64],
+        intercepts: &[f64],
+    ) -> Vec<Array2<f64>> {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
         let width = n + usize::from(design.intercept);
         let mut block = Vec::with_capacity(rows.len() * width);
         let mut shares = Vec::with_capacity(rows.len() * k);
         let mut scores = vec![0.0; k];
-        let mut centred = vec![0.0; n];
+        let mut spare = vec![0.0; n];
+        let inverses: Vec<f64> = design.scales.iter().map(|scale| 1.0 / scale).collect();
         for row in rows.clone() {
-            let values = numbers[row * n..(row + 1) * n].iter().zip(&design.centres);
-            centred.iter_mut().zip(values).for_each(|(out, (value, centre))| *out = value - centre);
-            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts)) {
-                *score = dot(&centred, vector) + intercept;
+            let values = design.row(numbers, row, &mut spare);
+            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
+            {
+                *score = dot(values, vector) + intercept;
             }
             // The slopes for class 0 are probabilities but for a sign or a 1.
             self.row_loss(0, &mut scores);
@@ -289,7 +306,7 @@ impl<'a> Loss<'a> {
                 1 => (design.weight(row) * scores[0] * (1.0 - scores[0])).max(0.0).sqrt(),
                 _ => 1.0,
             };
-            block.extend(centred.iter().zip(&design.scales).map(|(value, scale)| root * (value / scale)));
+            block.extend(values.iter().zip(&inverses).map(|(value, inverse)| root * (value * inverse)));
             if design.intercept {
                 block.push(root);
             }
@@ -312,7 +329,7 @@ impl<'a> Loss<'a> {
         parts
     }
 
-    /// Calls `visit(vector, unknown)` for each unknown: feature by feature, then the intercept.
+    /// The places of a vector's coefficients and of its intercept among the unknowns.
     fn unknowns_of(&self, vector: usize) -> impl Iterator<Item = usize> {
         let (n, k) = (self.design.n_features, self.n_vectors);
         let intercept = self.design.intercept.then_some(k * n + vector);

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use perennial_core::{
-    Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows,
-};
+use perennial_core::{Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows};
 use perennial_numeric::linalg::matmul;
 use perennial_numeric::optimize::Minimum;
 use perennial_numeric::sparse::csr_matmul_dense;
@@ -49,7 +47,8 @@ impl TryFrom<Parts> for LogisticModel {
         check_names(&classes)?;
         let bad = |what: &str| Err(Error::corrupt(format!("the logistic model is damaged: {what}")));
         let rising = present.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rising || present.len() < 2 || present.last().is_some_and(|&last| last as usize >= classes.len()) {
+        if !rising || present.len() < 2 || present.last().is_some_and(|&last| last as usize >= classes.len())
+        {
             return bad("its classes do not hold together");
         }
         let n_vectors = if present.len() == 2 { 1 } else { present.len() };

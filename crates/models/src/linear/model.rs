@@ -110,7 +110,8 @@ impl Fit {
             Err(_) => Vec::new(),
         };
         let total_sum_of_squares = explained + residual_sum_of_squares;
-        let spreads = if spreads.iter().all(|spread: &f64| spread.is_finite()) { spreads } else { Vec::new() };
+        let spreads =
+            if spreads.iter().all(|spread: &f64| spread.is_finite()) { spreads } else { Vec::new() };
         // Squares of a target near the limit of f64 are beyond it; the predictions are not.
         (total_sum_of_squares.is_finite() && n_rows.is_finite()).then_some(Fit {
             has_intercept,

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::LinearModel;
 
-const ALPHA: Param =
-    Param::real("alpha", "strength of the L2 penalty").at_least(0.0).search_log(1e-4, 1e4);
+const ALPHA: Param = Param::real("alpha", "strength of the L2 penalty").at_least(0.0).search_log(1e-4, 1e4);
 
 /// Least squares with `alpha` times the sum of squared coefficients added to the sum of squared residuals
 /// (Hoerl and Kennard, 1970). The intercept is not penalised.

@@ -196,7 +196,8 @@ impl Classifier for DecisionTreeClassifierModel {
         for &leaf in &leaves {
             shares.extend_from_slice(self.tree.value(leaf as usize));
         }
-        let shares = Array2::from_shape_vec((leaves.len(), self.classes.len()), shares).map_err(Error::other)?;
+        let shares =
+            Array2::from_shape_vec((leaves.len(), self.classes.len()), shares).map_err(Error::other)?;
         Probabilities::new(shares, self.classes.clone())
     }
 }

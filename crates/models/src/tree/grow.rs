@@ -74,7 +74,9 @@ pub(super) fn grow<I: Impurity>(
             ctx.check().map(|()| cuts.collect::<Vec<Option<Cut>>>())
         };
         let cuts = reduce::try_map_reduce(n_cols, 1, |columns| scan(columns.start), |a, b| Ok(better(a, b)))?;
-        let worth = |cut: &Cut| impurity.in_units(cut.gain / root_weight) + f64::EPSILON >= limits.min_impurity_decrease;
+        let worth = |cut: &Cut| {
+            impurity.in_units(cut.gain / root_weight) + f64::EPSILON >= limits.min_impurity_decrease
+        };
         let cuts: Vec<(&Open<I::Totals>, Cut)> = level
             .iter()
             .zip(cuts.unwrap_or_default())

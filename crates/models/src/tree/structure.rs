@@ -107,8 +107,7 @@ impl Tree {
     /// Makes a leaf a node with children.
     pub(super) fn join(&mut self, node: usize, rule: Rule, left: usize, right: usize) {
         let Rule { feature, threshold, missing_left } = rule;
-        self.nodes[node] =
-            Node { threshold, feature, left: left as u32, right: right as u32, missing_left };
+        self.nodes[node] = Node { threshold, feature, left: left as u32, right: right as u32, missing_left };
     }
 
     fn check(&self) -> Result<()> {

@@ -32,7 +32,10 @@ fn reference_problems_of_nist_keep_their_digits() {
         let check = |what: &str, computed: f64, truth: f64| {
             let reached = digits(computed, truth);
             let exact = truth == 0.0 && computed.abs() <= 1e-9 * size;
-            assert!(reached >= target || exact, "{name}: {what} is {computed}, not {truth}: {reached:.1} digits of {target}");
+            assert!(
+                reached >= target || exact,
+                "{name}: {what} is {computed}, not {truth}: {reached:.1} digits of {target}"
+            );
         };
         let (truths, errors) = (numbers(&expected["coef"]), numbers(&expected["se"]));
         assert_eq!(inference.coefficients.len(), truths.len(), "{name}");
