@@ -52,6 +52,12 @@ impl Feature {
 #[serde(try_from = "Vec<Feature>", into = "Vec<Feature>")]
 pub struct Features(Arc<[Feature]>);
 
+impl Default for Features {
+    fn default() -> Self {
+        Features(Arc::from([]))
+    }
+}
+
 impl From<Features> for Vec<Feature> {
     fn from(features: Features) -> Self {
         features.0.to_vec()

@@ -79,7 +79,7 @@ fn read_all(mut stream: impl Read, expected: u64, limits: Limits) -> std::result
         match bytes[filled..].iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
             Some(end) => line_start = filled + end + 1,
             None if bytes.len() - line_start > limits.line => {
-                let line = super::scan::line_of(&bytes, line_start);
+                let line = 1 + super::scan::line_ends(&bytes, 0..line_start);
                 return Err(Stop::Limit(CsvError::LineTooLong { line, limit: limits.line }));
             }
             None => {}

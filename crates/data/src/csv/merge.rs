@@ -50,9 +50,10 @@ pub(super) fn column(name: &str, pieces: Vec<Piece>, wanted: Wanted<'_>) -> Resu
     let data = match column_type {
         ColumnType::Boolean => Data::Boolean(BooleanArray::new(booleans(pieces).into(), nulls)),
         ColumnType::Integer => Data::Integer(Int64Array::new(
-            gather(pieces, |values, out| match values {
-                Values::Integer(values) => out.extend_from_slice(&values),
-                _ => {}
+            gather(pieces, |values, out| {
+                if let Values::Integer(values) = values {
+                    out.extend_from_slice(&values)
+                }
             }),
             nulls,
         )),
@@ -65,9 +66,10 @@ pub(super) fn column(name: &str, pieces: Vec<Piece>, wanted: Wanted<'_>) -> Resu
             nulls,
         )),
         ColumnType::Date => Data::Date(Date32Array::new(
-            gather(pieces, |values, out| match values {
-                Values::Date(values) => out.extend_from_slice(&values),
-                _ => {}
+            gather(pieces, |values, out| {
+                if let Values::Date(values) = values {
+                    out.extend_from_slice(&values)
+                }
             }),
             nulls,
         )),

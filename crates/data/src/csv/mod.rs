@@ -2,14 +2,17 @@
 
 mod cell;
 mod error;
+mod file;
 mod input;
 mod interner;
 mod merge;
 mod piece;
 mod reader;
+mod report;
 mod scan;
 mod write;
 
 pub use error::CsvError;
-pub use reader::{CsvReader, Inferred, NULL_TOKENS, read_csv};
+pub use reader::{CsvReader, NULL_TOKENS, read_csv};
+pub use report::Inferred;
 pub use write::{CsvOptions, to_csv, write_csv};

@@ -14,15 +14,6 @@ pub(super) struct Rules {
     pub(super) max_categories: usize,
 }
 
-/// What is known about a column before it is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// The type was given.
-    Given(ColumnType),
-    /// The type is to be found, and takes in at least this kind.
-    Find(Kind),
-}
-
 /// Cells of one type; missing ones have an entry of any value.
 #[derive(Debug)]
 pub(super) enum Values {
@@ -44,47 +35,51 @@ pub(super) struct Piece {
     pub(super) n_rows: usize,
     /// The rows of the block that are missing.
     pub(super) nulls: Vec<u32>,
-    /// The cell that made the kind what it is: its byte in the block.
-    pub(super) witness: Option<usize>,
+    /// Each kind that the cells called for after the one before, and the byte in the block of the first cell
+    /// that called for it.
+    pub(super) steps: Vec<(Kind, usize)>,
     /// The first number beyond the range of `f64`: its byte in the block.
     pub(super) overflow: Option<usize>,
 }
 
 impl Piece {
-    /// Reads a column of a block.
+    /// A column of a block as a type that was given.
     ///
     /// # Errors
-    /// The byte in the block of the first cell that is not of the type that was given.
-    pub(super) fn read(cells: &Cells<'_>, column: usize, rules: &Rules, goal: Goal) -> Result<Piece, usize> {
+    /// The byte in the block of the first cell that is of another type.
+    pub(super) fn of_type(
+        cells: &Cells<'_>,
+        column: usize,
+        rules: &Rules,
+        column_type: ColumnType,
+    ) -> Result<Piece, usize> {
+        let (kind, max_categories) = match column_type {
+            ColumnType::Boolean => (Kind::Boolean, 0),
+            ColumnType::Integer => (Kind::Integer, 0),
+            ColumnType::Real => (Kind::Real, 0),
+            ColumnType::Date => (Kind::Date, 0),
+            ColumnType::DateTime => (Kind::DateTime, 0),
+            ColumnType::Category => (Kind::Text, u32::MAX as usize),
+            ColumnType::Text => (Kind::Text, 0),
+        };
         let mut parse = Parse { cells, column, rules, lenient: true, nulls: Vec::new(), overflow: None };
-        match goal {
-            Goal::Given(column_type) => {
-                let (kind, limit) = match column_type {
-                    ColumnType::Boolean => (Kind::Boolean, 0),
-                    ColumnType::Integer => (Kind::Integer, 0),
-                    ColumnType::Real => (Kind::Real, 0),
-                    ColumnType::Date => (Kind::Date, 0),
-                    ColumnType::DateTime => (Kind::DateTime, 0),
-                    ColumnType::Category => (Kind::Text, u32::MAX as usize),
-                    ColumnType::Text => (Kind::Text, 0),
-                };
-                let values = parse.values(kind, limit).map_err(|cell| cell.offset)?;
-                Ok(parse.piece(kind, values, None))
-            }
-            Goal::Find(mut kind) => {
-                parse.lenient = false;
-                let mut witness = None;
-                loop {
-                    match parse.values(kind, rules.max_categories) {
-                        Ok(values) => return Ok(parse.piece(kind, values, witness)),
-                        Err(cell) => {
-                            kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
-                                same if same == kind => Kind::Text,
-                                wider => wider,
-                            };
-                            witness = Some(cell.offset);
-                        }
-                    }
+        let values = parse.values(kind, max_categories).map_err(|cell| cell.offset)?;
+        Ok(parse.piece(kind, values, Vec::new()))
+    }
+
+    /// A column of a block as the narrowest kind that takes in its cells and `kind`.
+    pub(super) fn find(cells: &Cells<'_>, column: usize, rules: &Rules, mut kind: Kind) -> Piece {
+        let mut parse = Parse { cells, column, rules, lenient: false, nulls: Vec::new(), overflow: None };
+        let mut steps = Vec::new();
+        loop {
+            match parse.values(kind, rules.max_categories) {
+                Ok(values) => return parse.piece(kind, values, steps),
+                Err(cell) => {
+                    kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
+                        same if same == kind => Kind::Text,
+                        wider => wider,
+                    };
+                    steps.push((kind, cell.offset));
                 }
             }
         }
@@ -102,21 +97,9 @@ struct Parse<'a, 'b> {
 }
 
 impl<'b> Parse<'_, 'b> {
-    fn piece(self, kind: Kind, values: Values, witness: Option<usize>) -> Piece {
-        let kind = match &values {
-            Values::Integer(numbers) if numbers.iter().any(|number| number.unsigned_abs() > 1 << 53) => {
-                Kind::BigInteger
-            }
-            _ => kind,
-        };
-        Piece {
-            kind,
-            values,
-            n_rows: self.cells.n_rows(),
-            nulls: self.nulls,
-            witness,
-            overflow: self.overflow,
-        }
+    fn piece(self, kind: Kind, values: Values, steps: Vec<(Kind, usize)>) -> Piece {
+        let (n_rows, nulls, overflow) = (self.cells.n_rows(), self.nulls, self.overflow);
+        Piece { kind, values, n_rows, nulls, steps, overflow }
     }
 
     /// All cells as one kind, or the first that is not.
@@ -132,7 +115,10 @@ impl<'b> Parse<'_, 'b> {
             Kind::Boolean => Values::Boolean(self.each(cell::parse_boolean)?),
             Kind::Integer | Kind::BigInteger => Values::Integer(self.each(|cell| {
                 let number = cell::parse_integer(cell)?;
-                (lenient || !(cell::is_padded(cell) || (number == 0 && cell[0] == b'-'))).then_some(number)
+                let odd = cell::is_padded(cell)
+                    || (number == 0 && cell[0] == b'-')
+                    || (number.unsigned_abs() > 1 << 53 && kind == Kind::Integer);
+                (lenient || !odd).then_some(number)
             })?),
             Kind::Real => self.reals()?,
             Kind::Date => Values::Date(self.each(calendar::parse_date)?),
@@ -141,6 +127,7 @@ impl<'b> Parse<'_, 'b> {
         })
     }
 
+    #[inline]
     fn each<T: Default>(&mut self, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Cell<'b>> {
         let mut values = Vec::with_capacity(self.cells.n_rows());
         for (row, cell) in self.cells.column(self.column).enumerate() {

@@ -1,1 +1,25 @@
 //! Integration tests, in one binary.
+
+mod bad_csv;
+mod contracts;
+mod csv_limits;
+mod csv_reading;
+#[cfg(feature = "parquet")]
+mod parquet_files;
+mod round_trip;
+#[cfg(feature = "samples")]
+mod sample_data;
+mod shared_data;
+mod tables;
+
+use std::path::PathBuf;
+
+/// A file beside the project, if this checkout has such files.
+fn shared(path: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
+    if !path.exists() {
+        println!("skipped: {} is missing", path.display());
+        return None;
+    }
+    Some(path)
+}

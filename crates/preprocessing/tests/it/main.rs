@@ -1,1 +1,6 @@
 //! Integration tests, in one binary.
+
+mod columns;
+mod conformance;
+mod encoders;
+mod reference;

@@ -1,7 +1,7 @@
-use perennial_core::{Param, Result};
+use perennial_core::Result;
 use perennial_numeric::random::Random;
 
-use super::{Distribution, Gamma};
+use super::{Distribution, Gamma, shape_param};
 use crate::special::{Tails, beta_prefix, beta_quantile, beta_tails, ln_beta};
 
 /// The beta distribution on `[0, 1]`.
@@ -15,10 +15,10 @@ impl Beta {
     /// With these shapes; the mean is `a / (a + b)`.
     ///
     /// # Errors
-    /// If either is not finite and positive.
+    /// If either is not from 1e-30 to 1e30.
     pub fn new(a: f64, b: f64) -> Result<Self> {
-        Param::real("a", "the first shape").above(0.0).check(a)?;
-        Param::real("b", "the second shape").above(0.0).check(b)?;
+        shape_param("a", "the first shape").check(a)?;
+        shape_param("b", "the second shape").check(b)?;
         Ok(Beta { a, b })
     }
 }

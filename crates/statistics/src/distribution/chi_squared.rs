@@ -1,7 +1,7 @@
-use perennial_core::{Param, Result};
+use perennial_core::Result;
 use perennial_numeric::random::Random;
 
-use super::{Distribution, Gamma};
+use super::{Distribution, Gamma, shape_param};
 use crate::special::Tails;
 
 /// The chi-squared distribution: the sum of `df` squared standard normal numbers.
@@ -14,11 +14,10 @@ impl ChiSquared {
     /// With `df` degrees of freedom, which need not be whole.
     ///
     /// # Errors
-    /// If `df` is not finite and positive.
+    /// If `df` is not from 1e-30 to 1e30.
     pub fn new(df: f64) -> Result<Self> {
-        Param::real("df", "degrees of freedom").above(0.0).check(df)?;
-        // Halving the smallest number there is gives zero; the next one up serves as well.
-        Ok(ChiSquared { gamma: Gamma::new((0.5 * df).max(f64::MIN_POSITIVE), 2.0)? })
+        shape_param("df", "degrees of freedom").check(df)?;
+        Ok(ChiSquared { gamma: Gamma { shape: 0.5 * df, scale: 2.0 } })
     }
 }
 

@@ -1,7 +1,7 @@
-use perennial_core::{Param, Result};
+use perennial_core::Result;
 use perennial_numeric::random::Random;
 
-use super::{Distribution, Gamma};
+use super::{Distribution, Gamma, shape_param};
 use crate::special::{Tails, beta_prefix, beta_tails, ln_beta, ln_beta_quantile};
 
 /// Fisher's F distribution.
@@ -15,17 +15,21 @@ impl FisherF {
     /// With these degrees of freedom of numerator and denominator, which need not be whole.
     ///
     /// # Errors
-    /// If either is not finite and positive.
+    /// If either is not from 1e-30 to 1e30.
     pub fn new(df1: f64, df2: f64) -> Result<Self> {
-        Param::real("df1", "degrees of freedom of the numerator").above(0.0).check(df1)?;
-        Param::real("df2", "degrees of freedom of the denominator").above(0.0).check(df2)?;
+        shape_param("df1", "degrees of freedom of the numerator").check(df1)?;
+        shape_param("df2", "degrees of freedom of the denominator").check(df2)?;
         Ok(FisherF { df1, df2 })
     }
 
     /// The point on the scale of the beta distribution, and its complement.
     fn share(&self, f: f64) -> (f64, f64) {
         let ratio = self.df1 / self.df2 * f;
-        if ratio.is_infinite() { (1.0, 0.0) } else { (ratio / (1.0 + ratio), 1.0 / (1.0 + ratio)) }
+        if ratio > 1e300 {
+            (1.0, self.df2 / self.df1 / f)
+        } else {
+            (ratio / (1.0 + ratio), 1.0 / (1.0 + ratio))
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl Distribution for FisherF {
 
     fn invert(&self, p: f64, q: f64) -> f64 {
         let (ln_x, ln_y) = ln_beta_quantile(0.5 * self.df1, 0.5 * self.df2, p, q);
-        self.df2 / self.df1 * (ln_x - ln_y).exp()
+        (ln_x - ln_y + (self.df2 / self.df1).ln()).exp()
     }
 
     fn mean(&self) -> f64 {

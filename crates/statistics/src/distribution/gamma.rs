@@ -1,7 +1,7 @@
 use perennial_core::{Param, Result};
 use perennial_numeric::random::Random;
 
-use super::{Distribution, open_uniform};
+use super::{Distribution, open_uniform, shape_param};
 use crate::special::{Tails, gamma_quantile, gamma_tails, poisson_mass};
 
 /// The gamma distribution.
@@ -15,9 +15,9 @@ impl Gamma {
     /// With this shape and scale; the mean is their product.
     ///
     /// # Errors
-    /// If either is not finite and positive.
+    /// If the shape is not from 1e-30 to 1e30, or the scale not finite and positive.
     pub fn new(shape: f64, scale: f64) -> Result<Self> {
-        Param::real("shape", "the shape").above(0.0).check(shape)?;
+        shape_param("shape", "the shape").check(shape)?;
         Param::real("scale", "the scale").above(0.0).check(scale)?;
         Ok(Gamma { shape, scale })
     }

@@ -1,6 +1,6 @@
-use perennial_core::{Param, Result};
+use perennial_core::Result;
 
-use super::{Distribution, first_count};
+use super::{Distribution, first_count, shape_param};
 use crate::special::{Tails, gamma_tails, poisson_mass};
 
 /// The number of independent events at a constant rate.
@@ -15,9 +15,9 @@ impl Poisson {
     /// With this mean.
     ///
     /// # Errors
-    /// If `rate` is not finite and positive.
+    /// If `rate` is not from 1e-30 to 1e30.
     pub fn new(rate: f64) -> Result<Self> {
-        Param::real("rate", "the mean").above(0.0).check(rate)?;
+        shape_param("rate", "the mean").check(rate)?;
         Ok(Poisson { rate })
     }
 }

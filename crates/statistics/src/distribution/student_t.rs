@@ -1,7 +1,7 @@
-use perennial_core::{Param, Result};
+use perennial_core::Result;
 use perennial_numeric::random::Random;
 
-use super::{Distribution, Gamma};
+use super::{Distribution, Gamma, shape_param};
 use crate::special::{Tails, beta_tails, ln_beta, ln_beta_quantile};
 
 /// Student's t distribution.
@@ -14,9 +14,9 @@ impl StudentT {
     /// With `df` degrees of freedom, which need not be whole.
     ///
     /// # Errors
-    /// If `df` is not finite and positive.
+    /// If `df` is not from 1e-30 to 1e30.
     pub fn new(df: f64) -> Result<Self> {
-        Param::real("df", "degrees of freedom").above(0.0).check(df)?;
+        shape_param("df", "degrees of freedom").check(df)?;
         Ok(StudentT { df })
     }
 }

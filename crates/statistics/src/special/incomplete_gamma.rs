@@ -100,7 +100,7 @@ fn small_shape(a: f64, x: f64) -> Tails {
     let ln_power = a * x.ln() - ln_gamma_1p(a);
     let u = ln_power.exp_m1();
     let upper = -(u + v + u * v);
-    let (lower, ln_lower) = ((1.0 + u) * (1.0 + v), ln_power + v.ln_1p());
+    let (lower, ln_lower) = (ln_power.exp() * (1.0 + v), ln_power + v.ln_1p());
     if lower < 0.5 {
         Tails::from_lower(lower, ln_lower)
     } else {

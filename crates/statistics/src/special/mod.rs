@@ -25,7 +25,7 @@ pub(crate) use incomplete_beta::{beta_prefix, ln_beta_quantile};
 pub(crate) use incomplete_gamma::poisson_mass;
 
 /// `ln sqrt(2 pi)`.
-pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_741_780_329_736_4;
+pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// The probability on both sides of a point, with its logarithms.
 ///

@@ -1,0 +1,74 @@
+//! Contracts: what they find, and how they are kept.
+
+use perennial_core::ErrorKind;
+use perennial_data::{Check, Column, ColumnContract, ColumnType, Contract, Table};
+use proptest::prelude::*;
+
+fn good() -> Table {
+    Table::builder()
+        .integer("id", [1, 2, 3])
+        .real("price", [Some(1.5), None, Some(2.5)])
+        .category("city", ["Bern", "Basel", "Bern"])
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn each_check_finds_what_it_is_for() {
+    let table = good();
+    let contract = Contract::infer(&table);
+    assert!(contract.check(&table).is_met());
+    contract.enforce(&table).unwrap();
+    let cases = [
+        (table.with_column("id", Column::integer([1, 2, 1])).unwrap(), Check::Unique, vec![2]),
+        (table.with_column("id", Column::integer([Some(1), None, Some(3)])).unwrap(), Check::Nulls, vec![1]),
+        (table.with_column("id", Column::integer([0, 2, 3])).unwrap(), Check::Minimum, vec![0]),
+        (
+            table.with_column("price", Column::real([1.5, f64::INFINITY, 9.0])).unwrap(),
+            Check::Maximum,
+            vec![1, 2],
+        ),
+        (
+            table.with_column("city", Column::category(["Bern", "Bonn", "Bern"])).unwrap(),
+            Check::Allowed,
+            vec![1],
+        ),
+        (table.with_column("city", Column::text(["Bern", "Basel", "Bern"])).unwrap(), Check::Type, vec![]),
+        (table.with_column("more", Column::text(["", "", ""])).unwrap(), Check::ExtraColumn, vec![]),
+        (table.drop(&["price"]).unwrap(), Check::MissingColumn, vec![]),
+        (table.head(0), Check::RowCount, vec![]),
+    ];
+    for (bad, check, rows) in cases {
+        let report = contract.check(&bad);
+        assert_eq!(report.violations().len(), 1, "{report}");
+        assert_eq!((report.violations()[0].check, &report.violations()[0].rows), (check, &rows), "{report}");
+        let error = contract.enforce(&bad).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+    }
+    let error = contract.enforce(&table.with_column("id", Column::integer([-7, 2, 3])).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "column `id` is `-7` at row 0, below the minimum 1 (1 rows)");
+}
+
+#[test]
+fn a_contract_is_kept_as_toml_and_json() {
+    let contract = Contract::infer(&good())
+        .min_rows(2)
+        .extra_columns(true)
+        .with(ColumnContract::new("note", ColumnType::Text).nullable(true).unique(true));
+    let text = toml::to_string(&contract).unwrap();
+    assert_eq!(toml::from_str::<Contract>(&text).unwrap(), contract, "{text}");
+    let json = serde_json::to_string(&contract).unwrap();
+    assert_eq!(serde_json::from_str::<Contract>(&json).unwrap(), contract);
+    let written = "min_rows = 1\n[[columns]]\nname = \"x\"\ncolumn_type = \"real\"\nmin = 0.0\n";
+    let table = Table::new([("x", Column::real([1.0]))]).unwrap();
+    toml::from_str::<Contract>(written).unwrap().enforce(&table).unwrap();
+    assert!(toml::from_str::<Contract>("min_row = 1").is_err());
+}
+
+proptest! {
+    #[test]
+    fn what_is_inferred_is_met(table in crate::round_trip::table()) {
+        let report = Contract::infer(&table).min_rows(0).check(&table);
+        prop_assert!(report.is_met(), "{report}");
+    }
+}

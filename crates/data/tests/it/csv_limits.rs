@@ -1,0 +1,114 @@
+//! Files made to exhaust the reader.
+
+use std::io::Write;
+use std::time::Instant;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use perennial_core::ErrorKind;
+use perennial_data::{Column, ColumnType, CsvError, CsvOptions, CsvReader, Table, to_csv};
+
+fn gzip(chunk: &[u8], n_chunks: usize) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    (0..n_chunks).for_each(|_| encoder.write_all(chunk).unwrap());
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_line_without_end_stops_at_the_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long.csv");
+    std::fs::write(&path, vec![b'a'; 64 << 20]).unwrap();
+    let error = CsvReader::new().read_path(&path).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 1, limit: 16 << 20 }));
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }));
+
+    // A record inside of quotes has no line end to stop at, but a length.
+    let record = [b"a\n1\n\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n"].concat();
+    let error = CsvReader::new().max_line_bytes(150).read_bytes(&record).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 3, limit: 150 }));
+
+    let header = [b"a,\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n1,2\n"].concat();
+    let error = CsvReader::new().max_line_bytes(150).read_bytes(&header).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 1, limit: 150 }));
+    assert_eq!(CsvReader::new().max_line_bytes(250).read_bytes(&header).unwrap().n_cols(), 2);
+}
+
+#[test]
+fn many_columns_are_read_in_time() {
+    let header: Vec<String> = (0..100_000).map(|at| format!("c{at}")).collect();
+    let text = format!("{}\n{}1\n", header.join(","), "1,".repeat(99_999));
+    let start = Instant::now();
+    let table = CsvReader::new().read_bytes(text.as_bytes()).unwrap();
+    assert_eq!((table.n_rows(), table.n_cols()), (1, 100_000));
+    assert!(start.elapsed().as_secs_f64() < 2.0, "{:?}", start.elapsed());
+    let error = CsvReader::new().max_columns(99_999).read_bytes(text.as_bytes()).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::TooManyColumns { got: 100_000, limit: 99_999 }));
+}
+
+#[test]
+fn a_million_categories_are_read() {
+    let mut text = String::from("key\n");
+    for row in 0..1_000_000_u64 {
+        text += &format!("{:012x}\n", row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16);
+    }
+    let found = CsvReader::new().read_bytes(text.as_bytes()).unwrap();
+    assert_eq!((found.n_rows(), found.column("key").unwrap().column_type()), (1_000_000, ColumnType::Text));
+    let asked = CsvReader::new().types([("key", ColumnType::Category)]).read_bytes(text.as_bytes()).unwrap();
+    assert_eq!(asked.column("key").unwrap().as_category().unwrap().n_levels(), 1_000_000);
+    assert_eq!(asked.column("key").unwrap().cell(7), found.column("key").unwrap().cell(7));
+}
+
+#[test]
+fn a_gzip_bomb_stops_at_the_limit() {
+    // 256 MiB of zeros in about a megabyte, and the same with line ends.
+    let reader = CsvReader::new().max_bytes(8 << 20);
+    for chunk in [vec![0_u8; 1 << 20], b"0\n".repeat(1 << 19)] {
+        let bomb = gzip(&chunk, 256);
+        assert!(bomb.len() < 2 << 20);
+        let error = reader.read_bytes(&bomb).unwrap_err();
+        assert_eq!(error.find(), Some(&CsvError::TooLarge { limit: 8 << 20 }));
+        assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }));
+    }
+}
+
+#[test]
+fn gzip_is_read_and_its_damage_found() {
+    let packed = gzip(b"a,b\n1,2\n", 1);
+    let table = CsvReader::new().read_bytes(&packed).unwrap();
+    assert_eq!((table.n_rows(), table.n_cols()), (1, 2));
+    for length in 2..packed.len() {
+        let error = CsvReader::new().read_bytes(&packed[..length]).unwrap_err();
+        assert!(matches!(error.find(), Some(CsvError::Gzip { .. })), "{length}: {error}");
+    }
+}
+
+#[test]
+fn things_that_are_no_files_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        CsvReader::new().read_path(directory.path()).unwrap_err().kind(),
+        ErrorKind::Unsupported { .. }
+    ));
+    let missing = CsvReader::new().read_path(directory.path().join("none.csv")).unwrap_err();
+    assert!(matches!(missing.kind(), ErrorKind::Io { .. }) && missing.to_string().contains("none.csv"));
+}
+
+#[test]
+fn settings_are_checked() {
+    for reader in [
+        CsvReader::new().delimiter(b'"'),
+        CsvReader::new().delimiter(b'\n'),
+        CsvReader::new().delimiter(200),
+        CsvReader::new().max_line_bytes(0),
+        CsvReader::new().block_bytes(0),
+    ] {
+        assert!(matches!(reader.read_bytes(b"a\n1\n").unwrap_err().kind(), ErrorKind::InvalidParam { .. }));
+    }
+    let reader = CsvReader::new().delimiter(b';').types([("a", ColumnType::Real)]);
+    assert_eq!(serde_json::from_str::<CsvReader>(&serde_json::to_string(&reader).unwrap()).unwrap(), reader);
+    assert!(serde_json::from_str::<CsvReader>("{\"delimeter\": 59}").is_err());
+    let table = Table::new([("a", Column::integer([1]))]).unwrap();
+    assert!(to_csv(&table, CsvOptions::new().delimiter(b'\n')).is_err());
+    assert!(to_csv(&Table::builder().build().unwrap(), CsvOptions::new()).is_err());
+}

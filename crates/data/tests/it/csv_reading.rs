@@ -1,0 +1,163 @@
+//! Tokens against `csv-core`, types over all cells, and results that depend on nothing but the file.
+
+use csv_core::{ReadFieldResult, Reader};
+use perennial_core::ErrorKind;
+use perennial_data::{Column, ColumnType, CsvError, CsvReader, Table};
+use proptest::prelude::*;
+
+/// All records of a file as `csv-core` reads them.
+fn reference(mut bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let mut reader = Reader::new();
+    let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let mut output = [0; 8];
+        let (result, n_read, n_written) = reader.read_field(bytes, &mut output);
+        bytes = &bytes[n_read..];
+        field.extend_from_slice(&output[..n_written]);
+        match result {
+            ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
+            ReadFieldResult::Field { record_end } => {
+                record.push(std::mem::take(&mut field));
+                if record_end {
+                    records.push(std::mem::take(&mut record));
+                }
+            }
+            ReadFieldResult::End => return records,
+        }
+    }
+}
+
+fn as_text(n_cols: usize) -> CsvReader {
+    let types = (0..n_cols).map(|at| (format!("x{at}"), ColumnType::Text));
+    CsvReader::new().header(false).null_tokens(["<none>"]).types(types)
+}
+
+fn records(table: &Table) -> Vec<Vec<Vec<u8>>> {
+    let cell = |row, name| table.column(name).unwrap().cell(row).unwrap().into_owned().into_bytes();
+    (0..table.n_rows()).map(|row| table.names().map(|name| cell(row, name)).collect()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn tokens_are_those_of_csv_core(text in "[a\",\n\r]{0,24}", block in 1_usize..40) {
+        let expected = reference(text.as_bytes());
+        let n_cols = expected.first().map_or(0, Vec::len);
+        let outcome = as_text(n_cols).block_bytes(block).read_bytes(text.as_bytes());
+        match outcome {
+            // With one column, we keep blank lines as missing cells.
+            Ok(table) if n_cols > 1 => prop_assert_eq!(records(&table), expected),
+            Ok(_) => {}
+            Err(error) => match error.find() {
+                Some(CsvError::Empty) => prop_assert!(expected.is_empty()),
+                Some(CsvError::Ragged { .. }) => prop_assert!(expected.iter().any(|record| record.len() != n_cols)),
+                // `csv-core` closes an open quote at the end of the file.
+                Some(CsvError::UnterminatedQuote { .. }) => {}
+                other => prop_assert!(false, "{:?}", other),
+            },
+        }
+    }
+
+    #[test]
+    fn blocks_and_threads_change_nothing(
+        rows in prop::collection::vec(
+            ("(-?[0-9]{1,3}|[0-9]\\.5|9007199254740993|)", "(true|NA|[ab]{1,2}|\"x\n,\"\"y\"|2024-02-2[0-9])", "[0-9]{1,19}"),
+            0..40,
+        ),
+        block in 1_usize..200,
+    ) {
+        let mut text = String::from("a,b,c\n");
+        for (a, b, c) in &rows {
+            text += &format!("{a},{b},{c}\n");
+        }
+        let whole = CsvReader::new().read_bytes_with_report(text.as_bytes()).unwrap();
+        let parts = CsvReader::new().block_bytes(block).read_bytes_with_report(text.as_bytes()).unwrap();
+        prop_assert_eq!(&whole.0, &parts.0);
+        prop_assert_eq!(&whole.1, &parts.1);
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let alone = alone.install(|| CsvReader::new().block_bytes(block).read_bytes(text.as_bytes())).unwrap();
+        prop_assert_eq!(whole.0, alone);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), block in 1_usize..50) {
+        let _ = CsvReader::new().block_bytes(block).read_bytes(&bytes);
+        let _ = CsvReader::new().header(false).trim(true).block_bytes(block).read_bytes(&bytes);
+    }
+
+    #[test]
+    fn the_first_error_of_the_file_is_told(before in 0_usize..50, after in 0_usize..50, block in 1_usize..200) {
+        let text = format!("a,b\n{}1\n{}1,2,3\n", "1,2\n".repeat(before), "3,4\n".repeat(after));
+        let error = CsvReader::new().block_bytes(block).read_bytes(text.as_bytes()).unwrap_err();
+        let (line, offset) = (before + 2, 4 + 4 * before);
+        prop_assert_eq!(error.find(), Some(&CsvError::Ragged { line, offset, expected: 2, got: 1 }));
+    }
+}
+
+fn types_of(text: &str) -> Vec<ColumnType> {
+    let table = CsvReader::new().block_bytes(16).read_bytes(text.as_bytes()).unwrap();
+    table.columns().map(|(_, column)| column.column_type()).collect()
+}
+
+#[test]
+fn types_come_from_all_cells() {
+    let late = |cells: &str| format!("x\n{}{cells}\n", "1\n".repeat(5000));
+    assert_eq!(types_of(&late("2")), [ColumnType::Integer]);
+    assert_eq!(types_of(&late("2.5")), [ColumnType::Real]);
+    assert_eq!(types_of(&late("NA")), [ColumnType::Integer]);
+    assert_eq!(types_of(&late("true")), [ColumnType::Category]);
+    assert_eq!(types_of(&late("007")), [ColumnType::Category]);
+    assert_eq!(
+        types_of("x,y\n2024-01-01,1\n2024-01-02 10:00,\n"),
+        [ColumnType::DateTime, ColumnType::Integer]
+    );
+    assert_eq!(
+        types_of("x,y,z\nNA,True,\"1\"\n,false,\"\"\n"),
+        [ColumnType::Real, ColumnType::Boolean, ColumnType::Integer]
+    );
+    assert_eq!(types_of("x,y\n1.5,007\n007,1.5\n"), [ColumnType::Text, ColumnType::Text]);
+}
+
+#[test]
+fn the_report_names_the_deciding_cell() {
+    let (_, report) = CsvReader::new().read_bytes_with_report(b"a,b\n1,x\n2,NA\nthree,x\n").unwrap();
+    assert!(report[0].reason.contains("`three` on line 4"), "{}", report[0].reason);
+    assert_eq!((report[1].column_type, report[1].nulls), (ColumnType::Category, 1));
+}
+
+#[test]
+fn given_types_are_kept_or_refused() {
+    let reader = CsvReader::new().types([("id", ColumnType::Integer), ("city", ColumnType::Text)]);
+    let table = reader.read_bytes(b"id,city\n007,x\n008,x\n").unwrap();
+    assert_eq!(table.column("id").unwrap(), &Column::integer([7, 8]));
+    assert_eq!(table.column("city").unwrap(), &Column::text(["x", "x"]));
+    let error = reader.read_bytes(b"id,city\n7,x\n\"no,\",y\n").unwrap_err();
+    let (column, value, expected) = ("id".to_owned(), "no,".to_owned(), ColumnType::Integer);
+    assert_eq!(error.find(), Some(&CsvError::Value { line: 3, offset: 12, column, value, expected }));
+    let error = reader.read_bytes(b"id\n7\n").unwrap_err();
+    assert!(matches!(error.find(), Some(CsvError::MissingColumn { column }) if column == "city"));
+    assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+}
+
+#[test]
+fn levels_of_a_schema_are_kept_and_required() {
+    let column = Column::category_codes([0, 1], &["z", "a", "never"]).unwrap();
+    let schema = Table::new([("c", column.clone())]).unwrap().schema();
+    let reader = CsvReader::new().schema(&schema);
+    assert_eq!(reader.read_bytes(b"c\nz\na\n").unwrap().column("c").unwrap(), &column);
+    let error = reader.read_bytes(b"c\nz\nb\n").unwrap_err();
+    assert!(matches!(error.find(), Some(CsvError::UnknownLevel { value, .. }) if value == "b"), "{error}");
+}
+
+#[test]
+fn quoted_cells_of_text_are_what_they_say() {
+    let table = CsvReader::new()
+        .types([("a", ColumnType::Text)])
+        .read_bytes(b"a,b\n\"\",1\n,2\n\"NA\",3\nNA,4\n")
+        .unwrap();
+    assert_eq!(table.column("a").unwrap(), &Column::text([Some(""), None, Some("NA"), None]));
+    let table = CsvReader::new().trim(true).read_bytes(b"a , b\n 1 , x\n2, x \n").unwrap();
+    assert_eq!(table.column("a").unwrap(), &Column::integer([1, 2]));
+    assert_eq!(table.column("b").unwrap(), &Column::category(["x", "x"]));
+}

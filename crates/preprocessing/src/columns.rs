@@ -1,0 +1,299 @@
+//! Routes columns of a table to steps, and puts what they make side by side.
+
+use perennial_core::{
+    Capabilities, Error, Estimator, FitTransform, JoinTarget, Matrix, NoTarget, Result, ResultExt, Rows,
+    Train, Transformer,
+};
+use perennial_data::Table;
+use serde::{Deserialize, Serialize};
+
+use crate::Selector;
+
+/// Sends columns of a table to steps and puts what the steps make side by side: `Table` in, `Matrix` out.
+///
+/// A step is any transformer of matrices or of tables, or a pipeline of them. Steps of matrices take the
+/// numeric, boolean columns they are given, with missing cells as NaN. Columns that no step takes must be
+/// dropped by name or by [`drop_rest`](Columns::drop_rest): nothing is left out silently.
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::{Columns, OneHotEncoder, SimpleImputer, StandardScaler, numeric};
+///
+/// let table = Table::new([
+///     ("age", Column::real([Some(20.0), None, Some(40.0)])),
+///     ("city", Column::text(["Rome", "Oslo", "Rome"])),
+/// ])?;
+/// let columns = Columns::new()
+///     .on(numeric(), SimpleImputer::mean().then(StandardScaler::new()))
+///     .on(["city"], OneHotEncoder::new());
+/// let x = columns.fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(x.features().names().collect::<Vec<_>>(), ["age", "city=Oslo", "city=Rome"]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Columns<B = ()> {
+    branches: B,
+    drop: Vec<String>,
+    drop_rest: bool,
+}
+
+/// A selector and the step for its columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch<E> {
+    selector: Selector,
+    step: E,
+}
+
+impl Columns<()> {
+    /// No steps yet.
+    pub fn new() -> Self {
+        Columns { branches: (), drop: Vec::new(), drop_rest: false }
+    }
+}
+
+impl<B> Columns<B> {
+    /// Sends the columns that `selector` picks to `step`.
+    pub fn on<E>(self, selector: impl Into<Selector>, step: E) -> Columns<(B, Branch<E>)>
+    where
+        B: Branches,
+        E: FitTransform<Input: FromColumns, Model: Transformer<Output = Matrix>>,
+        B::Target: JoinTarget<E::Target>,
+    {
+        let branch = Branch { selector: selector.into(), step };
+        Columns { branches: (self.branches, branch), drop: self.drop, drop_rest: self.drop_rest }
+    }
+
+    /// Leaves these columns out.
+    #[must_use]
+    pub fn drop<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.drop.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Leaves out all columns that no step takes.
+    #[must_use]
+    pub fn drop_rest(mut self) -> Self {
+        self.drop_rest = true;
+        self
+    }
+
+    fn check_all_used(&self, table: &Table, used: &[Vec<String>]) -> Result<()> {
+        let is_used = |name: &str| used.iter().flatten().chain(&self.drop).any(|used| used == name);
+        let left: Vec<&str> = table.names().filter(|name| !is_used(name)).take(8).collect();
+        if self.drop_rest || left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "no step takes the columns {}; send them to one with `.on(..)`, or leave them out with `.drop([..])` or `.drop_rest()`",
+            left.join(", ")
+        )))
+    }
+}
+
+/// What a step can be given columns as.
+pub trait FromColumns: Rows + Sized + Send + Sync {
+    /// The named columns of a table.
+    ///
+    /// # Errors
+    /// When a column does not exist or cannot be had in this form.
+    fn from_columns(table: &Table, names: &[String]) -> Result<Self>;
+}
+
+impl FromColumns for Matrix {
+    fn from_columns(table: &Table, names: &[String]) -> Result<Self> {
+        table.matrix(names)
+    }
+}
+
+impl FromColumns for Table {
+    fn from_columns(table: &Table, names: &[String]) -> Result<Self> {
+        table.select(names)
+    }
+}
+
+/// What the steps of a branch list make: their models, and one matrix for each.
+type Fitted<M> = (M, Vec<Matrix>);
+
+/// The branches of a [`Columns`]: a list that is built by [`on`](Columns::on).
+pub trait Branches: Send + Sync {
+    /// What all steps together learn from.
+    type Target: ?Sized + Rows + Sync;
+    /// The fitted steps.
+    type Models: BranchModels;
+
+    /// The columns that each step takes.
+    ///
+    /// # Errors
+    /// When a named column does not exist.
+    fn pick(&self, table: &Table) -> Result<Vec<Vec<String>>>;
+
+    /// Fits each step on its columns; gives the models and, if wanted, the training outputs.
+    ///
+    /// # Errors
+    /// When a step cannot be fitted.
+    fn fit(&self, train: &Train<'_, Table, Self::Target>) -> Result<Fitted<Self::Models>>;
+
+    /// Whether all steps take weights.
+    fn take_weights(&self) -> bool;
+
+    /// The names of the steps.
+    fn steps(&self) -> Vec<String>;
+}
+
+/// The fitted steps of a [`Columns`].
+pub trait BranchModels: Send + Sync {
+    /// What each step makes of its columns.
+    ///
+    /// # Errors
+    /// When a column is missing or not acceptable.
+    fn transform(&self, table: &Table) -> Result<Vec<Matrix>>;
+}
+
+impl Branches for () {
+    type Target = NoTarget;
+    type Models = ();
+
+    fn pick(&self, _: &Table) -> Result<Vec<Vec<String>>> {
+        Ok(Vec::new())
+    }
+
+    fn fit(&self, _: &Train<'_, Table, NoTarget>) -> Result<Fitted<()>> {
+        Ok(((), Vec::new()))
+    }
+
+    fn take_weights(&self) -> bool {
+        true
+    }
+
+    fn steps(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl BranchModels for () {
+    fn transform(&self, _: &Table) -> Result<Vec<Matrix>> {
+        Ok(Vec::new())
+    }
+}
+
+/// A fitted step and the columns it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchModel<M> {
+    names: Vec<String>,
+    model: M,
+}
+
+impl<B, E> Branches for (B, Branch<E>)
+where
+    B: Branches,
+    E: FitTransform<Input: FromColumns, Model: Transformer<Output = Matrix>>,
+    B::Target: JoinTarget<E::Target>,
+{
+    type Target = <B::Target as JoinTarget<E::Target>>::Target;
+    type Models = (B::Models, BranchModel<E::Model>);
+
+    fn pick(&self, table: &Table) -> Result<Vec<Vec<String>>> {
+        let mut picked = self.0.pick(table)?;
+        picked.push(self.1.selector.pick(table)?);
+        Ok(picked)
+    }
+
+    fn fit(&self, train: &Train<'_, Table, Self::Target>) -> Result<Fitted<Self::Models>> {
+        let (models, mut outputs) = self.0.fit(&train.with_target::<B::Target>())?;
+        let branch = &self.1;
+        let names = branch.selector.pick(train.x)?;
+        let place = format!("columns {}", shown(&names));
+        if names.is_empty() {
+            return Err(Error::empty(format!("the selector {:?} picks no column", branch.selector)));
+        }
+        let x = E::Input::from_columns(train.x, &names)?;
+        let validation = train.validation.map(|(x, _)| E::Input::from_columns(x, &names)).transpose()?;
+        let inner = train.with_input(&x, validation.as_ref());
+        let inner =
+            inner.with_target::<E::Target>().context(train.ctx.child(&format!("columns{}", outputs.len())));
+        inner.check(&branch.step.capabilities()).context(place.clone())?;
+        let (model, output) = branch.step.fit_transform_on(&inner).context(place)?;
+        outputs.push(output);
+        Ok(((models, BranchModel { names, model }), outputs))
+    }
+
+    fn take_weights(&self) -> bool {
+        self.0.take_weights() && self.1.step.capabilities().weights
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let mut steps = self.0.steps();
+        steps.push(format!("{:?}: {}", self.1.selector, self.1.step.steps().join(" -> ")));
+        steps
+    }
+}
+
+impl<L, M> BranchModels for (L, BranchModel<M>)
+where
+    L: BranchModels,
+    M: Transformer<Input: FromColumns, Output = Matrix>,
+{
+    fn transform(&self, table: &Table) -> Result<Vec<Matrix>> {
+        let mut outputs = self.0.transform(table)?;
+        let x = M::Input::from_columns(table, &self.1.names)?;
+        outputs.push(self.1.model.transform(&x).context(format!("columns {}", shown(&self.1.names)))?);
+        Ok(outputs)
+    }
+}
+
+fn shown(names: &[String]) -> String {
+    let some: Vec<&str> = names.iter().take(4).map(String::as_str).collect();
+    some.join(", ") + if names.len() > some.len() { ", …" } else { "" }
+}
+
+impl<B: Branches> Estimator for Columns<B> {
+    type Input = Table;
+    type Target = B::Target;
+    type Model = ColumnsModel<B::Models>;
+
+    fn fit_on(&self, train: &Train<'_, Table, B::Target>) -> Result<Self::Model> {
+        Ok(self.fit_transform_on(train)?.0)
+    }
+
+    /// Each step says for its own columns whether they may be missing.
+    fn capabilities(&self) -> Capabilities {
+        let all = Capabilities::new().missing().categorical();
+        if self.branches.take_weights() { all.weights() } else { all }
+    }
+
+    fn steps(&self) -> Vec<String> {
+        vec![format!("Columns({})", self.branches.steps().join("; "))]
+    }
+}
+
+impl<B: Branches> FitTransform for Columns<B> {
+    fn fit_transform_on(&self, train: &Train<'_, Table, B::Target>) -> Result<(Self::Model, Matrix)> {
+        self.check_all_used(train.x, &self.branches.pick(train.x)?)?;
+        let (models, outputs) = self.branches.fit(train)?;
+        Ok((ColumnsModel { models }, side_by_side(outputs)?))
+    }
+}
+
+/// What a [`Columns`] learns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnsModel<M> {
+    models: M,
+}
+
+impl<M: BranchModels> Transformer for ColumnsModel<M> {
+    type Input = Table;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        side_by_side(self.models.transform(x)?)
+    }
+}
+
+fn side_by_side(mut outputs: Vec<Matrix>) -> Result<Matrix> {
+    match outputs.len() {
+        1 => Ok(outputs.remove(0)),
+        0 => Err(Error::unsupported("no step takes any column; add one with `.on(..)`")),
+        _ => Matrix::hstack(&outputs),
+    }
+}

@@ -1,0 +1,213 @@
+//! Filling missing numbers.
+
+use ndarray::{Array2, Axis};
+use perennial_core::{
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer,
+};
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{Moments, median, mode, sorted};
+
+/// What missing numbers are replaced by.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Strategy {
+    /// The mean of the column.
+    Mean,
+    /// The median of the column.
+    #[default]
+    Median,
+    /// The most frequent value; the smallest of equally frequent ones.
+    Mode,
+    /// Always this number.
+    Constant(f64),
+}
+
+/// Replaces missing numbers by a statistic of their column.
+///
+/// A column in which every value is missing has no statistic: that is an error, unless the strategy is a
+/// constant.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `strategy` | median | the statistic, or a constant |
+/// | `indicator` | false | whether to add a column `name is missing` of 0 and 1 for each column that had missing cells |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+/// use perennial_preprocessing::SimpleImputer;
+///
+/// let x = Matrix::from(array![[1.0], [f64::NAN], [4.0], [9.0]]);
+/// let filled = SimpleImputer::median().fit(&x, &NoTarget)?.transform(&x)?;
+/// assert_eq!(filled.dense()?, array![[1.0], [4.0], [4.0], [9.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimpleImputer {
+    strategy: Strategy,
+    indicator: bool,
+}
+
+impl SimpleImputer {
+    /// Fills with the median.
+    pub fn median() -> Self {
+        SimpleImputer::default()
+    }
+
+    /// Fills with the mean.
+    pub fn mean() -> Self {
+        SimpleImputer { strategy: Strategy::Mean, indicator: false }
+    }
+
+    /// Fills with the most frequent value.
+    pub fn mode() -> Self {
+        SimpleImputer { strategy: Strategy::Mode, indicator: false }
+    }
+
+    /// Fills with a constant.
+    pub fn constant(value: f64) -> Self {
+        SimpleImputer { strategy: Strategy::Constant(value), indicator: false }
+    }
+
+    /// Whether to add columns that say what was missing.
+    #[must_use]
+    pub fn indicator(mut self, indicator: bool) -> Self {
+        self.indicator = indicator;
+        self
+    }
+}
+
+const CONSTANT: Param = Param::real("constant", "what missing numbers become");
+
+impl Estimator for SimpleImputer {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = SimpleImputerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SimpleImputerModel> {
+        let x = train.x.dense()?;
+        let n_cols = x.ncols();
+        let moments = || Moments::of(x, train.weights);
+        let by_column = |statistic: fn(&[(f64, f64)]) -> Option<f64>| {
+            reduce::map_each(n_cols, |column| statistic(&sorted(x, train.weights, column)))
+        };
+        let fills: Vec<Option<f64>> = match self.strategy {
+            Strategy::Constant(value) => {
+                CONSTANT
+                    .check(value)
+                    .map_err(|_| Error::invalid_param("constant", value, CONSTANT.expected()))?;
+                vec![Some(value); n_cols]
+            }
+            Strategy::Mean => {
+                let moments = moments();
+                (0..n_cols).map(|c| (moments.weight[c] > 0.0).then_some(moments.mean[c])).collect()
+            }
+            Strategy::Median => by_column(median),
+            Strategy::Mode => by_column(mode),
+        };
+        let mut numbers = Vec::with_capacity(n_cols);
+        for (fill, name) in fills.into_iter().zip(train.x.features().names()) {
+            match fill {
+                Some(value) if value.is_finite() => numbers.push(value),
+                Some(_) => {
+                    return Err(Error::overflow(format!(
+                        "the mean of column `{name}` leaves the range of f64; use the median"
+                    )));
+                }
+                None => {
+                    return Err(Error::insufficient_data(format!(
+                        "every value of column `{name}` is missing, so there is nothing to fill it with; leave it out, or fill with a constant"
+                    )));
+                }
+            }
+        }
+        let had_missing = |column: usize| {
+            let counts = |row: usize| train.weight(row) > 0.0;
+            self.indicator
+                && x.column(column).iter().enumerate().any(|(row, cell)| cell.is_nan() && counts(row))
+        };
+        let flagged = (0..n_cols).filter(|&column| had_missing(column)).collect();
+        SimpleImputerModel::new(train.x.features().clone(), numbers, flagged)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for SimpleImputer {}
+
+/// A fitted [`SimpleImputer`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct SimpleImputerModel {
+    features: Features,
+    fills: Vec<f64>,
+    flagged: Vec<usize>,
+    #[serde(skip)]
+    output: Features,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    fills: Vec<f64>,
+    flagged: Vec<usize>,
+}
+
+impl TryFrom<Parts> for SimpleImputerModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        SimpleImputerModel::new(parts.features, parts.fills, parts.flagged)
+    }
+}
+
+impl SimpleImputerModel {
+    fn new(features: Features, fills: Vec<f64>, flagged: Vec<usize>) -> Result<Self> {
+        let finite = fills.len() == features.len() && fills.iter().all(|fill| fill.is_finite());
+        if !finite || flagged.iter().any(|&column| column >= features.len()) {
+            return Err(Error::corrupt("an imputer needs one finite number for each column"));
+        }
+        let flags =
+            flagged.iter().map(|&column| Feature::numeric(format!("{} is missing", features.name(column))));
+        let output = features.iter().cloned().chain(flags).collect::<Vec<_>>().try_into()?;
+        Ok(SimpleImputerModel { features, fills, flagged, output })
+    }
+
+    /// What the missing cells of each column become.
+    pub fn fills(&self) -> &[f64] {
+        &self.fills
+    }
+}
+
+impl Transformer for SimpleImputerModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        let x = self.features.align(x)?;
+        x.check_finite(true)?;
+        let x = x.dense()?;
+        let (n_rows, n_cols, width) = (x.nrows(), x.ncols(), self.output.len());
+        let mut out = vec![0.0; n_rows * width];
+        reduce::fill_rows(&mut out, width, n_rows, |first, rows| {
+            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
+                let cells = x.index_axis(Axis(0), first + row);
+                for ((out, &cell), &fill) in out.iter_mut().zip(cells).zip(&self.fills) {
+                    *out = if cell.is_nan() { fill } else { cell };
+                }
+                for (out, &column) in out[n_cols..].iter_mut().zip(&self.flagged) {
+                    *out = f64::from(u8::from(cells[column].is_nan()));
+                }
+            }
+        });
+        let out = Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?;
+        Matrix::from(out).with_features(self.output.clone())
+    }
+}

@@ -1,0 +1,101 @@
+//! Filling missing categories.
+
+use std::sync::Arc;
+
+use perennial_core::{Capabilities, Error, Estimator, FitTransform, NoTarget, Result, Train, Transformer};
+use perennial_data::{Column, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::categories::{Coded, count};
+
+/// Replaces missing categories by the most frequent one of their column, or by a word of your own.
+///
+/// The columns come out as categories, whatever they were.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `constant` | none | the word to fill with; without one, the most frequent category, the first of equals |
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::CategoryImputer;
+///
+/// let table = Table::new([("city", Column::text([Some("Rome"), None, Some("Rome"), Some("Oslo")]))])?;
+/// let filled = CategoryImputer::mode().fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(filled.column("city")?.as_text()?.nth(1), Some(Some("Rome")));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CategoryImputer {
+    constant: Option<String>,
+}
+
+impl CategoryImputer {
+    /// Fills with the most frequent category.
+    pub fn mode() -> Self {
+        CategoryImputer::default()
+    }
+
+    /// Fills with a word.
+    pub fn constant(word: impl Into<String>) -> Self {
+        CategoryImputer { constant: Some(word.into()) }
+    }
+}
+
+impl Estimator for CategoryImputer {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = CategoryImputerModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<CategoryImputerModel> {
+        let mut fills = Vec::new();
+        for (name, column) in train.x.columns() {
+            let fill = match &self.constant {
+                Some(word) => Arc::from(word.as_str()),
+                None => {
+                    let counted = count(name, column, train.weights)?;
+                    let heaviest = (0..counted.levels.len()).reduce(|best, next| {
+                        if counted.weights[next] > counted.weights[best] { next } else { best }
+                    });
+                    let Some(heaviest) = heaviest else {
+                        return Err(Error::insufficient_data(format!(
+                            "every cell of column `{name}` is missing, so there is nothing to fill it with; leave it out, or fill with a constant"
+                        )));
+                    };
+                    counted.levels[heaviest].clone()
+                }
+            };
+            fills.push((Arc::from(name), fill));
+        }
+        Ok(CategoryImputerModel { fills })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for CategoryImputer {}
+
+/// A fitted [`CategoryImputer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryImputerModel {
+    fills: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl Transformer for CategoryImputerModel {
+    type Input = Table;
+    type Output = Table;
+
+    fn transform(&self, x: &Table) -> Result<Table> {
+        let filled = self.fills.iter().map(|(name, fill)| {
+            let coded = Coded::of(name, x.column(name)?)?;
+            let names = coded.level_names();
+            let text = |code: &Option<u32>| Some(code.map_or(&**fill, |code| names[code as usize]));
+            Ok((name.clone(), Column::category(coded.codes.iter().map(text))))
+        });
+        Table::new(filled.collect::<Result<Vec<_>>>()?)
+    }
+}

@@ -1,0 +1,288 @@
+//! One column of 0 and 1 for each category.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result,
+    Train, Transformer,
+};
+use perennial_data::Table;
+use serde::{Deserialize, Serialize};
+
+use crate::categories::{Coded, Unknown, count, positions, unknown_category};
+
+/// Turns each category of each column into a column of 0 and 1 named `column=category`.
+///
+/// Missing cells are a category of their own, `column is missing`, where the training rows have some;
+/// elsewhere they are treated as unknown.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `unknown` | error | | what becomes of a category that was not there at fit |
+/// | `min_frequency` | 0 | >= 0 | categories with less weight than this share one column, `column=other`, and unknown ones join them |
+/// | `max_categories` | 10,000 | >= 1 | more categories in one column than this are an error |
+/// | `drop_first` | false | | whether to leave out the first category of each column |
+/// | `sparse` | false | | whether the output is a CSR matrix |
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::OneHotEncoder;
+///
+/// let table = Table::new([("city", Column::text(["Rome", "Oslo", "Rome"]))])?;
+/// let encoded = OneHotEncoder::new().fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(encoded.features().names().collect::<Vec<_>>(), ["city=Oslo", "city=Rome"]);
+/// assert_eq!(encoded.dense()?, ndarray::array![[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OneHotEncoder {
+    unknown: Unknown,
+    min_frequency: f64,
+    max_categories: usize,
+    drop_first: bool,
+    sparse: bool,
+}
+
+impl Default for OneHotEncoder {
+    fn default() -> Self {
+        OneHotEncoder {
+            unknown: Unknown::Error,
+            min_frequency: 0.0,
+            max_categories: 10_000,
+            drop_first: false,
+            sparse: false,
+        }
+    }
+}
+
+const MIN_FREQUENCY: Param =
+    Param::real("min_frequency", "weight below which categories share a column").at_least(0.0);
+const MAX_CATEGORIES: Param = Param::integer("max_categories", "most categories of one column").at_least(1.0);
+
+impl OneHotEncoder {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[MIN_FREQUENCY, MAX_CATEGORIES];
+
+    /// One column per category; unknown categories are errors.
+    pub fn new() -> Self {
+        OneHotEncoder::default()
+    }
+
+    /// What becomes of a category that was not there at fit.
+    #[must_use]
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.unknown = unknown;
+        self
+    }
+
+    /// Categories with less weight than this share one column.
+    #[must_use]
+    pub fn min_frequency(mut self, min_frequency: f64) -> Self {
+        self.min_frequency = min_frequency;
+        self
+    }
+
+    /// More categories in one column than this are an error.
+    #[must_use]
+    pub fn max_categories(mut self, max_categories: usize) -> Self {
+        self.max_categories = max_categories;
+        self
+    }
+
+    /// Whether to leave out the first category of each column.
+    #[must_use]
+    pub fn drop_first(mut self, drop_first: bool) -> Self {
+        self.drop_first = drop_first;
+        self
+    }
+
+    /// Whether the output is a CSR matrix.
+    #[must_use]
+    pub fn sparse(mut self, sparse: bool) -> Self {
+        self.sparse = sparse;
+        self
+    }
+
+    fn learn(&self, name: &str, column: &perennial_data::Column, weights: Option<&[f64]>) -> Result<Encoded> {
+        let counted = count(name, column, weights)?;
+        if counted.levels.len() > self.max_categories {
+            return Err(Error::too_large(format!(
+                "column `{name}` has {} categories and at most {} are allowed; raise `max_categories`, set `min_frequency`, or use another encoder",
+                counted.levels.len(),
+                self.max_categories
+            )));
+        }
+        let frequent = |position: &usize| counted.weights[*position] >= self.min_frequency;
+        let kept: Vec<usize> = (0..counted.levels.len()).filter(frequent).collect();
+        let mut slots = vec![None; counted.levels.len()];
+        let mut names: Vec<String> = Vec::new();
+        for &position in &kept {
+            slots[position] = Some(names.len() as u32);
+            names.push(format!("{name}={}", counted.levels[position]));
+        }
+        let other = (kept.len() < counted.levels.len()).then(|| {
+            names.push(format!("{name}=other"));
+            names.len() as u32 - 1
+        });
+        let missing = (counted.missing > 0.0).then(|| {
+            names.push(format!("{name} is missing"));
+            names.len() as u32 - 1
+        });
+        let slots = slots.into_iter().map(|slot| slot.or(other).unwrap_or(0)).collect();
+        Ok(Encoded { name: name.into(), levels: counted.levels, slots, other, missing, names })
+    }
+}
+
+/// How one column is encoded: the slot of each level among the columns it becomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Encoded {
+    name: Arc<str>,
+    levels: Vec<Arc<str>>,
+    slots: Vec<u32>,
+    other: Option<u32>,
+    missing: Option<u32>,
+    names: Vec<String>,
+}
+
+impl Encoded {
+    fn is_sound(&self) -> bool {
+        let slots = self.slots.iter().chain(&self.other).chain(&self.missing);
+        self.levels.len() == self.slots.len() && slots.copied().all(|slot| (slot as usize) < self.names.len())
+    }
+}
+
+impl Estimator for OneHotEncoder {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = OneHotModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<OneHotModel> {
+        MIN_FREQUENCY.check(self.min_frequency)?;
+        MAX_CATEGORIES.check_count(self.max_categories)?;
+        let columns = train.x.columns().map(|(name, column)| self.learn(name, column, train.weights));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        OneHotModel::new(columns, self.unknown, self.drop_first, self.sparse)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for OneHotEncoder {}
+
+/// A fitted [`OneHotEncoder`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct OneHotModel {
+    columns: Vec<Encoded>,
+    unknown: Unknown,
+    drop_first: bool,
+    sparse: bool,
+    #[serde(skip)]
+    output: Features,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    columns: Vec<Encoded>,
+    unknown: Unknown,
+    drop_first: bool,
+    sparse: bool,
+}
+
+impl TryFrom<Parts> for OneHotModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        OneHotModel::new(parts.columns, parts.unknown, parts.drop_first, parts.sparse)
+    }
+}
+
+impl OneHotModel {
+    fn new(columns: Vec<Encoded>, unknown: Unknown, drop_first: bool, sparse: bool) -> Result<Self> {
+        if !columns.iter().all(Encoded::is_sound) {
+            return Err(Error::corrupt("a one-hot encoder has a category without a column"));
+        }
+        let names = columns.iter().flat_map(|column| column.names.iter().skip(usize::from(drop_first)));
+        let output = names.map(|name| Feature::numeric(name.as_str())).collect::<Vec<_>>().try_into()?;
+        Ok(OneHotModel { columns, unknown, drop_first, sparse, output })
+    }
+
+    /// For each row, the output column that becomes 1; none for a dropped or ignored category.
+    fn hot(&self, encoded: &Encoded, start: u32, table: &Table) -> Result<Vec<Option<u32>>> {
+        let coded = Coded::of(&encoded.name, table.column(&encoded.name)?)?;
+        let names = coded.level_names();
+        let known = positions(&names, &encoded.levels);
+        let slots: Vec<Option<u32>> = known
+            .iter()
+            .map(|position| position.map(|position| encoded.slots[position as usize]).or(encoded.other))
+            .collect();
+        let place =
+            |slot: u32| (!self.drop_first || slot > 0).then(|| start + slot - u32::from(self.drop_first));
+        let mut hot = Vec::with_capacity(coded.codes.len());
+        for (row, code) in coded.codes.iter().enumerate() {
+            let slot = match code {
+                Some(code) => slots[*code as usize],
+                None => encoded.missing,
+            };
+            if slot.is_none() && self.unknown == Unknown::Error {
+                return Err(match code {
+                    Some(code) => {
+                        unknown_category(&encoded.name, names[*code as usize], row, &encoded.levels)
+                    }
+                    None => Error::unknown(format!(
+                        "column `{}` is missing at row {row}, and no training row was; impute it first, or set `unknown(Unknown::Ignore)`",
+                        encoded.name
+                    )),
+                });
+            }
+            hot.push(slot.and_then(place));
+        }
+        Ok(hot)
+    }
+}
+
+impl Transformer for OneHotModel {
+    type Input = Table;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        let mut hot = Vec::with_capacity(self.columns.len());
+        let mut start = 0;
+        for encoded in &self.columns {
+            hot.push(self.hot(encoded, start, x)?);
+            start += (encoded.names.len() - usize::from(self.drop_first && !encoded.names.is_empty())) as u32;
+        }
+        let (n_rows, n_cols) = (x.n_rows(), self.output.len());
+        if self.sparse {
+            let mut indptr = Vec::with_capacity(n_rows + 1);
+            let mut indices = Vec::with_capacity(n_rows * hot.len());
+            indptr.push(0);
+            for row in 0..n_rows {
+                indices.extend(hot.iter().filter_map(|column| column[row]));
+                indptr.push(indices.len());
+            }
+            let values = vec![1.0; indices.len()];
+            return Matrix::from(Csr::new(n_cols, indptr, indices, values)?)
+                .with_features(self.output.clone());
+        }
+        if n_rows.checked_mul(n_cols).is_none_or(|size| size > 1 << 31) {
+            return Err(Error::too_large(format!(
+                "a dense matrix of {n_rows} x {n_cols} is too large; set `sparse(true)`"
+            )));
+        }
+        let mut out = Array2::zeros((n_rows, n_cols));
+        for column in &hot {
+            for (row, place) in column.iter().enumerate() {
+                if let Some(place) = place {
+                    out[[row, *place as usize]] = 1.0;
+                }
+            }
+        }
+        Matrix::from(out).with_features(self.output.clone())
+    }
+}

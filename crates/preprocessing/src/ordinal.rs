@@ -1,0 +1,136 @@
+//! One code for each category.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
+    Transformer,
+};
+use perennial_data::Table;
+use serde::{Deserialize, Serialize};
+
+use crate::categories::{Coded, Unknown, count, positions, unknown_category};
+
+/// Turns the categories of each column into 0, 1, 2, ... in sorted order, whole numbers by size.
+///
+/// The output columns are marked as categorical, so models that know categories treat them as such.
+/// Missing cells stay missing.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `unknown` | error | whether a category that was not there at fit is an error, or becomes missing |
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::OrdinalEncoder;
+///
+/// let table = Table::new([("size", Column::text(["small", "large", "small"]))])?;
+/// let encoded = OrdinalEncoder::new().fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(encoded.dense()?, ndarray::array![[1.0], [0.0], [1.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrdinalEncoder {
+    unknown: Unknown,
+}
+
+impl OrdinalEncoder {
+    /// Unknown categories are errors.
+    pub fn new() -> Self {
+        OrdinalEncoder::default()
+    }
+
+    /// What becomes of a category that was not there at fit.
+    #[must_use]
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.unknown = unknown;
+        self
+    }
+}
+
+impl Estimator for OrdinalEncoder {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = OrdinalModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<OrdinalModel> {
+        let learn = |(name, column)| Ok((Arc::from(name), count(name, column, train.weights)?.levels));
+        let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
+        OrdinalModel::new(columns, self.unknown)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for OrdinalEncoder {}
+
+/// The name of a column and its categories in the order of their codes.
+type Levels = (Arc<str>, Vec<Arc<str>>);
+
+/// A fitted [`OrdinalEncoder`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct OrdinalModel {
+    columns: Vec<Levels>,
+    unknown: Unknown,
+    #[serde(skip)]
+    output: Features,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    columns: Vec<Levels>,
+    unknown: Unknown,
+}
+
+impl TryFrom<Parts> for OrdinalModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        OrdinalModel::new(parts.columns, parts.unknown)
+    }
+}
+
+impl OrdinalModel {
+    fn new(columns: Vec<Levels>, unknown: Unknown) -> Result<Self> {
+        let feature = |(name, levels): &Levels| Feature::categorical(name.clone(), levels.len() as u32);
+        let output = columns.iter().map(feature).collect::<Vec<_>>().try_into()?;
+        Ok(OrdinalModel { columns, unknown, output })
+    }
+
+    /// The categories of a column in the order of their codes.
+    ///
+    /// # Errors
+    /// When the encoder did not learn from such a column.
+    pub fn categories(&self, column: &str) -> Result<impl ExactSizeIterator<Item = &str>> {
+        let position = self.output.position(column)?;
+        Ok(self.columns[position].1.iter().map(|level| &**level))
+    }
+}
+
+impl Transformer for OrdinalModel {
+    type Input = Table;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        let mut out = Array2::zeros((x.n_rows(), self.columns.len()));
+        for ((name, levels), mut cells) in self.columns.iter().zip(out.columns_mut()) {
+            let coded = Coded::of(name, x.column(name)?)?;
+            let names = coded.level_names();
+            let known = positions(&names, levels);
+            for (row, (cell, code)) in cells.iter_mut().zip(&coded.codes).enumerate() {
+                let position = code.and_then(|code| known[code as usize]);
+                if let (None, Some(code), Unknown::Error) = (position, code, self.unknown) {
+                    return Err(unknown_category(name, names[*code as usize], row, levels));
+                }
+                *cell = position.map_or(f64::NAN, f64::from);
+            }
+        }
+        Matrix::from(out).with_features(self.output.clone())
+    }
+}

@@ -1,0 +1,144 @@
+//! Statistics of columns in one pass over the rows.
+
+use ndarray::{ArrayRef2, Axis, s};
+use perennial_numeric::reduce;
+
+/// Rows per chunk: a chunk of a usual width stays in the cache while it is read twice.
+const CHUNK: usize = 1024;
+
+/// Weighted moments and extremes of each column; missing cells and rows of weight 0 do not count.
+#[derive(Debug, Clone)]
+pub(crate) struct Moments {
+    pub(crate) weight: Vec<f64>,
+    pub(crate) mean: Vec<f64>,
+    /// The weighted sum of squared deviations from the mean.
+    pub(crate) squares: Vec<f64>,
+    pub(crate) min: Vec<f64>,
+    pub(crate) max: Vec<f64>,
+}
+
+impl Moments {
+    /// Moments of all columns. Chunks of rows are merged in a fixed order (Chan, Golub and LeVeque, 1979), so
+    /// the bits do not depend on the number of threads.
+    pub(crate) fn of(x: &ArrayRef2<f64>, weights: Option<&[f64]>) -> Self {
+        let chunk = |range: std::ops::Range<usize>| Moments::of_chunk(x, weights, range);
+        reduce::map_reduce(x.nrows(), CHUNK, chunk, Moments::merge)
+            .unwrap_or_else(|| Moments::none(x.ncols()))
+    }
+
+    fn none(n_cols: usize) -> Self {
+        Moments {
+            weight: vec![0.0; n_cols],
+            mean: vec![0.0; n_cols],
+            squares: vec![0.0; n_cols],
+            min: vec![f64::INFINITY; n_cols],
+            max: vec![f64::NEG_INFINITY; n_cols],
+        }
+    }
+
+    fn of_chunk(x: &ArrayRef2<f64>, weights: Option<&[f64]>, range: std::ops::Range<usize>) -> Self {
+        let n_cols = x.ncols();
+        let mut moments = Moments::none(n_cols);
+        let block = x.slice(s![range.clone(), ..]);
+        let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[range.start + row]);
+        let mut sums = vec![0.0; n_cols];
+        for (row, cells) in block.axis_iter(Axis(0)).enumerate() {
+            let weight = weight_of(row);
+            if weight == 0.0 {
+                continue;
+            }
+            for (column, &cell) in cells.iter().enumerate() {
+                let counts = if cell.is_nan() { 0.0 } else { weight };
+                let value = if cell.is_nan() { 0.0 } else { cell };
+                moments.weight[column] += counts;
+                sums[column] += counts * value;
+                // NaN loses every comparison.
+                moments.min[column] = cell.min(moments.min[column]);
+                moments.max[column] = cell.max(moments.max[column]);
+            }
+        }
+        for column in 0..n_cols {
+            moments.mean[column] =
+                if moments.weight[column] > 0.0 { sums[column] / moments.weight[column] } else { 0.0 };
+        }
+        for (row, cells) in block.axis_iter(Axis(0)).enumerate() {
+            let weight = weight_of(row);
+            if weight == 0.0 {
+                continue;
+            }
+            for (column, &cell) in cells.iter().enumerate() {
+                let gap = if cell.is_nan() { 0.0 } else { cell - moments.mean[column] };
+                moments.squares[column] += weight * gap * gap;
+            }
+        }
+        moments
+    }
+
+    fn merge(mut self, other: Moments) -> Moments {
+        for column in 0..self.mean.len() {
+            let (left, right) = (self.weight[column], other.weight[column]);
+            let total = left + right;
+            if right > 0.0 {
+                let gap = other.mean[column] - self.mean[column];
+                let share = right / total;
+                self.mean[column] += gap * share;
+                self.squares[column] += other.squares[column] + gap * gap * left * share;
+            }
+            self.weight[column] = total;
+            self.min[column] = self.min[column].min(other.min[column]);
+            self.max[column] = self.max[column].max(other.max[column]);
+        }
+        self
+    }
+
+    /// The variance of a column, over n; 0 where nothing counts.
+    pub(crate) fn variance(&self, column: usize) -> f64 {
+        if self.weight[column] > 0.0 { self.squares[column] / self.weight[column] } else { 0.0 }
+    }
+}
+
+/// The values of a column that count, with their weights, in rising order.
+pub(crate) fn sorted(x: &ArrayRef2<f64>, weights: Option<&[f64]>, column: usize) -> Vec<(f64, f64)> {
+    let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let cells = x.column(column);
+    let mut values: Vec<(f64, f64)> = cells
+        .iter()
+        .enumerate()
+        .map(|(row, &cell)| (cell, weight_of(row)))
+        .filter(|(cell, weight)| !cell.is_nan() && *weight > 0.0)
+        // Zero has two signs, and which row comes first must not decide which is learned.
+        .map(|(cell, weight)| (cell + 0.0, weight))
+        .collect();
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    values
+}
+
+/// The median of sorted values, as if each were repeated as often as its weight says.
+pub(crate) fn median(sorted: &[(f64, f64)]) -> Option<f64> {
+    let half = sorted.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut seen = 0.0;
+    for (position, &(value, weight)) in sorted.iter().enumerate() {
+        seen += weight;
+        if seen > half {
+            return Some(value);
+        }
+        if seen == half {
+            let next = sorted.get(position + 1).map_or(value, |next| next.0);
+            // Half of each first, so that two huge values have a middle.
+            return Some(value / 2.0 + next / 2.0);
+        }
+    }
+    sorted.last().map(|last| last.0)
+}
+
+/// The most frequent of sorted values; the smallest of equally frequent ones.
+pub(crate) fn mode(sorted: &[(f64, f64)]) -> Option<f64> {
+    let mut best: Option<(f64, f64)> = None;
+    for run in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let weight: f64 = run.iter().map(|(_, weight)| weight).sum();
+        if best.is_none_or(|(_, most)| weight > most) {
+            best = Some((run[0].0, weight));
+        }
+    }
+    best.map(|(value, _)| value)
+}

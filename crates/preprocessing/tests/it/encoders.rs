@@ -1,0 +1,102 @@
+//! Encoders at their edges.
+
+use perennial_core::{
+    Error, ErrorKind, Estimator, FeatureKind, NoTarget, Persist, Result, Rows, Train, Transformer,
+};
+use perennial_data::{Column, Table};
+use perennial_preprocessing::{CategoryImputer, OneHotEncoder, OrdinalEncoder, Unknown};
+
+fn cities(cells: &[Option<&str>]) -> Table {
+    Table::new([("city", Column::text(cells.iter().copied()))]).unwrap()
+}
+
+#[test]
+fn an_unknown_category_is_named_or_passed_over() {
+    let model = OneHotEncoder::new().fit(&cities(&[Some("a"), Some("b")]), &NoTarget).unwrap();
+    let error = model.transform(&cities(&[Some("a"), Some("<new>")])).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error.kind(), ErrorKind::Unknown { .. }));
+    assert!(text.contains("`city`") && text.contains("`<new>`") && text.contains("row 1"), "{text}");
+    assert!(model.transform(&cities(&[None])).is_err());
+    let model = OneHotEncoder::new()
+        .unknown(Unknown::Ignore)
+        .fit(&cities(&[Some("a"), Some("b")]), &NoTarget)
+        .unwrap();
+    assert_eq!(
+        model.transform(&cities(&[Some("c"), None])).unwrap().dense().unwrap(),
+        ndarray::array![[0.0, 0.0], [0.0, 0.0]]
+    );
+}
+
+#[test]
+fn missing_cells_are_a_category_where_they_were_seen() {
+    let table = cities(&[Some("a"), None]);
+    let x = OneHotEncoder::new().fit(&table, &NoTarget).unwrap().transform(&table).unwrap();
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["city=a", "city is missing"]);
+    assert_eq!(x.dense().unwrap(), ndarray::array![[1.0, 0.0], [0.0, 1.0]]);
+}
+
+#[test]
+fn levels_without_rows_and_rows_without_weight_do_not_count() {
+    let column = Column::category_codes([Some(2), Some(0), Some(2)], &["x", "never", "a"]).unwrap();
+    let table = Table::new([("c", column)]).unwrap();
+    let model = OneHotEncoder::new().fit(&table, &NoTarget).unwrap();
+    assert_eq!(model.transform(&table).unwrap().features().names().collect::<Vec<_>>(), ["c=a", "c=x"]);
+    let weighted =
+        Train::new(&table, &NoTarget).weights(&[1.0, 0.0, 1.0]).fit(&OneHotEncoder::new()).unwrap();
+    assert!(weighted.transform(&table).is_err(), "the category of a row that does not count is unknown");
+}
+
+#[test]
+fn too_many_categories_are_refused_before_anything_is_built() {
+    let words: Vec<String> = (0..50_000).map(|i| format!("w{i}")).collect();
+    let table = Table::new([("id", Column::text(words.iter().map(|word| Some(word.as_str()))))]).unwrap();
+    let error = OneHotEncoder::new().fit(&table, &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    let codes = OrdinalEncoder::new().fit(&table, &NoTarget).unwrap().transform(&table).unwrap();
+    assert_eq!(
+        codes.features().iter().next().unwrap().kind,
+        FeatureKind::Categorical { n_categories: 50_000 }
+    );
+}
+
+#[test]
+fn whole_numbers_are_ordered_by_size_and_reals_are_refused() {
+    let table = Table::new([("n", Column::integer([10, 9, -1]))]).unwrap();
+    let codes = OrdinalEncoder::new().fit(&table, &NoTarget).unwrap().transform(&table).unwrap();
+    assert_eq!(codes.dense().unwrap(), ndarray::array![[2.0], [1.0], [0.0]]);
+    let real = Table::new([("r", Column::real([1.5]))]).unwrap();
+    let error = OrdinalEncoder::new().fit(&real, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("`r` is of type Real"), "{error}");
+}
+
+#[test]
+fn batches_and_saved_models_give_the_same_bits() -> Result<()> {
+    let table = Table::new([
+        ("a", Column::text((0..50).map(|i| (i % 7 != 0).then(|| ["p", "q", "é"][i % 3])))),
+        ("b", Column::boolean((0..50).map(|i| i % 2 == 0))),
+    ])?;
+    let encoder = OneHotEncoder::new();
+    let model = encoder.fit(&table, &NoTarget)?;
+    let all = model.transform(&table)?;
+    let loaded = encoder.decode(&encoder.encode(&model)?)?;
+    assert_eq!(loaded.transform(&table)?, all);
+    for row in 0..table.n_rows() {
+        assert_eq!(model.transform(&table.take(&[row])?)?, all.take(&[row])?);
+    }
+    Ok(())
+}
+
+#[test]
+fn missing_categories_are_filled() {
+    let table = cities(&[Some("b"), None, Some("a"), Some("b")]);
+    let texts = |imputer: CategoryImputer| -> Result<Vec<String>> {
+        let filled = imputer.fit(&table, &NoTarget)?.transform(&table)?;
+        let cells = filled.column("city")?.as_text()?.map(|cell| cell.unwrap_or("?").to_owned()).collect();
+        Ok(cells)
+    };
+    assert_eq!(texts(CategoryImputer::mode()).unwrap(), ["b", "b", "a", "b"]);
+    assert_eq!(texts(CategoryImputer::constant("none")).unwrap(), ["b", "none", "a", "b"]);
+    let error: Error = CategoryImputer::mode().fit(&cities(&[None, None]), &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InsufficientData { .. }));
+}

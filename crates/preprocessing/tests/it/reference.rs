@@ -1,0 +1,112 @@
+//! Values computed by scikit-learn.
+
+use std::path::Path;
+
+use ndarray::Array2;
+use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+use perennial_data::{Column, Table};
+use perennial_preprocessing::{
+    MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler, Unknown,
+};
+use serde_json::Value;
+
+fn cases() -> Option<Vec<Value>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/preprocessing.json");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: the shared fixtures are not there");
+        return None;
+    };
+    let value: Value = serde_json::from_str(&text).unwrap();
+    Some(value["cases"].as_array().unwrap().clone())
+}
+
+fn case<'a>(cases: &'a [Value], id: &str) -> &'a Value {
+    cases.iter().find(|case| case["id"] == id).unwrap_or_else(|| panic!("no case {id}"))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
+}
+
+fn array(value: &Value) -> Array2<f64> {
+    let rows: Vec<Vec<f64>> = value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row.as_array().unwrap().iter().map(number).collect())
+        .collect();
+    let (n_rows, n_cols) = (rows.len(), rows[0].len());
+    Array2::from_shape_vec((n_rows, n_cols), rows.concat()).unwrap()
+}
+
+fn close(got: &Matrix, expected: &Value, what: &str) {
+    let (got, expected) = (got.to_dense().unwrap(), array(expected));
+    let got = got.dense().unwrap();
+    assert_eq!(got.dim(), expected.dim(), "{what}");
+    for (got, expected) in got.iter().zip(&expected) {
+        let same =
+            (got.is_nan() && expected.is_nan()) || (got - expected).abs() <= 1e-12 * expected.abs().max(1.0);
+        assert!(same, "{what}: {got} is not {expected}");
+    }
+}
+
+fn check<E>(cases: &[Value], id: &str, estimator: &E)
+where
+    E: Estimator<Input = Matrix, Target = NoTarget>,
+    E::Model: Transformer<Input = Matrix, Output = Matrix>,
+{
+    let case = case(cases, id);
+    let model = estimator.fit(&array(&case["X"]).into(), &NoTarget).unwrap();
+    let expected = &case["expected"];
+    let (train, test) = (expected.get("train"), expected.get("test"));
+    assert!(train.is_some() || test.is_some(), "{id} has nothing to compare with: {expected}");
+    if let Some(train) = train {
+        close(&model.transform(&array(&case["X"]).into()).unwrap(), train, id);
+    }
+    if let Some(test) = test {
+        close(&model.transform(&array(&case["Xtest"]).into()).unwrap(), test, id);
+    }
+}
+
+#[test]
+fn scalers_and_imputers() {
+    let Some(cases) = cases() else { return };
+    check(&cases, "standard", &StandardScaler::new());
+    check(&cases, "standard_nan", &StandardScaler::new());
+    check(&cases, "minmax", &MinMaxScaler::new());
+    check(&cases, "impute_median", &SimpleImputer::median().indicator(true));
+    check(&cases, "impute_most_frequent", &SimpleImputer::mode());
+}
+
+fn table(value: &Value) -> Table {
+    let rows = value.as_array().unwrap();
+    let width = rows[0].as_array().unwrap().len();
+    let column =
+        |c: usize| Column::text(rows.iter().map(|row| Some(row[c].as_str().unwrap())).collect::<Vec<_>>());
+    Table::new((0..width).map(|c| (format!("c{c}"), column(c)))).unwrap()
+}
+
+#[test]
+fn encoders() {
+    let Some(cases) = cases() else { return };
+    let encode = |id: &str, encoder: OneHotEncoder| {
+        let case = case(&cases, id);
+        let model = encoder.clone().fit(&table(&case["X"]), &NoTarget).unwrap();
+        close(&model.transform(&table(&case["Xtest"])).unwrap(), &case["expected"]["test"], id);
+        let sparse = encoder.sparse(true).fit(&table(&case["X"]), &NoTarget).unwrap();
+        let sparse = sparse.transform(&table(&case["Xtest"])).unwrap();
+        assert!(sparse.sparse().is_some());
+        close(&sparse, &case["expected"]["test"], id);
+    };
+    encode("onehot_ignore", OneHotEncoder::new().unknown(Unknown::Ignore));
+    encode("onehot_dropfirst", OneHotEncoder::new().unknown(Unknown::Ignore).drop_first(true));
+    encode("onehot_infrequent", OneHotEncoder::new().unknown(Unknown::Ignore).min_frequency(2.0));
+
+    // scikit-learn is told to write -1 for an unknown category where ours is missing.
+    let case = case(&cases, "ordinal_unknown");
+    let model = OrdinalEncoder::new().unknown(Unknown::Ignore).fit(&table(&case["X"]), &NoTarget).unwrap();
+    let got = model.transform(&table(&case["Xtest"])).unwrap();
+    let got = got.dense().unwrap().mapv(|code| if code.is_nan() { -1.0 } else { code });
+    let test = case["expected"].get("test").unwrap_or(&case["expected"]);
+    close(&Matrix::from(got), test, "ordinal_unknown");
+}
