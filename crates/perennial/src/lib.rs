@@ -33,8 +33,8 @@ stages! {
 /// The traits and the data types that nearly every program needs.
 pub mod prelude {
     pub use perennial_core::{
-        Classes, Classifier, Context, Error, Estimator, FitTransform, Matrix, NoTarget, Predictor, Probabilities,
-        Result, Rows, Train, Transformer, Values,
+        Classes, Classifier, Context, Error, Estimator, FitTransform, Matrix, NoTarget, Predictor,
+        Probabilities, Result, Rows, Train, Transformer, Values,
     };
     #[cfg(feature = "data")]
     pub use perennial_data::Table;
