@@ -186,14 +186,8 @@ impl Estimator for LogisticRegression {
         let loss = Loss::new(&design, train.y.codes(), &present);
         let minimum = self.minimise(&loss, &vec![0.0; loss.n_unknowns()], train)?;
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
-        LogisticModel::new(
-            train.x.features().clone(),
-            train.y.shared_names(),
-            present,
-            coefficients,
-            intercepts,
-            &minimum,
-        )
+        let (features, classes) = (train.x.features().clone(), train.y.shared_names());
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -79,9 +79,9 @@ impl LogisticModel {
         coefficients: Array2<f64>,
         intercepts: Vec<f64>,
         minimum: &Minimum,
-    ) -> Result<Self> {
+    ) -> Self {
         let Minimum { converged, gradient_norm, n_iterations, .. } = *minimum;
-        Ok(LogisticModel {
+        LogisticModel {
             features,
             classes,
             present,
@@ -90,7 +90,7 @@ impl LogisticModel {
             converged,
             gradient_norm,
             n_iterations,
-        })
+        }
     }
 
     /// The features it learned from.

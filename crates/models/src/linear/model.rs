@@ -105,13 +105,10 @@ impl Fit {
         let residual_sum_of_squares = answer.residual_sum_of_squares[0];
         let explained: f64 =
             qr.qty().column(0).iter().skip(usize::from(has_intercept)).map(|part| part * part).sum();
-        let spreads = match qr.covariance() {
-            Ok(covariance) => covariance.diag().iter().map(|value| value.sqrt()).collect(),
-            Err(_) => Vec::new(),
-        };
+        let spreads = qr.covariance().map(|covariance| covariance.diag().mapv(f64::sqrt).to_vec());
+        let spreads = spreads.unwrap_or_default();
+        let spreads = if spreads.iter().all(|spread| spread.is_finite()) { spreads } else { Vec::new() };
         let total_sum_of_squares = explained + residual_sum_of_squares;
-        let spreads =
-            if spreads.iter().all(|spread: &f64| spread.is_finite()) { spreads } else { Vec::new() };
         // Squares of a target near the limit of f64 are beyond it; the predictions are not.
         (total_sum_of_squares.is_finite() && n_rows.is_finite()).then_some(Fit {
             has_intercept,
