@@ -106,7 +106,7 @@ fn empty_columns(schema: &Schema, rows: &[Json], max_rows: usize) -> Result<Vec<
     if rows.len() > max_rows {
         return Err(too_many(max_rows));
     }
-    Ok(schema.columns().iter().map(|_| Vec::with_capacity(rows.len())).collect())
+    Ok(schema.columns().iter().map(|_| Vec::new()).collect())
 }
 
 fn instances(schema: &Schema, rows: Vec<Json>, max_rows: usize) -> Result<Vec<Vec<Json>>, Refusal> {
