@@ -56,6 +56,33 @@ fn oversize_chunked() {
     healthy(server.address());
 }
 
+/// Chunks of a few bytes must not take many times their size.
+#[cfg(target_os = "linux")]
+#[test]
+fn small_chunks_take_little_memory() {
+    fn kib(key: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+    let server = serve(|server| server.body_timeout(Duration::from_secs(60)));
+    healthy(server.address());
+    let chunks = b"6\r\n[1,2,3\r\n".repeat(1000);
+    let before = kib("VmRSS");
+    let mut stream = connect(server.address());
+    let mut writer = stream.try_clone().unwrap();
+    let sent = thread::spawn(move || {
+        writer.write_all(head("Transfer-Encoding: chunked").as_bytes()).unwrap();
+        (0..20_000).take_while(|_| writer.write_all(&chunks).is_ok()).count()
+    });
+    assert_eq!(parse(&read_all(&mut stream)).status, 413);
+    drop(stream);
+    assert!(sent.join().unwrap() < 20_000);
+    let grown = kib("VmHWM").saturating_sub(before);
+    println!("peak memory grew by {grown} KiB");
+    assert!(grown < 3 * 8 * 1024, "{grown} KiB for a body of at most 8 MiB");
+}
+
 #[test]
 fn other_media_types_and_encodings() {
     let server = serve(|server| server);
