@@ -1,6 +1,6 @@
 //! One file that holds a model and everything that serving and monitoring need.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -56,11 +56,18 @@ const FILE_LIMIT: u64 = 1 << 30;
 /// # std::fs::remove_file(&path).ok();
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Artifact {
     bytes: Vec<u8>,
     header: Header,
     sections: Vec<Range<usize>>,
+}
+
+impl fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.bytes.len();
+        f.debug_struct("Artifact").field("header", &self.header).field("size", &size).finish()
+    }
 }
 
 /// Rows and the answers the model gave for them when the artifact was made.

@@ -1,6 +1,7 @@
 //! What is put into an artifact.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use perennial_core::{Error, Persist, Result, ResultExt, Rows, to_bytes};
 use perennial_data::{Table, content_hash};
@@ -14,10 +15,18 @@ use crate::{Answer, Artifact, DataRecord, Metric, layout};
 const GOLDEN_ROWS: usize = 16;
 
 /// An artifact in the making, begun by [`Artifact::regressor`] or [`Artifact::classifier`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
+#[must_use]
 pub struct ArtifactBuilder {
     header: Header,
     sections: Vec<(String, Vec<u8>)>,
+}
+
+impl fmt::Debug for ArtifactBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sections: Vec<&str> = self.sections.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ArtifactBuilder").field("header", &self.header).field("sections", &sections).finish()
+    }
 }
 
 impl ArtifactBuilder {
@@ -55,28 +64,24 @@ impl ArtifactBuilder {
     }
 
     /// Sets the version of the model; without it, it is `1`.
-    #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.header.version = version.into();
         self
     }
 
     /// Sets the name of the target.
-    #[must_use]
     pub fn target(mut self, target: impl Into<String>) -> Self {
         self.header.target = Some(target.into());
         self
     }
 
     /// Sets the seed of the training.
-    #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.header.seed = Some(seed);
         self
     }
 
     /// Records data that was used, such as `training`, by its size and its content hash.
-    #[must_use]
     pub fn data(mut self, name: impl Into<String>, table: &Table) -> Self {
         self.header.data.push(DataRecord {
             name: name.into(),
@@ -88,14 +93,12 @@ impl ArtifactBuilder {
     }
 
     /// Records a setting of the training.
-    #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.header.parameters.push((name.into(), value.to_string()));
         self
     }
 
     /// Records what is known about the problem, such as its success criterion.
-    #[must_use]
     pub fn fact(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.header.facts.push((name.into(), text.into()));
         self
@@ -103,21 +106,18 @@ impl ArtifactBuilder {
 
     /// Writes a field of the model card, one of [`CARD_FIELDS`](crate::CARD_FIELDS). A card needs `intended_use`,
     /// `limitations`, `ethical_considerations`, `owner` and `licence`.
-    #[must_use]
     pub fn card(mut self, field: impl Into<String>, text: impl Into<String>) -> Self {
         self.header.card.push((field.into(), text.into()));
         self
     }
 
     /// Records a measured quality.
-    #[must_use]
     pub fn metric(mut self, metric: Metric) -> Self {
         self.header.metrics.push(metric);
         self
     }
 
     /// Adds a section of any bytes, such as the reference profile of monitoring.
-    #[must_use]
     pub fn section(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         self.sections.push((name.into(), bytes.into()));
         self

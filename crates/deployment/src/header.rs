@@ -83,8 +83,8 @@ impl Metric {
 
     fn check(&self) -> Result<()> {
         let (low, high, level) = self.interval.unwrap_or((self.estimate, self.estimate, 0.5));
-        let right = self.estimate.is_finite() && low.is_finite() && high.is_finite();
-        if !right || !(low <= high) || !(level > 0.0 && level < 1.0) {
+        let finite = self.estimate.is_finite() && low.is_finite() && high.is_finite();
+        if !(finite && low <= high && level > 0.0 && level < 1.0) {
             return Err(Error::malformed(format!(
                 "metric `{}` is {} in the interval {:?}; it needs finite numbers, low <= high and a level between 0 and 1",
                 self.name, self.estimate, self.interval

@@ -320,8 +320,15 @@ impl RunningServer {
     /// When signals cannot be had from the operating system.
     pub fn wait(self) -> Result<()> {
         let failed = |error| Error::io("cannot wait for signals", error);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        runtime.block_on(told_to_stop()).map_err(failed)?;
+        // On a thread of its own, because the caller's may belong to a runtime already.
+        let waiting = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(told_to_stop())
+        });
+        match waiting.join() {
+            Ok(told) => told.map_err(failed)?,
+            Err(_) => return Err(failed(std::io::Error::other("the thread that waits failed"))),
+        }
         self.shutdown();
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
@@ -183,14 +183,24 @@ fn body_too_large(limit: usize) -> Refusal {
     Refusal::too_large(format!("the body is larger than {limit} bytes; send fewer rows at once"))
 }
 
-async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
-    let limited = Limited::new(body, limits.max_body_bytes);
-    match timeout(limits.body_timeout, limited.collect()).await {
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(body_too_large(limits.max_body_bytes)),
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the body cannot be read")),
+async fn read(body: Incoming, limits: &Limits) -> Result<Vec<u8>, Refusal> {
+    timeout(limits.body_timeout, collect(body, limits.max_body_bytes))
+        .await
+        .unwrap_or_else(|_| Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")))
+}
+
+/// The chunks of a body as one buffer: kept one by one, chunks of a few bytes would take many times their size.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the body cannot be read"))?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        if whole.len() + chunk.len() > limit {
+            return Err(body_too_large(limit));
+        }
+        whole.extend_from_slice(&chunk);
     }
+    Ok(whole)
 }
 
 /// Counts a request among those that wait, as long as it lives.
@@ -205,7 +215,7 @@ impl Drop for Waiting<'_> {
 async fn predict(
     state: &Arc<State>,
     served: Arc<Served>,
-    body: Bytes,
+    body: Vec<u8>,
     protocol: Protocol,
 ) -> Result<Vec<u8>, Refusal> {
     let limits = &state.limits;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use perennial_core::{Estimator, Predictor, Rows, Values};
+use perennial_core::{Estimator, Predictor, Values};
 use perennial_data::Table;
 use perennial_deployment::{Answer, Answers, Artifact, RunningServer, Server};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The `http_recipe` cases of `bad_inputs.json` that can be tried in seconds, over real sockets.
 //!
-//! Not here: `fd_exhaust` and the steady-state halves of `slow_headers`, `slow_body`, `half_close` need a process
-//! of their own and minutes; `admin_no_token`: there are no admin paths; `log_injection`: the server writes no log.
+//! Not here: the steady-state halves of `slow_headers`, `slow_body` and `half_close` need minutes; `admin_no_token`:
+//! there are no admin paths; `log_injection`: the server writes no log.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -54,6 +54,33 @@ fn oversize_chunked() {
     assert_eq!(reply.status, 413);
     assert!(sent.join().unwrap() < 1000, "the server read on");
     healthy(server.address());
+}
+
+/// Chunks of a few bytes must not take many times their size.
+#[cfg(target_os = "linux")]
+#[test]
+fn small_chunks_take_little_memory() {
+    fn kib(key: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+    let server = serve(|server| server.body_timeout(Duration::from_secs(60)));
+    healthy(server.address());
+    let chunks = b"6\r\n[1,2,3\r\n".repeat(1000);
+    let before = kib("VmRSS");
+    let mut stream = connect(server.address());
+    let mut writer = stream.try_clone().unwrap();
+    let sent = thread::spawn(move || {
+        writer.write_all(head("Transfer-Encoding: chunked").as_bytes()).unwrap();
+        (0..20_000).take_while(|_| writer.write_all(&chunks).is_ok()).count()
+    });
+    assert_eq!(parse(&read_all(&mut stream)).status, 413);
+    drop(stream);
+    assert!(sent.join().unwrap() < 20_000);
+    let grown = kib("VmHWM").saturating_sub(before);
+    println!("peak memory grew by {grown} KiB");
+    assert!(grown < 3 * 8 * 1024, "{grown} KiB for a body of at most 8 MiB");
 }
 
 #[test]
@@ -320,4 +347,128 @@ fn shutdown_answers_what_is_open() {
     assert_eq!(open.join().unwrap(), 200);
     assert!(std::net::TcpStream::connect(at).is_err());
     drop(idle);
+}
+
+/// What the tests below run in a process of its own.
+#[cfg(unix)]
+#[test]
+fn serve_until_told() {
+    if std::env::var_os("SERVE_UNTIL_TOLD").is_some() {
+        let server = serve(|server| server);
+        println!("\nserving {}", server.address());
+        server.wait().unwrap();
+        println!("\ndrained");
+    }
+}
+
+#[cfg(unix)]
+mod other_process {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, ChildStdout, Command, Stdio};
+
+    use super::*;
+
+    /// Serves in a process that may open so many files.
+    struct Serving {
+        child: Child,
+        lines: std::io::Lines<BufReader<ChildStdout>>,
+        at: SocketAddr,
+    }
+
+    fn serve_with_files(limit: u32) -> Serving {
+        let script = format!("ulimit -n {limit}; exec \"$0\" --exact recipes::serve_until_told --nocapture");
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .env("SERVE_UNTIL_TOLD", "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address =
+            lines.find_map(|line| line.unwrap().strip_prefix("serving ").map(str::to_owned)).unwrap();
+        Serving { child, lines, at: address.parse().unwrap() }
+    }
+
+    impl Serving {
+        fn terminate(mut self, while_draining: impl FnOnce()) {
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+            while_draining();
+            assert!(self.lines.any(|line| line.unwrap() == "drained"));
+            assert!(self.child.wait().unwrap().success());
+        }
+    }
+
+    #[test]
+    fn sigterm_drains() {
+        let serving = serve_with_files(256);
+        let at = serving.at;
+        healthy(at);
+        let open =
+            thread::spawn(move || post(at, PREDICT, &format!(r#"{{"instances":[[{SLEEP},2,3]]}}"#)).status);
+        thread::sleep(Duration::from_millis(400));
+        serving.terminate(|| assert_eq!(open.join().unwrap(), 200));
+    }
+
+    #[test]
+    fn fd_exhaust() {
+        let serving = serve_with_files(64);
+        healthy(serving.at);
+        // More than it may open, fewer than wait in the queue of the operating system.
+        let many: Vec<_> = (0..120).map(|_| connect(serving.at)).collect();
+        thread::sleep(Duration::from_millis(500));
+        drop(many);
+        let started = Instant::now();
+        healthy(serving.at);
+        assert!(started.elapsed() < Duration::from_secs(5));
+        serving.terminate(|| ());
+    }
+}
+
+/// Bodies with a few bytes changed: whatever they are, the answer is about the request, and the server goes on.
+#[test]
+fn mutated_bodies() {
+    let server = serve(|server| server);
+    let tensor =
+        |name: &str| format!(r#"{{"name":"{name}","shape":[2],"datatype":"FP64","data":[1.5,-2e3]}}"#);
+    let tensors = format!(r#"{{"id":"q","inputs":[{},{},{}]}}"#, tensor("a"), tensor("b"), tensor("c"));
+    let records = r#"{"records":[{"a":1,"b":2.5e-3,"c":-3},{"c":1,"a":0,"b":7}]}"#.to_owned();
+    let pieces: [&[u8]; 12] = [
+        b"\"",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b",",
+        b"1e999",
+        b"null",
+        b"-",
+        b"\\u0000",
+        b"\xff",
+        b"18446744073709551615",
+    ];
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut stream = connect(server.address());
+    for round in 0..2000 {
+        let (path, body) = [("/v2/models/m/infer", &tensors), (PREDICT, &records)][round % 2];
+        let mut body = body.clone().into_bytes();
+        for _ in 0..=random(3) {
+            let (start, piece) = (random(body.len()), pieces[random(pieces.len())]);
+            let end = (start + random(6)).min(body.len());
+            body.splice(start..end, piece.iter().copied());
+        }
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        let mut part = [0; 8192];
+        let n = stream.read(&mut part).unwrap();
+        let status = parse(&String::from_utf8_lossy(&part[..n])).status;
+        assert!(matches!(status, 200 | 400 | 422), "{status}: {}", String::from_utf8_lossy(&body));
+    }
 }

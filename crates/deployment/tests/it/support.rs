@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_core::{
-    Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Rows, Train, Values,
+    Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Train, Values,
 };
 use perennial_data::Table;
 use perennial_deployment::{Artifact, ArtifactBuilder};
@@ -133,57 +133,66 @@ impl Classifier for SqueezedModel {
     }
 }
 
-/// Answers 1 for each level of `shop` in the order of the schema, plus the other columns.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shops;
+#[cfg(feature = "server")]
+pub(crate) use shops::{Shops, shops};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ShopsModel;
+/// A model of columns of all types.
+#[cfg(feature = "server")]
+mod shops {
+    use super::*;
 
-impl Estimator for Shops {
-    type Input = Table;
-    type Target = Values;
-    type Model = ShopsModel;
+    /// Answers 1 for each level of `shop` in the order of the schema, plus the other columns.
+    #[derive(Debug, Clone, Default)]
+    pub(crate) struct Shops;
 
-    fn fit_on(&self, _: &Train<'_, Table, Values>) -> Result<ShopsModel> {
-        Ok(ShopsModel)
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub(crate) struct ShopsModel;
+
+    impl Estimator for Shops {
+        type Input = Table;
+        type Target = Values;
+        type Model = ShopsModel;
+
+        fn fit_on(&self, _: &Train<'_, Table, Values>) -> Result<ShopsModel> {
+            Ok(ShopsModel)
+        }
     }
-}
 
-impl Predictor for ShopsModel {
-    type Input = Table;
-    type Output = Values;
+    impl Predictor for ShopsModel {
+        type Input = Table;
+        type Output = Values;
 
-    fn predict(&self, x: &Table) -> Result<Values> {
-        let shop = x.column("shop")?.as_category()?;
-        let visits: Vec<_> = x.column("visits")?.as_integer()?.collect();
-        let open: Vec<_> = x.column("open")?.as_boolean()?.collect();
-        let day: Vec<_> = x.column("day")?.as_date()?.collect();
-        let at: Vec<_> = x.column("at")?.as_date_time()?.collect();
-        let note: Vec<_> = x.column("note")?.as_text()?.map(|note| note.map_or(0, str::len)).collect();
-        Ok((0..x.n_rows())
-            .map(|row| {
-                f64::from(shop.code(row).unwrap_or(99))
-                    + visits[row].unwrap_or(0) as f64 * 10.0
-                    + f64::from(open[row].unwrap_or(false)) * 0.5
-                    + f64::from(day[row].unwrap_or(0)) * 1000.0
-                    + at[row].unwrap_or(0) as f64 / 1e6
-                    + note[row] as f64 / 16.0
-            })
-            .collect())
+        fn predict(&self, x: &Table) -> Result<Values> {
+            let shop = x.column("shop")?.as_category()?;
+            let visits: Vec<_> = x.column("visits")?.as_integer()?.collect();
+            let open: Vec<_> = x.column("open")?.as_boolean()?.collect();
+            let day: Vec<_> = x.column("day")?.as_date()?.collect();
+            let at: Vec<_> = x.column("at")?.as_date_time()?.collect();
+            let note: Vec<_> = x.column("note")?.as_text()?.map(|note| note.map_or(0, str::len)).collect();
+            Ok((0..x.n_rows())
+                .map(|row| {
+                    f64::from(shop.code(row).unwrap_or(99))
+                        + visits[row].unwrap_or(0) as f64 * 10.0
+                        + f64::from(open[row].unwrap_or(false)) * 0.5
+                        + f64::from(day[row].unwrap_or(0)) * 1000.0
+                        + at[row].unwrap_or(0) as f64 / 1e6
+                        + note[row] as f64 / 16.0
+                })
+                .collect())
+        }
     }
-}
 
-pub(crate) fn shops() -> Table {
-    Table::builder()
-        .category("shop", [Some("north"), Some("east"), None])
-        .integer("visits", [1, 2, 3])
-        .boolean("open", [true, false, true])
-        .date("day", [0, 1, 19_000])
-        .date_time("at", [0, 1_500_000, 9])
-        .text("note", ["", "ab", "ü"])
-        .build()
-        .unwrap()
+    pub(crate) fn shops() -> Table {
+        Table::builder()
+            .category("shop", [Some("north"), Some("east"), None])
+            .integer("visits", [1, 2, 3])
+            .boolean("open", [true, false, true])
+            .date("day", [0, 1, 19_000])
+            .date_time("at", [0, 1_500_000, 9])
+            .text("note", ["", "ab", "ü"])
+            .build()
+            .unwrap()
+    }
 }
 
 /// 40 rows of three real columns, none missing.

@@ -1,6 +1,6 @@
 //! Cards say what artifacts say.
 
-use perennial_core::{Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Rows, Train};
+use perennial_core::{Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Train};
 use perennial_data::{Table, content_hash};
 use perennial_deployment::{Artifact, ArtifactBuilder, Metric};
 use perennial_documentation::{ModelCard, REQUIRED_FIELDS};
@@ -69,14 +69,14 @@ fn a_card_says_what_the_artifact_says() {
         .data("training", &table())
         .data("test", &table())
         .card("out_of_scope_use", "Bets.")
-        .metric(Metric::new("log_loss", 0.693_147_180_559_945_3).interval(0.68, 0.71, 0.9))
+        .metric(Metric::new("log_loss", 0.1 + 0.2).interval(0.25, 0.35, 0.9))
         .metric(Metric::new("log_loss", 0.7).slice("side = a"))
         .metric(Metric::new("brier", 1e-300));
     let artifact = builder.clone().build().unwrap();
     let markdown = card(builder.clone()).to_markdown();
     for part in [
         "license: \"About licence.\"\nlibrary_name: perennial\npipeline_tag: tabular-classification\n",
-        "value: 0.6931471805599453\n",
+        "value: 0.30000000000000004\n",
         "value: 1.0e-300\n",
         "name: \"log_loss (side = a)\"\n",
         "dataset:\n      name: \"test\"\n      type: tabular\n",
@@ -90,7 +90,7 @@ fn a_card_says_what_the_artifact_says() {
         "3.1",
         &artifact.content_hash(),
         &content_hash(&table()),
-        "0.68 to 0.71 (90%)",
+        "0.25 to 0.35 (90%)",
         "| weight | real | yes |",
         "| side | category | no |",
         "Figure: log\\_loss by slice",
@@ -138,6 +138,6 @@ fn hostile_texts_stay_texts() {
     assert_eq!(front.iter().filter(|line| **line == "---").count(), 2, "{front:?}");
     assert_eq!(front.iter().filter(|line| line.starts_with("license:")).count(), 1);
     assert!(front[1].ends_with("\\u2028a\\u0085b\\\\\""), "{}", front[1]);
-    assert!(front.iter().any(|line| *line == "    - type: \"a\\\": b\\n- c\""), "{front:?}");
+    assert!(front.contains(&"    - type: \"a\\\": b\\n- c\""), "{front:?}");
     assert!(!html.contains("<script") && !html.contains("<img"));
 }
