@@ -4,8 +4,8 @@ use std::fmt::{self, Write};
 
 pub(crate) const DAY: i64 = 86_400_000_000;
 
-/// Days from 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms", 2014).
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+/// Days from 1970-01-01 to a date (Howard Hinnant, "chrono-compatible low-level date algorithms", 2014).
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -14,7 +14,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Year, month and day of a count of days from 1970-01-01.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);

@@ -115,8 +115,9 @@ impl ColumnContract {
         let mut contract = ColumnContract::new(name, column.column_type()).nullable(column.null_count() > 0);
         if let Some(numbers) = numbers(column) {
             let present = || numbers.iter().flatten().copied();
-            contract.min = present().reduce(f64::min);
-            contract.max = present().reduce(f64::max);
+            // An infinite bound bounds nothing, and JSON could not keep it.
+            contract.min = present().reduce(f64::min).filter(|bound| bound.is_finite());
+            contract.max = present().reduce(f64::max).filter(|bound| bound.is_finite());
         }
         match &column.0 {
             Data::Category(category) => {

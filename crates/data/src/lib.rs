@@ -2,7 +2,7 @@
 
 mod arrow;
 mod builder;
-mod calendar;
+pub mod calendar;
 mod category;
 mod column;
 mod contract;

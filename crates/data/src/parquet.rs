@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use perennial_core::{Error, Result, ResultExt, write_atomic};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::Table;
 
@@ -35,7 +36,8 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
 ///
 /// Columns with an Arrow dictionary of text are categories; other types are taken over as by
 /// [`Table::from_record_batch`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ParquetReader {
     columns: Option<Vec<String>>,
     max_bytes: u64,

@@ -1,7 +1,7 @@
 //! Tables inside saved models: column by column, checked on the way in.
 
 use perennial_core::{Error, Result};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use arrow_array::StringArray;
 
@@ -86,6 +86,17 @@ impl TryFrom<SavedTable> for Table {
 
 impl Serialize for Table {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let infinite = |column: &Column| match &column.0 {
+            Data::Real(array) => array.iter().flatten().any(f64::is_infinite),
+            _ => false,
+        };
+        // JSON would turn them into missing cells without a word.
+        if serializer.is_human_readable()
+            && let Some((name, _)) = self.columns().find(|(_, column)| infinite(column))
+        {
+            let words = format!("column `{name}` has infinite cells, which a text format may not hold");
+            return Err(ser::Error::custom(words));
+        }
         let columns =
             self.columns().map(|(name, column)| SavedColumn { name: name.into(), cells: column.into() });
         SavedTable { n_rows: self.n_rows() as u64, columns: columns.collect() }.serialize(serializer)

@@ -11,7 +11,8 @@ use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
 use crate::column::{Column, Data};
 use crate::{Schema, TableBuilder};
 
-/// Named columns of equal length. It never changes; cloning shares it.
+/// Named columns of equal length. It never changes; cloning shares it. Tables are equal when names, types, cells
+/// and levels are.
 ///
 /// ```
 /// use perennial_core::Rows;

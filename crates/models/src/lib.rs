@@ -1,1 +1,14 @@
 #![doc = include_str!("../README.md")]
+
+pub mod baseline;
+mod classes;
+pub mod linear;
+pub mod naive_bayes;
+mod rows;
+pub mod tree;
+
+pub use baseline::{DummyClassifier, DummyRegressor};
+pub use classes::ClassWeight;
+pub use linear::{LinearRegression, LogisticRegression, Ridge};
+pub use naive_bayes::GaussianNaiveBayes;
+pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

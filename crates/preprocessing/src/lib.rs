@@ -6,6 +6,7 @@ mod impute;
 mod impute_categories;
 mod one_hot;
 mod ordinal;
+mod pass_through;
 mod scale;
 mod selector;
 mod stats;
@@ -15,6 +16,7 @@ pub use impute::{SimpleImputer, SimpleImputerModel, Strategy};
 pub use impute_categories::{CategoryImputer, CategoryImputerModel};
 pub use one_hot::{OneHotEncoder, OneHotModel};
 pub use ordinal::{OrdinalEncoder, OrdinalModel};
+pub use pass_through::{PassThrough, PassThroughModel};
 pub use scale::{MinMaxScaler, ScalerModel, StandardScaler};
 pub use selector::{Selector, boolean, categorical, names, numeric};
 

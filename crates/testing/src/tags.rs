@@ -18,6 +18,9 @@ pub struct Tags {
     pub non_finite_state: bool,
     /// It takes only values >= 0.
     pub positive_only: bool,
+    /// It chooses by the target what to do with all rows, as a selection of columns does; its training output may
+    /// then change with any target.
+    pub selects_by_target: bool,
     /// Checks that must fail, with the reason; one that passes after all is a failure of the kit's run.
     pub expected_failures: Vec<(&'static str, &'static str)>,
 }
@@ -32,6 +35,7 @@ impl Default for Tags {
             equivariant: false,
             non_finite_state: false,
             positive_only: false,
+            selects_by_target: false,
             expected_failures: Vec::new(),
         }
     }
@@ -89,6 +93,13 @@ impl Tags {
     #[must_use]
     pub fn positive_only(mut self) -> Self {
         self.positive_only = true;
+        self
+    }
+
+    /// It chooses by the target what to do with all rows.
+    #[must_use]
+    pub fn selects_by_target(mut self) -> Self {
+        self.selects_by_target = true;
         self
     }
 

@@ -65,6 +65,9 @@ where
     if !Transform::<Y>::SUPERVISED {
         return skip("does not look at a target");
     }
+    if subject.tags.selects_by_target {
+        return skip("tagged as a selection by the target");
+    }
     let example = subject.example();
     let output = |example: &Example| -> Result<Array2<f64>> {
         let y = Transform::<Y>::target(example);

@@ -87,6 +87,7 @@ impl NullTokens {
         }
     }
 
+    #[inline]
     pub(super) fn contains(&self, cell: &[u8]) -> bool {
         match cell.first() {
             None => self.empty,

@@ -4,7 +4,8 @@ use perennial_core::Error;
 
 use crate::ColumnType;
 
-/// What is wrong with a CSV file, and where. Lines count from 1 and bytes from 0, after decompression.
+/// What is wrong with a CSV file, and where. Lines count from 1 and bytes from 0, after decompression
+/// and a byte order mark.
 ///
 /// It is the source of the [`perennial_core::Error`] that reading returns:
 ///

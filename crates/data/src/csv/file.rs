@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use perennial_core::Result;
+use perennial_core::{Error, Result};
 use rayon::prelude::*;
 
 use super::cell::{Kind, NullTokens};
@@ -31,8 +31,8 @@ pub(super) enum Goal {
     Find(Kind),
 }
 
-/// A result in which errors know their byte of the file, so that the first one can be told.
-type Placed<T> = std::result::Result<T, (usize, CsvError)>;
+/// A result in which flaws know their byte of the file, so that the first one can be told.
+type Placed<T> = std::result::Result<T, (usize, Flaw)>;
 
 impl<'a> File<'a> {
     pub(super) fn new(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
@@ -50,7 +50,7 @@ impl<'a> File<'a> {
         };
         let mut goals = self.goals(&names)?;
         let blocks = scan::blocks(self.bytes, start, self.dialect, self.reader.block_bytes)
-            .map_err(|offset| self.flaw(offset, 0, Flaw::UnterminatedQuote))?;
+            .map_err(|offset| self.error(&names, (offset, Flaw::UnterminatedQuote)))?;
         let mut columns = self.pieces(&names, &blocks, &rules, &mut goals)?;
         let found: Vec<Evidence> =
             columns.iter().zip(&goals).map(|(pieces, goal)| Evidence::of(pieces, &blocks, *goal)).collect();
@@ -71,15 +71,16 @@ impl<'a> File<'a> {
     /// The names of the columns, and the byte at which the first row starts.
     fn names(&self) -> Result<(Vec<String>, usize)> {
         let limit = self.reader.max_line_bytes;
-        let (cells, end) = match scan::header(self.bytes, self.dialect) {
+        let window = &self.bytes[..self.bytes.len().min(limit + 1)];
+        let too_long = || CsvError::LineTooLong { line: 1, limit };
+        let (cells, end) = match scan::header(window, self.dialect) {
+            Ok(Some((_, end))) if end > limit => return Err(too_long().into()),
             Ok(Some(header)) => header,
+            _ if window.len() < self.bytes.len() => return Err(too_long().into()),
             Ok(None) => return Err(CsvError::Empty.into()),
-            Err((offset, flaw)) => return Err(self.flaw(offset, 0, flaw).into()),
+            Err(flaw) => return Err(self.error(&[], flaw)),
         };
-        if end > limit {
-            return Err(CsvError::LineTooLong { line: 1, limit }.into());
-        }
-        self.check_utf8(0..end).map_err(|(_, error)| error)?;
+        self.check_utf8(0..end).map_err(|flaw| self.error(&[], flaw))?;
         let n_cols = cells.n_cols();
         if n_cols > self.reader.max_columns {
             return Err(CsvError::TooManyColumns { got: n_cols, limit: self.reader.max_columns }.into());
@@ -130,7 +131,7 @@ impl<'a> File<'a> {
     ) -> Result<Vec<Vec<Piece>>> {
         let mut read: Vec<Placed<Vec<Piece>>> = Vec::with_capacity(blocks.len());
         if let Some((first, rest)) = blocks.split_first() {
-            let pieces = self.block(names, first, rules, goals);
+            let pieces = self.block(first, rules, goals);
             // What the first block holds is where the others start, so that few cells are read twice.
             for (goal, piece) in goals.iter_mut().zip(pieces.iter().flatten()) {
                 if let Goal::Find(kind) = goal {
@@ -139,9 +140,9 @@ impl<'a> File<'a> {
             }
             let goals = &*goals;
             read.push(pieces);
-            read.par_extend(rest.par_iter().map(|block| self.block(names, block, rules, goals)));
+            read.par_extend(rest.par_iter().map(|block| self.block(block, rules, goals)));
         }
-        let read = first_error(read).map_err(|(_, error)| error)?;
+        let read = first_error(read).map_err(|flaw| self.error(names, flaw))?;
         let mut columns: Vec<Vec<Piece>> = names.iter().map(|_| Vec::with_capacity(blocks.len())).collect();
         for pieces in read {
             columns.iter_mut().zip(pieces).for_each(|(column, piece)| column.push(piece));
@@ -149,22 +150,13 @@ impl<'a> File<'a> {
         Ok(columns)
     }
 
-    fn block(
-        &self,
-        names: &[String],
-        block: &Range<usize>,
-        rules: &Rules,
-        goals: &[Goal],
-    ) -> Placed<Vec<Piece>> {
+    fn block(&self, block: &Range<usize>, rules: &Rules, goals: &[Goal]) -> Placed<Vec<Piece>> {
         self.check_utf8(block.clone())?;
-        let cells = self.split(block, names.len())?;
+        let cells = self.split(block, goals.len())?;
         let piece = |(column, goal): (usize, &Goal)| match *goal {
             Goal::Find(kind) => Ok(Piece::find(&cells, column, rules, kind)),
-            Goal::Given(expected) => Piece::of_type(&cells, column, rules, expected).map_err(|at| {
-                let offset = block.start + at;
-                let (column, value) = (names[column].clone(), self.cell_at(offset));
-                (offset, CsvError::Value { line: self.line(offset), offset, column, value, expected })
-            }),
+            Goal::Given(expected) => Piece::of_type(&cells, column, rules, expected)
+                .map_err(|at| (block.start + at, Flaw::Type { column, expected })),
         };
         first_error(goals.iter().enumerate().map(piece).collect())
     }
@@ -172,7 +164,7 @@ impl<'a> File<'a> {
     fn split(&self, block: &Range<usize>, n_cols: usize) -> Placed<Cells<'_>> {
         let bytes = &self.bytes[block.clone()];
         Cells::split(bytes, n_cols, self.dialect, self.reader.max_line_bytes, self.reader.trim)
-            .map_err(|(at, flaw)| (block.start + at, self.flaw(block.start + at, n_cols, flaw)))
+            .map_err(|(at, flaw)| (block.start + at, flaw))
     }
 
     /// Reads as text those pieces that were taken for something narrower in a column that is text in all.
@@ -201,7 +193,7 @@ impl<'a> File<'a> {
                 Ok(text.iter().map(|&at| Piece::find(&cells, at, rules, Kind::Text)).collect())
             })
             .collect();
-        let read = first_error(read).map_err(|(_, error)| error)?;
+        let read = first_error(read).map_err(|flaw| self.error(&[], flaw))?;
         for ((block, text), pieces) in again.iter().zip(read) {
             text.iter().zip(pieces).for_each(|(&at, piece)| columns[at][*block] = piece);
         }
@@ -234,21 +226,27 @@ impl<'a> File<'a> {
         1 + scan::line_ends(self.bytes, 0..offset)
     }
 
-    fn flaw(&self, offset: usize, expected: usize, flaw: Flaw) -> CsvError {
+    fn error(&self, names: &[String], (offset, flaw): (usize, Flaw)) -> Error {
         let line = self.line(offset);
-        match flaw {
-            Flaw::Ragged { got } => CsvError::Ragged { line, offset, expected, got },
+        let error = match flaw {
+            Flaw::Ragged { got } => CsvError::Ragged { line, offset, expected: names.len(), got },
             Flaw::UnterminatedQuote => CsvError::UnterminatedQuote { line, offset },
             Flaw::TooLong => CsvError::LineTooLong { line, limit: self.reader.max_line_bytes },
-        }
+            Flaw::InvalidUtf8 => CsvError::InvalidUtf8 { line, offset },
+            Flaw::Type { column, expected } => {
+                let column = names.get(column).cloned().unwrap_or_default();
+                CsvError::Value { line, offset, column, value: self.cell_at(offset), expected }
+            }
+        };
+        error.into()
     }
 
     fn check_utf8(&self, range: Range<usize>) -> Placed<()> {
         let start = range.start;
-        std::str::from_utf8(&self.bytes[range]).map(|_| ()).map_err(|error| {
-            let offset = start + error.valid_up_to();
-            (offset, CsvError::InvalidUtf8 { line: self.line(offset), offset })
-        })
+        match std::str::from_utf8(&self.bytes[range]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err((start + error.valid_up_to(), Flaw::InvalidUtf8)),
+        }
     }
 
     /// The cell that starts at a byte, for a message.
@@ -266,7 +264,7 @@ impl<'a> File<'a> {
 /// All results, or the error that comes first in the file.
 fn first_error<T>(results: Vec<Placed<T>>) -> Placed<Vec<T>> {
     let mut done = Vec::with_capacity(results.len());
-    let mut first: Option<(usize, CsvError)> = None;
+    let mut first: Option<(usize, Flaw)> = None;
     for result in results {
         match result {
             Ok(value) => done.push(value),

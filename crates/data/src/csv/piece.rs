@@ -127,6 +127,7 @@ impl<'b> Parse<'_, 'b> {
         })
     }
 
+    #[inline]
     fn each<T: Default>(&mut self, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Cell<'b>> {
         let mut values = Vec::with_capacity(self.cells.n_rows());
         for (row, cell) in self.cells.column(self.column).enumerate() {

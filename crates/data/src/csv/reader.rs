@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use perennial_core::{Error, Result, ResultExt};
+use serde::{Deserialize, Serialize};
 
 use super::error::CsvError;
 use super::file::File;
@@ -74,7 +75,8 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// assert_eq!(report[2].column_type, ColumnType::Date);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CsvReader {
     pub(super) delimiter: u8,
     pub(super) quote: u8,

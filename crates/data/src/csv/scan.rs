@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::ColumnType;
+
 /// The characters that give a file its structure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
@@ -14,12 +16,20 @@ pub(super) struct Dialect {
     pub(super) quote: u8,
 }
 
-/// What can be wrong in a block, at a byte of the block.
-#[derive(Clone, Debug)]
+/// What can be wrong at a byte.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Flaw {
-    Ragged { got: usize },
+    Ragged {
+        got: usize,
+    },
     UnterminatedQuote,
     TooLong,
+    InvalidUtf8,
+    /// The cell of a column is not of the type that was given.
+    Type {
+        column: usize,
+        expected: ColumnType,
+    },
 }
 
 /// The cells of whole records, row by row.
@@ -43,10 +53,12 @@ pub(super) struct Cell<'a> {
 
 impl<'a> Cell<'a> {
     /// The cell without its quotes.
+    #[inline]
     pub(super) fn content(&self, quote: u8) -> Cow<'a, [u8]> {
-        if !self.quoted {
-            return Cow::Borrowed(self.raw);
-        }
+        if self.quoted { self.unquoted(quote) } else { Cow::Borrowed(self.raw) }
+    }
+
+    fn unquoted(&self, quote: u8) -> Cow<'a, [u8]> {
         // Most quoted cells are one quote, text without quotes, one quote.
         if let Some((&last, inner)) = self.raw[1..].split_last()
             && last == quote
@@ -72,7 +84,7 @@ impl<'a> Cell<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// Cuts a block of at most 2^31 - 1 bytes into cells.
+    /// Cuts a block into cells.
     ///
     /// # Errors
     /// The first flaw and its byte.
@@ -83,6 +95,9 @@ impl<'a> Cells<'a> {
         max_record: usize,
         trim: bool,
     ) -> Result<Self, (usize, Flaw)> {
+        if bytes.len() >= QUOTED as usize {
+            return Err((0, Flaw::TooLong));
+        }
         let mut ranges = Vec::with_capacity(bytes.len() / 8 + n_cols);
         let mut at = 0;
         while at < bytes.len() {
@@ -189,36 +204,30 @@ pub(super) fn blocks(
     Ok(blocks)
 }
 
-/// The start of a record at or after `target`, knowing that one starts at `start`.
+/// The start of a record after `target`, knowing that one starts at `start`.
+///
+/// Outside of quotes, a quote opens a cell exactly when a delimiter or a line end stands before it, so the way
+/// leads from quote to quote; the lines between need not be looked at.
 fn record_start_from(bytes: &[u8], start: usize, target: usize, dialect: Dialect) -> Result<usize, usize> {
-    let mut known = start;
-    while known < target {
-        // Without a quote, every line is a record. With one, go through its record cell by cell.
-        let quote = match find(&bytes[known..target], |byte| byte == dialect.quote) {
-            Some(at) => known + at,
-            None => match find(&bytes[target..], |byte| byte == b'\n' || byte == dialect.quote) {
+    let mut at = start;
+    loop {
+        let from = at.max(target);
+        let quote = match find(&bytes[at..from], |byte| byte == dialect.quote) {
+            Some(length) => at + length,
+            None => match find(&bytes[from..], |byte| is_end(byte) || byte == dialect.quote) {
                 None => return Ok(bytes.len()),
-                Some(at) if bytes[target + at] == b'\n' => return Ok(target + at + 1),
-                Some(at) => target + at,
+                Some(length) if is_end(bytes[from + length]) => return Ok(after_end(bytes, from + length)),
+                Some(length) => from + length,
             },
         };
-        if let Some(end) = bytes[known..quote].iter().rposition(|&byte| is_end(byte)) {
-            known += end + 1;
-        }
-        known = after_record(bytes, known, dialect)?;
-    }
-    Ok(known)
-}
-
-fn after_record(bytes: &[u8], mut at: usize, dialect: Dialect) -> Result<usize, usize> {
-    loop {
-        if bytes.get(at) == Some(&dialect.quote) {
-            at = after_quoted(bytes, at, dialect.quote).ok_or(at)?;
-        }
-        match bytes[at..].iter().position(|&byte| byte == dialect.delimiter || is_end(byte)) {
-            None => return Ok(bytes.len()),
-            Some(length) if bytes[at + length] == dialect.delimiter => at += length + 1,
-            Some(length) => return Ok(after_end(bytes, at + length)),
+        at = quote + 1;
+        if quote == start || is_end(bytes[quote - 1]) || bytes[quote - 1] == dialect.delimiter {
+            at = after_quoted(bytes, quote, dialect.quote).ok_or(quote)?;
+            // What follows the closing quote belongs to the cell, further quotes included.
+            match bytes[at..].iter().position(|&byte| byte == dialect.delimiter || is_end(byte)) {
+                None => return Ok(bytes.len()),
+                Some(length) => at += length,
+            }
         }
     }
 }
@@ -251,7 +260,7 @@ fn after_end(bytes: &[u8], at: usize) -> usize {
 /// The first byte that is wanted: in steps that the compiler turns into vector instructions.
 fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
     let mut start = 0;
-    for chunk in bytes.chunks(128) {
+    for chunk in bytes.chunks(64) {
         if chunk.iter().fold(false, |found, &byte| found | wanted(byte)) {
             return chunk.iter().position(|&byte| wanted(byte)).map(|at| start + at);
         }

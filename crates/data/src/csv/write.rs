@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use perennial_core::{Error, Result, write_atomic};
+use serde::{Deserialize, Serialize};
 
 use super::reader::NULL_TOKENS;
 use crate::column::Data;
@@ -19,7 +20,8 @@ use crate::{Column, Table, calendar};
 /// A missing cell is written as nothing, and a text that would read as a missing cell is quoted, so
 /// [`CsvReader`](crate::CsvReader) with the schema of the table gives the same table again. With `excel_safe`,
 /// texts and names that start with `=`, `+`, `-`, `@`, TAB or CR come back with the `'`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CsvOptions {
     delimiter: u8,
     excel_safe: bool,

@@ -27,6 +27,11 @@ fn a_line_without_end_stops_at_the_limit() {
     let record = [b"a\n1\n\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n"].concat();
     let error = CsvReader::new().max_line_bytes(150).read_bytes(&record).unwrap_err();
     assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 3, limit: 150 }));
+
+    let header = [b"a,\"".as_slice(), "x\n".repeat(100).as_bytes(), b"\"\n1,2\n"].concat();
+    let error = CsvReader::new().max_line_bytes(150).read_bytes(&header).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::LineTooLong { line: 1, limit: 150 }));
+    assert_eq!(CsvReader::new().max_line_bytes(250).read_bytes(&header).unwrap().n_cols(), 2);
 }
 
 #[test]
@@ -100,6 +105,9 @@ fn settings_are_checked() {
     ] {
         assert!(matches!(reader.read_bytes(b"a\n1\n").unwrap_err().kind(), ErrorKind::InvalidParam { .. }));
     }
+    let reader = CsvReader::new().delimiter(b';').types([("a", ColumnType::Real)]);
+    assert_eq!(serde_json::from_str::<CsvReader>(&serde_json::to_string(&reader).unwrap()).unwrap(), reader);
+    assert!(serde_json::from_str::<CsvReader>("{\"delimeter\": 59}").is_err());
     let table = Table::new([("a", Column::integer([1]))]).unwrap();
     assert!(to_csv(&table, CsvOptions::new().delimiter(b'\n')).is_err());
     assert!(to_csv(&Table::builder().build().unwrap(), CsvOptions::new()).is_err());

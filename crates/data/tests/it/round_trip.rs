@@ -94,4 +94,7 @@ fn damaged_bytes_are_refused() {
         assert!(json.contains(from), "{json}");
         assert!(serde_json::from_str::<Table>(&json.replace(from, to)).is_err(), "{to}");
     }
+    let infinite = Table::new([("x", Column::real([f64::INFINITY]))]).unwrap();
+    assert!(serde_json::to_string(&infinite).unwrap_err().to_string().contains("`x`"));
+    assert_eq!(from_bytes::<Table>(&to_bytes(&infinite).unwrap()).unwrap(), infinite);
 }

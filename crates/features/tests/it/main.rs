@@ -1,1 +1,5 @@
 //! Integration tests, in one binary.
+
+mod conformance;
+mod leakage;
+mod reference;

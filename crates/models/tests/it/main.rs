@@ -1,1 +1,8 @@
-//! Integration tests, in one binary.
+//! Integration tests.
+
+mod conformance;
+mod fixtures;
+mod linear;
+mod logistic;
+mod naive_bayes;
+mod trees;

@@ -1,7 +1,7 @@
 //! Every step of matrices passes the conformance kit.
 
 use perennial_core::Estimator;
-use perennial_preprocessing::{MinMaxScaler, SimpleImputer, StandardScaler};
+use perennial_preprocessing::{MinMaxScaler, PassThrough, SimpleImputer, StandardScaler};
 use perennial_testing::{Tags, check};
 
 fn exact() -> Tags {
@@ -18,3 +18,4 @@ check!(median_imputer, transformer, SimpleImputer::median().indicator(true), exa
 check!(mode_imputer, transformer, SimpleImputer::mode(), exact());
 check!(constant_imputer, transformer, SimpleImputer::constant(-1.0), exact());
 check!(pipeline, transformer, SimpleImputer::median().then(StandardScaler::new()), exact());
+check!(pass_through, transformer, PassThrough::new(), exact());

@@ -1,0 +1,5 @@
+//! New columns from all columns together: decomposition.
+
+mod pca;
+
+pub use pca::{Pca, PcaModel};

@@ -1,0 +1,69 @@
+//! Weights of classes, and checks that models of classes share.
+
+use std::borrow::Cow;
+
+use perennial_core::{Classes, Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+/// How much the rows of each class count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeight {
+    /// As much as their own weights say.
+    #[default]
+    None,
+    /// So much that all classes count the same: a row of a class that holds a share `s` of the weight of
+    /// `k` classes counts `1 / (k s)` times its weight.
+    Balanced,
+}
+
+/// The sum of the weights of each class.
+pub(crate) fn class_totals(y: &Classes, weights: Option<&[f64]>) -> Vec<f64> {
+    let mut totals = vec![0.0; y.n_classes()];
+    for (row, &code) in y.codes().iter().enumerate() {
+        totals[code as usize] += weights.map_or(1.0, |weights| weights[row]);
+    }
+    totals
+}
+
+impl ClassWeight {
+    /// The weights of the rows, with those of their classes.
+    pub(crate) fn apply<'w>(self, y: &Classes, weights: Option<Cow<'w, [f64]>>) -> Option<Cow<'w, [f64]>> {
+        if self == ClassWeight::None {
+            return weights;
+        }
+        let totals = class_totals(y, weights.as_deref());
+        let n_present = totals.iter().filter(|total| **total > 0.0).count() as f64;
+        let sum: f64 = totals.iter().sum();
+        let weight = |row: usize, code: u32| {
+            let own = weights.as_ref().map_or(1.0, |weights| weights[row]);
+            if own == 0.0 { 0.0 } else { own * (sum / (n_present * totals[code as usize])) }
+        };
+        Some(y.codes().iter().enumerate().map(|(row, &code)| weight(row, code)).collect())
+    }
+}
+
+/// The codes of the classes that have weight.
+///
+/// # Errors
+/// [`ErrorKind::SingleClass`] when there is only one.
+pub(crate) fn two_or_more(y: &Classes, weights: Option<&[f64]>) -> Result<Vec<u32>> {
+    let totals = class_totals(y, weights);
+    let present: Vec<u32> =
+        (0..).zip(&totals).filter(|(_, total)| **total > 0.0).map(|(code, _)| code).collect();
+    match present[..] {
+        [] => Err(Error::empty("the target has no rows that count")),
+        [only] => Err(Error::new(ErrorKind::SingleClass { class: y.names()[only as usize].clone() })),
+        _ => Ok(present),
+    }
+}
+
+/// Refuses a list of classes, read from a file, that no fit could have left.
+pub(crate) fn check_names(names: &[String]) -> Result<()> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort();
+    if names.is_empty() || sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Error::corrupt("the model has no classes, or one of them twice"));
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Logistic regression: settings and fitting.
+
+use std::borrow::Cow;
+
+use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
+use perennial_numeric::optimize::{self, Minimum, lbfgs, newton};
+use serde::{Deserialize, Serialize};
+
+use super::logistic_loss::{Design, Loss};
+use super::logistic_model::LogisticModel;
+use crate::classes::{ClassWeight, two_or_more};
+use crate::rows::tame;
+
+const C: Param =
+    Param::real("c", "inverse of the strength of the L2 penalty").at_least(1e-100).search_log(1e-4, 1e4);
+const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
+const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
+/// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
+const NEWTON_UNKNOWNS: usize = 128;
+
+/// How the coefficients are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Solver {
+    /// Newton for up to 128 unknowns on dense input, else L-BFGS.
+    #[default]
+    Auto,
+    /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).
+    Lbfgs,
+    /// Newton's method with the Cholesky factor of the Hessian: few steps, to the last digits. Dense input only.
+    Newton,
+}
+
+/// Logistic regression for two or more classes, with an L2 penalty.
+///
+/// Minimises the sum of the log losses of the rows plus `1 / (2 c)` times the sum of squared coefficients. The
+/// intercepts are not penalised. More than two classes have one vector of coefficients each (softmax); classes
+/// without rows have probability 0. Features are centred and scaled inside for the solver's sake alone: the
+/// problem that is solved, and the coefficients, are in the units of the input. So the penalty depends on the
+/// units: standardise features first.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `c` | 1 | >= 1e-100 | inverse of the strength of the penalty; `no_penalty()` takes it away |
+/// | `fit_intercept` | true | | whether scores may be shifted |
+/// | `class_weight` | `None` | `None`, `Balanced` | how much the rows of each class count |
+/// | `solver` | `Auto` | `Auto`, `Lbfgs`, `Newton` | how the coefficients are found |
+/// | `max_iter` | 200 | >= 1 | the most steps of the solver |
+/// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient of the mean loss, for features of unit scale, is larger |
+///
+/// Running out of steps is no error: [`LogisticModel::converged`] tells.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Classifier, Estimator, Matrix, Predictor};
+/// use perennial_models::LogisticRegression;
+///
+/// let x = Matrix::from(array![[0.5], [1.0], [2.0], [3.0], [3.5], [5.0]]);
+/// let y = Classes::from_labels(["fail", "fail", "pass", "fail", "pass", "pass"]);
+/// let model = LogisticRegression::new().fit(&x, &y)?;
+/// assert!(model.converged() && model.coefficients()[[0, 0]] > 0.0);
+/// assert!(model.predict_proba(&x)?.of("pass")?.as_slice()[5] > 0.8);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogisticRegression {
+    c: Option<f64>,
+    fit_intercept: bool,
+    class_weight: ClassWeight,
+    solver: Solver,
+    max_iter: usize,
+    tolerance: f64,
+}
+
+impl Default for LogisticRegression {
+    fn default() -> Self {
+        LogisticRegression {
+            c: Some(1.0),
+            fit_intercept: true,
+            class_weight: ClassWeight::None,
+            solver: Solver::Auto,
+            max_iter: 200,
+            tolerance: 1e-6,
+        }
+    }
+}
+
+impl LogisticRegression {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[C, MAX_ITER, TOLERANCE];
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the inverse of the strength of the penalty.
+    #[must_use]
+    pub fn c(mut self, c: f64) -> Self {
+        self.c = Some(c);
+        self
+    }
+
+    /// Takes the penalty away. Classes that can be separated then have no best coefficients: the solver stops where
+    /// the loss is nearly 0.
+    #[must_use]
+    pub fn no_penalty(mut self) -> Self {
+        self.c = None;
+        self
+    }
+
+    /// Sets whether scores may be shifted.
+    #[must_use]
+    pub fn fit_intercept(mut self, fit_intercept: bool) -> Self {
+        self.fit_intercept = fit_intercept;
+        self
+    }
+
+    /// Sets how much the rows of each class count.
+    #[must_use]
+    pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
+        self.class_weight = class_weight;
+        self
+    }
+
+    /// Sets how the coefficients are found.
+    #[must_use]
+    pub fn solver(mut self, solver: Solver) -> Self {
+        self.solver = solver;
+        self
+    }
+
+    /// Sets the most steps of the solver.
+    #[must_use]
+    pub fn max_iter(mut self, max_iter: usize) -> Self {
+        self.max_iter = max_iter;
+        self
+    }
+
+    /// Sets the size of the gradient at which to stop.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        self.c.map_or(Ok(()), |c| C.check(c))?;
+        MAX_ITER.check_count(self.max_iter)?;
+        TOLERANCE.check(self.tolerance)
+    }
+
+    fn minimise(
+        &self,
+        loss: &Loss<'_>,
+        start: &[f64],
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<Minimum> {
+        let settings = optimize::Settings::new().max_iter(self.max_iter).tolerance(self.tolerance);
+        let dense = train.x.sparse().is_none();
+        match self.solver {
+            Solver::Newton if !dense => Err(Error::unsupported(
+                "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
+            )),
+            Solver::Newton => newton(loss, start, &settings, &train.ctx),
+            Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => {
+                newton(loss, start, &settings, &train.ctx)
+            }
+            _ => lbfgs(loss, start, &settings, &train.ctx),
+        }
+    }
+}
+
+impl Estimator for LogisticRegression {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = LogisticModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LogisticModel> {
+        self.check()?;
+        let weights = self.class_weight.apply(train.y, tame(train.weights)).map(Cow::into_owned);
+        let present = two_or_more(train.y, weights.as_deref())?;
+        let alpha = self.c.map_or(0.0, |c| 1.0 / c);
+        let design = Design::new(train.x, weights.as_deref(), alpha, self.fit_intercept)?;
+        let loss = Loss::new(&design, train.y.codes(), &present);
+        let minimum = self.minimise(&loss, &vec![0.0; loss.n_unknowns()], train)?;
+        let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
+        let (features, classes) = (train.x.features().clone(), train.y.shared_names());
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().sparse()
+    }
+}

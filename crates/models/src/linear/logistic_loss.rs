@@ -1,0 +1,417 @@
+//! The penalised log loss of a linear model, with its derivatives.
+//!
+//! Unknowns are the coefficients of features that are centred and scaled, which no copy of the input ever is:
+//! `z = (x - centre) / scale . u + b`. The value, and the penalty above all, are those of the original
+//! problem divided by the sum of the weights.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2};
+use perennial_core::{Csr, Error, Matrix, Result, Rows};
+use perennial_numeric::linalg::gram;
+use perennial_numeric::optimize::{Objective, SecondOrder};
+use perennial_numeric::reduce;
+
+use super::model::total_weight;
+use crate::rows::row_major;
+
+/// Rows of one task; with their gradient they stay in the second-level cache.
+const NUMBERS: usize = 1 << 16;
+/// Entries of a sparse matrix that one task takes on average.
+const SPARSE_ROWS: usize = 4096;
+
+enum Numbers<'a> {
+    Dense(Cow<'a, [f64]>),
+    Sparse(&'a Csr),
+}
+
+/// The rows, with the centre and scale of each feature.
+pub(super) struct Design<'a> {
+    numbers: Numbers<'a>,
+    n_rows: usize,
+    n_features: usize,
+    weights: Option<&'a [f64]>,
+    total_weight: f64,
+    alpha: f64,
+    intercept: bool,
+    /// Whether any centre is not 0.
+    centred: bool,
+    centres: Vec<f64>,
+    scales: Vec<f64>,
+}
+
+impl<'a> Design<'a> {
+    pub(super) fn new(
+        x: &'a Matrix,
+        weights: Option<&'a [f64]>,
+        alpha: f64,
+        intercept: bool,
+    ) -> Result<Self> {
+        let numbers = match x.sparse() {
+            Some(csr) => Numbers::Sparse(csr),
+            None => Numbers::Dense(row_major(x.dense()?)),
+        };
+        let (n_rows, n_features) = (x.n_rows(), x.n_cols());
+        let total_weight = total_weight(weights, n_rows);
+        let mut design = Design {
+            numbers,
+            n_rows,
+            n_features,
+            weights,
+            total_weight,
+            alpha,
+            intercept,
+            centred: false,
+            centres: vec![0.0; n_features],
+            scales: vec![1.0; n_features],
+        };
+        design.measure();
+        Ok(design)
+    }
+
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    fn block_rows(&self) -> usize {
+        match self.numbers {
+            Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
+            Numbers::Sparse(_) => SPARSE_ROWS,
+        }
+    }
+
+    /// Chooses centres and scales that make the Hessian's diagonal about 1. Any choice gives the
+    /// same answer, so one pass must do, relative to the first row; a sparse matrix is not centred.
+    fn measure(&mut self) {
+        let n = self.n_features;
+        let origin: Vec<f64> = match (&self.numbers, self.intercept) {
+            (Numbers::Dense(numbers), true) => numbers[..n].to_vec(),
+            _ => vec![0.0; n],
+        };
+        // Sums, sums of squares, and the largest magnitude.
+        let part = |rows: Range<usize>| {
+            let mut sums = vec![0.0; 3 * n];
+            let (sum, rest) = sums.split_at_mut(n);
+            let (squares, largest) = rest.split_at_mut(n);
+            for row in rows {
+                let weight = self.weight(row);
+                let mut add = |column: usize, value: f64| {
+                    let deviation = value - origin[column];
+                    sum[column] += weight * deviation;
+                    squares[column] += weight * deviation * deviation;
+                    largest[column] = f64::max(largest[column], value.abs());
+                };
+                match &self.numbers {
+                    Numbers::Dense(numbers) => {
+                        numbers[row * n..(row + 1) * n].iter().enumerate().for_each(|(c, &v)| add(c, v));
+                    }
+                    Numbers::Sparse(csr) => {
+                        let (columns, values) = csr.row(row);
+                        columns.iter().zip(values).for_each(|(&c, &v)| add(c as usize, v));
+                    }
+                }
+            }
+            sums
+        };
+        let add = |mut left: Vec<f64>, right: Vec<f64>| {
+            for (index, (left, right)) in left.iter_mut().zip(right).enumerate() {
+                *left = if index < 2 * n { *left + right } else { left.max(right) };
+            }
+            left
+        };
+        let sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
+        let penalty = 2.0 * (self.alpha / self.total_weight).sqrt();
+        let centred = self.intercept && matches!(self.numbers, Numbers::Dense(_));
+        for column in 0..n {
+            let mean = sums[column] / self.total_weight;
+            let square = sums[n + column] / self.total_weight;
+            let shift = if centred { mean } else { 0.0 };
+            let (centre, mut spread) = (origin[column] + shift, (square - shift * shift).max(0.0).sqrt());
+            // A centre near 0 is not worth a subtraction for each value.
+            let far = centred && spread.is_finite() && centre.is_finite() && centre.abs() > spread;
+            self.centres[column] = if far { centre } else { 0.0 };
+            self.centred |= far && centre != 0.0;
+            if !spread.is_finite() || (spread == 0.0 && square > 0.0) {
+                spread = sums[2 * n + column];
+            }
+            let scale = spread.hypot(penalty);
+            self.scales[column] = if scale > 1e-290 && scale.is_finite() { scale } else { 1.0 };
+        }
+    }
+
+    /// A row of dense numbers without its centre, in `spare` where it has one.
+    fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
+        let values = &numbers[row * self.n_features..(row + 1) * self.n_features];
+        if !self.centred {
+            return values;
+        }
+        for (out, (value, centre)) in spare.iter_mut().zip(values.iter().zip(&self.centres)) {
+            *out = value - centre;
+        }
+        spare
+    }
+}
+
+/// The objective for the classes that have rows.
+pub(super) struct Loss<'a> {
+    design: &'a Design<'a>,
+    /// The position of each row's class among those that have rows; rows of other classes have no weight.
+    classes: Vec<u32>,
+    /// 1 for two classes.
+    n_vectors: usize,
+}
+
+impl<'a> Loss<'a> {
+    pub(super) fn new(design: &'a Design<'a>, codes: &[u32], present: &[u32]) -> Self {
+        let place = |code: &u32| present.binary_search(code).unwrap_or(0) as u32;
+        let n_vectors = if present.len() == 2 { 1 } else { present.len() };
+        Loss { design, classes: codes.iter().map(place).collect(), n_vectors }
+    }
+
+    /// For each vector its coefficients, and then the intercepts.
+    pub(super) fn n_unknowns(&self) -> usize {
+        self.n_vectors * (self.design.n_features + usize::from(self.design.intercept))
+    }
+
+    /// Coefficients (vectors x features) and intercepts in the units of the input.
+    pub(super) fn in_units(&self, unknowns: &[f64]) -> Result<(Array2<f64>, Vec<f64>)> {
+        let n = self.design.n_features;
+        let coefficients =
+            Array2::from_shape_fn((self.n_vectors, n), |(k, j)| unknowns[k * n + j] / self.design.scales[j]);
+        let intercepts: Vec<f64> = (0..self.n_vectors).map(|k| self.intercept(unknowns, k)).collect();
+        if coefficients.iter().chain(&intercepts).all(|number| number.is_finite()) {
+            return Ok((coefficients, intercepts));
+        }
+        Err(Error::overflow("a coefficient left the range of f64; standardise the features"))
+    }
+
+    /// The intercept of the features as they are.
+    fn intercept(&self, unknowns: &[f64], vector: usize) -> f64 {
+        let design = self.design;
+        if !design.intercept {
+            return 0.0;
+        }
+        let n = design.n_features;
+        let own = unknowns[self.n_vectors * n + vector];
+        own - (0..n).map(|j| unknowns[vector * n + j] / design.scales[j] * design.centres[j]).sum::<f64>()
+    }
+
+    /// The vectors for features that are centred but not scaled, and their intercepts.
+    fn vectors(&self, unknowns: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let n = self.design.n_features;
+        let (coefficients, intercepts) = unknowns.split_at(self.n_vectors * n);
+        let scaled = coefficients.iter().enumerate().map(|(i, u)| u / self.design.scales[i % n]).collect();
+        let intercepts = match self.design.intercept {
+            true => intercepts.to_vec(),
+            false => vec![0.0; self.n_vectors],
+        };
+        (scaled, intercepts)
+    }
+
+    /// The loss of one row from its scores, which become the derivatives of the loss.
+    fn row_loss(&self, class: u32, scores: &mut [f64]) -> f64 {
+        if let [score] = scores {
+            // log(1 + e^-m) and its slope, for the margin m of the row's class.
+            let sign = if class == 1 { 1.0 } else { -1.0 };
+            let margin = sign * *score;
+            let odds = (-margin.abs()).exp();
+            *score = -sign * if margin > 0.0 { odds } else { 1.0 } / (1.0 + odds);
+            return odds.ln_1p() + f64::max(-margin, 0.0);
+        }
+        let own = scores[class as usize];
+        let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut total = 0.0;
+        for score in scores.iter_mut() {
+            *score = (*score - top).exp();
+            total += *score;
+        }
+        scores.iter_mut().for_each(|score| *score /= total);
+        scores[class as usize] -= 1.0;
+        total.ln() + (top - own)
+    }
+
+    /// Loss and derivatives of some rows: for each vector those by its features, then by its intercept, then
+    /// the loss itself.
+    fn block(&self, rows: Range<usize>, vectors: &[f64], intercepts: &[f64]) -> Vec<f64> {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let mut out = vec![0.0; k * n + k + 1];
+        let (by_feature, rest) = out.split_at_mut(k * n);
+        let mut scores = vec![0.0; k];
+        let mut spare = vec![0.0; n];
+        for row in rows {
+            let weight = design.weight(row);
+            if weight == 0.0 {
+                continue;
+            }
+            // The stored entries of the row; a dense row has one for each feature.
+            let (columns, values) = match &design.numbers {
+                Numbers::Dense(numbers) => (None, design.row(numbers, row, &mut spare)),
+                Numbers::Sparse(csr) => {
+                    let (columns, values) = csr.row(row);
+                    (Some(columns), values)
+                }
+            };
+            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
+            {
+                let product = match columns {
+                    None => dot(values, vector),
+                    Some(columns) => columns.iter().zip(values).map(|(&c, v)| v * vector[c as usize]).sum(),
+                };
+                *score = product + intercept;
+            }
+            rest[k] += weight * self.row_loss(self.classes[row], &mut scores);
+            for (class, slope) in scores.iter().map(|slope| weight * slope).enumerate() {
+                rest[class] += slope;
+                let gradient = &mut by_feature[class * n..(class + 1) * n];
+                match columns {
+                    None => gradient.iter_mut().zip(values).for_each(|(g, value)| *g += slope * value),
+                    Some(columns) => {
+                        columns.iter().zip(values).for_each(|(&c, v)| gradient[c as usize] += slope * v);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// The second derivatives of the loss of some rows, by the unknowns of two vectors at a time.
+    fn hessian_block(
+        &self,
+        rows: Range<usize>,
+        numbers: &[f64],
+        vectors: &[f64],
+        intercepts: &[f64],
+    ) -> Vec<Array2<f64>> {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let width = n + usize::from(design.intercept);
+        let mut block = Vec::with_capacity(rows.len() * width);
+        let mut shares = Vec::with_capacity(rows.len() * k);
+        let mut scores = vec![0.0; k];
+        let mut spare = vec![0.0; n];
+        let inverses: Vec<f64> = design.scales.iter().map(|scale| 1.0 / scale).collect();
+        for row in rows.clone() {
+            let values = design.row(numbers, row, &mut spare);
+            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
+            {
+                *score = dot(values, vector) + intercept;
+            }
+            // The slopes for class 0 are probabilities but for a sign or a 1.
+            self.row_loss(0, &mut scores);
+            if k > 1 {
+                scores[0] += 1.0;
+            }
+            // Two classes need one product, to which each row can bring its root.
+            let root = match k {
+                1 => (design.weight(row) * scores[0] * (1.0 - scores[0])).max(0.0).sqrt(),
+                _ => 1.0,
+            };
+            block.extend(values.iter().zip(&inverses).map(|(value, inverse)| root * (value * inverse)));
+            if design.intercept {
+                block.push(root);
+            }
+            shares.extend_from_slice(&scores);
+        }
+        let Ok(block) = ArrayView2::from_shape((rows.len(), width), &block) else { return Vec::new() };
+        if k == 1 {
+            return vec![gram(&block, None)];
+        }
+        let mut parts = Vec::with_capacity(k * (k + 1) / 2);
+        for a in 0..k {
+            for b in 0..=a {
+                let factor = |(row, shares): (usize, &[f64])| {
+                    design.weight(row) * shares[a] * (f64::from(a == b) - shares[b])
+                };
+                let factors: Vec<f64> = rows.clone().zip(shares.chunks_exact(k)).map(factor).collect();
+                parts.push(gram(&block, Some(&factors)));
+            }
+        }
+        parts
+    }
+
+    /// The places of a vector's coefficients and of its intercept among the unknowns.
+    fn unknowns_of(&self, vector: usize) -> impl Iterator<Item = usize> {
+        let (n, k) = (self.design.n_features, self.n_vectors);
+        let intercept = self.design.intercept.then_some(k * n + vector);
+        (vector * n..(vector + 1) * n).chain(intercept)
+    }
+}
+
+/// An inner product in eight lanes.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
+impl Objective for Loss<'_> {
+    fn value_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let (vectors, intercepts) = self.vectors(x);
+        let add = |mut left: Vec<f64>, right: Vec<f64>| {
+            left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
+            left
+        };
+        let work = |rows| self.block(rows, &vectors, &intercepts);
+        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, add);
+        let sums = sums.unwrap_or_else(|| vec![0.0; k * n + k + 1]);
+        let mut value = sums[k * n + k] / design.total_weight;
+        let n_unknowns = gradient.len();
+        gradient[k * n..].copy_from_slice(&sums[k * n..n_unknowns]);
+        gradient[k * n..].iter_mut().for_each(|g| *g /= design.total_weight);
+        for (i, unknown) in x[..k * n].iter().enumerate() {
+            let scale = design.scales[i % n];
+            let pull = design.alpha / design.total_weight * (unknown / scale);
+            value += 0.5 * pull * (unknown / scale);
+            gradient[i] = (sums[i] / design.total_weight + pull) / scale;
+        }
+        value
+    }
+}
+
+impl SecondOrder for Loss<'_> {
+    fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>) {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        // Only dense input is sent here.
+        let Numbers::Dense(numbers) = &design.numbers else { return };
+        let (vectors, intercepts) = self.vectors(x);
+        let work = |rows| self.hessian_block(rows, numbers, &vectors, &intercepts);
+        let add = |left: Vec<Array2<f64>>, right: Vec<Array2<f64>>| {
+            left.into_iter().zip(right).map(|(left, right)| left + right).collect()
+        };
+        let rows = design.block_rows().max(512);
+        let parts: Vec<Array2<f64>> = reduce::map_reduce(design.n_rows, rows, work, add).unwrap_or_default();
+        let pairs = (0..k).flat_map(|a| (0..=a).map(move |b| (a, b)));
+        for ((a, b), part) in pairs.zip(&parts) {
+            for (i, row) in self.unknowns_of(a).enumerate() {
+                for (j, column) in self.unknowns_of(b).enumerate() {
+                    let value = part[[i, j]] / design.total_weight;
+                    hessian[[row, column]] = value;
+                    hessian[[column, row]] = value;
+                }
+            }
+        }
+        for i in 0..k * n {
+            let scale = design.scales[i % n];
+            hessian[[i, i]] += design.alpha / design.total_weight / scale / scale;
+        }
+        if k > 1 {
+            // The loss does not change when the same is added to all vectors. Making that direction costly moves no
+            // step, as the gradient has nothing there, and makes the matrix positive definite.
+            for j in 0..n + usize::from(design.intercept) {
+                let of = |vector: usize| if j < n { vector * n + j } else { k * n + vector };
+                for a in 0..k {
+                    for b in 0..k {
+                        hessian[[of(a), of(b)]] += 1.0 / (k * k) as f64;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The fitted logistic regression.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use perennial_core::{Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows};
+use perennial_numeric::linalg::matmul;
+use perennial_numeric::optimize::Minimum;
+use perennial_numeric::sparse::csr_matmul_dense;
+use serde::{Deserialize, Serialize};
+
+use super::model::{scores, too_far};
+use crate::classes::check_names;
+
+/// A fitted logistic regression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct LogisticModel {
+    features: Features,
+    classes: Arc<[String]>,
+    /// The codes of the classes that had rows.
+    present: Vec<u32>,
+    coefficients: Array2<f64>,
+    intercepts: Vec<f64>,
+    converged: bool,
+    gradient_norm: f64,
+    n_iterations: usize,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    classes: Arc<[String]>,
+    present: Vec<u32>,
+    coefficients: Array2<f64>,
+    intercepts: Vec<f64>,
+    converged: bool,
+    gradient_norm: f64,
+    n_iterations: usize,
+}
+
+impl TryFrom<Parts> for LogisticModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let Parts { features, classes, present, coefficients, intercepts, .. } = parts;
+        check_names(&classes)?;
+        let bad = |what: &str| Err(Error::corrupt(format!("the logistic model is damaged: {what}")));
+        let rising = present.windows(2).all(|pair| pair[0] < pair[1]);
+        if !rising || present.len() < 2 || present.last().is_some_and(|&last| last as usize >= classes.len())
+        {
+            return bad("its classes do not hold together");
+        }
+        let n_vectors = if present.len() == 2 { 1 } else { present.len() };
+        if coefficients.dim() != (n_vectors, features.len()) || intercepts.len() != n_vectors {
+            return bad("the numbers of coefficients, classes and features do not agree");
+        }
+        if !coefficients.iter().chain(&intercepts).all(|number| number.is_finite()) {
+            return bad("a coefficient is not finite");
+        }
+        Ok(LogisticModel {
+            features,
+            classes,
+            present,
+            coefficients,
+            intercepts,
+            converged: parts.converged,
+            gradient_norm: parts.gradient_norm,
+            n_iterations: parts.n_iterations,
+        })
+    }
+}
+
+impl LogisticModel {
+    pub(super) fn new(
+        features: Features,
+        classes: Arc<[String]>,
+        present: Vec<u32>,
+        coefficients: Array2<f64>,
+        intercepts: Vec<f64>,
+        minimum: &Minimum,
+    ) -> Self {
+        let Minimum { converged, gradient_norm, n_iterations, .. } = *minimum;
+        LogisticModel {
+            features,
+            classes,
+            present,
+            coefficients,
+            intercepts,
+            converged,
+            gradient_norm,
+            n_iterations,
+        }
+    }
+
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The names of all classes, in the order of the probabilities.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The classes that had rows; the others have probability 0.
+    pub fn present_classes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.present.iter().map(|&code| self.classes[code as usize].as_str())
+    }
+
+    /// The coefficients. With two [present classes](LogisticModel::present_classes) one row, the log odds of the
+    /// second for one unit more of each feature; with more classes one row for each.
+    pub fn coefficients(&self) -> ArrayView2<'_, f64> {
+        self.coefficients.view()
+    }
+
+    /// The intercepts, one for each row of the coefficients.
+    pub fn intercepts(&self) -> ArrayView1<'_, f64> {
+        ArrayView1::from(&self.intercepts)
+    }
+
+    /// Whether the gradient came below the tolerance. If not, take more steps, a larger tolerance, or a smaller `c`.
+    pub fn converged(&self) -> bool {
+        self.converged
+    }
+
+    /// The largest entry of the gradient of the mean loss, for features of unit scale, where the solver stopped.
+    pub fn gradient_norm(&self) -> f64 {
+        self.gradient_norm
+    }
+
+    /// How many steps the solver took.
+    pub fn n_iterations(&self) -> usize {
+        self.n_iterations
+    }
+
+    /// The scores of each row, `n_rows` x rows of the coefficients: log odds, or logarithms of probabilities up to a
+    /// constant.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, a value is not finite, or a score cannot be computed.
+    pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
+        let x = self.features.align(x)?;
+        x.check_finite(false)?;
+        let out = match self.coefficients.nrows() {
+            1 => {
+                let row: Vec<f64> = self.coefficients.iter().copied().collect();
+                let scores = scores(&x, &row, self.intercepts[0])?;
+                Array2::from_shape_vec((scores.len(), 1), scores).map_err(Error::other)?
+            }
+            _ => {
+                let turned = self.coefficients.t();
+                let mut out = match x.sparse() {
+                    Some(csr) => csr_matmul_dense(csr, &turned),
+                    None => matmul(x.dense()?, &turned),
+                };
+                out += &self.intercepts();
+                out
+            }
+        };
+        match out.indexed_iter().find(|(_, score)| score.is_nan()) {
+            Some(((row, _), &score)) => Err(too_far(row, score)),
+            None => Ok(out),
+        }
+    }
+}
+
+impl Predictor for LogisticModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl Classifier for LogisticModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let scores = self.decision_function(x)?;
+        let mut shares = Array2::zeros((x.n_rows(), self.classes.len()));
+        for (row, (mut shares, scores)) in shares.axis_iter_mut(Axis(0)).zip(scores.rows()).enumerate() {
+            if scores.len() == 1 {
+                // The smaller side first, so that it keeps its digits.
+                let odds = (-scores[0].abs()).exp();
+                let (small, large) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
+                let second = if scores[0] > 0.0 { large } else { small };
+                let first = if scores[0] > 0.0 { small } else { large };
+                shares[self.present[0] as usize] = first;
+                shares[self.present[1] as usize] = second;
+                continue;
+            }
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            if !top.is_finite() {
+                return Err(too_far(row, top));
+            }
+            let total: f64 = scores.iter().map(|score| (score - top).exp()).sum();
+            for (&class, score) in self.present.iter().zip(&scores) {
+                shares[class as usize] = (score - top).exp() / total;
+            }
+        }
+        Probabilities::new(shares, self.classes.clone())
+    }
+}

@@ -1,0 +1,86 @@
+//! Ridge regression.
+
+use ndarray::{ArrayView1, Axis};
+use perennial_core::{Capabilities, Estimator, Matrix, Param, Result, Train, Values};
+use perennial_numeric::linalg::Qr;
+use serde::{Deserialize, Serialize};
+
+use super::model::LinearModel;
+
+const ALPHA: Param = Param::real("alpha", "strength of the L2 penalty").at_least(0.0).search_log(1e-4, 1e4);
+
+/// Least squares with `alpha` times the sum of squared coefficients added to the sum of squared residuals
+/// (Hoerl and Kennard, 1970). The intercept is not penalised.
+///
+/// Solved by QR, without the normal equations. The penalty depends on the units of the features, so
+/// standardise them first.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `alpha` | 1 | >= 0 | strength of the penalty |
+/// | `fit_intercept` | true | | whether the line may miss the origin |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Estimator, Matrix, Values};
+/// use perennial_models::Ridge;
+///
+/// let x = Matrix::from(array![[-1.0], [0.0], [1.0]]);
+/// let y = Values::from(vec![-3.0, 0.0, 3.0]);
+/// let model = Ridge::new().alpha(1.0).fit(&x, &y)?;
+/// assert!((model.coefficients()[0] - 2.0).abs() < 1e-14);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ridge {
+    alpha: f64,
+    fit_intercept: bool,
+}
+
+impl Default for Ridge {
+    fn default() -> Self {
+        Ridge { alpha: 1.0, fit_intercept: true }
+    }
+}
+
+impl Ridge {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[ALPHA];
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the strength of the penalty.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// Sets whether the line may miss the origin.
+    #[must_use]
+    pub fn fit_intercept(mut self, fit_intercept: bool) -> Self {
+        self.fit_intercept = fit_intercept;
+        self
+    }
+}
+
+impl Estimator for Ridge {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = LinearModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
+        ALPHA.check(self.alpha)?;
+        let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
+        let qr = Qr::new(train.x.dense()?, &y, train.weights, self.fit_intercept)?;
+        Ok(LinearModel::new(train.x.features(), &qr.ridge(self.alpha)?, None))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}

@@ -1,0 +1,26 @@
+//! Rows and weights in the form that kernels want.
+
+use std::borrow::Cow;
+
+use ndarray::ArrayRef2;
+
+/// The numbers in row-major order, without a copy where they lie so.
+pub(crate) fn row_major(x: &ArrayRef2<f64>) -> Cow<'_, [f64]> {
+    x.as_slice().map_or_else(|| Cow::Owned(x.iter().copied().collect()), Cow::Borrowed)
+}
+
+/// A power of two near `magnitude`: dividing by it rounds nothing and keeps squares in range.
+pub(crate) fn power_of_two(magnitude: f64) -> f64 {
+    if magnitude == 0.0 { 1.0 } else { 2f64.powi((magnitude.log2().floor() as i32).clamp(-1000, 1000)) }
+}
+
+/// Weights that can be added up and squared: the same, but for a power of two where they are extreme.
+pub(crate) fn tame(weights: Option<&[f64]>) -> Option<Cow<'_, [f64]>> {
+    let weights = weights?;
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    if (1e-60..=1e60).contains(&largest) {
+        return Some(Cow::Borrowed(weights));
+    }
+    let unit = power_of_two(largest);
+    Some(Cow::Owned(weights.iter().map(|weight| weight / unit).collect()))
+}

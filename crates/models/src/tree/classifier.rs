@@ -1,0 +1,203 @@
+//! A tree that predicts classes.
+
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Predictor, Probabilities, Result,
+    Rows, Train,
+};
+use perennial_numeric::random::Random;
+use serde::{Deserialize, Serialize};
+
+use super::criterion::{BinaryGini, Entropy, Gini, Labels};
+use super::grow::{grow, rows_that_count};
+use super::limits::{self, tree_settings};
+use super::prune::finish;
+use super::structure::Tree;
+use super::text;
+use crate::classes::{ClassWeight, check_names};
+use crate::rows::tame;
+
+/// How the impurity of classes is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criterion {
+    /// The chance that two rows of a node are of different classes.
+    #[default]
+    Gini,
+    /// The information in the class of a row, in bits.
+    Entropy,
+}
+
+tree_settings! {
+    /// A classification tree with exact splits (Breiman and others, 1984).
+    ///
+    /// All cuts of all columns are tried; of equally good ones the lowest column and the lowest threshold are taken.
+    /// Missing values go to the side that is better for them. Rows of weight 0 do not count; the fewest rows of
+    /// nodes and leaves count rows, whatever their weights.
+    ///
+    /// | setting | default | range | meaning |
+    /// |---|---|---|---|
+    /// | `criterion` | `Gini` | `Gini`, `Entropy` | how impurity is measured |
+    /// | `class_weight` | `None` | `None`, `Balanced` | how much the rows of each class count |
+    /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
+    /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
+    /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
+    /// | `max_leaf_nodes` | none | >= 2 | the most leaves; the splits that gain most are kept |
+    /// | `min_impurity_decrease` | 0 | >= 0 | the least gain of a split |
+    /// | `max_features` | all | >= 1 | how many features, drawn at random, a node looks at |
+    /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
+    /// | `seed` | that of the context | any | of the draws of features |
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Classes, Classifier, Estimator, Matrix, Predictor};
+    /// use perennial_models::DecisionTreeClassifier;
+    ///
+    /// let x = Matrix::from(array![[1.0], [2.0], [7.0], [8.0]]).with_names(["petal"])?;
+    /// let y = Classes::from_labels(["setosa", "setosa", "virginica", "virginica"]);
+    /// let model = DecisionTreeClassifier::new().fit(&x, &y)?;
+    /// assert_eq!(model.predict(&x)?, y);
+    /// assert_eq!(model.to_text(), "petal <= 4.5\n|   setosa (1, 0), 2 rows\npetal > 4.5\n|   virginica (0, 1), 2 rows\n");
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    DecisionTreeClassifier, [
+        /// Sets how impurity is measured.
+        criterion: Criterion,
+        /// Sets how much the rows of each class count.
+        class_weight: ClassWeight
+    ]
+}
+
+/// A fitted classification tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct DecisionTreeClassifierModel {
+    features: Features,
+    classes: Arc<[String]>,
+    tree: Tree,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    classes: Arc<[String]>,
+    tree: Tree,
+}
+
+impl TryFrom<Parts> for DecisionTreeClassifierModel {
+    type Error = Error;
+
+    fn try_from(Parts { features, classes, tree }: Parts) -> Result<Self> {
+        check_names(&classes)?;
+        let shares = |node: usize| {
+            let value = tree.value(node);
+            value.iter().all(|share| (0.0..=1.0).contains(share))
+                && (value.iter().sum::<f64>() - 1.0).abs() <= 1e-9
+        };
+        if tree.n_features() != features.len()
+            || tree.n_values() != classes.len()
+            || !(0..tree.n_nodes()).all(shares)
+        {
+            return Err(Error::corrupt("the tree does not fit the features and classes of the model"));
+        }
+        Ok(DecisionTreeClassifierModel { features, classes, tree })
+    }
+}
+
+impl Estimator for DecisionTreeClassifier {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = DecisionTreeClassifierModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<DecisionTreeClassifierModel> {
+        let limits = self.limits();
+        limits.check()?;
+        let weights = tame(self.class_weight.apply(train.y, tame(train.weights)).as_deref())
+            .map(|weights| weights.into_owned());
+        let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
+        let (x, ctx) = (train.x.dense()?, &train.ctx);
+        let random = Random::new(ctx.seed(self.seed));
+        let n_classes = train.y.n_classes();
+        let labels = Labels { codes: train.y.codes(), weights: weights.as_deref(), n_classes };
+        let grown = match self.criterion {
+            Criterion::Gini if n_classes == 2 => {
+                grow(x, &rows, &BinaryGini::new(labels), &limits, &random, ctx)
+            }
+            Criterion::Gini => grow(x, &rows, &Gini { labels }, &limits, &random, ctx),
+            Criterion::Entropy => grow(x, &rows, &Entropy { labels }, &limits, &random, ctx),
+        }?;
+        let tree = finish(&grown, x.ncols(), n_classes, limits.max_leaf_nodes, limits.ccp_alpha);
+        Ok(DecisionTreeClassifierModel {
+            features: train.x.features().clone(),
+            classes: train.y.shared_names(),
+            tree,
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl DecisionTreeClassifierModel {
+    /// The tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The class names; their order is that of the values of the tree.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The share of each feature in the decrease of impurity.
+    pub fn feature_importances(&self) -> Vec<f64> {
+        self.tree.feature_importances()
+    }
+
+    /// The tree as indented text.
+    pub fn to_text(&self) -> String {
+        text::to_text(&self.tree, &self.features, |value| text::class(value, &self.classes))
+    }
+
+    /// The tree in the language of Graphviz.
+    pub fn to_dot(&self) -> String {
+        text::to_dot(&self.tree, &self.features, |value| text::class(value, &self.classes))
+    }
+}
+
+impl Predictor for DecisionTreeClassifierModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        let x = self.features.align(x)?;
+        x.check_finite(true)?;
+        let best: Vec<u32> =
+            (0..self.tree.n_nodes()).map(|node| text::largest(self.tree.value(node)) as u32).collect();
+        let leaves = self.tree.leaves(x.dense()?)?;
+        Classes::new(leaves.into_iter().map(|leaf| best[leaf as usize]).collect(), self.classes.clone())
+    }
+}
+
+impl Classifier for DecisionTreeClassifierModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let x = self.features.align(x)?;
+        x.check_finite(true)?;
+        let leaves = self.tree.leaves(x.dense()?)?;
+        let mut shares = Vec::with_capacity(leaves.len() * self.classes.len());
+        for &leaf in &leaves {
+            shares.extend_from_slice(self.tree.value(leaf as usize));
+        }
+        let shares =
+            Array2::from_shape_vec((leaves.len(), self.classes.len()), shares).map_err(Error::other)?;
+        Probabilities::new(shares, self.classes.clone())
+    }
+}

@@ -1,0 +1,214 @@
+//! Growing a tree level by level.
+//!
+//! Each column is sorted once. A node owns the same range of entries in every column; cutting it puts the
+//! entries of both children side by side without losing their order. So a level costs two passes over
+//! the entries of its nodes, columns in parallel, and nothing is sorted again (Mehta, Agrawal and Rissanen, 1996).
+
+use std::ops::Range;
+
+use ndarray::ArrayRef2;
+use perennial_core::{Context, Error, Result};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use rayon::prelude::*;
+
+use super::criterion::Impurity;
+use super::limits::Limits;
+use super::split::{Cut, Entry, MISSING, best_cut};
+use super::structure::{Rule, Summary};
+
+/// A node in the order in which nodes were made, level by level.
+pub(super) struct Grown {
+    pub(super) summary: Summary,
+    /// The rule, the gain, and the left child; the right child is the next.
+    pub(super) cut: Option<(Rule, f64, usize)>,
+}
+
+/// A node whose rows may still be cut.
+struct Open<T> {
+    node: usize,
+    range: Range<usize>,
+    totals: T,
+}
+
+/// Grows a tree on the rows that have weight.
+pub(super) fn grow<I: Impurity>(
+    x: &ArrayRef2<f64>,
+    rows: &[u32],
+    impurity: &I,
+    limits: &Limits,
+    random: &Random,
+    ctx: &Context,
+) -> Result<Vec<Grown>> {
+    let n_cols = x.ncols();
+    let mut columns = reduce::try_map_each(n_cols, |column| {
+        ctx.check()?;
+        Ok(sorted(x, rows, column))
+    })?;
+    let mut goes_left = vec![false; x.nrows()];
+    let totals = impurity.totals(&mut rows.iter().copied());
+    let summary = impurity.summary(&totals);
+    let root_weight = summary.weight;
+    let mut grown = vec![Grown { summary, cut: None }];
+    let mut level = vec![Open { node: 0, range: 0..rows.len(), totals }];
+    let mut depth = 0;
+    loop {
+        ctx.step(depth, limits.max_depth.unwrap_or(0))?;
+        level.retain(|open| !impurity.is_pure(&open.totals) && limits.may_split(open.range.len()));
+        if level.is_empty() || limits.max_depth.is_some_and(|max| depth >= max) {
+            return Ok(grown);
+        }
+        let chosen = limits.max_features.filter(|&n| n < n_cols).map(|n| {
+            reduce::map_each(level.len(), |index| {
+                choose(&columns, &level[index].range, n, &mut random.fork(level[index].node as u64))
+            })
+        });
+        let scan = |column: usize| {
+            let cuts = level.iter().enumerate().map(|(index, open)| {
+                if chosen.as_ref().is_some_and(|chosen| !chosen[index].contains(&(column as u32))) {
+                    return None;
+                }
+                let entries = &columns[column][open.range.clone()];
+                best_cut(entries, column, limits.min_samples_leaf, || impurity.sides(&open.totals))
+            });
+            ctx.check().map(|()| cuts.collect::<Vec<Option<Cut>>>())
+        };
+        let cuts = reduce::try_map_reduce(n_cols, 1, |columns| scan(columns.start), |a, b| Ok(better(a, b)))?;
+        let worth = |cut: &Cut| {
+            impurity.in_units(cut.gain / root_weight) + f64::EPSILON >= limits.min_impurity_decrease
+        };
+        let cuts: Vec<(&Open<I::Totals>, Cut)> = level
+            .iter()
+            .zip(cuts.unwrap_or_default())
+            .filter_map(|(open, cut)| Some((open, cut.filter(worth)?)))
+            .collect();
+
+        let mut splits = Vec::with_capacity(cuts.len());
+        for (open, cut) in &cuts {
+            let entries = &columns[cut.column as usize][open.range.clone()];
+            let (rule, n_left) = rule(x, entries, cut);
+            for (place, entry) in entries.iter().enumerate() {
+                let left = place < cut.n_left as usize || (rule.missing_left && entry.rank == MISSING);
+                goes_left[entry.row as usize] = left;
+            }
+            grown[open.node].cut = Some((rule, cut.gain, grown.len()));
+            let middle = open.range.start + n_left;
+            for range in [open.range.start..middle, middle..open.range.end] {
+                splits.push((grown.len(), range));
+                grown.push(Grown { summary: Summary::default(), cut: None });
+            }
+        }
+        columns.par_iter_mut().for_each_init(Vec::new, |spare, column| {
+            for (open, _) in &cuts {
+                partition(&mut column[open.range.clone()], &goes_left, spare);
+            }
+        });
+        level = reduce::map_each(splits.len(), |index| {
+            let (node, range) = splits[index].clone();
+            let totals = impurity.totals(&mut columns[0][range.clone()].iter().map(|entry| entry.row));
+            Open { node, range, totals }
+        });
+        for open in &level {
+            grown[open.node].summary = impurity.summary(&open.totals);
+        }
+        depth += 1;
+    }
+}
+
+/// The rows that have weight.
+pub(super) fn rows_that_count(n_rows: usize, weights: Option<&[f64]>) -> Result<Vec<u32>> {
+    let Ok(end) = u32::try_from(n_rows) else {
+        return Err(Error::too_large(format!("{n_rows} rows; a tree takes at most {}", u32::MAX)));
+    };
+    let counts = |row: &u32| weights.is_none_or(|weights| weights[*row as usize] > 0.0);
+    Ok((0..end).filter(counts).collect())
+}
+
+/// The rows in the order of one column. -0 and 0 are equal, and missing values come last.
+fn sorted(x: &ArrayRef2<f64>, rows: &[u32], column: usize) -> Vec<Entry> {
+    let column = x.column(column);
+    let mut keys: Vec<(u64, u32)> = rows.iter().map(|&row| (key(column[row as usize]), row)).collect();
+    keys.sort_unstable();
+    let (mut rank, mut last) = (0, None);
+    let entry = |(key, row): (u64, u32)| {
+        if last.is_some_and(|last| last != key) {
+            rank += 1;
+        }
+        last = Some(key);
+        Entry { rank: if key == u64::MAX { MISSING } else { rank }, row }
+    };
+    keys.into_iter().map(entry).collect()
+}
+
+/// A whole number in the order of the values.
+fn key(value: f64) -> u64 {
+    if value.is_nan() {
+        return u64::MAX;
+    }
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+/// `n` columns drawn from those in which the node has more than one value.
+fn choose(columns: &[Vec<Entry>], range: &Range<usize>, n: usize, random: &mut Random) -> Vec<u32> {
+    let varies = |column: &usize| {
+        let entries = &columns[*column][range.clone()];
+        entries.first().map(|entry| entry.rank) != entries.last().map(|entry| entry.rank)
+    };
+    let order = random.permutation(columns.len());
+    order.into_iter().filter(varies).take(n).map(|column| column as u32).collect()
+}
+
+/// The better cut of each node; the columns of `left` come first.
+fn better(mut left: Vec<Option<Cut>>, right: Vec<Option<Cut>>) -> Vec<Option<Cut>> {
+    for (left, right) in left.iter_mut().zip(right) {
+        if let Some(right) = right
+            && left.is_none_or(|left| right.beats(&left))
+        {
+            *left = Some(right);
+        }
+    }
+    left
+}
+
+/// The rule of a cut, and how many of the rows go left.
+fn rule(x: &ArrayRef2<f64>, entries: &[Entry], cut: &Cut) -> (Rule, usize) {
+    let column = cut.column as usize;
+    let value = |place: usize| x[[entries[place].row as usize, column]];
+    let cut_at = cut.n_left as usize;
+    let n_present = entries.partition_point(|entry| entry.rank != MISSING);
+    let n_missing = entries.len() - n_present;
+    let threshold = match cut_at < n_present {
+        true => midway(value(cut_at - 1), value(cut_at)),
+        // Only missing values go right.
+        false => f64::MAX,
+    };
+    // Where no value was missing, missing values will follow the larger side.
+    let missing_left = cut.missing_left.unwrap_or(cut_at * 2 >= entries.len());
+    let n_left = cut_at + if missing_left { n_missing } else { 0 };
+    (Rule { feature: cut.column, threshold, missing_left }, n_left)
+}
+
+/// A number from `low` on and below `high`, in the middle where there is one.
+fn midway(low: f64, high: f64) -> f64 {
+    let middle = low.midpoint(high) + 0.0;
+    if middle < high && middle >= low { middle } else { low }
+}
+
+/// Puts the entries that go left before the others, both in their order.
+fn partition(entries: &mut [Entry], goes_left: &[bool], spare: &mut Vec<Entry>) {
+    if spare.len() < entries.len() {
+        spare.resize(entries.len(), Entry { rank: 0, row: 0 });
+    }
+    let (mut n_left, mut n_right) = (0, 0);
+    for place in 0..entries.len() {
+        // Both are written and one counts: which one is too hard to foresee for a branch.
+        let entry = entries[place];
+        let left = goes_left[entry.row as usize];
+        entries[n_left] = entry;
+        spare[n_right] = entry;
+        n_left += usize::from(left);
+        n_right += usize::from(!left);
+    }
+    entries[n_left..].copy_from_slice(&spare[..n_right]);
+}

@@ -1,0 +1,99 @@
+//! From the nodes that were grown to the tree that is kept.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::grow::Grown;
+use super::structure::Tree;
+
+/// The tree without the branches that `max_leaf_nodes` and `ccp_alpha` cut off.
+pub(super) fn finish(
+    grown: &[Grown],
+    n_features: usize,
+    width: usize,
+    max_leaf_nodes: Option<usize>,
+    ccp_alpha: f64,
+) -> Tree {
+    let mut keeps: Vec<bool> = grown.iter().map(|node| node.cut.is_some()).collect();
+    if let Some(max) = max_leaf_nodes {
+        keeps = best_first(grown, max);
+    }
+    if ccp_alpha > 0.0 {
+        cost_complexity(grown, &mut keeps, ccp_alpha);
+    }
+    let mut tree = Tree::empty(n_features, width);
+    // A left child follows its parent at once; a right child waits on the stack.
+    let mut waiting = vec![(0, None)];
+    let mut rights = Vec::new();
+    while let Some((index, parent)) = waiting.pop() {
+        let at = tree.push(&grown[index].summary);
+        if let Some(parent) = parent {
+            rights.push((parent, at));
+        }
+        if let (true, Some((_, _, left))) = (keeps[index], grown[index].cut) {
+            waiting.push((left + 1, Some((at, index))));
+            waiting.push((left, None));
+        }
+    }
+    for ((parent, index), right) in rights {
+        if let Some((rule, _, _)) = grown[index].cut {
+            tree.join(parent, rule, parent + 1, right);
+        }
+    }
+    tree
+}
+
+#[derive(PartialEq)]
+struct Candidate {
+    gain: f64,
+    node: usize,
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.gain.total_cmp(&other.gain).then(other.node.cmp(&self.node))
+    }
+}
+
+/// The cuts that a tree of at most `max` leaves makes when it always takes the one with the largest gain.
+fn best_first(grown: &[Grown], max: usize) -> Vec<bool> {
+    let mut keeps = vec![false; grown.len()];
+    let mut heap = BinaryHeap::new();
+    let candidate = |node: usize| grown[node].cut.map(|(_, gain, _)| Candidate { gain, node });
+    heap.extend(candidate(0));
+    for _ in 1..max {
+        let Some(best) = heap.pop() else { break };
+        keeps[best.node] = true;
+        if let Some((_, _, left)) = grown[best.node].cut {
+            heap.extend(candidate(left));
+            heap.extend(candidate(left + 1));
+        }
+    }
+    keeps
+}
+
+/// Minimal cost-complexity pruning (Breiman and others, 1984, chapter 3): a branch is kept while it takes off more than
+/// `alpha` of impurity for each leaf it adds. Children come after parents, so one pass from the end decides.
+fn cost_complexity(grown: &[Grown], keeps: &mut [bool], alpha: f64) {
+    let total = grown.first().map_or(1.0, |root| root.summary.weight);
+    let own = |node: &Grown| node.summary.weight / total * node.summary.impurity + alpha;
+    let mut costs: Vec<f64> = grown.iter().map(own).collect();
+    for (index, node) in grown.iter().enumerate().rev() {
+        if let (true, Some((_, _, left))) = (keeps[index], node.cut) {
+            let branch = costs[left] + costs[left + 1];
+            if branch < costs[index] {
+                costs[index] = branch;
+            } else {
+                keeps[index] = false;
+            }
+        }
+    }
+}

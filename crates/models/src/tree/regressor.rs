@@ -1,0 +1,137 @@
+//! A tree that predicts numbers.
+
+use perennial_core::{
+    Capabilities, Error, Estimator, Features, Matrix, Predictor, Result, Rows, Train, Values,
+};
+use perennial_numeric::random::Random;
+use serde::{Deserialize, Serialize};
+
+use super::criterion::SquaredError;
+use super::grow::{grow, rows_that_count};
+use super::limits::{self, tree_settings};
+use super::prune::finish;
+use super::structure::Tree;
+use super::text;
+use crate::rows::{power_of_two, tame};
+
+tree_settings! {
+    /// A regression tree with exact splits by squared error (Breiman and others, 1984).
+    ///
+    /// All cuts of all columns are tried; of equally good ones the lowest column and the lowest threshold are taken.
+    /// Missing values go to the side that is better for them. Rows of weight 0 do not count; the fewest rows of
+    /// nodes and leaves count rows, whatever their weights.
+    ///
+    /// | setting | default | range | meaning |
+    /// |---|---|---|---|
+    /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
+    /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
+    /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
+    /// | `max_leaf_nodes` | none | >= 2 | the most leaves; the splits that gain most are kept |
+    /// | `min_impurity_decrease` | 0 | >= 0 | the least gain of a split |
+    /// | `max_features` | all | >= 1 | how many features, drawn at random, a node looks at |
+    /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
+    /// | `seed` | that of the context | any | of the draws of features |
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Estimator, Matrix, Predictor, Values};
+    /// use perennial_models::DecisionTreeRegressor;
+    ///
+    /// let x = Matrix::from(array![[1.0], [2.0], [3.0], [10.0], [11.0]]);
+    /// let y = Values::from(vec![1.0, 1.0, 1.0, 5.0, 7.0]);
+    /// let model = DecisionTreeRegressor::new().max_depth(1).fit(&x, &y)?;
+    /// assert_eq!(model.tree().threshold(0), 6.5);
+    /// assert_eq!(model.predict(&Matrix::from(array![[0.0], [9.0]]))?.as_slice(), [1.0, 6.0]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    DecisionTreeRegressor, []
+}
+
+/// A fitted regression tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct DecisionTreeRegressorModel {
+    features: Features,
+    tree: Tree,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    tree: Tree,
+}
+
+impl TryFrom<Parts> for DecisionTreeRegressorModel {
+    type Error = Error;
+
+    fn try_from(Parts { features, tree }: Parts) -> Result<Self> {
+        if tree.n_features() != features.len() || tree.n_values() != 1 {
+            return Err(Error::corrupt("the tree does not fit the features of the model"));
+        }
+        Ok(DecisionTreeRegressorModel { features, tree })
+    }
+}
+
+impl Estimator for DecisionTreeRegressor {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = DecisionTreeRegressorModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<DecisionTreeRegressorModel> {
+        let limits = self.limits();
+        limits.check()?;
+        let weights = tame(train.weights);
+        let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
+        let y = train.y.as_slice();
+        let unit = power_of_two(y.iter().fold(0.0, |largest, value| f64::max(largest, value.abs())));
+        let scaled: Vec<f64> = y.iter().map(|value| value / unit).collect();
+        let impurity = SquaredError { y: &scaled, weights: weights.as_deref(), unit };
+        let random = Random::new(train.ctx.seed(self.seed));
+        let grown = grow(train.x.dense()?, &rows, &impurity, &limits, &random, &train.ctx)?;
+        let tree = finish(&grown, train.x.n_cols(), 1, limits.max_leaf_nodes, limits.ccp_alpha);
+        Ok(DecisionTreeRegressorModel { features: train.x.features().clone(), tree })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl DecisionTreeRegressorModel {
+    /// The tree.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The share of each feature in the decrease of squared error.
+    pub fn feature_importances(&self) -> Vec<f64> {
+        self.tree.feature_importances()
+    }
+
+    /// The tree as indented text.
+    pub fn to_text(&self) -> String {
+        text::to_text(&self.tree, &self.features, text::number)
+    }
+
+    /// The tree in the language of Graphviz.
+    pub fn to_dot(&self) -> String {
+        text::to_dot(&self.tree, &self.features, text::number)
+    }
+}
+
+impl Predictor for DecisionTreeRegressorModel {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        let x = self.features.align(x)?;
+        x.check_finite(true)?;
+        let leaves = self.tree.leaves(x.dense()?)?;
+        Ok(leaves.into_iter().map(|leaf| self.tree.value(leaf as usize)[0]).collect())
+    }
+}

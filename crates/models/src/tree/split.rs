@@ -1,0 +1,109 @@
+//! The best place to cut one column of one node.
+
+/// The rank of a missing value; it comes after all others.
+pub(super) const MISSING: u32 = u32::MAX;
+/// Gains that differ by less than this share are equal, so that the order of columns and thresholds decides
+/// between them and not the rounding.
+const TIE: f64 = 1e-12;
+
+/// A row in the sorted order of one column. Equal values have equal ranks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) rank: u32,
+    pub(super) row: u32,
+}
+
+/// Rows move from the right side of a cut to its left side.
+pub(super) trait Tally {
+    fn move_left(&mut self, row: u32);
+    /// How much less impurity, times weight, both sides have than the whole.
+    fn gain(&self) -> f64;
+}
+
+/// A cut of a column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) gain: f64,
+    pub(super) column: u32,
+    /// How many of the entries with a value go left; they are the first of the node.
+    pub(super) n_left: u32,
+    /// Where missing values go; `None` when the node has none in this column.
+    pub(super) missing_left: Option<bool>,
+}
+
+impl Cut {
+    /// Whether this is better than `other`, which comes earlier.
+    pub(super) fn beats(&self, other: &Cut) -> bool {
+        self.gain > bar(other.gain)
+    }
+}
+
+fn bar(gain: f64) -> f64 {
+    gain + TIE * gain.abs()
+}
+
+/// The best cut of the `entries` of a node in the order of `column`, where each side keeps `min_leaf` rows.
+pub(super) fn best_cut<T: Tally>(
+    entries: &[Entry],
+    column: usize,
+    min_leaf: usize,
+    tally: impl Fn() -> T,
+) -> Option<Cut> {
+    let n_present = match entries.last() {
+        Some(last) if last.rank == MISSING => entries.partition_point(|entry| entry.rank != MISSING),
+        _ => entries.len(),
+    };
+    let (present, missing) = entries.split_at(n_present);
+    if missing.is_empty() && present.first()?.rank == present.last()?.rank {
+        return None;
+    }
+    let mut sweep = Sweep { present, n_rows: entries.len(), min_leaf, best: None };
+    sweep.run(tally(), 0, !missing.is_empty());
+    let missing_left = if missing.is_empty() {
+        None
+    } else {
+        let right = sweep.best.map_or(f64::NEG_INFINITY, |(gain, _)| gain);
+        let mut tally = tally();
+        missing.iter().for_each(|entry| tally.move_left(entry.row));
+        sweep.run(tally, missing.len(), false);
+        Some(sweep.best.is_some_and(|(gain, _)| gain > right))
+    };
+    let (gain, n_left) = sweep.best?;
+    Some(Cut { gain: gain.max(0.0), column: column as u32, n_left: n_left as u32, missing_left })
+}
+
+struct Sweep<'a> {
+    present: &'a [Entry],
+    n_rows: usize,
+    min_leaf: usize,
+    /// The gain, and how many entries with a value go left.
+    best: Option<(f64, usize)>,
+}
+
+impl Sweep<'_> {
+    /// Tries all cuts, with `before` rows on the left already; the last one leaves only missing values on the right.
+    fn run<T: Tally>(&mut self, mut tally: T, before: usize, last: bool) {
+        let mut bar = self.best.map_or(f64::NEG_INFINITY, |(gain, _)| bar(gain));
+        let (low, high) = (self.min_leaf, self.n_rows.saturating_sub(self.min_leaf));
+        let mut consider = |gain: f64, n_left: usize| {
+            if gain > bar && gain < f64::INFINITY {
+                bar = self::bar(gain);
+                self.best = Some((gain, n_left));
+            }
+        };
+        for (index, pair) in self.present.windows(2).enumerate() {
+            tally.move_left(pair[0].row);
+            let n_left = before + index + 1;
+            if pair[0].rank != pair[1].rank && n_left >= low && n_left <= high {
+                consider(tally.gain(), index + 1);
+            }
+        }
+        if let (true, Some(entry)) = (last, self.present.last()) {
+            tally.move_left(entry.row);
+            let n_left = before + self.present.len();
+            if n_left >= low && n_left <= high {
+                consider(tally.gain(), self.present.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! All estimators go through the conformance kit.
+
+use perennial_models::baseline::{ClassificationBaseline, RegressionBaseline};
+use perennial_models::linear::Solver;
+use perennial_models::tree::Criterion;
+use perennial_models::{
+    ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, DummyClassifier, DummyRegressor,
+    GaussianNaiveBayes, LinearRegression, LogisticRegression, Ridge,
+};
+use perennial_testing::{Tags, check};
+
+const LEAF: &str = "`min_samples_leaf` and its kin count rows, whatever their weights";
+
+fn poor() -> Tags {
+    Tags::new().poor_score()
+}
+
+check!(dummy_mean, regressor, DummyRegressor::new(), poor().equivariant());
+check!(
+    dummy_median,
+    regressor,
+    DummyRegressor::new().strategy(RegressionBaseline::Median),
+    poor().equivariant().exact_solver()
+);
+check!(
+    dummy_quantile,
+    regressor,
+    DummyRegressor::new().strategy(RegressionBaseline::Quantile(0.3)),
+    poor().equivariant().exact_solver()
+);
+check!(
+    dummy_constant,
+    regressor,
+    DummyRegressor::new().strategy(RegressionBaseline::Constant(2.0)),
+    poor().expect_fail("R02", "a constant of one's own is not the target's")
+);
+check!(dummy_prior, classifier, DummyClassifier::new(), poor().exact_solver());
+check!(
+    dummy_most_frequent,
+    classifier,
+    DummyClassifier::new().strategy(ClassificationBaseline::MostFrequent),
+    poor().exact_solver()
+);
+check!(
+    dummy_uniform,
+    classifier,
+    DummyClassifier::new().strategy(ClassificationBaseline::Uniform),
+    poor().exact_solver()
+);
+
+check!(linear, regressor, LinearRegression::new(), Tags::new().exact_solver().equivariant());
+check!(
+    linear_through_origin,
+    regressor,
+    LinearRegression::new().fit_intercept(false),
+    poor().exact_solver().expect_fail("R02", "a line through the origin cannot be constant")
+);
+check!(ridge, regressor, Ridge::new(), Tags::new().exact_solver().equivariant());
+check!(ridge_strong, regressor, Ridge::new().alpha(30.0), Tags::new().exact_solver().equivariant());
+check!(ridge_none, regressor, Ridge::new().alpha(0.0), Tags::new().exact_solver().equivariant());
+
+check!(logistic, classifier, LogisticRegression::new());
+check!(logistic_lbfgs, classifier, LogisticRegression::new().solver(Solver::Lbfgs));
+check!(logistic_newton, classifier, LogisticRegression::new().solver(Solver::Newton).tolerance(1e-10));
+check!(
+    logistic_balanced,
+    classifier,
+    LogisticRegression::new().class_weight(ClassWeight::Balanced).fit_intercept(false).c(0.1)
+);
+check!(logistic_without_penalty, classifier, LogisticRegression::new().no_penalty());
+
+check!(tree_gini, classifier, DecisionTreeClassifier::new());
+check!(tree_entropy, classifier, DecisionTreeClassifier::new().criterion(Criterion::Entropy).max_depth(4));
+check!(
+    tree_balanced,
+    classifier,
+    DecisionTreeClassifier::new().class_weight(ClassWeight::Balanced).max_leaf_nodes(6)
+);
+check!(tree_pruned, classifier, DecisionTreeClassifier::new().ccp_alpha(0.01));
+check!(
+    tree_of_some_features,
+    classifier,
+    DecisionTreeClassifier::new().max_features(2).min_samples_leaf(5),
+    Tags::new().expect_fail("W01", LEAF)
+);
+check!(tree_regressor, regressor, DecisionTreeRegressor::new());
+check!(
+    tree_regressor_limited,
+    regressor,
+    DecisionTreeRegressor::new().max_depth(6).min_impurity_decrease(1e-3).max_features(3)
+);
+check!(
+    tree_regressor_leaves,
+    regressor,
+    DecisionTreeRegressor::new().min_samples_leaf(4).min_samples_split(10).max_leaf_nodes(12),
+    Tags::new().expect_fail("W01", LEAF)
+);
+
+check!(naive_bayes, classifier, GaussianNaiveBayes::new());
+check!(naive_bayes_smooth, classifier, GaussianNaiveBayes::new().var_smoothing(0.1));

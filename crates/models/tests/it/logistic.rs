@@ -1,0 +1,143 @@
+//! Logistic regression against solutions of 50 digits, and what must hold for any data.
+
+use ndarray::{Array2, Axis, array};
+use perennial_core::{Classes, Classifier, Csr, ErrorKind, Estimator, Matrix, Predictor, Train};
+use perennial_models::LogisticRegression;
+use perennial_models::linear::Solver;
+use perennial_testing::{blobs, regression};
+
+use crate::fixtures::{array, assert_close, classes, matrix, number, numbers, of_kind};
+
+fn settings(case: &serde_json::Value, solver: Solver) -> LogisticRegression {
+    let settings = LogisticRegression::new().solver(solver).tolerance(1e-15).max_iter(2000);
+    if case["alpha"] == 0 { settings.no_penalty() } else { settings.c(1.0 / number(&case["alpha"])) }
+}
+
+#[test]
+fn binary_coefficients_are_the_reference() {
+    for case in of_kind("glm.json", "logistic") {
+        for solver in [Solver::Newton, Solver::Lbfgs] {
+            let name = format!("{} by {solver:?}", case["id"]);
+            let (x, y) = (matrix(&case["X"]), classes(&case["y"]));
+            let mut train = Train::new(&x, &y);
+            let weights = case["sample_weight"].as_array().map(|_| numbers(&case["sample_weight"]));
+            if let Some(weights) = &weights {
+                train = train.weights(weights);
+            }
+            let model = train.fit(&settings(&case, solver)).unwrap();
+            let tolerance = number(&case["tol_abs"]);
+            let expected = &case["expected"];
+            assert_close(
+                &model.coefficients().row(0).to_vec(),
+                &numbers(&expected["coef"]),
+                tolerance,
+                &name,
+            );
+            assert_close(&model.intercepts().to_vec(), &[number(&expected["intercept"])], tolerance, &name);
+        }
+    }
+}
+
+#[test]
+fn softmax_coefficients_are_the_reference() {
+    for case in of_kind("glm.json", "softmax") {
+        for solver in [Solver::Newton, Solver::Lbfgs] {
+            let name = format!("{} by {solver:?}", case["id"]);
+            let model = settings(&case, solver).fit(&matrix(&case["X"]), &classes(&case["y"])).unwrap();
+            let tolerance = number(&case["tol_abs"]);
+            let truth = array(&case["expected"]["coef"]);
+            let (found, truth): (Vec<f64>, Vec<f64>) =
+                (model.coefficients().iter().copied().collect(), truth.iter().copied().collect());
+            assert_close(&found, &truth, tolerance, &name);
+            let truth = numbers(&case["expected"]["intercept_sum_zero"]);
+            assert_close(&model.intercepts().to_vec(), &truth, tolerance, &name);
+        }
+    }
+}
+
+#[test]
+fn the_gradient_is_zero_at_the_answer() {
+    // The score equations of the penalised likelihood, in the units of the input.
+    let example = blobs(3, 4);
+    let model = LogisticRegression::new().c(0.7).tolerance(1e-12).fit(&example.x, &example.classes).unwrap();
+    let shares = model.predict_proba(&example.x).unwrap();
+    let mut residuals = shares.values().to_owned();
+    for (row, &code) in example.classes.codes().iter().enumerate() {
+        residuals[[row, code as usize]] -= 1.0;
+    }
+    let slopes = residuals.t().dot(example.x.dense().unwrap()) + &model.coefficients() / 0.7;
+    assert!(slopes.iter().all(|slope| slope.abs() < 1e-8), "{slopes}");
+    assert!(residuals.sum_axis(Axis(0)).iter().all(|sum| sum.abs() < 1e-8));
+}
+
+#[test]
+fn sparse_and_dense_input_give_the_same_coefficients() {
+    let example = regression(200, 4, 3);
+    let x = example.x.dense().unwrap().mapv(|value| if value < 0.3 { 0.0 } else { value });
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in x.rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            indices.push(column as u32);
+            values.push(value);
+        }
+        indptr.push(indices.len());
+    }
+    let sparse = Matrix::from(Csr::new(4, indptr, indices, values).unwrap());
+    let dense = Matrix::from(x);
+    let settings = LogisticRegression::new().tolerance(1e-11).max_iter(1000);
+    let from_dense = settings.fit(&dense, &example.classes).unwrap();
+    let from_sparse = settings.fit(&sparse, &example.classes).unwrap();
+    let (a, b) = (from_dense.coefficients(), from_sparse.coefficients());
+    assert!((&a - &b).iter().all(|gap| gap.abs() < 1e-8), "{a} {b}");
+    let (a, b) = (from_dense.predict_proba(&sparse).unwrap(), from_dense.predict_proba(&dense).unwrap());
+    assert!((a.values() - b.values()).iter().all(|gap| gap.abs() < 1e-14));
+    let newton = LogisticRegression::new().solver(Solver::Newton).fit(&sparse, &example.classes);
+    assert!(matches!(newton.unwrap_err().kind(), ErrorKind::Unsupported { .. }));
+}
+
+#[test]
+fn separated_classes_end_in_finite_coefficients() {
+    let x = Matrix::from(array![[-2.0], [-1.0], [1.0], [2.0]]);
+    let y = Classes::from_labels([0, 0, 1, 1]);
+    for solver in [Solver::Newton, Solver::Lbfgs] {
+        for settings in [LogisticRegression::new().no_penalty(), LogisticRegression::new().c(1e100)] {
+            let model = settings.solver(solver).fit(&x, &y).unwrap();
+            assert!(model.converged(), "{model:?}");
+            assert_eq!(model.predict(&x).unwrap(), y);
+            assert!(model.predict_proba(&x).unwrap().values()[[3, 1]] > 0.9999);
+        }
+    }
+    let model = LogisticRegression::new().no_penalty().max_iter(1).tolerance(0.0).fit(&x, &y).unwrap();
+    assert!(!model.converged() && model.gradient_norm() > 0.0);
+}
+
+#[test]
+fn units_that_differ_wildly_do_not_hinder() {
+    // Without a penalty the predictions do not depend on units.
+    let example = regression(300, 3, 8);
+    // Overlapping classes, so that there is an answer.
+    let y = Classes::new(
+        example
+            .classes
+            .codes()
+            .iter()
+            .enumerate()
+            .map(|(row, code)| if row % 3 == 0 { 1 - code } else { *code })
+            .collect(),
+        vec!["a".to_owned(), "b".to_owned()],
+    )
+    .unwrap();
+    let x = example.x.dense().unwrap();
+    let other: Array2<f64> = x.to_owned() * &array![1e-9, 1.0, 1e7] + &array![3.0, 1e5, -1e9];
+    for solver in [Solver::Newton, Solver::Lbfgs] {
+        let settings = LogisticRegression::new().no_penalty().solver(solver).tolerance(1e-10);
+        let plain = settings.fit(&example.x, &y).unwrap();
+        let shifted = settings.fit(&Matrix::from(other.clone()), &y).unwrap();
+        assert!(plain.converged() && shifted.converged());
+        let (a, b) = (
+            plain.predict_proba(&example.x).unwrap(),
+            shifted.predict_proba(&Matrix::from(other.clone())).unwrap(),
+        );
+        assert!((a.values() - b.values()).iter().all(|gap| gap.abs() < 1e-6));
+    }
+}
