@@ -34,7 +34,7 @@ fn main() -> Result<()> {
         .bind(if once { "127.0.0.1:0" } else { "127.0.0.1:8080" })
         .start()?;
     let names: Vec<&str> = x.names().collect();
-    let body = format!("{{\"instances\": [[5.1, 3.5, 1.4, 0.2]]}}");
+    let body = r#"{"instances": [[5.1, 3.5, 1.4, 0.2]]}"#;
     println!("columns: {}", names.join(", "));
     println!(
         "curl -d '{body}' -H 'content-type: application/json' http://{}/v1/models/iris:predict",
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     if once {
         let request = ureq::post(format!("http://{}/v1/models/iris:predict", server.address()));
         let mut response =
-            request.header("content-type", "application/json").send(&body).map_err(Error::other)?;
+            request.header("content-type", "application/json").send(body).map_err(Error::other)?;
         println!("{}", response.body_mut().read_to_string().map_err(Error::other)?);
         server.shutdown();
         return Ok(());

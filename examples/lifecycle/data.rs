@@ -35,8 +35,11 @@ pub(crate) fn days(table: &Table, from: i64, to: i64) -> Result<Table> {
     table.filter(&inside.collect::<Vec<_>>())
 }
 
+/// Windows of production, by name.
+pub(crate) type Weeks = Vec<(String, Table)>;
+
 /// The rows to learn from, the rows to evaluate on, and the weeks of production after them.
-pub(crate) fn by_time(table: &Table) -> Result<(Table, Table, Vec<(String, Table)>)> {
+pub(crate) fn by_time(table: &Table) -> Result<(Table, Table, Weeks)> {
     let train = days(table, 1, LEARNED_UNTIL + 1)?;
     let test = days(table, LEARNED_UNTIL + 1, EVALUATED_UNTIL + 1)?;
     let starts = (EVALUATED_UNTIL + 1..366).step_by(7);

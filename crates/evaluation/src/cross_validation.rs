@@ -11,7 +11,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::{Answers, Metric, Split, SplitInputs, Splitter, Stack, Strata};
+use crate::{Answers, Judges, Metric, Split, SplitInputs, Splitter, Stack, Strata};
 
 /// What cross-validation may use beside rows and target.
 ///
@@ -193,14 +193,14 @@ pub fn cross_validate<E, S, M>(
 ) -> Result<CrossValidated<M::Prediction, E::Model>>
 where
     E: Estimator<Target: Strata> + ?Sized,
-    E::Model: Predictor<Input = E::Input> + Answers<M::Prediction>,
+    E::Model: Predictor<Input = E::Input>,
     S: Splitter + ?Sized,
-    M: Metric<Truth = E::Target>,
+    M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
     let rounds = Rounds { estimator, x, y, options };
     let done = rounds.run(splitter, |split, model, fit_seconds| {
         let start = Instant::now();
-        let answer = rounds.answer(&model, split)?;
+        let answer = metric.ask(&model, x.take(&split.test)?.borrow())?;
         let truth = y.take(&split.test)?;
         let weights = options.weights.map(|weights| weights.take(&split.test)).transpose()?;
         let score = metric.score_weighted(truth.borrow(), &answer, weights.as_deref())?;
@@ -240,8 +240,9 @@ where
     P: Stack + Send + Sync,
 {
     let rounds = Rounds { estimator, x, y, options };
-    let done =
-        rounds.run(splitter, |split, model, _| Ok((split.test.clone(), rounds.answer(&model, split)?)))?;
+    let done = rounds.run(splitter, |split, model, _| {
+        Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
+    })?;
     let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();
     let order = rows_in_order(tested.iter().map(Vec::as_slice), x.n_rows())?;
     P::stack(&answers)?.take(&order)
@@ -315,12 +316,5 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
         train.weights = weights.as_deref();
         train.groups = groups.as_deref();
         train.fit(self.estimator)
-    }
-
-    fn answer<P>(&self, model: &E::Model, split: &Split) -> Result<P>
-    where
-        E::Model: Predictor<Input = E::Input> + Answers<P>,
-    {
-        model.answer(self.x.take(&split.test)?.borrow())
     }
 }

@@ -174,6 +174,28 @@ impl<M: Classifier> Answers<Probabilities> for M {
     }
 }
 
+/// A metric that can judge a model: the model gives the answers that the metric compares.
+///
+/// Every metric judges every model that [`Answers`] it; functions that take a model and a metric ask for this.
+#[diagnostic::on_unimplemented(
+    message = "the metric `{Self}` cannot judge the model `{T}`",
+    label = "this metric and this model do not fit",
+    note = "metrics of `Values` judge regressors, metrics of `Classes` judge classifiers, and metrics of `Probabilities` need a model with `predict_proba`"
+)]
+pub trait Judges<T: Predictor>: Metric {
+    /// The answers of the model that this metric compares.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    fn ask(&self, model: &T, x: &T::Input) -> Result<Self::Prediction>;
+}
+
+impl<M: Metric, T: Answers<M::Prediction>> Judges<T> for M {
+    fn ask(&self, model: &T, x: &T::Input) -> Result<M::Prediction> {
+        model.answer(x)
+    }
+}
+
 /// Refuses no rows, lengths that differ, and weights that are not acceptable.
 fn check_pairs(n_truth: usize, n_predicted: usize, weights: Option<&[f64]>) -> Result<()> {
     if n_truth == 0 {

@@ -8,6 +8,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::multiple::{Adjustment, adjust};
+use perennial_statistics::test::{Alternative, welch_t};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::score_rows;
@@ -72,6 +73,9 @@ impl Slices {
         self.slices.iter().map(|(name, rows)| (name.as_str(), rows.as_slice()))
     }
 }
+
+/// From this many rows on either side, Welch's test and the permutations of a mean agree.
+const MANY_ROWS: usize = 1000;
 
 /// How slices are scored.
 ///
@@ -147,7 +151,7 @@ pub struct SliceScore {
     /// The score of all other rows.
     pub rest: f64,
     /// How likely a difference from the rest at least so large is, were the rows of the slice like all others: a
-    /// permutation test.
+    /// permutation test, or Welch's for the mean of at least 1000 rows on both sides.
     pub p_value: f64,
     /// The p-value adjusted for the number of slices (Benjamini and Hochberg, 1995).
     pub adjusted_p_value: f64,
@@ -287,17 +291,10 @@ impl<M: Metric> Slice<'_, M> {
         let (truth, prediction) = (self.truth.take(&rows)?, self.prediction.take(&rows)?);
         let interval = self.metric.interval(truth.borrow(), &prediction, &settings)?;
         let rest_score = self.score_of(&rest)?;
-        let observed = (interval.estimate - rest_score).abs();
-        let permuted = reduce::map_each(options.replicates, |replicate| {
-            self.permuted_difference(rows.len(), &mut self.random.fork(replicate as u64))
-        });
-        // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).
-        let mut as_extreme = 1;
-        for difference in permuted {
-            // A difference that rounding alone makes smaller is as extreme.
-            as_extreme += usize::from(!(difference?.abs() < observed * (1.0 - 1e-12)));
-        }
-        let p_value = as_extreme as f64 / (options.replicates + 1) as f64;
+        let p_value = match self.welch(&rows, &rest)? {
+            Some(p_value) => p_value,
+            None => self.permutation(rows.len(), interval.estimate - rest_score, options.replicates)?,
+        };
         Ok(SliceScore {
             name: name.to_owned(),
             support: rows.len(),
@@ -308,19 +305,46 @@ impl<M: Metric> Slice<'_, M> {
         })
     }
 
-    /// The difference of a random part of this size from the rest.
-    fn permuted_difference(&self, size: usize, random: &mut Random) -> Result<f64> {
+    /// The p-value of Welch's test (1947), where the scores of many rows make it as good as the permutations.
+    fn welch(&self, rows: &[usize], rest: &[usize]) -> Result<Option<f64>> {
+        let Some(scores) = self.row_scores else { return Ok(None) };
+        if rows.len().min(rest.len()) < MANY_ROWS {
+            return Ok(None);
+        }
+        let test = welch_t(&scores.take(rows)?, &scores.take(rest)?, Alternative::TwoSided);
+        // It has no answer where all scores are equal; the permutations have.
+        Ok(test.ok().map(|test| test.p_value).filter(|p_value| p_value.is_finite()))
+    }
+
+    /// The share of random parts of this size that differ from the rest at least so much.
+    fn permutation(&self, size: usize, observed: f64, replicates: usize) -> Result<f64> {
+        let total = reduce::sum(self.row_scores.unwrap_or_default());
+        // The smaller side is drawn: the difference is the same but for its sign.
+        let size = size.min(self.inside.len() - size);
+        let permuted = reduce::map_each(replicates, |replicate| {
+            let drawn = self.random.fork(replicate as u64).sample(self.inside.len(), size);
+            self.difference(&drawn, total)
+        });
+        // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).
+        let mut as_extreme = 1;
+        for difference in permuted {
+            // A difference that rounding alone makes smaller is as extreme.
+            as_extreme += u32::from(!(difference?.abs() < observed.abs() * (1.0 - 1e-12)));
+        }
+        Ok(f64::from(as_extreme) / (replicates + 1) as f64)
+    }
+
+    /// The score of these rows less that of all others; `total` is the sum of the scores of all rows.
+    fn difference(&self, drawn: &[usize], total: f64) -> Result<f64> {
         let n_rows = self.inside.len();
-        let drawn = random.sample(n_rows, size);
         if let Some(scores) = self.row_scores {
-            let total: f64 = reduce::sum(scores);
             let sum: f64 = drawn.iter().map(|&row| scores[row]).sum();
-            return Ok(sum / size as f64 - (total - sum) / (n_rows - size) as f64);
+            return Ok(sum / drawn.len() as f64 - (total - sum) / (n_rows - drawn.len()) as f64);
         }
         let mut inside = vec![false; n_rows];
         drawn.iter().for_each(|&row| inside[row] = true);
         let rest: Vec<usize> = (0..n_rows).filter(|&row| !inside[row]).collect();
-        Ok(self.score_of(&drawn)? - self.score_of(&rest)?)
+        Ok(self.score_of(drawn)? - self.score_of(&rest)?)
     }
 
     fn score_of(&self, rows: &[usize]) -> Result<f64> {

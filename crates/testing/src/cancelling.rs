@@ -19,7 +19,7 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 fn cancelled<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    let mut example = regression(20_000, 10, 4);
+    let mut example = regression(subject.tags.most_rows, 10, 4);
     if subject.tags.positive_only {
         example = example.made_positive();
     }

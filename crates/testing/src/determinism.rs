@@ -17,7 +17,7 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
 
 /// Large enough to be split over threads.
 fn large<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Example {
-    let example = regression(10_000, 4, 3);
+    let example = regression(subject.tags.most_rows.min(10_000), 4, 3);
     if subject.tags.positive_only { example.made_positive() } else { example }
 }
 

@@ -21,6 +21,8 @@ pub struct Tags {
     /// It chooses by the target what to do with all rows, as a selection of columns does; its training output may
     /// then change with any target.
     pub selects_by_target: bool,
+    /// The most rows it is checked on; fewer make the kit fast for work that grows with the square of the rows.
+    pub most_rows: usize,
     /// Checks that must fail, with the reason; one that passes after all is a failure of the kit's run.
     pub expected_failures: Vec<(&'static str, &'static str)>,
 }
@@ -36,6 +38,7 @@ impl Default for Tags {
             non_finite_state: false,
             positive_only: false,
             selects_by_target: false,
+            most_rows: 20_000,
             expected_failures: Vec::new(),
         }
     }
@@ -100,6 +103,13 @@ impl Tags {
     #[must_use]
     pub fn selects_by_target(mut self) -> Self {
         self.selects_by_target = true;
+        self
+    }
+
+    /// It is checked on at most so many rows.
+    #[must_use]
+    pub fn most_rows(mut self, n_rows: usize) -> Self {
+        self.most_rows = n_rows;
         self
     }
 

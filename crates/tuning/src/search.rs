@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use perennial_core::{Context, Error, ErrorKind, Estimator, Param, Predictor, Result, Rows};
 use perennial_evaluation::split::FixedSplits;
-use perennial_evaluation::{Answers, CrossValidation, Metric, Splitter, Strata, cross_validate};
+use perennial_evaluation::{CrossValidation, Judges, Metric, Splitter, Strata, cross_validate};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -130,9 +130,9 @@ pub trait Search: Send + Sync {
     ) -> Result<Study>
     where
         E: Estimator<Target: Strata>,
-        E::Model: Predictor<Input = E::Input> + Answers<M::Prediction>,
+        E::Model: Predictor<Input = E::Input>,
         S: Splitter,
-        M: Metric<Truth = E::Target>,
+        M: Metric<Truth = E::Target> + Judges<E::Model>,
         Self: Sized,
     {
         let candidates = self.candidates(&options.ctx)?;

@@ -169,3 +169,14 @@ fn errors_name_the_fold() {
     let error = cross_validate(&Sigmoid, &x, &y, &splits, &Accuracy, &CrossValidation::new()).unwrap_err();
     assert!(error.to_string().starts_with("fold 0: the target has a single class"), "{error}");
 }
+
+// Estimators chosen at run time go through the same functions.
+const _: fn() = || {
+    use perennial_core::{BoxClassifierEstimator, BoxEstimator};
+    let _ = |boxed: &BoxEstimator<Matrix, Values, Values>, x: &Matrix, y: &Values| {
+        cross_validate(boxed, x, y, &KFold::new(2), &R2, &CrossValidation::new()).map(drop)
+    };
+    let _ = |boxed: &BoxClassifierEstimator<Matrix, Classes>, x: &Matrix, y: &Classes| {
+        cross_validate(boxed, x, y, &KFold::new(2), &RocAuc::new(), &CrossValidation::new()).map(drop)
+    };
+};

@@ -4,3 +4,4 @@ mod columns;
 mod conformance;
 mod encoders;
 mod reference;
+mod tabular;

@@ -1,0 +1,145 @@
+//! Steps of tables pass the conformance kit too: an adapter makes a table of each matrix.
+
+use ndarray::ArrayView1;
+use perennial_core::{
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Persist, Result, Train, Transformer,
+    from_bytes, to_bytes,
+};
+use perennial_data::{Column, Table};
+use perennial_preprocessing::{
+    CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
+    Unknown, numeric,
+};
+use perennial_testing::{Tags, check};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A step of tables as a step of matrices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Tabular<E> {
+    step: E,
+    /// Whether the numbers, rounded, become the names of categories.
+    categories: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct TabularModel<M> {
+    features: Features,
+    model: M,
+    categories: bool,
+}
+
+fn table(x: &Matrix, categories: bool) -> Result<Table> {
+    x.check_finite(true)?;
+    let column = |cells: ArrayView1<'_, f64>| {
+        if !categories {
+            return Column::real(cells.iter().copied());
+        }
+        let names: Vec<Option<String>> = cells
+            .iter()
+            .map(|cell| (!cell.is_nan()).then(|| format!("{}", cell.clamp(-3.0, 3.0).round() + 0.0)))
+            .collect();
+        Column::text(names.iter().map(|name| name.as_deref()))
+    };
+    let dense = x.dense()?;
+    Table::new(x.features().names().enumerate().map(|(i, name)| (name, column(dense.column(i)))))
+}
+
+impl<E> Estimator for Tabular<E>
+where
+    E: Estimator<Input = Table, Target = NoTarget> + Persist,
+{
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = TabularModel<E::Model>;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<Self::Model> {
+        let table = table(train.x, self.categories)?;
+        let model = train.with_input(&table, None).fit(&self.step)?;
+        Ok(TabularModel { features: train.x.features().clone(), model, categories: self.categories })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.step.capabilities();
+        capabilities.sparse = false;
+        capabilities
+    }
+}
+
+impl<E> FitTransform for Tabular<E>
+where
+    E: Estimator<Input = Table, Target = NoTarget> + Persist,
+    E::Model: Transformer<Input = Table, Output = Matrix>,
+{
+}
+
+impl<M: Transformer<Input = Table, Output = Matrix>> Transformer for TabularModel<M> {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        self.model.transform(&table(&*self.features.align(x)?, self.categories)?)
+    }
+}
+
+fn on_categories<E>(step: E) -> Tabular<E> {
+    Tabular { step, categories: true }
+}
+
+fn on_numbers<E>(step: E) -> Tabular<E> {
+    Tabular { step, categories: false }
+}
+
+/// Missing categories stay missing, so the output of these steps is compared cell by cell, not as numbers.
+fn holes() -> Tags {
+    Tags::new().exact_solver()
+}
+
+check!(one_hot, transformer, on_categories(OneHotEncoder::new().unknown(Unknown::Ignore)), holes());
+check!(
+    one_hot_rare,
+    transformer,
+    on_categories(OneHotEncoder::new().unknown(Unknown::Ignore).min_frequency(4.0).drop_first(true)),
+    holes()
+);
+check!(
+    one_hot_sparse,
+    transformer,
+    on_categories(OneHotEncoder::new().unknown(Unknown::Ignore).sparse(true)),
+    holes()
+);
+check!(
+    filled_then_one_hot,
+    transformer,
+    on_categories(CategoryImputer::mode().then(OneHotEncoder::new().unknown(Unknown::Ignore))),
+    holes()
+);
+check!(
+    ordinal,
+    transformer,
+    on_categories(
+        CategoryImputer::constant("none")
+            .then(OrdinalEncoder::new().unknown(Unknown::Ignore))
+            .then(SimpleImputer::constant(-1.0))
+    ),
+    holes()
+);
+check!(
+    routed,
+    transformer,
+    on_numbers(Columns::new().on(
+        numeric(),
+        SimpleImputer::median().then(StandardScaler::new()).then(MinMaxScaler::new().clip(true))
+    )),
+    holes()
+);
+
+/// The adapter itself keeps what it wraps.
+#[test]
+fn the_adapter_saves_the_step_inside() {
+    fn back<T: Serialize + DeserializeOwned>(value: &T) -> Vec<u8> {
+        to_bytes(&from_bytes::<T>(&to_bytes(value).unwrap()).unwrap()).unwrap()
+    }
+    let step = on_categories(OneHotEncoder::new().max_categories(7));
+    assert_eq!(back(&step), to_bytes(&step).unwrap());
+}
