@@ -9,4 +9,19 @@ macro_rules! pages {
 
 pages! {
     readme: "../../../README.md";
+    guide: "../../../docs/guide/README.md";
+    problem: "../../../docs/guide/01-problem.md";
+    data: "../../../docs/guide/02-data.md";
+    preprocessing: "../../../docs/guide/03-preprocessing.md";
+    pipelines: "../../../docs/guide/pipelines.md";
+    explore: "../../../docs/guide/04-explore.md";
+    features: "../../../docs/guide/05-features.md";
+    models: "../../../docs/guide/06-models.md";
+    training: "../../../docs/guide/07-training.md";
+    evaluation: "../../../docs/guide/08-evaluation.md";
+    tuning: "../../../docs/guide/09-tuning.md";
+    deployment: "../../../docs/guide/10-deployment.md";
+    monitoring: "../../../docs/guide/11-monitoring.md";
+    documentation: "../../../docs/guide/12-documentation.md";
+    your_own_steps: "../../../docs/guide/your-own-steps.md";
 }
