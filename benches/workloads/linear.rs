@@ -35,8 +35,9 @@ pub(crate) fn logreg_l2(bench: &Bench) -> Result<Record> {
     let x = data.x.dense()?;
     let zeros = || ndarray::Array1::zeros(x.ncols());
     let (mean, deviation) = (x.mean_axis(Axis(0)).unwrap_or_else(zeros), x.std_axis(Axis(0), 0.0));
-    let standardised =
-        |x: &Matrix| Ok::<_, perennial::core::Error>(Matrix::from((x.dense()?.to_owned() - &mean) / &deviation));
+    let standardised = |x: &Matrix| {
+        Ok::<_, perennial::core::Error>(Matrix::from((x.dense()?.to_owned() - &mean) / &deviation))
+    };
     let (x, test_x) = (standardised(&data.x)?, standardised(&data.test_x)?);
     let settings = LogisticRegression::new().c(1.0).max_iter(200);
     let about = format!("{} standardised", data.about);

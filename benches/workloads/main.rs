@@ -50,7 +50,9 @@ fn main() -> ExitCode {
         }
         [data, case, threads] => run(data, case, threads, "3"),
         [data, case, threads, runs] => run(data, case, threads, runs),
-        _ => Err(Error::unsupported("usage: workloads list | workloads DATA workload/perennial THREADS [RUNS]")),
+        _ => Err(Error::unsupported(
+            "usage: workloads list | workloads DATA workload/perennial THREADS [RUNS]",
+        )),
     };
     match answer {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,7 +64,8 @@ fn main() -> ExitCode {
 }
 
 fn run(data: &str, case: &str, threads: &str, runs: &str) -> Result<()> {
-    let known = case.strip_suffix("/perennial").and_then(|name| WORKLOADS.iter().find(|known| known.0 == name));
+    let known =
+        case.strip_suffix("/perennial").and_then(|name| WORKLOADS.iter().find(|known| known.0 == name));
     let &(name, workload) =
         known.ok_or_else(|| Error::unknown(format!("there is no case `{case}`; `list` shows them")))?;
     let bench = Bench { data: PathBuf::from(data), threads: count(threads)?, runs: count(runs)? };

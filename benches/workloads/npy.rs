@@ -22,7 +22,8 @@ pub(crate) struct Split<Y> {
 impl<Y: From<Target>> Split<Y> {
     pub(crate) fn load(bench: &Bench, name: &str) -> Result<Self> {
         let matrix = |part: &str| array(bench, &format!("{name}_{part}"));
-        let target = |part: &str| -> Result<Y> { Ok(Target(numbers(bench, &format!("{name}_{part}"))?.1).into()) };
+        let target =
+            |part: &str| -> Result<Y> { Ok(Target(numbers(bench, &format!("{name}_{part}"))?.1).into()) };
         let (x, test_x) = (matrix("Xtr")?, matrix("Xte")?);
         let about = format!("{name} ({}x{})", x.nrows(), x.ncols());
         Ok(Split { x: x.into(), y: target("ytr")?, test_x: test_x.into(), test_y: target("yte")?, about })
