@@ -104,7 +104,7 @@ fn main() -> Result<()> {
     let table = samples::diabetes()?;
     let names: Vec<&str> = table.names().filter(|name| *name != "progression").collect();
     let (x, y) = (table.matrix(&names)?, table.values("progression")?);
-    let (folds, metric) = (KFold::new(5).shuffle(true).seed(1), MeanAbsoluteError::new());
+    let (folds, metric) = (KFold::new(5).shuffle(true).seed(1), MeanAbsoluteError);
     let baseline = cross_validate(&DummyRegressor::new(), &x, &y, &folds, &metric, &CrossValidation::new())?;
     println!("always the mean: {}", baseline.interval(0.95)?);
     for k in [1, 5, 20] {

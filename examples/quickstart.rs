@@ -16,8 +16,8 @@ fn main() -> Result<()> {
     let pipeline = columns.then(LogisticRegression::new());
 
     let folds = StratifiedKFold::new(5).shuffle(true).seed(7);
-    let accuracy = cross_validate(&pipeline, &x, &y, &folds, &Accuracy::new(), &CrossValidation::new())?;
-    let log_loss = cross_validate(&pipeline, &x, &y, &folds, &LogLoss::new(), &CrossValidation::new())?;
+    let accuracy = cross_validate(&pipeline, &x, &y, &folds, &Accuracy, &CrossValidation::new())?;
+    let log_loss = cross_validate(&pipeline, &x, &y, &folds, &LogLoss, &CrossValidation::new())?;
     println!("accuracy {}\nlog loss {}", accuracy.interval(0.95)?, log_loss.interval(0.95)?);
 
     let model = pipeline.fit(&x, &y)?;

@@ -4,7 +4,9 @@ use perennial::core::BoxEstimator;
 use perennial::features::CyclicalFeatures;
 use perennial::models::{DecisionTreeRegressor, DummyRegressor, LinearRegression, Ridge};
 use perennial::prelude::*;
-use perennial::preprocessing::{Columns, OneHotEncoder, OrdinalEncoder, PassThrough, SimpleImputer, StandardScaler, Unknown};
+use perennial::preprocessing::{
+    Columns, OneHotEncoder, OrdinalEncoder, PassThrough, SimpleImputer, StandardScaler, Unknown,
+};
 
 /// Any model that predicts rentals from a table.
 pub(crate) type Rentals = BoxEstimator<Table, Values, Values>;

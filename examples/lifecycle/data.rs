@@ -13,7 +13,8 @@ const EVALUATED_UNTIL: i64 = 243;
 /// yesterday, and of the same hour a week ago. Hours that were not recorded leave gaps.
 pub(crate) fn load() -> Result<Table> {
     let table = samples::bikeshare()?;
-    let integers = |name: &str| -> Result<Vec<i64>> { Ok(table.column(name)?.as_integer()?.flatten().collect()) };
+    let integers =
+        |name: &str| -> Result<Vec<i64>> { Ok(table.column(name)?.as_integer()?.flatten().collect()) };
     let (days, hours, bikers) = (integers("day")?, integers("hour")?, integers("bikers")?);
     let clock: Vec<i64> = days.iter().zip(&hours).map(|(day, hour)| day * 24 + hour).collect();
     let rentals: BTreeMap<i64, i64> = clock.iter().copied().zip(bikers).collect();
@@ -29,12 +30,16 @@ pub(crate) fn load() -> Result<Table> {
 
 /// The rows of some days.
 pub(crate) fn days(table: &Table, from: i64, to: i64) -> Result<Table> {
-    let inside = table.column("day")?.as_integer()?.map(|day| day.is_some_and(|day| (from..to).contains(&day)));
+    let inside =
+        table.column("day")?.as_integer()?.map(|day| day.is_some_and(|day| (from..to).contains(&day)));
     table.filter(&inside.collect::<Vec<_>>())
 }
 
+/// Windows of production, by name.
+pub(crate) type Weeks = Vec<(String, Table)>;
+
 /// The rows to learn from, the rows to evaluate on, and the weeks of production after them.
-pub(crate) fn by_time(table: &Table) -> Result<(Table, Table, Vec<(String, Table)>)> {
+pub(crate) fn by_time(table: &Table) -> Result<(Table, Table, Weeks)> {
     let train = days(table, 1, LEARNED_UNTIL + 1)?;
     let test = days(table, LEARNED_UNTIL + 1, EVALUATED_UNTIL + 1)?;
     let starts = (EVALUATED_UNTIL + 1..366).step_by(7);

@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+
+mod compare;
+mod cross_validation;
+mod interval;
+pub mod metric;
+mod slices;
+pub mod split;
+mod stack;
+
+pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds, mcnemar};
+pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
+pub use interval::IntervalOptions;
+pub use metric::{Answers, Judges, Metric};
+pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
+pub use split::{Split, SplitInputs, Splitter, Strata};
+pub use stack::Stack;

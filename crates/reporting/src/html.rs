@@ -147,7 +147,7 @@ nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:0 0 16px;font-size:14px}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:10px;margin:12px 0}
 dl div{background:var(--soft);border-radius:6px;padding:8px 12px;overflow-wrap:anywhere}
 dt{color:var(--quiet);font-size:12px}
-dd{margin:0;font-weight:600}
+dd{margin:0;font-weight:500}
 .scroll{overflow-x:auto;margin:12px 0}
 table{border-collapse:collapse;font-size:14px;min-width:50%}
 th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;max-width:420px;overflow-wrap:anywhere}

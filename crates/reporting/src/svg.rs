@@ -364,7 +364,7 @@ fn heatmap(
                 rect x=(round(x)) y=(round(y)) width=(round(cell - 1.0)) height=(round(height - 1.0)) fill=(shade(share(value), diverging)) {}
                 @if numbers {
                     text x=(round(x + cell / 2.0)) y=(round(y + height / 2.0 + 4.0)) text-anchor="middle" font-size="11"
-                        fill=(if share(value).abs() > 0.55 { "#ffffff" } else { "#1c2330" }) { (format_number(value)) }
+                        fill=(if share(value).abs() > 0.55 { "#ffffff" } else { "#1c2330" }) { (short(value)) }
                 }
             }
         }
@@ -374,6 +374,11 @@ fn heatmap(
         }
     };
     frame(chart, bottom + 28.0, alone, body)
+}
+
+/// A number that fits into a cell.
+fn short(value: f64) -> String {
+    if value.abs() < 10.0 { round(value) } else { format_number(value) }
 }
 
 /// White to blue; and orange through white to blue where 0 is the middle.

@@ -1,1 +1,9 @@
 //! Integration tests, in one binary.
+
+mod artifact;
+mod forged;
+#[cfg(feature = "server")]
+mod http;
+#[cfg(feature = "server")]
+mod recipes;
+mod support;

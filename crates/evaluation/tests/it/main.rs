@@ -1,1 +1,10 @@
 //! Integration tests, in one binary.
+
+mod compile;
+mod cross_validation;
+mod fixtures;
+mod interval;
+mod metric;
+mod models;
+mod slices_and_comparison;
+mod split;

@@ -1,0 +1,217 @@
+//! Which of two models is better, on the same rows.
+
+use std::fmt;
+
+use perennial_core::{Classes, Error, Param, Result, Rows};
+use perennial_statistics::interval::Interval;
+use perennial_statistics::test::{self, TestResult};
+use serde::{Deserialize, Serialize};
+
+use crate::cross_validation::corrected_half;
+use crate::metric::score_rows;
+use crate::{CrossValidated, IntervalOptions, Metric};
+
+/// What can be said of the second model against the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval of the gain is above the region of equivalence.
+    Better,
+    /// The whole interval of the gain is below the region of equivalence.
+    Worse,
+    /// The whole interval of the gain is inside the region of equivalence.
+    Equivalent,
+    /// The interval of the gain crosses a border of the region: more rows are needed.
+    Unclear,
+}
+
+/// How two models are compared.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `equivalence` | 0 | >= 0 | a gain or loss of at most this makes no difference in practice |
+/// | `interval` | [`IntervalOptions::new`] | | level, seed, weights, groups or blocks |
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ComparisonOptions<'a> {
+    equivalence: f64,
+    interval: IntervalOptions<'a>,
+}
+
+const EQUIVALENCE: Param = Param::real("equivalence", "gain that makes no difference").at_least(0.0);
+
+impl<'a> ComparisonOptions<'a> {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A gain or loss of at most this makes no difference in practice; in units of the metric.
+    #[must_use]
+    pub fn equivalence(mut self, equivalence: f64) -> Self {
+        self.equivalence = equivalence;
+        self
+    }
+
+    /// How the interval of the gain is made.
+    #[must_use]
+    pub fn interval(mut self, interval: IntervalOptions<'a>) -> Self {
+        self.interval = interval;
+        self
+    }
+}
+
+/// Two models on the same rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The name of the metric.
+    pub metric: String,
+    /// The score of the first model.
+    pub first: f64,
+    /// The score of the second model.
+    pub second: f64,
+    /// By how much the second is better: positive is better, whichever way the metric goes.
+    pub gain: Interval,
+    /// A gain or loss of at most this makes no difference in practice.
+    pub equivalence: f64,
+    /// What can be said of the second against the first.
+    pub verdict: Verdict,
+}
+
+impl Comparison {
+    fn new(metric: String, scores: [f64; 2], gain: Interval, equivalence: f64) -> Self {
+        let verdict = if gain.low > equivalence {
+            Verdict::Better
+        } else if gain.high < -equivalence {
+            Verdict::Worse
+        } else if gain.low >= -equivalence && gain.high <= equivalence {
+            Verdict::Equivalent
+        } else {
+            Verdict::Unclear
+        };
+        Comparison { metric, first: scores[0], second: scores[1], gain, equivalence, verdict }
+    }
+}
+
+/// A sentence, such as "accuracy: the second is better than the first by 0.03 [0.01, 0.05] (0.84 against 0.81)".
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Comparison { metric, first, second, gain, equivalence, verdict } = self;
+        let scores = format!("{second:.4} against {first:.4}");
+        match verdict {
+            Verdict::Better => {
+                write!(f, "{metric}: the second is better than the first by {gain} ({scores})")
+            }
+            Verdict::Worse => {
+                let loss = Interval { estimate: -gain.estimate, low: -gain.high, high: -gain.low, ..*gain };
+                write!(f, "{metric}: the second is worse than the first by {loss} ({scores})")
+            }
+            Verdict::Equivalent => write!(
+                f,
+                "{metric}: the two are equivalent, the gain of the second is {gain} and within {equivalence} ({scores})"
+            ),
+            Verdict::Unclear => write!(
+                f,
+                "{metric}: it is unclear which is better, the gain of the second is {gain} ({scores})"
+            ),
+        }
+    }
+}
+
+/// Compares the answers of two models on the same rows.
+///
+/// The rows are resampled in pairs, so what makes a row hard for both models does not blur the difference.
+///
+/// ```
+/// use perennial_core::Values;
+/// use perennial_evaluation::{ComparisonOptions, Verdict, compare, metric::MeanAbsoluteError};
+///
+/// let truth: Values = (0..50).map(f64::from).collect();
+/// let first: Values = (0..50).map(|i| f64::from(i) + 1.0 + f64::from(i % 3)).collect();
+/// let second: Values = (0..50).map(|i| f64::from(i) + f64::from(i % 4) / 2.0).collect();
+/// let comparison = compare(&MeanAbsoluteError, &truth, &first, &second, &ComparisonOptions::new())?;
+/// assert_eq!(comparison.verdict, Verdict::Better);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Metric::interval`], or when the region of equivalence is negative.
+pub fn compare<M: Metric>(
+    metric: &M,
+    truth: &M::Truth,
+    first: &M::Prediction,
+    second: &M::Prediction,
+    options: &ComparisonOptions<'_>,
+) -> Result<Comparison> {
+    EQUIVALENCE.check(options.equivalence)?;
+    let weights = options.interval.row_weights();
+    let score = |name, prediction| -> Result<f64> {
+        metric.score_weighted(truth, prediction, weights).map_err(|error| error.context(name))
+    };
+    let scores = [score("the first model", first)?, score("the second model", second)?];
+    let sign = if M::HIGHER_IS_BETTER { 1.0 } else { -1.0 };
+    let gain = match (metric.row_scores(truth, first)?, metric.row_scores(truth, second)?) {
+        (Some(first), Some(second)) => {
+            let gains: Vec<f64> = first.iter().zip(&second).map(|(a, b)| sign * (b - a)).collect();
+            options.interval.of_mean(&gains)?
+        }
+        _ => options.interval.of_rows(truth.n_rows(), |rows| {
+            let score = |prediction| score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN);
+            sign * (score(second) - score(first))
+        })?,
+    };
+    Ok(Comparison::new(metric.name(), scores, gain, options.equivalence))
+}
+
+/// Compares two models by their scores on the same folds: Student's interval of the differences with the standard
+/// error corrected for the rows that the fits share (Nadeau and Bengio, 2003).
+///
+/// Of `options`, the level and the region of equivalence count.
+///
+/// # Errors
+/// When the metrics or the tested rows differ, or there are fewer than two folds.
+pub fn compare_folds<P, Q, A, B>(
+    first: &CrossValidated<P, A>,
+    second: &CrossValidated<Q, B>,
+    options: &ComparisonOptions<'_>,
+) -> Result<Comparison> {
+    EQUIVALENCE.check(options.equivalence)?;
+    if first.metric != second.metric {
+        return Err(Error::unsupported(format!(
+            "`{}` cannot be compared with `{}`; score both models with the same metric",
+            first.metric, second.metric
+        )));
+    }
+    let tested = |a: &Vec<usize>, b: &Vec<usize>| a == b;
+    let same = first.folds.len() == second.folds.len()
+        && first.folds.iter().zip(&second.folds).all(|(a, b)| tested(&a.test, &b.test));
+    if !same {
+        return Err(Error::unsupported(
+            "the two models were not tested on the same folds; give the splitter a seed, or use `FixedSplits`",
+        ));
+    }
+    let sign = if first.higher_is_better { 1.0 } else { -1.0 };
+    let gains: Vec<f64> =
+        first.scores().iter().zip(second.scores()).map(|(first, second)| sign * (second - first)).collect();
+    let level = options.interval.confidence();
+    let half = corrected_half(&gains, &first.folds, level)?;
+    let estimate = gains.iter().sum::<f64>() / gains.len() as f64;
+    let gain = Interval { estimate, low: estimate - half, high: estimate + half, level };
+    Ok(Comparison::new(first.metric.clone(), [first.mean(), second.mean()], gain, options.equivalence))
+}
+
+/// Do two classifiers err equally often on the same rows? (McNemar, 1947.)
+///
+/// # Errors
+/// When the lengths differ, or the two are right on the same rows.
+pub fn mcnemar(truth: &Classes, first: &Classes, second: &Classes) -> Result<TestResult> {
+    let right = |answer: &Classes| -> Result<Vec<bool>> {
+        if answer.n_rows() != truth.n_rows() {
+            return Err(Error::length_mismatch("the prediction", truth.n_rows(), answer.n_rows()));
+        }
+        Ok(truth.labels().zip(answer.labels()).map(|(truth, answer)| truth == answer).collect())
+    };
+    let (first, second) = (right(first)?, right(second)?);
+    let only = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|(a, b)| **a && !**b).count() as u64;
+    test::mcnemar(only(&first, &second), only(&second, &first))
+}

@@ -1,0 +1,203 @@
+//! How sure a score is.
+
+use std::collections::BTreeMap;
+
+use perennial_core::{Error, Result, check_weights};
+use perennial_numeric::reduce;
+use perennial_statistics::distribution::{Distribution, StudentT};
+use perennial_statistics::interval::{Bootstrap, BootstrapMethod, Interval};
+
+/// From this many units on, the bootstrap of a mean and Student's interval differ by less than the
+/// bootstrap differs from seed to seed.
+const MANY_UNITS: usize = 20_000;
+
+/// How an interval is made.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `level` | 0.95 | in (0, 1) | confidence level |
+/// | `replicates` | 2000 | >= 1 | resamples, where the bootstrap is used |
+/// | `method` | BCa | | how the bootstrap reads the interval off the replicates |
+/// | `seed` | 0 | | start of the random stream |
+/// | `weights` | none | >= 0 | how much each row counts |
+/// | `groups` | none | | rows of a group are not independent and are drawn together |
+/// | `blocks` | none | >= 1 | rows are in the order of time, and this many neighbours are drawn together |
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntervalOptions<'a> {
+    bootstrap: Bootstrap,
+    level: f64,
+    weights: Option<&'a [f64]>,
+    dependence: Dependence<'a>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Dependence<'a> {
+    None,
+    Groups(&'a [u32]),
+    Blocks(usize),
+}
+
+impl Default for IntervalOptions<'_> {
+    fn default() -> Self {
+        IntervalOptions {
+            bootstrap: Bootstrap::new(),
+            level: 0.95,
+            weights: None,
+            dependence: Dependence::None,
+        }
+    }
+}
+
+impl<'a> IntervalOptions<'a> {
+    /// Independent rows, all of the same weight, at 95 %.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The confidence level.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self.bootstrap = self.bootstrap.level(level);
+        self
+    }
+
+    /// How many resamples.
+    #[must_use]
+    pub fn replicates(mut self, replicates: usize) -> Self {
+        self.bootstrap = self.bootstrap.replicates(replicates);
+        self
+    }
+
+    /// How the bootstrap reads the interval off the replicates.
+    #[must_use]
+    pub fn method(mut self, method: BootstrapMethod) -> Self {
+        self.bootstrap = self.bootstrap.method(method);
+        self
+    }
+
+    /// The start of the random stream.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.bootstrap = self.bootstrap.seed(seed);
+        self
+    }
+
+    /// How much each row counts.
+    #[must_use]
+    pub fn weights(mut self, weights: &'a [f64]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
+    /// The group of each row; groups are independent of each other, rows of a group are not.
+    #[must_use]
+    pub fn groups(mut self, groups: &'a [u32]) -> Self {
+        self.dependence = Dependence::Groups(groups);
+        self
+    }
+
+    /// The rows are in the order of time, and those less than `length` apart are not independent.
+    #[must_use]
+    pub fn blocks(mut self, length: usize) -> Self {
+        self.dependence = Dependence::Blocks(length);
+        self
+    }
+
+    /// The confidence level that is asked for.
+    pub fn confidence(&self) -> f64 {
+        self.level
+    }
+
+    /// The weights of the rows, where there are any.
+    pub fn row_weights(&self) -> Option<&'a [f64]> {
+        self.weights
+    }
+
+    /// Whether rows are independent and of the same weight, so that exact intervals hold.
+    pub fn is_plain(&self) -> bool {
+        self.weights.is_none() && self.dependence == Dependence::None
+    }
+
+    /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::interval`], or when the groups are not one for each row.
+    pub fn of_rows(&self, n_rows: usize, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Interval> {
+        match self.dependence {
+            Dependence::None => self.bootstrap.interval(n_rows, statistic),
+            Dependence::Groups(groups) => {
+                check_groups(groups, n_rows)?;
+                self.bootstrap.interval_grouped(groups, statistic)
+            }
+            Dependence::Blocks(length) => self.bootstrap.interval_blocks(n_rows, length, statistic),
+        }
+    }
+
+    /// The interval of the weighted mean of a number per row, such as the loss.
+    ///
+    /// The bootstrap by sums of rows or groups; Student's interval from 20 000 of them on.
+    ///
+    /// # Errors
+    /// As [`of_rows`](IntervalOptions::of_rows).
+    pub fn of_mean(&self, values: &[f64]) -> Result<Interval> {
+        if let Some(weights) = self.weights {
+            check_weights(weights, values.len())?;
+        }
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        let pairs: Vec<[f64; 2]> =
+            values.iter().enumerate().map(|(row, value)| [weight(row) * value, weight(row)]).collect();
+        let ratio = |pairs: &[[f64; 2]], rows: &[usize]| {
+            let [sum, weight] = rows
+                .iter()
+                .fold([0.0; 2], |[sum, weight], &row| [sum + pairs[row][0], weight + pairs[row][1]]);
+            sum / weight
+        };
+        let units = match self.dependence {
+            Dependence::Blocks(length) => {
+                return self.bootstrap.interval_blocks(values.len(), length, |rows| ratio(&pairs, rows));
+            }
+            Dependence::None => pairs,
+            Dependence::Groups(groups) => {
+                check_groups(groups, values.len())?;
+                let mut sums: BTreeMap<u32, [f64; 2]> = BTreeMap::new();
+                for (group, pair) in groups.iter().zip(&pairs) {
+                    let sum = sums.entry(*group).or_default();
+                    *sum = [sum[0] + pair[0], sum[1] + pair[1]];
+                }
+                sums.into_values().collect()
+            }
+        };
+        if units.len() >= MANY_UNITS {
+            return self.student(&units);
+        }
+        self.bootstrap.interval(units.len(), |rows| ratio(&units, rows))
+    }
+
+    /// Student's interval of a ratio of sums, linearised (Cochran, 1977).
+    fn student(&self, units: &[[f64; 2]]) -> Result<Interval> {
+        let n = units.len();
+        let total = reduce::sum_by(n, |unit| units[unit][1]);
+        let estimate = reduce::sum_by(n, |unit| units[unit][0]) / total;
+        let squares = reduce::sum_by(n, |unit| (units[unit][0] - estimate * units[unit][1]).powi(2));
+        let df = n as f64 - 1.0;
+        let half = two_sided_t(df, self.level)? * (squares * (n as f64 / df)).sqrt() / total;
+        Ok(Interval { estimate, low: estimate - half, high: estimate + half, level: self.level })
+    }
+}
+
+/// How many standard errors Student's interval reaches to each side.
+pub(crate) fn two_sided_t(df: f64, level: f64) -> Result<f64> {
+    if !(level > 0.0 && level < 1.0) {
+        return Err(Error::invalid_param("level", level, "a number > 0 and < 1"));
+    }
+    Ok(StudentT::new(df)?.isf(0.5 * (1.0 - level)))
+}
+
+pub(crate) fn check_groups(groups: &[u32], n_rows: usize) -> Result<()> {
+    if groups.len() == n_rows {
+        Ok(())
+    } else {
+        Err(Error::length_mismatch("the groups", n_rows, groups.len()))
+    }
+}

@@ -1,0 +1,209 @@
+//! Metrics of classes.
+
+use perennial_core::{Classes, Error, Result};
+use perennial_statistics::interval::{Interval, clopper_pearson};
+use serde::{Deserialize, Serialize};
+
+use super::confusion::Aligned;
+use super::{ConfusionMatrix, Metric, bootstrap, confusion_matrix, mean_by};
+use crate::IntervalOptions;
+
+/// The share of the rows that were given their true class.
+///
+/// Its interval is exact (Clopper and Pearson, 1934) where rows are independent and not weighted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy;
+
+impl Metric for Accuracy {
+    type Truth = Classes;
+    type Prediction = Classes;
+    const HIGHER_IS_BETTER: bool = true;
+
+    fn name(&self) -> String {
+        "accuracy".to_owned()
+    }
+
+    fn score_weighted(&self, truth: &Classes, prediction: &Classes, weights: Option<&[f64]>) -> Result<f64> {
+        let pair = Aligned::new(truth, prediction, weights)?;
+        Ok(mean_by(pair.truth.len(), weights, |row| f64::from(pair.truth[row] == pair.prediction[row])))
+    }
+
+    fn row_scores(&self, truth: &Classes, prediction: &Classes) -> Result<Option<Vec<f64>>> {
+        let pair = Aligned::new(truth, prediction, None)?;
+        Ok(Some(pair.truth.iter().zip(&*pair.prediction).map(|(t, p)| f64::from(t == p)).collect()))
+    }
+
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Classes,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        if !options.is_plain() {
+            return bootstrap(self, truth, prediction, options);
+        }
+        let pair = Aligned::new(truth, prediction, None)?;
+        let right = pair.truth.iter().zip(&*pair.prediction).filter(|(t, p)| t == p).count();
+        clopper_pearson(right as u64, pair.truth.len() as u64, options.confidence())
+    }
+}
+
+/// Metrics that the confusion matrix decides.
+macro_rules! of_confusion {
+    ($metric:ident, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
+        impl Metric for $metric {
+            type Truth = Classes;
+            type Prediction = Classes;
+            const HIGHER_IS_BETTER: bool = true;
+
+            fn name(&self) -> String {
+                let $self = self;
+                let _ = $self;
+                $name
+            }
+
+            fn score_weighted(
+                &self,
+                truth: &Classes,
+                prediction: &Classes,
+                weights: Option<&[f64]>,
+            ) -> Result<f64> {
+                let $this = self;
+                let _ = $this;
+                let $confusion = &confusion_matrix(truth, prediction, weights)?;
+                $score
+            }
+        }
+    };
+}
+
+/// The mean of the recall of the classes that have rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BalancedAccuracy;
+
+of_confusion!(BalancedAccuracy, |metric| "balanced_accuracy".to_owned(), |metric, confusion| {
+    let recalls: Vec<f64> = confusion
+        .true_weights()
+        .iter()
+        .enumerate()
+        .filter(|(_, weight)| **weight > 0.0)
+        .map(|(class, weight)| confusion.counts()[[class, class]] / weight)
+        .collect();
+    Ok(recalls.iter().sum::<f64>() / recalls.len() as f64)
+});
+
+/// The correlation of true and given classes, from -1 to 1 (Matthews, 1975; Gorodkin, 2004).
+///
+/// It is 0 where all rows have, or were given, the same class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MatthewsCorrelation;
+
+of_confusion!(MatthewsCorrelation, |metric| "matthews_correlation".to_owned(), |metric, confusion| {
+    // In shares of the weight, so that the products of large counts keep their digits.
+    let total: f64 = confusion.true_weights().iter().sum();
+    let share =
+        |weights: Vec<f64>| -> Vec<f64> { weights.into_iter().map(|weight| weight / total).collect() };
+    let (truth, given) = (share(confusion.true_weights()), share(confusion.predicted_weights()));
+    let right = confusion.counts().diag().sum() / total;
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let spread = |shares: &[f64]| if shares.contains(&1.0) { 0.0 } else { 1.0 - product(shares, shares) };
+    let scale = (spread(&truth) * spread(&given)).sqrt();
+    Ok(if scale > 0.0 { (right - product(&truth, &given)) / scale } else { 0.0 })
+});
+
+/// How the scores of the classes become one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Average {
+    /// The mean over all classes of the list of names, with or without rows.
+    #[default]
+    Macro,
+    /// Of all decisions together; with one class per row this is the accuracy.
+    Micro,
+    /// The mean over classes, weighted by their rows.
+    Weighted,
+    /// Of this class alone.
+    Class(String),
+}
+
+impl Average {
+    /// `score(true positives, weight of the true class, weight of the given class)`, averaged.
+    fn of(&self, confusion: &ConfusionMatrix, score: impl Fn(f64, f64, f64) -> f64) -> Result<f64> {
+        let (truth, given) = (confusion.true_weights(), confusion.predicted_weights());
+        let of_class = |class: usize| score(confusion.counts()[[class, class]], truth[class], given[class]);
+        let n_classes = truth.len();
+        let total: f64 = truth.iter().sum();
+        Ok(match self {
+            Average::Macro => (0..n_classes).map(of_class).sum::<f64>() / n_classes as f64,
+            Average::Micro => score(confusion.counts().diag().sum(), total, total),
+            Average::Weighted => {
+                (0..n_classes).map(|class| truth[class] * of_class(class)).sum::<f64>() / total
+            }
+            Average::Class(name) => {
+                let class = confusion.names().iter().position(|known| known == name);
+                of_class(class.ok_or_else(|| {
+                    Error::unknown(format!(
+                        "no class is named `{name}`; there are: {}",
+                        confusion.names().join(", ")
+                    ))
+                })?)
+            }
+        })
+    }
+
+    fn name(&self, metric: &str) -> String {
+        match self {
+            Average::Macro => format!("{metric}_macro"),
+            Average::Micro => format!("{metric}_micro"),
+            Average::Weighted => format!("{metric}_weighted"),
+            Average::Class(name) => format!("{metric}_{name}"),
+        }
+    }
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+/// Metrics of each class that are averaged.
+macro_rules! averaged {
+    ($(#[$doc:meta])* $metric:ident, $name:literal, $score:expr) => {
+        $(#[$doc])*
+        ///
+        /// A class for which it is not defined counts as 0. The default is the macro average.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $metric {
+            average: Average,
+        }
+
+        impl $metric {
+            /// With this average over classes.
+            pub fn new(average: Average) -> Self {
+                $metric { average }
+            }
+
+            /// Of one class alone.
+            pub fn of(class: impl Into<String>) -> Self {
+                $metric { average: Average::Class(class.into()) }
+            }
+        }
+
+        of_confusion!($metric, |metric| metric.average.name($name), |metric, confusion| {
+            metric.average.of(confusion, $score)
+        });
+    };
+}
+
+averaged!(
+    /// The share of the rows given a class that have it.
+    Precision, "precision", |right, _, given| ratio(right, given)
+);
+averaged!(
+    /// The share of the rows of a class that were given it.
+    Recall, "recall", |right, truth, _| ratio(right, truth)
+);
+averaged!(
+    /// The harmonic mean of precision and recall.
+    F1, "f1", |right, truth, given| ratio(2.0 * right, truth + given)
+);

@@ -1,0 +1,124 @@
+//! Which class was taken for which.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayRef2};
+use perennial_core::{Classes, Result};
+use perennial_numeric::reduce;
+use serde::Serialize;
+
+use super::check_pairs;
+use crate::stack::{all_names, places};
+
+/// The weight of the rows of each true class (rows) that were given each class (columns).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConfusionMatrix {
+    names: Arc<[String]>,
+    counts: Array2<f64>,
+}
+
+/// Counts which class was taken for which; the classes are those of both lists of names.
+///
+/// ```
+/// use perennial_core::Classes;
+/// use perennial_evaluation::metric::confusion_matrix;
+///
+/// let truth = Classes::from_labels(["cat", "cat", "dog", "dog"]);
+/// let answer = Classes::from_labels(["cat", "dog", "dog", "dog"]);
+/// let confusion = confusion_matrix(&truth, &answer, None)?;
+/// assert_eq!(confusion.counts()[[0, 1]], 1.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When there are no rows, the lengths differ, or a weight is not acceptable.
+pub fn confusion_matrix(
+    truth: &Classes,
+    prediction: &Classes,
+    weights: Option<&[f64]>,
+) -> Result<ConfusionMatrix> {
+    let pair = Aligned::new(truth, prediction, weights)?;
+    let k = pair.names.len();
+    let count = |rows: std::ops::Range<usize>| {
+        let mut counts = vec![0.0; k * k];
+        let (truth, prediction) = (&pair.truth[rows.clone()], &pair.prediction[rows.clone()]);
+        match weights {
+            None => {
+                truth.iter().zip(prediction).for_each(|(&t, &p)| counts[t as usize * k + p as usize] += 1.0)
+            }
+            Some(weights) => {
+                truth.iter().zip(prediction).zip(&weights[rows]).for_each(|((&t, &p), weight)| {
+                    counts[t as usize * k + p as usize] += weight;
+                })
+            }
+        }
+        counts
+    };
+    let add = |mut left: Vec<f64>, right: Vec<f64>| {
+        left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
+        left
+    };
+    // With many classes, chunks are large enough that adding up their tables costs little.
+    let chunk = (1 << 18_usize).max(8 * k * k);
+    let counts = reduce::map_reduce(pair.truth.len(), chunk, count, add).unwrap_or_default();
+    let counts = Array2::from_shape_fn((k, k), |(t, p)| counts[t * k + p]);
+    Ok(ConfusionMatrix { names: pair.names, counts })
+}
+
+impl ConfusionMatrix {
+    /// The weights, `n_classes` x `n_classes`: true classes down, given classes across.
+    pub fn counts(&self) -> &ArrayRef2<f64> {
+        &self.counts
+    }
+
+    /// The class names, in the order of rows and columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The weight of the rows of each class.
+    pub fn true_weights(&self) -> Vec<f64> {
+        self.counts.rows().into_iter().map(|row| row.sum()).collect()
+    }
+
+    /// The weight of the rows that were given each class.
+    pub fn predicted_weights(&self) -> Vec<f64> {
+        self.counts.columns().into_iter().map(|column| column.sum()).collect()
+    }
+}
+
+impl fmt::Display for ConfusionMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(8);
+        write!(f, "{:>width$}", "truth")?;
+        self.names.iter().try_for_each(|name| write!(f, " {name:>width$}"))?;
+        for (name, row) in self.names.iter().zip(self.counts.rows()) {
+            write!(f, "\n{name:>width$}")?;
+            row.iter().try_for_each(|count| write!(f, " {count:>width$}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// True and given classes as codes into one list of names.
+pub(super) struct Aligned<'a> {
+    pub(super) names: Arc<[String]>,
+    pub(super) truth: &'a [u32],
+    pub(super) prediction: Cow<'a, [u32]>,
+}
+
+impl<'a> Aligned<'a> {
+    pub(super) fn new(truth: &'a Classes, prediction: &'a Classes, weights: Option<&[f64]>) -> Result<Self> {
+        check_pairs(truth.codes().len(), prediction.codes().len(), weights)?;
+        if truth.names() == prediction.names() {
+            let prediction = Cow::Borrowed(prediction.codes());
+            return Ok(Aligned { names: truth.shared_names(), truth: truth.codes(), prediction });
+        }
+        let names = all_names([truth.names(), prediction.names()]).unwrap_or_default();
+        let places = places(prediction.names(), &names);
+        let codes = prediction.codes().iter().map(|&code| places[code as usize] as u32).collect();
+        Ok(Aligned { names, truth: truth.codes(), prediction: Cow::Owned(codes) })
+    }
+}

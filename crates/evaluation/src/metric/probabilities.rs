@@ -1,0 +1,247 @@
+//! Metrics of probabilities.
+
+use perennial_core::{Classes, Error, Probabilities, Result, Rows};
+use perennial_statistics::interval::Interval;
+use serde::{Deserialize, Serialize};
+
+use super::ranking::{average_precision, roc_auc, roc_auc_interval};
+use super::{Metric, bootstrap, check_pairs, mean_by};
+use crate::IntervalOptions;
+
+/// The column of the probabilities that belongs to the class of each row.
+fn true_columns(truth: &Classes, prediction: &Probabilities, weights: Option<&[f64]>) -> Result<Vec<usize>> {
+    check_pairs(truth.n_rows(), prediction.n_rows(), weights)?;
+    let column_of: Vec<Option<usize>> = truth
+        .names()
+        .iter()
+        .map(|name| prediction.names().iter().position(|column| column == name))
+        .collect();
+    truth
+        .codes()
+        .iter()
+        .enumerate()
+        .map(|(row, &code)| {
+            column_of[code as usize].ok_or_else(|| {
+                Error::unknown(format!(
+                    "row {row} has class `{}`, for which there is no probability; there are: {}",
+                    truth.names()[code as usize],
+                    prediction.names().join(", ")
+                ))
+            })
+        })
+        .collect()
+}
+
+/// The mean of the negative logarithm of the probability given to the true class.
+///
+/// Probabilities are kept away from 0 and 1 by 2^-52.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogLoss;
+
+/// The mean squared distance of the probabilities from the truth (Brier, 1950).
+///
+/// For two classes it is the squared error of the probability of one of them, from 0 to 1; for more classes the
+/// squared errors of all are added up, from 0 to 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Brier;
+
+impl LogLoss {
+    fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
+        -prediction.values()[[row, column]].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+    }
+}
+
+impl Brier {
+    fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
+        let shares = prediction.values().row(row);
+        let squares = |(class, share): (usize, &f64)| (share - f64::from(class == column)).powi(2);
+        let sum: f64 = shares.iter().enumerate().map(squares).sum();
+        if shares.len() == 2 { 0.5 * sum } else { sum }
+    }
+}
+
+/// Metrics that are the mean of a loss per row.
+macro_rules! mean_of_rows {
+    ($metric:ident, $name:literal) => {
+        impl Metric for $metric {
+            type Truth = Classes;
+            type Prediction = Probabilities;
+            const HIGHER_IS_BETTER: bool = false;
+
+            fn name(&self) -> String {
+                $name.to_owned()
+            }
+
+            fn score_weighted(
+                &self,
+                truth: &Classes,
+                prediction: &Probabilities,
+                weights: Option<&[f64]>,
+            ) -> Result<f64> {
+                let columns = true_columns(truth, prediction, weights)?;
+                Ok(mean_by(columns.len(), weights, |row| Self::loss(prediction, row, columns[row])))
+            }
+
+            fn row_scores(&self, truth: &Classes, prediction: &Probabilities) -> Result<Option<Vec<f64>>> {
+                let columns = true_columns(truth, prediction, None)?;
+                let loss = |(row, column)| Self::loss(prediction, row, column);
+                Ok(Some(columns.into_iter().enumerate().map(loss).collect()))
+            }
+        }
+    };
+}
+
+mean_of_rows!(LogLoss, "log_loss");
+mean_of_rows!(Brier, "brier");
+
+/// The probabilities of one class, and which rows have it.
+fn one_against_rest(prediction: &Probabilities, column: usize, columns: &[usize]) -> (Vec<f64>, Vec<bool>) {
+    let scores = prediction.values().column(column).to_vec();
+    (scores, columns.iter().map(|&of_row| of_row == column).collect())
+}
+
+/// The column that is the positive class; `None` for more than two classes.
+fn positive_column(prediction: &Probabilities, positive: Option<&str>) -> Result<Option<usize>> {
+    let names = prediction.names();
+    match (positive, names.len()) {
+        (Some(class), _) => {
+            let column = names.iter().position(|name| name == class).ok_or_else(|| {
+                Error::unknown(format!("no class is named `{class}`; there are: {}", names.join(", ")))
+            })?;
+            Ok(Some(column))
+        }
+        (None, 0 | 1) => Err(Error::unsupported(
+            "the probabilities are of a single class, so there is nothing to rank; at least two classes are needed",
+        )),
+        (None, 2) => Ok(Some(1)),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Metrics that rank rows by the probability of a class.
+macro_rules! of_ranking {
+    ($(#[$doc:meta])* $metric:ident, $name:literal, $score:path) => {
+        $(#[$doc])*
+        ///
+        /// | setting | default | range | meaning |
+        /// |---|---|---|---|
+        /// | `positive` | the second of two classes; of more classes each against the rest, averaged | a class name | the class to find |
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $metric {
+            positive: Option<String>,
+        }
+
+        impl $metric {
+            /// With the settings of the table.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            /// The class to find.
+            #[must_use]
+            pub fn positive(mut self, class: impl Into<String>) -> Self {
+                self.positive = Some(class.into());
+                self
+            }
+
+            fn score_column(
+                prediction: &Probabilities,
+                weights: Option<&[f64]>,
+                columns: &[usize],
+                column: usize,
+            ) -> Result<f64> {
+                let (scores, positive) = one_against_rest(prediction, column, columns);
+                let place = || format!("class `{}` against the rest", prediction.names()[column]);
+                $score(&scores, &positive, weights).map_err(|error| error.context(place()))
+            }
+
+            fn score_any(
+                &self,
+                truth: &Classes,
+                prediction: &Probabilities,
+                weights: Option<&[f64]>,
+            ) -> Result<f64> {
+                let columns = true_columns(truth, prediction, weights)?;
+                let score = |column| Self::score_column(prediction, weights, &columns, column);
+                match positive_column(prediction, self.positive.as_deref())? {
+                    Some(column) => score(column),
+                    None => {
+                        let n_classes = prediction.names().len();
+                        let scores = (0..n_classes).map(score).collect::<Result<Vec<f64>>>()?;
+                        Ok(scores.iter().sum::<f64>() / n_classes as f64)
+                    }
+                }
+            }
+
+            fn name_any(&self) -> String {
+                self.positive.as_ref().map_or($name.to_owned(), |class| format!("{}_{class}", $name))
+            }
+        }
+    };
+}
+
+of_ranking!(
+    /// The area under the ROC curve: how often a row of the class gets a higher probability than another row.
+    ///
+    /// The interval is DeLong's (1988) where rows are independent, not weighted, and one class is to be found.
+    RocAuc, "roc_auc", roc_auc
+);
+of_ranking!(
+    /// The mean of the precision at each row of the class, from the most probable down.
+    AveragePrecision, "average_precision", average_precision
+);
+
+impl Metric for RocAuc {
+    type Truth = Classes;
+    type Prediction = Probabilities;
+    const HIGHER_IS_BETTER: bool = true;
+
+    fn name(&self) -> String {
+        self.name_any()
+    }
+
+    fn score_weighted(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        weights: Option<&[f64]>,
+    ) -> Result<f64> {
+        self.score_any(truth, prediction, weights)
+    }
+
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        match positive_column(prediction, self.positive.as_deref())? {
+            Some(column) if options.is_plain() => {
+                let columns = true_columns(truth, prediction, None)?;
+                let (scores, positive) = one_against_rest(prediction, column, &columns);
+                roc_auc_interval(&scores, &positive, options.confidence())
+            }
+            _ => bootstrap(self, truth, prediction, options),
+        }
+    }
+}
+
+impl Metric for AveragePrecision {
+    type Truth = Classes;
+    type Prediction = Probabilities;
+    const HIGHER_IS_BETTER: bool = true;
+
+    fn name(&self) -> String {
+        self.name_any()
+    }
+
+    fn score_weighted(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        weights: Option<&[f64]>,
+    ) -> Result<f64> {
+        self.score_any(truth, prediction, weights)
+    }
+}

@@ -1,0 +1,353 @@
+//! How good answers are for parts of the rows.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use perennial_core::{Classes, Error, Param, Result, Rows, check_rows};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
+use perennial_statistics::multiple::{Adjustment, adjust};
+use perennial_statistics::test::{Alternative, welch_t};
+use serde::{Deserialize, Serialize};
+
+use crate::metric::score_rows;
+use crate::{IntervalOptions, Metric};
+
+/// Named parts of the rows, which may overlap.
+///
+/// ```
+/// use perennial_evaluation::Slices;
+///
+/// let region: Vec<String> = ["north", "south", "north"].map(String::from).to_vec();
+/// let slices = Slices::new().by("region", &region).mask("old", &[true, true, false]);
+/// let names: Vec<&str> = slices.iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["region=north", "region=south", "old"]);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slices {
+    slices: Vec<(String, Vec<usize>)>,
+}
+
+impl Slices {
+    /// No slices yet.
+    pub fn new() -> Self {
+        Slices::default()
+    }
+
+    /// A slice for each different label, named `name=label`.
+    #[must_use]
+    pub fn by(self, name: &str, labels: &[String]) -> Self {
+        self.by_class(name, &Classes::from_labels(labels.iter()))
+    }
+
+    /// A slice for each class, named `name=class`.
+    #[must_use]
+    pub fn by_class(mut self, name: &str, classes: &Classes) -> Self {
+        let mut members = vec![Vec::new(); classes.n_classes()];
+        for (row, &code) in classes.codes().iter().enumerate() {
+            members[code as usize].push(row);
+        }
+        let names = classes.names().iter().map(|class| format!("{name}={class}"));
+        self.slices.extend(names.zip(members));
+        self
+    }
+
+    /// The rows for which `mask` holds.
+    #[must_use]
+    pub fn mask(self, name: impl Into<String>, mask: &[bool]) -> Self {
+        let rows = (0..mask.len()).filter(|&row| mask[row]).collect();
+        self.rows(name, rows)
+    }
+
+    /// These rows.
+    #[must_use]
+    pub fn rows(mut self, name: impl Into<String>, rows: Vec<usize>) -> Self {
+        self.slices.push((name.into(), rows));
+        self
+    }
+
+    /// The names and the rows of the slices, in the order in which they were declared.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[usize])> {
+        self.slices.iter().map(|(name, rows)| (name.as_str(), rows.as_slice()))
+    }
+}
+
+/// From this many rows on either side, Welch's test and the permutations of a mean agree.
+const MANY_ROWS: usize = 1000;
+
+/// How slices are scored.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `min_support` | 30 | >= 2 | slices with fewer rows are skipped |
+/// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
+/// | `replicates` | 2000 | >= 1 | resamples of an interval, and permutations of a test |
+/// | `seed` | 0 | | start of the random stream |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SliceOptions {
+    min_support: usize,
+    level: f64,
+    replicates: usize,
+    seed: u64,
+}
+
+const MIN_SUPPORT: Param = Param::integer("min_support", "rows that a slice must have").at_least(2.0);
+const REPLICATES: Param = Param::integer("replicates", "resamples and permutations").at_least(1.0);
+
+impl Default for SliceOptions {
+    fn default() -> Self {
+        SliceOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0 }
+    }
+}
+
+impl SliceOptions {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The rows that a slice must have.
+    #[must_use]
+    pub fn min_support(mut self, min_support: usize) -> Self {
+        self.min_support = min_support;
+        self
+    }
+
+    /// The confidence level of the intervals.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// The number of resamples and of permutations.
+    #[must_use]
+    pub fn replicates(mut self, replicates: usize) -> Self {
+        self.replicates = replicates;
+        self
+    }
+
+    /// The start of the random stream.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
+/// The score of one slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SliceScore {
+    /// The name of the slice.
+    pub name: String,
+    /// How many rows it has.
+    pub support: usize,
+    /// The score and how sure it is.
+    pub interval: Interval,
+    /// The score of all other rows.
+    pub rest: f64,
+    /// How likely a difference from the rest at least so large is, were the rows of the slice like all others: a
+    /// permutation test, or Welch's for the mean of at least 1000 rows on both sides.
+    pub p_value: f64,
+    /// The p-value adjusted for the number of slices (Benjamini and Hochberg, 1995).
+    pub adjusted_p_value: f64,
+}
+
+/// A slice without a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedSlice {
+    /// The name of the slice.
+    pub name: String,
+    /// How many rows it has.
+    pub support: usize,
+    /// Why it was not scored.
+    pub reason: String,
+}
+
+/// The scores of all slices, the worst first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SliceReport {
+    /// The name of the metric.
+    pub metric: String,
+    /// Whether a larger score is better.
+    pub higher_is_better: bool,
+    /// The score of all rows.
+    pub overall: f64,
+    /// The slices, the worst first.
+    pub slices: Vec<SliceScore>,
+    /// The slices that could not be scored, as declared.
+    pub skipped: Vec<SkippedSlice>,
+}
+
+impl fmt::Display for SliceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:.4} overall", self.metric, self.overall)?;
+        for slice in &self.slices {
+            let (interval, p) = (slice.interval, slice.adjusted_p_value);
+            write!(f, "\n{}: {interval} on {} rows, p = {p:.4}", slice.name, slice.support)?;
+        }
+        for slice in &self.skipped {
+            write!(f, "\n{}: skipped, {}", slice.name, slice.reason)?;
+        }
+        Ok(())
+    }
+}
+
+/// Scores each slice and tests whether it differs from the rest of the rows.
+///
+/// Slices that are too small, or on which the metric is not defined, are reported as skipped.
+///
+/// # Errors
+/// When the metric is not defined on all rows, a slice has a row that does not exist or one row twice, or a setting is out
+/// of range.
+pub fn score_slices<M: Metric>(
+    metric: &M,
+    truth: &M::Truth,
+    prediction: &M::Prediction,
+    slices: &Slices,
+    options: &SliceOptions,
+) -> Result<SliceReport> {
+    MIN_SUPPORT.check_count(options.min_support)?;
+    REPLICATES.check_count(options.replicates)?;
+    let overall = metric.score(truth, prediction)?;
+    let row_scores = metric.row_scores(truth, prediction)?;
+    let random = Random::new(options.seed).stream("slices");
+    let (mut scored, mut skipped) = (Vec::new(), Vec::new());
+    for (number, (name, rows)) in slices.iter().enumerate() {
+        let support = rows.len();
+        let slice = Slice {
+            metric,
+            truth,
+            prediction,
+            row_scores: row_scores.as_deref(),
+            inside: members(name, rows, truth.n_rows())?,
+            random: random.fork(number as u64),
+        };
+        let result = if support < options.min_support {
+            Err(Error::insufficient_data(format!(
+                "it has {support} rows; at least {} are asked for",
+                options.min_support
+            )))
+        } else {
+            slice.score(name, options)
+        };
+        match result {
+            Ok(score) => scored.push(score),
+            Err(error) => {
+                skipped.push(SkippedSlice { name: name.to_owned(), support, reason: error.to_string() });
+            }
+        }
+    }
+    let p_values: Vec<f64> = scored.iter().map(|slice| slice.p_value).collect();
+    for (slice, adjusted) in scored.iter_mut().zip(adjust(&p_values, Adjustment::BenjaminiHochberg)?) {
+        slice.adjusted_p_value = adjusted;
+    }
+    let goodness = |slice: &SliceScore| {
+        if M::HIGHER_IS_BETTER { slice.interval.estimate } else { -slice.interval.estimate }
+    };
+    scored.sort_by(|a, b| goodness(a).total_cmp(&goodness(b)));
+    let (metric, higher_is_better) = (metric.name(), M::HIGHER_IS_BETTER);
+    Ok(SliceReport { metric, higher_is_better, overall, slices: scored, skipped })
+}
+
+/// Which rows are in a slice.
+fn members(name: &str, rows: &[usize], n_rows: usize) -> Result<Vec<bool>> {
+    check_rows(rows, n_rows).map_err(|error| error.context(format!("slice `{name}`")))?;
+    let mut inside = vec![false; n_rows];
+    for &row in rows {
+        if std::mem::replace(&mut inside[row], true) {
+            return Err(Error::malformed(format!("slice `{name}` has row {row} twice; list each row once")));
+        }
+    }
+    Ok(inside)
+}
+
+struct Slice<'a, M: Metric> {
+    metric: &'a M,
+    truth: &'a M::Truth,
+    prediction: &'a M::Prediction,
+    row_scores: Option<&'a [f64]>,
+    inside: Vec<bool>,
+    random: Random,
+}
+
+impl<M: Metric> Slice<'_, M> {
+    fn score(&self, name: &str, options: &SliceOptions) -> Result<SliceScore> {
+        let (rows, rest): (Vec<usize>, Vec<usize>) =
+            (0..self.inside.len()).partition(|&row| self.inside[row]);
+        if rest.is_empty() {
+            return Err(Error::insufficient_data("it has all rows, so there is no rest to compare with"));
+        }
+        let settings = IntervalOptions::new()
+            .level(options.level)
+            .replicates(options.replicates)
+            .seed(self.random.clone().below(usize::MAX) as u64);
+        let (truth, prediction) = (self.truth.take(&rows)?, self.prediction.take(&rows)?);
+        let interval = self.metric.interval(truth.borrow(), &prediction, &settings)?;
+        let rest_score = self.score_of(&rest)?;
+        let p_value = match self.welch(&rows, &rest)? {
+            Some(p_value) => p_value,
+            None => self.permutation(rows.len(), interval.estimate - rest_score, options.replicates)?,
+        };
+        Ok(SliceScore {
+            name: name.to_owned(),
+            support: rows.len(),
+            interval,
+            rest: rest_score,
+            p_value,
+            adjusted_p_value: p_value,
+        })
+    }
+
+    /// The p-value of Welch's test (1947), where the scores of many rows make it as good as the permutations.
+    fn welch(&self, rows: &[usize], rest: &[usize]) -> Result<Option<f64>> {
+        let Some(scores) = self.row_scores else { return Ok(None) };
+        if rows.len().min(rest.len()) < MANY_ROWS {
+            return Ok(None);
+        }
+        let test = welch_t(&scores.take(rows)?, &scores.take(rest)?, Alternative::TwoSided);
+        // It has no answer where all scores are equal; the permutations have.
+        Ok(test.ok().map(|test| test.p_value).filter(|p_value| p_value.is_finite()))
+    }
+
+    /// The share of random parts of this size that differ from the rest at least so much.
+    fn permutation(&self, size: usize, observed: f64, replicates: usize) -> Result<f64> {
+        let total = reduce::sum(self.row_scores.unwrap_or_default());
+        // The smaller side is drawn: the difference is the same but for its sign.
+        let size = size.min(self.inside.len() - size);
+        let permuted = reduce::map_each(replicates, |replicate| {
+            let drawn = self.random.fork(replicate as u64).sample(self.inside.len(), size);
+            self.difference(&drawn, total)
+        });
+        // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).
+        let mut as_extreme = 1;
+        for difference in permuted {
+            // A difference that rounding alone makes smaller is as extreme.
+            as_extreme += u32::from(!(difference?.abs() < observed.abs() * (1.0 - 1e-12)));
+        }
+        Ok(f64::from(as_extreme) / (replicates + 1) as f64)
+    }
+
+    /// The score of these rows less that of all others; `total` is the sum of the scores of all rows.
+    fn difference(&self, drawn: &[usize], total: f64) -> Result<f64> {
+        let n_rows = self.inside.len();
+        if let Some(scores) = self.row_scores {
+            let sum: f64 = drawn.iter().map(|&row| scores[row]).sum();
+            return Ok(sum / drawn.len() as f64 - (total - sum) / (n_rows - drawn.len()) as f64);
+        }
+        let mut inside = vec![false; n_rows];
+        drawn.iter().for_each(|&row| inside[row] = true);
+        let rest: Vec<usize> = (0..n_rows).filter(|&row| !inside[row]).collect();
+        Ok(self.score_of(drawn)? - self.score_of(&rest)?)
+    }
+
+    fn score_of(&self, rows: &[usize]) -> Result<f64> {
+        score_rows(self.metric, self.truth, self.prediction, None, rows)
+    }
+}

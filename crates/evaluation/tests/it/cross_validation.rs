@@ -1,0 +1,182 @@
+//! Cross-validation: what fits see, what comes back, and what errors say.
+
+use std::sync::Mutex;
+
+use ndarray::Array2;
+use perennial_core::{
+    CancelToken, Classes, Context, Error, ErrorKind, Estimator, Matrix, Predictor, Rows, Train, Values,
+    estimator_fn,
+};
+use perennial_evaluation::metric::{Accuracy, LogLoss, MeanAbsoluteError, R2, RocAuc};
+use perennial_evaluation::split::*;
+use perennial_evaluation::{CrossValidation, Metric, cross_predict, cross_validate};
+
+use crate::models::{Sigmoid, Slope, SlopeModel, coin, line};
+
+/// The rows carry their own number, and the spy writes down which of them each fit has seen.
+#[test]
+fn no_fit_sees_the_rows_it_is_tested_on() {
+    let n = 53;
+    let x = Matrix::from(Array2::from_shape_fn((n, 1), |(row, _)| row as f64));
+    let y: Values = (0..n).map(|row| row as f64).collect();
+    let groups: Vec<u32> = (0..n as u32).map(|row| row % 9).collect();
+    let weights: Vec<f64> = (0..n).map(|row| row as f64 + 1.0).collect();
+    let seen = Mutex::new(Vec::new());
+    let spy = estimator_fn(|train: &Train<'_, Matrix, Values>| {
+        let rows: Vec<usize> = train.x.dense()?.column(0).iter().map(|x| *x as usize).collect();
+        assert_eq!(train.y.as_slice(), rows.iter().map(|row| *row as f64).collect::<Vec<_>>());
+        assert_eq!(train.groups.unwrap(), rows.iter().map(|row| *row as u32 % 9).collect::<Vec<_>>());
+        let fold: usize = train.ctx.path().strip_prefix("cv/fold").unwrap().parse().unwrap();
+        seen.lock().unwrap().push((fold, rows));
+        Ok(SlopeModel(1.0))
+    });
+    let options = CrossValidation::new().groups(&groups).context(Context::new().child("cv"));
+    let splitters: [Box<dyn Splitter>; 4] = [
+        Box::new(KFold::new(5)),
+        Box::new(GroupKFold::new(4)),
+        Box::new(TimeSeriesSplit::new(3).gap(2)),
+        Box::new(ShuffleSplit::new(6, 0.3)),
+    ];
+    for splitter in &splitters {
+        seen.lock().unwrap().clear();
+        let result = cross_validate(&spy, &x, &y, splitter, &MeanAbsoluteError, &options).unwrap();
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), result.folds.len());
+        for (fold, rows) in seen.iter() {
+            let fold = &result.folds[*fold];
+            assert_eq!(rows.len(), fold.n_train);
+            assert!(fold.test.iter().all(|row| !rows.contains(row)));
+        }
+        assert_eq!(result.scores(), vec![0.0; result.folds.len()]);
+    }
+    let slope = Slope { alpha: 0.0 };
+    let weighted = options.clone().weights(&weights);
+    assert!(cross_validate(&slope, &x, &y, &KFold::new(5), &MeanAbsoluteError, &weighted).is_ok());
+}
+
+#[test]
+fn folds_are_what_they_are_by_hand() {
+    let (x, y) = line(40, 1);
+    let slope = Slope { alpha: 0.5 };
+    let splits = KFold::new(4).seed(9).split(&SplitInputs::new(40)).unwrap();
+    let options = CrossValidation::new().keep_models(true);
+    let result = cross_validate(&slope, &x, &y, &KFold::new(4).seed(9), &R2, &options).unwrap();
+    let mut answers = vec![f64::NAN; 40];
+    for (fold, split) in result.folds.iter().zip(&splits) {
+        let model = slope.fit(&x.take(&split.train).unwrap(), &y.take(&split.train).unwrap()).unwrap();
+        assert_eq!(fold.model.as_ref(), Some(&model));
+        let answer = model.predict(&x.take(&split.test).unwrap()).unwrap();
+        split.test.iter().zip(answer.as_slice()).for_each(|(&row, &answer)| answers[row] = answer);
+        assert_eq!(fold.score, R2.score(&y.take(&split.test).unwrap(), &answer).unwrap());
+        assert!(fold.fit_seconds >= 0.0 && fold.score_seconds >= 0.0);
+    }
+    assert_eq!(result.predictions.as_ref().unwrap().as_slice(), answers);
+    let predicted: Values = cross_predict(&slope, &x, &y, &KFold::new(4).seed(9), &options).unwrap();
+    assert_eq!(predicted.as_slice(), answers);
+
+    // Nadeau and Bengio (2003): the variance of k scores times 1/k + n_test/n_train.
+    let scores = result.scores();
+    let mean = scores.iter().sum::<f64>() / 4.0;
+    let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / 3.0;
+    let error = (variance * (0.25 + 10.0 / 30.0)).sqrt();
+    assert!((result.mean() - mean).abs() < 1e-15 && (result.standard_error() - error).abs() < 1e-15);
+    let interval = result.interval(0.95).unwrap();
+    // The 0.975 quantile of Student's t with 3 degrees of freedom.
+    assert!((interval.width() - 2.0 * 3.182_446_305_284_263 * error).abs() < 1e-12);
+    assert!(result.to_string().starts_with("r2: 0."), "{result}");
+    assert_eq!(result.folds.iter().map(|fold| fold.test.len()).sum::<usize>(), 40);
+    assert!(serde_json::to_string(&result.scores()).is_ok());
+}
+
+#[test]
+fn classifiers_answer_classes_and_probabilities() {
+    let (x, y) = coin(300, 2);
+    let options = CrossValidation::new();
+    let folds = StratifiedKFold::new(5);
+    let auc = cross_validate(&Sigmoid, &x, &y, &folds, &RocAuc::new(), &options).unwrap();
+    let accuracy = cross_validate(&Sigmoid, &x, &y, &folds, &Accuracy, &options).unwrap();
+    assert!(auc.mean() > 0.75 && accuracy.mean() > 0.65);
+    let shares = auc.predictions.unwrap();
+    let loss = LogLoss.score(&y, &shares).unwrap();
+    assert!(loss < 0.69, "{loss}");
+    assert_eq!(shares.most_likely(), accuracy.predictions.unwrap());
+}
+
+#[test]
+fn threads_do_not_matter() {
+    let (x, y) = line(200, 3);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let options = CrossValidation::new().context(Context::new().with_seed(11));
+        let splits = ShuffleSplit::new(12, 0.3);
+        pool.install(|| {
+            let result =
+                cross_validate(&Slope { alpha: 1.0 }, &x, &y, &splits, &MeanAbsoluteError, &options).unwrap();
+            assert!(result.predictions.is_none());
+            result.scores().iter().map(|score| score.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    assert!((2..=4).all(|threads| run(threads) == run(1)));
+}
+
+#[test]
+fn errors_name_the_fold() {
+    let (x, y) = line(12, 4);
+    let failing = estimator_fn(|train: &Train<'_, Matrix, Values>| {
+        if train.ctx.path() == "fold2" {
+            Err(Error::singular("no unique answer"))
+        } else {
+            Ok(SlopeModel(0.0))
+        }
+    });
+    let options = CrossValidation::new();
+    let message = |result: perennial_core::Result<_>| {
+        let _: &perennial_evaluation::CrossValidated<Values, SlopeModel> = match &result {
+            Ok(ok) => ok,
+            Err(error) => return error.to_string(),
+        };
+        String::new()
+    };
+    let folds = KFold::new(4);
+    assert_eq!(
+        message(cross_validate(&failing, &x, &y, &folds, &MeanAbsoluteError, &options)),
+        "fold 2: no unique answer"
+    );
+    let slope = Slope { alpha: 1.0 };
+    let run = |y: &Values, splitter: &dyn Splitter, options: &CrossValidation<'_>| {
+        message(cross_validate(&slope, &x, y, splitter, &MeanAbsoluteError, options))
+    };
+    assert!(
+        run(&Values::from(vec![1.0; 11]), &folds, &options).contains("the target has 11 rows; expected 12")
+    );
+    assert!(run(&y, &folds, &options.clone().weights(&[1.0])).contains("the weights has 1 rows"));
+    assert!(run(&y, &folds, &options.clone().groups(&[1])).contains("row 1"));
+    assert!(run(&y, &StratifiedKFold::new(2), &options).contains("needs the class of each row"));
+    let once: perennial_core::Result<Values> =
+        cross_predict(&slope, &x, &y, &ShuffleSplit::new(1, 0.5), &options);
+    assert!(once.unwrap_err().to_string().contains("is never tested"));
+
+    let token = CancelToken::new();
+    token.cancel();
+    let cancelled = options.clone().context(Context::new().with_cancel(token));
+    let error = cross_validate(&slope, &x, &y, &folds, &MeanAbsoluteError, &cancelled).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }));
+
+    // A single class in the training part.
+    let (x, _) = coin(10, 1);
+    let y = Classes::from_labels([0, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    let splits = KFold::new(5).shuffle(false);
+    let error = cross_validate(&Sigmoid, &x, &y, &splits, &Accuracy, &CrossValidation::new()).unwrap_err();
+    assert!(error.to_string().starts_with("fold 0: the target has a single class"), "{error}");
+}
+
+// Estimators chosen at run time go through the same functions.
+const _: fn() = || {
+    use perennial_core::{BoxClassifierEstimator, BoxEstimator};
+    let _ = |boxed: &BoxEstimator<Matrix, Values, Values>, x: &Matrix, y: &Values| {
+        cross_validate(boxed, x, y, &KFold::new(2), &R2, &CrossValidation::new()).map(drop)
+    };
+    let _ = |boxed: &BoxClassifierEstimator<Matrix, Classes>, x: &Matrix, y: &Classes| {
+        cross_validate(boxed, x, y, &KFold::new(2), &RocAuc::new(), &CrossValidation::new()).map(drop)
+    };
+};

@@ -1,0 +1,200 @@
+//! Reference values of scikit-learn 1.9.1.
+
+use ndarray::Array2;
+use perennial_core::{Classes, Probabilities, Values};
+use perennial_evaluation::Metric;
+use perennial_evaluation::metric::ranking::{average_precision, roc_auc, roc_curve};
+use perennial_evaluation::metric::*;
+use serde_json::Value;
+
+fn load() -> Option<Value> {
+    let path = format!("{}/../../../shared/fixtures/metrics.json", env!("CARGO_MANIFEST_DIR"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(error) => {
+            println!("skipped: no reference cases at {path}: {error}");
+            None
+        }
+    }
+}
+
+fn cases() -> Vec<Value> {
+    load().map_or_else(Vec::new, |file| file["cases"].as_array().unwrap().clone())
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn weights(value: &Value) -> Option<Vec<f64>> {
+    value.is_array().then(|| numbers(value))
+}
+
+fn classes(value: &Value, n_classes: usize) -> Classes {
+    let codes = numbers(value).into_iter().map(|code| code as u32).collect();
+    Classes::new(codes, (0..n_classes).map(|class| class.to_string()).collect::<Vec<_>>()).unwrap()
+}
+
+fn binary(p: &[f64]) -> Probabilities {
+    let values =
+        Array2::from_shape_fn((p.len(), 2), |(row, class)| if class == 1 { p[row] } else { 1.0 - p[row] });
+    Probabilities::new(values, vec!["0".to_owned(), "1".to_owned()]).unwrap()
+}
+
+/// 1e-12, absolute below 1 and relative above.
+#[track_caller]
+fn close(id: &str, what: &str, computed: f64, expected: &Value) {
+    let expected = expected.as_f64().unwrap_or_else(|| panic!("{id} {what} has no number: {expected}"));
+    let error = (computed - expected).abs() / expected.abs().max(1.0);
+    assert!(error <= 1e-12, "{id} {what}: {computed} is not {expected}");
+}
+
+fn all_close(id: &str, what: &str, computed: &[f64], expected: &Value) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(computed.len(), expected.len(), "{id} {what}");
+    computed.iter().zip(expected).for_each(|(c, e)| close(id, what, *c, e));
+}
+
+#[test]
+fn ranking_matches() {
+    for case in cases() {
+        let (id, function, input, expected) =
+            (case["id"].as_str().unwrap(), case["fn"].as_str().unwrap(), &case["input"], &case["expected"]);
+        if !input["score"].is_array()
+            || !function.contains("roc_auc") && !function.contains("average_precision")
+        {
+            continue;
+        }
+        let positive: Vec<bool> = numbers(&input["y"]).iter().map(|&y| y == 1.0).collect();
+        let (scores, weights) = (numbers(&input["score"]), weights(&input["w"]));
+        let weights = weights.as_deref();
+        match id {
+            "auc_one_class" => {
+                let error = roc_auc(&scores, &positive, weights).unwrap_err().to_string();
+                assert!(error.contains("all rows are positive"), "{error}");
+                continue;
+            }
+            "ap_no_positive" => {
+                assert_eq!(average_precision(&scores, &positive, weights).unwrap(), 0.0);
+                continue;
+            }
+            _ => {}
+        }
+        close(id, "roc_auc", roc_auc(&scores, &positive, weights).unwrap(), &expected["roc_auc"]);
+        let precision = average_precision(&scores, &positive, weights).unwrap();
+        close(id, "average_precision", precision, &expected["average_precision"]);
+        let curve = roc_curve(&scores, &positive, weights).unwrap();
+        all_close(id, "fpr", &curve.false_positive_rate, &expected["fpr"]);
+        all_close(id, "tpr", &curve.true_positive_rate, &expected["tpr"]);
+
+        let (truth, answer) = (classes(&input["y"], 2), binary(&scores));
+        close(
+            id,
+            "RocAuc",
+            RocAuc::new().score_weighted(&truth, &answer, weights).unwrap(),
+            &expected["roc_auc"],
+        );
+    }
+}
+
+#[test]
+fn probabilities_match() {
+    for case in cases() {
+        let (id, input, expected) = (case["id"].as_str().unwrap(), &case["input"], &case["expected"]);
+        if case["fn"] == "log_loss,brier" {
+            let (truth, answer) = (classes(&input["y"], 2), binary(&numbers(&input["p"])));
+            close(id, "log_loss", LogLoss.score(&truth, &answer).unwrap(), &expected["log_loss"]);
+            close(id, "brier", Brier.score(&truth, &answer).unwrap(), &expected["brier"]);
+        }
+        if id == "multiclass_proba" {
+            let rows: Vec<Vec<f64>> = input["proba"].as_array().unwrap().iter().map(numbers).collect();
+            let values = Array2::from_shape_fn((rows.len(), 3), |(row, class)| rows[row][class]);
+            let truth = classes(&input["y"], 3);
+            let answer = Probabilities::new(values, truth.shared_names()).unwrap();
+            close(id, "auc", RocAuc::new().score(&truth, &answer).unwrap(), &expected["ovr_macro"]);
+            close(id, "log_loss", LogLoss.score(&truth, &answer).unwrap(), &expected["log_loss"]);
+            close(id, "brier", Brier.score(&truth, &answer).unwrap(), &expected["brier_multiclass_sum"]);
+        }
+    }
+}
+
+#[test]
+fn classes_match() {
+    for case in cases() {
+        if case["fn"] != "classification" {
+            continue;
+        }
+        let (id, input, expected) = (case["id"].as_str().unwrap(), &case["input"], &case["expected"]);
+        let n_classes = input["labels"].as_array().unwrap().len();
+        let (truth, answer) = (classes(&input["y"], n_classes), classes(&input["pred"], n_classes));
+        let w = weights(&input["w"]);
+        let w = w.as_deref();
+        let confusion = confusion_matrix(&truth, &answer, w).unwrap();
+        for (row, expected) in
+            confusion.counts().rows().into_iter().zip(expected["confusion"].as_array().unwrap())
+        {
+            all_close(id, "confusion", &row.to_vec(), expected);
+        }
+        close(id, "accuracy", Accuracy.score_weighted(&truth, &answer, w).unwrap(), &expected["accuracy"]);
+        let balanced = BalancedAccuracy.score_weighted(&truth, &answer, w).unwrap();
+        close(id, "balanced", balanced, &expected["balanced_accuracy"]);
+        close(id, "mcc", MatthewsCorrelation.score_weighted(&truth, &answer, w).unwrap(), &expected["mcc"]);
+        let averages =
+            [("macro", Average::Macro), ("micro", Average::Micro), ("weighted", Average::Weighted)];
+        for (name, average) in averages {
+            let scores = [
+                Precision::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),
+                Recall::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),
+                F1::new(average).score_weighted(&truth, &answer, w).unwrap(),
+            ];
+            all_close(id, name, &scores, &expected[format!("prf_{name}")]);
+        }
+    }
+}
+
+#[test]
+fn values_match() {
+    for case in cases() {
+        let (id, input, expected) = (case["id"].as_str().unwrap(), &case["input"], &case["expected"]);
+        let pair = || (Values::from(numbers(&input["y"])), Values::from(numbers(&input["pred"])));
+        match case["fn"].as_str().unwrap() {
+            "regression" => {
+                let (truth, answer) = pair();
+                let w = weights(&input["w"]);
+                let check = |what: &str, score: f64| close(id, what, score, &expected[what]);
+                check("mse", MeanSquaredError.score(&truth, &answer).unwrap());
+                check("rmse", RootMeanSquaredError.score(&truth, &answer).unwrap());
+                check("mae", MeanAbsoluteError.score(&truth, &answer).unwrap());
+                check("medae", MedianAbsoluteError.score(&truth, &answer).unwrap());
+                check("r2", R2.score(&truth, &answer).unwrap());
+                check("r2_w", R2.score_weighted(&truth, &answer, w.as_deref()).unwrap());
+                check("mape", MeanAbsolutePercentageError.score(&truth, &answer).unwrap());
+                check("max_error", MaxError.score(&truth, &answer).unwrap());
+                check("pinball_09", MeanPinball::new(0.9).score(&truth, &answer).unwrap());
+            }
+            "r2" => {
+                let (truth, answer) = pair();
+                match id {
+                    "r2_one_sample" => assert!(R2.score(&truth, &answer).is_err()),
+                    _ => close(id, "r2", R2.score(&truth, &answer).unwrap(), expected),
+                }
+            }
+            "mape" => {
+                let (truth, answer) = pair();
+                close(id, "mape", MeanAbsolutePercentageError.score(&truth, &answer).unwrap(), expected);
+            }
+            "rmse" => {
+                let (truth, answer) = pair();
+                close(id, "rmse", RootMeanSquaredError.score(&truth, &answer).unwrap(), expected);
+                assert!(
+                    MeanSquaredError
+                        .score(&truth, &answer)
+                        .unwrap_err()
+                        .to_string()
+                        .contains("beyond the range")
+                );
+            }
+            _ => {}
+        }
+    }
+}

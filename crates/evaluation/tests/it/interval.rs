@@ -1,0 +1,128 @@
+//! Intervals: exact ones, and how often the others cover the truth.
+
+use perennial_core::Classifier;
+use perennial_core::Estimator;
+use perennial_core::{Classes, Values};
+use perennial_evaluation::metric::ranking::{roc_auc, roc_auc_interval};
+use perennial_evaluation::metric::{Accuracy, F1, LogLoss, MeanAbsoluteError, R2, RocAuc};
+use perennial_evaluation::{IntervalOptions, Metric};
+use perennial_numeric::random::Random;
+use perennial_statistics::interval::clopper_pearson;
+
+use crate::models::{Sigmoid, coin};
+
+#[test]
+fn accuracy_is_exact() {
+    let truth = Classes::from_labels(["a", "b", "a", "b", "a", "b", "a", "b", "a", "b"]);
+    let answer = Classes::from_labels(["a", "b", "a", "b", "a", "b", "a", "a", "a", "a"]);
+    let interval = Accuracy.interval(&truth, &answer, &IntervalOptions::new().level(0.9)).unwrap();
+    assert_eq!(interval, clopper_pearson(8, 10, 0.9).unwrap());
+}
+
+/// DeLong's variance from its definition: the placements of every row, one by one.
+#[test]
+fn delong_is_its_definition() {
+    let mut random = Random::new(3);
+    let scores: Vec<f64> = (0..80).map(|_| (4.0 * random.normal()).round() / 4.0).collect();
+    let positive: Vec<bool> = scores.iter().map(|score| score + random.normal() > 0.3).collect();
+    let side = |wanted: bool| -> Vec<f64> {
+        scores.iter().zip(&positive).filter(|(_, p)| **p == wanted).map(|(s, _)| *s).collect()
+    };
+    let (x, y) = (side(true), side(false));
+    let psi = |x: f64, y: f64| {
+        if x > y {
+            1.0
+        } else if x == y {
+            0.5
+        } else {
+            0.0
+        }
+    };
+    let auc =
+        x.iter().flat_map(|x| y.iter().map(move |y| psi(*x, *y))).sum::<f64>() / (x.len() * y.len()) as f64;
+    let placed_x: Vec<f64> =
+        x.iter().map(|x| y.iter().map(|y| psi(*x, *y)).sum::<f64>() / y.len() as f64).collect();
+    let placed_y: Vec<f64> =
+        y.iter().map(|y| x.iter().map(|x| psi(*x, *y)).sum::<f64>() / x.len() as f64).collect();
+    let variance = |v: &[f64]| v.iter().map(|v| (v - auc).powi(2)).sum::<f64>() / (v.len() - 1) as f64;
+    let error = (variance(&placed_x) / x.len() as f64 + variance(&placed_y) / y.len() as f64).sqrt();
+    let interval = roc_auc_interval(&scores, &positive, 0.95).unwrap();
+    assert_eq!(interval.estimate, roc_auc(&scores, &positive, None).unwrap());
+    assert!((interval.high - interval.low - 2.0 * 1.959_963_984_540_054 * error).abs() < 1e-13);
+
+    // Wholly separated: the interval is that of k out of k, not of width 0.
+    let interval =
+        roc_auc_interval(&[0.1, 0.2, 0.3, 0.7, 0.8], &[false, false, false, true, true], 0.95).unwrap();
+    assert_eq!((interval.low, interval.high), (clopper_pearson(2, 2, 0.95).unwrap().low, 1.0));
+    assert!(roc_auc_interval(&[0.1, 0.2], &[false, true], 0.95).is_err());
+}
+
+/// A 90 % interval holds the true value in about 90 % of samples.
+#[test]
+fn intervals_cover() {
+    let options = IntervalOptions::new().level(0.9).replicates(400);
+    let big = coin(200_000, 999);
+    let score = |n: usize, seed: u64| {
+        let (x, y) = coin(n, seed);
+        let model = Sigmoid.fit(&x, &y).unwrap();
+        (y, model.predict_proba(&x).unwrap())
+    };
+    let proba = Sigmoid.fit(&big.0, &big.1).unwrap().predict_proba(&big.0).unwrap();
+    let true_auc = RocAuc::new().score(&big.1, &proba).unwrap();
+    let true_loss = LogLoss.score(&big.1, &proba).unwrap();
+    let true_f1 = F1::default().score(&big.1, &proba.most_likely()).unwrap();
+    let mut covered = [0; 3];
+    let n_samples = 200;
+    for seed in 0..n_samples {
+        let (y, proba) = score(120, seed);
+        covered[0] += usize::from(RocAuc::new().interval(&y, &proba, &options).unwrap().contains(true_auc));
+        covered[1] += usize::from(LogLoss.interval(&y, &proba, &options).unwrap().contains(true_loss));
+        let f1 = F1::default().interval(&y, &proba.most_likely(), &options).unwrap();
+        covered[2] += usize::from(f1.contains(true_f1));
+    }
+    // Four standard errors of a share of 0.9 in 200 samples are 0.085.
+    for covered in covered {
+        assert!((covered as f64 / n_samples as f64 - 0.9).abs() < 0.085, "{covered} of {n_samples}");
+    }
+}
+
+#[test]
+fn many_rows_agree_with_student_and_groups_widen() {
+    let mut random = Random::new(1);
+    let truth: Values = (0..20_000).map(|_| random.normal()).collect();
+    let zero = Values::from(vec![0.0; 20_000]);
+    let many = MeanAbsoluteError.interval(&truth, &zero, &IntervalOptions::new()).unwrap();
+    // The mean of |z| is sqrt(2/pi), its variance 1 - 2/pi.
+    let half = 1.96 * ((1.0 - 2.0 / std::f64::consts::PI) / 20_000.0_f64).sqrt();
+    assert!((many.width() - 2.0 * half).abs() < 0.05 * half);
+
+    // Each of 100 groups has one error, repeated 20 times: 100 rows' worth of knowledge.
+    let errors: Vec<f64> = (0..100).map(|_| random.normal()).collect();
+    let truth: Values = (0..2000).map(|row| errors[row / 20]).collect();
+    let zero = Values::from(vec![0.0; 2000]);
+    let groups: Vec<u32> = (0..2000).map(|row| row / 20).collect();
+    let plain = MeanAbsoluteError.interval(&truth, &zero, &IntervalOptions::new()).unwrap();
+    let options = IntervalOptions::new();
+    let grouped = MeanAbsoluteError.interval(&truth, &zero, &options.clone().groups(&groups)).unwrap();
+    let blocked = MeanAbsoluteError.interval(&truth, &zero, &options.clone().blocks(40)).unwrap();
+    let ratio = grouped.width() / plain.width();
+    assert!((ratio - 20.0_f64.sqrt()).abs() < 1.0, "{ratio}");
+    assert!(blocked.width() > 3.0 * plain.width());
+    let r2 = R2.interval(&truth, &zero, &options.clone().groups(&groups).replicates(200)).unwrap();
+    assert!(r2.low <= r2.estimate && r2.estimate <= r2.high);
+
+    assert!(MeanAbsoluteError.interval(&truth, &zero, &options.clone().groups(&groups[..5])).is_err());
+    assert!(MeanAbsoluteError.interval(&truth, &zero, &options.clone().blocks(0)).is_err());
+    assert!(MeanAbsoluteError.interval(&truth, &zero, &options.level(f64::NAN)).is_err());
+}
+
+#[test]
+fn weights_move_the_interval() {
+    let truth = Values::from((0..60).map(f64::from).collect::<Vec<_>>());
+    let zero = Values::from(vec![0.0; 60]);
+    let weights: Vec<f64> = (0..60).map(|row| f64::from(u8::from(row < 30))).collect();
+    let options = IntervalOptions::new().seed(4);
+    let weighted = MeanAbsoluteError.interval(&truth, &zero, &options.clone().weights(&weights)).unwrap();
+    assert!((weighted.estimate - 14.5).abs() < 1e-12 && weighted.high < 20.0);
+    assert_eq!(weighted, MeanAbsoluteError.interval(&truth, &zero, &options.weights(&weights)).unwrap());
+}

@@ -1,0 +1,153 @@
+//! Slices that differ are found, those that do not are left alone; comparisons say what the rows justify.
+
+use perennial_core::{Classes, Values};
+use perennial_evaluation::metric::{Accuracy, MeanAbsoluteError, MedianAbsoluteError, R2};
+use perennial_evaluation::split::KFold;
+use perennial_evaluation::*;
+use perennial_numeric::random::Random;
+
+use crate::models::{Slope, line};
+
+fn noise(n: usize, seed: u64, scale: impl Fn(usize) -> f64) -> Values {
+    let mut random = Random::new(seed);
+    (0..n).map(|row| scale(row) * random.normal()).collect()
+}
+
+#[test]
+fn the_worst_slice_comes_first() {
+    let n = 1000;
+    // Rows of region r7 have three times the error.
+    let regions: Vec<String> = (0..n).map(|row| format!("r{}", row % 10)).collect();
+    let truth = noise(n, 1, |row| if row % 10 == 7 { 3.0 } else { 1.0 });
+    let zero = Values::from(vec![0.0; n]);
+    let slices = Slices::new().by("region", &regions).mask("all", &vec![true; n]).rows("few", vec![1, 2, 3]);
+    let options = SliceOptions::new().replicates(400);
+    let report = score_slices(&MeanAbsoluteError, &truth, &zero, &slices, &options).unwrap();
+    assert_eq!(report.slices.len(), 10);
+    assert_eq!(report.slices[0].name, "region=r7");
+    assert!(
+        report.slices[0].adjusted_p_value < 0.05 && report.slices[0].interval.low > report.slices[0].rest
+    );
+    assert!(report.slices[1..].iter().all(|slice| slice.adjusted_p_value >= slice.p_value));
+    assert!(report.slices.windows(2).all(|pair| pair[0].interval.estimate >= pair[1].interval.estimate));
+    let skipped: Vec<(&str, usize)> =
+        report.skipped.iter().map(|slice| (slice.name.as_str(), slice.support)).collect();
+    assert_eq!(skipped, [("all", n), ("few", 3)]);
+    assert!(report.to_string().contains("few: skipped, it has 3 rows; at least 30 are asked for"));
+
+    // Any metric, not only means over rows.
+    let report = score_slices(&MedianAbsoluteError, &truth, &zero, &slices, &options).unwrap();
+    assert_eq!(report.slices[0].name, "region=r7");
+    assert!(report.slices[0].adjusted_p_value < 0.05);
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<SliceReport>(&json).unwrap(), report);
+}
+
+#[test]
+fn p_values_of_equal_slices_are_uniform() {
+    let (n, samples) = (60, 300);
+    let zero = Values::from(vec![0.0; n]);
+    let mask: Vec<bool> = (0..n).map(|row| row % 2 == 0).collect();
+    let options = SliceOptions::new().replicates(99).min_support(10);
+    let low = (0..samples).filter(|&seed| {
+        let truth = noise(n, seed, |_| 1.0);
+        let report =
+            score_slices(&MeanAbsoluteError, &truth, &zero, &Slices::new().mask("even", &mask), &options);
+        report.unwrap().slices[0].p_value <= 0.1
+    });
+    // 30 expected, with a standard deviation of 5.2.
+    let low = low.count();
+    assert!((10..=50).contains(&low), "{low} of {samples}");
+}
+
+#[test]
+fn many_rows_are_tested_without_permutations() {
+    let zero = Values::from(vec![0.0; 4000]);
+    let mask: Vec<bool> = (0..4000).map(|row| row < 2000).collect();
+    let p_value = |scale: f64| {
+        let truth = noise(4000, 6, |row| if row < 2000 { scale } else { 1.0 });
+        let report = score_slices(
+            &MeanAbsoluteError,
+            &truth,
+            &zero,
+            &Slices::new().mask("a", &mask),
+            &SliceOptions::new(),
+        );
+        report.unwrap().slices[0].p_value
+    };
+    // Far below 1/2001, the least that 2000 permutations can say.
+    assert!(p_value(1.5) < 1e-20 && p_value(1.0) > 0.001);
+}
+
+#[test]
+fn wrong_slices_are_refused() {
+    let truth = noise(40, 1, |_| 1.0);
+    let run = |slices: Slices, options: SliceOptions| {
+        score_slices(&MeanAbsoluteError, &truth, &truth, &slices, &options).unwrap_err().to_string()
+    };
+    assert!(run(Slices::new().rows("odd", vec![40]), SliceOptions::new()).starts_with("slice `odd`: row 40"));
+    assert!(run(Slices::new().rows("odd", vec![3, 3]), SliceOptions::new()).contains("row 3 twice"));
+    assert!(run(Slices::new(), SliceOptions::new().min_support(1)).contains("`min_support` is 1"));
+    assert!(run(Slices::new(), SliceOptions::new().replicates(0)).contains("`replicates` is 0"));
+}
+
+#[test]
+fn verdicts_follow_from_the_interval() {
+    let n = 400;
+    let truth = noise(n, 1, |_| 1.0);
+    let shifted = |by: f64, seed: u64| -> Values {
+        let extra = noise(n, seed, |_| 0.05);
+        truth.as_slice().iter().zip(extra.as_slice()).map(|(t, e)| t + by + e).collect()
+    };
+    let (near, far, near_too) = (shifted(0.2, 2), shifted(0.5, 3), shifted(0.2, 4));
+    let options = ComparisonOptions::new();
+    let run = |first: &Values, second: &Values, options: &ComparisonOptions<'_>| {
+        compare(&MeanAbsoluteError, &truth, first, second, options).unwrap()
+    };
+    let better = run(&far, &near, &options);
+    assert_eq!(better.verdict, Verdict::Better);
+    assert!(better.gain.contains(0.3) && better.gain.width() < 0.05);
+    let sentence = better.to_string();
+    assert!(
+        sentence.starts_with("mean_absolute_error: the second is better than the first by 0.29"),
+        "{sentence}"
+    );
+    assert_eq!(run(&near, &far, &options).verdict, Verdict::Worse);
+    assert_eq!(run(&near, &near_too, &options.clone().equivalence(0.05)).verdict, Verdict::Equivalent);
+    assert_eq!(run(&near, &near_too, &options).verdict, Verdict::Unclear);
+    assert_eq!(run(&near, &near, &options).verdict, Verdict::Equivalent);
+    // A metric that is no mean over rows, of which more is better.
+    let r2 =
+        compare(&R2, &truth, &far, &near, &options.clone().interval(IntervalOptions::new().replicates(300)));
+    assert_eq!(r2.unwrap().verdict, Verdict::Better);
+    assert!(compare(&R2, &truth, &far, &near, &options.equivalence(-1.0)).is_err());
+}
+
+#[test]
+fn folds_and_classes_are_compared() {
+    let (x, y) = line(200, 5);
+    let score = |alpha: f64, seed: u64| {
+        let folds = KFold::new(10).seed(seed);
+        cross_validate(&Slope { alpha }, &x, &y, &folds, &MeanAbsoluteError, &CrossValidation::new()).unwrap()
+    };
+    let (plain, shrunken) = (score(0.0, 1), score(100.0, 1));
+    let comparison = compare_folds(&shrunken, &plain, &ComparisonOptions::new()).unwrap();
+    assert_eq!(comparison.verdict, Verdict::Better);
+    let other = compare_folds(&plain, &score(0.0, 2), &ComparisonOptions::new());
+    assert!(other.unwrap_err().to_string().contains("not tested on the same folds"));
+
+    // 12 rows that only the second has right, 2 that only the first has: the binomial test of 2 in 14.
+    let truth = Classes::from_labels(vec!["a"; 20].into_iter().chain(["b"]));
+    let answer = |wrong: std::ops::Range<usize>| {
+        Classes::from_labels((0..21).map(|row| if row == 20 || wrong.contains(&row) { "b" } else { "a" }))
+    };
+    let test = mcnemar(&truth, &answer(0..12), &answer(12..14)).unwrap();
+    assert!((test.p_value - 2.0 * 106.0 / 16384.0).abs() < 1e-15);
+    assert!(mcnemar(&truth, &truth, &truth).is_err());
+    assert_eq!(
+        compare(&Accuracy, &truth, &answer(0..12), &answer(12..14), &ComparisonOptions::new())
+            .unwrap()
+            .verdict,
+        Verdict::Better
+    );
+}
