@@ -6,6 +6,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use ndarray::Array2;
 use perennial::data::{Column, CsvOptions, CsvReader, Table, to_csv};
+use perennial::evaluation::metric::ranking;
 use perennial::models::{DecisionTreeRegressor, LogisticRegression};
 use perennial::numeric::random::Random;
 use perennial::prelude::*;
@@ -19,6 +20,7 @@ fn main() -> Result<()> {
         .configure_from_args();
     preparation(&mut criterion)?;
     models(&mut criterion)?;
+    metrics(&mut criterion);
     criterion.final_summary();
     Ok(())
 }
@@ -68,4 +70,13 @@ fn models(criterion: &mut Criterion) -> Result<()> {
         bench.iter(|| LogisticRegression::new().fit(black_box(&x), &classes));
     });
     Ok(())
+}
+
+fn metrics(criterion: &mut Criterion) {
+    let mut random = Random::new(3);
+    let positive: Vec<bool> = (0..1_000_000).map(|_| random.below(3) == 0).collect();
+    let scores: Vec<f64> = positive.iter().map(|&positive| random.normal() + f64::from(positive)).collect();
+    criterion.bench_function("roc_auc 1M", |bench| {
+        bench.iter(|| ranking::roc_auc(black_box(&scores), &positive, None));
+    });
 }

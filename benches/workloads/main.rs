@@ -7,6 +7,7 @@
 //!
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
+mod evaluation;
 mod linear;
 mod measure;
 mod npy;
@@ -38,6 +39,8 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("ordinal", preparation::ordinal),
     ("csv_numeric", tables::csv_numeric),
     ("csv_mixed", tables::csv_mixed),
+    ("roc_auc_10M", evaluation::roc_auc_10m),
+    ("cv5_logreg", evaluation::cv5_logreg),
 ];
 
 fn main() -> ExitCode {
