@@ -8,7 +8,7 @@ use perennial_core::{
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Moments, median, mode, sorted};
+use crate::stats::{CHUNK, Moments, median, mode, sorted};
 
 /// What missing numbers are replaced by.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -196,7 +196,7 @@ impl Transformer for SimpleImputerModel {
         let x = x.dense()?;
         let (n_rows, n_cols, width) = (x.nrows(), x.ncols(), self.output.len());
         let mut out = vec![0.0; n_rows * width];
-        reduce::fill_rows(&mut out, width, n_rows, |first, rows| {
+        reduce::fill_rows(&mut out, width, CHUNK, |first, rows| {
             for (row, out) in rows.chunks_exact_mut(width).enumerate() {
                 let cells = x.index_axis(Axis(0), first + row);
                 for ((out, &cell), &fill) in out.iter_mut().zip(cells).zip(&self.fills) {

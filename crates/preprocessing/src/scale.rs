@@ -1,6 +1,6 @@
 //! Scalers: each column is shifted and stretched.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayViewMut1, Zip};
 use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
     Transformer,
@@ -8,7 +8,7 @@ use perennial_core::{
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::Moments;
+use crate::stats::{CHUNK, Moments};
 
 /// Centres each column on its mean and divides it by its standard deviation (over n).
 ///
@@ -272,20 +272,23 @@ impl ScalerModel {
     /// When the columns are not those the scaler learned from.
     pub fn inverse_transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        let back = |value: f64, c: usize| (value - self.shifts[c]) * self.divisors[c] + self.centres[c];
-        self.map(&x, back)
+        self.map(&x, |value, centre, divisor, shift| (value - shift) * divisor + centre)
     }
 
-    fn map(&self, x: &Matrix, f: impl Fn(f64, usize) -> f64 + Sync) -> Result<Matrix> {
+    /// `f(cell, centre, divisor, shift)` of every cell.
+    fn map(&self, x: &Matrix, f: impl Fn(f64, f64, f64, f64) -> f64 + Sync) -> Result<Matrix> {
         let x = x.dense()?;
         let (n_rows, n_cols) = x.dim();
+        let [centres, divisors, shifts] = [&self.centres, &self.divisors, &self.shifts].map(ArrayView1::from);
         let mut out = vec![0.0; n_rows * n_cols];
-        reduce::fill_rows(&mut out, n_cols, n_rows, |first, rows| {
+        reduce::fill_rows(&mut out, n_cols, CHUNK, |first, rows| {
             for (row, out) in rows.chunks_exact_mut(n_cols).enumerate() {
-                let cells = x.index_axis(Axis(0), first + row);
-                for (column, (out, cell)) in out.iter_mut().zip(cells).enumerate() {
-                    *out = f(*cell, column);
-                }
+                Zip::from(ArrayViewMut1::from(out))
+                    .and(x.row(first + row))
+                    .and(centres)
+                    .and(divisors)
+                    .and(shifts)
+                    .for_each(|out, &cell, &centre, &divisor, &shift| *out = f(cell, centre, divisor, shift));
             }
         });
         let out = Array2::from_shape_vec((n_rows, n_cols), out).map_err(Error::other)?;
@@ -302,10 +305,10 @@ impl Transformer for ScalerModel {
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let scaled = |value: f64, c: usize| (value - self.centres[c]) / self.divisors[c] + self.shifts[c];
+        let scaled = |value: f64, centre: f64, divisor: f64, shift: f64| (value - centre) / divisor + shift;
         match self.clip {
             // `clamp` keeps NaN, which stays missing.
-            Some((low, high)) => self.map(&x, |value, c| scaled(value, c).clamp(low, high)),
+            Some((low, high)) => self.map(&x, |value, c, d, s| scaled(value, c, d, s).clamp(low, high)),
             None => self.map(&x, scaled),
         }
     }

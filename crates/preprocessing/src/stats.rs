@@ -1,10 +1,10 @@
 //! Statistics of columns in one pass over the rows.
 
-use ndarray::{ArrayRef2, Axis, s};
+use ndarray::{ArrayRef2, ArrayView1, ArrayViewMut1, Zip, s};
 use perennial_numeric::reduce;
 
 /// Rows per chunk: a chunk of a usual width stays in the cache while it is read twice.
-const CHUNK: usize = 1024;
+pub(crate) const CHUNK: usize = 1024;
 
 /// Weighted moments and extremes of each column; missing cells and rows of weight 0 do not count.
 #[derive(Debug, Clone)]
@@ -42,34 +42,42 @@ impl Moments {
         let block = x.slice(s![range.clone(), ..]);
         let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[range.start + row]);
         let mut sums = vec![0.0; n_cols];
-        for (row, cells) in block.axis_iter(Axis(0)).enumerate() {
+        for (row, cells) in block.rows().into_iter().enumerate() {
             let weight = weight_of(row);
             if weight == 0.0 {
                 continue;
             }
-            for (column, &cell) in cells.iter().enumerate() {
-                let counts = if cell.is_nan() { 0.0 } else { weight };
-                let value = if cell.is_nan() { 0.0 } else { cell };
-                moments.weight[column] += counts;
-                sums[column] += counts * value;
-                // NaN loses every comparison.
-                moments.min[column] = cell.min(moments.min[column]);
-                moments.max[column] = cell.max(moments.max[column]);
-            }
+            Zip::from(view_mut(&mut moments.weight))
+                .and(view_mut(&mut sums))
+                .and(view_mut(&mut moments.min))
+                .and(view_mut(&mut moments.max))
+                .and(cells)
+                .for_each(|weights, sum, min, max, &cell| {
+                    let counts = if cell.is_nan() { 0.0 } else { weight };
+                    let value = if cell.is_nan() { 0.0 } else { cell };
+                    *weights += counts;
+                    *sum += counts * value;
+                    // NaN loses every comparison.
+                    *min = cell.min(*min);
+                    *max = cell.max(*max);
+                });
         }
         for column in 0..n_cols {
             moments.mean[column] =
                 if moments.weight[column] > 0.0 { sums[column] / moments.weight[column] } else { 0.0 };
         }
-        for (row, cells) in block.axis_iter(Axis(0)).enumerate() {
+        for (row, cells) in block.rows().into_iter().enumerate() {
             let weight = weight_of(row);
             if weight == 0.0 {
                 continue;
             }
-            for (column, &cell) in cells.iter().enumerate() {
-                let gap = if cell.is_nan() { 0.0 } else { cell - moments.mean[column] };
-                moments.squares[column] += weight * gap * gap;
-            }
+            Zip::from(view_mut(&mut moments.squares))
+                .and(ArrayView1::from(&moments.mean))
+                .and(cells)
+                .for_each(|squares, &mean, &cell| {
+                    let gap = if cell.is_nan() { 0.0 } else { cell - mean };
+                    *squares += weight * gap * gap;
+                });
         }
         moments
     }
@@ -95,6 +103,10 @@ impl Moments {
     pub(crate) fn variance(&self, column: usize) -> f64 {
         if self.weight[column] > 0.0 { self.squares[column] / self.weight[column] } else { 0.0 }
     }
+}
+
+fn view_mut(numbers: &mut [f64]) -> ArrayViewMut1<'_, f64> {
+    numbers.into()
 }
 
 /// The values of a column that count, with their weights, in rising order.

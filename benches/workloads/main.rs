@@ -1,0 +1,92 @@
+//! Times Perennial on the workloads that other libraries are timed on.
+//!
+//! ```text
+//! workloads list                                        lines `workload/perennial`
+//! workloads DATA workload/perennial THREADS [RUNS]      one line `JSON:{...}`
+//! ```
+//!
+//! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
+
+mod evaluation;
+mod linear;
+mod measure;
+mod npy;
+mod preparation;
+mod quality;
+mod tables;
+mod trees;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use perennial::core::{Error, Result, ResultExt};
+
+use crate::measure::{Bench, Record};
+
+/// A workload: loads its data, times its work, and says how good the result is.
+type Workload = fn(&Bench) -> Result<Record>;
+
+const WORKLOADS: &[(&str, Workload)] = &[
+    ("ols", linear::ols),
+    ("ridge", linear::ridge),
+    ("logreg_l2", linear::logreg_l2),
+    ("tree_clf", trees::tree_clf),
+    ("tree_clf_d10", trees::tree_clf_d10),
+    ("tree_reg_d10", trees::tree_reg_d10),
+    ("scale_standard", preparation::scale_standard),
+    ("scale_minmax", preparation::scale_minmax),
+    ("onehot", preparation::onehot),
+    ("ordinal", preparation::ordinal),
+    ("csv_numeric", tables::csv_numeric),
+    ("csv_mixed", tables::csv_mixed),
+    ("roc_auc_10M", evaluation::roc_auc_10m),
+    ("cv5_logreg", evaluation::cv5_logreg),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let answer = match arguments[..] {
+        ["list"] => {
+            WORKLOADS.iter().for_each(|(name, _)| println!("{name}/perennial"));
+            Ok(())
+        }
+        [data, case, threads] => run(data, case, threads, "3"),
+        [data, case, threads, runs] => run(data, case, threads, runs),
+        _ => Err(Error::unsupported(
+            "usage: workloads list | workloads DATA workload/perennial THREADS [RUNS]",
+        )),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(data: &str, case: &str, threads: &str, runs: &str) -> Result<()> {
+    let known =
+        case.strip_suffix("/perennial").and_then(|name| WORKLOADS.iter().find(|known| known.0 == name));
+    let &(name, workload) =
+        known.ok_or_else(|| Error::unknown(format!("there is no case `{case}`; `list` shows them")))?;
+    let bench = Bench { data: PathBuf::from(data), threads: count(threads)?, runs: count(runs)? };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(bench.threads).build().map_err(Error::other)?;
+    let record = pool.install(|| workload(&bench)).context(name)?;
+    println!("JSON:{}", record.json(name, bench.threads));
+    Ok(())
+}
+
+fn count(text: &str) -> Result<usize> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| {
+        Error::unsupported(format!("`{text}` is not a number of threads or runs; give a whole number from 1"))
+    })
+}
+
+impl Bench {
+    /// A file of the data folder.
+    fn path(&self, file: &str) -> PathBuf {
+        Path::new(&self.data).join(file)
+    }
+}
