@@ -21,7 +21,7 @@ use perennial::core::write_atomic;
 use perennial::data::{Contract, Table, content_hash};
 use perennial::deployment::{Artifact, Metric as Measured, Server};
 use perennial::documentation::ModelCard;
-use perennial::evaluation::metric::MeanAbsoluteError;
+use perennial::evaluation::metric::{MeanAbsoluteError, Metric as _};
 use perennial::evaluation::split::TimeSeriesSplit;
 use perennial::evaluation::{
     ComparisonOptions, CrossValidation, Verdict as Better, compare_folds, cross_validate,
@@ -163,7 +163,7 @@ fn main() -> Result<()> {
     run.param("settings", &parameters)?;
     run.data("train", &content_hash(&train))?;
     run.data("test", &content_hash(&test))?;
-    run.metric("mean_absolute_error", evaluated.overall.estimate)?;
+    run.metric(&MeanAbsoluteError.name(), evaluated.overall.estimate)?;
     run.artifact("study.json", study.to_json()?.as_bytes())?;
 
     say(10, "The artifact");
@@ -186,7 +186,7 @@ fn main() -> Result<()> {
         artifact = artifact.card(field, text);
     }
     for (slice, interval) in evaluated.measured() {
-        let measured = Measured::new("mean absolute error", interval.estimate);
+        let measured = Measured::new(MeanAbsoluteError.name(), interval.estimate);
         let measured = measured.interval(interval.low, interval.high, interval.level);
         artifact = artifact.metric(if let Some(slice) = slice { measured.slice(slice) } else { measured });
     }
@@ -195,7 +195,7 @@ fn main() -> Result<()> {
     artifact.save(&path)?;
     run.artifact("model", artifact.as_bytes())?;
     run.finish()?;
-    let best = store.best(NAME, "mean_absolute_error", Goal::Lower)?.map_or(0, |best| best.id);
+    let best = store.best(NAME, &MeanAbsoluteError.name(), Goal::Lower)?.map_or(0, |best| best.id);
     println!(
         "   {} ({} bytes, {})",
         path.display(),
@@ -228,7 +228,7 @@ fn main() -> Result<()> {
 
     say(12, "Production, week by week");
     let reference = Reference::from_bytes(artifact.section("reference")?)?;
-    let baseline = ErrorBaseline::new("mean absolute error", evaluated.overall).tolerance(0.25);
+    let baseline = ErrorBaseline::new(&MeanAbsoluteError.name(), evaluated.overall).tolerance(0.25);
     let mut monitor = Monitor::new(reference).test(DriftTest::new().least_psi(0.25)).baseline(baseline);
     let mut same = true;
     for (name, week) in &weeks {
@@ -335,7 +335,7 @@ fn record_trial(store: &Store, trial: &TrialRecord) -> Result<()> {
     }
     match trial.score {
         Some(score) => {
-            run.metric("mean_absolute_error", score)?;
+            run.metric(&MeanAbsoluteError.name(), score)?;
             run.finish()
         }
         None => run.fail(format!("{:?}", trial.state)),

@@ -28,7 +28,7 @@ impl Evaluated {
         let slices = Slices::new().by("hour", &texts("hour")?).by("weather", &texts("weather")?);
         let slices = score_slices(&MeanAbsoluteError, truth, answers, &slices, &SliceOptions::new().seed(1))?;
         let mut measured =
-            vec![Measurement { metric: "mean absolute error".into(), slice: None, interval: overall }];
+            vec![Measurement { metric: MeanAbsoluteError.name(), slice: None, interval: overall }];
         for condition in spec.success().iter().filter_map(|criterion| criterion.slice()) {
             let holds = condition.holds(test)?;
             let rows: Vec<usize> = (0..holds.len()).filter(|&row| holds[row]).collect();
@@ -38,7 +38,7 @@ impl Evaluated {
                 &IntervalOptions::new().seed(1),
             )?;
             measured.push(Measurement {
-                metric: "mean absolute error".into(),
+                metric: MeanAbsoluteError.name(),
                 slice: Some(condition.to_string()),
                 interval,
             });

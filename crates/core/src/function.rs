@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::{Estimator, FitTransform, Result, Rows, Train, Transformer};
+use crate::{Capabilities, Estimator, FitTransform, Result, Rows, Train, Transformer};
 
 /// An estimator made from a function that fits.
 ///
@@ -26,7 +26,7 @@ where
     M: Send + Sync,
     F: Fn(&Train<'_, X, Y>) -> Result<M> + Send + Sync,
 {
-    EstimatorFn { fit, of: PhantomData }
+    EstimatorFn { fit, takes: Capabilities::new(), of: PhantomData }
 }
 
 /// A transformer made from a function; [`frozen`](Transformer::frozen) makes it a step of a pipeline.
@@ -51,8 +51,18 @@ where
 /// See [`estimator_fn`].
 pub struct EstimatorFn<X: ?Sized, Y: ?Sized, F> {
     fit: F,
+    takes: Capabilities,
     #[expect(clippy::type_complexity, reason = "a marker that is Send and Sync whatever X and Y are")]
     of: PhantomData<(fn(&X), fn(&Y))>,
+}
+
+impl<X: ?Sized, Y: ?Sized, F> EstimatorFn<X, Y, F> {
+    /// Declares what the function takes beyond finite dense numbers; without it, nothing.
+    #[must_use]
+    pub fn takes(mut self, capabilities: Capabilities) -> Self {
+        self.takes = capabilities;
+        self
+    }
 }
 
 impl<X, Y, M, F> Estimator for EstimatorFn<X, Y, F>
@@ -68,6 +78,10 @@ where
 
     fn fit_on(&self, train: &Train<'_, X, Y>) -> Result<M> {
         (self.fit)(train)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.takes
     }
 }
 
@@ -102,7 +116,7 @@ where
 
 impl<X: ?Sized, Y: ?Sized, F: Clone> Clone for EstimatorFn<X, Y, F> {
     fn clone(&self) -> Self {
-        EstimatorFn { fit: self.fit.clone(), of: PhantomData }
+        EstimatorFn { fit: self.fit.clone(), takes: self.takes, of: PhantomData }
     }
 }
 

@@ -107,11 +107,17 @@ impl Param {
     pub fn expected(&self) -> String {
         let noun = if self.integer { "a whole number" } else { "a finite number" };
         let sign = if self.open { ">" } else { ">=" };
+        let (low, high) = (plain(self.low), plain(self.high));
         match (self.low.is_finite(), self.high.is_finite()) {
             (false, false) => noun.to_owned(),
-            (true, false) => format!("{noun} {sign} {}", self.low),
-            (false, true) => format!("{noun} <= {}", self.high),
-            (true, true) => format!("{noun} {sign} {} and <= {}", self.low, self.high),
+            (true, false) => format!("{noun} {sign} {low}"),
+            (false, true) => format!("{noun} <= {high}"),
+            (true, true) => format!("{noun} {sign} {low} and <= {high}"),
         }
     }
+}
+
+/// A bound as people write it: 0.5, 10000, 1e-100.
+fn plain(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e15).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }

@@ -69,13 +69,17 @@ where
     ) -> Result<(A::Model, R)> {
         let (name, next_name) = (step_name(&self.first), step_name(&self.next));
         let first = train.with_target::<A::Target>().context(train.ctx.child(&name));
+        let first = first.limited_to(&self.first.capabilities());
         let (model, x) = self.first.fit_transform_on(&first).context(name.clone())?;
         let validation = match train.validation {
-            Some((x, _)) => Some(model.transform(x).context(format!("{name} on the validation set"))?),
-            None => None,
+            Some((x, _)) if self.next.capabilities().validation => {
+                Some(model.transform(x).context(format!("{name} on the validation set"))?)
+            }
+            _ => None,
         };
         let next = train.with_input(&x, validation.as_ref());
         let next = next.with_target::<B::Target>().context(train.ctx.child(&next_name));
+        let next = next.limited_to(&self.next.capabilities());
         // What a step gives is data like any other: the next step may refuse it.
         let accepts = Capabilities { weights: true, ..self.next.capabilities() };
         next.check(&accepts).context(next_name.clone())?;

@@ -66,6 +66,19 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
+    /// The same rows with no more beside them than an estimator declares to use: of groups and a validation set
+    /// that are meant for one step of a pipeline, the others are not told.
+    #[must_use]
+    pub fn limited_to(mut self, accepts: &Capabilities) -> Self {
+        if !accepts.groups {
+            self.groups = None;
+        }
+        if !accepts.validation {
+            self.validation = None;
+        }
+        self
+    }
+
     /// The same rows with the target as another step reads it.
     pub fn with_target<Z: ?Sized>(&self) -> Train<'a, X, Z>
     where
@@ -131,14 +144,22 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
                 ));
             }
         }
-        if let Some(groups) = self.groups
-            && groups.len() != n_rows
-        {
-            return Err(Error::length_mismatch("the groups", n_rows, groups.len()));
+        if let Some(groups) = self.groups {
+            if groups.len() != n_rows {
+                return Err(Error::length_mismatch("the groups", n_rows, groups.len()));
+            }
+            if !accepts.groups {
+                return Err(Error::unsupported("this estimator does not use row groups; fit without them"));
+            }
         }
         self.x.admit(accepts)?;
         self.y.admit(accepts)?;
         if let Some((x, y)) = self.validation {
+            if !accepts.validation {
+                return Err(Error::unsupported(
+                    "this estimator does not look at a validation set; fit without one, and score the model on it",
+                ));
+            }
             if !y.matches(x.n_rows()) {
                 return Err(Error::length_mismatch("the validation target", x.n_rows(), y.n_rows()));
             }

@@ -113,6 +113,8 @@ pub struct CrossValidated<P, M> {
     pub metric: String,
     /// Whether a larger score is better.
     pub higher_is_better: bool,
+    /// The lowest and the highest score there can be.
+    pub bounds: (f64, f64),
     /// The folds, in the order of the splits.
     pub folds: Vec<Fold<M>>,
     /// The answer for each row by the model that has not seen it, in the order of the rows; nothing unless every
@@ -137,14 +139,15 @@ impl<P, M> CrossValidated<P, M> {
         corrected_error(&self.scores(), &self.folds)
     }
 
-    /// Student's interval of the mean with the corrected standard error.
+    /// Student's interval of the mean with the corrected standard error, cut to the scores there can be.
     ///
     /// # Errors
     /// If there is a single fold or the level is not in (0, 1).
     pub fn interval(&self, level: f64) -> Result<Interval> {
         let half = corrected_half(&self.scores(), &self.folds, level)?;
         let estimate = self.mean();
-        Ok(Interval { estimate, low: estimate - half, high: estimate + half, level })
+        let (least, most) = self.bounds;
+        Ok(Interval { estimate, low: (estimate - half).max(least), high: (estimate + half).min(most), level })
     }
 }
 
@@ -219,7 +222,13 @@ where
         Ok(order) => Some(M::Prediction::stack(&answers)?.take(&order)?),
         Err(_) => None,
     };
-    Ok(CrossValidated { metric: metric.name(), higher_is_better: M::HIGHER_IS_BETTER, folds, predictions })
+    Ok(CrossValidated {
+        metric: metric.name(),
+        higher_is_better: M::HIGHER_IS_BETTER,
+        bounds: metric.bounds(),
+        folds,
+        predictions,
+    })
 }
 
 /// The answer for each row by a model that has not seen it, in the order of the rows, to score with many metrics.
@@ -315,6 +324,7 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
         let mut train = Train::new(x.borrow(), y.borrow()).context(ctx);
         train.weights = weights.as_deref();
         train.groups = groups.as_deref();
-        train.fit(self.estimator)
+        // Groups may be meant for the splitter alone.
+        train.limited_to(&self.estimator.capabilities()).fit(self.estimator)
     }
 }

@@ -58,6 +58,11 @@ pub trait Metric: Send + Sync {
     /// A short name for tables and trackers, such as `roc_auc`.
     fn name(&self) -> String;
 
+    /// The lowest and the highest score there can be.
+    fn bounds(&self) -> (f64, f64) {
+        (f64::NEG_INFINITY, f64::INFINITY)
+    }
+
     /// The score, each row counting as much as its weight.
     ///
     /// # Errors

@@ -174,7 +174,7 @@ impl Transformer for PolynomialModel {
         let x = x.dense()?;
         let (n_rows, width) = (x.nrows(), self.products.len());
         let mut out = vec![0.0; n_rows * width];
-        reduce::fill_rows(&mut out, width, n_rows, |first, rows| {
+        reduce::fill_rows(&mut out, width, 1024, |first, rows| {
             for (row, out) in rows.chunks_exact_mut(width).enumerate() {
                 for (cell, product) in out.iter_mut().zip(&self.products) {
                     *cell = product.iter().map(|&column| x[[first + row, column]]).product();

@@ -205,13 +205,14 @@ where
         let names = branch.selector.pick(train.x)?;
         let place = format!("columns {}", shown(&names));
         if names.is_empty() {
-            return Err(Error::empty(format!("the selector {:?} picks no column", branch.selector)));
+            return Err(Error::empty(format!("the table has no column that {} picks", branch.selector)));
         }
         let x = E::Input::from_columns(train.x, &names)?;
         let validation = train.validation.map(|(x, _)| E::Input::from_columns(x, &names)).transpose()?;
         let inner = train.with_input(&x, validation.as_ref());
         let inner =
             inner.with_target::<E::Target>().context(train.ctx.child(&format!("columns{}", outputs.len())));
+        let inner = inner.limited_to(&branch.step.capabilities());
         inner.check(&branch.step.capabilities()).context(place.clone())?;
         let (model, output) = branch.step.fit_transform_on(&inner).context(place)?;
         outputs.push(output);
@@ -224,7 +225,8 @@ where
 
     fn steps(&self) -> Vec<String> {
         let mut steps = self.0.steps();
-        steps.push(format!("{:?}: {}", self.1.selector, self.1.step.steps().join(" -> ")));
+        // Without the selector: a column that is renamed changes neither seeds nor what an artifact holds.
+        steps.push(self.1.step.steps().join(" -> "));
         steps
     }
 }

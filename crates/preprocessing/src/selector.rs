@@ -1,5 +1,7 @@
 //! Which columns of a table a step works on.
 
+use std::fmt;
+
 use perennial_core::Result;
 use perennial_data::{Column, ColumnType, Table};
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,18 @@ impl Selector {
                 picked.retain(|name| !names.contains(name));
                 Ok(picked)
             }
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Selector::Numeric => f.write_str("`numeric()`"),
+            Selector::Categorical => f.write_str("`categorical()`"),
+            Selector::Boolean => f.write_str("`boolean()`"),
+            Selector::Names(names) => write!(f, "the list [{}]", names.join(", ")),
+            Selector::Without(inner, names) => write!(f, "{inner} without [{}]", names.join(", ")),
         }
     }
 }

@@ -298,6 +298,11 @@ impl ProblemSpec {
             ("horizon", self.horizon.clone()),
             ("consumers", self.consumers.join(", ")),
             ("scope", list(&self.scope)),
+            (
+                "assumptions",
+                self.assumptions.iter().map(|one| one.statement.clone()).collect::<Vec<_>>().join("; "),
+            ),
+            ("success", self.success.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         ];
         facts.retain(|(_, value)| !value.is_empty());
         facts

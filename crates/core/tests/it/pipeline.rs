@@ -90,7 +90,7 @@ impl Estimator for Spy {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().groups().validation()
     }
 }
 

@@ -33,7 +33,7 @@ impl Estimator for Weighted {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().validation()
     }
 }
 
@@ -62,16 +62,21 @@ fn lengths_weights_and_numbers_are_checked() {
         assert!(error.contains(word), "{error}");
     }
     assert!(Train::new(&x, &NoTarget).weights(&[0.0, 0.0, 2.0]).fit(&Weighted).is_ok());
-    assert!(Train::new(&x, &y).groups(&[0]).fit(&Plain).is_err());
+    assert!(message(Train::new(&x, &y).groups(&[0]).fit(&Plain)).contains("the groups has 1 rows"));
+    assert!(message(Train::new(&x, &y).groups(&[0, 0, 1]).fit(&Plain)).contains("does not use row groups"));
+    assert!(
+        message(Train::new(&x, &y).validation(&x, &y).fit(&Plain))
+            .contains("does not look at a validation set")
+    );
     let empty = Matrix::from(ndarray::Array2::zeros((0, 1)));
     assert!(matches!(Plain.fit(&empty, &Values::default()).unwrap_err().kind(), ErrorKind::Empty { .. }));
 }
 
 #[test]
 fn validation_rows_are_checked_too() {
-    let (x, y) = data();
+    let (x, _) = data();
     let bad = Matrix::from(array![[f64::NAN]]);
-    let error = Train::new(&x, &y).validation(&bad, &vec![1.0].into()).fit(&Plain).unwrap_err();
+    let error = Train::new(&x, &NoTarget).validation(&bad, &NoTarget).fit(&Weighted).unwrap_err();
     assert!(error.to_string().starts_with("validation set: "), "{error}");
 }
 

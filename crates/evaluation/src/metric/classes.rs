@@ -23,6 +23,10 @@ impl Metric for Accuracy {
         "accuracy".to_owned()
     }
 
+    fn bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
     fn score_weighted(&self, truth: &Classes, prediction: &Classes, weights: Option<&[f64]>) -> Result<f64> {
         let pair = Aligned::new(truth, prediction, weights)?;
         Ok(mean_by(pair.truth.len(), weights, |row| f64::from(pair.truth[row] == pair.prediction[row])))
@@ -50,7 +54,7 @@ impl Metric for Accuracy {
 
 /// Metrics that the confusion matrix decides.
 macro_rules! of_confusion {
-    ($metric:ident, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
+    ($metric:ident, $least:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
         impl Metric for $metric {
             type Truth = Classes;
             type Prediction = Classes;
@@ -60,6 +64,10 @@ macro_rules! of_confusion {
                 let $self = self;
                 let _ = $self;
                 $name
+            }
+
+            fn bounds(&self) -> (f64, f64) {
+                ($least, 1.0)
             }
 
             fn score_weighted(
@@ -81,7 +89,7 @@ macro_rules! of_confusion {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BalancedAccuracy;
 
-of_confusion!(BalancedAccuracy, |metric| "balanced_accuracy".to_owned(), |metric, confusion| {
+of_confusion!(BalancedAccuracy, 0.0, |metric| "balanced_accuracy".to_owned(), |metric, confusion| {
     let recalls: Vec<f64> = confusion
         .true_weights()
         .iter()
@@ -98,7 +106,7 @@ of_confusion!(BalancedAccuracy, |metric| "balanced_accuracy".to_owned(), |metric
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MatthewsCorrelation;
 
-of_confusion!(MatthewsCorrelation, |metric| "matthews_correlation".to_owned(), |metric, confusion| {
+of_confusion!(MatthewsCorrelation, -1.0, |metric| "matthews_correlation".to_owned(), |metric, confusion| {
     // In shares of the weight, so that the products of large counts keep their digits.
     let total: f64 = confusion.true_weights().iter().sum();
     let share =
@@ -189,7 +197,7 @@ macro_rules! averaged {
             }
         }
 
-        of_confusion!($metric, |metric| metric.average.name($name), |metric, confusion| {
+        of_confusion!($metric, 0.0, |metric| metric.average.name($name), |metric, confusion| {
             metric.average.of(confusion, $score)
         });
     };

@@ -72,6 +72,10 @@ macro_rules! mean_of_rows {
                 $name.to_owned()
             }
 
+            fn bounds(&self) -> (f64, f64) {
+                (0.0, f64::INFINITY)
+            }
+
             fn score_weighted(
                 &self,
                 truth: &Classes,

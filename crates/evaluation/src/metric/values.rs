@@ -39,6 +39,10 @@ macro_rules! mean_of_rows {
                 $self.full_name($name)
             }
 
+            fn bounds(&self) -> (f64, f64) {
+                (0.0, f64::INFINITY)
+            }
+
             fn score_weighted(
                 &self,
                 truth: &Values,
@@ -153,6 +157,11 @@ macro_rules! of_all_rows {
 
             fn name(&self) -> String {
                 $name.to_owned()
+            }
+
+            /// What is better when higher is a share of 1; errors start at 0.
+            fn bounds(&self) -> (f64, f64) {
+                if $higher { (f64::NEG_INFINITY, 1.0) } else { (0.0, f64::INFINITY) }
             }
 
             fn score_weighted(

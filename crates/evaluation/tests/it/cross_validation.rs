@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use ndarray::Array2;
 use perennial_core::{
-    CancelToken, Classes, Context, Error, ErrorKind, Estimator, Matrix, Predictor, Rows, Train, Values,
-    estimator_fn,
+    CancelToken, Capabilities, Classes, Context, Error, ErrorKind, Estimator, Matrix, Predictor, Rows, Train,
+    Values, estimator_fn,
 };
 use perennial_evaluation::metric::{Accuracy, LogLoss, MeanAbsoluteError, R2, RocAuc};
 use perennial_evaluation::split::*;
@@ -29,7 +29,8 @@ fn no_fit_sees_the_rows_it_is_tested_on() {
         let fold: usize = train.ctx.path().strip_prefix("cv/fold").unwrap().parse().unwrap();
         seen.lock().unwrap().push((fold, rows));
         Ok(SlopeModel(1.0))
-    });
+    })
+    .takes(Capabilities::new().groups());
     let options = CrossValidation::new().groups(&groups).context(Context::new().child("cv"));
     let splitters: [Box<dyn Splitter>; 4] = [
         Box::new(KFold::new(5)),
@@ -82,7 +83,8 @@ fn folds_are_what_they_are_by_hand() {
     assert!((result.mean() - mean).abs() < 1e-15 && (result.standard_error() - error).abs() < 1e-15);
     let interval = result.interval(0.95).unwrap();
     // The 0.975 quantile of Student's t with 3 degrees of freedom.
-    assert!((interval.width() - 2.0 * 3.182_446_305_284_263 * error).abs() < 1e-12);
+    // The upper end is cut at 1, the best score there can be.
+    assert!((interval.estimate - interval.low - 3.182_446_305_284_263 * error).abs() < 1e-12);
     assert!(result.to_string().starts_with("r2: 0."), "{result}");
     assert_eq!(result.folds.iter().map(|fold| fold.test.len()).sum::<usize>(), 40);
     assert!(serde_json::to_string(&result.scores()).is_ok());
@@ -180,3 +182,50 @@ const _: fn() = || {
         cross_validate(boxed, x, y, &KFold::new(2), &RocAuc::new(), &CrossValidation::new()).map(drop)
     };
 };
+
+#[test]
+fn an_interval_stays_within_the_scores_there_can_be() -> perennial_core::Result<()> {
+    use perennial_core::{Classes, Estimator, Predictor, Rows};
+
+    #[derive(Debug)]
+    struct First;
+    struct FirstModel(Classes);
+
+    impl Estimator for First {
+        type Input = Vec<f64>;
+        type Target = Classes;
+        type Model = FirstModel;
+
+        fn fit_on(
+            &self,
+            train: &perennial_core::Train<'_, Vec<f64>, Classes>,
+        ) -> perennial_core::Result<FirstModel> {
+            Ok(FirstModel(train.y.take(&[0])?))
+        }
+    }
+
+    impl Predictor for FirstModel {
+        type Input = Vec<f64>;
+        type Output = Classes;
+
+        fn predict(&self, x: &Vec<f64>) -> perennial_core::Result<Classes> {
+            self.0.take(&vec![0; x.len()])
+        }
+    }
+
+    // Nearly all rows are of one class, and the folds differ a little: Student's interval would pass 1.
+    let y = Classes::from_labels((0..40).map(|row| if row == 7 { "rare" } else { "usual" }));
+    let x: Vec<f64> = vec![0.0; 40];
+    let folds = perennial_evaluation::split::KFold::new(4).shuffle(false);
+    let scored = perennial_evaluation::cross_validate(
+        &First,
+        &x,
+        &y,
+        &folds,
+        &perennial_evaluation::metric::Accuracy,
+        &perennial_evaluation::CrossValidation::new(),
+    )?;
+    let interval = scored.interval(0.95)?;
+    assert!(scored.mean() + 2.0 * scored.standard_error() > 1.0 && interval.high == 1.0, "{interval:?}");
+    Ok(())
+}
