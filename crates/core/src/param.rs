@@ -86,10 +86,11 @@ impl Param {
     /// [`ErrorKind::InvalidParam`](crate::ErrorKind::InvalidParam) with the name, the value and the range.
     pub fn check(&self, value: f64) -> Result<()> {
         let above = if self.open { value > self.low } else { value >= self.low };
-        if value.is_finite() && above && value <= self.high {
+        let whole = value.fract() == 0.0;
+        if value.is_finite() && above && value <= self.high && (whole || !self.integer) {
             return Ok(());
         }
-        if self.integer && value.is_finite() {
+        if self.integer && whole {
             return Err(Error::invalid_param(self.name, value as i128, self.expected()));
         }
         Err(Error::invalid_param(self.name, value, self.expected()))

@@ -136,7 +136,12 @@ fn cramers_v(counts: &[f64], n_a: usize, n_b: usize, n: usize) -> f64 {
     }
     let phi2 = (chi2 / n - (k - 1.0) * (r - 1.0) / (n - 1.0)).max(0.0);
     let (r, k) = (r - (r - 1.0).powi(2) / (n - 1.0), k - (k - 1.0).powi(2) / (n - 1.0));
-    (phi2 / (r - 1.0).min(k - 1.0)).sqrt().min(1.0)
+    let most = (r - 1.0).min(k - 1.0);
+    // As many levels as rows: any table of that kind would look perfect.
+    if !(most > 0.0) {
+        return f64::NAN;
+    }
+    (phi2 / most).sqrt().min(1.0)
 }
 
 /// The share of a number's deviation that the category explains, as a root (Pearson's eta).
@@ -146,6 +151,10 @@ fn correlation_ratio(x: &[f64], codes: &[Option<u32>], levels: usize) -> (f64, u
         .zip(codes)
         .filter_map(|(x, code)| code.filter(|_| !x.is_nan()).map(|code| (*x, code as usize)))
         .collect();
+    // Squares of the largest numbers must stay in range; the ratio does not depend on the scale.
+    let largest = rows.iter().fold(0.0_f64, |largest, row| largest.max(row.0.abs()));
+    let scale = if largest > 1e100 { 2.0_f64.powi(-900) } else { 1.0 };
+    let rows: Vec<(f64, usize)> = rows.into_iter().map(|(x, level)| (x * scale, level)).collect();
     let (mut sums, mut counts) = (vec![0.0; levels], vec![0.0; levels]);
     for &(x, level) in &rows {
         sums[level] += x;
@@ -158,6 +167,8 @@ fn correlation_ratio(x: &[f64], codes: &[Option<u32>], levels: usize) -> (f64, u
         .filter(|&level| counts[level] > 0.0)
         .map(|level| counts[level] * (within(level) - mean).powi(2))
         .sum();
-    let share = if total > 0.0 { (between / total).min(1.0) } else { f64::NAN };
+    // A level of its own for each row explains everything and says nothing.
+    let seen = counts.iter().filter(|count| **count > 0.0).count();
+    let share = if total > 0.0 && seen < rows.len() { (between / total).min(1.0) } else { f64::NAN };
     (share.sqrt(), rows.len())
 }

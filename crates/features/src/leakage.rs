@@ -183,6 +183,8 @@ impl LeakageScan {
                     ColumnType::Integer => column.as_integer()?.flatten().map(|cell| cell as f64).collect(),
                     _ => column.as_real()?.into_owned(),
                 };
+                let mut cells: Vec<f64> = cells;
+                shrink(&mut cells);
                 if cells.iter().all(|cell| cell.is_finite()) {
                     names.push(name);
                     columns.push(cells);
@@ -207,7 +209,7 @@ impl LeakageScan {
         };
         const EXACT: f64 = 1.0 - 1e-9;
         let mut kept: Vec<usize> = (0..names.len()).collect();
-        if !(total > 0.0) || explained(&kept)? < EXACT {
+        if !(total > 0.0 && explained(&kept)? >= EXACT) {
             return Ok(None);
         }
         // Leave out one column after the other as long as the sum stays exact.
@@ -225,6 +227,14 @@ impl LeakageScan {
     }
 }
 
+/// Divides huge numbers by a power of two, so that their squares stay in range; no share depends on it.
+fn shrink(values: &mut [f64]) {
+    let huge = |value: &f64| value.is_finite() && value.abs() > 1e100;
+    if values.iter().any(huge) {
+        values.iter_mut().for_each(|value| *value *= 2.0_f64.powi(-900));
+    }
+}
+
 fn spread(values: &[f64]) -> f64 {
     let mean = reduce::mean(values);
     reduce::sum_by(values.len(), |row| (values[row] - mean).powi(2))
@@ -236,7 +246,7 @@ enum Truth {
     Class { codes: Vec<Option<u32>>, n_classes: usize, wrong: f64 },
 }
 
-/// A column is cut into so many bins of equal size to see what it explains.
+/// A column is cut into at most so many bins of equal size to see what it explains.
 const BINS: usize = 50;
 
 impl Truth {
@@ -247,7 +257,8 @@ impl Truth {
                 "the target `{name}` has {present} values; a leakage scan needs at least 20"
             )));
         }
-        if let Some(values) = numbers(column)? {
+        if let Some(mut values) = numbers(column)? {
+            shrink(&mut values);
             let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
             return Ok(Truth::Number { total: spread(&known), values });
         }
@@ -294,23 +305,27 @@ impl Truth {
                     .sum()
             }
             Truth::Class { codes, n_classes, .. } => {
-                let mut counts = vec![0; (n_groups + 1) * n_classes];
+                // Pairs that occur, not a table of all that could: groups and classes may both be many.
                 let mut overall = vec![0; *n_classes];
+                let mut seen: Vec<(usize, u32)> = Vec::new();
                 for row in (0..codes.len()).filter(|row| row % 2 != half) {
                     if let Some(code) = codes[row] {
-                        counts[slot(groups[row]) * n_classes + code as usize] += 1;
+                        seen.push((slot(groups[row]), code));
                         overall[code as usize] += 1;
                     }
                 }
-                let most = |counts: &[usize]| {
-                    (0..counts.len()).fold(0, |best, i| if counts[i] > counts[best] { i } else { best })
-                };
-                let guess = |group: usize| {
-                    let counts = &counts[group * n_classes..(group + 1) * n_classes];
-                    if counts.iter().any(|count| *count > 0) { most(counts) } else { most(&overall) }
-                };
+                seen.sort_unstable();
+                let most =
+                    (0..overall.len()).fold(0, |best, i| if overall[i] > overall[best] { i } else { best });
+                let mut guesses = vec![(0, most as u32); n_groups + 1];
+                for run in seen.chunk_by(|a, b| a == b) {
+                    let (group, code) = run[0];
+                    if run.len() > guesses[group].0 {
+                        guesses[group] = (run.len(), code);
+                    }
+                }
                 let wrong =
-                    |row: &usize| codes[*row].is_some_and(|code| code as usize != guess(slot(groups[*row])));
+                    |row: &usize| codes[*row].is_some_and(|code| code != guesses[slot(groups[*row])].1);
                 (0..codes.len()).filter(|row| row % 2 == half).filter(wrong).count() as f64
             }
         }
@@ -347,8 +362,10 @@ fn codes(column: &Column) -> Result<Vec<Option<u32>>> {
 fn bins(values: &[f64]) -> Vec<Option<usize>> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
+    // In a small table a bin must still have rows in both halves.
+    let n_bins = (sorted.len() / 4).clamp(2, BINS);
     let mut edges: Vec<f64> =
-        (1..BINS).map(|bin| sorted.get(bin * sorted.len() / BINS).copied().unwrap_or(f64::MAX)).collect();
+        (1..n_bins).map(|bin| sorted.get(bin * sorted.len() / n_bins).copied().unwrap_or(f64::MAX)).collect();
     edges.dedup();
     let bin = |value: &f64| edges.partition_point(|edge| edge <= value);
     values.iter().map(|value| (!value.is_nan()).then(|| bin(value))).collect()

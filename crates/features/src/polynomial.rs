@@ -173,6 +173,11 @@ impl Transformer for PolynomialModel {
         x.check_finite(false)?;
         let x = x.dense()?;
         let (n_rows, width) = (x.nrows(), self.products.len());
+        if n_rows.checked_mul(width).is_none_or(|size| size > 1 << 31) {
+            return Err(Error::too_large(format!(
+                "a matrix of {n_rows} x {width} is too large; lower `degree`, select columns, or transform fewer rows at once"
+            )));
+        }
         let mut out = vec![0.0; n_rows * width];
         reduce::fill_rows(&mut out, width, 1024, |first, rows| {
             for (row, out) in rows.chunks_exact_mut(width).enumerate() {

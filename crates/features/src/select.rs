@@ -78,6 +78,10 @@ impl<Y> SelectKBest<Y> {
 
 /// Deviations from the mean, shrunk by a power of two so that their squares stay in range.
 fn centred(values: &[f64]) -> Vec<f64> {
+    // The mean of equal numbers may be rounded, and what is left would look like a signal.
+    if values.iter().all(|value| *value == values[0]) {
+        return vec![0.0; values.len()];
+    }
     let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
     let scale = if largest > 1e100 { 2.0_f64.powi(-900) } else { 1.0 };
     let scaled: Vec<f64> = values.iter().map(|value| value * scale).collect();

@@ -5,7 +5,7 @@ use perennial_core::{Param, Result};
 use perennial_data::{Column, Table};
 use perennial_numeric::reduce;
 use perennial_statistics::multiple::{Adjustment, adjust};
-use perennial_statistics::test::{Alternative, Method, independence, ks_two_sample};
+use perennial_statistics::test::{Alternative, Method, fisher_exact, independence, ks_two_sample};
 use serde::{Deserialize, Serialize};
 
 use crate::reference::{ColumnReference, Reference, Spread, bin_counts, levels, numbers};
@@ -14,7 +14,8 @@ use crate::reference::{ColumnReference, Reference, Spread, bin_counts, levels, n
 ///
 /// A column has drifted when two things hold together: a test finds the difference after correction for the
 /// number of columns, and the difference is large enough to matter. With the first alone, large windows would
-/// always drift; with the second alone, small ones would.
+/// always drift; with the second alone, small ones would. The share of missing cells is judged in the same way.
+/// A level that the reference never had is drift at once: a model that learned from the reference does not know it.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -143,9 +144,12 @@ impl DriftTest {
         let mut drifts = reduce::try_map_each(columns.len(), |i| compare(columns[i].0, columns[i].1))?;
         let p_values: Vec<f64> = drifts.iter().filter_map(|drift| drift.p_value).collect();
         let mut adjusted = adjust(&p_values, Adjustment::BenjaminiHochberg)?.into_iter();
-        for drift in &mut drifts {
+        let missing: Vec<f64> =
+            reduce::try_map_each(columns.len(), |i| missing_p_value(columns[i].0, columns[i].1))?;
+        let missing = adjust(&missing, Adjustment::BenjaminiHochberg)?;
+        for (drift, missing) in drifts.iter_mut().zip(missing) {
             drift.adjusted_p_value = drift.p_value.and_then(|_| adjusted.next());
-            self.judge(drift);
+            self.judge(drift, missing);
         }
         drifts.sort_by(|a, b| {
             (b.drifted, b.psi).partial_cmp(&(a.drifted, a.psi)).unwrap_or(std::cmp::Ordering::Equal)
@@ -153,7 +157,7 @@ impl DriftTest {
         Ok(DriftReport { n_rows: window.n_rows(), columns: drifts })
     }
 
-    fn judge(&self, drift: &mut ColumnDrift) {
+    fn judge(&self, drift: &mut ColumnDrift, missing_p_value: f64) {
         let real = drift.adjusted_p_value.is_some_and(|p| p < self.level);
         let mut reasons = Vec::new();
         if real && drift.psi >= self.least_psi {
@@ -163,7 +167,7 @@ impl DriftTest {
                 drift.adjusted_p_value.unwrap_or(f64::NAN)
             ));
         }
-        if drift.missing_change.abs() >= self.least_missing {
+        if missing_p_value < self.level && drift.missing_change.abs() >= self.least_missing {
             let way = if drift.missing_change > 0.0 { "rose" } else { "fell" };
             reasons
                 .push(format!("its missing share {way} by {:.1} points", 100.0 * drift.missing_change.abs()));
@@ -237,6 +241,22 @@ fn compare(reference: &ColumnReference, column: &Column) -> Result<ColumnDrift> 
         }
     }
     Ok(drift)
+}
+
+/// The probability by chance of a missing share as different from the reference as this one.
+fn missing_p_value(reference: &ColumnReference, column: &Column) -> Result<f64> {
+    let (before, here) = (reference.missing, column.null_count());
+    let (n_before, n_here) = (reference.n_rows, column.n_rows());
+    if n_here == 0 || before + here == 0 || before + here == n_before + n_here {
+        return Ok(1.0);
+    }
+    // The exact test where its work is small; beyond, the two agree.
+    if n_before + n_here <= 20_000 {
+        let counts = [[before, n_before - before], [here, n_here - here]].map(|row| row.map(|n| n as u64));
+        return Ok(fisher_exact(counts, Alternative::TwoSided)?.p_value);
+    }
+    let counts = [[before, n_before - before], [here, n_here - here]].map(|row| row.map(|n| n as f64));
+    Ok(independence(&Array2::from(counts.to_vec()), false)?.p_value)
 }
 
 fn other_kind(reference: &ColumnReference, column: &Column) -> perennial_core::Error {

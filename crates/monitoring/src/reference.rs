@@ -1,6 +1,6 @@
 //! What the data looked like when the model learned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use perennial_core::{Error, Result};
 use perennial_data::{Column, ColumnType, Table};
@@ -28,8 +28,27 @@ const MOST_LEVELS: usize = 200;
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Reference {
     pub(crate) columns: Vec<ColumnReference>,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    columns: Vec<ColumnReference>,
+}
+
+impl TryFrom<Parts> for Reference {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        match parts.columns.iter().find(|column| !column.is_sound()) {
+            None => Ok(Reference { columns: parts.columns }),
+            Some(column) => {
+                Err(Error::corrupt(format!("the reference of column `{}` contradicts itself", column.name)))
+            }
+        }
+    }
 }
 
 /// What one column looked like.
@@ -107,30 +126,42 @@ impl Reference {
     /// # Errors
     /// When the bytes are not a reference, or one that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let reference: Reference = perennial_core::from_bytes(bytes)?;
-        let sound = |column: &ColumnReference| match &column.spread {
+        perennial_core::from_bytes(bytes)
+    }
+}
+
+impl ColumnReference {
+    fn is_sound(&self) -> bool {
+        let Some(present) = self.n_rows.checked_sub(self.missing) else { return false };
+        let sum = |counts: Vec<usize>| counts.into_iter().try_fold(0, usize::checked_add);
+        match &self.spread {
             Spread::Numbers { sample, edges, counts } => {
-                let rising = |values: &[f64]| values.windows(2).all(|pair| pair[0] <= pair[1]);
+                let rising = |values: &[f64]| {
+                    values.windows(2).all(|pair| pair[0] <= pair[1]) && values.iter().all(|v| v.is_finite())
+                };
                 counts.len() == edges.len() + 1
+                    && sum(counts.clone()) == Some(present)
                     && rising(sample)
                     && rising(edges)
-                    && !sample.iter().any(|v| v.is_nan())
             }
-            Spread::Levels(_) => true,
-        };
-        match reference.columns.iter().find(|column| !sound(column)) {
-            None => Ok(reference),
-            Some(column) => {
-                Err(Error::corrupt(format!("the reference of column `{}` contradicts itself", column.name)))
+            Spread::Levels(levels) => {
+                let names: BTreeSet<&str> = levels.iter().map(|(name, _)| name.as_str()).collect();
+                names.len() == levels.len()
+                    && sum(levels.iter().map(|level| level.1).collect()).is_some_and(|kept| kept <= present)
             }
         }
     }
 }
 
 /// The numbers of a column, without missing ones; nothing for columns of categories. Times count in seconds.
+/// Only their order matters, so infinities become the largest numbers, which JSON can hold.
 pub(crate) fn numbers(column: &Column) -> Result<Option<Vec<f64>>> {
     Ok(match column.column_type() {
-        ColumnType::Real => Some(column.as_real()?.iter().copied().filter(|cell| !cell.is_nan()).collect()),
+        ColumnType::Real => {
+            let present = column.as_real()?;
+            let present = present.iter().filter(|cell| !cell.is_nan());
+            Some(present.map(|cell| cell.clamp(-1e308, 1e308)).collect())
+        }
         ColumnType::Integer => Some(column.as_integer()?.flatten().map(|cell| cell as f64).collect()),
         ColumnType::Date | ColumnType::DateTime => {
             Some(column.as_date_time()?.flatten().map(|micros| micros as f64 / 1e6).collect())

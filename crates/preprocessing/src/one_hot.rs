@@ -21,7 +21,7 @@ use crate::categories::{Coded, Unknown, count, positions, unknown_category};
 /// |---|---|---|---|
 /// | `unknown` | error | | what becomes of a category that was not there at fit |
 /// | `min_frequency` | 0 | >= 0 | categories with less weight than this share one column, `column=other`, and unknown ones join them |
-/// | `max_categories` | 10,000 | >= 1 | more categories in one column than this are an error |
+/// | `max_categories` | 10,000 | >= 1 | more categories with a column of their own than this are an error |
 /// | `drop_first` | false | | whether to leave out the first category of each column |
 /// | `sparse` | false | | whether the output is a CSR matrix |
 ///
@@ -108,15 +108,15 @@ impl OneHotEncoder {
 
     fn learn(&self, name: &str, column: &perennial_data::Column, weights: Option<&[f64]>) -> Result<Encoded> {
         let counted = count(name, column, weights)?;
-        if counted.levels.len() > self.max_categories {
+        let frequent = |position: &usize| counted.weights[*position] >= self.min_frequency;
+        let kept: Vec<usize> = (0..counted.levels.len()).filter(frequent).collect();
+        if kept.len() > self.max_categories {
             return Err(Error::too_large(format!(
-                "column `{name}` has {} categories and at most {} are allowed; raise `max_categories`, set `min_frequency`, or use another encoder",
-                counted.levels.len(),
+                "column `{name}` has {} categories and at most {} are allowed; raise `max_categories` or `min_frequency`, or use another encoder",
+                kept.len(),
                 self.max_categories
             )));
         }
-        let frequent = |position: &usize| counted.weights[*position] >= self.min_frequency;
-        let kept: Vec<usize> = (0..counted.levels.len()).filter(frequent).collect();
         let mut slots = vec![None; counted.levels.len()];
         let mut names: Vec<String> = Vec::new();
         for &position in &kept {

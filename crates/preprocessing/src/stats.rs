@@ -128,13 +128,15 @@ pub(crate) fn sorted(x: &ArrayRef2<f64>, weights: Option<&[f64]>, column: usize)
 /// The median of sorted values, as if each were repeated as often as its weight says.
 pub(crate) fn median(sorted: &[(f64, f64)]) -> Option<f64> {
     let half = sorted.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    // Sums of weights such as 0.1 are rounded; a half that differs by rounding alone is the half.
+    let rounding = half * sorted.len() as f64 * f64::EPSILON;
     let mut seen = 0.0;
     for (position, &(value, weight)) in sorted.iter().enumerate() {
         seen += weight;
-        if seen > half {
+        if seen > half + rounding {
             return Some(value);
         }
-        if seen == half {
+        if seen >= half - rounding {
             let next = sorted.get(position + 1).map_or(value, |next| next.0);
             // Half of each first, so that two huge values have a middle.
             return Some(value / 2.0 + next / 2.0);

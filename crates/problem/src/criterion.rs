@@ -104,8 +104,11 @@ impl Criterion {
         self.slice.as_ref()
     }
 
-    /// How the criterion stands, given an interval of the metric.
+    /// How the criterion stands, given an interval of the metric; inconclusive when it has no bound that could be kept.
     pub fn judge(&self, interval: &Interval) -> Verdict {
+        if self.check().is_err() {
+            return Verdict::Inconclusive;
+        }
         let (low, high) = (interval.low, interval.high);
         let keeps =
             self.at_most.is_none_or(|bound| high <= bound) && self.at_least.is_none_or(|bound| low >= bound);

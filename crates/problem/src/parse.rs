@@ -34,6 +34,10 @@ pub(crate) fn condition(text: &str) -> Result<Condition> {
     Ok(condition)
 }
 
+fn alone(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> Condition {
+    if parts.len() == 1 { parts.remove(0) } else { join(parts) }
+}
+
 impl Parser<'_> {
     fn bad(&self, what: &str) -> Error {
         let shown: String = self.text.chars().take(80).collect();
@@ -50,12 +54,20 @@ impl Parser<'_> {
                 token = Token::Sign(sign);
                 rest = &rest[sign.len()..];
             } else if first == '\'' || first == '`' {
-                let inner = &rest[1..];
-                let end = inner.find(first).ok_or_else(|| self.bad("a quote is not closed"))?;
-                let content = inner[..end].to_owned();
+                let mut content = String::new();
+                rest = &rest[1..];
+                loop {
+                    let end = rest.find(first).ok_or_else(|| self.bad("a quote is not closed"))?;
+                    content.push_str(&rest[..end]);
+                    rest = &rest[end + 1..];
+                    if !rest.starts_with(first) {
+                        break;
+                    }
+                    content.push(first);
+                    rest = &rest[1..];
+                }
                 token =
                     if first == '`' { Token::Name(content) } else { Token::Literal(Literal::Text(content)) };
-                rest = &inner[end + 1..];
             } else if first.is_ascii_digit() || "+-.".contains(first) {
                 let end = rest
                     .find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)))
@@ -98,19 +110,21 @@ impl Parser<'_> {
     }
 
     fn either(&mut self) -> Result<Condition> {
-        let mut left = self.both()?;
+        let first = self.both()?;
+        let mut parts = vec![first];
         while self.accept_word("or") {
-            left = Condition::Or(Box::new(left), Box::new(self.both()?));
+            parts.push(self.both()?);
         }
-        Ok(left)
+        Ok(alone(parts, Condition::Or))
     }
 
     fn both(&mut self) -> Result<Condition> {
-        let mut left = self.single()?;
+        let first = self.single()?;
+        let mut parts = vec![first];
         while self.accept_word("and") {
-            left = Condition::And(Box::new(left), Box::new(self.single()?));
+            parts.push(self.single()?);
         }
-        Ok(left)
+        Ok(alone(parts, Condition::And))
     }
 
     fn single(&mut self) -> Result<Condition> {
@@ -140,10 +154,12 @@ impl Parser<'_> {
         };
         self.next += 1;
         if self.accept_word("is") {
-            return match (self.accept_word("missing"), self.accept_word("present")) {
-                (true, _) => Ok(Condition::Missing(name)),
-                (_, true) => Ok(Condition::Not(Box::new(Condition::Missing(name)))),
-                _ => Err(self.bad("after `is` comes `missing` or `present`")),
+            return if self.accept_word("missing") {
+                Ok(Condition::Missing(name))
+            } else if self.accept_word("present") {
+                Ok(Condition::Not(Box::new(Condition::Missing(name))))
+            } else {
+                Err(self.bad("after `is` comes `missing` or `present`"))
             };
         }
         if self.accept_word("in") {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Columns are compared with numbers, texts in single quotes, and `true` or `false`; conditions are joined by
 /// `and`, `or`, `not` and brackets; `x is missing` and `x is present` ask for missing cells. Names with other
-/// characters than letters, digits and `_` stand in backticks. A comparison with a missing cell does not hold.
+/// characters than letters, digits and `_` stand in backticks; a quote within quotes is written twice. A comparison with a missing cell does not hold.
 ///
 /// ```
 /// use perennial_data::{Column, Table};
@@ -34,8 +34,9 @@ pub struct Predicate {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
-    And(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
+    // Lists rather than pairs: a chain of many parts must not become a deep tree.
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
     Not(Box<Condition>),
     Missing(String),
     Compare(String, Comparison, Literal),
@@ -99,12 +100,16 @@ impl Predicate {
 
 impl Condition {
     fn holds(&self, table: &Table) -> Result<Vec<bool>> {
-        let both = |a: &Condition, b: &Condition, join: fn(bool, bool) -> bool| -> Result<Vec<bool>> {
-            Ok(a.holds(table)?.into_iter().zip(b.holds(table)?).map(|(a, b)| join(a, b)).collect())
+        let join = |parts: &[Condition], start: bool, join: fn(bool, bool) -> bool| -> Result<Vec<bool>> {
+            let mut all = vec![start; table.n_rows()];
+            for part in parts {
+                all.iter_mut().zip(part.holds(table)?).for_each(|(all, holds)| *all = join(*all, holds));
+            }
+            Ok(all)
         };
         match self {
-            Condition::And(a, b) => both(a, b, |a, b| a && b),
-            Condition::Or(a, b) => both(a, b, |a, b| a || b),
+            Condition::And(parts) => join(parts, true, |a, b| a && b),
+            Condition::Or(parts) => join(parts, false, |a, b| a || b),
             Condition::Not(inner) => Ok(inner.holds(table)?.into_iter().map(|holds| !holds).collect()),
             Condition::Missing(name) => {
                 let column = table.column(name)?;

@@ -350,7 +350,10 @@ impl ProblemSpec {
                 "the problem does not say what a number predicted too high or too low costs",
             ));
         };
-        if truth.len() != prediction.len() || truth.is_empty() {
+        if truth.is_empty() {
+            return Err(Error::empty("there are no predictions to judge"));
+        }
+        if truth.len() != prediction.len() {
             return Err(Error::length_mismatch("the predictions", truth.len(), prediction.len()));
         }
         let cost = |(truth, prediction): (&f64, &f64)| {

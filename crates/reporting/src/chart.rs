@@ -206,6 +206,9 @@ impl Chart {
 
     /// The chart as an SVG picture of its own, in colours that suit a white page.
     pub fn to_svg(&self) -> String {
-        crate::svg::draw(self, true).into_string()
+        // XML cannot hold most control characters, not even escaped: one of them would void the picture.
+        let forbidden =
+            |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+        crate::svg::draw(self, true).into_string().replace(forbidden, "\u{fffd}")
     }
 }

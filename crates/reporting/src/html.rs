@@ -54,7 +54,7 @@ fn render(index: usize, block: &Block) -> Markup {
             Block::Table(table) => (render_table(table)),
             Block::Chart(chart) => figure {
                 figcaption { (visible(&chart.title)) }
-                (crate::svg::draw(chart, false))
+                (PreEscaped(visible(&crate::svg::draw(chart, false).into_string())))
                 @if let Some(note) = &chart.note { p class="note" { (visible(note)) } }
             },
             Block::Code(code) => pre { code { (visible(code)) } },
@@ -106,7 +106,7 @@ fn class(level: Level) -> &'static str {
 }
 
 /// Only plain relative paths and web addresses become links; a scheme such as `javascript:` does not.
-fn leads_somewhere(target: &str) -> bool {
+pub(crate) fn leads_somewhere(target: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./#%".contains(c);
     target.starts_with("https://")
         || target.starts_with("http://")

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::document::{Block, Document, Level};
+use crate::html::leads_somewhere;
 
 pub(crate) fn page(document: &Document) -> String {
     let mut out = format!("# {}\n", plain(&document.title));
@@ -32,7 +33,11 @@ pub(crate) fn page(document: &Document) -> String {
                 writeln!(out, "{fence}\n{code}\n{fence}")
             }
             Block::Link(text, target) => {
-                writeln!(out, "[{}]({})", plain(text), target.replace([')', '(', ' ', '\n'], ""))
+                if leads_somewhere(target) {
+                    writeln!(out, "[{}]({})", plain(text), escape_target(target))
+                } else {
+                    writeln!(out, "{}", plain(text))
+                }
             }
         };
     }
@@ -51,10 +56,21 @@ fn word(level: Level) -> &'static str {
 /// One line in which nothing is markup.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    // At the start of a line some characters make lists, rules and headings.
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let rest = &text[digits..];
+    let starts_list = digits == 0
+        && rest.starts_with(['-', '+'])
+        && !rest[1..].starts_with(|c: char| c != '-' && !c.is_whitespace());
+    let numbers_list =
+        digits > 0 && rest.starts_with(['.', ')']) && !rest[1..].starts_with(|c: char| !c.is_whitespace());
+    for (place, c) in text.char_indices() {
+        if place == digits && (starts_list || numbers_list) {
+            out.push('\\');
+        }
         match c {
             '\n' | '\r' => out.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -63,4 +79,16 @@ fn plain(text: &str) -> String {
         }
     }
     out
+}
+
+/// The target with what would end or break a link written as bytes of the address.
+fn escape_target(target: &str) -> String {
+    target.chars().fold(String::with_capacity(target.len()), |mut out, c| {
+        if c.is_ascii_control() || "()<> \"\\`|".contains(c) {
+            let _ = write!(out, "%{:02X}", c as u32);
+        } else {
+            out.push(c);
+        }
+        out
+    })
 }

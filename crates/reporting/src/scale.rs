@@ -163,8 +163,12 @@ pub fn format_number(value: f64) -> String {
         2
     } else if size >= 1.0 {
         3
-    } else {
+    } else if size >= 0.01 {
         4
+    } else if size >= 0.001 {
+        6
+    } else {
+        7
     };
     let text = trim_zeros(&format!("{value:.decimals$}")).to_owned();
     if text == "-0" { "0".into() } else { text }

@@ -199,8 +199,11 @@ fn path(points: &[Point], x: &Scale, y: &Scale) -> String {
 }
 
 fn band(points: &[Point], x: &Scale, y: &Scale) -> String {
-    let bounded: Vec<(f64, f64, f64)> =
-        points.iter().filter_map(|point| point.bounds.map(|(low, high)| (point.x, low, high))).collect();
+    let bounded: Vec<(f64, f64, f64)> = points
+        .iter()
+        .filter_map(|point| point.bounds.map(|(low, high)| (point.x, low, high)))
+        .filter(|(_, low, high)| low.is_finite() && high.is_finite())
+        .collect();
     let edge = |(x, y): (f64, f64)| Point { x, y, bounds: None };
     let upper = bounded.iter().map(|&(x, _, high)| edge((x, high)));
     let lower = bounded.iter().rev().map(|&(x, low, _)| edge((x, low)));

@@ -86,7 +86,10 @@ fn condition(
         // Settings are stored as text; a number is compared with what the text means.
         Token::Number(number) => {
             let number = bind(Value::Real(*number));
-            Ok(format!("CAST(({stored}) AS REAL) {operator} {number}"))
+            // SQLite casts words to 0; only what is a number is compared with one.
+            Ok(format!(
+                "(SELECT CASE WHEN NOT json_valid(value) THEN NULL WHEN json_type(value) IN ('integer', 'real') THEN CAST(value AS REAL) END FROM facts WHERE run = runs.id AND kind = '{kind}' AND key = {key}) {operator} {number}"
+            ))
         }
         _ => Ok(format!("({stored}) {operator} {}", bind(text(value)?))),
     }

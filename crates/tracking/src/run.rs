@@ -60,12 +60,13 @@ impl Run {
     fn nested(&self, path: &str, value: &serde_json::Value) -> Result<()> {
         use serde_json::Value;
         let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let key = if path.is_empty() { "value" } else { path };
         match value {
             Value::Object(fields) => {
                 fields.iter().try_for_each(|(key, value)| self.nested(&join(key), value))
             }
-            Value::String(text) => self.param(path, text),
-            other => self.param(if path.is_empty() { "value" } else { path }, other),
+            Value::String(text) => self.param(key, text),
+            other => self.param(key, other),
         }
     }
 

@@ -57,6 +57,18 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<()> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(open)?;
     let version: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
+    let count = |filter: &str| -> Result<i64> {
+        let sql = format!("SELECT count(*) FROM sqlite_master WHERE {filter}");
+        transaction.query_row(&sql, [], |row| row.get(0)).map_err(open)
+    };
+    let foreign = match version {
+        0 => count("name NOT LIKE 'sqlite_%'")? > 0,
+        VERSION => count("type = 'table' AND name IN ('runs', 'facts', 'metrics', 'artifacts')")? != 4,
+        _ => false,
+    };
+    if foreign {
+        return Err(Error::unsupported("the file is a database of another program and not a run store"));
+    }
     match version {
         0 => {
             transaction.execute_batch(TABLES).map_err(open)?;

@@ -139,3 +139,14 @@ fn classes_and_probabilities_refuse_what_does_not_fit() {
         matches!(one.check_two_classes().unwrap_err().kind(), ErrorKind::SingleClass { class } if class == "a")
     );
 }
+
+#[test]
+fn a_whole_number_setting_takes_whole_numbers_only() {
+    let param = perennial_core::Param::integer("k", "a count").at_least(1.0);
+    assert!(param.check(2.0).is_ok());
+    assert_eq!(
+        param.check(2.5).unwrap_err().to_string(),
+        "parameter `k` is 2.5; expected a whole number >= 1"
+    );
+    assert_eq!(param.check(0.0).unwrap_err().to_string(), "parameter `k` is 0; expected a whole number >= 1");
+}

@@ -122,3 +122,34 @@ fn the_page_stays_small_and_hostile_names_stay_text() {
     assert!(html.len() < 2_000_000, "{} bytes", html.len());
     assert!(!html.contains("<script"));
 }
+
+#[test]
+fn columns_with_a_value_of_its_own_in_each_row_are_associated_with_nothing() {
+    let words = |word: &str| (0..50).map(|i| format!("{word}{}", i * 7 % 50)).collect::<Vec<_>>();
+    let (orders, customers) = (words("o"), words("c"));
+    let texts = |words: &[String]| Column::text(words.iter().map(String::as_str));
+    let table = Table::new([
+        ("order", texts(&orders)),
+        ("customer", texts(&customers)),
+        ("price", Column::real((0..50).map(|i| f64::from(i * 13 % 17)))),
+        ("group", Column::text((0..50).map(|i| ["a", "b"][i % 2]))),
+        ("huge", Column::real((0..50).map(|i| f64::from(i * 13 % 17) * 1e300))),
+    ])
+    .unwrap();
+    let found = profile(&table).unwrap();
+    assert!(
+        found
+            .alerts
+            .iter()
+            .all(|alert| alert.kind != AlertKind::Associated || alert.message.contains("spearman")),
+        "{:?}",
+        found.alerts
+    );
+    let of = |a: &str, b: &str| {
+        found.associations.iter().find(|pair| (pair.a.as_str(), pair.b.as_str()) == (a, b))
+    };
+    assert!(of("order", "customer").is_none() && of("order", "price").is_none());
+    // Scaling a number changes no association.
+    let (usual, huge) = (of("price", "group").unwrap().value, of("group", "huge").unwrap().value);
+    assert!((usual - huge).abs() < 1e-12, "{usual} and {huge}");
+}

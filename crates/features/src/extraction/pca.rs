@@ -81,8 +81,7 @@ impl Estimator for Pca {
         let mean: Array1<f64> = (0..n_cols).map(|column| reduce::mean(&x.column(column).to_vec())).collect();
         let centred = &x.view() - &mean;
         // The square of what is largest must stay in range.
-        let largest = centred.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-        if !(largest < 1e150) {
+        if !centred.iter().all(|value| value.abs() < 1e150) {
             return Err(Error::overflow(
                 "the numbers are so large that their variance leaves the range of f64; scale the columns first",
             ));

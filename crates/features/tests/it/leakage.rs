@@ -64,3 +64,41 @@ fn odd_targets_are_errors_or_have_no_findings() {
     assert_eq!(LeakageScan::new().scan(&holes, "y").unwrap().columns(), ["x"]);
     assert!(LeakageScan::new().most_explained(f64::NAN).scan(&constant, "y").is_err());
 }
+
+#[test]
+fn huge_targets_are_not_called_sums() {
+    let noise = |i: i64, m: i64| ((i * i * 31 + i * 17) % m) as f64;
+    let table = |scale: f64| {
+        Table::new([
+            ("a", Column::real((0..200).map(|i| noise(i, 41)))),
+            ("y", Column::real((0..200).map(|i| scale * noise(i + 5, 97)))),
+            ("copy", Column::real((0..200).map(|i| scale * 0.5 * noise(i + 5, 97)))),
+        ])
+        .unwrap()
+    };
+    for scale in [1.0, 1e200, 1e300] {
+        let honest = LeakageScan::new().scan(&table(scale).drop(&["copy"]).unwrap(), "y").unwrap();
+        assert!(honest.findings.is_empty(), "{scale} {honest:?}");
+        let leaking = LeakageScan::new().scan(&table(scale), "y").unwrap();
+        assert!(leaking.findings.iter().any(|finding| finding.columns == ["copy"]), "{scale} {leaking:?}");
+    }
+}
+
+#[test]
+fn a_leak_is_found_in_a_small_table() {
+    let table = Table::new([
+        ("x", Column::real((0..60).map(|i| f64::from(i * 23 % 60)))),
+        ("y", Column::real((0..60).map(|i| f64::from(i * 23 % 60).powi(3)))),
+    ])
+    .unwrap();
+    assert!(LeakageScan::new().scan(&table, "y").unwrap().enforce().is_err());
+}
+
+#[test]
+fn many_classes_and_many_groups_fit_into_memory() {
+    let words = |m: usize| (0..300_000).map(|i| format!("w{}", i % m)).collect::<Vec<_>>();
+    let (ids, classes) = (words(300_000), words(100_000));
+    let texts = |words: &[String]| Column::text(words.iter().map(String::as_str));
+    let table = Table::new([("id", texts(&ids)), ("y", texts(&classes))]).unwrap();
+    assert!(LeakageScan::new().scan(&table, "y").unwrap().findings.is_empty());
+}

@@ -84,3 +84,38 @@ fn f_statistics_are_those_of_their_formulas() {
     let model = SelectKBest::regression(1).fit(&x, &vec![2.0, 1.0, 4.0, 3.0, 5.0].into()).unwrap();
     assert!((model.scores()[0] - 0.64 / 0.36 * 3.0).abs() < 1e-12);
 }
+
+#[test]
+fn a_constant_column_is_never_chosen() {
+    for constant in [0.1, 0.7, 1.1, 1e-3, 123.456] {
+        for n in [10, 33, 301] {
+            let x = Array2::from_shape_fn((n, 2), |(row, column)| {
+                if column == 0 { constant } else { (row % 7) as f64 + (row % 2) as f64 }
+            });
+            let x = Matrix::from(x);
+            let y = Classes::from_labels((0..n).map(|row| row % 2));
+            let model = SelectKBest::classification(1).fit(&x, &y).unwrap();
+            assert_eq!(
+                (model.scores()[0], model.kept().collect::<Vec<_>>()),
+                (0.0, vec!["x1"]),
+                "{constant} {n}"
+            );
+        }
+    }
+}
+
+#[test]
+fn components_of_huge_numbers_of_both_signs_are_refused() {
+    let x = Array2::from_shape_fn(
+        (40, 2),
+        |(row, column)| if (row + column) % 2 == 0 { 1.7e308 } else { -1.7e308 },
+    );
+    assert!(Pca::new().fit(&Matrix::from(x), &NoTarget).is_err());
+}
+
+#[test]
+fn too_many_products_are_an_error_and_not_the_end_of_the_process() {
+    let wide = Matrix::from(Array2::<f64>::zeros((100_000, 300)));
+    let model = PolynomialFeatures::new().fit(&wide, &NoTarget).unwrap();
+    assert!(model.transform(&wide).unwrap_err().to_string().contains("too large"));
+}

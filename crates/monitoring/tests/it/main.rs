@@ -117,3 +117,49 @@ fn alerts_are_raised_once_and_closed_when_all_is_well() {
     let html = monitor.to_document("Model in production").to_html();
     assert!(html.contains("Realised error by window") && html.contains("Well again in w6"));
 }
+
+#[test]
+fn a_missing_cell_in_a_small_window_is_no_drift() {
+    let cells = |n: usize, every: usize| {
+        let values = normal(n, 0.0, n as u64);
+        Table::new([(
+            "x",
+            Column::real(values.into_iter().enumerate().map(|(i, v)| (i % every != 0).then_some(v))),
+        )])
+        .unwrap()
+    };
+    // A tenth is missing before; of ten rows, none, one or two are usual.
+    let reference = Reference::of(&cells(1000, 10)).unwrap();
+    let few = DriftTest::new().compare(&reference, &cells(10, 5)).unwrap();
+    assert!(!few.drifted(), "{few:?}");
+    assert!(DriftTest::new().compare(&reference, &cells(500, 5)).unwrap().drifted());
+}
+
+#[test]
+fn a_monitor_that_contradicts_itself_is_not_loaded() {
+    let table = Table::new([
+        ("x", Column::real(normal(50, 0.0, 1))),
+        ("c", Column::text((0..50).map(|i| ["a", "b"][i % 2]))),
+    ])
+    .unwrap();
+    let text = serde_json::to_string(&Monitor::new(Reference::of(&table).unwrap())).unwrap();
+    assert!(serde_json::from_str::<Monitor>(&text).is_ok());
+    for (from, to) in [
+        ("\"counts\":[5,", "\"counts\":["),
+        ("[\"a\",25]", "[\"a\",26]"),
+        ("\"missing\":0", "\"missing\":51"),
+        ("[\"b\",25]", "[\"a\",25]"),
+    ] {
+        let broken = text.replace(from, to);
+        assert_ne!(broken, text);
+        assert!(serde_json::from_str::<Monitor>(&broken).is_err(), "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_monitor_of_infinite_cells_survives_being_saved() {
+    let table = one(vec![f64::INFINITY, f64::NEG_INFINITY, 0.0, 1.0]);
+    let monitor = Monitor::new(Reference::of(&table).unwrap());
+    let text = serde_json::to_string(&monitor).unwrap();
+    assert_eq!(serde_json::from_str::<Monitor>(&text).unwrap(), monitor);
+}

@@ -100,3 +100,17 @@ fn missing_categories_are_filled() {
     let error: Error = CategoryImputer::mode().fit(&cities(&[None, None]), &NoTarget).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InsufficientData { .. }));
 }
+
+#[test]
+fn rare_categories_count_as_one_towards_the_most_that_are_allowed() {
+    let names: Vec<String> = (0..30).map(|i| format!("rare{i}")).chain(vec!["often".into(); 10]).collect();
+    let table = Table::new([("city", Column::text(names.iter().map(String::as_str)))]).unwrap();
+    let encoder = OneHotEncoder::new().max_categories(5);
+    let error = encoder.fit(&table, &NoTarget).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::TooLarge { .. }) && error.to_string().contains("min_frequency")
+    );
+    // What the error advises helps.
+    let model = encoder.min_frequency(2.0).fit(&table, &NoTarget).unwrap();
+    assert_eq!(model.transform(&table).unwrap().n_cols(), 2);
+}

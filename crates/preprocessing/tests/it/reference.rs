@@ -110,3 +110,18 @@ fn encoders() {
     let test = case["expected"].get("test").unwrap_or(&case["expected"]);
     close(&Matrix::from(got), test, "ordinal_unknown");
 }
+
+#[test]
+fn equal_weights_of_any_size_leave_the_median_where_it_is() {
+    for n in [2, 6, 10, 30, 1000] {
+        let x = Matrix::from(Array2::from_shape_fn((n, 1), |(row, _)| if row < n / 2 { 0.0 } else { 10.0 }));
+        for weight in [0.1, 0.3, 1.0, 1e-7, 3e9] {
+            let weights = vec![weight; n];
+            let model = perennial_core::Train::new(&x, &NoTarget)
+                .weights(&weights)
+                .fit(&SimpleImputer::median())
+                .unwrap();
+            assert_eq!(model.fills(), [5.0], "{n} rows of weight {weight}");
+        }
+    }
+}

@@ -68,3 +68,22 @@ fn columns_are_compared_with_their_own_kind() {
         assert!(predicate.holds(&table()).unwrap_err().to_string().contains(word));
     }
 }
+
+#[test]
+fn a_quote_is_written_twice_and_loose_ends_are_errors() {
+    let names = Table::new([("name", Column::text(["O'Brien", "O"]))]).unwrap();
+    let predicate: Predicate = "name = 'O''Brien'".parse().unwrap();
+    assert_eq!(predicate.holds(&names).unwrap(), [true, false]);
+    assert!("name is missing present".parse::<Predicate>().is_err());
+    assert!("name = 'O''".parse::<Predicate>().is_err());
+}
+
+#[test]
+fn a_condition_of_very_many_parts_needs_no_deep_stack() {
+    for join in [" or ", " and "] {
+        let text = vec!["n = 1"; 50_000].join(join);
+        let predicate: Predicate = text.parse().unwrap();
+        let small = Table::new([("n", Column::integer([1, 2]))]).unwrap();
+        assert_eq!(predicate.clone().holds(&small).unwrap(), [true, false]);
+    }
+}

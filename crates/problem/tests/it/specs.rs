@@ -100,3 +100,11 @@ fn verdicts_come_from_intervals() {
     let unknown = Criterion::at_most("m", 1.0).judge(&interval(f64::NAN, f64::NAN));
     assert_eq!(unknown, Verdict::Inconclusive);
 }
+
+#[test]
+fn a_criterion_without_a_bound_is_never_met() {
+    let criterion: perennial_problem::Criterion = toml::from_str("metric = 'mae'").unwrap();
+    let interval =
+        perennial_statistics::interval::Interval { estimate: 1.0, low: 0.0, high: 2.0, level: 0.95 };
+    assert_eq!(criterion.judge(&interval), perennial_problem::Verdict::Inconclusive);
+}

@@ -74,3 +74,20 @@ fn markdown_escapes_what_would_be_markup() {
             && text.contains("````\n```")
     );
 }
+
+#[test]
+fn bounds_that_are_not_numbers_draw_no_band() {
+    let series = Series::xy("s", &[0.0, 1.0, 2.0], &[1.0, 2.0, 3.0])
+        .bounds(&[0.5, f64::NAN, 2.5], &[1.5, f64::NAN, f64::INFINITY]);
+    let svg = Chart::line("t").series(series).to_svg();
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+}
+
+#[test]
+fn small_numbers_keep_their_digits() {
+    for (number, text) in
+        [(0.000_45, "0.00045"), (0.000_123_46, "0.0001235"), (0.05, "0.05"), (-0.001_234_6, "-0.001235")]
+    {
+        assert_eq!(perennial_reporting::format_number(number), text);
+    }
+}

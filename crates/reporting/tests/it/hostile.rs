@@ -90,3 +90,45 @@ fn text_that_turns_its_direction_is_written_out() {
     let html = report("a\u{202e}b").to_html();
     assert!(html.contains("\\u{202e}"));
 }
+
+#[test]
+fn markdown_links_lead_where_html_links_do() {
+    for target in ["javascript:alert`1`", "data:text/html,x", "vbscript:x", "http://a/)![x](http://b"] {
+        let mut document = Document::new("links");
+        document.link("click", target);
+        let markdown = document.to_markdown();
+        let leads = target.starts_with("http");
+        assert_eq!(markdown.matches("](").count(), usize::from(leads), "{markdown}");
+    }
+    let mut document = Document::new("links");
+    document.link("page", "https://example.org/a_(b)?c=d");
+    assert!(document.to_markdown().contains("[page](https://example.org/a_%28b%29?c=d)"));
+}
+
+#[test]
+fn markdown_text_starts_no_block_and_keeps_its_characters() {
+    for (text, escaped) in [
+        ("- item", "\\- item"),
+        ("1986. A year", "1986\\. A year"),
+        ("---", "\\---"),
+        ("a&lt;b", "a\\&lt;b"),
+        ("~~x~~", "\\~\\~x\\~\\~"),
+        ("-3", "-3"),
+    ] {
+        let mut document = Document::new("t");
+        document.text(text);
+        assert_eq!(document.to_markdown(), format!("# t\n\n{escaped}\n"));
+    }
+}
+
+#[test]
+fn a_picture_holds_no_character_that_xml_forbids() {
+    let text = "a\u{1}b\u{0}c\u{ffff}";
+    let svg = Chart::bar(text, [text]).x(text).y(text).series(Series::values(text, &[1.0])).to_svg();
+    let forbidden = |c: char| (c < ' ' && !"\t\n\r".contains(c)) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    assert!(!svg.contains(forbidden));
+    let hidden = Chart::bar("t", ["\u{202e}abc"]).series(Series::values("s", &[1.0]));
+    let mut document = Document::new("t");
+    document.chart(hidden);
+    assert!(!document.to_html().contains('\u{202e}'));
+}

@@ -52,3 +52,22 @@ fn sql_in_any_slot_stays_text() {
     assert!(tried >= 8, "only {tried} cases were found");
     assert_eq!(before, tables());
 }
+
+#[test]
+fn the_database_of_another_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for version in [0, 1] {
+        let path = folder.path().join(format!("other{version}.db"));
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other
+            .execute_batch(&format!("CREATE TABLE notes (text TEXT); PRAGMA user_version = {version}"))
+            .unwrap();
+        drop(other);
+        let error = Store::open(&path).unwrap_err();
+        assert!(error.to_string().contains("not a run store"), "{error}");
+        let other = rusqlite::Connection::open(&path).unwrap();
+        let tables: i64 =
+            other.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 1);
+    }
+}

@@ -116,3 +116,29 @@ fn a_damaged_artifact_or_store_is_noticed() {
     let error = Store::open(&future).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::UnsupportedVersion { found: 9, supported: 1 }), "{error}");
 }
+
+#[test]
+fn a_word_is_not_compared_as_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("runs.db")).unwrap();
+    for depth in ["auto", "2011-01-02", "3", "0.5", "1e2", "-7"] {
+        let run = store.start("e", depth).unwrap();
+        run.param("depth", depth).unwrap();
+        run.finish().unwrap();
+    }
+    let names = |filter: &str| -> Vec<String> {
+        store.search(filter).unwrap().into_iter().map(|run| run.name).collect()
+    };
+    assert_eq!(names("params.depth < 4"), ["3", "0.5", "-7"]);
+    assert_eq!(names("params.depth >= 100"), ["1e2"]);
+    assert!(names("params.depth = 0").is_empty());
+}
+
+#[test]
+fn settings_that_are_one_word_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("runs.db")).unwrap();
+    let run = store.start("e", "n").unwrap();
+    run.params(&"median").unwrap();
+    assert_eq!(store.run(run.id()).unwrap().params["value"], "median");
+}
