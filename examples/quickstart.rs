@@ -21,6 +21,11 @@ fn main() -> Result<()> {
     println!("accuracy {}\nlog loss {}", accuracy.interval(0.95)?, log_loss.interval(0.95)?);
 
     let model = pipeline.fit(&x, &y)?;
-    println!("first row: {:?}", model.predict_proba(&x.head(1))?);
+    let shares = model.predict_proba(&x.head(1))?;
+    let malignant = shares.of("malignant")?.as_slice()[0];
+    println!(
+        "first row: malignant with probability {malignant:.4}, in truth {}",
+        y.labels().next().unwrap_or_default()
+    );
     Ok(())
 }

@@ -160,6 +160,9 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
                     "this estimator does not look at a validation set; fit without one, and score the model on it",
                 ));
             }
+            if x.n_rows() == 0 {
+                return Err(Error::empty("the validation set has no rows"));
+            }
             if !y.matches(x.n_rows()) {
                 return Err(Error::length_mismatch("the validation target", x.n_rows(), y.n_rows()));
             }

@@ -78,6 +78,9 @@ fn validation_rows_are_checked_too() {
     let bad = Matrix::from(array![[f64::NAN]]);
     let error = Train::new(&x, &NoTarget).validation(&bad, &NoTarget).fit(&Weighted).unwrap_err();
     assert!(error.to_string().starts_with("validation set: "), "{error}");
+    let none = Matrix::from(ndarray::Array2::zeros((0, 1)));
+    let error = Train::new(&x, &NoTarget).validation(&none, &NoTarget).fit(&Weighted).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Empty { .. }));
 }
 
 #[derive(Default)]
