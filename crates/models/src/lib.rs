@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod baseline;
+pub mod binned;
+pub mod boosting;
 mod classes;
 pub mod linear;
 pub mod naive_bayes;
@@ -8,6 +10,7 @@ mod rows;
 pub mod tree;
 
 pub use baseline::{DummyClassifier, DummyRegressor};
+pub use binned::Binner;
 pub use classes::ClassWeight;
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;

@@ -5,4 +5,5 @@ pub mod linalg;
 pub mod optimize;
 pub mod random;
 pub mod reduce;
+pub mod simd;
 pub mod sparse;

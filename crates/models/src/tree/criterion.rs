@@ -118,7 +118,7 @@ impl Impurity for SquaredError<'_> {
         Summary {
             n_rows: totals.n_rows as u64,
             weight: totals.weight,
-            impurity: self.in_units(totals.variance),
+            measure: self.in_units(totals.variance),
             value: vec![totals.mean * self.unit],
         }
     }
@@ -166,7 +166,7 @@ impl Labels<'_> {
 
     fn summary(&self, totals: &Shares, impurity: f64) -> Summary {
         let value = totals.of.iter().map(|weight| weight / totals.weight).collect();
-        Summary { n_rows: totals.n_rows as u64, weight: totals.weight, impurity, value }
+        Summary { n_rows: totals.n_rows as u64, weight: totals.weight, measure: impurity, value }
     }
 }
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::criterion::Impurity;
 use super::limits::Limits;
 use super::split::{Cut, Entry, MISSING, best_cut};
-use super::structure::{Rule, Summary};
+use super::structure::{Question, Rule, Summary};
 
 /// A node in the order in which nodes were made, level by level.
 pub(super) struct Grown {
@@ -186,7 +186,7 @@ fn rule(x: &ArrayRef2<f64>, entries: &[Entry], cut: &Cut) -> (Rule, usize) {
     // Where no value was missing, missing values will follow the larger side.
     let missing_left = cut.missing_left.unwrap_or(cut_at * 2 >= entries.len());
     let n_left = cut_at + if missing_left { n_missing } else { 0 };
-    (Rule { feature: cut.column, threshold, missing_left }, n_left)
+    (Rule { feature: cut.column, question: Question::AtMost(threshold), missing_left }, n_left)
 }
 
 /// A number from `low` on and below `high`, in the middle where there is one.

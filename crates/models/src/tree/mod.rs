@@ -7,7 +7,7 @@ mod limits;
 mod prune;
 mod regressor;
 mod split;
-mod structure;
+pub(crate) mod structure;
 mod text;
 
 pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};

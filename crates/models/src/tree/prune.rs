@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::grow::Grown;
-use super::structure::Tree;
+use super::structure::{Measure, Tree};
 
 /// The tree without the branches that `max_leaf_nodes` and `ccp_alpha` cut off.
 pub(super) fn finish(
@@ -21,7 +21,7 @@ pub(super) fn finish(
     if ccp_alpha > 0.0 {
         cost_complexity(grown, &mut keeps, ccp_alpha);
     }
-    let mut tree = Tree::empty(n_features, width);
+    let mut tree = Tree::empty(n_features, width, Measure::Impurity);
     // A left child follows its parent at once; a right child waits on the stack.
     let mut waiting = vec![(0, None)];
     let mut rights = Vec::new();
@@ -30,13 +30,13 @@ pub(super) fn finish(
         if let Some(parent) = parent {
             rights.push((parent, at));
         }
-        if let (true, Some((_, _, left))) = (keeps[index], grown[index].cut) {
+        if let (true, &Some((_, _, left))) = (keeps[index], &grown[index].cut) {
             waiting.push((left + 1, Some((at, index))));
             waiting.push((left, None));
         }
     }
     for ((parent, index), right) in rights {
-        if let Some((rule, _, _)) = grown[index].cut {
+        if let Some((rule, _, _)) = &grown[index].cut {
             tree.join(parent, rule, parent + 1, right);
         }
     }
@@ -67,12 +67,12 @@ impl Ord for Candidate {
 fn best_first(grown: &[Grown], max: usize) -> Vec<bool> {
     let mut keeps = vec![false; grown.len()];
     let mut heap = BinaryHeap::new();
-    let candidate = |node: usize| grown[node].cut.map(|(_, gain, _)| Candidate { gain, node });
+    let candidate = |node: usize| grown[node].cut.as_ref().map(|&(_, gain, _)| Candidate { gain, node });
     heap.extend(candidate(0));
     for _ in 1..max {
         let Some(best) = heap.pop() else { break };
         keeps[best.node] = true;
-        if let Some((_, _, left)) = grown[best.node].cut {
+        if let &Some((_, _, left)) = &grown[best.node].cut {
             heap.extend(candidate(left));
             heap.extend(candidate(left + 1));
         }
@@ -84,10 +84,10 @@ fn best_first(grown: &[Grown], max: usize) -> Vec<bool> {
 /// `alpha` of impurity for each leaf it adds. Children come after parents, so one pass from the end decides.
 fn cost_complexity(grown: &[Grown], keeps: &mut [bool], alpha: f64) {
     let total = grown.first().map_or(1.0, |root| root.summary.weight);
-    let own = |node: &Grown| node.summary.weight / total * node.summary.impurity + alpha;
+    let own = |node: &Grown| node.summary.weight / total * node.summary.measure + alpha;
     let mut costs: Vec<f64> = grown.iter().map(own).collect();
     for (index, node) in grown.iter().enumerate().rev() {
-        if let (true, Some((_, _, left))) = (keeps[index], node.cut) {
+        if let (true, &Some((_, _, left))) = (keeps[index], &node.cut) {
             let branch = costs[left] + costs[left + 1];
             if branch < costs[index] {
                 costs[index] = branch;

@@ -8,53 +8,81 @@ use serde::{Deserialize, Serialize};
 use crate::rows::row_major;
 
 /// The feature of a node that is a leaf.
-const LEAF: u32 = u32::MAX;
+pub(crate) const LEAF: u32 = u32::MAX;
+/// The set of a node that asks for a threshold.
+pub(crate) const NUMERIC: u32 = u32::MAX;
 /// Rows that one task of a prediction takes.
 const BLOCK: usize = 1024;
 
 /// What a prediction reads of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Node {
-    threshold: f64,
-    feature: u32,
-    left: u32,
-    right: u32,
-    missing_left: bool,
+pub(crate) struct Node {
+    pub(crate) threshold: f64,
+    pub(crate) feature: u32,
+    pub(crate) left: u32,
+    pub(crate) right: u32,
+    /// Where the categories that go left begin among the words of the tree; [`NUMERIC`] where the node asks for a
+    /// threshold.
+    pub(crate) set: u32,
+    pub(crate) missing_left: bool,
+}
+
+/// What a node asks its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Question {
+    /// Rows whose value is at most this go left.
+    AtMost(f64),
+    /// Rows whose category is one of these go left.
+    OneOf(Vec<u32>),
 }
 
 /// Where a node sends its rows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rule {
-    pub(super) feature: u32,
-    /// Rows whose value is at most this go left.
-    pub(super) threshold: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) feature: u32,
+    pub(crate) question: Question,
     /// Rows without a value go left.
-    pub(super) missing_left: bool,
+    pub(crate) missing_left: bool,
 }
 
 /// What is known of the training rows that reached a node.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Summary {
-    pub(super) n_rows: u64,
-    pub(super) weight: f64,
-    pub(super) impurity: f64,
-    pub(super) value: Vec<f64>,
+pub(crate) struct Summary {
+    pub(crate) n_rows: u64,
+    /// The sum of their weights, or of their second derivatives.
+    pub(crate) weight: f64,
+    /// What the tree measures of a node: see [`Measure`].
+    pub(crate) measure: f64,
+    pub(crate) value: Vec<f64>,
+}
+
+/// What a tree knows of how good its nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Measure {
+    /// The impurity of each node.
+    Impurity,
+    /// How much the split of each node gained; 0 for leaves.
+    Gain,
 }
 
 /// A binary tree in flat arrays. Nodes are numbered in preorder: node 0 is the root, and the left child of a
 /// node, where it has children, comes right after it.
 ///
-/// A row goes left where its value of the node's feature is at most the threshold, and where the value is
-/// missing and [`missing_left`](Tree::missing_left) says so.
+/// A node asks for a threshold or for categories. A row goes left where its value of the node's feature is at most
+/// the threshold, or its category one of those; and where the value is missing and
+/// [`missing_left`](Tree::missing_left) says so. A category that no training row had goes right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Tree {
     n_features: u32,
     width: u32,
     nodes: Vec<Node>,
+    /// For each node that asks for categories the number of words, then the words: bit `c % 64` of word `c / 64`.
+    sets: Vec<u64>,
     n_rows: Vec<u64>,
     weights: Vec<f64>,
-    impurities: Vec<f64>,
+    measure: Measure,
+    measures: Vec<f64>,
     values: Vec<f64>,
 }
 
@@ -63,9 +91,11 @@ struct Parts {
     n_features: u32,
     width: u32,
     nodes: Vec<Node>,
+    sets: Vec<u64>,
     n_rows: Vec<u64>,
     weights: Vec<f64>,
-    impurities: Vec<f64>,
+    measure: Measure,
+    measures: Vec<f64>,
     values: Vec<f64>,
 }
 
@@ -73,8 +103,8 @@ impl TryFrom<Parts> for Tree {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { n_features, width, nodes, n_rows, weights, impurities, values } = parts;
-        let tree = Tree { n_features, width, nodes, n_rows, weights, impurities, values };
+        let Parts { n_features, width, nodes, sets, n_rows, weights, measure, measures, values } = parts;
+        let tree = Tree { n_features, width, nodes, sets, n_rows, weights, measure, measures, values };
         tree.check()?;
         Ok(tree)
     }
@@ -82,32 +112,58 @@ impl TryFrom<Parts> for Tree {
 
 impl Tree {
     /// A tree without nodes, to be filled in preorder by `push`.
-    pub(super) fn empty(n_features: usize, width: usize) -> Self {
+    pub(crate) fn empty(n_features: usize, width: usize, measure: Measure) -> Self {
         Tree {
             n_features: n_features as u32,
             width: width as u32,
             nodes: Vec::new(),
+            sets: Vec::new(),
             n_rows: Vec::new(),
             weights: Vec::new(),
-            impurities: Vec::new(),
+            measure,
+            measures: Vec::new(),
             values: Vec::new(),
         }
     }
 
     /// Adds a leaf and gives its number.
-    pub(super) fn push(&mut self, summary: &Summary) -> usize {
-        self.nodes.push(Node { threshold: 0.0, feature: LEAF, left: 0, right: 0, missing_left: false });
+    pub(crate) fn push(&mut self, summary: &Summary) -> usize {
+        let leaf =
+            Node { threshold: 0.0, feature: LEAF, left: 0, right: 0, set: NUMERIC, missing_left: false };
+        self.nodes.push(leaf);
         self.n_rows.push(summary.n_rows);
         self.weights.push(summary.weight);
-        self.impurities.push(summary.impurity);
+        self.measures.push(summary.measure);
         self.values.extend_from_slice(&summary.value);
         self.nodes.len() - 1
     }
 
     /// Makes a leaf a node with children.
-    pub(super) fn join(&mut self, node: usize, rule: Rule, left: usize, right: usize) {
-        let Rule { feature, threshold, missing_left } = rule;
-        self.nodes[node] = Node { threshold, feature, left: left as u32, right: right as u32, missing_left };
+    pub(crate) fn join(&mut self, node: usize, rule: &Rule, left: usize, right: usize) {
+        let (threshold, set) = match &rule.question {
+            Question::AtMost(threshold) => (*threshold, NUMERIC),
+            Question::OneOf(categories) => (0.0, self.add_set(categories)),
+        };
+        let (left, right) = (left as u32, right as u32);
+        let missing_left = rule.missing_left;
+        self.nodes[node] = Node { threshold, feature: rule.feature, left, right, set, missing_left };
+    }
+
+    fn add_set(&mut self, categories: &[u32]) -> u32 {
+        let start = self.sets.len();
+        let n_words = categories.iter().max().map_or(0, |&largest| largest as usize / 64 + 1);
+        self.sets.push(n_words as u64);
+        self.sets.resize(start + 1 + n_words, 0);
+        for &category in categories {
+            self.sets[start + 1 + category as usize / 64] |= 1 << (category % 64);
+        }
+        start as u32
+    }
+
+    /// Replaces what a node says.
+    pub(crate) fn set_value(&mut self, node: usize, value: &[f64]) {
+        let width = self.width as usize;
+        self.values[node * width..(node + 1) * width].copy_from_slice(value);
     }
 
     fn check(&self) -> Result<()> {
@@ -117,13 +173,20 @@ impl Tree {
         if n == 0 || width == 0 || n.checked_mul(width) != Some(self.values.len()) {
             return bad("its numbers of nodes and of values do not agree");
         }
-        if self.n_rows.len() != n || self.weights.len() != n || self.impurities.len() != n {
+        if self.n_rows.len() != n || self.weights.len() != n || self.measures.len() != n {
             return bad("its lists have different lengths");
         }
         let mut parents = vec![0_u32; n];
         for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.feature != LEAF) {
             if node.feature >= self.n_features || !node.threshold.is_finite() {
                 return bad("a node asks for a feature or a threshold that cannot be");
+            }
+            if node.set != NUMERIC {
+                let start = node.set as usize;
+                let n_words = self.sets.get(start).map_or(u64::MAX, |&n_words| n_words);
+                if n_words > (self.sets.len() - start.min(self.sets.len())).saturating_sub(1) as u64 {
+                    return bad("a node asks for categories that are not there");
+                }
             }
             for child in [node.left as usize, node.right as usize] {
                 if child <= index || child >= n {
@@ -136,7 +199,7 @@ impl Tree {
             return bad("a node has no parent, or two");
         }
         let sound = |values: &[f64]| values.iter().all(|value| value.is_finite() && *value >= 0.0);
-        if !sound(&self.weights) || !sound(&self.impurities) || !self.values.iter().all(|v| v.is_finite()) {
+        if !sound(&self.weights) || !sound(&self.measures) || !self.values.iter().all(|v| v.is_finite()) {
             return bad("a number is negative or not finite");
         }
         Ok(())
@@ -215,9 +278,54 @@ impl Tree {
         self.weights[node]
     }
 
-    /// The impurity of the training rows that reached a node.
-    pub fn impurity(&self, node: usize) -> f64 {
-        self.impurities[node]
+    /// The impurity of the training rows that reached a node; `None` in trees of gradient boosting.
+    pub fn impurity(&self, node: usize) -> Option<f64> {
+        (self.measure == Measure::Impurity).then_some(self.measures[node])
+    }
+
+    /// How much the split of a node gained: in a tree of gradient boosting how much it lowered the loss, in others
+    /// the share of the impurity of the root that it took off. 0 for a leaf.
+    pub fn gain(&self, node: usize) -> f64 {
+        let Some((left, right)) = self.children(node) else { return 0.0 };
+        if self.measure == Measure::Gain {
+            return self.measures[node];
+        }
+        // Relative to the root, so that no product leaves the range of f64.
+        let (weight, impurity) = (self.weights[0], self.measures[0]);
+        let mass = |node: usize| (self.weights[node] / weight) * (self.measures[node] / impurity);
+        (mass(node) - mass(left) - mass(right)).max(0.0)
+    }
+
+    /// The categories that go left; `None` for a leaf and where the node asks for a threshold.
+    pub fn categories(&self, node: usize) -> Option<Vec<u32>> {
+        let words = self.words(&self.nodes[node])?;
+        let bits =
+            (0..words.len() as u32 * 64).filter(|&bit| words[bit as usize / 64] >> (bit % 64) & 1 == 1);
+        Some(bits.collect())
+    }
+
+    /// The words of the categories of a node.
+    pub(crate) fn words(&self, node: &Node) -> Option<&[u64]> {
+        if node.feature == LEAF || node.set == NUMERIC {
+            return None;
+        }
+        let start = node.set as usize;
+        Some(&self.sets[start + 1..start + 1 + self.sets[start] as usize])
+    }
+
+    /// The nodes, to lay them out anew.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Whether a node that is no leaf sends a value left. NaN is a missing value.
+    pub fn goes_left(&self, node: usize, value: f64) -> bool {
+        let node = &self.nodes[node];
+        match self.words(node) {
+            None => value <= node.threshold || (node.missing_left && value.is_nan()),
+            Some(_) if value.is_nan() => node.missing_left,
+            Some(words) => has(words, value),
+        }
     }
 
     /// The leaf that one row reaches. NaN is a missing value.
@@ -226,15 +334,12 @@ impl Tree {
     /// When the row is shorter than [`n_features`](Tree::n_features).
     pub fn leaf(&self, row: &[f64]) -> usize {
         let mut at = 0;
-        loop {
+        while self.nodes[at].feature != LEAF {
             let node = &self.nodes[at];
-            if node.feature == LEAF {
-                return at;
-            }
-            let value = row[node.feature as usize];
-            let left = value <= node.threshold || (node.missing_left && value.is_nan());
+            let left = self.goes_left(at, row[node.feature as usize]);
             at = if left { node.left } else { node.right } as usize;
         }
+        at
     }
 
     /// The leaf that each row of `x` reaches.
@@ -259,23 +364,30 @@ impl Tree {
         Ok(leaves)
     }
 
-    /// The share of each feature in the decrease of impurity by the tree; they add up to 1, or are all 0 where
+    /// The share of each feature in what the splits of the tree gained; they add up to 1, or are all 0 where
     /// nothing was split. Features with many values are favoured.
     pub fn feature_importances(&self) -> Vec<f64> {
-        // Relative to the root, so that no product leaves the range of f64.
-        let (weight, impurity) = (self.weights[0], self.impurities[0]);
-        let mass = |node: usize| (self.weights[node] / weight) * (self.impurities[node] / impurity);
         let mut shares = vec![0.0; self.n_features()];
         for node in 0..self.n_nodes() {
-            if let (Some(feature), Some((left, right))) = (self.feature(node), self.children(node)) {
-                shares[feature] += (mass(node) - mass(left) - mass(right)).max(0.0);
+            if let Some(feature) = self.feature(node) {
+                shares[feature] += self.gain(node);
             }
         }
-        let total: f64 = shares.iter().sum();
-        if total > 0.0 && total.is_finite() {
-            shares.iter_mut().for_each(|share| *share /= total);
-            return shares;
-        }
-        vec![0.0; self.n_features()]
+        to_shares(shares)
     }
+}
+
+/// Numbers >= 0 divided by their sum; zeros where it is 0 or not finite.
+pub(crate) fn to_shares(mut values: Vec<f64>) -> Vec<f64> {
+    let total: f64 = values.iter().sum();
+    let fine = total > 0.0 && total.is_finite();
+    values.iter_mut().for_each(|value| *value = if fine { *value / total } else { 0.0 });
+    values
+}
+
+/// Whether a category is in a set. Numbers below 0 are in none; others count without their fraction.
+pub(crate) fn has(words: &[u64], value: f64) -> bool {
+    // The cast takes what is out of range to the nearest bound, beyond all sets.
+    let category = value as u64;
+    value > -1.0 && words.get((category / 64) as usize).is_some_and(|word| word >> (category % 64) & 1 == 1)
 }

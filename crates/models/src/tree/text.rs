@@ -32,6 +32,21 @@ pub(super) fn class(value: &[f64], names: &[String]) -> String {
     format!("{} ({})", names.get(largest(value)).map_or("?", String::as_str), shares.join(", "))
 }
 
+/// What a node asks, and its opposite.
+fn answers(tree: &Tree, node: usize, name: &str) -> (String, String) {
+    match tree.categories(node) {
+        Some(categories) => {
+            let list: Vec<String> = categories.iter().map(u32::to_string).collect();
+            let list = list.join(", ");
+            (format!("{name} in {{{list}}}"), format!("{name} not in {{{list}}}"))
+        }
+        None => {
+            let threshold = short(tree.threshold(node));
+            (format!("{name} <= {threshold}"), format!("{name} > {threshold}"))
+        }
+    }
+}
+
 /// The tree in lines: a question, what follows from it one step further in, and its opposite.
 pub(super) fn to_text(tree: &Tree, features: &Features, says: impl Fn(&[f64]) -> String) -> String {
     let mut text = String::new();
@@ -47,9 +62,9 @@ pub(super) fn to_text(tree: &Tree, features: &Features, says: impl Fn(&[f64]) ->
         }
         match (tree.feature(node), tree.children(node)) {
             (Some(feature), Some((left, right))) => {
-                let (name, threshold) = (features.name(feature), short(tree.threshold(node)));
-                waiting.push((right, depth + 1, Some(format!("{name} > {threshold}"))));
-                waiting.push((left, depth + 1, Some(format!("{name} <= {threshold}"))));
+                let (yes, no) = answers(tree, node, features.name(feature));
+                waiting.push((right, depth + 1, Some(no)));
+                waiting.push((left, depth + 1, Some(yes)));
             }
             _ => line(depth, &format!("{}, {} rows", says(tree.value(node)), tree.n_rows(node))),
         }
@@ -65,7 +80,7 @@ pub(super) fn to_dot(tree: &Tree, features: &Features, says: impl Fn(&[f64]) -> 
         let said = format!("{}, {} rows", says(tree.value(node)), tree.n_rows(node));
         let label = match tree.feature(node) {
             Some(feature) => {
-                let question = format!("{} <= {}", features.name(feature), short(tree.threshold(node)));
+                let (question, _) = answers(tree, node, features.name(feature));
                 format!("{}\\n{}", quoted(&question), quoted(&said))
             }
             None => quoted(&said),

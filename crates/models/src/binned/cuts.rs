@@ -1,0 +1,153 @@
+//! Where columns are cut.
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayView1;
+use perennial_core::{Error, Result};
+use perennial_numeric::random::Random;
+
+use super::{Bins, MAX_BINS};
+
+/// Up to so many rows, all of them are looked at.
+const EXACT: usize = 4_000_000;
+/// Above, so many.
+const SAMPLE: usize = 2_000_000;
+
+/// The rows that quantiles are taken from; `None` for all of them.
+pub(super) fn drawn(n_rows: usize, random: &Random) -> Option<Vec<usize>> {
+    (n_rows > EXACT).then(|| {
+        let mut rows = random.stream("rows").sample(n_rows, SAMPLE);
+        rows.sort_unstable();
+        rows
+    })
+}
+
+/// A whole number in the order of the values; -0 is 0.
+fn key(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+fn value(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+/// A distinct value and the weight of its rows.
+type Point = (f64, f64);
+
+/// The bins of a column of numbers.
+pub(super) fn numeric(
+    column: ArrayView1<'_, f64>,
+    rows: Option<&[usize]>,
+    weights: Option<&[f64]>,
+    max_bins: usize,
+) -> Bins {
+    let all = 0..column.len();
+    let points = match rows {
+        Some(rows) => points(column, rows.iter().copied(), weights),
+        None => points(column, all, weights),
+    };
+    Bins::Numeric { cuts: cut(&points, max_bins) }
+}
+
+/// The distinct values that count, ascending, with their weights.
+fn points(
+    column: ArrayView1<'_, f64>,
+    rows: impl Iterator<Item = usize>,
+    weights: Option<&[f64]>,
+) -> Vec<Point> {
+    let mut points: Vec<Point> = Vec::new();
+    let mut add = |key: u64, weight: f64| match points.last_mut() {
+        Some(last) if last.0 == value(key) => last.1 += weight,
+        _ => points.push((value(key), weight)),
+    };
+    match weights {
+        None => {
+            let present = rows.map(|row| column[row]).filter(|value| !value.is_nan());
+            let mut keys: Vec<u64> = present.map(key).collect();
+            keys.sort_unstable();
+            keys.into_iter().for_each(|key| add(key, 1.0));
+        }
+        Some(weights) => {
+            let present = rows.filter(|&row| !column[row].is_nan() && weights[row] > 0.0);
+            let mut keys: Vec<(u64, f64)> = present.map(|row| (key(column[row]), weights[row])).collect();
+            // Among equal values the weights are ordered too, so that their sum does not depend on the order of rows.
+            keys.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            keys.into_iter().for_each(|(key, weight)| add(key, weight));
+        }
+    }
+    points
+}
+
+/// Cuts between the distinct values so that bins hold about the same weight.
+///
+/// Bins are filled from the left. Each aims at its part of the weight that is left, where values that fill a bin
+/// alone are set aside; it is closed where that comes nearest, and before a value that fills a bin alone.
+fn cut(points: &[Point], max_bins: usize) -> Vec<f64> {
+    let between = |index: usize| midway(points[index].0, points[index + 1].0);
+    if points.len() <= max_bins {
+        return (0..points.len().saturating_sub(1)).map(between).collect();
+    }
+    let total: f64 = points.iter().map(|point| point.1).sum();
+    let large = total / max_bins as f64;
+    let is_large = |index: usize| points[index].1 >= large;
+    let n_large = (0..points.len()).filter(|&index| is_large(index)).count();
+    let mut left_weight: f64 =
+        points.iter().map(|point| point.1).filter(|&weight| weight < large).sum::<f64>();
+    let mut left_bins = (max_bins - n_large) as f64;
+    let mut cuts = Vec::with_capacity(max_bins - 1);
+    let mut held = 0.0;
+    for index in 0..points.len() - 1 {
+        let weight = points[index].1;
+        held += weight;
+        let own = is_large(index);
+        let target = left_weight / left_bins.max(1.0);
+        let next = points[index + 1].1;
+        // A small value after which the bin is nearer to its target than after the next.
+        let full = held >= target || (held + next - target > target - held && held > 0.5 * target);
+        if own || is_large(index + 1) || full {
+            if cuts.len() + 1 == max_bins {
+                break;
+            }
+            cuts.push(between(index));
+            if !own {
+                left_weight -= held;
+                left_bins -= 1.0;
+            }
+            held = 0.0;
+        }
+    }
+    cuts
+}
+
+/// A number from `low` on and below `high`, in the middle where there is one.
+fn midway(low: f64, high: f64) -> f64 {
+    let middle = low.midpoint(high) + 0.0;
+    if middle < high && middle >= low { middle } else { low }
+}
+
+/// The bins of a column of categories.
+///
+/// # Errors
+/// When a code is no whole number from 0 to 2^32 - 2.
+pub(super) fn categories(
+    column: ArrayView1<'_, f64>,
+    weights: Option<&[f64]>,
+    max_bins: usize,
+    name: &str,
+) -> Result<Bins> {
+    let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
+    for (row, &code) in column.iter().enumerate().filter(|(_, code)| !code.is_nan()) {
+        if !(code >= 0.0 && code < f64::from(u32::MAX) && code.fract() == 0.0) {
+            return Err(Error::malformed(format!(
+                "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 on"
+            )));
+        }
+        *totals.entry(code as u32).or_default() += weights.map_or(1.0, |weights| weights[row]);
+    }
+    let mut order: Vec<(u32, f64)> = totals.into_iter().filter(|(_, total)| *total > 0.0).collect();
+    // The most frequent first; of equally frequent ones the lower code.
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order.truncate(max_bins.min(MAX_BINS) - 1);
+    Ok(Bins::Categorical { kept: order.into_iter().map(|(code, _)| code).collect() })
+}

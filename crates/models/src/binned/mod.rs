@@ -1,0 +1,19 @@
+//! Columns cut into at most 255 bins, which trees learn from.
+//!
+//! A byte for each value instead of eight: what a forest or a booster reads many times is small, and a cut between
+//! bins is found by adding up counts instead of sorting. Values are put into bins once; folds, trials and models
+//! share the result.
+
+mod binner;
+mod bins;
+mod cuts;
+mod data;
+
+pub use binner::Binner;
+pub use bins::{Binning, Bins};
+pub use data::Binned;
+
+/// The bin of missing values.
+pub(crate) const MISSING: u8 = 255;
+/// The most bins of a column beside that of missing values.
+pub(crate) const MAX_BINS: usize = 255;
