@@ -5,9 +5,11 @@ pub mod binned;
 pub mod boosting;
 mod classes;
 pub mod ensemble;
+pub mod interchange;
 pub mod linear;
 pub mod naive_bayes;
 mod rows;
+pub mod shap;
 pub mod tree;
 
 pub use baseline::{DummyClassifier, DummyRegressor};
