@@ -1,5 +1,7 @@
 //! Gradient boosting of trees (Friedman, 2001) on binned data (Ke and others, 2017).
 
+mod groups;
 mod objective;
 
+pub use groups::Groups;
 pub use objective::{Labels, Objective, SquaredError};
