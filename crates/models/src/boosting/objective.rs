@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use perennial_core::Result;
 use perennial_numeric::{reduce, simd};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::groups::Groups;
 
@@ -179,26 +178,4 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
 
     /// The weighted mean loss of rows with these scores.
     fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64;
-}
-
-/// Half the squared difference: the answer is the mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SquaredError;
-
-impl Objective for SquaredError {
-    fn base_scores(&self, labels: &Labels<'_>) -> Result<Vec<f64>> {
-        Ok(vec![labels.mean_by(|row| labels.y[row])])
-    }
-
-    fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
-        labels.each_row(scores, gradients, hessians, |y, score| (score - y, 1.0));
-    }
-
-    fn unit_hessian(&self) -> bool {
-        true
-    }
-
-    fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64 {
-        labels.mean_by(|row| 0.5 * (scores[row] - labels.y[row]).powi(2))
-    }
 }
