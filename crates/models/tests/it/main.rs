@@ -5,4 +5,5 @@ mod fixtures;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod objectives;
 mod trees;
