@@ -7,6 +7,7 @@
 //!
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
+mod boosting;
 mod evaluation;
 mod linear;
 mod measure;
@@ -15,7 +16,6 @@ mod preparation;
 mod quality;
 mod tables;
 mod trees;
-mod try_gbdt;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +34,12 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("tree_clf", trees::tree_clf),
     ("tree_clf_d10", trees::tree_clf_d10),
     ("tree_reg_d10", trees::tree_reg_d10),
+    ("gbdt_bin", boosting::gbdt_bin),
+    ("gbdt_reg", boosting::gbdt_reg),
+    ("gbdt_mc", boosting::gbdt_mc),
+    ("gbdt_binning", boosting::gbdt_binning),
+    ("gbdt_cv5", boosting::gbdt_cv5),
+    ("gbdt_mixed", boosting::gbdt_mixed),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),
@@ -68,12 +74,6 @@ fn main() -> ExitCode {
 }
 
 fn run(data: &str, case: &str, threads: &str, runs: &str) -> Result<()> {
-    if case.starts_with("try") {
-        let bench = Bench { data: PathBuf::from(data), threads: count(threads)?, runs: count(runs)? };
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(bench.threads).build().map_err(Error::other)?;
-        return pool.install(|| try_gbdt::run(&bench, case.ends_with("bin")));
-    }
     let known =
         case.strip_suffix("/perennial").and_then(|name| WORKLOADS.iter().find(|known| known.0 == name));
     let &(name, workload) =

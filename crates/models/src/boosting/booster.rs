@@ -8,8 +8,10 @@ use super::engine::leaves::{self, Slopes};
 use super::engine::rounds::{self, Validation, Verdict, boost};
 use super::engine::walk::BinnedTree;
 use super::inputs::{Given, Inputs};
+use super::metric::{Watch, Watched};
 use super::objective::{Labels, Objective};
 use super::settings::{Constraints, Mode, Settings};
+use super::stopping::Stopper;
 use crate::binned::Binned;
 use crate::ensemble::Ensemble;
 use crate::tree::Tree;
@@ -176,15 +178,17 @@ fn by_score(scores: &[f64], n_scores: usize) -> Vec<f64> {
 }
 
 /// What an estimator brings to learning.
-pub(crate) struct Plan<'a, O> {
+pub(crate) struct Plan<'a, O, W> {
     pub(crate) settings: &'a Settings,
     pub(crate) objective: &'a O,
+    /// What is watched on the validation set; the loss where this is empty.
+    pub(crate) metrics: &'a [W],
     pub(crate) ctx: &'a Context,
     /// The model that is continued.
     pub(crate) from: Option<&'a Booster>,
 }
 
-impl<O: Objective> Plan<'_, O> {
+impl<O: Objective, W: Watch> Plan<'_, O, W> {
     /// Learns from rows in bins or puts them there.
     pub(crate) fn learn<X: Inputs + ?Sized>(
         &self,
@@ -207,7 +211,12 @@ impl<O: Objective> Plan<'_, O> {
         let watched = validation.map(|given| {
             let labels = Labels::new(given.y, given.weights, given.groups);
             objective.check(&labels).map_err(|error| error.context("validation set"))?;
-            Ok((given.x.bin_like(&binned)?, labels, self.offset(given.x, &constraints)?, self.start(given.x)?))
+            Ok((
+                given.x.bin_like(&binned)?,
+                labels,
+                self.offset(given.x, &constraints)?,
+                self.start(given.x)?,
+            ))
         });
         let watched = watched.transpose()?;
         let input = rounds::Input {
@@ -222,24 +231,53 @@ impl<O: Objective> Plan<'_, O> {
                 start: start.clone(),
             }),
         };
-        let mut values: Vec<f64> = Vec::new();
+        let mut history = self.empty_history();
+        let higher = |metric: &dyn Watch| metric.higher_is_better();
+        let directions: Vec<bool> = match self.metrics {
+            [] => vec![false],
+            metrics => metrics.iter().map(|metric| higher(metric)).collect(),
+        };
+        let early_stopping = settings.early_stopping.unwrap_or_default();
+        let mut stopper = Stopper::new(early_stopping, directions);
+        let may_stop = settings.early_stopping.is_some() && !matches!(settings.mode, Mode::Dart { .. });
         let watch = |labels: &Labels<'_>, scores: &[f64]| {
-            values.push(objective.loss(labels, scores));
-            Ok(Verdict::GoOn)
+            let values = self.values(labels, scores)?;
+            history.iter_mut().zip(&values).for_each(|(history, &value)| history.values.push(value));
+            let done = stopper.round(&values);
+            Ok(if done && may_stop { Verdict::Stop } else { Verdict::GoOn })
         };
         let learned = boost(objective, settings, &constraints, &input, base, watch, self.ctx)?;
         let mut trees = self.from.map_or_else(Vec::new, |from| from.trees().to_vec());
+        let n_before = self.from.map_or(0, Booster::n_rounds);
         trees.extend(learned.trees);
-        let ensemble = Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?;
-        let booster = Booster {
-            features: features.clone(),
-            ensemble,
-            offset: constraints.offset.map(|column| column as u32),
-            history: Vec::new(),
-            best_round: None,
-        };
+        let mut ensemble = Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?;
+        let watched = history.first().is_some_and(|first| !first.values.is_empty());
+        let best_round = watched.then(|| n_before + stopper.best_round());
+        if let (Some(best), true) = (best_round, may_stop) {
+            ensemble.truncate(best);
+        }
+        let offset = constraints.offset.map(|column| column as u32);
+        let history = if watched { history } else { Vec::new() };
+        let booster = Booster { features: features.clone(), ensemble, offset, history, best_round };
         check_monotone(&booster, &constraints)?;
         Ok(booster)
+    }
+
+    fn empty_history(&self) -> Vec<History> {
+        let names: Vec<String> = match self.metrics {
+            [] => vec!["loss".to_owned()],
+            metrics => metrics.iter().map(Watch::name).collect(),
+        };
+        names.into_iter().map(|metric| History { metric, values: Vec::new() }).collect()
+    }
+
+    /// The watched metrics after a round.
+    fn values(&self, labels: &Labels<'_>, scores: &[f64]) -> Result<Vec<f64>> {
+        if self.metrics.is_empty() {
+            return Ok(vec![self.objective.loss(labels, scores)]);
+        }
+        let now = Watched::new(self.objective, labels, scores);
+        self.metrics.iter().map(|metric| metric.value(&now)).collect()
     }
 
     fn offset<X: Inputs + ?Sized>(&self, x: &X, constraints: &Constraints) -> Result<Option<Vec<f64>>> {
@@ -252,12 +290,7 @@ impl<O: Objective> Plan<'_, O> {
         self.from.map(scores).transpose()
     }
 
-    fn check_from(
-        &self,
-        from: &Booster,
-        features: &Features,
-        constraints: &Constraints,
-    ) -> Result<Vec<f64>> {
+    fn check_from(&self, from: &Booster, features: &Features, constraints: &Constraints) -> Result<Vec<f64>> {
         if from.features != *features || from.offset != constraints.offset.map(|column| column as u32) {
             return Err(Error::unsupported(
                 "the model to continue learned from other columns, or has another offset",
@@ -305,12 +338,7 @@ impl<O: Objective> Plan<'_, O> {
 
     /// New values for the leaves of a model, from new rows: `keep` of the old value and the rest of what the new rows
     /// say. The questions stay.
-    pub(crate) fn refit(
-        &self,
-        booster: &Booster,
-        train: &Given<'_, Matrix>,
-        keep: f64,
-    ) -> Result<Booster> {
+    pub(crate) fn refit(&self, booster: &Booster, train: &Given<'_, Matrix>, keep: f64) -> Result<Booster> {
         self.settings.check()?;
         if !self.settings.monotone.is_empty() {
             return Err(Error::unsupported("new leaves would not keep to `monotone`; learn anew instead"));
@@ -398,7 +426,9 @@ fn check_monotone(booster: &Booster, constraints: &Constraints) -> Result<()> {
         let mut ranges: Vec<(f64, f64)> =
             (0..tree.n_nodes()).map(|node| (tree.value(node)[0], tree.value(node)[0])).collect();
         for node in (0..tree.n_nodes()).rev() {
-            let (Some((left, right)), Some(column)) = (tree.children(node), tree.feature(node)) else { continue };
+            let (Some((left, right)), Some(column)) = (tree.children(node), tree.feature(node)) else {
+                continue;
+            };
             let (a, b) = (ranges[left], ranges[right]);
             let broken = match constraints.directions[column] {
                 1 => a.1 > b.0,

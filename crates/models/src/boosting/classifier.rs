@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::booster::{Booster, Plan};
 use super::inputs::{Given, Inputs};
 use super::losses::ClassificationLoss;
+use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
 use super::regressor::KEEP;
 use super::settings::{Settings, shared_settings};
@@ -37,12 +38,24 @@ use crate::classes::{ClassWeight, check_names, two_or_more};
 /// assert!(model.predict_proba(&x)?.of("low")?.as_slice()[0] > 0.9);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GradientBoostingClassifier {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
+pub struct GradientBoostingClassifier<W = BoostingMetric> {
+    watch: Vec<W>,
     focal: Option<(f64, f64)>,
     class_weight: ClassWeight,
     settings: Settings,
+}
+
+impl<W> Default for GradientBoostingClassifier<W> {
+    fn default() -> Self {
+        GradientBoostingClassifier {
+            watch: Vec::new(),
+            focal: None,
+            class_weight: ClassWeight::None,
+            settings: Settings::default(),
+        }
+    }
 }
 
 impl GradientBoostingClassifier {
@@ -52,6 +65,16 @@ impl GradientBoostingClassifier {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+}
+
+impl<W> GradientBoostingClassifier<W> {
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set.
+    #[must_use]
+    pub fn watch<V: Watch>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
+        let GradientBoostingClassifier { focal, class_weight, settings, .. } = self;
+        GradientBoostingClassifier { watch: metrics.into(), focal, class_weight, settings }
     }
 
     /// Takes the focal loss for two classes: rows that are right already count less, the more so the larger `gamma`; rows
@@ -70,7 +93,9 @@ impl GradientBoostingClassifier {
     }
 
     shared_settings!();
+}
 
+impl<W: Watch> GradientBoostingClassifier<W> {
     fn learn<X: Inputs + ?Sized>(
         &self,
         train: &Train<'_, X, Classes>,
@@ -84,7 +109,8 @@ impl GradientBoostingClassifier {
         let validation =
             watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights: None, groups: None });
         let from = from.map(|from| &from.booster);
-        let plan = Plan { settings: &self.settings, objective: loss, ctx: &train.ctx, from };
+        let metrics = &self.watch[..];
+        let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };
         let booster = plan.learn(&given, validation.as_ref())?;
         let (loss, present) = (*loss, present.clone());
         Ok(GradientBoostingClassifierModel { booster, loss, present, classes: train.y.shared_names() })
@@ -144,7 +170,8 @@ impl GradientBoostingClassifier {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
         let Prepared { y, weights, .. } = self.prepare(train, Some(model))?;
-        let plan = Plan { settings: &self.settings, objective: &model.loss, ctx: &train.ctx, from: None };
+        let (settings, objective) = (&self.settings, &model.loss);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
         let given = Given { x: train.x, y: &y, weights: weights.as_deref(), groups: None };
         let booster = plan.refit(&model.booster, &given, keep)?;
         Ok(GradientBoostingClassifierModel { booster, ..model.clone() })
@@ -178,7 +205,7 @@ fn targets(y: &Classes, train: &Classes, present: &[u32]) -> Result<Vec<f64>> {
     y.codes().iter().map(target).collect()
 }
 
-impl Estimator for GradientBoostingClassifier {
+impl<W: Watch> Estimator for GradientBoostingClassifier<W> {
     type Input = Matrix;
     type Target = Classes;
     type Model = GradientBoostingClassifierModel;
@@ -192,7 +219,7 @@ impl Estimator for GradientBoostingClassifier {
     }
 }
 
-impl LearnsFromBins for GradientBoostingClassifier {
+impl<W: Watch> LearnsFromBins for GradientBoostingClassifier<W> {
     type Answer = Probabilities;
 
     fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<GradientBoostingClassifierModel> {

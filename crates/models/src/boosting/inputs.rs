@@ -1,7 +1,7 @@
 //! What boosters learn from: a matrix, or rows that are in bins already.
 
-use perennial_core::{Context, Error, Features, Matrix, NoTarget, Result, Rows, Train, Transformer};
 use perennial_core::FitTransform;
+use perennial_core::{Context, Error, Features, Matrix, NoTarget, Result, Rows, Train, Transformer};
 
 use super::booster::Booster;
 use super::settings::Settings;
@@ -93,4 +93,3 @@ pub(crate) struct Given<'a, X: ?Sized> {
     pub(crate) weights: Option<&'a [f64]>,
     pub(crate) groups: Option<&'a [u32]>,
 }
-

@@ -1,13 +1,12 @@
 //! Boosting that predicts numbers.
 
-use perennial_core::{
-    Capabilities, Error, Estimator, Matrix, Param, Predictor, Result, Rows, Train, Values,
-};
+use perennial_core::{Capabilities, Error, Estimator, Matrix, Param, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
 use super::booster::{Booster, Plan};
 use super::inputs::{Given, Inputs};
 use super::losses::RegressionLoss;
+use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
 use super::settings::{Settings, shared_settings};
 use crate::binned::{Binned, LearnsFromBins};
@@ -31,15 +30,20 @@ use crate::binned::{Binned, LearnsFromBins};
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, bound(deserialize = "O: Default + Deserialize<'de>"))]
-pub struct GradientBoostingRegressor<O = RegressionLoss> {
+#[serde(
+    default,
+    deny_unknown_fields,
+    bound(deserialize = "O: Default + Deserialize<'de>, W: Deserialize<'de>")
+)]
+pub struct GradientBoostingRegressor<O = RegressionLoss, W = BoostingMetric> {
     loss: O,
+    watch: Vec<W>,
     settings: Settings,
 }
 
-impl<O: Default> Default for GradientBoostingRegressor<O> {
+impl<O: Default, W> Default for GradientBoostingRegressor<O, W> {
     fn default() -> Self {
-        GradientBoostingRegressor { loss: O::default(), settings: Settings::default() }
+        GradientBoostingRegressor { loss: O::default(), watch: Vec::new(), settings: Settings::default() }
     }
 }
 
@@ -53,18 +57,25 @@ impl GradientBoostingRegressor {
     }
 }
 
-impl<O> GradientBoostingRegressor<O> {
+impl<O, W> GradientBoostingRegressor<O, W> {
     /// Sets what is made smaller: one of [`RegressionLoss`], [`Cox`](super::Cox) for survival times, or your own
     /// [`Objective`].
     #[must_use]
-    pub fn loss<P: Objective>(self, loss: P) -> GradientBoostingRegressor<P> {
-        GradientBoostingRegressor { loss, settings: self.settings }
+    pub fn loss<P: Objective>(self, loss: P) -> GradientBoostingRegressor<P, W> {
+        GradientBoostingRegressor { loss, watch: self.watch, settings: self.settings }
+    }
+
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set.
+    #[must_use]
+    pub fn watch<V: Watch>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRegressor<O, V> {
+        GradientBoostingRegressor { loss: self.loss, watch: metrics.into(), settings: self.settings }
     }
 
     shared_settings!();
 }
 
-impl<O: Objective> GradientBoostingRegressor<O> {
+impl<O: Objective, W: Watch> GradientBoostingRegressor<O, W> {
     fn learn<X: Inputs + ?Sized>(
         &self,
         train: &Train<'_, X, Values>,
@@ -79,7 +90,8 @@ impl<O: Objective> GradientBoostingRegressor<O> {
         let given = |x, y, weights| Given { x, y, weights, groups: None };
         let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), None));
         let from = from.map(|from| &from.booster);
-        let plan = Plan { settings: &self.settings, objective: &self.loss, ctx: &train.ctx, from };
+        let (settings, objective) = (&self.settings, &self.loss);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
         let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }
@@ -110,7 +122,8 @@ impl<O: Objective> GradientBoostingRegressor<O> {
     ) -> Result<GradientBoostingRegressorModel<O>> {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
-        let plan = Plan { settings: &self.settings, objective: &self.loss, ctx: &train.ctx, from: None };
+        let (settings, objective) = (&self.settings, &self.loss);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: None };
         let booster = plan.refit(&model.booster, &given, keep)?;
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
@@ -121,7 +134,7 @@ impl<O: Objective> GradientBoostingRegressor<O> {
 pub(super) const KEEP: Param =
     Param::real("keep", "how much of the old value of a leaf is kept").at_least(0.0).at_most(1.0);
 
-impl<O: Objective> Estimator for GradientBoostingRegressor<O> {
+impl<O: Objective, W: Watch> Estimator for GradientBoostingRegressor<O, W> {
     type Input = Matrix;
     type Target = Values;
     type Model = GradientBoostingRegressorModel<O>;
@@ -135,7 +148,7 @@ impl<O: Objective> Estimator for GradientBoostingRegressor<O> {
     }
 }
 
-impl<O: Objective> LearnsFromBins for GradientBoostingRegressor<O> {
+impl<O: Objective, W: Watch> LearnsFromBins for GradientBoostingRegressor<O, W> {
     type Answer = Values;
 
     fn fit_bins(&self, train: &Train<'_, Binned, Values>) -> Result<Self::Model> {

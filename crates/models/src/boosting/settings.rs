@@ -3,6 +3,7 @@
 use perennial_core::{Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use super::stopping::EarlyStopping;
 use crate::binned::Binner;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
@@ -37,11 +38,6 @@ const CATEGORY_L2: Param =
         .at_least(0.0);
 const MAX_CATEGORIES: Param =
     Param::integer("max_categories", "the most categories on one side of a split").at_least(1.0);
-const PATIENCE: Param =
-    Param::integer("patience", "the rounds without improvement after which boosting stops").at_least(1.0);
-const MIN_IMPROVEMENT: Param =
-    Param::real("min_improvement", "the least change that counts as an improvement").at_least(0.0);
-
 /// Which leaf is split next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,8 +126,7 @@ pub(crate) struct Settings {
     pub(crate) monotone: Vec<(String, Monotone)>,
     pub(crate) interactions: Vec<Vec<String>>,
     pub(crate) offset: Option<String>,
-    pub(crate) patience: Option<usize>,
-    pub(crate) min_improvement: f64,
+    pub(crate) early_stopping: Option<EarlyStopping>,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) seed: Option<u64>,
 }
@@ -162,8 +157,7 @@ impl Default for Settings {
             monotone: Vec::new(),
             interactions: Vec::new(),
             offset: None,
-            patience: Some(20),
-            min_improvement: 0.0,
+            early_stopping: Some(EarlyStopping::new()),
             memory_limit: None,
             seed: None,
         }
@@ -188,8 +182,6 @@ impl Settings {
         CATEGORY_SMOOTHING,
         CATEGORY_L2,
         MAX_CATEGORIES,
-        PATIENCE,
-        MIN_IMPROVEMENT,
     ];
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -209,8 +201,7 @@ impl Settings {
         CATEGORY_SMOOTHING.check(self.category_smoothing)?;
         CATEGORY_L2.check(self.category_l2)?;
         MAX_CATEGORIES.check_count(self.max_categories)?;
-        self.patience.map_or(Ok(()), |patience| PATIENCE.check_count(patience))?;
-        MIN_IMPROVEMENT.check(self.min_improvement)?;
+        self.early_stopping.map_or(Ok(()), |early_stopping| early_stopping.check())?;
         let share = |name: &'static str, value: f64| {
             Param::real(name, "a share of the rows").above(0.0).at_most(1.0).check(value)
         };
@@ -452,17 +443,13 @@ macro_rules! shared_settings {
             self
         }
 
-        /// Stops after so many rounds without improvement on the validation set; `None` never stops.
+        /// Sets when boosting stops because the validation set has nothing more to gain; `None` for never.
         #[must_use]
-        pub fn patience(mut self, patience: impl Into<Option<usize>>) -> Self {
-            self.settings.patience = patience.into();
-            self
-        }
-
-        /// Sets the least change of a watched metric that counts as an improvement.
-        #[must_use]
-        pub fn min_improvement(mut self, min_improvement: f64) -> Self {
-            self.settings.min_improvement = min_improvement;
+        pub fn early_stopping(
+            mut self,
+            early_stopping: impl Into<Option<$crate::boosting::EarlyStopping>>,
+        ) -> Self {
+            self.settings.early_stopping = early_stopping.into();
             self
         }
 

@@ -60,7 +60,9 @@ fn best_gain(grades: impl Iterator<Item = f64>, at: usize) -> f64 {
 /// Rows by falling score, equal ones in the order of the table.
 fn by_score(rows: &[u32], scores: &[f64]) -> Vec<u32> {
     let mut order = rows.to_vec();
-    order.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]));
+    // Adding 0 turns -0 into 0, which it equals.
+    let score = |row: u32| scores[row as usize] + 0.0;
+    order.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
     order
 }
 
