@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod boosting_metrics;
 mod conformance;
 mod fixtures;
 mod linear;
