@@ -15,6 +15,7 @@ mod preparation;
 mod quality;
 mod tables;
 mod trees;
+mod try_gbdt;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,6 +68,12 @@ fn main() -> ExitCode {
 }
 
 fn run(data: &str, case: &str, threads: &str, runs: &str) -> Result<()> {
+    if case.starts_with("try") {
+        let bench = Bench { data: PathBuf::from(data), threads: count(threads)?, runs: count(runs)? };
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(bench.threads).build().map_err(Error::other)?;
+        return pool.install(|| try_gbdt::run(&bench, case.ends_with("bin")));
+    }
     let known =
         case.strip_suffix("/perennial").and_then(|name| WORKLOADS.iter().find(|known| known.0 == name));
     let &(name, workload) =

@@ -4,14 +4,22 @@ pub mod baseline;
 pub mod binned;
 pub mod boosting;
 mod classes;
+pub mod ensemble;
+pub mod interchange;
 pub mod linear;
 pub mod naive_bayes;
 mod rows;
+pub mod shap;
 pub mod tree;
 
 pub use baseline::{DummyClassifier, DummyRegressor};
 pub use binned::Binner;
+pub use boosting::{
+    GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRanker,
+    GradientBoostingRegressor,
+};
 pub use classes::ClassWeight;
+pub use ensemble::Ensemble;
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

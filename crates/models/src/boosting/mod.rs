@@ -20,15 +20,30 @@
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
 //! | anything else | | your own [`Objective`] |
 
+mod booster;
+mod classifier;
 mod concordance;
+mod engine;
 mod groups;
+mod inputs;
 mod losses;
 mod metric;
 mod objective;
+mod quantile_regressor;
+mod ranker;
+mod regressor;
+mod sampling;
+mod settings;
 mod stopping;
 
+pub use booster::Booster;
+pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};
 pub use groups::Groups;
 pub use losses::{ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss};
 pub use metric::{BoostingMetric, Watch, Watched};
 pub use objective::{Labels, Objective};
-pub use stopping::{EarlyStopping, Stopper};
+pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoostingQuantileRegressorModel};
+pub use ranker::{GradientBoostingRanker, GradientBoostingRankerModel};
+pub use regressor::{GradientBoostingRegressor, GradientBoostingRegressorModel};
+pub use settings::{Growth, Mode, Monotone, RowSampling};
+pub use stopping::Stopper;
