@@ -6,5 +6,6 @@ mod fixtures;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod objective_values;
 mod objectives;
 mod trees;

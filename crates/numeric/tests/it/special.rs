@@ -12,7 +12,8 @@ fn ulps(a: f64, b: f64) -> u64 {
 fn exp_is_within_one_ulp_over_the_whole_range() {
     let mut random = Random::new(1);
     let mut worst = 0;
-    let ranges = [(-745.5, 710.0), (-1.0, 1.0), (-40.0, 40.0), (-745.2, -708.0), (709.0, 709.79), (-1e-8, 1e-8)];
+    let ranges =
+        [(-745.5, 710.0), (-1.0, 1.0), (-40.0, 40.0), (-745.2, -708.0), (709.0, 709.79), (-1e-8, 1e-8)];
     for (low, high) in ranges {
         for _ in 0..200_000 {
             let x = random.uniform_in(low, high);
