@@ -8,7 +8,7 @@ use super::engine::leaves::{self, Slopes};
 use super::engine::rounds::{self, Validation, Verdict, boost};
 use super::engine::walk::BinnedTree;
 use super::inputs::{Given, Inputs};
-use super::metric::{Watch, Watched};
+use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::settings::{Constraints, Mode, Settings};
 use super::stopping::Stopper;
@@ -188,9 +188,18 @@ pub(crate) struct Plan<'a, O, W> {
     pub(crate) from: Option<&'a Booster>,
 }
 
-impl<O: Objective, W: Watch> Plan<'_, O, W> {
+impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
     /// Learns from rows in bins or puts them there.
     pub(crate) fn learn<X: Inputs + ?Sized>(
+        &self,
+        train: &Given<'_, X>,
+        validation: Option<&Given<'_, X>>,
+    ) -> Result<Booster> {
+        // On a thread of the pool all along: to enter it anew for each small task costs more than the task.
+        rayon::scope(|_| self.learn_here(train, validation))
+    }
+
+    fn learn_here<X: Inputs + ?Sized>(
         &self,
         train: &Given<'_, X>,
         validation: Option<&Given<'_, X>>,
@@ -232,14 +241,13 @@ impl<O: Objective, W: Watch> Plan<'_, O, W> {
             }),
         };
         let mut history = self.empty_history();
-        let higher = |metric: &dyn Watch| metric.higher_is_better();
+        let higher = |metric: &dyn BoostingMetric| metric.higher_is_better();
         let directions: Vec<bool> = match self.metrics {
             [] => vec![false],
             metrics => metrics.iter().map(|metric| higher(metric)).collect(),
         };
-        let early_stopping = settings.early_stopping.unwrap_or_default();
-        let mut stopper = Stopper::new(early_stopping, directions);
-        let may_stop = settings.early_stopping.is_some() && !matches!(settings.mode, Mode::Dart { .. });
+        let mut stopper = Stopper::new(settings.patience, settings.min_improvement, directions);
+        let may_stop = settings.patience.is_some() && !matches!(settings.mode, Mode::Dart { .. });
         let watch = |labels: &Labels<'_>, scores: &[f64]| {
             let values = self.values(labels, scores)?;
             history.iter_mut().zip(&values).for_each(|(history, &value)| history.values.push(value));
@@ -266,7 +274,7 @@ impl<O: Objective, W: Watch> Plan<'_, O, W> {
     fn empty_history(&self) -> Vec<History> {
         let names: Vec<String> = match self.metrics {
             [] => vec!["loss".to_owned()],
-            metrics => metrics.iter().map(Watch::name).collect(),
+            metrics => metrics.iter().map(BoostingMetric::name).collect(),
         };
         names.into_iter().map(|metric| History { metric, values: Vec::new() }).collect()
     }

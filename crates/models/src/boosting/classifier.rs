@@ -40,7 +40,7 @@ use crate::classes::{ClassWeight, check_names, two_or_more};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
-pub struct GradientBoostingClassifier<W = BoostingMetric> {
+pub struct GradientBoostingClassifier<W = Watch> {
     watch: Vec<W>,
     focal: Option<(f64, f64)>,
     class_weight: ClassWeight,
@@ -72,7 +72,7 @@ impl<W> GradientBoostingClassifier<W> {
     /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
     /// nothing is set.
     #[must_use]
-    pub fn watch<V: Watch>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
         let GradientBoostingClassifier { focal, class_weight, settings, .. } = self;
         GradientBoostingClassifier { watch: metrics.into(), focal, class_weight, settings }
     }
@@ -95,7 +95,7 @@ impl<W> GradientBoostingClassifier<W> {
     shared_settings!();
 }
 
-impl<W: Watch> GradientBoostingClassifier<W> {
+impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     fn learn<X: Inputs + ?Sized>(
         &self,
         train: &Train<'_, X, Classes>,
@@ -205,7 +205,7 @@ fn targets(y: &Classes, train: &Classes, present: &[u32]) -> Result<Vec<f64>> {
     y.codes().iter().map(target).collect()
 }
 
-impl<W: Watch> Estimator for GradientBoostingClassifier<W> {
+impl<W: BoostingMetric> Estimator for GradientBoostingClassifier<W> {
     type Input = Matrix;
     type Target = Classes;
     type Model = GradientBoostingClassifierModel;
@@ -219,7 +219,7 @@ impl<W: Watch> Estimator for GradientBoostingClassifier<W> {
     }
 }
 
-impl<W: Watch> LearnsFromBins for GradientBoostingClassifier<W> {
+impl<W: BoostingMetric> LearnsFromBins for GradientBoostingClassifier<W> {
     type Answer = Probabilities;
 
     fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<GradientBoostingClassifierModel> {

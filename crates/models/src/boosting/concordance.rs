@@ -41,7 +41,7 @@ pub(super) fn concordance(labels: &Labels<'_>, scores: &[f64]) -> Result<f64> {
     for same_time in order.chunk_by(|&a, &b| y[a as usize].abs() == y[b as usize].abs()).rev() {
         let (events, others): (Vec<usize>, Vec<usize>) =
             same_time.iter().map(|&row| row as usize).partition(|&row| y[row] >= 0.0);
-        let mut insert = |rows: &[usize], longer: &mut Sums, weight_longer: &mut f64| {
+        let insert = |rows: &[usize], longer: &mut Sums, weight_longer: &mut f64| {
             for &row in rows {
                 longer.add(rank(row), labels.weight(row));
                 *weight_longer += labels.weight(row);

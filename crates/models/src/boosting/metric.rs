@@ -2,6 +2,7 @@
 
 use perennial_core::{Error, Param, Result};
 use perennial_numeric::reduce;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::losses::mean_ndcg;
@@ -44,7 +45,7 @@ impl<'a> Watched<'a> {
     }
 
     /// The answers, one for each row.
-    fn one_answer(&self, metric: &BoostingMetric) -> Result<&[f64]> {
+    fn one_answer(&self, metric: &Watch) -> Result<&[f64]> {
         if self.n_answers() == 1 {
             return Ok(&self.answers);
         }
@@ -55,13 +56,15 @@ impl<'a> Watched<'a> {
     }
 
     /// For each row, something that rises with the probability of class 1 of two.
-    fn of_class_1(&self, metric: &BoostingMetric) -> Result<&[f64]> {
+    fn of_class_1(&self, metric: &Watch) -> Result<&[f64]> {
         if !self.labels.y.iter().all(|&y| y == 0.0 || y == 1.0) || self.n_answers() > 2 {
             return Err(Error::unsupported(format!(
                 "`{metric:?}` cannot be watched here: it needs targets of two classes; watch the loss"
             )));
         }
-        Ok(&self.answers[self.answers.len() - self.labels.n_rows()..])
+        // A single score orders the rows even where its probabilities round to 1.
+        let of_rows = if self.n_answers() == 1 { self.scores } else { &self.answers };
+        Ok(&of_rows[of_rows.len() - self.labels.n_rows()..])
     }
 
     /// The probability of each class for a row; one answer is the probability of class 1 of two.
@@ -73,7 +76,7 @@ impl<'a> Watched<'a> {
         }
     }
 
-    fn check_classes(&self, metric: &BoostingMetric) -> Result<()> {
+    fn check_classes(&self, metric: &Watch) -> Result<()> {
         let n_classes = self.n_answers().max(2);
         match self.labels.y.iter().find(|&&y| !(y.fract() == 0.0 && 0.0 <= y && y < n_classes as f64)) {
             None => Ok(()),
@@ -88,13 +91,13 @@ impl<'a> Watched<'a> {
 ///
 /// ```
 /// use perennial_core::Result;
-/// use perennial_models::boosting::{Watch, Watched};
+/// use perennial_models::boosting::{BoostingMetric, Watched};
 ///
 /// /// The largest absolute difference.
 /// #[derive(Debug)]
 /// struct MaxError;
 ///
-/// impl Watch for MaxError {
+/// impl BoostingMetric for MaxError {
 ///     fn name(&self) -> String {
 ///         "max_error".to_owned()
 ///     }
@@ -105,7 +108,7 @@ impl<'a> Watched<'a> {
 ///     }
 /// }
 /// ```
-pub trait Watch: std::fmt::Debug + Send + Sync {
+pub trait BoostingMetric: std::fmt::Debug + Send + Sync {
     /// What reports call it.
     fn name(&self) -> String;
 
@@ -123,7 +126,7 @@ pub trait Watch: std::fmt::Debug + Send + Sync {
 
 /// The metrics that come with the library; rows count with their weights in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BoostingMetric {
+pub enum Watch {
     /// The loss that boosting makes smaller.
     #[default]
     Loss,
@@ -145,14 +148,14 @@ pub enum BoostingMetric {
         /// The number of rows at the top of a group that count, 1 or more.
         at: usize,
     },
-    /// The share of pairs of rows that are put in the right order, ties counting half: for survival times the higher
-    /// score to the earlier event (Harrell and others, 1982).
+    /// Of the pairs of an event and a row known to last longer, the share in which the event has the higher score, ties
+    /// counting half (Harrell and others, 1982); targets as for [`Cox`](super::Cox).
     Concordance,
 }
 
 const AT: Param = Param::integer("at", "rows at the top of a group that count").at_least(1.0);
 
-impl Watch for BoostingMetric {
+impl BoostingMetric for Watch {
     fn name(&self) -> String {
         match self {
             Self::Loss => "loss".to_owned(),
@@ -209,9 +212,9 @@ impl Watch for BoostingMetric {
             }
             Self::Ndcg { at } => {
                 AT.check_count(at)?;
-                // Grades are as ranking has them, and so are the scores that compare only within a group.
+                now.one_answer(self)?;
                 super::losses::RankingLoss::Pairwise.check(labels)?;
-                Ok(mean_ndcg(labels, &now.scores[..labels.n_rows()], at))
+                Ok(mean_ndcg(labels, now.scores, at))
             }
             Self::Concordance => {
                 now.one_answer(self)?;
@@ -226,7 +229,6 @@ struct Steps(Vec<[f64; 2]>);
 
 impl Steps {
     fn new(labels: &Labels<'_>, scores: &[f64]) -> Self {
-        use rayon::prelude::*;
         let mut order: Vec<u32> =
             (0..labels.n_rows() as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
         let score = |row: u32| scores[row as usize] + 0.0;
@@ -245,7 +247,7 @@ impl Steps {
         reduce::sum_by(self.0.len(), |step| self.0[step][side])
     }
 
-    fn two_sides(&self, metric: &BoostingMetric) -> Result<()> {
+    fn two_sides(&self, metric: &Watch) -> Result<()> {
         if self.weight(0) > 0.0 && self.weight(1) > 0.0 {
             return Ok(());
         }

@@ -76,19 +76,7 @@ impl<'a> Labels<'a> {
             let rows = block * BLOCK..block * BLOCK + gradients.len();
             let (y, scores) = (&self.y[rows.clone()], &scores[rows.clone()]);
             let weights = self.weights.map(|weights| &weights[rows]);
-            simd::widest(|| {
-                for (((gradient, hessian), &y), &score) in
-                    gradients.iter_mut().zip(&mut *hessians).zip(y).zip(scores)
-                {
-                    (*gradient, *hessian) = derivatives(y, score);
-                }
-                for ((gradient, hessian), weight) in
-                    gradients.iter_mut().zip(hessians).zip(weights.into_iter().flatten())
-                {
-                    *gradient *= weight;
-                    *hessian *= weight;
-                }
-            });
+            simd::widest(EachRow { y, scores, weights, gradients, hessians, derivatives: &derivatives });
         });
     }
 
@@ -101,6 +89,35 @@ impl<'a> Labels<'a> {
     /// The sum of the weights.
     pub fn total_weight(&self) -> f64 {
         self.weights.map_or(self.n_rows() as f64, reduce::sum)
+    }
+}
+
+/// The rows of one block, for [`Labels::each_row`].
+struct EachRow<'a, D> {
+    y: &'a [f64],
+    scores: &'a [f64],
+    weights: Option<&'a [f64]>,
+    gradients: &'a mut [f64],
+    hessians: &'a mut [f64],
+    derivatives: &'a D,
+}
+
+impl<D: Fn(f64, f64) -> (f64, f64)> simd::Kernel for EachRow<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let EachRow { y, scores, weights, gradients, hessians, derivatives } = self;
+        for (((gradient, hessian), &y), &score) in gradients.iter_mut().zip(&mut *hessians).zip(y).zip(scores)
+        {
+            (*gradient, *hessian) = derivatives(y, score);
+        }
+        for ((gradient, hessian), weight) in
+            gradients.iter_mut().zip(hessians).zip(weights.into_iter().flatten())
+        {
+            *gradient *= weight;
+            *hessian *= weight;
+        }
     }
 }
 

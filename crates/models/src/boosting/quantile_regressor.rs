@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::booster::{Booster, Plan};
 use super::inputs::Given;
 use super::losses::Quantiles;
-use super::metric::BoostingMetric;
+use super::metric::Watch;
 use super::objective::Objective;
 use super::settings::{Settings, shared_settings};
 
@@ -59,7 +59,7 @@ impl Estimator for GradientBoostingQuantileRegressor {
         let given = |x, y, weights| Given { x, y, weights, groups: None };
         let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), None));
         let (settings, objective) = (&self.settings, &self.levels);
-        let metrics: &[BoostingMetric] = &[];
+        let metrics: &[Watch] = &[];
         let plan = Plan { settings, objective, metrics, ctx: &train.ctx, from: None };
         let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
         Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::booster::{Booster, Plan};
 use super::inputs::Given;
 use super::losses::RankingLoss;
-use super::metric::BoostingMetric;
+use super::metric::Watch;
 use super::settings::{Settings, shared_settings};
 
 /// Gradient boosting that learns to rank the rows of a group, such as the answers to a query (Burges, 2010).
@@ -63,7 +63,7 @@ impl Estimator for GradientBoostingRanker {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
         let (settings, objective) = (&self.settings, &self.loss);
-        let metrics: &[BoostingMetric] = &[];
+        let metrics: &[Watch] = &[];
         let plan = Plan { settings, objective, metrics, ctx: &train.ctx, from: None };
         Ok(GradientBoostingRankerModel { booster: plan.learn(&given, None)? })
     }

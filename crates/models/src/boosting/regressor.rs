@@ -35,7 +35,7 @@ use crate::binned::{Binned, LearnsFromBins};
     deny_unknown_fields,
     bound(deserialize = "O: Default + Deserialize<'de>, W: Deserialize<'de>")
 )]
-pub struct GradientBoostingRegressor<O = RegressionLoss, W = BoostingMetric> {
+pub struct GradientBoostingRegressor<O = RegressionLoss, W = Watch> {
     loss: O,
     watch: Vec<W>,
     settings: Settings,
@@ -68,14 +68,14 @@ impl<O, W> GradientBoostingRegressor<O, W> {
     /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
     /// nothing is set.
     #[must_use]
-    pub fn watch<V: Watch>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRegressor<O, V> {
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRegressor<O, V> {
         GradientBoostingRegressor { loss: self.loss, watch: metrics.into(), settings: self.settings }
     }
 
     shared_settings!();
 }
 
-impl<O: Objective, W: Watch> GradientBoostingRegressor<O, W> {
+impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
     fn learn<X: Inputs + ?Sized>(
         &self,
         train: &Train<'_, X, Values>,
@@ -134,7 +134,7 @@ impl<O: Objective, W: Watch> GradientBoostingRegressor<O, W> {
 pub(super) const KEEP: Param =
     Param::real("keep", "how much of the old value of a leaf is kept").at_least(0.0).at_most(1.0);
 
-impl<O: Objective, W: Watch> Estimator for GradientBoostingRegressor<O, W> {
+impl<O: Objective, W: BoostingMetric> Estimator for GradientBoostingRegressor<O, W> {
     type Input = Matrix;
     type Target = Values;
     type Model = GradientBoostingRegressorModel<O>;
@@ -148,7 +148,7 @@ impl<O: Objective, W: Watch> Estimator for GradientBoostingRegressor<O, W> {
     }
 }
 
-impl<O: Objective, W: Watch> LearnsFromBins for GradientBoostingRegressor<O, W> {
+impl<O: Objective, W: BoostingMetric> LearnsFromBins for GradientBoostingRegressor<O, W> {
     type Answer = Values;
 
     fn fit_bins(&self, train: &Train<'_, Binned, Values>) -> Result<Self::Model> {

@@ -3,7 +3,6 @@
 use perennial_core::{Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
-use super::stopping::EarlyStopping;
 use crate::binned::Binner;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
@@ -38,6 +37,12 @@ const CATEGORY_L2: Param =
         .at_least(0.0);
 const MAX_CATEGORIES: Param =
     Param::integer("max_categories", "the most categories on one side of a split").at_least(1.0);
+const PATIENCE: Param =
+    Param::integer("patience", "the rounds without improvement after which boosting stops").at_least(1.0);
+const MIN_IMPROVEMENT: Param =
+    Param::real("min_improvement", "a metric improves when it beats its best value by more than this")
+        .at_least(0.0);
+
 /// Which leaf is split next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,7 +131,8 @@ pub(crate) struct Settings {
     pub(crate) monotone: Vec<(String, Monotone)>,
     pub(crate) interactions: Vec<Vec<String>>,
     pub(crate) offset: Option<String>,
-    pub(crate) early_stopping: Option<EarlyStopping>,
+    pub(crate) patience: Option<usize>,
+    pub(crate) min_improvement: f64,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) seed: Option<u64>,
 }
@@ -157,7 +163,8 @@ impl Default for Settings {
             monotone: Vec::new(),
             interactions: Vec::new(),
             offset: None,
-            early_stopping: Some(EarlyStopping::new()),
+            patience: Some(50),
+            min_improvement: 0.0,
             memory_limit: None,
             seed: None,
         }
@@ -182,6 +189,8 @@ impl Settings {
         CATEGORY_SMOOTHING,
         CATEGORY_L2,
         MAX_CATEGORIES,
+        PATIENCE,
+        MIN_IMPROVEMENT,
     ];
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -201,7 +210,8 @@ impl Settings {
         CATEGORY_SMOOTHING.check(self.category_smoothing)?;
         CATEGORY_L2.check(self.category_l2)?;
         MAX_CATEGORIES.check_count(self.max_categories)?;
-        self.early_stopping.map_or(Ok(()), |early_stopping| early_stopping.check())?;
+        self.patience.map_or(Ok(()), |patience| PATIENCE.check_count(patience))?;
+        MIN_IMPROVEMENT.check(self.min_improvement)?;
         let share = |name: &'static str, value: f64| {
             Param::real(name, "a share of the rows").above(0.0).at_most(1.0).check(value)
         };
@@ -443,13 +453,17 @@ macro_rules! shared_settings {
             self
         }
 
-        /// Sets when boosting stops because the validation set has nothing more to gain; `None` for never.
+        /// Stops after so many rounds in which no watched metric improves on the validation set; `None` for never.
         #[must_use]
-        pub fn early_stopping(
-            mut self,
-            early_stopping: impl Into<Option<$crate::boosting::EarlyStopping>>,
-        ) -> Self {
-            self.settings.early_stopping = early_stopping.into();
+        pub fn patience(mut self, patience: impl Into<Option<usize>>) -> Self {
+            self.settings.patience = patience.into();
+            self
+        }
+
+        /// Sets by how much a watched metric must beat its best value to count as improved.
+        #[must_use]
+        pub fn min_improvement(mut self, min_improvement: f64) -> Self {
+            self.settings.min_improvement = min_improvement;
             self
         }
 

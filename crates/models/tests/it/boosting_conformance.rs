@@ -1,6 +1,6 @@
 //! All boosters go through the conformance kit, with every setting that changes the path.
 
-use perennial_models::boosting::{BoostingMetric, EarlyStopping, Growth, Mode, RegressionLoss, RowSampling};
+use perennial_models::boosting::{Growth, Mode, RegressionLoss, RowSampling, Watch};
 use perennial_models::{ClassWeight, GradientBoostingClassifier, GradientBoostingRegressor};
 use perennial_testing::{Tags, check};
 
@@ -51,9 +51,7 @@ check!(boosted_few_bins, regressor, regressor().max_bins(16), tags());
 check!(
     boosted_watched,
     regressor,
-    regressor()
-        .early_stopping(EarlyStopping::new().patience(5))
-        .watch([BoostingMetric::MeanAbsoluteError, BoostingMetric::Loss]),
+    regressor().patience(5).watch([Watch::MeanAbsoluteError, Watch::Loss]),
     tags()
 );
 check!(boosted_absolute, regressor, regressor().loss(RegressionLoss::AbsoluteError), tags());

@@ -1,10 +1,12 @@
 //! Integration tests.
 
 mod boosting_conformance;
+mod boosting_metrics;
 mod conformance;
 mod fixtures;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod objective_values;
 mod objectives;
 mod trees;

@@ -96,6 +96,9 @@ fn by_rows(values: &mut [f64], n_rows: usize, block: usize) -> Vec<Vec<&mut [f64
     blocks
 }
 
+/// Rows that are worked on together: their scores of all classes stay in the cache.
+const BLOCK: usize = 512;
+
 fn softmax(
     n_classes: usize,
     labels: &Labels<'_>,
@@ -103,48 +106,70 @@ fn softmax(
     gradients: &mut [f64],
     hessians: &mut [f64],
 ) {
-    const BLOCK: usize = 512;
     let n_rows = labels.n_rows();
     let factor = n_classes as f64 / (n_classes as f64 - 1.0);
     let blocks = by_rows(gradients, n_rows, BLOCK).into_par_iter().zip(by_rows(hessians, n_rows, BLOCK));
-    blocks.enumerate().for_each(|(block, (mut gradients, mut hessians))| {
+    blocks.enumerate().for_each(|(block, (gradients, hessians))| {
         let rows = block * BLOCK..(block * BLOCK + BLOCK).min(n_rows);
-        let scores = |class: usize| &scores[class * n_rows + rows.start..class * n_rows + rows.end];
-        let (mut largest, mut sums) = ([f64::NEG_INFINITY; BLOCK], [0.0; BLOCK]);
-        simd::widest(|| {
-            for class in 0..n_classes {
-                for (largest, &score) in largest.iter_mut().zip(scores(class)) {
-                    *largest = if score > *largest { score } else { *largest };
-                }
-            }
-            for (class, powers) in gradients.iter_mut().enumerate() {
-                for (((power, sum), &largest), &score) in
-                    powers.iter_mut().zip(&mut sums).zip(&largest).zip(scores(class))
-                {
-                    *power = exp(score - largest);
-                    *sum += *power;
-                }
-            }
-            for (class, (gradients, hessians)) in gradients.iter_mut().zip(&mut hessians).enumerate() {
-                let (y, class) = (&labels.y[rows.clone()], class as f64);
-                for (((gradient, hessian), sum), &y) in
-                    gradients.iter_mut().zip(hessians.iter_mut()).zip(&sums).zip(y)
-                {
-                    let p = *gradient / sum;
-                    *gradient = p - f64::from(u8::from(y == class));
-                    *hessian = (factor * p * (1.0 - p)).max(LEAST_HESSIAN);
-                }
-                if let Some(weights) = labels.weights {
-                    for ((gradient, hessian), weight) in
-                        gradients.iter_mut().zip(hessians.iter_mut()).zip(&weights[rows.clone()])
-                    {
-                        *gradient *= weight;
-                        *hessian *= weight;
-                    }
-                }
-            }
+        let of_class = |class: usize| &scores[class * n_rows + rows.start..class * n_rows + rows.end];
+        simd::widest(SoftmaxBlock {
+            y: &labels.y[rows.clone()],
+            weights: labels.weights.map(|weights| &weights[rows.clone()]),
+            scores: (0..n_classes).map(of_class).collect(),
+            gradients,
+            hessians,
+            factor,
         });
     });
+}
+
+/// A block of rows; scores and derivatives by class.
+struct SoftmaxBlock<'a> {
+    y: &'a [f64],
+    weights: Option<&'a [f64]>,
+    scores: Vec<&'a [f64]>,
+    gradients: Vec<&'a mut [f64]>,
+    hessians: Vec<&'a mut [f64]>,
+    factor: f64,
+}
+
+impl simd::Kernel for SoftmaxBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let SoftmaxBlock { y, weights, scores, mut gradients, mut hessians, factor } = self;
+        let (mut largest, mut sums) = ([f64::NEG_INFINITY; BLOCK], [0.0; BLOCK]);
+        for scores in &scores {
+            for (largest, &score) in largest.iter_mut().zip(*scores) {
+                *largest = if score > *largest { score } else { *largest };
+            }
+        }
+        for (powers, scores) in gradients.iter_mut().zip(scores) {
+            for (((power, sum), &largest), &score) in
+                powers.iter_mut().zip(&mut sums).zip(&largest).zip(scores)
+            {
+                *power = exp(score - largest);
+                *sum += *power;
+            }
+        }
+        for (class, (gradients, hessians)) in gradients.iter_mut().zip(&mut hessians).enumerate() {
+            let class = class as f64;
+            for (((gradient, hessian), sum), &y) in
+                gradients.iter_mut().zip(hessians.iter_mut()).zip(&sums).zip(y)
+            {
+                let p = *gradient / sum;
+                *gradient = p - if y == class { 1.0 } else { 0.0 };
+                *hessian = (factor * p * (1.0 - p)).max(LEAST_HESSIAN);
+            }
+            for ((gradient, hessian), weight) in
+                gradients.iter_mut().zip(hessians.iter_mut()).zip(weights.into_iter().flatten())
+            {
+                *gradient *= weight;
+                *hessian *= weight;
+            }
+        }
+    }
 }
 
 /// The scores of one row as shares of one.

@@ -100,6 +100,7 @@ struct Ranked {
     order: Vec<u32>,
     scores: Vec<f64>,
     gains: Vec<f64>,
+    discounts: Vec<f64>,
     gradients: Vec<f64>,
     hessians: Vec<f64>,
 }
@@ -111,15 +112,16 @@ impl Ranked {
         Ranked {
             scores: order.iter().map(|&row| scores[row as usize]).collect(),
             gains: order.iter().map(|&row| gain(labels.y[row as usize])).collect(),
+            discounts: (0..n).map(discount).collect(),
             gradients: vec![0.0; n],
             hessians: vec![0.0; n],
             order,
         }
     }
 
-    /// Adds the logistic pulls of all pairs of which one row is among the first `top`. `strength` gets the places of
-    /// both rows, the first the higher, and the differences of their gains and scores. Returns the sum of the pulls.
-    fn add_pairs(&mut self, top: usize, strength: impl Fn(usize, usize, f64, f64) -> f64) -> f64 {
+    /// Adds the logistic pulls of all pairs of which one row is among the first `top`. `strength` gets the
+    /// differences of their discounts, gains and scores. Returns the sum of the pulls.
+    fn add_pairs(&mut self, top: usize, strength: impl Fn(f64, f64, f64) -> f64) -> f64 {
         let n = self.order.len();
         let mut total = 0.0;
         let (mut slopes, mut curves) = (vec![0.0; n], vec![0.0; n]);
@@ -128,31 +130,14 @@ impl Ranked {
             let others = first + 1..n;
             let (slopes, curves) = (&mut slopes[others.clone()], &mut curves[others.clone()]);
             let (scores, gains) = (&self.scores[others.clone()], &self.gains[others.clone()]);
-            let (gradients, hessians) = (&mut self.gradients[others.clone()], &mut self.hessians[others]);
-            simd::widest(|| {
-                for (offset, ((slope, curve), (&other_score, &other_gain))) in
-                    slopes.iter_mut().zip(&mut *curves).zip(scores.iter().zip(gains)).enumerate()
-                {
-                    // The pull of a pair in the right order is on the first row upwards; rows of one grade do not pull.
-                    let difference = gain - other_gain;
-                    let direction = if difference > 0.0 { 1.0 } else { -1.0 };
-                    let apart = score - other_score;
-                    let wrong = sigmoid(-direction * apart);
-                    let strength = if difference == 0.0 {
-                        0.0
-                    } else {
-                        strength(first, first + 1 + offset, difference.abs(), apart)
-                    };
-                    *slope = direction * wrong * strength;
-                    *curve = wrong * (1.0 - wrong) * strength;
-                }
-                for (gradient, slope) in gradients.iter_mut().zip(&*slopes) {
-                    *gradient += slope;
-                }
-                for (hessian, curve) in hessians.iter_mut().zip(&*curves) {
-                    *hessian += curve;
-                }
-            });
+            let (discount, discounts) = (self.discounts[first], &self.discounts[others.clone()]);
+            let strength = |other, gains, apart| strength(discount - other, gains, apart);
+            simd::widest(Pairs { score, gain, scores, gains, discounts, slopes, curves, strength });
+            let ours = self.gradients[others.clone()].iter_mut().zip(&mut self.hessians[others]);
+            for ((gradient, hessian), (slope, curve)) in ours.zip(slopes.iter().zip(&*curves)) {
+                *gradient += slope;
+                *hessian += curve;
+            }
             self.gradients[first] -= reduce::sum(slopes);
             self.hessians[first] += reduce::sum(curves);
             total += reduce::sum_by(slopes.len(), |other| slopes[other].abs());
@@ -170,11 +155,10 @@ impl Ranked {
         if best_gain == 0.0 || n < 2 {
             return;
         }
-        let discounts: Vec<f64> = (0..n).map(discount).collect();
         // While all scores are equal, their distances say nothing.
         let any_apart = self.scores[0] != self.scores[n - 1];
-        let total = self.add_pairs(truncation, |first, other, gains, apart| {
-            let change = gains * (discounts[first] - discounts[other]) / best_gain;
+        let total = self.add_pairs(truncation, |discounts, gains, apart| {
+            let change = gains * discounts / best_gain;
             if any_apart { change / (0.01 + apart) } else { change }
         });
         // Once for each row of a pair.
@@ -186,8 +170,40 @@ impl Ranked {
 
     fn pairwise(&mut self) {
         let n = self.order.len();
-        self.add_pairs(n, |_, _, _, _| 1.0);
+        self.add_pairs(n, |_, _, _| 1.0);
         self.scale(1.0 / n as f64);
+    }
+}
+
+/// The pairs of one row with those below it.
+struct Pairs<'a, S> {
+    score: f64,
+    gain: f64,
+    scores: &'a [f64],
+    gains: &'a [f64],
+    discounts: &'a [f64],
+    slopes: &'a mut [f64],
+    curves: &'a mut [f64],
+    strength: S,
+}
+
+impl<S: Fn(f64, f64, f64) -> f64> simd::Kernel for Pairs<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let others = self.scores.iter().zip(self.gains).zip(self.discounts);
+        let pulls = self.slopes.iter_mut().zip(self.curves);
+        for ((slope, curve), ((&score, &gain), &discount)) in pulls.zip(others) {
+            let (apart, difference) = (self.score - score, self.gain - gain);
+            // Rows of one grade do not pull at each other.
+            let direction = if difference > 0.0 { 1.0 } else { -1.0 };
+            let strength = (self.strength)(discount, difference.abs(), apart);
+            let strength = if difference == 0.0 { 0.0 } else { strength };
+            let wrong = sigmoid(-direction * apart);
+            *slope = direction * wrong * strength;
+            *curve = wrong * (1.0 - wrong) * strength;
+        }
     }
 }
 

@@ -22,10 +22,10 @@ use crate::boosting::objective::{Labels, Objective};
 ///
 /// The scores of `Poisson`, `Gamma` and `Tweedie` are logarithms of the mean and those of `CrossEntropy` log-odds.
 ///
-/// With `a` the part of the gradient of a logarithmic loss that grows with the target and `b` the part that does not,
-/// the second derivative given here is `(a + b) / 2`: for `Poisson` half of target plus mean. At the best score it is
-/// the true one in expectation; a leaf whose best step is `d` then makes the step `2 tanh(d / 2)`, which agrees with
-/// `d` to third order and is never above 2, where Newton's grows like `exp(|d|)` and needs a bound of its own.
+/// With `b - a` the slope of a logarithmic loss, `a` being the part that pulls the score up, the second derivative
+/// given here is the larger of `a` and `b`: for `Poisson` the larger of target and mean. It is an upper bound of the
+/// true one, and no step is longer than 1. The steps of Newton grow like the ratio of target and mean where that is
+/// large, which other libraries meet by a bound on the step or by a larger second derivative for all rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum RegressionLoss {
     /// Half the squared difference.
@@ -91,7 +91,7 @@ mod parts {
 /// The derivatives that belong to such parts.
 #[inline(always)]
 fn of_parts((pull, mean): (f64, f64)) -> (f64, f64) {
-    (mean - pull, 0.5 * (mean + pull))
+    (mean - pull, if pull > mean { pull } else { mean })
 }
 
 impl RegressionLoss {
