@@ -7,11 +7,14 @@ use crate::binned::Binner;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
     .at_least(1.0)
+    .at_most(1e6)
     .search_log(50.0, 2000.0);
 const LEARNING_RATE: Param =
     Param::real("learning_rate", "how much of its step each tree takes").above(0.0).search_log(0.01, 0.3);
-const MAX_LEAVES: Param =
-    Param::integer("max_leaves", "the most leaves of a tree").at_least(2.0).search_log(7.0, 255.0);
+const MAX_LEAVES: Param = Param::integer("max_leaves", "the most leaves of a tree")
+    .at_least(2.0)
+    .at_most(131_072.0)
+    .search_log(7.0, 255.0);
 const MAX_DEPTH: Param = Param::integer("max_depth", "the most questions on the way to a leaf").at_least(1.0);
 const MIN_SAMPLES_LEAF: Param =
     Param::integer("min_samples_leaf", "the fewest rows of a leaf").at_least(1.0).search_log(1.0, 200.0);
@@ -217,10 +220,10 @@ impl Settings {
         };
         match self.row_sampling {
             RowSampling::All => {}
-            RowSampling::Fraction(fraction) => share("row_sampling", fraction)?,
+            RowSampling::Fraction(fraction) => share("fraction", fraction)?,
             RowSampling::Gradient { top, rest } => {
-                share("row_sampling.top", top)?;
-                share("row_sampling.rest", rest)?;
+                share("top", top)?;
+                share("rest", rest)?;
                 if top + rest > 1.0 {
                     return Err(Error::unsupported(format!(
                         "`row_sampling` takes {top} and {rest} of the rows, together more than all of them"
@@ -231,9 +234,9 @@ impl Settings {
         if let Mode::Dart { drop_rate, skip, max_dropped } = self.mode {
             let probability =
                 |name: &'static str| Param::real(name, "a probability").at_least(0.0).at_most(1.0);
-            probability("mode.drop_rate").check(drop_rate)?;
-            probability("mode.skip").check(skip)?;
-            Param::integer("mode.max_dropped", "the most trees left out")
+            probability("drop_rate").check(drop_rate)?;
+            probability("skip").check(skip)?;
+            Param::integer("max_dropped", "the most trees left out")
                 .at_least(1.0)
                 .check_count(max_dropped)?;
         }

@@ -107,7 +107,7 @@ fn softmax(
     hessians: &mut [f64],
 ) {
     let n_rows = labels.n_rows();
-    let factor = n_classes as f64 / (n_classes as f64 - 1.0);
+    let factor = 1.0;
     let blocks = by_rows(gradients, n_rows, BLOCK).into_par_iter().zip(by_rows(hessians, n_rows, BLOCK));
     blocks.enumerate().for_each(|(block, (gradients, hessians))| {
         let rows = block * BLOCK..(block * BLOCK + BLOCK).min(n_rows);
