@@ -8,6 +8,7 @@
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
 mod evaluation;
+mod forests;
 mod linear;
 mod measure;
 mod npy;
@@ -33,6 +34,10 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("tree_clf", trees::tree_clf),
     ("tree_clf_d10", trees::tree_clf_d10),
     ("tree_reg_d10", trees::tree_reg_d10),
+    ("rf_clf", forests::rf_clf),
+    ("rf_clf_160k_d12", forests::rf_clf_160k_d12),
+    ("rf_reg", forests::rf_reg),
+    ("et_clf", forests::et_clf),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod binned;
 pub mod boosting;
 mod classes;
+pub mod forest;
 pub mod linear;
 pub mod naive_bayes;
 mod rows;
@@ -12,6 +13,9 @@ pub mod tree;
 pub use baseline::{DummyClassifier, DummyRegressor};
 pub use binned::Binner;
 pub use classes::ClassWeight;
+pub use forest::{
+    ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
+};
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

@@ -10,6 +10,7 @@ mod cuts;
 mod data;
 
 pub use binner::Binner;
+pub(crate) use binner::N_BINS;
 pub use bins::{Binning, Bins};
 pub use data::Binned;
 

@@ -7,7 +7,7 @@ use super::grow::Grown;
 use super::structure::{Measure, Tree};
 
 /// The tree without the branches that `max_leaf_nodes` and `ccp_alpha` cut off.
-pub(super) fn finish(
+pub(crate) fn finish(
     grown: &[Grown],
     n_features: usize,
     width: usize,

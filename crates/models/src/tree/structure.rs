@@ -323,6 +323,14 @@ impl Tree {
         &self.nodes
     }
 
+    /// Whether each node holds shares that add up to 1.
+    pub(crate) fn holds_shares(&self) -> bool {
+        self.values.chunks_exact(self.width as usize).all(|value| {
+            value.iter().all(|share| (0.0..=1.0).contains(share))
+                && (value.iter().sum::<f64>() - 1.0).abs() <= 1e-9
+        })
+    }
+
     /// Whether a node that is no leaf sends a value left. NaN is a missing value.
     pub fn goes_left(&self, node: usize, value: f64) -> bool {
         let node = &self.nodes[node];
