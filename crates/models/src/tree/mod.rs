@@ -13,7 +13,7 @@ pub(crate) mod structure;
 pub(crate) mod text;
 
 pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
-pub use monotone::Monotone;
+pub use crate::boosting::Monotone;
 pub(crate) use monotone::directions;
 pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel};
 pub use structure::Tree;

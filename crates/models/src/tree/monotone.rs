@@ -3,18 +3,8 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{Error, FeatureKind, Features, Result};
-use serde::{Deserialize, Serialize};
 
-/// How answers may change along a column while all other columns stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Monotone {
-    /// They never fall.
-    Increasing,
-    /// They never rise.
-    Decreasing,
-}
-
+use crate::boosting::Monotone;
 /// For each column 1, -1, or 0 where nothing is asked; no entries where nothing is asked at all.
 ///
 /// # Errors

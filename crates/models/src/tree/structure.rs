@@ -126,6 +126,15 @@ impl Tree {
         }
     }
 
+    /// Takes memory for so many nodes, and no more.
+    pub(crate) fn reserve(&mut self, n_nodes: usize) {
+        self.nodes.reserve_exact(n_nodes);
+        self.n_rows.reserve_exact(n_nodes);
+        self.weights.reserve_exact(n_nodes);
+        self.measures.reserve_exact(n_nodes);
+        self.values.reserve_exact(n_nodes * self.width as usize);
+    }
+
     /// Adds a leaf and gives its number.
     pub(crate) fn push(&mut self, summary: &Summary) -> usize {
         let leaf =

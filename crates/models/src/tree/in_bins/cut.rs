@@ -3,7 +3,7 @@
 use perennial_numeric::random::Random;
 
 use super::{Bounds, Learning, Sample, Sides};
-use crate::binned::MISSING;
+use crate::binned::{Bins, MISSING};
 
 /// Gains that differ by less than this share are equal, so that the order of columns and cuts decides between them
 /// and not the rounding.
@@ -43,10 +43,10 @@ fn bar(gain: f64) -> f64 {
 
 /// What a cut must respect.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct Terms<'a> {
     pub(super) min_leaf: u32,
-    /// The category that stands for all rare ones and those never seen, where the column has categories.
-    pub(super) rare: Option<u8>,
+    /// What the column was cut into.
+    pub(super) bins: &'a Bins,
     /// 1 where the answers may not fall along the column, -1 where they may not rise.
     pub(super) direction: i8,
     pub(super) bounds: Bounds,
@@ -90,7 +90,7 @@ pub(super) fn best_cut<L: Learning>(
     totals: &L::Totals,
     (index, column): (u32, &[u8]),
     samples: &[Sample],
-    terms: &Terms,
+    terms: &Terms<'_>,
     random: Option<&mut Random>,
 ) -> Option<Option<Cut>> {
     let has_missing = scratch.read(column, samples)?;
@@ -102,17 +102,18 @@ pub(super) fn best_cut<L: Learning>(
     order.copy_from_slice(&bins[..n_present]);
     // Where the random cut lies: after so many bins, and up to this one.
     let mut drawn = None;
-    match (terms.rare, random) {
-        (None, Some(random)) if n_present > 1 => {
+    match (terms.bins, random) {
+        (Bins::Numeric { cuts }, Some(random)) if n_present > 1 => {
             let (low, high) = (order[0], order[n_present - 1]);
-            let up_to = low + random.below(usize::from(high - low)) as u8;
+            let value = random.uniform_in(cuts[low as usize], cuts[high as usize - 1]);
+            let up_to = nearest(cuts, low, high, value);
             drawn = Some((order.partition_point(|&bin| bin <= up_to), up_to));
         }
-        (Some(_), Some(random)) if n_present > 1 => {
+        (Bins::Categorical { .. }, Some(random)) if n_present > 1 => {
             random.shuffle(order);
             drawn = Some((1 + random.below(n_present - 1), 0));
         }
-        (Some(_), None) => learning.arrange(table, totals, order),
+        (Bins::Categorical { .. }, None) => learning.arrange(table, totals, order),
         _ => {}
     }
     let mut sweep = Sweep { order, n_rows: samples.len() as u32, only: drawn.map(|drawn| drawn.0), terms, best: None };
@@ -129,15 +130,16 @@ pub(super) fn best_cut<L: Learning>(
     learning.clear(table, bins);
     let cut = best.map(|found| {
         let last = found.n_bins - 1;
-        let (split, flip) = match terms.rare {
-            Some(rare) => one_side(order, found.n_bins, rare),
-            // The middle of the bins that no row is in, as far as possible from those that have some.
-            None => {
-                let middle = order.get(found.n_bins).map_or(MISSING - 1, |&next| {
-                    ((u16::from(order[last]) + u16::from(next) - 1) / 2) as u8
+        let (split, flip) = match terms.bins {
+            Bins::Categorical { kept } => one_side(order, found.n_bins, kept.len() as u8),
+            Bins::Numeric { cuts } => {
+                let drawn = drawn.filter(|drawn| drawn.0 == found.n_bins).map(|drawn| drawn.1);
+                let up_to = drawn.unwrap_or_else(|| match order.get(found.n_bins) {
+                    Some(&next) => halfway(cuts, order[last], next),
+                    // Only missing values go right.
+                    None => MISSING - 1,
                 });
-                let drawn = drawn.filter(|drawn| drawn.0 == found.n_bins);
-                (Split::UpTo(drawn.map_or(middle, |drawn| drawn.1)), false)
+                (Split::UpTo(up_to), false)
             }
         };
         let missing_left = missing_left.map(|left| left != flip);
@@ -146,6 +148,20 @@ pub(super) fn best_cut<L: Learning>(
         Cut { gain: found.gain.max(0.0), column: index, split, missing_left, means }
     });
     Some(cut)
+}
+
+/// The cut between two bins, between which no row of the node lies, that is nearest to the middle.
+fn halfway(cuts: &[f64], left: u8, right: u8) -> u8 {
+    let middle = cuts[left as usize].midpoint(cuts[right as usize - 1]);
+    nearest(cuts, left, right, middle)
+}
+
+/// The cut above bin `left` and below bin `right` that is nearest to a value; the cut of a bin is its upper end.
+fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
+    let between = &cuts[left as usize..right as usize];
+    let above = between.partition_point(|&cut| cut < value).min(between.len() - 1);
+    let below = above.saturating_sub(1);
+    left + if value - between[below] < between[above] - value { below } else { above } as u8
 }
 
 /// The side of a cut between categories that the rare ones are not on, and whether that is the second one.
@@ -172,7 +188,7 @@ struct Sweep<'a> {
     n_rows: u32,
     /// The one place to cut at, where it was drawn.
     only: Option<usize>,
-    terms: &'a Terms,
+    terms: &'a Terms<'a>,
     best: Option<Found>,
 }
 

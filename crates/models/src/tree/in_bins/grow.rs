@@ -193,12 +193,9 @@ impl<L: Learning> Grower<'_, L> {
                 self.columns.swap(place, other);
             }
             let index = self.columns[place];
-            let rare = match self.plan.binned.binning().column(index as usize) {
-                Bins::Numeric { .. } => None,
-                Bins::Categorical { kept } => Some(kept.len() as u8),
-            };
+            let bins = self.plan.binned.binning().column(index as usize);
             let min_leaf = self.plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
-            let terms = Terms { min_leaf, rare, direction: self.direction(index), bounds };
+            let terms = Terms { min_leaf, bins, direction: self.direction(index), bounds };
             let column = (index, self.plan.binned.column(index as usize));
             let random = self.plan.random_cuts.then_some(&mut self.random);
             let cut = best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random);
