@@ -58,7 +58,10 @@ impl ClassWeight {
             ClassWeight::Balanced => {
                 let n_present = totals.iter().filter(|total| **total > 0.0).count() as f64;
                 let sum: f64 = totals.iter().sum();
-                totals.iter().map(|total| if *total > 0.0 { sum / (n_present * total) } else { 1.0 }).collect()
+                totals
+                    .iter()
+                    .map(|total| if *total > 0.0 { sum / (n_present * total) } else { 1.0 })
+                    .collect()
             }
             ClassWeight::Given(given) => {
                 names.iter().map(|name| given.get(name).copied().unwrap_or(1.0)).collect()
@@ -70,10 +73,16 @@ impl ClassWeight {
         let ClassWeight::Given(given) = self else { return Ok(()) };
         for (name, weight) in given {
             if !names.contains(name) {
-                return Err(Error::unknown(format!("`class_weight` names the class `{name}`, which the target lacks")));
+                return Err(Error::unknown(format!(
+                    "`class_weight` names the class `{name}`, which the target lacks"
+                )));
             }
             if !weight.is_finite() || *weight < 0.0 {
-                return Err(Error::invalid_param("class_weight", weight, "a finite number >= 0 for each class"));
+                return Err(Error::invalid_param(
+                    "class_weight",
+                    weight,
+                    "a finite number >= 0 for each class",
+                ));
             }
         }
         Ok(())

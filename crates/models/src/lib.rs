@@ -7,6 +7,7 @@ mod classes;
 pub mod forest;
 pub mod linear;
 pub mod naive_bayes;
+pub mod outlier;
 mod rows;
 pub mod tree;
 
@@ -14,8 +15,10 @@ pub use baseline::{DummyClassifier, DummyRegressor};
 pub use binned::Binner;
 pub use classes::ClassWeight;
 pub use forest::{
-    ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
+    ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
+    RandomForestRegressor,
 };
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
+pub use outlier::IsolationForest;
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

@@ -215,7 +215,12 @@ fn fit(
     let out_of_bag =
         forest.out_of_bag.then(|| OutOfBag::of(&trees, binned, n_classes, ctx, accuracy)).transpose()?;
     let Trees { trees, .. } = trees;
-    Ok(ForestClassifierModel { features: binned.features().clone(), classes: y.shared_names(), trees, out_of_bag })
+    Ok(ForestClassifierModel {
+        features: binned.features().clone(),
+        classes: y.shared_names(),
+        trees,
+        out_of_bag,
+    })
 }
 
 /// A fitted forest of classes.
@@ -290,7 +295,8 @@ impl Classifier for ForestClassifierModel {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let shares = model::average(&self.trees, x.dense()?, self.classes.len());
-        let shares = Array2::from_shape_vec((x.n_rows(), self.classes.len()), shares).map_err(Error::other)?;
+        let shares =
+            Array2::from_shape_vec((x.n_rows(), self.classes.len()), shares).map_err(Error::other)?;
         Probabilities::new(shares, self.classes.clone())
     }
 }

@@ -67,7 +67,8 @@ impl<'a> Forest<'a> {
             let mut own = random.fork(index as u64);
             let counts = sampling.draw(&mut own);
             let grown = grow(&self.plan, learning, sample(&counts), own, ctx)?;
-            let tree = finish(&grown, self.plan.binned.n_cols(), self.n_values, None, self.plan.limits.ccp_alpha);
+            let tree =
+                finish(&grown, self.plan.binned.n_cols(), self.n_values, None, self.plan.limits.ccp_alpha);
             ctx.step(n_done.fetch_add(1, Ordering::Relaxed) + 1, self.n_trees)?;
             Ok((tree, if self.out_of_bag { left_out(&counts) } else { Vec::new() }))
         })?;
@@ -77,8 +78,7 @@ impl<'a> Forest<'a> {
 }
 
 fn left_out(counts: &[u32]) -> Vec<u64> {
-    let bits = |counts: &[u32]| {
-        (0..).zip(counts).fold(0, |word, (bit, &count)| word | u64::from(count == 0) << bit)
-    };
+    let bits =
+        |counts: &[u32]| (0..).zip(counts).fold(0, |word, (bit, &count)| word | u64::from(count == 0) << bit);
     counts.chunks(64).map(bits).collect()
 }

@@ -104,7 +104,9 @@ fn numbers_of(binned: &Binned, rows: std::ops::Range<usize>) -> Vec<f64> {
                 numbers[place * n_cols + column] = match bins {
                     Bins::Numeric { cuts } => cuts.get(code as usize).copied().unwrap_or(f64::MAX),
                     // The rare ones go where those never seen go.
-                    Bins::Categorical { kept } => f64::from(kept.get(code as usize).copied().unwrap_or(u32::MAX)),
+                    Bins::Categorical { kept } => {
+                        f64::from(kept.get(code as usize).copied().unwrap_or(u32::MAX))
+                    }
                 };
             }
         }

@@ -62,13 +62,11 @@ forest_settings! {
 
 impl QuantileForestRegressor {
     /// Learns from columns that are in bins already; `x` are the same rows before.
-    fn fit_binned(
-        &self,
-        train: &Train<'_, Binned, Values>,
-        x: &Matrix,
-    ) -> Result<QuantileForestModel> {
+    fn fit_binned(&self, train: &Train<'_, Binned, Values>, x: &Matrix) -> Result<QuantileForestModel> {
         if self.out_of_bag {
-            return Err(Error::unsupported("a quantile forest keeps no out-of-bag predictions; leave `out_of_bag` out"));
+            return Err(Error::unsupported(
+                "a quantile forest keeps no out-of-bag predictions; leave `out_of_bag` out",
+            ));
         }
         let forest = self.plan(train.x, 1)?;
         let random = Random::new(train.ctx.seed(self.seed));
@@ -76,7 +74,8 @@ impl QuantileForestRegressor {
         let trees = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?.trees;
         // Rows in the order of the target: a leaf that lists its rows so has its values in order.
         let y = train.y.as_slice();
-        let mut order: Vec<u32> = (0..y.len() as u32).filter(|&row| train.weight(row as usize) > 0.0).collect();
+        let mut order: Vec<u32> =
+            (0..y.len() as u32).filter(|&row| train.weight(row as usize) > 0.0).collect();
         order.sort_by(|&a, &b| y[a as usize].total_cmp(&y[b as usize]));
         let weights = tame(train.weights);
         let x = x.dense()?;

@@ -2,8 +2,10 @@
 
 use perennial_core::Param;
 
-pub(super) const N_TREES: Param =
-    Param::integer("n_trees", "the number of trees").at_least(1.0).at_most(100_000.0).search_log(50.0, 1000.0);
+pub(super) const N_TREES: Param = Param::integer("n_trees", "the number of trees")
+    .at_least(1.0)
+    .at_most(100_000.0)
+    .search_log(50.0, 1000.0);
 pub(super) const MAX_SAMPLES: Param =
     Param::real("max_samples", "how many rows a tree draws, as a share of all").above(0.0).at_most(1.0);
 

@@ -91,10 +91,7 @@ impl TryFrom<Parts> for DecisionTreeClassifierModel {
 
     fn try_from(Parts { features, classes, tree }: Parts) -> Result<Self> {
         check_names(&classes)?;
-        if tree.n_features() != features.len()
-            || tree.n_values() != classes.len()
-            || !tree.holds_shares()
-        {
+        if tree.n_features() != features.len() || tree.n_values() != classes.len() || !tree.holds_shares() {
             return Err(Error::corrupt("the tree does not fit the features and classes of the model"));
         }
         Ok(DecisionTreeClassifierModel { features, classes, tree })

@@ -12,8 +12,8 @@ mod split;
 pub(crate) mod structure;
 pub(crate) mod text;
 
-pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
 pub use crate::boosting::Monotone;
+pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
 pub(crate) use monotone::directions;
 pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel};
 pub use structure::Tree;

@@ -51,8 +51,9 @@ impl Default for Counts {
 
 /// `w log2(w)`; 0 where `w` is. Counts are looked up.
 fn w_log_w(w: f64) -> f64 {
-    static TABLE: LazyLock<Vec<f64>> =
-        LazyLock::new(|| (0..4096).map(f64::from).map(|w| if w > 0.0 { w * w.log2() } else { 0.0 }).collect());
+    static TABLE: LazyLock<Vec<f64>> = LazyLock::new(|| {
+        (0..4096).map(f64::from).map(|w| if w > 0.0 { w * w.log2() } else { 0.0 }).collect()
+    });
     if w <= 0.0 {
         return 0.0;
     }
@@ -105,14 +106,7 @@ impl Learning for ManyClasses {
         Summary { n_rows, weight: totals.weight, measure: impurity.max(0.0), value }
     }
 
-    fn fill(
-        &self,
-        table: &mut ClassTable,
-        _: &ClassTotals,
-        samples: &[Sample],
-        codes: &[u8],
-        bins: &[u8],
-    ) {
+    fn fill(&self, table: &mut ClassTable, _: &ClassTotals, samples: &[Sample], codes: &[u8], bins: &[u8]) {
         let counts = &mut *table.counts.0;
         codes.iter().for_each(|&code| counts[code as usize][1] += 1);
         let mut start = 0;

@@ -83,7 +83,10 @@ impl<T: Default> Scratch<T> {
 
 /// The best cut of a column, or a random one where `random` draws it; `None` where all rows are in one bin.
 /// The outer option tells a column without a choice from one whose cuts are all forbidden.
-#[allow(clippy::option_option, reason = "both answers matter: only a column with a choice counts as looked at")]
+#[allow(
+    clippy::option_option,
+    reason = "both answers matter: only a column with a choice counts as looked at"
+)]
 pub(super) fn best_cut<L: Learning>(
     learning: &L,
     scratch: &mut Scratch<L::Table>,
@@ -116,7 +119,8 @@ pub(super) fn best_cut<L: Learning>(
         (Bins::Categorical { .. }, None) => learning.arrange(table, totals, order),
         _ => {}
     }
-    let mut sweep = Sweep { order, n_rows: samples.len() as u32, only: drawn.map(|drawn| drawn.0), terms, best: None };
+    let mut sweep =
+        Sweep { order, n_rows: samples.len() as u32, only: drawn.map(|drawn| drawn.0), terms, best: None };
     sweep.run(&mut learning.sides(table, totals), has_missing);
     let mut missing_left = None;
     if has_missing {

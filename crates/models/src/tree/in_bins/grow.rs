@@ -265,7 +265,9 @@ impl<L: Learning> Grower<'_, L> {
             (Bins::Numeric { cuts }, Split::UpTo(last)) => {
                 Ok(Question::AtMost(cuts.get(*last as usize).copied().unwrap_or(f64::MAX)))
             }
-            _ => Err(Error::other("a column of numbers cannot be cut into sets, nor categories by a threshold")),
+            _ => Err(Error::other(
+                "a column of numbers cannot be cut into sets, nor categories by a threshold",
+            )),
         }
     }
 }
