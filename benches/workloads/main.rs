@@ -9,6 +9,7 @@
 
 mod boosting;
 mod evaluation;
+mod forests;
 mod linear;
 mod measure;
 mod npy;
@@ -40,6 +41,10 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("gbdt_binning", boosting::gbdt_binning),
     ("gbdt_cv5", boosting::gbdt_cv5),
     ("gbdt_mixed", boosting::gbdt_mixed),
+    ("rf_clf", forests::rf_clf),
+    ("rf_clf_160k_d12", forests::rf_clf_160k_d12),
+    ("rf_reg", forests::rf_reg),
+    ("et_clf", forests::et_clf),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

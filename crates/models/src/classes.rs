@@ -1,12 +1,13 @@
 //! Weights of classes, and checks that models of classes share.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use perennial_core::{Classes, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 /// How much the rows of each class count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeight {
     /// As much as their own weights say.
@@ -15,6 +16,8 @@ pub enum ClassWeight {
     /// So much that all classes count the same: a row of a class that holds a share `s` of the weight of
     /// `k` classes counts `1 / (k s)` times its weight.
     Balanced,
+    /// The rows of each class that is named so many times their own weights; those of the others once.
+    Given(BTreeMap<String, f64>),
 }
 
 /// The sum of the weights of each class.
@@ -28,18 +31,61 @@ pub(crate) fn class_totals(y: &Classes, weights: Option<&[f64]>) -> Vec<f64> {
 
 impl ClassWeight {
     /// The weights of the rows, with those of their classes.
-    pub(crate) fn apply<'w>(self, y: &Classes, weights: Option<Cow<'w, [f64]>>) -> Option<Cow<'w, [f64]>> {
-        if self == ClassWeight::None {
-            return weights;
+    ///
+    /// # Errors
+    /// When a class is named that there is not, or its weight is no number >= 0.
+    pub(crate) fn apply<'w>(
+        &self,
+        y: &Classes,
+        weights: Option<Cow<'w, [f64]>>,
+    ) -> Result<Option<Cow<'w, [f64]>>> {
+        self.check(y.names())?;
+        if *self == ClassWeight::None {
+            return Ok(weights);
         }
-        let totals = class_totals(y, weights.as_deref());
-        let n_present = totals.iter().filter(|total| **total > 0.0).count() as f64;
-        let sum: f64 = totals.iter().sum();
+        let factors = self.factors(y.names(), &class_totals(y, weights.as_deref()));
         let weight = |row: usize, code: u32| {
             let own = weights.as_ref().map_or(1.0, |weights| weights[row]);
-            if own == 0.0 { 0.0 } else { own * (sum / (n_present * totals[code as usize])) }
+            if own == 0.0 { 0.0 } else { own * factors[code as usize] }
         };
-        Some(y.codes().iter().enumerate().map(|(row, &code)| weight(row, code)).collect())
+        Ok(Some(y.codes().iter().enumerate().map(|(row, &code)| weight(row, code)).collect()))
+    }
+
+    /// What the weights of each class are multiplied by, given what they add up to.
+    pub(crate) fn factors(&self, names: &[String], totals: &[f64]) -> Vec<f64> {
+        match self {
+            ClassWeight::None => vec![1.0; names.len()],
+            ClassWeight::Balanced => {
+                let n_present = totals.iter().filter(|total| **total > 0.0).count() as f64;
+                let sum: f64 = totals.iter().sum();
+                totals
+                    .iter()
+                    .map(|total| if *total > 0.0 { sum / (n_present * total) } else { 1.0 })
+                    .collect()
+            }
+            ClassWeight::Given(given) => {
+                names.iter().map(|name| given.get(name).copied().unwrap_or(1.0)).collect()
+            }
+        }
+    }
+
+    pub(crate) fn check(&self, names: &[String]) -> Result<()> {
+        let ClassWeight::Given(given) = self else { return Ok(()) };
+        for (name, weight) in given {
+            if !names.contains(name) {
+                return Err(Error::unknown(format!(
+                    "`class_weight` names the class `{name}`, which the target lacks"
+                )));
+            }
+            if !weight.is_finite() || *weight < 0.0 {
+                return Err(Error::invalid_param(
+                    "class_weight",
+                    weight,
+                    "a finite number >= 0 for each class",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

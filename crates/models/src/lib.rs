@@ -5,9 +5,11 @@ pub mod binned;
 pub mod boosting;
 mod classes;
 pub mod ensemble;
+pub mod forest;
 pub mod interchange;
 pub mod linear;
 pub mod naive_bayes;
+pub mod outlier;
 mod rows;
 pub mod shap;
 pub mod tree;
@@ -20,6 +22,11 @@ pub use boosting::{
 };
 pub use classes::ClassWeight;
 pub use ensemble::Ensemble;
+pub use forest::{
+    ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
+    RandomForestRegressor,
+};
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
+pub use outlier::IsolationForest;
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

@@ -11,6 +11,7 @@ mod data;
 mod on_bins;
 
 pub use binner::Binner;
+pub(crate) use binner::N_BINS;
 pub use bins::{Binning, Bins};
 pub use data::Binned;
 pub use on_bins::{BinsAnswer, LearnsFromBins, OnBins, OnBinsModel};

@@ -179,7 +179,7 @@ impl Estimator for LogisticRegression {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LogisticModel> {
         self.check()?;
-        let weights = self.class_weight.apply(train.y, tame(train.weights)).map(Cow::into_owned);
+        let weights = self.class_weight.apply(train.y, tame(train.weights))?.map(Cow::into_owned);
         let present = two_or_more(train.y, weights.as_deref())?;
         let alpha = self.c.map_or(0.0, |c| 1.0 / c);
         let design = Design::new(train.x, weights.as_deref(), alpha, self.fit_intercept)?;

@@ -91,15 +91,7 @@ impl TryFrom<Parts> for DecisionTreeClassifierModel {
 
     fn try_from(Parts { features, classes, tree }: Parts) -> Result<Self> {
         check_names(&classes)?;
-        let shares = |node: usize| {
-            let value = tree.value(node);
-            value.iter().all(|share| (0.0..=1.0).contains(share))
-                && (value.iter().sum::<f64>() - 1.0).abs() <= 1e-9
-        };
-        if tree.n_features() != features.len()
-            || tree.n_values() != classes.len()
-            || !(0..tree.n_nodes()).all(shares)
-        {
+        if tree.n_features() != features.len() || tree.n_values() != classes.len() || !tree.holds_shares() {
             return Err(Error::corrupt("the tree does not fit the features and classes of the model"));
         }
         Ok(DecisionTreeClassifierModel { features, classes, tree })
@@ -114,7 +106,7 @@ impl Estimator for DecisionTreeClassifier {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<DecisionTreeClassifierModel> {
         let limits = self.limits();
         limits.check()?;
-        let weights = tame(self.class_weight.apply(train.y, tame(train.weights)).as_deref())
+        let weights = tame(self.class_weight.apply(train.y, tame(train.weights))?.as_deref())
             .map(|weights| weights.into_owned());
         let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
         let (x, ctx) = (train.x.dense()?, &train.ctx);

@@ -18,10 +18,10 @@ use super::split::{Cut, Entry, MISSING, best_cut};
 use super::structure::{Question, Rule, Summary};
 
 /// A node in the order in which nodes were made, level by level.
-pub(super) struct Grown {
-    pub(super) summary: Summary,
+pub(crate) struct Grown {
+    pub(crate) summary: Summary,
     /// The rule, the gain, and the left child; the right child is the next.
-    pub(super) cut: Option<(Rule, f64, usize)>,
+    pub(crate) cut: Option<(Rule, f64, usize)>,
 }
 
 /// A node whose rows may still be cut.
@@ -116,7 +116,7 @@ pub(super) fn grow<I: Impurity>(
 }
 
 /// The rows that have weight.
-pub(super) fn rows_that_count(n_rows: usize, weights: Option<&[f64]>) -> Result<Vec<u32>> {
+pub(crate) fn rows_that_count(n_rows: usize, weights: Option<&[f64]>) -> Result<Vec<u32>> {
     let Ok(end) = u32::try_from(n_rows) else {
         return Err(Error::too_large(format!("{n_rows} rows; a tree takes at most {}", u32::MAX)));
     };

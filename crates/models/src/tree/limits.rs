@@ -2,34 +2,34 @@
 
 use perennial_core::{Param, Result};
 
-pub(super) const MAX_DEPTH: Param =
+pub(crate) const MAX_DEPTH: Param =
     Param::integer("max_depth", "the most questions on the way to a leaf").at_least(1.0).search(2.0, 20.0);
-pub(super) const MIN_SAMPLES_SPLIT: Param =
+pub(crate) const MIN_SAMPLES_SPLIT: Param =
     Param::integer("min_samples_split", "the fewest rows of a node that is split").at_least(2.0);
-pub(super) const MIN_SAMPLES_LEAF: Param =
+pub(crate) const MIN_SAMPLES_LEAF: Param =
     Param::integer("min_samples_leaf", "the fewest rows of a leaf").at_least(1.0).search_log(1.0, 100.0);
-pub(super) const MAX_LEAF_NODES: Param = Param::integer("max_leaf_nodes", "the most leaves").at_least(2.0);
-pub(super) const MIN_IMPURITY_DECREASE: Param =
+pub(crate) const MAX_LEAF_NODES: Param = Param::integer("max_leaf_nodes", "the most leaves").at_least(2.0);
+pub(crate) const MIN_IMPURITY_DECREASE: Param =
     Param::real("min_impurity_decrease", "the least gain of a split").at_least(0.0);
-pub(super) const MAX_FEATURES: Param =
+pub(crate) const MAX_FEATURES: Param =
     Param::integer("max_features", "how many features, drawn at random, a node looks at").at_least(1.0);
-pub(super) const CCP_ALPHA: Param =
+pub(crate) const CCP_ALPHA: Param =
     Param::real("ccp_alpha", "the impurity that each leaf must be worth").at_least(0.0);
 
 /// When a node becomes a leaf.
 #[derive(Clone, Debug)]
-pub(super) struct Limits {
-    pub(super) max_depth: Option<usize>,
-    pub(super) min_samples_split: usize,
-    pub(super) min_samples_leaf: usize,
-    pub(super) max_leaf_nodes: Option<usize>,
-    pub(super) min_impurity_decrease: f64,
-    pub(super) max_features: Option<usize>,
-    pub(super) ccp_alpha: f64,
+pub(crate) struct Limits {
+    pub(crate) max_depth: Option<usize>,
+    pub(crate) min_samples_split: usize,
+    pub(crate) min_samples_leaf: usize,
+    pub(crate) max_leaf_nodes: Option<usize>,
+    pub(crate) min_impurity_decrease: f64,
+    pub(crate) max_features: Option<usize>,
+    pub(crate) ccp_alpha: f64,
 }
 
 impl Limits {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let optional = |param: &Param, value: Option<usize>| value.map_or(Ok(()), |n| param.check_count(n));
         optional(&MAX_DEPTH, self.max_depth)?;
         MIN_SAMPLES_SPLIT.check_count(self.min_samples_split)?;
@@ -41,7 +41,7 @@ impl Limits {
     }
 
     /// Whether a node of so many rows may be split.
-    pub(super) fn may_split(&self, n_rows: usize) -> bool {
+    pub(crate) fn may_split(&self, n_rows: usize) -> bool {
         n_rows >= self.min_samples_split && n_rows / 2 >= self.min_samples_leaf
     }
 }
@@ -174,4 +174,4 @@ macro_rules! tree_settings {
         }
     };
 }
-pub(super) use tree_settings;
+pub(crate) use tree_settings;

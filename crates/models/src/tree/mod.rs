@@ -2,14 +2,18 @@
 
 mod classifier;
 mod criterion;
-mod grow;
-mod limits;
-mod prune;
+pub(crate) mod grow;
+pub(crate) mod in_bins;
+pub(crate) mod limits;
+mod monotone;
+pub(crate) mod prune;
 mod regressor;
 mod split;
 pub(crate) mod structure;
-mod text;
+pub(crate) mod text;
 
+pub use crate::boosting::Monotone;
 pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
+pub(crate) use monotone::directions;
 pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel};
 pub use structure::Tree;

@@ -7,7 +7,7 @@ use super::grow::Grown;
 use super::structure::{Measure, Tree};
 
 /// The tree without the branches that `max_leaf_nodes` and `ccp_alpha` cut off.
-pub(super) fn finish(
+pub(crate) fn finish(
     grown: &[Grown],
     n_features: usize,
     width: usize,
@@ -22,6 +22,7 @@ pub(super) fn finish(
         cost_complexity(grown, &mut keeps, ccp_alpha);
     }
     let mut tree = Tree::empty(n_features, width, Measure::Impurity);
+    tree.reserve((2 * keeps.iter().filter(|keeps| **keeps).count() + 1).min(grown.len()));
     // A left child follows its parent at once; a right child waits on the stack.
     let mut waiting = vec![(0, None)];
     let mut rights = Vec::new();

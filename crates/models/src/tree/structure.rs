@@ -126,6 +126,15 @@ impl Tree {
         }
     }
 
+    /// Takes memory for so many nodes, and no more.
+    pub(crate) fn reserve(&mut self, n_nodes: usize) {
+        self.nodes.reserve_exact(n_nodes);
+        self.n_rows.reserve_exact(n_nodes);
+        self.weights.reserve_exact(n_nodes);
+        self.measures.reserve_exact(n_nodes);
+        self.values.reserve_exact(n_nodes * self.width as usize);
+    }
+
     /// Adds a leaf and gives its number.
     pub(crate) fn push(&mut self, summary: &Summary) -> usize {
         let leaf =
@@ -321,6 +330,14 @@ impl Tree {
     /// The nodes, to lay them out anew.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Whether each node holds shares that add up to 1.
+    pub(crate) fn holds_shares(&self) -> bool {
+        self.values.chunks_exact(self.width as usize).all(|value| {
+            value.iter().all(|share| (0.0..=1.0).contains(share))
+                && (value.iter().sum::<f64>() - 1.0).abs() <= 1e-9
+        })
     }
 
     /// Whether a node that is no leaf sends a value left. NaN is a missing value.

@@ -7,7 +7,7 @@ use perennial_core::Features;
 use super::structure::Tree;
 
 /// The position of the largest value; the first of equals.
-pub(super) fn largest(value: &[f64]) -> usize {
+pub(crate) fn largest(value: &[f64]) -> usize {
     (0..value.len()).fold(0, |best, index| if value[index] > value[best] { index } else { best })
 }
 

@@ -1,11 +1,13 @@
 //! All estimators go through the conformance kit.
 
 use perennial_models::baseline::{ClassificationBaseline, RegressionBaseline};
+use perennial_models::forest::MaxFeatures;
 use perennial_models::linear::Solver;
 use perennial_models::tree::Criterion;
 use perennial_models::{
     ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, DummyClassifier, DummyRegressor,
-    GaussianNaiveBayes, LinearRegression, LogisticRegression, Ridge,
+    ExtraTreesClassifier, ExtraTreesRegressor, GaussianNaiveBayes, LinearRegression, LogisticRegression,
+    QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor, Ridge,
 };
 use perennial_testing::{Tags, check};
 
@@ -98,3 +100,56 @@ check!(
 
 check!(naive_bayes, classifier, GaussianNaiveBayes::new());
 check!(naive_bayes_smooth, classifier, GaussianNaiveBayes::new().var_smoothing(0.1));
+
+const DRAWS: &str = "copies of a row are drawn apart, a weight of it all at once";
+
+/// Fewer rows: the kit fits many forests.
+fn drawn() -> Tags {
+    Tags::new().most_rows(1500).expect_fail("W01", DRAWS)
+}
+
+check!(forest, classifier, RandomForestClassifier::new().n_trees(12), drawn());
+check!(
+    forest_out_of_bag,
+    classifier,
+    RandomForestClassifier::new()
+        .n_trees(9)
+        .criterion(Criterion::Entropy)
+        .out_of_bag(true)
+        .max_samples(0.8)
+        .max_features(MaxFeatures::Fraction(0.7)),
+    drawn()
+);
+check!(
+    forest_balanced,
+    classifier,
+    RandomForestClassifier::new()
+        .n_trees(10)
+        .balanced(true)
+        .class_weight(ClassWeight::Balanced)
+        .weight_each_tree(true)
+        .max_features(MaxFeatures::Count(2)),
+    drawn()
+);
+check!(
+    forest_limited,
+    classifier,
+    RandomForestClassifier::new()
+        .n_trees(10)
+        .max_leaf_nodes(9)
+        .min_samples_leaf(2)
+        .ccp_alpha(1e-3)
+        .max_features(MaxFeatures::Log2)
+        .max_bins(16),
+    drawn()
+);
+check!(
+    forest_without_draws,
+    classifier,
+    RandomForestClassifier::new().n_trees(10).bootstrap(false),
+    Tags::new().most_rows(1500)
+);
+check!(extra_trees, classifier, ExtraTreesClassifier::new().n_trees(10), Tags::new().most_rows(1500));
+check!(forest_regressor, regressor, RandomForestRegressor::new().n_trees(10).out_of_bag(true), drawn());
+check!(extra_trees_regressor, regressor, ExtraTreesRegressor::new().n_trees(10), Tags::new().most_rows(1500));
+check!(quantile_forest, regressor, QuantileForestRegressor::new().n_trees(10).min_samples_leaf(3), drawn());

@@ -4,6 +4,8 @@ mod boosting_conformance;
 mod boosting_metrics;
 mod conformance;
 mod fixtures;
+mod forests;
+mod isolation_forest;
 mod linear;
 mod logistic;
 mod naive_bayes;

@@ -1,0 +1,21 @@
+//! Forests: many trees, each on its own sample of the rows, whose answers are averaged.
+//!
+//! Columns are cut into bins once; then each tree is a task of its own with random numbers of its own, so a
+//! forest has the same bits at any number of threads. While it grows, a tree takes 48 bytes for each row of its
+//! sample; what is kept takes about 80 bytes for each node, and up to two nodes for each row of the sample at full depth.
+
+mod classifier;
+mod features;
+mod grow;
+mod model;
+mod out_of_bag;
+mod quantile;
+mod regressor;
+mod sampling;
+mod settings;
+
+pub use classifier::{ExtraTreesClassifier, ForestClassifierModel, RandomForestClassifier};
+pub use features::MaxFeatures;
+pub use out_of_bag::OutOfBag;
+pub use quantile::{QuantileForestModel, QuantileForestRegressor};
+pub use regressor::{ExtraTreesRegressor, ForestRegressorModel, RandomForestRegressor, RegressionCriterion};

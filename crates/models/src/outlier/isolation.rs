@@ -1,0 +1,396 @@
+//! Isolation forests.
+
+use perennial_core::{
+    Capabilities, Classes, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor, Result, Train,
+    Values,
+};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use crate::rows::row_major;
+use crate::tree::grow::rows_that_count;
+
+const N_TREES: Param =
+    Param::integer("n_trees", "the number of trees").at_least(1.0).at_most(100_000.0).search_log(50.0, 500.0);
+const MAX_SAMPLES: Param =
+    Param::integer("max_samples", "how many rows each tree draws").at_least(2.0).at_most(16_777_216.0);
+const CONTAMINATION: Param =
+    Param::real("contamination", "the share of the training rows that are outliers").above(0.0).at_most(0.5);
+/// Rows that one task of a prediction takes.
+const BLOCK: usize = 512;
+/// The score above which a row is an outlier, where no share is given.
+const HALF: f64 = 0.5;
+
+/// An isolation forest (Liu, Ting and Zhou, 2008): trees of random cuts part rows from each other, and a row that
+/// few cuts part from all others is unlike them.
+///
+/// Each tree draws some rows without replacement and cuts them, by a column that varies and a uniform threshold, until
+/// they are alone or the depth is the logarithm of their number to base 2. Weights make a row more likely to be
+/// drawn; a row of weight 0 is never drawn. Rows need no scaling.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_trees` | 100 | 1 to 100000 | the number of trees |
+/// | `max_samples` | 256 | 2 to 2^24 | how many rows each tree draws; all where there are fewer |
+/// | `contamination` | none | above 0, to 0.5 | the share of the training rows that are outliers; without it a score above 0.5 is one |
+/// | `seed` | that of the context | any | of all draws |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Estimator, Matrix, NoTarget, Predictor};
+/// use perennial_models::IsolationForest;
+///
+/// let mut x = Array2::from_shape_fn((100, 2), |(i, j)| ((i * 7 + j * 13) % 10) as f64);
+/// x.row_mut(42).fill(60.0);
+/// let x = Matrix::from(x);
+/// let model = IsolationForest::new().contamination(0.01).fit(&x, &NoTarget)?;
+/// assert!(model.score(&x)?.as_slice()[42] > 0.7);
+/// assert_eq!(model.predict(&x)?.labels().position(|label| label == "outlier"), Some(42));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IsolationForest {
+    n_trees: usize,
+    max_samples: usize,
+    contamination: Option<f64>,
+    seed: Option<u64>,
+}
+
+impl Default for IsolationForest {
+    fn default() -> Self {
+        IsolationForest { n_trees: 100, max_samples: 256, contamination: None, seed: None }
+    }
+}
+
+impl IsolationForest {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[N_TREES, MAX_SAMPLES, CONTAMINATION];
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the number of trees.
+    #[must_use]
+    pub fn n_trees(mut self, n_trees: usize) -> Self {
+        self.n_trees = n_trees;
+        self
+    }
+
+    /// Sets how many rows each tree draws.
+    #[must_use]
+    pub fn max_samples(mut self, max_samples: usize) -> Self {
+        self.max_samples = max_samples;
+        self
+    }
+
+    /// Sets the share of the training rows that are outliers.
+    #[must_use]
+    pub fn contamination(mut self, contamination: f64) -> Self {
+        self.contamination = Some(contamination);
+        self
+    }
+
+    /// Sets the seed of all draws.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl Estimator for IsolationForest {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = IsolationForestModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<IsolationForestModel> {
+        N_TREES.check_count(self.n_trees)?;
+        MAX_SAMPLES.check_count(self.max_samples)?;
+        self.contamination.map_or(Ok(()), |share| CONTAMINATION.check(share))?;
+        let x = train.x.dense()?;
+        let rows = rows_that_count(x.nrows(), train.weights)?;
+        let n_samples = self.max_samples.min(rows.len());
+        let (cells, n_cols) = (row_major(x), x.ncols());
+        let random = Random::new(train.ctx.seed(self.seed));
+        let draw = Draw::new(&rows, train.weights);
+        let trees = reduce::try_map_each(self.n_trees, |index| {
+            let mut own = random.fork(index as u64);
+            train.ctx.step(index, self.n_trees)?;
+            let sample = draw.sample(n_samples, &mut own);
+            Ok(Grower { cells: &cells, n_cols, random: own, tree: Vec::new() }.grow(sample))
+        })?;
+        let mut model = IsolationForestModel {
+            features: train.x.features().clone(),
+            trees,
+            n_samples: n_samples as u32,
+            threshold: HALF,
+        };
+        if let Some(share) = self.contamination {
+            let scores = model.scores(&cells, n_cols, x.nrows());
+            let mut scores: Vec<(f64, f64)> =
+                rows.iter().map(|&row| (scores[row as usize], train.weight(row as usize))).collect();
+            scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+            model.threshold = threshold(&scores, share);
+        }
+        Ok(model)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+/// The score of the first of the rows, in falling order, that is no outlier any more.
+fn threshold(scores: &[(f64, f64)], share: f64) -> f64 {
+    let largest = scores.iter().fold(0.0, |largest, score| f64::max(largest, score.1));
+    let total: f64 = scores.iter().map(|score| score.1 / largest).sum();
+    let mut above = 0.0;
+    for &(score, weight) in scores {
+        above += weight / largest;
+        // Rounding must not keep out the last row of a whole number of them.
+        if above > share * total * (1.0 + 1e-12) {
+            return score;
+        }
+    }
+    HALF
+}
+
+/// Draws rows without replacement.
+struct Draw<'a> {
+    rows: &'a [u32],
+    weights: Option<&'a [f64]>,
+}
+
+impl<'a> Draw<'a> {
+    fn new(rows: &'a [u32], weights: Option<&'a [f64]>) -> Self {
+        let first = weights.map(|weights| weights[rows[0] as usize]);
+        let differ = weights.is_some_and(|w| rows.iter().any(|&row| Some(w[row as usize]) != first));
+        Draw { rows, weights: weights.filter(|_| differ) }
+    }
+
+    fn sample(&self, n: usize, random: &mut Random) -> Vec<u32> {
+        let Some(weights) = self.weights else {
+            return random.sample(self.rows.len(), n).into_iter().map(|place| self.rows[place]).collect();
+        };
+        // The smallest of exponential times with these rates (Efraimidis and Spirakis, 2006).
+        let mut times: Vec<(f64, u32)> = self
+            .rows
+            .iter()
+            .map(|&row| (-(1.0 - random.uniform()).ln() / weights[row as usize], row))
+            .collect();
+        if n < times.len() {
+            times.select_nth_unstable_by(n, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            times.truncate(n);
+        }
+        let mut rows: Vec<u32> = times.into_iter().map(|(_, row)| row).collect();
+        rows.sort_unstable();
+        rows
+    }
+}
+
+/// A node: a question, or how deep a row that ends here would come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Node {
+    /// Rows whose value is below this go left; in a leaf the expected depth.
+    value: f64,
+    /// [`LEAF`] for a leaf.
+    column: u32,
+    /// The right child; the left one comes next.
+    right: u32,
+}
+
+const LEAF: u32 = u32::MAX;
+
+struct Grower<'a> {
+    cells: &'a [f64],
+    n_cols: usize,
+    random: Random,
+    tree: Vec<Node>,
+}
+
+impl Grower<'_> {
+    fn grow(mut self, mut rows: Vec<u32>) -> Vec<Node> {
+        let most = (rows.len() as f64).log2().ceil() as usize;
+        let mut waiting = vec![(0, rows.len(), 0, None)];
+        while let Some((start, end, depth, parent)) = waiting.pop() {
+            let at = self.tree.len();
+            if let Some(parent) = parent {
+                let node: &mut Node = &mut self.tree[parent];
+                node.right = at as u32;
+            }
+            let inside = &mut rows[start..end];
+            let cut = if depth < most { self.cut(inside) } else { None };
+            let Some((column, value)) = cut else {
+                let value = depth as f64 + expected_depth(inside.len());
+                self.tree.push(Node { value, column: LEAF, right: 0 });
+                continue;
+            };
+            self.tree.push(Node { value, column: column as u32, right: 0 });
+            let mut n_left = 0;
+            for place in 0..inside.len() {
+                if self.cells[inside[place] as usize * self.n_cols + column] < value {
+                    inside.swap(place, n_left);
+                    n_left += 1;
+                }
+            }
+            waiting.push((start + n_left, end, depth + 1, Some(at)));
+            waiting.push((start, start + n_left, depth + 1, None));
+        }
+        self.tree
+    }
+
+    /// A column that varies, and a threshold with rows on both sides.
+    fn cut(&mut self, rows: &[u32]) -> Option<(usize, f64)> {
+        if rows.len() < 2 {
+            return None;
+        }
+        let mut columns: Vec<usize> = Vec::new();
+        for place in 0..self.n_cols {
+            // Most often the first column that is drawn varies, and the others need no list.
+            let column = if place == 0 {
+                self.random.below(self.n_cols)
+            } else {
+                let other = place + self.random.below(self.n_cols - place);
+                columns.swap(place, other);
+                columns[place]
+            };
+            let value = |row: &u32| self.cells[*row as usize * self.n_cols + column];
+            let low = rows.iter().map(value).fold(f64::INFINITY, f64::min);
+            let high = rows.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
+            if low < high {
+                // Above the lowest value, and up to the highest.
+                let drawn = self.random.uniform_in(low, high);
+                return Some((column, drawn.next_up().min(high)));
+            }
+            if place == 0 {
+                columns = (0..self.n_cols).collect();
+                columns.swap(0, column);
+            }
+        }
+        None
+    }
+}
+
+/// The mean depth of an unsuccessful search in a binary search tree of `n` values (Liu, Ting and Zhou, 2008).
+fn expected_depth(n: usize) -> f64 {
+    const EULER_MASCHERONI: f64 = 0.577_215_664_901_532_9;
+    match n {
+        0 | 1 => 0.0,
+        2 => 1.0,
+        _ => {
+            let last = (n - 1) as f64;
+            2.0 * (last.ln() + EULER_MASCHERONI) - 2.0 * last / n as f64
+        }
+    }
+}
+
+/// A fitted isolation forest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct IsolationForestModel {
+    features: Features,
+    trees: Vec<Vec<Node>>,
+    n_samples: u32,
+    threshold: f64,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    trees: Vec<Vec<Node>>,
+    n_samples: u32,
+    threshold: f64,
+}
+
+impl TryFrom<Parts> for IsolationForestModel {
+    type Error = Error;
+
+    fn try_from(Parts { features, trees, n_samples, threshold }: Parts) -> Result<Self> {
+        let sound = |tree: &Vec<Node>| {
+            !tree.is_empty()
+                && tree.iter().enumerate().all(|(at, node)| {
+                    let depth = node.column == LEAF && node.value >= 0.0;
+                    let right = node.right as usize;
+                    // The left child is the next node, and the right one comes after it.
+                    let question =
+                        (node.column as usize) < features.len() && right > at + 1 && right < tree.len();
+                    node.value.is_finite() && (depth || question)
+                })
+        };
+        if trees.is_empty() || !trees.iter().all(sound) || !(0.0..=1.0).contains(&threshold) {
+            return Err(Error::corrupt("the trees of the isolation forest are damaged"));
+        }
+        Ok(IsolationForestModel { features, trees, n_samples, threshold })
+    }
+}
+
+impl IsolationForestModel {
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The score above which a row is an outlier.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// How unlike the training rows each row is, from 0 to 1: about 0.5 for rows that nothing marks, near 1 for rows that
+    /// a few cuts part from all others.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from or a value is not finite.
+    pub fn score(&self, x: &Matrix) -> Result<Values> {
+        let x = self.features.align(x)?;
+        x.check_finite(false)?;
+        let x = x.dense()?;
+        Ok(self.scores(&row_major(x), x.ncols(), x.nrows()).into())
+    }
+
+    fn scores(&self, cells: &[f64], n_cols: usize, n_rows: usize) -> Vec<f64> {
+        let scale = self.trees.len() as f64 * expected_depth(self.n_samples as usize).max(f64::MIN_POSITIVE);
+        let mut scores = vec![0.0; n_rows];
+        reduce::fill_chunks(&mut scores, BLOCK, |first, scores| {
+            let cells = &cells[first * n_cols..(first + scores.len()) * n_cols];
+            for tree in &self.trees {
+                for (depth, row) in scores.iter_mut().zip(cells.chunks_exact(n_cols.max(1))) {
+                    *depth += expected(tree, row);
+                }
+            }
+            // One row that nothing can be compared with is as ordinary as it can be.
+            scores.iter_mut().for_each(|score| {
+                *score = if self.n_samples < 2 { HALF } else { (-*score / scale).exp2() };
+            });
+        });
+        scores
+    }
+}
+
+/// How deep a row comes in a tree.
+#[inline]
+fn expected(tree: &[Node], row: &[f64]) -> f64 {
+    let mut at = 0;
+    loop {
+        let node = &tree[at];
+        if node.column == LEAF {
+            return node.value;
+        }
+        at = if row[node.column as usize] < node.value { at + 1 } else { node.right as usize };
+    }
+}
+
+impl Predictor for IsolationForestModel {
+    type Input = Matrix;
+    /// The classes `inlier` and `outlier`: whether the score is above the threshold.
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        let scores = self.score(x)?;
+        let codes = scores.as_slice().iter().map(|score| u32::from(*score > self.threshold)).collect();
+        Classes::new(codes, ["inlier".to_owned(), "outlier".to_owned()].to_vec())
+    }
+}

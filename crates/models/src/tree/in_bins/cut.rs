@@ -1,0 +1,227 @@
+//! The best cut of one column of one node, or one drawn at random.
+
+use perennial_numeric::random::Random;
+
+use super::{Bounds, Learning, Sample, Sides};
+use crate::binned::{Bins, MISSING};
+
+/// Gains that differ by less than this share are equal, so that the order of columns and cuts decides between them
+/// and not the rounding.
+const TIE: f64 = 1e-12;
+
+/// Which bins go left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Split {
+    /// Those up to this one.
+    UpTo(u8),
+    /// Those whose bit is set.
+    OneOf([u64; 4]),
+}
+
+/// A cut of a column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) gain: f64,
+    pub(super) column: u32,
+    pub(super) split: Split,
+    /// Where missing values go; `None` when the node has none in this column.
+    pub(super) missing_left: Option<bool>,
+    /// What both sides say.
+    pub(super) means: [f64; 2],
+}
+
+impl Cut {
+    /// Whether this is better than `other`, which was found earlier.
+    pub(super) fn beats(&self, other: &Cut) -> bool {
+        self.gain > bar(other.gain)
+    }
+}
+
+fn bar(gain: f64) -> f64 {
+    gain + TIE * gain.abs()
+}
+
+/// What a cut must respect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) min_leaf: u32,
+    /// What the column was cut into.
+    pub(super) bins: &'a Bins,
+    /// 1 where the answers may not fall along the column, -1 where they may not rise.
+    pub(super) direction: i8,
+    pub(super) bounds: Bounds,
+}
+
+/// Memory that all columns of a tree share.
+#[derive(Debug, Default)]
+pub(super) struct Scratch<T> {
+    table: T,
+    codes: Vec<u8>,
+    bins: Vec<u8>,
+}
+
+impl<T: Default> Scratch<T> {
+    /// Reads a column of the node; `None` where all its rows are in one bin.
+    fn read(&mut self, column: &[u8], samples: &[Sample]) -> Option<bool> {
+        let mut seen = [0_u8; 256];
+        self.codes.clear();
+        self.codes.extend(samples.iter().map(|sample| column[sample.row as usize]));
+        for &code in &self.codes {
+            seen[code as usize] = 1;
+        }
+        self.bins.clear();
+        for (part, flags) in seen.as_chunks::<8>().0.iter().enumerate() {
+            let mut flags = u64::from_le_bytes(*flags);
+            while flags != 0 {
+                self.bins.push((part * 8) as u8 + (flags.trailing_zeros() / 8) as u8);
+                flags &= flags - 1;
+            }
+        }
+        (self.bins.len() > 1).then(|| self.bins.last() == Some(&MISSING))
+    }
+}
+
+/// The best cut of a column, or a random one where `random` draws it; `None` where all rows are in one bin.
+/// The outer option tells a column without a choice from one whose cuts are all forbidden.
+#[allow(
+    clippy::option_option,
+    reason = "both answers matter: only a column with a choice counts as looked at"
+)]
+pub(super) fn best_cut<L: Learning>(
+    learning: &L,
+    scratch: &mut Scratch<L::Table>,
+    totals: &L::Totals,
+    (index, column): (u32, &[u8]),
+    samples: &[Sample],
+    terms: &Terms<'_>,
+    random: Option<&mut Random>,
+) -> Option<Option<Cut>> {
+    let has_missing = scratch.read(column, samples)?;
+    let Scratch { table, codes, bins } = scratch;
+    learning.fill(table, totals, samples, codes, bins);
+    let n_present = bins.len() - usize::from(has_missing);
+    let mut order = [0_u8; 256];
+    let order = &mut order[..n_present];
+    order.copy_from_slice(&bins[..n_present]);
+    // Where the random cut lies: after so many bins, and up to this one.
+    let mut drawn = None;
+    match (terms.bins, random) {
+        (Bins::Numeric { cuts }, Some(random)) if n_present > 1 => {
+            let (low, high) = (order[0], order[n_present - 1]);
+            let value = random.uniform_in(cuts[low as usize], cuts[high as usize - 1]);
+            let up_to = nearest(cuts, low, high, value);
+            drawn = Some((order.partition_point(|&bin| bin <= up_to), up_to));
+        }
+        (Bins::Categorical { .. }, Some(random)) if n_present > 1 => {
+            random.shuffle(order);
+            drawn = Some((1 + random.below(n_present - 1), 0));
+        }
+        (Bins::Categorical { .. }, None) => learning.arrange(table, totals, order),
+        _ => {}
+    }
+    let mut sweep =
+        Sweep { order, n_rows: samples.len() as u32, only: drawn.map(|drawn| drawn.0), terms, best: None };
+    sweep.run(&mut learning.sides(table, totals), has_missing);
+    let mut missing_left = None;
+    if has_missing {
+        let right = sweep.best.map_or(f64::NEG_INFINITY, |found| found.gain);
+        let mut sides = learning.sides(table, totals);
+        sides.move_left(MISSING);
+        sweep.run(&mut sides, false);
+        missing_left = Some(sweep.best.is_some_and(|found| found.gain > right));
+    }
+    let best = sweep.best;
+    learning.clear(table, bins);
+    let cut = best.map(|found| {
+        let last = found.n_bins - 1;
+        let (split, flip) = match terms.bins {
+            Bins::Categorical { kept } => one_side(order, found.n_bins, kept.len() as u8),
+            Bins::Numeric { cuts } => {
+                let drawn = drawn.filter(|drawn| drawn.0 == found.n_bins).map(|drawn| drawn.1);
+                let up_to = drawn.unwrap_or_else(|| match order.get(found.n_bins) {
+                    Some(&next) => halfway(cuts, order[last], next),
+                    // Only missing values go right.
+                    None => MISSING - 1,
+                });
+                (Split::UpTo(up_to), false)
+            }
+        };
+        let missing_left = missing_left.map(|left| left != flip);
+        let [left, right] = found.means;
+        let means = if flip { [right, left] } else { [left, right] };
+        Cut { gain: found.gain.max(0.0), column: index, split, missing_left, means }
+    });
+    Some(cut)
+}
+
+/// The cut between two bins, between which no row of the node lies, that is nearest to the middle.
+fn halfway(cuts: &[f64], left: u8, right: u8) -> u8 {
+    let middle = cuts[left as usize].midpoint(cuts[right as usize - 1]);
+    nearest(cuts, left, right, middle)
+}
+
+/// The cut above bin `left` and below bin `right` that is nearest to a value; the cut of a bin is its upper end.
+fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
+    let between = &cuts[left as usize..right as usize];
+    let above = between.partition_point(|&cut| cut < value).min(between.len() - 1);
+    let below = above.saturating_sub(1);
+    left + if value - between[below] < between[above] - value { below } else { above } as u8
+}
+
+/// The side of a cut between categories that the rare ones are not on, and whether that is the second one.
+fn one_side(order: &[u8], n_first: usize, rare: u8) -> (Split, bool) {
+    let (first, second) = order.split_at(n_first);
+    let flip = first.contains(&rare);
+    let mut set = [0; 4];
+    for &bin in if flip { second } else { first } {
+        set[bin as usize / 64] |= 1 << (bin % 64);
+    }
+    (Split::OneOf(set), flip)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    gain: f64,
+    /// How many of the bins in order go left.
+    n_bins: usize,
+    means: [f64; 2],
+}
+
+struct Sweep<'a> {
+    order: &'a [u8],
+    n_rows: u32,
+    /// The one place to cut at, where it was drawn.
+    only: Option<usize>,
+    terms: &'a Terms<'a>,
+    best: Option<Found>,
+}
+
+impl Sweep<'_> {
+    /// Tries the cuts; the last one leaves only missing values on the right.
+    fn run(&mut self, sides: &mut impl Sides, last: bool) {
+        let mut bar = self.best.map_or(f64::NEG_INFINITY, |found| bar(found.gain));
+        let n_cuts = if last { self.order.len() } else { self.order.len().saturating_sub(1) };
+        let high = self.n_rows.saturating_sub(self.terms.min_leaf);
+        for (index, &bin) in self.order[..n_cuts].iter().enumerate() {
+            sides.move_left(bin);
+            let n_bins = index + 1;
+            let n_left = sides.n_left();
+            if n_left < self.terms.min_leaf || n_left > high || self.only.is_some_and(|only| only != n_bins) {
+                continue;
+            }
+            let gain = sides.gain();
+            if gain > bar && gain < f64::INFINITY {
+                let means = sides.means();
+                if self.terms.direction == 0 || self.rises(means) {
+                    bar = self::bar(gain);
+                    self.best = Some(Found { gain, n_bins, means });
+                }
+            }
+        }
+    }
+
+    fn rises(&self, [left, right]: [f64; 2]) -> bool {
+        let bounds = self.terms.bounds;
+        (right - left) * f64::from(self.terms.direction) >= 0.0 && bounds.hold(left) && bounds.hold(right)
+    }
+}

@@ -1,0 +1,273 @@
+//! Growing one tree.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use perennial_core::{Context, Error, Result};
+use perennial_numeric::random::Random;
+
+use super::super::grow::Grown;
+use super::super::limits::Limits;
+use super::super::structure::{Question, Rule, Summary};
+use super::cut::{Cut, Scratch, Split, Terms, best_cut};
+use super::{Bounds, Learning, Sample};
+use crate::binned::{Binned, Bins, MISSING};
+
+/// The most memory that the sets of categories of one tree may take, in words of 8 bytes.
+const MOST_SET_WORDS: usize = 1 << 23;
+/// So many values are read between two looks at whether to stop.
+const PATIENCE: usize = 1 << 20;
+
+/// What all trees have in common.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) binned: &'a Binned,
+    pub(crate) limits: Limits,
+    /// Whether each column is cut at random instead of where it is best.
+    pub(crate) random_cuts: bool,
+    /// For each column 1 where the answers may not fall along it, -1 where they may not rise; or nothing.
+    pub(crate) monotone: Vec<i8>,
+}
+
+/// A node that may be cut.
+struct Open {
+    node: usize,
+    range: Range<usize>,
+    depth: usize,
+    bounds: Bounds,
+    cut: Cut,
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Open {}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.cut.gain.total_cmp(&other.cut.gain).then(other.node.cmp(&self.node))
+    }
+}
+
+/// Nodes wait for their turn: the last one comes first, or that which gains most.
+enum Waiting {
+    Stack(Vec<Open>),
+    Heap(BinaryHeap<Open>),
+}
+
+impl Waiting {
+    fn push(&mut self, open: Option<Open>) {
+        match self {
+            Waiting::Stack(stack) => stack.extend(open),
+            Waiting::Heap(heap) => heap.extend(open),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Open> {
+        match self {
+            Waiting::Stack(stack) => stack.pop(),
+            Waiting::Heap(heap) => heap.pop(),
+        }
+    }
+}
+
+struct Grower<'a, L: Learning> {
+    plan: &'a Plan<'a>,
+    learning: &'a L,
+    ctx: &'a Context,
+    random: Random,
+    scratch: Scratch<L::Table>,
+    /// The columns in the order in which they are drawn next.
+    columns: Vec<u32>,
+    spare: Vec<Sample>,
+    grown: Vec<Grown>,
+    root_weight: f64,
+    n_read: usize,
+    n_set_words: usize,
+}
+
+/// Grows a tree on a sample; what a node's number means is that of the order in which nodes were made.
+pub(crate) fn grow<L: Learning>(
+    plan: &Plan<'_>,
+    learning: &L,
+    mut samples: Vec<Sample>,
+    random: Random,
+    ctx: &Context,
+) -> Result<Vec<Grown>> {
+    let mut grower = Grower {
+        plan,
+        learning,
+        ctx,
+        random,
+        scratch: Scratch::default(),
+        columns: (0..plan.binned.n_cols() as u32).collect(),
+        spare: vec![Sample::default(); samples.len()],
+        grown: Vec::new(),
+        root_weight: 0.0,
+        n_read: 0,
+        n_set_words: 0,
+    };
+    let mut waiting = match plan.limits.max_leaf_nodes {
+        Some(_) => Waiting::Heap(BinaryHeap::new()),
+        None => Waiting::Stack(Vec::new()),
+    };
+    grower.grown.push(Grown { summary: Summary::default(), cut: None });
+    let range = 0..samples.len();
+    waiting.push(grower.open(&samples, 0, range, 0, Bounds::NONE)?);
+    let mut n_leaves = 1;
+    while n_leaves < plan.limits.max_leaf_nodes.unwrap_or(usize::MAX) {
+        let Some(open) = waiting.pop() else { break };
+        let (middle, first) = grower.split(&mut samples, &open)?;
+        let direction = grower.direction(open.cut.column);
+        let [left, right] = open.bounds.divide(direction, open.cut.means);
+        let (below, depth) = (open.range, open.depth + 1);
+        // The right one is pushed first, so that the left one is next.
+        waiting.push(grower.open(&samples, first + 1, middle..below.end, depth, right)?);
+        waiting.push(grower.open(&samples, first, below.start..middle, depth, left)?);
+        n_leaves += 1;
+    }
+    Ok(grower.grown)
+}
+
+impl<L: Learning> Grower<'_, L> {
+    fn direction(&self, column: u32) -> i8 {
+        self.plan.monotone.get(column as usize).copied().unwrap_or(0)
+    }
+
+    /// Writes down what is known of a node, and looks for its cut.
+    fn open(
+        &mut self,
+        samples: &[Sample],
+        node: usize,
+        range: Range<usize>,
+        depth: usize,
+        bounds: Bounds,
+    ) -> Result<Option<Open>> {
+        let samples = &samples[range.clone()];
+        let (learning, limits) = (self.learning, &self.plan.limits);
+        let totals = learning.totals(samples);
+        self.grown[node].summary = learning.summary(&totals, bounds);
+        if node == 0 {
+            self.root_weight = self.grown[0].summary.weight;
+        }
+        if learning.is_pure(&totals)
+            || !limits.may_split(samples.len())
+            || limits.max_depth.is_some_and(|max| depth >= max)
+        {
+            return Ok(None);
+        }
+        let cut = self.best_cut(samples, &totals, bounds)?;
+        let worth = |cut: &Cut| {
+            learning.in_units(cut.gain / self.root_weight) + f64::EPSILON >= limits.min_impurity_decrease
+        };
+        Ok(cut.filter(worth).map(|cut| Open { node, range, depth, bounds, cut }))
+    }
+
+    /// The best cut of the columns that are drawn; those without a choice do not count.
+    fn best_cut(&mut self, samples: &[Sample], totals: &L::Totals, bounds: Bounds) -> Result<Option<Cut>> {
+        let n_cols = self.columns.len();
+        let n_wanted = self.plan.limits.max_features.unwrap_or(n_cols);
+        let mut best: Option<Cut> = None;
+        let mut n_seen = 0;
+        for place in 0..n_cols {
+            if n_seen == n_wanted {
+                break;
+            }
+            self.n_read += samples.len();
+            if self.n_read >= PATIENCE {
+                self.n_read = 0;
+                self.ctx.check()?;
+            }
+            if n_wanted < n_cols {
+                let other = place + self.random.below(n_cols - place);
+                self.columns.swap(place, other);
+            }
+            let index = self.columns[place];
+            let bins = self.plan.binned.binning().column(index as usize);
+            let min_leaf = self.plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
+            let terms = Terms { min_leaf, bins, direction: self.direction(index), bounds };
+            let column = (index, self.plan.binned.column(index as usize));
+            let random = self.plan.random_cuts.then_some(&mut self.random);
+            let cut = best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random);
+            n_seen += usize::from(cut.is_some());
+            if let Some(cut) = cut.flatten()
+                && best.is_none_or(|best| cut.beats(&best))
+            {
+                best = Some(cut);
+            }
+        }
+        Ok(best)
+    }
+
+    /// Puts the rows that go left before the others; gives their end, and the number of the left child.
+    fn split(&mut self, samples: &mut [Sample], open: &Open) -> Result<(usize, usize)> {
+        let (cut, samples) = (&open.cut, &mut samples[open.range.clone()]);
+        let column = self.plan.binned.column(cut.column as usize);
+        let mut goes_left = [false; 256];
+        for (bin, left) in (0..MISSING).zip(&mut goes_left) {
+            *left = match &cut.split {
+                Split::UpTo(last) => bin <= *last,
+                Split::OneOf(set) => set[bin as usize / 64] >> (bin % 64) & 1 == 1,
+            };
+        }
+        goes_left[MISSING as usize] = cut.missing_left == Some(true);
+        let (mut n_left, mut n_right) = (0, 0);
+        for place in 0..samples.len() {
+            // Both are written and one counts: which one is too hard to foresee for a branch.
+            let sample = samples[place];
+            let left = goes_left[column[sample.row as usize] as usize];
+            samples[n_left] = sample;
+            self.spare[n_right] = sample;
+            n_left += usize::from(left);
+            n_right += usize::from(!left);
+        }
+        samples[n_left..].copy_from_slice(&self.spare[..n_right]);
+        // Where no value was missing, missing values will follow the larger side.
+        let missing_left = cut.missing_left.unwrap_or(n_left >= n_right);
+        let question = self.question(cut)?;
+        let first = self.grown.len();
+        let rule = Rule { feature: cut.column, question, missing_left };
+        self.grown[open.node].cut = Some((rule, cut.gain, first));
+        for _ in 0..2 {
+            self.grown.push(Grown { summary: Summary::default(), cut: None });
+        }
+        Ok((open.range.start + n_left, first))
+    }
+
+    fn question(&mut self, cut: &Cut) -> Result<Question> {
+        let bins = self.plan.binned.binning().column(cut.column as usize);
+        match (bins, &cut.split) {
+            (Bins::Categorical { kept }, Split::OneOf(set)) => {
+                let chosen = (0..).zip(kept).filter(|&(bin, _)| set[bin / 64] >> (bin % 64) & 1 == 1);
+                let categories: Vec<u32> = chosen.map(|(_, &category)| category).collect();
+                self.n_set_words += categories.iter().max().map_or(0, |&largest| largest as usize / 64 + 2);
+                if self.n_set_words > MOST_SET_WORDS {
+                    return Err(Error::too_large(format!(
+                        "a tree cannot hold sets of the categories of column `{}`, whose codes go up to {}; \
+                         number the categories from 0, frequent ones first",
+                        self.plan.binned.features().name(cut.column as usize),
+                        kept.iter().max().copied().unwrap_or(0)
+                    )));
+                }
+                Ok(Question::OneOf(categories))
+            }
+            // Without a cut above the bin only missing values go right.
+            (Bins::Numeric { cuts }, Split::UpTo(last)) => {
+                Ok(Question::AtMost(cuts.get(*last as usize).copied().unwrap_or(f64::MAX)))
+            }
+            _ => Err(Error::other(
+                "a column of numbers cannot be cut into sets, nor categories by a threshold",
+            )),
+        }
+    }
+}

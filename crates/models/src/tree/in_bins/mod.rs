@@ -1,0 +1,101 @@
+//! Growing a tree from columns in bins: one task for each tree, nothing sorted, no memory taken per node but for what
+//! is kept.
+
+mod classes;
+mod cut;
+mod grow;
+mod sums;
+
+pub(crate) use classes::{ClassCriterion, ManyClasses};
+pub(crate) use grow::{Plan, grow};
+pub(crate) use sums::{SumCriterion, Sums};
+
+use super::structure::Summary;
+
+/// A row of a tree's sample.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    pub(crate) weight: f64,
+    /// The target; 0 or 1 for the first and the second of two classes.
+    pub(crate) y: f64,
+    pub(crate) row: u32,
+    pub(crate) class: u32,
+}
+
+/// How impurity is measured, and what a node says about its rows.
+pub(crate) trait Learning: Sync {
+    /// What is known of a node.
+    type Totals;
+    /// What is known of each bin of a column in a node; empty between two columns.
+    type Table: Default;
+    /// Sums on both sides of a cut.
+    type Sides<'a>: Sides
+    where
+        Self: 'a;
+
+    fn totals(&self, samples: &[Sample]) -> Self::Totals;
+    /// Whether there is nothing to gain from a cut.
+    fn is_pure(&self, totals: &Self::Totals) -> bool;
+    /// What is kept of a node; `bounds` hold for its value.
+    fn summary(&self, totals: &Self::Totals, bounds: Bounds) -> Summary;
+    /// Adds up the bins of a column; `bins` are those that occur.
+    fn fill(
+        &self,
+        table: &mut Self::Table,
+        totals: &Self::Totals,
+        samples: &[Sample],
+        codes: &[u8],
+        bins: &[u8],
+    );
+    /// Puts categories into the order in which a cut between them is best.
+    fn arrange(&self, table: &mut Self::Table, totals: &Self::Totals, categories: &mut [u8]);
+    /// All rows on the right.
+    fn sides<'a>(&'a self, table: &'a mut Self::Table, totals: &'a Self::Totals) -> Self::Sides<'a>;
+    /// Forgets the column.
+    fn clear(&self, table: &mut Self::Table, bins: &[u8]);
+    /// An impurity in the units of the target.
+    fn in_units(&self, impurity: f64) -> f64 {
+        impurity
+    }
+}
+
+/// Bins move from the right side of a cut to its left side.
+pub(crate) trait Sides {
+    fn move_left(&mut self, bin: u8);
+    /// How many rows are on the left.
+    fn n_left(&self) -> u32;
+    /// How much less impurity, times weight, both sides have than the whole; not finite where the cut may not be.
+    fn gain(&self) -> f64;
+    /// What both sides say, where that is one number.
+    fn means(&self) -> [f64; 2];
+}
+
+/// Between what a node's value must lie, so that answers rise or fall with some features.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl Bounds {
+    pub(crate) const NONE: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
+
+    pub(crate) fn clip(self, value: f64) -> f64 {
+        value.max(self.low).min(self.high)
+    }
+
+    fn hold(self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+
+    /// The bounds of both children of a node that is cut by a feature of this direction.
+    fn divide(self, direction: i8, means: [f64; 2]) -> [Bounds; 2] {
+        let middle = self.clip(means[0].midpoint(means[1]));
+        let (below, above) = (Bounds { high: middle, ..self }, Bounds { low: middle, ..self });
+        match direction {
+            1 => [below, above],
+            -1 => [above, below],
+            _ => [self, self],
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Targets of which two sums say all: numbers, and two classes.
+
+use super::super::structure::Summary;
+use super::{Bounds, Learning, Sample, Sides};
+
+/// How the impurity of a target is measured of which two sums say all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SumCriterion {
+    SquaredError,
+    /// Half the Poisson deviance.
+    Poisson,
+    /// Two classes: the target is 0 or 1.
+    Gini,
+    /// Two classes: the target is 0 or 1.
+    Entropy,
+}
+
+/// A target in units of `unit`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sums {
+    pub(crate) criterion: SumCriterion,
+    pub(crate) unit: f64,
+}
+
+#[derive(Debug)]
+pub(crate) struct SumTotals {
+    n_rows: u32,
+    weight: f64,
+    mean: f64,
+    impurity: f64,
+    pure: bool,
+    /// What is subtracted from each value before it is added up.
+    centre: f64,
+    /// The sum of what is left.
+    sum: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    weight: f64,
+    sum: f64,
+    n_rows: u32,
+}
+
+/// The sums of each bin.
+#[derive(Debug)]
+pub(crate) struct SumTable {
+    cells: Box<[Cell; 256]>,
+}
+
+impl Default for SumTable {
+    fn default() -> Self {
+        SumTable { cells: Box::new([Cell::default(); 256]) }
+    }
+}
+
+/// `x log(x)` in natural units; 0 where `x` is.
+fn x_log_x(x: f64) -> f64 {
+    if x > 0.0 { x * x.ln() } else { 0.0 }
+}
+
+/// The entropy of two classes in bits, times the weight.
+fn two_class_entropy(weight: f64, second: f64) -> f64 {
+    let first = weight - second;
+    (x_log_x(weight) - x_log_x(second) - x_log_x(first)) / std::f64::consts::LN_2
+}
+
+impl Learning for Sums {
+    type Totals = SumTotals;
+    type Table = SumTable;
+    type Sides<'a> = SumSides<'a>;
+
+    fn totals(&self, samples: &[Sample]) -> SumTotals {
+        // Deviations from the first value: exact for equal values, and two sums are enough.
+        let first = samples.first().map_or(0.0, |sample| sample.y);
+        let (mut weight, mut sum, mut squares, mut pure) = (0.0, 0.0, 0.0, true);
+        for sample in samples {
+            let deviation = sample.y - first;
+            pure &= deviation == 0.0;
+            weight += sample.weight;
+            sum += sample.weight * deviation;
+            squares += sample.weight * deviation * deviation;
+        }
+        let n_rows = samples.len() as u32;
+        let shift = if weight > 0.0 { sum / weight } else { 0.0 };
+        let (mean, variance) = (first + shift, (squares / weight - shift * shift).max(0.0));
+        if self.criterion == SumCriterion::SquaredError {
+            return SumTotals { n_rows, weight, mean, impurity: variance, pure, centre: mean, sum: 0.0 };
+        }
+        let total: f64 = samples.iter().map(|sample| sample.weight * sample.y).sum();
+        let mean = if weight > 0.0 { total / weight } else { 0.0 };
+        let impurity = match self.criterion {
+            SumCriterion::Poisson => {
+                let terms: f64 = samples.iter().map(|sample| sample.weight * x_log_x(sample.y)).sum();
+                (terms / weight - x_log_x(mean)).max(0.0)
+            }
+            SumCriterion::Entropy => (two_class_entropy(weight, total) / weight).max(0.0),
+            _ => (2.0 * mean * (1.0 - mean)).max(0.0),
+        };
+        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum: total }
+    }
+
+    fn is_pure(&self, totals: &SumTotals) -> bool {
+        totals.pure
+    }
+
+    fn summary(&self, totals: &SumTotals, bounds: Bounds) -> Summary {
+        let mean = bounds.clip(totals.mean);
+        let value = match self.criterion {
+            SumCriterion::SquaredError | SumCriterion::Poisson => vec![mean * self.unit],
+            SumCriterion::Gini | SumCriterion::Entropy => {
+                let second = mean.clamp(0.0, 1.0);
+                vec![1.0 - second, second]
+            }
+        };
+        let (n_rows, measure) = (u64::from(totals.n_rows), self.in_units(totals.impurity));
+        Summary { n_rows, weight: totals.weight, measure, value }
+    }
+
+    fn fill(&self, table: &mut SumTable, totals: &SumTotals, samples: &[Sample], codes: &[u8], _: &[u8]) {
+        let (cells, centre) = (&mut *table.cells, totals.centre);
+        for (sample, &code) in samples.iter().zip(codes) {
+            let cell = &mut cells[code as usize];
+            cell.weight += sample.weight;
+            cell.sum += sample.weight * (sample.y - centre);
+            cell.n_rows += 1;
+        }
+    }
+
+    /// By their means, which is best for all these criteria (Fisher, 1958; Breiman and others, 1984).
+    fn arrange(&self, table: &mut SumTable, _: &SumTotals, categories: &mut [u8]) {
+        let mean = |bin: u8| table.cells[bin as usize].sum / table.cells[bin as usize].weight;
+        categories.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)).then(a.cmp(&b)));
+    }
+
+    fn sides<'a>(&'a self, table: &'a mut SumTable, totals: &'a SumTotals) -> SumSides<'a> {
+        SumSides { criterion: self.criterion, cells: &table.cells, totals, left: Cell::default() }
+    }
+
+    fn clear(&self, table: &mut SumTable, bins: &[u8]) {
+        bins.iter().for_each(|&bin| table.cells[bin as usize] = Cell::default());
+    }
+
+    fn in_units(&self, impurity: f64) -> f64 {
+        match self.criterion {
+            SumCriterion::SquaredError => (impurity * self.unit * self.unit).min(f64::MAX),
+            SumCriterion::Poisson => (impurity * self.unit).min(f64::MAX),
+            _ => impurity,
+        }
+    }
+}
+
+/// The sums on the left; the others follow from the whole.
+#[derive(Debug)]
+pub(crate) struct SumSides<'a> {
+    criterion: SumCriterion,
+    cells: &'a [Cell; 256],
+    totals: &'a SumTotals,
+    left: Cell,
+}
+
+impl Sides for SumSides<'_> {
+    #[inline]
+    fn move_left(&mut self, bin: u8) {
+        let cell = &self.cells[bin as usize];
+        self.left.weight += cell.weight;
+        self.left.sum += cell.sum;
+        self.left.n_rows += cell.n_rows;
+    }
+
+    #[inline]
+    fn n_left(&self) -> u32 {
+        self.left.n_rows
+    }
+
+    #[inline]
+    fn gain(&self) -> f64 {
+        let (weight, sum) = (self.totals.weight, self.totals.sum);
+        let (left_weight, left_sum) = (self.left.weight, self.left.sum);
+        let (right_weight, right_sum) = (weight - left_weight, sum - left_sum);
+        // The squares between both means: in this form the sums need not be centred, one division is enough, and
+        // counts stay exact.
+        let between = || {
+            let difference = left_sum * weight - sum * left_weight;
+            difference * difference / (weight * left_weight * right_weight)
+        };
+        match self.criterion {
+            SumCriterion::SquaredError => between(),
+            SumCriterion::Gini => 2.0 * between(),
+            SumCriterion::Entropy => {
+                two_class_entropy(weight, sum)
+                    - two_class_entropy(left_weight, left_sum)
+                    - two_class_entropy(right_weight, right_sum)
+            }
+            SumCriterion::Poisson => {
+                if left_sum <= 0.0 || right_sum <= 0.0 {
+                    return f64::NAN;
+                }
+                let side = |weight: f64, sum: f64| sum * (sum / weight).ln();
+                side(left_weight, left_sum) + side(right_weight, right_sum) - side(weight, sum)
+            }
+        }
+    }
+
+    fn means(&self) -> [f64; 2] {
+        let (weight, sum) = (self.totals.weight - self.left.weight, self.totals.sum - self.left.sum);
+        let centre = self.totals.centre;
+        [centre + self.left.sum / self.left.weight, centre + sum / weight]
+    }
+}

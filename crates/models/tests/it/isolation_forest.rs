@@ -1,0 +1,118 @@
+//! Isolation forests.
+
+use ndarray::{Array2, array};
+use perennial_core::{
+    Capabilities, Error, ErrorKind, Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Train,
+    Transformer,
+};
+use perennial_models::IsolationForest;
+use perennial_models::outlier::IsolationForestModel;
+use perennial_numeric::random::Random;
+use perennial_testing::{Tags, check};
+use serde::{Deserialize, Serialize};
+
+/// The kit asks transformers for their output: here the scores.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Scores(IsolationForest);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ScoresModel(IsolationForestModel);
+
+impl Estimator for Scores {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = ScoresModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScoresModel> {
+        self.0.fit_on(train).map(ScoresModel)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+impl FitTransform for Scores {}
+
+impl Transformer for ScoresModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        let scores = self.0.score(x)?.into_vec();
+        Ok(Array2::from_shape_vec((scores.len(), 1), scores).map_err(Error::other)?.into())
+    }
+}
+
+fn drawn() -> Tags {
+    Tags::new().expect_fail("W01", "copies of a row are drawn apart, a weight makes one draw more likely")
+}
+
+check!(isolation_forest, transformer, Scores(IsolationForest::new().n_trees(20)), drawn());
+check!(
+    isolation_forest_with_share,
+    transformer,
+    Scores(IsolationForest::new().n_trees(20).max_samples(32).contamination(0.1)),
+    drawn()
+);
+
+#[test]
+fn far_rows_score_high_and_the_share_is_kept() {
+    let mut random = Random::new(3);
+    let mut x = Array2::from_shape_simple_fn((1000, 4), || random.normal());
+    for row in 0..50 {
+        x.row_mut(row * 20).mapv_inplace(|value| value + 6.0);
+    }
+    let x = Matrix::from(x);
+    let model = IsolationForest::new().contamination(0.05).fit(&x, &NoTarget).unwrap();
+    let found = model.predict(&x).unwrap();
+    assert_eq!(found.counts(), [950, 50]);
+    let right = (0..1000).filter(|row| found.codes()[*row] == u32::from(row % 20 == 0)).count();
+    assert!(right > 980, "{right}");
+    let scores = model.score(&x).unwrap();
+    assert!(scores.as_slice().iter().all(|score| *score > 0.0 && *score < 1.0));
+}
+
+#[test]
+fn depths_of_a_sample_of_two_are_known() {
+    // One cut parts two rows: each of them, and any other, is at depth 1 = c(2), so the score is 1/2.
+    let x = Matrix::from(array![[0.0], [1.0]]);
+    let model = IsolationForest::new().fit(&x, &NoTarget).unwrap();
+    assert_eq!(model.score(&Matrix::from(array![[-9.0], [0.0], [0.5], [1.0]])).unwrap().as_slice(), [0.5; 4]);
+    // Equal rows cannot be parted: the depth is c(n), and the score is 1/2 again.
+    let same = Matrix::from(Array2::from_elem((100, 3), 2.5));
+    let model = IsolationForest::new().fit(&same, &NoTarget).unwrap();
+    assert!(model.score(&same).unwrap().as_slice().iter().all(|score| (score - 0.5).abs() < 1e-12));
+    assert_eq!(model.predict(&same).unwrap().codes(), [0; 100]);
+}
+
+#[test]
+fn weights_steer_the_draw() {
+    let x = Matrix::from(Array2::from_shape_fn(
+        (400, 1),
+        |(row, _)| if row < 200 { 0.0 } else { 10.0 } + row as f64 / 1e3,
+    ));
+    let weights: Vec<f64> = (0..400).map(|row| if row < 200 { 1.0 } else { 1e-6 }).collect();
+    let settings = IsolationForest::new().max_samples(64);
+    let model = Train::new(&x, &NoTarget).weights(&weights).fit(&settings).unwrap();
+    let scores = model.score(&x).unwrap();
+    assert!(scores.as_slice()[300] > scores.as_slice()[100] + 0.1);
+}
+
+#[test]
+fn damaged_models_are_refused() {
+    let x = Matrix::from(Array2::from_shape_fn((50, 2), |(row, column)| (row + column) as f64));
+    let model = IsolationForest::new().n_trees(2).fit(&x, &NoTarget).unwrap();
+    let json = serde_json::to_value(&model).unwrap();
+    for (place, value) in
+        [("/trees/0/0/right", 0.into()), ("/trees/0/0/right", 999.into()), ("/trees/0/0/column", 7.into())]
+    {
+        let mut broken: serde_json::Value = json.clone();
+        *broken.pointer_mut(place).unwrap() = value;
+        assert!(serde_json::from_value::<IsolationForestModel>(broken).is_err(), "{place}");
+    }
+    let error = IsolationForest::new().contamination(0.7).fit(&x, &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidParam { .. }));
+}
