@@ -97,18 +97,15 @@ impl Blocks {
         let most = self.segments.iter().map(|segment| segment.n_columns).max().unwrap_or(0);
         let mut codes = vec![[0; ROWS]; most];
         let blocks = rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs));
-        simd::widest(|| {
-            for (rows, scores) in blocks {
-                for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
-                    segment.add(n_trees, walk, rows, n_features, &mut codes, scores, n_outputs);
-                }
+        for (rows, scores) in blocks {
+            for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
+                segment.add(n_trees, walk, rows, n_features, &mut codes, scores, n_outputs);
             }
-        });
+        }
     }
 }
 
 impl Segment {
-    #[inline(always)]
     #[expect(clippy::too_many_arguments)]
     fn add(
         &self,
@@ -171,8 +168,17 @@ impl Asked {
         Some(asked)
     }
 
-    #[inline(always)]
     fn add<'s>(&self, codes: &[Column], scores: impl Iterator<Item = &'s mut f64>) {
+        let leaves = simd::widest(|| self.leaves(codes));
+        let last = self.values.len() - 1;
+        for (score, &leaf) in scores.zip(&leaves) {
+            *score += self.values[leaf as usize & last];
+        }
+    }
+
+    /// The leaves that the rows reach, counted from the left.
+    #[inline(always)]
+    fn leaves(&self, codes: &[Column]) -> [u8; ROWS] {
         let mut leaves = [0_u8; ROWS];
         let mut sides = [0_u8; ROWS];
         for question in &self.questions {
@@ -184,14 +190,12 @@ impl Asked {
                 }
                 column = &sides;
             }
-            for (leaf, &code) in leaves.iter_mut().zip(column) {
-                let goes = (*leaf == question.first) & (code > question.at);
-                *leaf += if goes { question.jump } else { 0 };
+            // Without a branch, and with nothing that could overflow, so that many rows go at once.
+            for row in 0..ROWS {
+                let goes = u8::from(leaves[row] == question.first) & u8::from(column[row] > question.at);
+                leaves[row] = leaves[row].wrapping_add(question.jump & goes.wrapping_neg());
             }
         }
-        let last = self.values.len() - 1;
-        for (score, &leaf) in scores.zip(&leaves) {
-            *score += self.values[leaf as usize & last];
-        }
+        leaves
     }
 }

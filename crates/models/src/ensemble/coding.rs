@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use perennial_numeric::simd;
+
 use super::blocks::ROWS;
 use crate::tree::Tree;
 use crate::tree::structure::has;
@@ -142,7 +144,6 @@ impl Coding {
     }
 
     /// Fills the columns of this feature for a block of rows.
-    #[inline(always)]
     pub(super) fn fill(&self, rows: &[f64], n_features: usize, codes: &mut [[u8; ROWS]]) {
         let mut values = [0.0; ROWS];
         for (value, row) in values.iter_mut().zip(rows.chunks_exact(n_features)) {
@@ -150,7 +151,7 @@ impl Coding {
         }
         match &self.codes {
             Codes::Ranks { cuts, n_cuts, missing_left, missing_right } => {
-                let ranks = ranks(&values, cuts, *n_cuts);
+                let ranks = simd::widest(|| ranks(&values, cuts, *n_cuts));
                 if let Some(column) = missing_left {
                     codes[*column as usize] = ranks;
                 }
@@ -178,24 +179,20 @@ impl Coding {
 /// How many of the thresholds are below each value; none are below NaN.
 #[inline(always)]
 fn ranks(values: &[f64; ROWS], cuts: &[f64; 256], n_cuts: usize) -> [u8; ROWS] {
-    const LANES: usize = 16;
+    const LANES: usize = 8;
     let mut ranks = [0; ROWS];
-    let top = (n_cuts + 1).next_power_of_two() / 2;
+    let n_steps = (n_cuts + 1).next_power_of_two().ilog2();
     for (ranks, values) in ranks.as_chunks_mut::<LANES>().0.iter_mut().zip(values.as_chunks::<LANES>().0) {
-        // Searches of several values go on side by side, as each step of one waits for the last.
-        let mut found = [0_usize; LANES];
-        let mut step = top;
-        while step > 0 {
+        // Searches of several values go on side by side, as each step of one waits for the last. Each is without
+        // branches, which would be guessed wrongly half of the time.
+        let mut found = [0_u8; LANES];
+        for step in (0..n_steps).rev() {
             for lane in 0..LANES {
-                let next = found[lane] + step;
-                let below = cuts[(next - 1) & 255] < values[lane];
-                found[lane] = if below { next } else { found[lane] };
+                let middle = found[lane] | ((1 << step) - 1);
+                found[lane] |= u8::from(cuts[usize::from(middle)] < values[lane]) << step;
             }
-            step /= 2;
         }
-        for lane in 0..LANES {
-            ranks[lane] = found[lane] as u8;
-        }
+        *ranks = found;
     }
     ranks
 }
