@@ -48,14 +48,15 @@ struct Asked {
     values: Vec<f64>,
 }
 
-/// Some trees one after another that share their codes.
+/// Some trees one after another.
 #[derive(Clone, Debug)]
 struct Segment {
     first_tree: usize,
+    n_trees: usize,
+    /// The codes that the trees share, and the trees; nothing where rows walk.
     codings: Vec<Coding>,
     n_columns: usize,
-    /// The trees; `None` for one with too many leaves, thresholds or categories, that each row walks down.
-    trees: Vec<Option<Asked>>,
+    asked: Vec<Asked>,
 }
 
 /// All trees, in segments.
@@ -66,13 +67,31 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new(trees: &[Tree]) -> Self {
-        let mut segments = Vec::new();
+        let mut segments: Vec<Segment> = Vec::new();
         let mut first_tree = 0;
         while first_tree < trees.len() {
-            let (codings, n_columns, n_trees) =
-                codings_of(&trees[first_tree..], |tree| tree.n_leaves() <= MOST_LEAVES);
-            let trees = trees[first_tree..first_tree + n_trees].iter().map(|tree| Asked::new(tree, &codings));
-            segments.push(Segment { first_tree, n_columns, trees: trees.collect(), codings });
+            let rest = &trees[first_tree..];
+            let (codings, n_columns, n_coded) = codings_of(rest, |tree| tree.n_leaves() <= MOST_LEAVES);
+            // A tree is asked in the time that two values take to become codes, and walked in that of several.
+            let asked = if codings.len() > 2 * n_coded {
+                None
+            } else {
+                rest[..n_coded].iter().map(|tree| Asked::new(tree, &codings)).collect::<Option<Vec<_>>>()
+            };
+            let n_trees = n_coded.max(1);
+            match (asked, segments.last_mut()) {
+                (Some(asked), _) if n_coded > 0 => {
+                    segments.push(Segment { first_tree, n_trees, codings, n_columns, asked });
+                }
+                (_, Some(last)) if last.asked.is_empty() => last.n_trees += n_trees,
+                _ => segments.push(Segment {
+                    first_tree,
+                    n_trees,
+                    codings: Vec::new(),
+                    n_columns: 0,
+                    asked: Vec::new(),
+                }),
+            }
             first_tree += n_trees;
         }
         Blocks { segments }
@@ -96,37 +115,17 @@ impl Blocks {
         }
         let most = self.segments.iter().map(|segment| segment.n_columns).max().unwrap_or(0);
         let mut codes = vec![[0; ROWS]; most];
-        let blocks = rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs));
-        for (rows, scores) in blocks {
+        for (rows, scores) in rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs)) {
             for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
-                segment.add(n_trees, walk, rows, n_features, &mut codes, scores, n_outputs);
-            }
-        }
-    }
-}
-
-impl Segment {
-    #[expect(clippy::too_many_arguments)]
-    fn add(
-        &self,
-        n_trees: usize,
-        walk: &Walk,
-        rows: &[f64],
-        n_features: usize,
-        codes: &mut [Column],
-        scores: &mut [f64],
-        n_outputs: usize,
-    ) {
-        for coding in &self.codings {
-            coding.fill(rows, n_features, codes);
-        }
-        for (tree, asked) in (self.first_tree..n_trees).zip(&self.trees) {
-            let scores = scores[tree % n_outputs..].iter_mut().step_by(n_outputs);
-            match asked {
-                Some(asked) => asked.add(codes, scores),
-                None => {
-                    for (score, row) in scores.zip(rows.chunks_exact(n_features)) {
-                        *score += walk.tree_value(tree, row);
+                for coding in &segment.codings {
+                    coding.fill(rows, n_features, &mut codes);
+                }
+                for place in 0..segment.n_trees.min(n_trees - segment.first_tree) {
+                    let tree = segment.first_tree + place;
+                    let scores = scores[tree % n_outputs..].iter_mut().step_by(n_outputs);
+                    match segment.asked.get(place) {
+                        Some(asked) => asked.add(&codes, scores),
+                        None => walk.add_tree(tree, rows, n_features, scores),
                     }
                 }
             }

@@ -80,31 +80,50 @@ impl Walk {
     /// Adds what these trees say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
         let (mut output, n_outputs) = (trees.start % scores.len(), scores.len());
-        let mut add = |value: f64| {
-            scores[output] += value;
-            output = if output + 1 == n_outputs { 0 } else { output + 1 };
-        };
-        let (groups, rest) = self.roots[trees.clone()].as_chunks::<LANES>();
-        for (group, depths) in groups.iter().zip(self.depths[trees].as_chunks::<LANES>().0) {
+        let (roots, depths) = (&self.roots[trees.clone()], &self.depths[trees]);
+        for (group, depths) in roots.chunks(LANES).zip(depths.chunks(LANES)) {
+            let mut at = [group[0]; LANES];
+            at[..group.len()].copy_from_slice(group);
             let depth = depths.iter().copied().max().unwrap_or(0);
-            for at in self.down(*group, depth, row) {
-                add(self.values[at as usize]);
+            for leaf in &self.down(at, depth, |_| row)[..group.len()] {
+                scores[output] += self.values[*leaf as usize];
+                output = if output + 1 == n_outputs { 0 } else { output + 1 };
             }
-        }
-        for &root in rest {
-            add(self.leaf_value(root, row));
         }
     }
 
-    /// The leaves that a row reaches from some roots.
+    /// Adds what one tree says of some rows to their scores.
+    pub(super) fn add_tree<'s>(
+        &self,
+        tree: usize,
+        rows: &[f64],
+        n_features: usize,
+        scores: impl Iterator<Item = &'s mut f64>,
+    ) {
+        let mut scores = scores;
+        for rows in rows.chunks(LANES * n_features) {
+            // Where rows are few, some lanes do the work of the first.
+            let n_rows = rows.len() / n_features;
+            let row = |lane: usize| {
+                let lane = if lane < n_rows { lane } else { 0 };
+                &rows[lane * n_features..(lane + 1) * n_features]
+            };
+            let leaves = self.down([self.roots[tree]; LANES], self.depths[tree], row);
+            for (leaf, score) in leaves[..n_rows].iter().zip(&mut scores) {
+                *score += self.values[*leaf as usize];
+            }
+        }
+    }
+
+    /// The leaves that are reached from some nodes, by a row for each of them.
     #[inline]
-    fn down(&self, mut at: [u32; LANES], depth: u32, row: &[f64]) -> [u32; LANES] {
+    fn down<'r>(&self, mut at: [u32; LANES], depth: u32, row: impl Fn(usize) -> &'r [f64]) -> [u32; LANES] {
         let mut taken = 0;
         while taken < depth {
             let before = at;
             for _ in 0..STRIDE {
-                for at in &mut at {
-                    *at = self.next(*at, row);
+                for lane in 0..LANES {
+                    at[lane] = self.next(at[lane], row(lane));
                 }
             }
             if at == before {
@@ -113,19 +132,6 @@ impl Walk {
             taken += STRIDE as u32;
         }
         at
-    }
-
-    /// What one tree says of a row.
-    pub(super) fn tree_value(&self, tree: usize, row: &[f64]) -> f64 {
-        self.leaf_value(self.roots[tree], row)
-    }
-
-    fn leaf_value(&self, root: u32, row: &[f64]) -> f64 {
-        let mut at = root;
-        while self.steps[at as usize].left != at {
-            at = self.next(at, row);
-        }
-        self.values[at as usize]
     }
 
     #[inline]
