@@ -170,14 +170,16 @@ fn tree(file: &Value, n_features: usize, weight: f64, budget: &mut usize) -> Res
     let (conditions, features) = (list("split_conditions")?, list("split_indices")?);
     let default_left = list("default_left")?;
     let (weights, gains, means) = (list("sum_hessian")?, list("loss_changes")?, list("base_weights")?);
+    // The decimals of JSON stand for an `f32`.
+    let real = |list: &[f64], node: usize| f64::from(list[node] as f32);
     let kinds = if file.get("split_type").is_some() { list("split_type")? } else { &[] };
     let mut sets = Sets::read(file, left.len(), budget)?;
     let mut drafts = Vec::with_capacity(left.len());
     for node in 0..left.len() {
         let bad = |what: &str| Err(Error::malformed(format!("node {node} {what}")));
         if left[node] == -1.0 {
-            let value = conditions[node] * weight;
-            drafts.push(Draft { n_rows: 0, weight: weights[node], gain: 0.0, value, split: None });
+            let value = real(conditions, node) * weight;
+            drafts.push(Draft { n_rows: 0, weight: real(weights, node), gain: 0.0, value, split: None });
             continue;
         }
         let (Some(left), Some(right)) = (count(left[node]), count(right[node])) else {
@@ -201,9 +203,9 @@ fn tree(file: &Value, n_features: usize, weight: f64, budget: &mut usize) -> Res
         };
         drafts.push(Draft {
             n_rows: 0,
-            weight: weights[node],
-            gain: gains[node],
-            value: means[node] * weight,
+            weight: real(weights, node),
+            gain: real(gains, node),
+            value: real(means, node) * weight,
             split: Some(split),
         });
     }

@@ -29,10 +29,11 @@ impl TreeModel {
 
     fn to_xgboost(&self) -> Value {
         let (ensemble, n_outputs) = (self.ensemble(), self.ensemble().n_outputs());
-        let (n_features, n_trees) = (ensemble.n_features(), ensemble.trees().len());
+        let written = self.rounds_to_write();
+        let (n_features, n_trees) = (ensemble.n_features(), written.len());
         let slope = if let Link::Logistic { slope } = self.link() { slope } else { 1.0 };
         let mut trees = Vec::new();
-        for (index, tree) in ensemble.trees().iter().enumerate() {
+        for (index, tree) in written.iter().enumerate() {
             let shift = if index < n_outputs { ensemble.base()[index] } else { 0.0 };
             trees.push(tree_value(tree, index, |value| ((value + shift) * slope) as f32));
         }
@@ -54,17 +55,14 @@ impl TreeModel {
             ),
         };
         let num_target = if num_class > 0 { 1 } else { n_outputs };
-        let rounds = (0..=ensemble.n_rounds()).map(|round| (round * n_outputs) as i32);
+        let rounds = (0..=n_trees / n_outputs).map(|round| round * n_outputs);
         let model = Value::map([
             (
                 "gbtree_model_param",
                 Value::map([("num_parallel_tree", Value::text(1)), ("num_trees", Value::text(n_trees))]),
             ),
-            ("iteration_indptr", Value::Typed(Typed::I32(rounds.collect()))),
-            (
-                "tree_info",
-                Value::Typed(Typed::I32((0..n_trees).map(|tree| (tree % n_outputs) as i32).collect())),
-            ),
+            ("iteration_indptr", whole_numbers(rounds)),
+            ("tree_info", whole_numbers((0..n_trees).map(|tree| tree % n_outputs))),
             ("trees", Value::List(trees)),
         ]);
         let names = self.features().names().map(Value::text).collect();
@@ -96,6 +94,11 @@ impl TreeModel {
     }
 }
 
+/// A list whose items have types of their own, as XGBoost wants some.
+fn whole_numbers(list: impl Iterator<Item = usize>) -> Value {
+    Value::List(list.map(|number| Value::Number(number as f64)).collect())
+}
+
 /// The smallest `f32` above a threshold: XGBoost sends what is below left.
 fn below(threshold: f64) -> f32 {
     let near = threshold as f32;
@@ -110,37 +113,41 @@ fn tree_value(tree: &Tree, index: usize, say: impl Fn(f64) -> f32) -> Value {
     let mut parents = vec![i32::MAX; n_nodes];
     let (mut conditions, mut features) = (vec![0.0_f32; n_nodes], vec![0; n_nodes]);
     let (mut default_left, mut kinds) = (vec![0; n_nodes], vec![0; n_nodes]);
-    let mut means = vec![0.0_f32; n_nodes];
     let (mut categories, mut nodes, mut starts, mut sizes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for node in 0..n_nodes {
-        means[node] = say(tree.value(node)[0]);
+    // XGBoost takes it for granted that the right child comes right after the left one.
+    let mut order = vec![0];
+    for place in 0..n_nodes {
+        let node = order[place];
         let (Some(feature), Some((to_left, to_right))) = (tree.feature(node), tree.children(node)) else {
-            conditions[node] = means[node];
+            conditions[place] = say(tree.value(node)[0]);
             continue;
         };
-        features[node] = feature as i32;
-        (left[node], right[node]) = (to_left as i32, to_right as i32);
-        (parents[to_left], parents[to_right]) = (node as i32, node as i32);
-        default_left[node] = u8::from(tree.missing_left(node));
+        features[place] = feature as i32;
+        (left[place], right[place]) = (order.len() as i32, order.len() as i32 + 1);
+        parents[order.len()] = place as i32;
+        parents[order.len() + 1] = place as i32;
+        default_left[place] = u8::from(tree.missing_left(node));
         match tree.categories(node) {
-            None => conditions[node] = below(tree.threshold(node)),
+            None => {
+                conditions[place] = below(tree.threshold(node));
+                order.extend([to_left, to_right]);
+            }
             Some(set) => {
                 // There a category of the set goes right.
-                (left[node], right[node]) = (right[node], left[node]);
-                default_left[node] ^= 1;
-                kinds[node] = 1;
-                nodes.push(node as i32);
+                order.extend([to_right, to_left]);
+                default_left[place] ^= 1;
+                kinds[place] = 1;
+                nodes.push(place as i32);
                 starts.push(categories.len() as i64);
                 sizes.push(set.len() as i64);
                 categories.extend(set.into_iter().map(|category| category as i32));
             }
         }
     }
-    let reals = |of: &dyn Fn(usize) -> f64| {
-        Value::Typed(Typed::F32((0..n_nodes).map(|node| of(node) as f32).collect()))
-    };
+    let reals =
+        |of: &dyn Fn(usize) -> f32| Value::Typed(Typed::F32(order.iter().map(|&node| of(node)).collect()));
     Value::map([
-        ("base_weights", Value::Typed(Typed::F32(means))),
+        ("base_weights", reals(&|node| say(tree.value(node)[0]))),
         ("categories", Value::Typed(Typed::I32(categories))),
         ("categories_nodes", Value::Typed(Typed::I32(nodes))),
         ("categories_segments", Value::Typed(Typed::I64(starts))),
@@ -148,13 +155,13 @@ fn tree_value(tree: &Tree, index: usize, say: impl Fn(f64) -> f32) -> Value {
         ("default_left", Value::Typed(Typed::U8(default_left))),
         ("id", Value::Number(index as f64)),
         ("left_children", Value::Typed(Typed::I32(left))),
-        ("loss_changes", reals(&|node| tree.gain(node))),
+        ("loss_changes", reals(&|node| tree.gain(node) as f32)),
         ("parents", Value::Typed(Typed::I32(parents))),
         ("right_children", Value::Typed(Typed::I32(right))),
         ("split_conditions", Value::Typed(Typed::F32(conditions))),
         ("split_indices", Value::Typed(Typed::I32(features))),
         ("split_type", Value::Typed(Typed::U8(kinds))),
-        ("sum_hessian", reals(&|node| tree.weight(node))),
+        ("sum_hessian", reals(&|node| tree.weight(node) as f32)),
         (
             "tree_param",
             Value::map([
