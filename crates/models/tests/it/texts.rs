@@ -73,7 +73,7 @@ pub(crate) fn text(shape: Shape, seed: u64) -> String {
         for _ in 0..n_splits {
             let feature = random.below(n_features);
             features.push(feature);
-            if n_categories > 0 && feature % 3 == 0 {
+            if n_categories > 0 && feature.is_multiple_of(3) {
                 thresholds.push((bounds.len() - 1) as f64);
                 types.push(9);
                 let n_words = n_categories.div_ceil(32);
@@ -123,7 +123,9 @@ pub(crate) fn rows(shape: Shape, n_rows: usize, seed: u64) -> Array2<f64> {
     Array2::from_shape_fn((n_rows, shape.n_features), |(_, feature)| match random.below(12) {
         0 => f64::NAN,
         1 => [f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e300, -1.0][random.below(6)],
-        _ if shape.n_categories > 0 && feature % 3 == 0 => random.below(shape.n_categories + 9) as f64,
+        _ if shape.n_categories > 0 && feature.is_multiple_of(3) => {
+            random.below(shape.n_categories + 9) as f64
+        }
         2..=6 => ((random.uniform() * 5.0 - 2.5) * shape.fineness).round() / shape.fineness,
         _ => random.uniform() * 5.0 - 2.5,
     })
