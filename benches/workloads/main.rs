@@ -7,7 +7,9 @@
 //!
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
+mod boosting;
 mod evaluation;
+mod explain;
 mod linear;
 mod measure;
 mod npy;
@@ -33,6 +35,14 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("tree_clf", trees::tree_clf),
     ("tree_clf_d10", trees::tree_clf_d10),
     ("tree_reg_d10", trees::tree_reg_d10),
+    ("gbdt_bin", boosting::gbdt_bin),
+    ("gbdt_reg", boosting::gbdt_reg),
+    ("gbdt_mc", boosting::gbdt_mc),
+    ("gbdt_binning", boosting::gbdt_binning),
+    ("gbdt_cv5", boosting::gbdt_cv5),
+    ("gbdt_mixed", boosting::gbdt_mixed),
+    ("latency_row_gbdt200", explain::latency_row_gbdt200),
+    ("shap_gbdt200", explain::shap_gbdt200),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

@@ -120,6 +120,11 @@ impl Features {
         self.0.get(column).map_or("?", |column| &column.name)
     }
 
+    /// What the numbers of one column mean; quantities where there is no such column.
+    pub fn kind(&self, column: usize) -> FeatureKind {
+        self.0.get(column).map_or(FeatureKind::Numeric, |column| column.kind)
+    }
+
     /// The position of a column.
     ///
     /// # Errors

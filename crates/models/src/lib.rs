@@ -14,6 +14,10 @@ pub mod tree;
 
 pub use baseline::{DummyClassifier, DummyRegressor};
 pub use binned::Binner;
+pub use boosting::{
+    GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRanker,
+    GradientBoostingRegressor,
+};
 pub use classes::ClassWeight;
 pub use ensemble::Ensemble;
 pub use linear::{LinearRegression, LogisticRegression, Ridge};

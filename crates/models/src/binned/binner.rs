@@ -86,8 +86,8 @@ impl Estimator for Binner {
         let columns = reduce::try_map_each(x.ncols(), |column| {
             train.ctx.check()?;
             let values = x.column(column);
-            match features.iter().nth(column).map(|feature| feature.kind) {
-                Some(FeatureKind::Categorical { .. }) => {
+            match features.kind(column) {
+                FeatureKind::Categorical { .. } => {
                     cuts::categories(values, train.weights, self.max_bins, features.name(column))
                 }
                 _ => Ok(cuts::numeric(values, rows.as_deref(), train.weights, self.max_bins)),

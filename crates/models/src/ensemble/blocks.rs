@@ -3,7 +3,7 @@
 //! With ranks in bytes, a question compares and moves 32 rows in a few instructions, and no row waits for memory. This
 //! is the idea of QuickScorer (Lucchese and others, 2015), with leaf numbers in the place of its bit vectors.
 
-use perennial_numeric::simd;
+use perennial_numeric::simd::{self, Kernel};
 
 use super::coding::{Coding, codings_of};
 use super::walk::Walk;
@@ -168,22 +168,31 @@ impl Asked {
     }
 
     fn add<'s>(&self, codes: &[Column], scores: impl Iterator<Item = &'s mut f64>) {
-        let leaves = simd::widest(|| self.leaves(codes));
+        let leaves = simd::widest(Leaves { asked: self, codes });
         let last = self.values.len() - 1;
         for (score, &leaf) in scores.zip(&leaves) {
             *score += self.values[leaf as usize & last];
         }
     }
+}
 
-    /// The leaves that the rows reach, counted from the left.
+/// The leaves that the rows of a block reach, counted from the left.
+struct Leaves<'a> {
+    asked: &'a Asked,
+    codes: &'a [Column],
+}
+
+impl Kernel for Leaves<'_> {
+    type Output = [u8; ROWS];
+
     #[inline(always)]
-    fn leaves(&self, codes: &[Column]) -> [u8; ROWS] {
+    fn run(self) -> [u8; ROWS] {
         let mut leaves = [0_u8; ROWS];
         let mut sides = [0_u8; ROWS];
-        for question in &self.questions {
-            let mut column = &codes[question.column as usize];
+        for question in &self.asked.questions {
+            let mut column = &self.codes[question.column as usize];
             if question.table != NO_TABLE {
-                let table = &self.tables[question.table as usize];
+                let table = &self.asked.tables[question.table as usize];
                 for (side, &code) in sides.iter_mut().zip(column) {
                     *side = table[code as usize];
                 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use perennial_numeric::simd;
-
 use super::blocks::ROWS;
 use crate::tree::Tree;
 use crate::tree::structure::{LEAF, has};
@@ -147,7 +145,7 @@ impl Coding {
         }
         match &self.codes {
             Codes::Ranks { cuts, n_cuts, missing_left, missing_right } => {
-                let ranks = simd::widest(|| ranks(&values, cuts, *n_cuts));
+                let ranks = ranks(&values, cuts, *n_cuts);
                 if let Some(column) = missing_left {
                     codes[*column as usize] = ranks;
                 }
@@ -173,7 +171,6 @@ impl Coding {
 }
 
 /// How many of the thresholds are below each value; none are below NaN.
-#[inline(always)]
 fn ranks(values: &[f64; ROWS], cuts: &[f64; 256], n_cuts: usize) -> [u8; ROWS] {
     const LANES: usize = 8;
     let mut ranks = [0; ROWS];

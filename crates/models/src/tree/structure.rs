@@ -166,6 +166,11 @@ impl Tree {
         self.values[node * width..(node + 1) * width].copy_from_slice(value);
     }
 
+    /// Multiplies what all nodes say.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        self.values.iter_mut().for_each(|value| *value *= factor);
+    }
+
     fn check(&self) -> Result<()> {
         let bad = |what: &str| Err(Error::corrupt(format!("the tree is damaged: {what}")));
         let n = self.nodes.len();

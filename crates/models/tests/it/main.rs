@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod boosting_conformance;
 mod conformance;
 mod ensemble;
 mod fixtures;
@@ -7,6 +8,7 @@ mod interchange;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod objectives;
 mod shap;
 mod texts;
 mod trees;

@@ -1,0 +1,152 @@
+//! Derivatives as whole numbers.
+
+use perennial_core::{Error, Result};
+use perennial_numeric::reduce;
+use perennial_numeric::simd::{self, Kernel};
+
+use super::histogram::{Sums, pack};
+
+/// The whole numbers that the derivatives of one tree became, and what one unit of them stands for.
+pub(crate) struct Derivatives {
+    /// Both derivatives of each row; see [`pack`].
+    pub(crate) packed: Vec<u64>,
+    pub(crate) scale: Scale,
+    /// The largest second derivative of a row, in units.
+    pub(crate) largest_hessian: i32,
+    /// Whether all second derivatives are 1, so that their sums are numbers of rows.
+    pub(crate) is_count: bool,
+}
+
+/// What one unit stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub(crate) gradient: f64,
+    pub(crate) hessian: f64,
+}
+
+/// Rows that one task rounds.
+const BLOCK: usize = 8192;
+
+/// Rounds derivatives to whole numbers whose sums over any rows stay below 2^31.
+///
+/// The unit follows from the sum of the magnitudes, not from the largest, so that a million rows keep 11 bits
+/// for the average derivative and an outlier takes nothing from the others. Each is rounded up with the probability
+/// that its fraction says, so that sums are right on average whatever the unit; the draws depend on the row and `seed`
+/// alone. A unit is a power of two: derivatives that are whole multiples of it are not changed.
+///
+/// With `is_count` all second derivatives are 1 and kept so: their sums are counts.
+///
+/// # Errors
+/// When a derivative, or the sum of all, is not finite.
+pub(crate) fn round(
+    gradients: &[f64],
+    hessians: &[f64],
+    is_count: bool,
+    seed: u64,
+    spare: Vec<u64>,
+) -> Result<Derivatives> {
+    let n_rows = gradients.len();
+    let room = f64::from(i32::MAX) - n_rows as f64;
+    let sum = reduce::sum_by(n_rows, |row| gradients[row].abs());
+    let weight = if is_count { n_rows as f64 } else { reduce::sum_by(n_rows, |row| hessians[row].abs()) };
+    if !(sum.is_finite() && weight.is_finite()) {
+        return Err(Error::overflow(
+            "the derivatives of the loss are not finite, or their sum is not: scale the target or the weights down",
+        ));
+    }
+    let gradient = unit(sum, room);
+    let hessian = if is_count { 1.0 } else { unit(weight, room) };
+    let (by_gradient, by_hessian) = (1.0 / gradient, 1.0 / hessian);
+    let mut packed = spare;
+    packed.resize(n_rows, 0);
+    let seed = (seed ^ seed >> 32) as u32;
+    reduce::fill_chunks(&mut packed, BLOCK, |first, packed| {
+        let (gradients, hessians) = (&gradients[first..], &hessians[first..]);
+        let block = Block { gradients, hessians, by_gradient, by_hessian, first: first as u32, seed, packed };
+        if is_count {
+            simd::widest(Counted(block));
+        } else {
+            simd::widest(block);
+        }
+    });
+    let largest_hessian = if is_count {
+        1
+    } else {
+        let largest = reduce::map_chunks(n_rows, BLOCK, |rows| {
+            packed[rows].iter().map(|&packed| packed as u32 as i32).max().unwrap_or(0)
+        });
+        largest.into_iter().max().unwrap_or(0)
+    };
+    Ok(Derivatives { packed, scale: Scale { gradient, hessian }, largest_hessian, is_count })
+}
+
+/// The rows that one task rounds.
+struct Block<'a> {
+    gradients: &'a [f64],
+    hessians: &'a [f64],
+    by_gradient: f64,
+    by_hessian: f64,
+    first: u32,
+    seed: u32,
+    packed: &'a mut [u64],
+}
+
+/// A block whose second derivatives are all 1.
+struct Counted<'a>(Block<'a>);
+
+impl Block<'_> {
+    #[inline(always)]
+    fn draw(&self, offset: usize) -> u32 {
+        hash(self.first.wrapping_add(offset as u32) ^ self.seed)
+    }
+}
+
+/// A number rounded up with the probability that its fraction says; `draw` is below 2^16.
+#[inline(always)]
+fn whole(value: f64, draw: u32) -> i32 {
+    (value + f64::from(draw as i32) * (1.0 / 65536.0)).floor() as i32
+}
+
+impl Kernel for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for offset in 0..self.packed.len() {
+            let draw = self.draw(offset);
+            let gradient = whole(self.gradients[offset] * self.by_gradient, draw & 0xffff);
+            let hessian = whole(self.hessians[offset] * self.by_hessian, draw >> 16);
+            self.packed[offset] = pack(Sums { gradient, hessian });
+        }
+    }
+}
+
+impl Kernel for Counted<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Counted(block) = self;
+        for offset in 0..block.packed.len() {
+            let gradient = whole(block.gradients[offset] * block.by_gradient, block.draw(offset) & 0xffff);
+            block.packed[offset] = pack(Sums { gradient, hessian: 1 });
+        }
+    }
+}
+
+/// The smallest power of two by which a sum can be divided to fit into `room`.
+fn unit(sum: f64, room: f64) -> f64 {
+    if !(sum > 0.0 && sum.is_finite()) {
+        return 1.0;
+    }
+    let exponent = (sum / room).log2().ceil().clamp(-1000.0, 1000.0);
+    2_f64.powi(exponent as i32)
+}
+
+/// A whole number that looks drawn at random (the constants are those of Wellons' `lowbias32`).
+#[inline(always)]
+fn hash(mut x: u32) -> u32 {
+    x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
+    x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
+    x ^ x >> 16
+}

@@ -1,0 +1,64 @@
+//! Bins laid out for histograms.
+
+use perennial_core::Rows;
+use perennial_numeric::reduce;
+
+use crate::binned::Binned;
+
+/// Columns of a group: their histograms fill two thirds of a first-level cache of 48 KiB.
+const WIDTH: usize = 16;
+/// Rows that one task lays out.
+const BLOCK: usize = 4096;
+
+/// The columns in groups, row after row inside a group: all bins of a row and group lie together, and the histograms
+/// of a group stay in the first-level cache while rows stream by.
+pub(crate) struct Groups {
+    groups: Vec<Group>,
+}
+
+/// Some columns side by side.
+pub(crate) struct Group {
+    /// The first column.
+    pub(crate) first: usize,
+    /// The number of columns.
+    pub(crate) width: usize,
+    /// One byte for each row and column, row after row.
+    pub(crate) codes: Vec<u8>,
+}
+
+impl Groups {
+    pub(crate) fn new(binned: &Binned) -> Self {
+        let n_cols = binned.n_cols();
+        let n_groups = n_cols.div_ceil(WIDTH);
+        let mut groups = Vec::with_capacity(n_groups);
+        let mut first = 0;
+        for group in 0..n_groups {
+            // Groups of nearly equal width, so that none is left with a single column.
+            let width = (n_cols - first).div_ceil(n_groups - group);
+            let mut codes = vec![0; binned.n_rows() * width];
+            let columns: Vec<&[u8]> = (first..first + width).map(|column| binned.column(column)).collect();
+            reduce::fill_rows(&mut codes, width, BLOCK, |row, out| {
+                for (offset, out) in out.chunks_exact_mut(width).enumerate() {
+                    for (out, column) in out.iter_mut().zip(&columns) {
+                        *out = column[row + offset];
+                    }
+                }
+            });
+            groups.push(Group { first, width, codes });
+            first += width;
+        }
+        Groups { groups }
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Group> {
+        self.groups.iter()
+    }
+
+    pub(crate) fn get(&self, group: usize) -> &Group {
+        &self.groups[group]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.groups.len()
+    }
+}

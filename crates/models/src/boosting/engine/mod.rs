@@ -1,0 +1,11 @@
+//! How boosting learns.
+
+pub(crate) mod derivatives;
+pub(crate) mod groups;
+pub(crate) mod grow;
+pub(crate) mod histogram;
+pub(crate) mod leaves;
+pub(crate) mod partition;
+pub(crate) mod rounds;
+pub(crate) mod split;
+pub(crate) mod walk;

@@ -1,0 +1,265 @@
+//! Round after round.
+
+use perennial_core::{Context, Error, Result, Rows};
+use perennial_numeric::random::Random;
+use rayon::prelude::*;
+
+use super::derivatives;
+use super::groups::Groups;
+use super::grow::{Grower, Grown, Shared, Spare};
+use super::leaves::{self, Slopes};
+use super::walk::BinnedTree;
+use crate::binned::Binned;
+use crate::boosting::objective::{Labels, Objective};
+use crate::boosting::sampling;
+use crate::boosting::settings::{Constraints, Mode, RowSampling, Settings};
+use crate::tree::Tree;
+
+/// What boosting learns from.
+pub(crate) struct Input<'a> {
+    pub(crate) binned: &'a Binned,
+    pub(crate) labels: &'a Labels<'a>,
+    /// What is added to the score of each row; the same for each of its scores.
+    pub(crate) offset: Option<Vec<f64>>,
+    /// The scores of the model that is continued.
+    pub(crate) start: Option<Vec<f64>>,
+    pub(crate) validation: Option<Validation<'a>>,
+}
+
+/// The rows that are watched.
+pub(crate) struct Validation<'a> {
+    pub(crate) binned: &'a Binned,
+    pub(crate) labels: &'a Labels<'a>,
+    pub(crate) offset: Option<Vec<f64>>,
+    pub(crate) start: Option<Vec<f64>>,
+}
+
+/// What boosting learned.
+pub(crate) struct Boosted {
+    pub(crate) base: Vec<f64>,
+    pub(crate) trees: Vec<Tree>,
+}
+
+/// Whether boosting goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    GoOn,
+    Stop,
+}
+
+/// The scores that rows start from, score by score.
+fn start(base: &[f64], n_rows: usize, offset: Option<&[f64]>, given: Option<&[f64]>) -> Vec<f64> {
+    let mut scores = match given {
+        Some(given) => given.to_vec(),
+        None => base.iter().flat_map(|&base| std::iter::repeat_n(base, n_rows)).collect(),
+    };
+    if let (Some(offset), None) = (offset, given) {
+        for scores in scores.chunks_exact_mut(n_rows.max(1)) {
+            scores.iter_mut().zip(offset).for_each(|(score, offset)| *score += offset);
+        }
+    }
+    scores
+}
+
+/// Adds trees until there are enough of them, nothing more can be learned, or `watch`, which gets the scores of the
+/// validation rows after each round, has seen enough.
+pub(crate) fn boost<O: Objective>(
+    objective: &O,
+    settings: &Settings,
+    constraints: &Constraints,
+    input: &Input<'_>,
+    base: Vec<f64>,
+    mut watch: impl FnMut(&Labels<'_>, &[f64]) -> Result<Verdict>,
+    ctx: &Context,
+) -> Result<Boosted> {
+    let Input { binned, labels, .. } = *input;
+    let n_rows = binned.n_rows();
+    let n_scores = base.len();
+    let random = Random::new(ctx.seed(settings.seed));
+    let groups = Groups::new(binned);
+    let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
+    let counted: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
+    let mut scores = start(&base, n_rows, input.offset.as_deref(), input.start.as_deref());
+    let mut watched = input.validation.as_ref().map(|validation| {
+        let n_rows = validation.binned.n_rows();
+        start(&base, n_rows, validation.offset.as_deref(), validation.start.as_deref())
+    });
+    let watched_start = watched.clone().filter(|_| settings.mode == Mode::Forest);
+    let mut gradients = vec![0.0; n_rows * n_scores];
+    let mut hessians = vec![0.0; n_rows * n_scores];
+    let mut buffers: Vec<Vec<u32>> = vec![Vec::new(); n_scores];
+    let mut trees: Vec<Tree> = Vec::new();
+    let is_count = objective.unit_hessian() && labels.weights.is_none();
+    for round in 0..settings.n_trees {
+        ctx.step(round, settings.n_trees)?;
+        let random = random.stream("rounds").fork(round as u64);
+        let dropped = sampling::dropped(settings.mode, trees.len() / n_scores, &random);
+        for &index in &dropped {
+            add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
+        }
+        if round == 0 || settings.mode != Mode::Forest {
+            objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
+        }
+        let drawn = sampling::rows(settings, round, &counted, n_rows, &mut gradients, &mut hessians, &random);
+        let all = drawn.is_none();
+        let rows = drawn.as_deref().unwrap_or(&counted);
+        let is_count = is_count && !matches!(settings.row_sampling, RowSampling::Gradient { .. });
+
+        let work = Round {
+            objective,
+            shared: &shared,
+            labels,
+            scores: &scores,
+            gradients: &gradients,
+            hessians: &hessians,
+            is_count,
+            rows,
+            number: round,
+            rate: rate(settings, dropped.len()),
+            random: random.stream("trees"),
+            ctx,
+        };
+        let grown: Vec<Result<Grown<'_>>> =
+            buffers.par_iter_mut().enumerate().map(|(output, buffer)| work.tree(output, buffer)).collect();
+        let grown = grown.into_iter().collect::<Result<Vec<Grown<'_>>>>()?;
+        if all {
+            for (scores, grown) in scores.chunks_exact_mut(n_rows).zip(&grown) {
+                leaves::add(scores, &grown.parts, |node| grown.tree.value(node as usize)[0]);
+            }
+        }
+        let grown: Vec<Tree> = grown.into_iter().map(|grown| grown.tree).collect();
+        let learned = grown.iter().any(|tree| tree.n_nodes() > 1);
+        let varies = !matches!(settings.row_sampling, RowSampling::All)
+            || settings.columns_by_tree < 1.0
+            || settings.columns_by_level < 1.0
+            || settings.columns_by_node < 1.0
+            || matches!(settings.mode, Mode::Dart { .. });
+        if !learned && !varies {
+            break;
+        }
+        trees.extend(grown);
+        let newest = trees.len() / n_scores - 1;
+        if !all {
+            add_round(&trees, newest, n_scores, binned, 1.0, &mut scores)?;
+        }
+        if let (Some(validation), Some(watched)) = (&input.validation, &mut watched) {
+            add_round(&trees, newest, n_scores, validation.binned, 1.0, watched)?;
+            let share = -1.0 / (dropped.len() as f64 + 1.0);
+            for &index in &dropped {
+                add_round(&trees, index, n_scores, validation.binned, share, watched)?;
+            }
+        }
+        let kept = dropped.len() as f64 / (dropped.len() as f64 + 1.0);
+        for &index in &dropped {
+            trees[index * n_scores..(index + 1) * n_scores].iter_mut().for_each(|tree| tree.scale(kept));
+            add_round(&trees, index, n_scores, binned, 1.0, &mut scores)?;
+        }
+        if let (Some(validation), Some(watched)) = (&input.validation, &watched) {
+            let verdict = match &watched_start {
+                Some(start) => {
+                    let n_rounds = (newest + 1) as f64;
+                    let mean = start.iter().zip(watched).map(|(start, sum)| start + (sum - start) / n_rounds);
+                    watch(validation.labels, &mean.collect::<Vec<f64>>())?
+                }
+                None => watch(validation.labels, watched)?,
+            };
+            if verdict == Verdict::Stop {
+                break;
+            }
+        }
+    }
+    if settings.mode == Mode::Forest {
+        let share = 1.0 / (trees.len() / n_scores).max(1) as f64;
+        trees.iter_mut().for_each(|tree| tree.scale(share));
+    }
+    Ok(Boosted { base, trees })
+}
+
+/// What the trees of one round share.
+struct Round<'a, O> {
+    objective: &'a O,
+    shared: &'a Shared<'a>,
+    labels: &'a Labels<'a>,
+    scores: &'a [f64],
+    gradients: &'a [f64],
+    hessians: &'a [f64],
+    is_count: bool,
+    rows: &'a [u32],
+    number: usize,
+    rate: f64,
+    random: Random,
+    ctx: &'a Context,
+}
+
+impl<O: Objective> Round<'_, O> {
+    /// The tree for one score.
+    fn tree<'r>(&self, output: usize, buffer: &'r mut Vec<u32>) -> Result<Grown<'r>> {
+        let n_rows = self.labels.n_rows();
+        let place = output * n_rows..(output + 1) * n_rows;
+        let (gradients, hessians) = (&self.gradients[place.clone()], &self.hessians[place]);
+        let slopes = Slopes { gradients, hessians, is_count: self.is_count };
+        let random = self.random.fork(output as u64);
+        let seed = random.stream("rounding").uniform().to_bits();
+        let spare = self.shared.spare.packed();
+        let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
+        buffer.clear();
+        buffer.extend_from_slice(self.rows);
+        let mut grown = Grower::new(self.shared, &rounded, random, self.ctx).grow(buffer)?;
+        self.shared.spare.give_packed(rounded.packed);
+        if grown.tree.n_nodes() == 1 {
+            // What a constant can do is in the base score.
+            grown.tree.set_value(0, &[0.0]);
+            return Ok(grown);
+        }
+        grown.tree.scale(self.rate);
+        let found = grown.leaves();
+        let settings = self.shared.settings;
+        let outputs =
+            leaves::outputs(&found, settings, slopes, self.objective, self.labels, self.scores, output);
+        for (leaf, output) in found.iter().zip(outputs) {
+            if !output.is_finite() {
+                return Err(Error::overflow(format!(
+                    "a leaf of round {} would be {output}: the derivatives of the loss are too large; scale the target \
+                     down",
+                    self.number
+                )));
+            }
+            grown.tree.set_value(leaf.node, &[self.rate * output]);
+        }
+        Ok(grown)
+    }
+}
+
+/// How much of its step a tree takes.
+fn rate(settings: &Settings, n_dropped: usize) -> f64 {
+    match settings.mode {
+        Mode::Gradient => settings.learning_rate,
+        Mode::Dart { .. } => settings.learning_rate / (n_dropped as f64 + 1.0),
+        Mode::Forest => 1.0,
+    }
+}
+
+/// Adds the trees of a round to the scores of all rows.
+fn add_round(
+    trees: &[Tree],
+    round: usize,
+    n_scores: usize,
+    binned: &Binned,
+    factor: f64,
+    scores: &mut [f64],
+) -> Result<()> {
+    let n_rows = binned.n_rows();
+    for (tree, scores) in trees[round * n_scores..].iter().zip(scores.chunks_exact_mut(n_rows)) {
+        BinnedTree::new(tree, binned.binning())?.add(binned, factor, scores);
+    }
+    Ok(())
+}
+
+/// Rows that the engine can number.
+pub(crate) fn check_size(n_rows: usize) -> Result<()> {
+    const MOST: usize = 1 << 30;
+    if n_rows > MOST {
+        return Err(Error::too_large(format!("{n_rows} rows; boosting takes at most {MOST}")));
+    }
+    Ok(())
+}

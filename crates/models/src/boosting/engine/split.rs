@@ -1,0 +1,340 @@
+//! The best split of a node.
+
+use perennial_numeric::simd::{self, Kernel};
+
+use super::histogram::{Histogram, Sums, unpack};
+use crate::binned::{Bins, MISSING};
+
+/// A way to split a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Split {
+    /// How much more both children explain than their parent, in squared units of the first derivative.
+    pub(crate) gain: f64,
+    pub(crate) feature: u32,
+    pub(crate) cut: Cut,
+    pub(crate) missing_left: bool,
+    pub(crate) left: Sums,
+    pub(crate) right: Sums,
+}
+
+/// Which bins go left.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cut {
+    /// Those up to this one.
+    UpTo(u8),
+    /// The bins whose bits are set. The last bin, of rare categories, is never among them.
+    OneOf([u64; 4]),
+}
+
+impl Split {
+    /// Whether each code goes left.
+    pub(crate) fn goes_left(&self) -> [bool; 256] {
+        let mut left = [false; 256];
+        for code in 0..=254_u8 {
+            left[usize::from(code)] = match &self.cut {
+                Cut::UpTo(last) => code <= *last,
+                Cut::OneOf(bits) => bits[usize::from(code) / 64] >> (code % 64) & 1 == 1,
+            };
+        }
+        left[usize::from(MISSING)] = self.missing_left;
+        left
+    }
+}
+
+/// How good two children are: the sum of what each takes off the loss, in squared units of the first derivative.
+pub(crate) trait Gain {
+    fn of(&self, left: Sums, right: Sums) -> f64;
+}
+
+/// Newton steps with an L2 penalty and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    pub(crate) hessian_unit: f64,
+    pub(crate) l2: f64,
+}
+
+impl Gain for Plain {
+    #[inline(always)]
+    fn of(&self, left: Sums, right: Sums) -> f64 {
+        let (a, b) = (f64::from(left.gradient), f64::from(right.gradient));
+        let c = f64::from(left.hessian) * self.hessian_unit + self.l2;
+        let d = f64::from(right.hessian) * self.hessian_unit + self.l2;
+        // a^2 / c + b^2 / d by one division.
+        (a * a * d + b * b * c) / (c * d)
+    }
+}
+
+/// Newton steps with all penalties and bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Full {
+    pub(crate) hessian_unit: f64,
+    /// Penalties in units of the first derivative, as are outputs and bounds.
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+    /// The strength of the pull to the output of the parent, in rows; 0 for none.
+    pub(crate) smoothing: f64,
+    pub(crate) parent_output: f64,
+    /// Rows for each unit of the second derivative.
+    pub(crate) rows_by_hessian: f64,
+    pub(crate) bounds: (f64, f64),
+    /// 1 where the right output must not be below the left one, -1 where not above, 0 where they are free.
+    pub(crate) direction: i8,
+}
+
+impl Full {
+    /// What a node adds to the score of its rows.
+    pub(crate) fn output(&self, sums: Sums) -> f64 {
+        let gradient = f64::from(sums.gradient);
+        let hessian = f64::from(sums.hessian) * self.hessian_unit + self.l2;
+        let n_rows = f64::from(sums.hessian) * self.rows_by_hessian;
+        self.bounded(gradient, hessian, n_rows)
+    }
+
+    /// The output of a node with these sums; the L2 penalty is in `hessian` already.
+    pub(crate) fn bounded(&self, gradient: f64, hessian: f64, n_rows: f64) -> f64 {
+        let step = if hessian > 0.0 { -shrunk(gradient, self.l1) / hessian } else { 0.0 };
+        let step = if self.smoothing > 0.0 {
+            let share = n_rows / (n_rows + self.smoothing);
+            step * share + self.parent_output * (1.0 - share)
+        } else {
+            step
+        };
+        step.clamp(self.bounds.0, self.bounds.1)
+    }
+
+    fn score(&self, sums: Sums, output: f64) -> f64 {
+        let hessian = f64::from(sums.hessian) * self.hessian_unit + self.l2;
+        -(2.0 * f64::from(sums.gradient) * output + hessian * output * output + 2.0 * self.l1 * output.abs())
+    }
+
+    /// What one node takes off the loss.
+    pub(crate) fn alone(&self, sums: Sums) -> f64 {
+        self.score(sums, self.output(sums))
+    }
+}
+
+impl Gain for Full {
+    fn of(&self, left: Sums, right: Sums) -> f64 {
+        let (a, b) = (self.output(left), self.output(right));
+        let wrong = match self.direction {
+            1 => a > b,
+            -1 => a < b,
+            _ => false,
+        };
+        if wrong { f64::NEG_INFINITY } else { self.score(left, a) + self.score(right, b) }
+    }
+}
+
+/// A number taken towards 0 by a penalty.
+fn shrunk(value: f64, penalty: f64) -> f64 {
+    value.signum() * (value.abs() - penalty).max(0.0)
+}
+
+/// What a split must leave on each side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Least {
+    /// Of second derivatives, in units; at least 1.
+    pub(crate) hessian: i32,
+    /// Of rows; looked at where rows are counted.
+    pub(crate) n_rows: u64,
+}
+
+/// The histogram of one column, with what is known of the node.
+#[derive(Clone, Copy)]
+pub(crate) struct Scan<'a> {
+    pub(crate) histogram: &'a Histogram,
+    /// The number of rows of each bin, where they are counted.
+    pub(crate) counts: Option<&'a Histogram>,
+    pub(crate) n_bins: usize,
+    pub(crate) totals: Sums,
+    pub(crate) least: Least,
+}
+
+/// A candidate: what both children explain, and where the cut is.
+struct Candidate {
+    value: f64,
+    cut: Cut,
+    missing_left: bool,
+    left: Sums,
+}
+
+impl Scan<'_> {
+    fn right(&self, left: Sums) -> Sums {
+        Sums {
+            gradient: self.totals.gradient.wrapping_sub(left.gradient),
+            hessian: self.totals.hessian.wrapping_sub(left.hessian),
+        }
+    }
+
+    fn n_rows(&self) -> u64 {
+        self.counts.map_or(0, |counts| counts.iter().sum())
+    }
+
+    /// The best threshold of a column of numbers.
+    pub(crate) fn numeric(&self, feature: u32, gain: &impl Gain) -> Option<Split> {
+        simd::widest(Numeric { scan: self, feature, gain })
+    }
+
+    #[inline(always)]
+    fn numeric_scan(&self, feature: u32, gain: &impl Gain) -> Option<Split> {
+        let missing = self.histogram[usize::from(MISSING)];
+        let prefix = running_sums(self.histogram, self.n_bins);
+        let counts =
+            self.counts.map(|counts| (running_sums(counts, self.n_bins), counts[usize::from(MISSING)]));
+        let n_rows = self.n_rows();
+        let mut best: Option<Candidate> = None;
+        // Missing values on the right, where all present values may be on the left; then on the left.
+        let passes = [(false, 0, self.n_bins - usize::from(missing == 0)), (true, missing, self.n_bins - 1)];
+        let n_passes = if missing == 0 { 1 } else { 2 };
+        for (missing_left, extra, n) in passes.into_iter().take(n_passes) {
+            let mut values = [f64::NEG_INFINITY; 256];
+            for (value, &sum) in values[..n].iter_mut().zip(&prefix[..n]) {
+                let left = unpack(sum.wrapping_add(extra));
+                let right = self.right(left);
+                let fits = (left.hessian >= self.least.hessian) & (right.hessian >= self.least.hessian);
+                let both = gain.of(left, right);
+                *value = if fits { both } else { f64::NEG_INFINITY };
+            }
+            if let Some((counts, n_missing)) = &counts {
+                for bin in 0..n {
+                    let left = counts[bin] + if missing_left { *n_missing } else { 0 };
+                    if left < self.least.n_rows || n_rows - left < self.least.n_rows {
+                        values[bin] = f64::NEG_INFINITY;
+                    }
+                }
+            }
+            let (bin, value) = largest(&values, n);
+            if value > best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value) {
+                let left = unpack(prefix[bin].wrapping_add(extra));
+                best = Some(Candidate { value, cut: Cut::UpTo(bin as u8), missing_left, left });
+            }
+        }
+        let best = best?;
+        let right = self.right(best.left);
+        // Where no value was missing, missing values will follow the heavier side.
+        let missing_left = if missing == 0 { best.left.hessian >= right.hessian } else { best.missing_left };
+        Some(Split { gain: best.value, feature, cut: best.cut, missing_left, left: best.left, right })
+    }
+
+    /// The best set of categories: those with the lowest, or the highest, ratio of derivatives (Fisher, 1958), or with
+    /// few categories one against the rest. Missing values count as a category.
+    pub(crate) fn categorical(
+        &self,
+        feature: u32,
+        bins: &Bins,
+        rules: &Categories,
+        gain: impl Fn(f64) -> Full,
+    ) -> Option<Split> {
+        let last = bins.n_bins() - 1;
+        let used = (0..=last).chain([usize::from(MISSING)]).filter(|&bin| self.histogram[bin] != 0);
+        let mut used: Vec<(usize, Sums)> = used.map(|bin| (bin, unpack(self.histogram[bin]))).collect();
+        if used.len() < 2 {
+            return None;
+        }
+        let n_rows = self.n_rows();
+        let mut best: Option<(f64, Vec<usize>, Sums)> = None;
+        let mut consider = |chosen: &[(usize, Sums)], left: Sums, gain: &Full| {
+            let right = self.right(left);
+            let n_left: u64 =
+                self.counts.map_or(0, |counts| chosen.iter().map(|&(bin, _)| counts[bin]).sum());
+            let counted = self.counts.is_none()
+                || (n_left >= self.least.n_rows && n_rows - n_left >= self.least.n_rows);
+            if left.hessian >= self.least.hessian && right.hessian >= self.least.hessian && counted {
+                let value = gain.of(left, right);
+                if best.as_ref().is_none_or(|best| value > best.0) && value > f64::NEG_INFINITY {
+                    best = Some((value, chosen.iter().map(|&(bin, _)| bin).collect(), left));
+                }
+            }
+        };
+        if used.len() <= rules.one_hot {
+            let gain = gain(0.0);
+            for one in &used {
+                consider(std::slice::from_ref(one), one.1, &gain);
+            }
+        } else {
+            let gain = gain(rules.l2);
+            let ratio = |sums: Sums| {
+                f64::from(sums.gradient) / (f64::from(sums.hessian) * gain.hessian_unit + rules.smoothing)
+            };
+            used.sort_by(|a, b| ratio(a.1).total_cmp(&ratio(b.1)).then(a.0.cmp(&b.0)));
+            let most = rules.most_left.min(used.len().div_ceil(2));
+            for reversed in [false, true] {
+                if reversed {
+                    used.reverse();
+                }
+                let mut left = Sums::default();
+                for n in 1..=most.min(used.len() - 1) {
+                    let sums = used[n - 1].1;
+                    left.gradient = left.gradient.wrapping_add(sums.gradient);
+                    left.hessian = left.hessian.wrapping_add(sums.hessian);
+                    consider(&used[..n], left, &gain);
+                }
+            }
+        }
+        let (gain, mut chosen, mut left) = best?;
+        // Categories that were never seen go where the rare ones are: right.
+        if chosen.contains(&last) {
+            chosen = used.iter().map(|&(bin, _)| bin).filter(|bin| !chosen.contains(bin)).collect();
+            left = self.right(left);
+        }
+        let right = self.right(left);
+        let missing = usize::from(MISSING);
+        let missing_left = match self.histogram[missing] {
+            0 => left.hessian >= right.hessian,
+            _ => chosen.contains(&missing),
+        };
+        let mut bits = [0; 4];
+        chosen.iter().filter(|&&bin| bin != missing).for_each(|&bin| bits[bin / 64] |= 1 << (bin % 64));
+        Some(Split { gain, feature, cut: Cut::OneOf(bits), missing_left, left, right })
+    }
+}
+
+/// The scan of a column of numbers.
+struct Numeric<'a, G> {
+    scan: &'a Scan<'a>,
+    feature: u32,
+    gain: &'a G,
+}
+
+impl<G: Gain> Kernel for Numeric<'_, G> {
+    type Output = Option<Split>;
+
+    #[inline(always)]
+    fn run(self) -> Option<Split> {
+        self.scan.numeric_scan(self.feature, self.gain)
+    }
+}
+
+/// How categories are split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Categories {
+    /// With up to so many categories in a node, each stands against the rest.
+    pub(crate) one_hot: usize,
+    pub(crate) smoothing: f64,
+    pub(crate) l2: f64,
+    pub(crate) most_left: usize,
+}
+
+#[inline(always)]
+fn running_sums(histogram: &Histogram, n_bins: usize) -> Histogram {
+    let mut sums = [0; 256];
+    let mut sum = 0_u64;
+    for (out, &value) in sums[..n_bins].iter_mut().zip(&histogram[..n_bins]) {
+        sum = sum.wrapping_add(value);
+        *out = sum;
+    }
+    sums
+}
+
+/// The first of the largest values among the first `n`.
+#[inline(always)]
+fn largest(values: &[f64; 256], n: usize) -> (usize, f64) {
+    let mut lanes = [f64::NEG_INFINITY; 8];
+    for block in values[..n.next_multiple_of(8)].as_chunks::<8>().0 {
+        for (lane, &value) in lanes.iter_mut().zip(block) {
+            *lane = if value > *lane { value } else { *lane };
+        }
+    }
+    let value = lanes.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    (values.iter().position(|&other| other == value).unwrap_or(0), value)
+}

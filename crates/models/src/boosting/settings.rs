@@ -1,0 +1,471 @@
+//! The settings that all boosters share.
+
+use perennial_core::{Error, Features, Param, Result};
+use serde::{Deserialize, Serialize};
+
+use super::stopping::EarlyStopping;
+use crate::binned::Binner;
+
+const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
+    .at_least(1.0)
+    .search_log(50.0, 2000.0);
+const LEARNING_RATE: Param =
+    Param::real("learning_rate", "how much of its step each tree takes").above(0.0).search_log(0.01, 0.3);
+const MAX_LEAVES: Param =
+    Param::integer("max_leaves", "the most leaves of a tree").at_least(2.0).search_log(7.0, 255.0);
+const MAX_DEPTH: Param = Param::integer("max_depth", "the most questions on the way to a leaf").at_least(1.0);
+const MIN_SAMPLES_LEAF: Param =
+    Param::integer("min_samples_leaf", "the fewest rows of a leaf").at_least(1.0).search_log(1.0, 200.0);
+const MIN_CHILD_WEIGHT: Param =
+    Param::real("min_child_weight", "the least sum of second derivatives of a leaf").at_least(0.0);
+const L1: Param = Param::real("l1", "the penalty on the magnitude of leaves").at_least(0.0);
+const L2: Param =
+    Param::real("l2", "the penalty on the square of leaves").at_least(0.0).search_log(1e-3, 100.0);
+const MIN_GAIN: Param = Param::real("min_gain", "the least gain of a split").at_least(0.0);
+const PATH_SMOOTHING: Param =
+    Param::real("path_smoothing", "the rows by which a leaf is pulled to its parent").at_least(0.0);
+const COLUMNS_BY_TREE: Param =
+    Param::real("columns_by_tree", "the share of columns that a tree looks at").above(0.0).at_most(1.0);
+const COLUMNS_BY_LEVEL: Param =
+    Param::real("columns_by_level", "the share of those that a level looks at").above(0.0).at_most(1.0);
+const COLUMNS_BY_NODE: Param =
+    Param::real("columns_by_node", "the share of those that a node looks at").above(0.0).at_most(1.0);
+const CATEGORY_SMOOTHING: Param =
+    Param::real("category_smoothing", "the second derivatives added to each category when they are ordered")
+        .at_least(0.0);
+const CATEGORY_L2: Param =
+    Param::real("category_l2", "the penalty on the square of leaves added where categories are split")
+        .at_least(0.0);
+const MAX_CATEGORIES: Param =
+    Param::integer("max_categories", "the most categories on one side of a split").at_least(1.0);
+/// Which leaf is split next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Growth {
+    /// The one that gains most, wherever it is.
+    #[default]
+    LeafWise,
+    /// The one that gains most among the least deep.
+    DepthWise,
+}
+
+/// Which rows each tree learns from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RowSampling {
+    /// All of them.
+    #[default]
+    All,
+    /// A share of them, drawn anew for each tree.
+    Fraction(f64),
+    /// Those with the largest first derivatives, and some of the rest, which count more for it (GOSS; Ke and others,
+    /// 2017).
+    Gradient {
+        /// The share of rows with the largest derivatives, all of which are taken.
+        top: f64,
+        /// The share of rows that is drawn from the rest.
+        rest: f64,
+    },
+}
+
+/// How trees are added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Mode {
+    /// Each tree corrects the sum of those before it.
+    #[default]
+    Gradient,
+    /// Each tree corrects the sum of those before it but for a few, drawn at random (Rashmi and Gilad-Bachrach, 2015).
+    /// Rounds never stop early, since later rounds change earlier trees.
+    Dart {
+        /// The probability with which each tree is left out.
+        drop_rate: f64,
+        /// The probability with which no tree is left out in a round.
+        skip: f64,
+        /// The most trees that are left out.
+        max_dropped: usize,
+    },
+    /// Trees do not know of each other and their mean is taken; sample rows and columns to make them differ.
+    Forest,
+}
+
+/// The way in which answers may follow a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monotone {
+    /// A larger value never lowers the score.
+    Increasing,
+    /// A larger value never raises the score.
+    Decreasing,
+}
+
+/// What all boosters are told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) n_trees: usize,
+    pub(crate) learning_rate: f64,
+    pub(crate) max_leaves: usize,
+    pub(crate) max_depth: Option<usize>,
+    pub(crate) growth: Growth,
+    pub(crate) min_samples_leaf: usize,
+    pub(crate) min_child_weight: f64,
+    pub(crate) l1: f64,
+    pub(crate) l2: f64,
+    pub(crate) min_gain: f64,
+    pub(crate) path_smoothing: f64,
+    pub(crate) columns_by_tree: f64,
+    pub(crate) columns_by_level: f64,
+    pub(crate) columns_by_node: f64,
+    pub(crate) row_sampling: RowSampling,
+    pub(crate) mode: Mode,
+    pub(crate) max_bins: usize,
+    pub(crate) category_smoothing: f64,
+    pub(crate) category_l2: f64,
+    pub(crate) max_categories: usize,
+    pub(crate) monotone: Vec<(String, Monotone)>,
+    pub(crate) interactions: Vec<Vec<String>>,
+    pub(crate) offset: Option<String>,
+    pub(crate) early_stopping: Option<EarlyStopping>,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            n_trees: 100,
+            learning_rate: 0.1,
+            max_leaves: 31,
+            max_depth: None,
+            growth: Growth::default(),
+            min_samples_leaf: 20,
+            min_child_weight: 1e-3,
+            l1: 0.0,
+            l2: 1.0,
+            min_gain: 0.0,
+            path_smoothing: 0.0,
+            columns_by_tree: 1.0,
+            columns_by_level: 1.0,
+            columns_by_node: 1.0,
+            row_sampling: RowSampling::default(),
+            mode: Mode::default(),
+            max_bins: 255,
+            category_smoothing: 10.0,
+            category_l2: 10.0,
+            max_categories: 32,
+            monotone: Vec::new(),
+            interactions: Vec::new(),
+            offset: None,
+            early_stopping: Some(EarlyStopping::new()),
+            memory_limit: None,
+            seed: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) const PARAMS: &'static [Param] = &[
+        N_TREES,
+        LEARNING_RATE,
+        MAX_LEAVES,
+        MAX_DEPTH,
+        MIN_SAMPLES_LEAF,
+        MIN_CHILD_WEIGHT,
+        L1,
+        L2,
+        MIN_GAIN,
+        PATH_SMOOTHING,
+        COLUMNS_BY_TREE,
+        COLUMNS_BY_LEVEL,
+        COLUMNS_BY_NODE,
+        CATEGORY_SMOOTHING,
+        CATEGORY_L2,
+        MAX_CATEGORIES,
+    ];
+
+    pub(crate) fn check(&self) -> Result<()> {
+        N_TREES.check_count(self.n_trees)?;
+        LEARNING_RATE.check(self.learning_rate)?;
+        MAX_LEAVES.check_count(self.max_leaves)?;
+        self.max_depth.map_or(Ok(()), |depth| MAX_DEPTH.check_count(depth))?;
+        MIN_SAMPLES_LEAF.check_count(self.min_samples_leaf)?;
+        MIN_CHILD_WEIGHT.check(self.min_child_weight)?;
+        L1.check(self.l1)?;
+        L2.check(self.l2)?;
+        MIN_GAIN.check(self.min_gain)?;
+        PATH_SMOOTHING.check(self.path_smoothing)?;
+        COLUMNS_BY_TREE.check(self.columns_by_tree)?;
+        COLUMNS_BY_LEVEL.check(self.columns_by_level)?;
+        COLUMNS_BY_NODE.check(self.columns_by_node)?;
+        CATEGORY_SMOOTHING.check(self.category_smoothing)?;
+        CATEGORY_L2.check(self.category_l2)?;
+        MAX_CATEGORIES.check_count(self.max_categories)?;
+        self.early_stopping.map_or(Ok(()), |early_stopping| early_stopping.check())?;
+        let share = |name: &'static str, value: f64| {
+            Param::real(name, "a share of the rows").above(0.0).at_most(1.0).check(value)
+        };
+        match self.row_sampling {
+            RowSampling::All => {}
+            RowSampling::Fraction(fraction) => share("row_sampling", fraction)?,
+            RowSampling::Gradient { top, rest } => {
+                share("row_sampling.top", top)?;
+                share("row_sampling.rest", rest)?;
+                if top + rest > 1.0 {
+                    return Err(Error::unsupported(format!(
+                        "`row_sampling` takes {top} and {rest} of the rows, together more than all of them"
+                    )));
+                }
+            }
+        }
+        if let Mode::Dart { drop_rate, skip, max_dropped } = self.mode {
+            let probability =
+                |name: &'static str| Param::real(name, "a probability").at_least(0.0).at_most(1.0);
+            probability("mode.drop_rate").check(drop_rate)?;
+            probability("mode.skip").check(skip)?;
+            Param::integer("mode.max_dropped", "the most trees left out")
+                .at_least(1.0)
+                .check_count(max_dropped)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn binner(&self) -> Binner {
+        let binner = Binner::new().max_bins(self.max_bins);
+        self.seed.map_or(binner.clone(), |seed| binner.seed(seed))
+    }
+
+    /// The constraints by column number.
+    pub(crate) fn constraints(&self, features: &Features) -> Result<Constraints> {
+        let mut directions = vec![0; features.len()];
+        for (name, monotone) in &self.monotone {
+            let column = features.position(name)?;
+            if let perennial_core::FeatureKind::Categorical { .. } = features.kind(column) {
+                return Err(Error::unsupported(format!(
+                    "column `{name}` holds categories, which have no order; it cannot be in `monotone`"
+                )));
+            }
+            directions[column] = if *monotone == Monotone::Increasing { 1 } else { -1 };
+        }
+        let sets = self.interactions.iter().map(|names| {
+            let columns = names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
+            Ok((0..features.len()).map(|column| columns.contains(&column)).collect())
+        });
+        let mut sets = sets.collect::<Result<Vec<Vec<bool>>>>()?;
+        if !sets.is_empty() {
+            // A column in no set interacts with none.
+            for column in 0..features.len() {
+                if sets.iter().all(|set| !set[column]) {
+                    sets.push((0..features.len()).map(|other| other == column).collect());
+                }
+            }
+        }
+        let offset = self.offset.as_ref().map(|name| features.position(name)).transpose()?;
+        Ok(Constraints { directions, sets, offset })
+    }
+}
+
+/// What trees must keep to.
+#[derive(Clone, Debug)]
+pub(crate) struct Constraints {
+    /// For each column 1 where answers must not fall, -1 where they must not rise, else 0.
+    pub(crate) directions: Vec<i8>,
+    /// The columns that may stand on one way from the root to a leaf; no sets where all may.
+    pub(crate) sets: Vec<Vec<bool>>,
+    /// The column that is added to the score and asked nothing.
+    pub(crate) offset: Option<usize>,
+}
+
+/// The builders of all boosters.
+macro_rules! shared_settings {
+    () => {
+        /// Sets the most rounds; each adds one tree for each score.
+        #[must_use]
+        pub fn n_trees(mut self, n_trees: usize) -> Self {
+            self.settings.n_trees = n_trees;
+            self
+        }
+
+        /// Sets how much of its step each tree takes.
+        #[must_use]
+        pub fn learning_rate(mut self, learning_rate: f64) -> Self {
+            self.settings.learning_rate = learning_rate;
+            self
+        }
+
+        /// Sets the most leaves of a tree.
+        #[must_use]
+        pub fn max_leaves(mut self, max_leaves: usize) -> Self {
+            self.settings.max_leaves = max_leaves;
+            self
+        }
+
+        /// Sets the most questions on the way to a leaf.
+        #[must_use]
+        pub fn max_depth(mut self, max_depth: usize) -> Self {
+            self.settings.max_depth = Some(max_depth);
+            self
+        }
+
+        /// Sets which leaf is split next.
+        #[must_use]
+        pub fn growth(mut self, growth: $crate::boosting::Growth) -> Self {
+            self.settings.growth = growth;
+            self
+        }
+
+        /// Sets the fewest rows of a leaf.
+        #[must_use]
+        pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
+            self.settings.min_samples_leaf = min_samples_leaf;
+            self
+        }
+
+        /// Sets the least sum of second derivatives of a leaf.
+        #[must_use]
+        pub fn min_child_weight(mut self, min_child_weight: f64) -> Self {
+            self.settings.min_child_weight = min_child_weight;
+            self
+        }
+
+        /// Sets the penalty on the magnitude of leaves.
+        #[must_use]
+        pub fn l1(mut self, l1: f64) -> Self {
+            self.settings.l1 = l1;
+            self
+        }
+
+        /// Sets the penalty on the square of leaves.
+        #[must_use]
+        pub fn l2(mut self, l2: f64) -> Self {
+            self.settings.l2 = l2;
+            self
+        }
+
+        /// Sets the least gain of a split.
+        #[must_use]
+        pub fn min_gain(mut self, min_gain: f64) -> Self {
+            self.settings.min_gain = min_gain;
+            self
+        }
+
+        /// Sets by how many rows a leaf is pulled to the output of its parent.
+        #[must_use]
+        pub fn path_smoothing(mut self, path_smoothing: f64) -> Self {
+            self.settings.path_smoothing = path_smoothing;
+            self
+        }
+
+        /// Sets the share of columns, drawn at random, that a tree looks at.
+        #[must_use]
+        pub fn columns_by_tree(mut self, share: f64) -> Self {
+            self.settings.columns_by_tree = share;
+            self
+        }
+
+        /// Sets the share of the columns of the tree that each level looks at.
+        #[must_use]
+        pub fn columns_by_level(mut self, share: f64) -> Self {
+            self.settings.columns_by_level = share;
+            self
+        }
+
+        /// Sets the share of the columns of the level that each node looks at.
+        #[must_use]
+        pub fn columns_by_node(mut self, share: f64) -> Self {
+            self.settings.columns_by_node = share;
+            self
+        }
+
+        /// Sets which rows each tree learns from.
+        #[must_use]
+        pub fn row_sampling(mut self, row_sampling: $crate::boosting::RowSampling) -> Self {
+            self.settings.row_sampling = row_sampling;
+            self
+        }
+
+        /// Sets how trees are added up.
+        #[must_use]
+        pub fn mode(mut self, mode: $crate::boosting::Mode) -> Self {
+            self.settings.mode = mode;
+            self
+        }
+
+        /// Sets the most bins of a column, beside that of missing values.
+        #[must_use]
+        pub fn max_bins(mut self, max_bins: usize) -> Self {
+            self.settings.max_bins = max_bins;
+            self
+        }
+
+        /// Sets what is added to the second derivatives of each category when categories are ordered.
+        #[must_use]
+        pub fn category_smoothing(mut self, smoothing: f64) -> Self {
+            self.settings.category_smoothing = smoothing;
+            self
+        }
+
+        /// Sets what is added to `l2` where categories are split.
+        #[must_use]
+        pub fn category_l2(mut self, l2: f64) -> Self {
+            self.settings.category_l2 = l2;
+            self
+        }
+
+        /// Sets the most categories on one side of a split.
+        #[must_use]
+        pub fn max_categories(mut self, max_categories: usize) -> Self {
+            self.settings.max_categories = max_categories;
+            self
+        }
+
+        /// Makes the score follow a column in one direction only.
+        #[must_use]
+        pub fn monotone(mut self, column: &str, monotone: $crate::boosting::Monotone) -> Self {
+            self.settings.monotone.retain(|(name, _)| name != column);
+            self.settings.monotone.push((column.to_owned(), monotone));
+            self
+        }
+
+        /// Lets these columns interact with each other. Once called, columns that are in no common set do not meet on a way
+        /// from the root to a leaf.
+        #[must_use]
+        pub fn interaction<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+            self.settings.interactions.push(columns.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// Names a column whose value is added to the score of each row, such as the logarithm of an exposure. It is asked
+        /// nothing, and must be there in predictions too.
+        #[must_use]
+        pub fn offset(mut self, column: &str) -> Self {
+            self.settings.offset = Some(column.to_owned());
+            self
+        }
+
+        /// Sets when boosting stops because the validation set has nothing more to gain; `None` for never.
+        #[must_use]
+        pub fn early_stopping(
+            mut self,
+            early_stopping: impl Into<Option<$crate::boosting::EarlyStopping>>,
+        ) -> Self {
+            self.settings.early_stopping = early_stopping.into();
+            self
+        }
+
+        /// Refuses to start where learning would take more than so many bytes beside its input.
+        #[must_use]
+        pub fn memory_limit(mut self, bytes: u64) -> Self {
+            self.settings.memory_limit = Some(bytes);
+            self
+        }
+
+        /// Sets the seed of all draws.
+        #[must_use]
+        pub fn seed(mut self, seed: u64) -> Self {
+            self.settings.seed = Some(seed);
+            self
+        }
+    };
+}
+pub(crate) use shared_settings;
