@@ -9,6 +9,7 @@
 
 mod boosting;
 mod evaluation;
+mod explain;
 mod forests;
 mod linear;
 mod measure;
@@ -45,6 +46,8 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("rf_clf_160k_d12", forests::rf_clf_160k_d12),
     ("rf_reg", forests::rf_reg),
     ("et_clf", forests::et_clf),
+    ("latency_row_gbdt200", explain::latency_row_gbdt200),
+    ("shap_gbdt200", explain::shap_gbdt200),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

@@ -3,7 +3,7 @@
 //! With ranks in bytes, a question compares and moves 32 rows in a few instructions, and no row waits for memory. This
 //! is the idea of QuickScorer (Lucchese and others, 2015), with leaf numbers in the place of its bit vectors.
 
-use perennial_numeric::simd;
+use perennial_numeric::simd::{self, Kernel};
 
 use super::coding::{Coding, codings_of};
 use super::walk::Walk;
@@ -48,14 +48,15 @@ struct Asked {
     values: Vec<f64>,
 }
 
-/// Some trees one after another that share their codes.
+/// Some trees one after another.
 #[derive(Clone, Debug)]
 struct Segment {
     first_tree: usize,
+    n_trees: usize,
+    /// The codes that the trees share, and the trees; nothing where rows walk.
     codings: Vec<Coding>,
     n_columns: usize,
-    /// The trees; `None` for one with too many leaves, thresholds or categories, that each row walks down.
-    trees: Vec<Option<Asked>>,
+    asked: Vec<Asked>,
 }
 
 /// All trees, in segments.
@@ -66,13 +67,31 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn new(trees: &[Tree]) -> Self {
-        let mut segments = Vec::new();
+        let mut segments: Vec<Segment> = Vec::new();
         let mut first_tree = 0;
         while first_tree < trees.len() {
-            let (codings, n_columns, n_trees) =
-                codings_of(&trees[first_tree..], |tree| tree.n_leaves() <= MOST_LEAVES);
-            let trees = trees[first_tree..first_tree + n_trees].iter().map(|tree| Asked::new(tree, &codings));
-            segments.push(Segment { first_tree, n_columns, trees: trees.collect(), codings });
+            let rest = &trees[first_tree..];
+            let (codings, n_columns, n_coded) = codings_of(rest, |tree| tree.n_leaves() <= MOST_LEAVES);
+            // A tree is asked in the time that two values take to become codes, and walked in that of several.
+            let asked = if codings.len() > 2 * n_coded {
+                None
+            } else {
+                rest[..n_coded].iter().map(|tree| Asked::new(tree, &codings)).collect::<Option<Vec<_>>>()
+            };
+            let n_trees = n_coded.max(1);
+            match (asked, segments.last_mut()) {
+                (Some(asked), _) if n_coded > 0 => {
+                    segments.push(Segment { first_tree, n_trees, codings, n_columns, asked });
+                }
+                (_, Some(last)) if last.asked.is_empty() => last.n_trees += n_trees,
+                _ => segments.push(Segment {
+                    first_tree,
+                    n_trees,
+                    codings: Vec::new(),
+                    n_columns: 0,
+                    asked: Vec::new(),
+                }),
+            }
             first_tree += n_trees;
         }
         Blocks { segments }
@@ -96,40 +115,17 @@ impl Blocks {
         }
         let most = self.segments.iter().map(|segment| segment.n_columns).max().unwrap_or(0);
         let mut codes = vec![[0; ROWS]; most];
-        let blocks = rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs));
-        simd::widest(|| {
-            for (rows, scores) in blocks {
-                for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
-                    segment.add(n_trees, walk, rows, n_features, &mut codes, scores, n_outputs);
+        for (rows, scores) in rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs)) {
+            for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
+                for coding in &segment.codings {
+                    coding.fill(rows, n_features, &mut codes);
                 }
-            }
-        });
-    }
-}
-
-impl Segment {
-    #[inline(always)]
-    #[expect(clippy::too_many_arguments)]
-    fn add(
-        &self,
-        n_trees: usize,
-        walk: &Walk,
-        rows: &[f64],
-        n_features: usize,
-        codes: &mut [Column],
-        scores: &mut [f64],
-        n_outputs: usize,
-    ) {
-        for coding in &self.codings {
-            coding.fill(rows, n_features, codes);
-        }
-        for (tree, asked) in (self.first_tree..n_trees).zip(&self.trees) {
-            let scores = scores[tree % n_outputs..].iter_mut().step_by(n_outputs);
-            match asked {
-                Some(asked) => asked.add(codes, scores),
-                None => {
-                    for (score, row) in scores.zip(rows.chunks_exact(n_features)) {
-                        *score += walk.tree_value(tree, row);
+                for place in 0..segment.n_trees.min(n_trees - segment.first_tree) {
+                    let tree = segment.first_tree + place;
+                    let scores = scores[tree % n_outputs..].iter_mut().step_by(n_outputs);
+                    match segment.asked.get(place) {
+                        Some(asked) => asked.add(&codes, scores),
+                        None => walk.add_tree(tree, rows, n_features, scores),
                     }
                 }
             }
@@ -171,27 +167,43 @@ impl Asked {
         Some(asked)
     }
 
-    #[inline(always)]
     fn add<'s>(&self, codes: &[Column], scores: impl Iterator<Item = &'s mut f64>) {
+        let leaves = simd::widest(Leaves { asked: self, codes });
+        let last = self.values.len() - 1;
+        for (score, &leaf) in scores.zip(&leaves) {
+            *score += self.values[leaf as usize & last];
+        }
+    }
+}
+
+/// The leaves that the rows of a block reach, counted from the left.
+struct Leaves<'a> {
+    asked: &'a Asked,
+    codes: &'a [Column],
+}
+
+impl Kernel for Leaves<'_> {
+    type Output = [u8; ROWS];
+
+    #[inline(always)]
+    fn run(self) -> [u8; ROWS] {
         let mut leaves = [0_u8; ROWS];
         let mut sides = [0_u8; ROWS];
-        for question in &self.questions {
-            let mut column = &codes[question.column as usize];
+        for question in &self.asked.questions {
+            let mut column = &self.codes[question.column as usize];
             if question.table != NO_TABLE {
-                let table = &self.tables[question.table as usize];
+                let table = &self.asked.tables[question.table as usize];
                 for (side, &code) in sides.iter_mut().zip(column) {
                     *side = table[code as usize];
                 }
                 column = &sides;
             }
-            for (leaf, &code) in leaves.iter_mut().zip(column) {
-                let goes = (*leaf == question.first) & (code > question.at);
-                *leaf += if goes { question.jump } else { 0 };
+            // Without a branch, and with nothing that could overflow, so that many rows go at once.
+            for row in 0..ROWS {
+                let goes = u8::from(leaves[row] == question.first) & u8::from(column[row] > question.at);
+                leaves[row] = leaves[row].wrapping_add(question.jump & goes.wrapping_neg());
             }
         }
-        let last = self.values.len() - 1;
-        for (score, &leaf) in scores.zip(&leaves) {
-            *score += self.values[leaf as usize & last];
-        }
+        leaves
     }
 }

@@ -16,10 +16,10 @@ pub(crate) struct Draft {
     pub(crate) split: Option<(Rule, usize, usize)>,
 }
 
-/// The tree whose root is `root`, and the number that each draft has in it.
+/// The tree whose root is `root`, and the number that each draft has in it: `u32::MAX` where the root does not lead to it.
 ///
 /// # Errors
-/// When a child does not exist, or a node is reached twice or not at all; when a number is not finite.
+/// When a child does not exist, or a node is reached twice; when a number is not finite.
 pub(crate) fn tree_of(drafts: &[Draft], root: usize, n_features: usize) -> Result<(Tree, Vec<u32>)> {
     let bad = |what: String| Err(Error::malformed(what));
     let mut tree = Tree::empty(n_features, 1, Measure::Gain);
@@ -54,9 +54,6 @@ pub(crate) fn tree_of(drafts: &[Draft], root: usize, n_features: usize) -> Resul
             waiting.push((*right, Some(index)));
             waiting.push((*left, None));
         }
-    }
-    if let Some(lost) = numbers.iter().position(|&number| number == u32::MAX) {
-        return bad(format!("node {lost} cannot be reached from the root"));
     }
     for (parent, right) in rules {
         if let Some((rule, ..)) = &drafts[parent].split {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocks::ROWS;
 use crate::tree::Tree;
-use crate::tree::structure::has;
+use crate::tree::structure::{LEAF, has};
 
 /// The most thresholds, or categories, of a feature: with them, a rank and the code of missing values fit in a byte.
 const MOST: usize = 254;
@@ -12,7 +12,10 @@ const MOST: usize = 254;
 const MISSING: u8 = 255;
 
 /// Thresholds, as bits in their order, or categories that some trees ask a feature for.
-type Asked = BTreeMap<(u32, bool), BTreeSet<u64>>;
+type Asked = BTreeMap<Key, BTreeSet<u64>>;
+
+/// A feature, and whether it is asked for categories.
+type Key = (u32, bool);
 
 /// How the values of a feature become codes.
 #[derive(Clone, Debug)]
@@ -30,28 +33,26 @@ enum Codes {
     Categories { known: Vec<u64>, column: u32 },
 }
 
-/// The codings that as many as possible of the first trees can share, their number of columns, and that of the trees:
-/// at least one. Trees that cannot be coded even alone are passed over.
+/// The codings that as many as possible of the first trees can share, the number of their columns, and that of the trees.
 pub(super) fn codings_of(trees: &[Tree], fits: impl Fn(&Tree) -> bool) -> (Vec<Coding>, usize, usize) {
     let mut shared = Asked::new();
-    // Whether some tree sends missing values of a feature to the right, to the left.
+    // Whether some node sends missing values of a feature right, and some left.
     let mut sides: BTreeMap<u32, [bool; 2]> = BTreeMap::new();
     let mut n_trees = 0;
     for tree in trees {
         let alone = asked_by(tree);
-        if fits(tree) && alone.values().all(|asked| asked.len() <= MOST) {
-            let together = |(key, asked): (&(u32, bool), &BTreeSet<u64>)| {
-                shared.get(key).is_none_or(|shared| shared.union(asked).count() <= MOST)
-            };
-            if !alone.iter().all(together) {
-                break;
-            }
-            for (key, asked) in alone {
-                shared.entry(key).or_default().extend(asked);
-            }
-            for node in tree.nodes().iter().filter(|node| tree_asks(tree, node).is_some()) {
-                sides.entry(node.feature).or_default()[usize::from(node.missing_left)] = true;
-            }
+        let together = |(key, asked): (&Key, &BTreeSet<u64>)| match shared.get(key) {
+            None => asked.len() <= MOST,
+            Some(shared) => asked.difference(shared).count() + shared.len() <= MOST,
+        };
+        if !fits(tree) || !alone.iter().all(together) {
+            break;
+        }
+        for (key, asked) in alone {
+            shared.entry(key).or_default().extend(asked);
+        }
+        for node in tree.nodes().iter().filter(|node| node.feature != LEAF) {
+            sides.entry(node.feature).or_default()[usize::from(node.missing_left)] = true;
         }
         n_trees += 1;
     }
@@ -78,22 +79,17 @@ pub(super) fn codings_of(trees: &[Tree], fits: impl Fn(&Tree) -> bool) -> (Vec<C
     (codings.collect(), n_columns as usize, n_trees)
 }
 
-/// The words of the categories of a node, or none for a threshold; `None` for a leaf.
-fn tree_asks<'t>(tree: &'t Tree, node: &crate::tree::structure::Node) -> Option<Option<&'t [u64]>> {
-    (node.feature != crate::tree::structure::LEAF).then(|| tree.words(node))
-}
-
 fn asked_by(tree: &Tree) -> Asked {
     let mut asked = Asked::new();
-    for node in tree.nodes() {
-        match tree_asks(tree, node) {
-            None => {}
-            Some(None) => {
-                asked.entry((node.feature, false)).or_default().insert(to_ordered(node.threshold));
+    for node in tree.nodes().iter().filter(|node| node.feature != LEAF) {
+        let words = tree.words(node);
+        let asked = asked.entry((node.feature, words.is_some())).or_default();
+        match words {
+            None => {
+                asked.insert(to_ordered(node.threshold));
             }
-            Some(Some(words)) => {
-                let categories = (0..words.len() as u64 * 64).filter(|&category| has(words, category as f64));
-                asked.entry((node.feature, true)).or_default().extend(categories);
+            Some(words) => {
+                asked.extend((0..words.len() as u64 * 64).filter(|&category| has(words, category as f64)));
             }
         }
     }
@@ -142,7 +138,6 @@ impl Coding {
     }
 
     /// Fills the columns of this feature for a block of rows.
-    #[inline(always)]
     pub(super) fn fill(&self, rows: &[f64], n_features: usize, codes: &mut [[u8; ROWS]]) {
         let mut values = [0.0; ROWS];
         for (value, row) in values.iter_mut().zip(rows.chunks_exact(n_features)) {
@@ -176,26 +171,21 @@ impl Coding {
 }
 
 /// How many of the thresholds are below each value; none are below NaN.
-#[inline(always)]
 fn ranks(values: &[f64; ROWS], cuts: &[f64; 256], n_cuts: usize) -> [u8; ROWS] {
-    const LANES: usize = 16;
+    const LANES: usize = 8;
     let mut ranks = [0; ROWS];
-    let top = (n_cuts + 1).next_power_of_two() / 2;
+    let n_steps = (n_cuts + 1).next_power_of_two().ilog2();
     for (ranks, values) in ranks.as_chunks_mut::<LANES>().0.iter_mut().zip(values.as_chunks::<LANES>().0) {
-        // Searches of several values go on side by side, as each step of one waits for the last.
-        let mut found = [0_usize; LANES];
-        let mut step = top;
-        while step > 0 {
+        // Searches of several values go on side by side, as each step of one waits for the last. Each is without
+        // branches, which would be guessed wrongly half of the time.
+        let mut found = [0_u8; LANES];
+        for step in (0..n_steps).rev() {
             for lane in 0..LANES {
-                let next = found[lane] + step;
-                let below = cuts[(next - 1) & 255] < values[lane];
-                found[lane] = if below { next } else { found[lane] };
+                let middle = found[lane] | ((1 << step) - 1);
+                found[lane] |= u8::from(cuts[usize::from(middle)] < values[lane]) << step;
             }
-            step /= 2;
         }
-        for lane in 0..LANES {
-            ranks[lane] = found[lane] as u8;
-        }
+        *ranks = found;
     }
     ranks
 }

@@ -5,6 +5,8 @@ pub(crate) mod build;
 mod coding;
 mod walk;
 
+use std::fmt;
+
 use ndarray::ArrayRef2;
 use perennial_core::{Error, Result};
 use perennial_numeric::reduce;
@@ -28,7 +30,7 @@ const TASK: usize = 2048;
 /// Rows are scored from two other layouts of the trees, made once when the ensemble is made or loaded: one to walk a
 /// single row down several trees at a time, and one that compares the small integers that values are replaced by,
 /// many rows at a time.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Ensemble {
     n_features: usize,
@@ -54,6 +56,19 @@ impl TryFrom<Parts> for Ensemble {
 
     fn try_from(Parts { n_features, n_outputs, base, trees }: Parts) -> Result<Self> {
         Ensemble::new(n_features, n_outputs, base, trees)
+    }
+}
+
+impl fmt::Debug for Ensemble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ensemble { n_features, n_outputs, base, trees, .. } = self;
+        let mut shown = f.debug_struct("Ensemble");
+        shown
+            .field("n_features", n_features)
+            .field("n_outputs", n_outputs)
+            .field("base", base)
+            .field("trees", trees);
+        shown.finish_non_exhaustive()
     }
 }
 

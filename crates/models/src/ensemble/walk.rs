@@ -9,21 +9,83 @@ use crate::tree::structure::has;
 const LANES: usize = 8;
 /// Steps between two looks at whether all trees have reached a leaf.
 const STRIDE: usize = 4;
-/// Rows without a value go left.
-const MISSING_LEFT: u32 = 1 << 31;
+/// Numbers of a row that have a place ready for their keys.
+const NARROW: usize = 256;
 /// The node asks for categories; the bits of its threshold say which words.
-const CATEGORIES: u32 = 1 << 30;
-const FEATURE: u32 = CATEGORIES - 1;
+const CATEGORIES: u32 = 1 << 31;
 /// The most features that a step can name.
-pub(super) const MOST_FEATURES: usize = FEATURE as usize;
+pub(super) const MOST_FEATURES: usize = (CATEGORIES / 2) as usize;
 
 /// A node in 16 bytes. Its children lie side by side, the left one at `left`; a leaf leads to itself.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    threshold: f64,
-    /// The feature, and what is to be done with it.
+    /// The key of the threshold: larger keys go right.
+    threshold: i64,
+    /// Twice the feature, and one more where rows without a value go left; and whether it asks for categories.
     question: u32,
     left: u32,
+}
+
+/// Whole numbers in the order of the numbers. A missing value comes first or last.
+#[inline]
+fn key(value: f64, missing_left: bool) -> i64 {
+    // Adding 0 makes -0 and 0 the same.
+    let bits = (value + 0.0).to_bits() as i64;
+    let key = bits ^ (bits >> 63 & i64::MAX);
+    match (value.is_nan(), missing_left) {
+        (false, _) => key,
+        (true, false) => i64::MAX,
+        (true, true) => i64::MIN,
+    }
+}
+
+/// A row as steps ask for it.
+trait Keys {
+    /// The key of a value for a question.
+    fn key(&self, question: u32) -> i64;
+    /// The value itself.
+    fn value(&self, feature: usize) -> f64;
+}
+
+impl Keys for &[f64] {
+    #[inline]
+    fn key(&self, question: u32) -> i64 {
+        key(self[(question / 2) as usize], question & 1 == 1)
+    }
+
+    #[inline]
+    fn value(&self, feature: usize) -> f64 {
+        self[feature]
+    }
+}
+
+/// A row whose keys are there already: for many trees.
+struct Ready<'r> {
+    keys: [i64; 2 * NARROW],
+    row: &'r [f64],
+}
+
+impl<'r> Ready<'r> {
+    #[inline]
+    fn new(row: &'r [f64]) -> Self {
+        let mut keys = [0; 2 * NARROW];
+        for (keys, &value) in keys.as_chunks_mut::<2>().0.iter_mut().zip(row) {
+            *keys = [key(value, false), key(value, true)];
+        }
+        Ready { keys, row }
+    }
+}
+
+impl Keys for Ready<'_> {
+    #[inline]
+    fn key(&self, question: u32) -> i64 {
+        self.keys[question as usize % (2 * NARROW)]
+    }
+
+    #[inline]
+    fn value(&self, feature: usize) -> f64 {
+        self.row[feature]
+    }
 }
 
 /// The nodes of all trees, level by level within each.
@@ -57,18 +119,18 @@ impl Walk {
             let node = &tree.nodes()[index];
             let here = (root + place) as u32;
             let Some((left, right)) = tree.children(index) else {
-                self.steps.push(Step { threshold: f64::INFINITY, question: MISSING_LEFT, left: here });
+                self.steps.push(Step { threshold: i64::MAX, question: 0, left: here });
                 self.values.push(tree.value(index)[0]);
                 continue;
             };
-            let mut question = node.feature | if node.missing_left { MISSING_LEFT } else { 0 };
+            let mut question = 2 * node.feature + u32::from(node.missing_left);
             let threshold = match tree.words(node) {
-                None => node.threshold,
+                None => key(node.threshold, false),
                 Some(words) => {
                     question |= CATEGORIES;
                     let start = self.words.len() as u64;
                     self.words.extend_from_slice(words);
-                    f64::from_bits(start << 32 | words.len() as u64)
+                    (start << 32 | words.len() as u64) as i64
                 }
             };
             self.steps.push(Step { threshold, question, left: (root + order.len()) as u32 });
@@ -79,32 +141,59 @@ impl Walk {
 
     /// Adds what these trees say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
-        let (mut output, n_outputs) = (trees.start % scores.len(), scores.len());
-        let mut add = |value: f64| {
-            scores[output] += value;
-            output = if output + 1 == n_outputs { 0 } else { output + 1 };
-        };
-        let (groups, rest) = self.roots[trees.clone()].as_chunks::<LANES>();
-        for (group, depths) in groups.iter().zip(self.depths[trees].as_chunks::<LANES>().0) {
-            let depth = depths.iter().copied().max().unwrap_or(0);
-            for at in self.down(*group, depth, row) {
-                add(self.values[at as usize]);
-            }
-        }
-        for &root in rest {
-            add(self.leaf_value(root, row));
+        if row.len() <= NARROW && trees.len() > 2 * LANES {
+            self.add_from(trees, &Ready::new(row), scores);
+        } else {
+            self.add_from(trees, &row, scores);
         }
     }
 
-    /// The leaves that a row reaches from some roots.
+    fn add_from(&self, trees: Range<usize>, row: &impl Keys, scores: &mut [f64]) {
+        let (mut output, n_outputs) = (trees.start % scores.len(), scores.len());
+        let (roots, depths) = (&self.roots[trees.clone()], &self.depths[trees]);
+        for (group, depths) in roots.chunks(LANES).zip(depths.chunks(LANES)) {
+            let mut at = [group[0]; LANES];
+            at[..group.len()].copy_from_slice(group);
+            let depth = depths.iter().copied().max().unwrap_or(0);
+            for leaf in &self.down(at, depth, [row; LANES])[..group.len()] {
+                scores[output] += self.values[*leaf as usize];
+                output = if output + 1 == n_outputs { 0 } else { output + 1 };
+            }
+        }
+    }
+
+    /// Adds what one tree says of some rows to their scores.
+    pub(super) fn add_tree<'s>(
+        &self,
+        tree: usize,
+        rows: &[f64],
+        n_features: usize,
+        scores: impl Iterator<Item = &'s mut f64>,
+    ) {
+        let mut scores = scores;
+        for rows in rows.chunks(LANES * n_features) {
+            // Where rows are few, some lanes do the work of the first.
+            let n_rows = rows.len() / n_features;
+            let lanes: [&[f64]; LANES] = std::array::from_fn(|lane| {
+                let lane = if lane < n_rows { lane } else { 0 };
+                &rows[lane * n_features..(lane + 1) * n_features]
+            });
+            let leaves = self.down([self.roots[tree]; LANES], self.depths[tree], lanes.each_ref());
+            for (leaf, score) in leaves[..n_rows].iter().zip(&mut scores) {
+                *score += self.values[*leaf as usize];
+            }
+        }
+    }
+
+    /// The leaves that are reached from some nodes, by a row for each of them.
     #[inline]
-    fn down(&self, mut at: [u32; LANES], depth: u32, row: &[f64]) -> [u32; LANES] {
+    fn down<K: Keys>(&self, mut at: [u32; LANES], depth: u32, rows: [&K; LANES]) -> [u32; LANES] {
         let mut taken = 0;
         while taken < depth {
             let before = at;
             for _ in 0..STRIDE {
-                for at in &mut at {
-                    *at = self.next(*at, row);
+                for lane in 0..LANES {
+                    at[lane] = self.next(at[lane], rows[lane]);
                 }
             }
             if at == before {
@@ -115,38 +204,22 @@ impl Walk {
         at
     }
 
-    /// What one tree says of a row.
-    pub(super) fn tree_value(&self, tree: usize, row: &[f64]) -> f64 {
-        self.leaf_value(self.roots[tree], row)
-    }
-
-    fn leaf_value(&self, root: u32, row: &[f64]) -> f64 {
-        let mut at = root;
-        while self.steps[at as usize].left != at {
-            at = self.next(at, row);
-        }
-        self.values[at as usize]
-    }
-
     #[inline]
-    fn next(&self, at: u32, row: &[f64]) -> u32 {
+    fn next(&self, at: u32, row: &impl Keys) -> u32 {
         let step = &self.steps[at as usize];
-        let value = row[(step.question & FEATURE) as usize];
-        let missing_left = step.question & MISSING_LEFT != 0;
         if step.question & CATEGORIES != 0 {
-            return step.left + u32::from(!self.is_among(step.threshold, value, missing_left));
+            let question = step.question & !CATEGORIES;
+            let value = row.value((question / 2) as usize);
+            return step.left + u32::from(!self.is_among(step.threshold, value, question & 1 == 1));
         }
-        // NaN is neither at most the threshold nor above it.
-        let right = if missing_left { value > step.threshold } else { !(value <= step.threshold) };
-        step.left + u32::from(right)
+        step.left + u32::from(row.key(step.question) > step.threshold)
     }
 
-    #[cold]
-    fn is_among(&self, place: f64, value: f64, missing_left: bool) -> bool {
+    fn is_among(&self, place: i64, value: f64, missing_left: bool) -> bool {
         if value.is_nan() {
             return missing_left;
         }
-        let (start, length) = ((place.to_bits() >> 32) as usize, place.to_bits() as u32 as usize);
+        let (start, length) = ((place as u64 >> 32) as usize, place as u32 as usize);
         has(&self.words[start..start + length], value)
     }
 }

@@ -94,7 +94,13 @@ fn features(head: &Fields<'_>) -> Result<Features> {
             }
         }
     };
-    names.iter().enumerate().map(feature).collect::<Vec<_>>().try_into()
+    let mut features: Vec<Feature> = names.iter().enumerate().map(feature).collect();
+    // Columns that nobody named have other names here.
+    if names.iter().enumerate().all(|(index, name)| *name == format!("Column_{index}")) {
+        let unnamed = Features::unnamed(features.len());
+        features.iter_mut().zip(&unnamed).for_each(|(feature, unnamed)| feature.name = unnamed.name.clone());
+    }
+    features.try_into()
 }
 
 fn link(objective: &str, n_outputs: usize) -> Result<Link> {

@@ -18,16 +18,9 @@ impl TreeModel {
     pub fn to_lightgbm(&self) -> Result<String> {
         let (ensemble, n_outputs) = (self.ensemble(), self.ensemble().n_outputs());
         let mut trees = Vec::new();
-        for (index, tree) in ensemble.trees().iter().enumerate() {
+        for (index, tree) in self.rounds_to_write().iter().enumerate() {
             let shift = if index < n_outputs { ensemble.base()[index] } else { 0.0 };
             trees.push(format!("Tree={index}\n{}\n\n", tree_text(tree, shift)?));
-        }
-        if trees.is_empty() {
-            for (index, base) in ensemble.base().iter().enumerate() {
-                trees.push(format!(
-                    "Tree={index}\nnum_leaves=1\nnum_cat=0\nleaf_value={base}\nis_linear=0\nshrinkage=1\n\n\n"
-                ));
-            }
         }
         let objective = match self.link() {
             Link::Identity => "regression".to_owned(),

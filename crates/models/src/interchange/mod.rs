@@ -8,5 +8,9 @@ mod lightgbm_read;
 mod lightgbm_write;
 mod model;
 mod text;
+mod ubjson;
+mod value;
+mod xgboost_read;
+mod xgboost_write;
 
 pub use model::{Link, TreeModel};

@@ -1,11 +1,15 @@
 //! Trees with what turns their scores into answers.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, Array3};
 use perennial_core::{Error, Features, Matrix, Outputs, Predictor, Result, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Ensemble;
 use crate::shap::{Contributions, Cover, TreeShap};
+use crate::tree::Tree;
+use crate::tree::structure::{Measure, Summary};
 
 /// How scores become answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +131,16 @@ impl TreeModel {
     /// The trees.
     pub fn ensemble(&self) -> &Ensemble {
         &self.ensemble
+    }
+
+    /// The trees; where there are none, a round of leaves that say 0, as other libraries keep no scores without trees.
+    pub(super) fn rounds_to_write(&self) -> Cow<'_, [Tree]> {
+        if !self.ensemble.trees().is_empty() {
+            return Cow::Borrowed(self.ensemble.trees());
+        }
+        let mut leaf = Tree::empty(self.features.len(), 1, Measure::Gain);
+        leaf.push(&Summary { value: vec![0.0], ..Summary::default() });
+        Cow::Owned(vec![leaf; self.ensemble.n_outputs()])
     }
 
     /// How scores become answers.

@@ -177,11 +177,15 @@ impl<'t> TreeShap<'t> {
                 let start = self.output(index) * p;
                 for pass in 0..paths.set(tree, self.cover) {
                     paths.prepare(pass);
-                    simd::widest(|| {
-                        for (row, values) in (first..).zip(values.chunks_exact_mut(p * n_outputs)) {
-                            let row = &rows[row * p..(row + 1) * p];
-                            paths.explain(tree, row, self.scale, &mut values[start..start + p * self.width]);
-                        }
+                    simd::widest(path::Explain {
+                        paths: &mut paths,
+                        tree,
+                        rows: &rows[first * p..],
+                        n_features: p,
+                        scale: self.scale,
+                        values: &mut *values,
+                        stride: p * n_outputs,
+                        start,
                     });
                 }
             }

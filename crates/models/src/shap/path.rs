@@ -12,6 +12,8 @@
 //! and their sums over leaves up again; each edge then counts once for its feature. Where a feature comes again on a
 //! path, the deeper edge replaces what the one above it (`outer`) said.
 
+use perennial_numeric::simd::Kernel;
+
 use super::Cover;
 use super::quadrature::rule;
 use crate::tree::Tree;
@@ -184,7 +186,7 @@ impl Paths {
 
     /// Adds the values of a row: for each value of the tree one number for each feature.
     #[inline(always)]
-    pub(super) fn explain(&mut self, tree: &Tree, row: &[f64], scale: f64, values: &mut [f64]) {
+    fn explain(&mut self, tree: &Tree, row: &[f64], scale: f64, values: &mut [f64]) {
         self.descend(tree, row);
         for (index, values) in values.chunks_exact_mut(row.len()).enumerate() {
             for node in 0..tree.n_nodes() {
@@ -242,6 +244,34 @@ impl Paths {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Adds the values of some rows.
+pub(super) struct Explain<'a> {
+    pub(super) paths: &'a mut Paths,
+    pub(super) tree: &'a Tree,
+    pub(super) rows: &'a [f64],
+    pub(super) n_features: usize,
+    pub(super) scale: f64,
+    /// The values of all outputs, row by row.
+    pub(super) values: &'a mut [f64],
+    /// The number of values of a row.
+    pub(super) stride: usize,
+    /// Where those of the tree begin among them.
+    pub(super) start: usize,
+}
+
+impl Kernel for Explain<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let width = self.n_features * self.tree.n_values();
+        let rows = self.rows.chunks_exact(self.n_features);
+        for (row, values) in rows.zip(self.values.chunks_exact_mut(self.stride)) {
+            self.paths.explain(self.tree, row, self.scale, &mut values[self.start..self.start + width]);
         }
     }
 }

@@ -3,12 +3,16 @@
 mod boosting_conformance;
 mod boosting_metrics;
 mod conformance;
+mod ensemble;
 mod fixtures;
 mod forests;
+mod interchange;
 mod isolation_forest;
 mod linear;
 mod logistic;
 mod naive_bayes;
 mod objective_values;
 mod objectives;
+mod shap;
+mod texts;
 mod trees;

@@ -16,9 +16,8 @@ use crate::boosting::objective::{Labels, Objective};
 /// | `Softmax { n_classes }` | two or more | one per class | one probability per class |
 /// | `Focal { gamma, alpha }` | two | one | the probability of class 1, not calibrated |
 ///
-/// The second derivatives of `Softmax` are `K / (K - 1) * p (1 - p)`: steps that take the scores of a row one by one
-/// then move it as far as the joint step of Newton would (Friedman, Hastie and Tibshirani, 2000). LightGBM does the
-/// same; the factor of XGBoost is 2 for any number of classes, whose steps are shorter by up to a half.
+/// The second derivatives of `Softmax` are `p (1 - p)`, the diagonal of the true ones, as in scikit-learn. LightGBM takes
+/// `K / (K - 1)` times as much and XGBoost twice as much, which makes steps shorter and needs more rounds.
 ///
 /// `Focal` is not convex; where its second derivative falls below that of the logistic loss of the same weight,
 /// `p (1 - p)^(1 + gamma)` of the true class, that is given instead.
@@ -107,7 +106,6 @@ fn softmax(
     hessians: &mut [f64],
 ) {
     let n_rows = labels.n_rows();
-    let factor = 1.0;
     let blocks = by_rows(gradients, n_rows, BLOCK).into_par_iter().zip(by_rows(hessians, n_rows, BLOCK));
     blocks.enumerate().for_each(|(block, (gradients, hessians))| {
         let rows = block * BLOCK..(block * BLOCK + BLOCK).min(n_rows);
@@ -118,7 +116,6 @@ fn softmax(
             scores: (0..n_classes).map(of_class).collect(),
             gradients,
             hessians,
-            factor,
         });
     });
 }
@@ -130,7 +127,6 @@ struct SoftmaxBlock<'a> {
     scores: Vec<&'a [f64]>,
     gradients: Vec<&'a mut [f64]>,
     hessians: Vec<&'a mut [f64]>,
-    factor: f64,
 }
 
 impl simd::Kernel for SoftmaxBlock<'_> {
@@ -138,7 +134,7 @@ impl simd::Kernel for SoftmaxBlock<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let SoftmaxBlock { y, weights, scores, mut gradients, mut hessians, factor } = self;
+        let SoftmaxBlock { y, weights, scores, mut gradients, mut hessians } = self;
         let (mut largest, mut sums) = ([f64::NEG_INFINITY; BLOCK], [0.0; BLOCK]);
         for scores in &scores {
             for (largest, &score) in largest.iter_mut().zip(*scores) {
@@ -160,7 +156,7 @@ impl simd::Kernel for SoftmaxBlock<'_> {
             {
                 let p = *gradient / sum;
                 *gradient = p - if y == class { 1.0 } else { 0.0 };
-                *hessian = (factor * p * (1.0 - p)).max(LEAST_HESSIAN);
+                *hessian = (p * (1.0 - p)).max(LEAST_HESSIAN);
             }
             for ((gradient, hessian), weight) in
                 gradients.iter_mut().zip(hessians.iter_mut()).zip(weights.into_iter().flatten())
