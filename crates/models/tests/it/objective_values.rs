@@ -185,12 +185,19 @@ fn pointwise_losses_are_those_of_lightgbm() {
     let labels = Labels::new(&y, Some(&weights), None);
     let scores =
         [[0.3, 0.0, 2.0, 0.1, -1.0, 0.5], [-0.2, 0.0, 1.0, 0.1, 2.0, 0.4], [1.0, 0.5, -1.0, 0.1, 0.0, 0.3]];
-    let leaves = [reference::SOFTMAX_0, reference::SOFTMAX_1, reference::SOFTMAX_2];
+    // LightGBM takes K / (K - 1) times the diagonal of the Hessian.
+    let scaled = [reference::SOFTMAX_0, reference::SOFTMAX_1, reference::SOFTMAX_2].map(|leaves| {
+        leaves
+            .iter()
+            .map(|&(from, to, gradient, hessian)| (from, to, gradient, hessian * 2.0 / 3.0))
+            .collect()
+    });
+    let leaves: [Vec<Leaf>; 3] = scaled;
     assert_leaves(
         &ClassificationLoss::Softmax { n_classes: 3 },
         &labels,
         scores.as_flattened(),
-        &leaves,
+        &[&leaves[0], &leaves[1], &leaves[2]],
         true,
         SINGLE,
     );
