@@ -75,17 +75,17 @@ pub(crate) struct Row {
     pub(crate) measure: String,
     pub(crate) recorded: Option<Recorded>,
     pub(crate) higher_is_better: bool,
-    pub(crate) ours: [Option<f64>; N_LEARNERS],
+    pub(crate) ours: [f64; N_LEARNERS],
 }
 
 impl Row {
     pub(crate) const HEAD: &'static str = "\
-        | data | measure | recorded | boosting | boosting, set like scikit-learn's | random forest | extra trees | boosting within one sd or better |\n\
-        |---|---|---|---|---|---|---|---|\n";
+        | data | measure | recorded | boosting | boosting, set like scikit-learn's | random forest | extra trees | boosting within one sd | set like scikit-learn's |\n\
+        |---|---|---|---|---|---|---|---|---|\n";
 
     pub(crate) fn new(set: String, measure: Measure, recorded: Recorded, ours: [f64; N_LEARNERS]) -> Self {
         let (higher_is_better, measure) = (measure.higher_is_better(), measure.name().to_owned());
-        Row { set, measure, recorded: Some(recorded), higher_is_better, ours: ours.map(Some) }
+        Row { set, measure, recorded: Some(recorded), higher_is_better, ours }
     }
 
     /// By how many standard deviations a score of ours is better than the recorded one.
@@ -95,44 +95,35 @@ impl Row {
         Some(if better == 0.0 { 0.0 } else { better / recorded.sd })
     }
 
-    /// A row whose numbers are around `size` shows them with enough digits to tell them apart.
-    fn number(value: f64) -> String {
-        match value.abs() {
+    /// Writes the numbers of the row with the digits that suit their size.
+    fn number(&self, value: f64) -> String {
+        let size = self.recorded.map_or(1.0, |recorded| recorded.mean.abs());
+        match size {
             size if size >= 1000.0 => format!("{value:.0}"),
             size if size >= 10.0 => format!("{value:.2}"),
-            size if size >= 0.01 || size == 0.0 => format!("{value:.4}"),
+            size if size >= 0.01 => format!("{value:.4}"),
             _ => format!("{value:.2e}"),
         }
+    }
+
+    /// What is said of a score of ours.
+    fn verdict(&self, ours: f64) -> Option<String> {
+        Some(match self.better_by(ours)? {
+            better if better >= 1.0 => "better".to_owned(),
+            better if better >= -1.0 => "yes".to_owned(),
+            better => format!("no ({better:.1} sd)"),
+        })
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "| {} | {} | ", self.set, self.measure)?;
-        match self.recorded {
-            Some(Recorded { mean, sd }) => write!(f, "{} ± {} |", Row::number(mean), Row::number(sd))?,
-            None => write!(f, "none |")?,
-        }
-        for ours in self.ours {
-            match ours {
-                Some(ours) => write!(f, " {} |", Row::number(ours))?,
-                None => write!(f, " |")?,
-            }
-        }
-        let better = self.ours[..2].iter().flatten().filter_map(|&ours| self.better_by(ours));
-        match better.reduce(f64::max) {
-            Some(_) => {
-                let word = |better: f64| match better {
-                    better if better >= 1.0 => "better".to_owned(),
-                    better if better >= -1.0 => "yes".to_owned(),
-                    better => format!("no ({better:.1} sd)"),
-                };
-                let words: Vec<String> =
-                    self.ours[..2].iter().flatten().filter_map(|&ours| self.better_by(ours)).map(word).collect();
-                let same = words.windows(2).all(|pair| pair[0] == pair[1]);
-                writeln!(f, " {} |", if same { words[0].clone() } else { words.join("; ") })
-            }
-            None => writeln!(f, " |"),
-        }
+        let recorded = self.recorded.map_or_else(String::new, |Recorded { mean, sd }| {
+            format!("{} ± {}", self.number(mean), self.number(sd))
+        });
+        let ours = self.ours.map(|ours| self.number(ours)).join(" | ");
+        let [boosting, alike] =
+            [self.ours[0], self.ours[1]].map(|ours| self.verdict(ours).unwrap_or_default());
+        writeln!(f, "| {} | {} | {recorded} | {ours} | {boosting} | {alike} |", self.set, self.measure)
     }
 }

@@ -8,6 +8,7 @@ use perennial::models::boosting::{BoostingMetric, Labels, RankingLoss, Watch, Wa
 use perennial::models::{ExtraTreesRegressor, GradientBoostingRanker, RandomForestRegressor};
 
 use crate::compare::Row;
+use crate::learners::N_LEARNERS;
 
 /// The number of columns; they are counted from 1 in the files.
 const N_COLUMNS: usize = 300;
@@ -63,11 +64,12 @@ pub(crate) fn rows(folder: &Path) -> Result<Vec<Row>> {
             let now = Watched::new(&RankingLoss::default(), &labels, scores.as_slice());
             Watch::Ndcg { at }.value(&now)
         };
-        let mut ours = [None; 4];
+        let mut ours = [0.0; N_LEARNERS];
         for (ours, scores) in ours.iter_mut().zip(&answers) {
-            *ours = Some(ndcg(scores)?);
+            *ours = ndcg(scores)?;
         }
-        let (set, measure) = (format!("ranking, test file of {} rows", test.grades.n_rows()), format!("ndcg@{at}"));
+        let (set, measure) =
+            (format!("ranking, test file of {} rows", test.grades.n_rows()), format!("ndcg@{at}"));
         Ok(Row { set, measure, recorded: None, higher_is_better: true, ours })
     };
     [3, 5, 10].into_iter().map(row).collect()
