@@ -22,29 +22,36 @@ fn main() -> Result<()> {
 
     // Categories keep their codes, gaps stay gaps: trees know what to do with both.
     let columns = Columns::new().on(numeric(), PassThrough::new()).on(categorical(), OrdinalEncoder::new());
-    let booster = GradientBoostingRegressor::new()
+    let settings = GradientBoostingRegressor::new()
         .loss(RegressionLoss::Poisson)
         .watch([Watch::MeanAbsoluteError])
         .n_trees(2000)
         .patience(100)
         .seed(7);
-    let model = Train::new(&x, &y).validation(&watched_x, &watched_y).fit(&columns.then(booster))?;
+    let pipeline = columns.clone().then(settings.clone());
+    let model = Train::new(&x, &y).validation(&watched_x, &watched_y).fit(&pipeline)?;
 
-    let (columns, boosted) = (model.first(), model.next());
-    let best = boosted.booster().best_round().unwrap_or_default();
+    let (prepared, booster) = (model.first(), model.next().booster());
+    let history = &booster.history()[0].values;
     let error = MeanAbsoluteError.score(&watched_y, &model.predict(&watched_x)?)?;
-    println!("{} of at most 2000 rounds; off by {error:.1} bikers an hour", boosted.booster().n_rounds());
+    println!(
+        "best after {} of {} rounds: off by {error:.1} bikers an hour",
+        booster.n_rounds(),
+        history.len()
+    );
 
-    let matrix = columns.transform(&x)?;
-    let staged = boosted.staged_predict(&matrix)?;
+    // What had happened without stopping, to see it.
+    let matrix = prepared.transform(&x)?;
+    let on = settings.patience(None).n_trees(history.len()).fit(&matrix, &y)?;
+    let staged = on.staged_predict(&matrix)?;
     let learned = staged.iter().map(|answers| MeanAbsoluteError.score(&y, answers));
     let learned = learned.collect::<Result<Vec<f64>>>()?;
-    let watched = columns.transform(&watched_x)?;
-    let shap = TreeShap::of_ensemble(boosted.booster().ensemble(), Cover::Weight)?;
-    let explained = shap.contributions(watched.dense()?)?;
+    save("learning", &learning(&learned, history, booster.n_rounds()))?;
 
-    save("learning", &learning(&learned, &boosted.booster().history()[0].values, best))?;
-    save("importances", &importances(boosted.booster(), &explained))?;
+    let watched = prepared.transform(&watched_x)?;
+    let shap = TreeShap::of_ensemble(booster.ensemble(), Cover::Weight)?;
+    let explained = shap.contributions(watched.dense()?)?;
+    save("importances", &importances(booster, &explained))?;
     save("summary", &summary(&watched, &explained)?)?;
     save("hour", &by_hour(&watched_x, &watched, &explained)?)
 }
@@ -64,20 +71,27 @@ fn by_days(table: &Table) -> Result<(Table, Table)> {
     Ok((table.filter(&learned)?, table.filter(&watched)?))
 }
 
-/// What is known before the hour, and the bikers. Those of each kind would give the answer away.
+/// What is known before the hour, under short names, and the bikers. Those of each kind would give the answer away.
 fn split_off_target(table: &Table) -> Result<(Table, Values)> {
-    Ok((table.drop(&["bikers", "casual", "registered", "day", "season"])?, table.values("bikers")?))
+    let x = table.drop(&["bikers", "casual", "registered", "day", "season"])?;
+    let x = x.rename("temperature", "temp")?.rename("felt_temperature", "felt")?;
+    let x = x.rename("working_day", "workday")?.rename("wind_speed", "wind")?;
+    Ok((x, table.values("bikers")?))
 }
 
+/// The errors after the first rounds, which would hide the rest.
 fn learning(learned: &[f64], watched: &[f64], best: usize) -> Chart {
+    const FROM: usize = 24;
     let rounds: Vec<f64> = (1..=watched.len()).map(|round| round as f64).collect();
-    let (lowest, highest) = (learned.last().copied().unwrap_or_default(), watched[0]);
+    let later = |errors: &[f64]| (rounds[FROM..].to_vec(), errors[FROM..].to_vec());
+    let [learned, watched] = [later(learned), later(watched)];
+    let marked = [learned.1.iter().copied().fold(f64::INFINITY, f64::min), watched.1[0]];
     Chart::line("Mean absolute error by round")
         .x("rounds")
         .y("bikers per hour")
-        .series(Series::xy("rows it learns from", &rounds, learned))
-        .series(Series::xy("validation set", &rounds, watched))
-        .series(Series::xy(format!("best round: {best}"), &[best as f64; 2], &[lowest, highest]))
+        .series(Series::xy("training rows", &learned.0, &learned.1))
+        .series(Series::xy("validation set", &watched.0, &watched.1))
+        .series(Series::xy(format!("best round: {best}"), &[best as f64; 2], &marked))
 }
 
 fn importances(booster: &Booster, explained: &Contributions) -> Chart {
@@ -90,7 +104,7 @@ fn importances(booster: &Booster, explained: &Contributions) -> Chart {
     Chart::bar("What the model rests on", order.iter().map(|&at| booster.features().name(at)))
         .y("share")
         .series(Series::values("gain of splits", &shares(&gain, 1.0)))
-        .series(Series::values("mean magnitude of Shapley values", &shares(&shap, total)))
+        .series(Series::values("size of Shapley values", &shares(&shap, total)))
 }
 
 /// For each numeric feature, what its low and high values add.
@@ -100,7 +114,7 @@ fn summary(x: &Matrix, explained: &Contributions) -> Result<Chart> {
     let shap = &explained.values()[0];
     let mut names = Vec::new();
     let mut values = Vec::new();
-    for (column, name) in ["temperature", "felt_temperature", "humidity", "wind_speed"]
+    for (column, name) in ["temp", "felt", "humidity", "wind"]
         .into_iter()
         .map(|name| Ok((x.features().position(name)?, name)))
         .collect::<Result<Vec<_>>>()?
@@ -123,11 +137,16 @@ fn summary(x: &Matrix, explained: &Contributions) -> Result<Chart> {
 fn by_hour(table: &Table, x: &Matrix, explained: &Contributions) -> Result<Chart> {
     let (column, shap) = (x.features().position("hour")?, &explained.values()[0]);
     let hours = x.dense()?.column(column).to_owned();
-    let working = table.column("working_day")?.as_category()?;
+    let working = table.column("workday")?.as_category()?;
     let days = |name: &str, wanted: &str| {
         let code = working.levels().position(|level| level == wanted).map(|code| code as u32);
-        let rows: Vec<usize> =
-            working.codes().enumerate().filter(|(_, of)| *of == code).map(|(row, _)| row).collect();
+        let rows: Vec<usize> = working
+            .codes()
+            .enumerate()
+            .filter(|(_, of)| *of == code)
+            .map(|(row, _)| row)
+            .step_by(4)
+            .collect();
         let hours: Vec<f64> = rows.iter().map(|&row| hours[row]).collect();
         let added: Vec<f64> = rows.iter().map(|&row| shap[[row, column]]).collect();
         Series::xy(name, &hours, &added)
