@@ -19,7 +19,7 @@ use crate::binned::{Binned, Binner};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::tame;
 use crate::tree::grow::rows_that_count;
-use crate::tree::in_bins::{ClassCriterion, ManyClasses, Plan, Sample, SumCriterion, Sums};
+use crate::tree::in_bins::{ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
 use crate::tree::{Criterion, Tree, directions, limits};
 
@@ -190,16 +190,10 @@ fn fit(
         samples
     };
     let trees = if n_classes == 2 {
-        let criterion = match own.criterion {
-            Criterion::Gini => SumCriterion::Gini,
-            Criterion::Entropy => SumCriterion::Entropy,
-        };
+        let criterion = own.criterion.into();
         forest.grow(&Sums { criterion, unit: 1.0 }, &sampling, random, ctx, sample)
     } else {
-        let criterion = match own.criterion {
-            Criterion::Gini => ClassCriterion::Gini,
-            Criterion::Entropy => ClassCriterion::Entropy,
-        };
+        let criterion = own.criterion.into();
         forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, sample)
     }?;
     let accuracy = |values: &Array2<f64>, n_trees: &[u32]| {

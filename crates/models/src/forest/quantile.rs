@@ -10,13 +10,13 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Forest;
-use super::regressor::{RegressionCriterion, trees};
+use super::regressor::trees;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, model};
 use crate::binned::{Binned, Binner};
 use crate::rows::{row_major, tame};
 use crate::tree::in_bins::Plan;
-use crate::tree::{Tree, directions, limits};
+use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
 const QUANTILE: Param =
     Param::real("quantiles", "the share of the target at or below the answer").at_least(0.0).at_most(1.0);

@@ -15,19 +15,8 @@ use super::{MaxFeatures, OutOfBag, model};
 use crate::binned::{Binned, Binner};
 use crate::rows::{power_of_two, tame};
 use crate::tree::grow::rows_that_count;
-use crate::tree::in_bins::{Plan, Sample, SumCriterion, Sums};
-use crate::tree::{Tree, directions, limits};
-
-/// How the impurity of numbers is measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegressionCriterion {
-    /// The mean square around the mean.
-    #[default]
-    SquaredError,
-    /// Half the Poisson deviance, for counts and rates >= 0; no node answers 0 unless all its rows do.
-    Poisson,
-}
+use crate::tree::in_bins::{Plan, Sample, Sums};
+use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
 /// The table of settings and the rest of what both forests of numbers have in common.
 macro_rules! regressor {
@@ -152,11 +141,7 @@ pub(super) fn trees(
         ));
         samples
     };
-    let criterion = match criterion {
-        RegressionCriterion::SquaredError => SumCriterion::SquaredError,
-        RegressionCriterion::Poisson => SumCriterion::Poisson,
-    };
-    forest.grow(&Sums { criterion, unit }, &sampling, random, &train.ctx, sample)
+    forest.grow(&Sums { criterion: criterion.into(), unit }, &sampling, random, &train.ctx, sample)
 }
 
 fn fit(
