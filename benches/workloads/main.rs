@@ -38,6 +38,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("rf_clf_160k_d12", forests::rf_clf_160k_d12),
     ("rf_reg", forests::rf_reg),
     ("et_clf", forests::et_clf),
+    ("iforest", forests::iforest),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

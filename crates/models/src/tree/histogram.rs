@@ -57,8 +57,13 @@ impl Histogram<'_> {
         columns.weights = weights;
         let (_, binned) = Binner::new().max_bins(self.max_bins).fit_transform_on(&columns)?;
         let monotone = directions(self.monotone, x.features())?;
-        let plan =
-            Plan { binned: &binned, limits: self.limits.clone(), random_cuts: self.random_cuts, monotone };
+        let plan = Plan {
+            binned: &binned,
+            fine: None,
+            limits: self.limits.clone(),
+            random_cuts: self.random_cuts,
+            monotone,
+        };
         grow(&plan, learning, samples, random, ctx)
     }
 }
