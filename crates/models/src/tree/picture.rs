@@ -109,8 +109,11 @@ fn says(tree: &Tree, node: usize, classes: Option<&[String]>, range: [f64; 2]) -
             let best = largest(value);
             let even = 1.0 / value.len() as f64;
             let strength = if value.len() < 2 { 1.0 } else { (value[best] - even) / (1.0 - even) };
-            let share =
-                format!("{} {}%", names.get(best).map_or("?", String::as_str), short(100.0 * value[best]));
+            let share = format!(
+                "{} {}%",
+                names.get(best).map_or("?", String::as_str),
+                short((1000.0 * value[best]).round() / 10.0)
+            );
             (share, mixed(COLOURS[best % COLOURS.len()], 0.1 + 0.7 * strength))
         }
         None => {
