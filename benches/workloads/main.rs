@@ -7,6 +7,7 @@
 //!
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
+mod boosting;
 mod evaluation;
 mod forests;
 mod linear;
@@ -34,6 +35,12 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("tree_clf", trees::tree_clf),
     ("tree_clf_d10", trees::tree_clf_d10),
     ("tree_reg_d10", trees::tree_reg_d10),
+    ("gbdt_bin", boosting::gbdt_bin),
+    ("gbdt_reg", boosting::gbdt_reg),
+    ("gbdt_mc", boosting::gbdt_mc),
+    ("gbdt_binning", boosting::gbdt_binning),
+    ("gbdt_cv5", boosting::gbdt_cv5),
+    ("gbdt_mixed", boosting::gbdt_mixed),
     ("rf_clf", forests::rf_clf),
     ("rf_clf_160k_d12", forests::rf_clf_160k_d12),
     ("rf_reg", forests::rf_reg),

@@ -7,3 +7,4 @@ pub mod random;
 pub mod reduce;
 pub mod simd;
 pub mod sparse;
+pub mod special;

@@ -8,11 +8,13 @@ mod binner;
 mod bins;
 mod cuts;
 mod data;
+mod on_bins;
 
 pub use binner::Binner;
 pub(crate) use binner::N_BINS;
 pub use bins::{Binning, Bins};
 pub use data::Binned;
+pub use on_bins::{BinsAnswer, LearnsFromBins, OnBins, OnBinsModel};
 
 /// The bin of missing values.
 pub(crate) const MISSING: u8 = 255;

@@ -1,12 +1,18 @@
 //! What boosting makes smaller.
 
+use std::sync::OnceLock;
+
 use perennial_core::Result;
-use perennial_numeric::reduce;
+use perennial_numeric::{reduce, simd};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+
+use super::groups::Groups;
 
 /// The rows that a loss is measured on.
-#[derive(Clone, Copy, Debug)]
+///
+/// Orders of the rows that some losses need in every round, such as the rows of each group, are found when they are
+/// first asked for and kept.
+#[derive(Clone, Debug)]
 pub struct Labels<'a> {
     /// The target of each row; of a classification the code of its class.
     pub y: &'a [f64],
@@ -14,9 +20,16 @@ pub struct Labels<'a> {
     pub weights: Option<&'a [f64]>,
     /// Which rows belong together, such as the answers to a query.
     pub groups: Option<&'a [u32]>,
+    by_group: OnceLock<Groups>,
+    by_time: OnceLock<Vec<u32>>,
 }
 
-impl Labels<'_> {
+impl<'a> Labels<'a> {
+    /// Labels of rows with these targets, weights and groups, all of one length.
+    pub fn new(y: &'a [f64], weights: Option<&'a [f64]>, groups: Option<&'a [u32]>) -> Self {
+        Labels { y, weights, groups, by_group: OnceLock::new(), by_time: OnceLock::new() }
+    }
+
     /// The number of rows.
     pub fn n_rows(&self) -> usize {
         self.y.len()
@@ -27,8 +40,29 @@ impl Labels<'_> {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
+    /// The rows of each group; one group of all rows where there are no groups.
+    pub fn by_group(&self) -> &Groups {
+        self.by_group.get_or_init(|| match self.groups {
+            Some(groups) => Groups::new(groups),
+            None => Groups::new(&vec![0; self.n_rows()]),
+        })
+    }
+
+    /// The rows in rising order of the absolute value of their targets: of survival times, whose sign tells whether
+    /// the row was observed to the end.
+    pub fn by_time(&self) -> &[u32] {
+        self.by_time.get_or_init(|| {
+            let mut rows: Vec<u32> = (0..self.n_rows() as u32).collect();
+            rows.par_sort_by(|&a, &b| self.y[a as usize].abs().total_cmp(&self.y[b as usize].abs()));
+            rows
+        })
+    }
+
     /// Fills the derivatives of a loss that looks at one row and one score at a time, in parallel. `derivatives` gets a
     /// target and a score and gives the first and the second derivative by the score; they are weighted here.
+    ///
+    /// It is compiled for vectors where `derivatives` has no branches and calls nothing but what is inlined, such as
+    /// [`perennial_numeric::special::exp`].
     pub fn each_row(
         &self,
         scores: &[f64],
@@ -36,25 +70,13 @@ impl Labels<'_> {
         hessians: &mut [f64],
         derivatives: impl Fn(f64, f64) -> (f64, f64) + Sync,
     ) {
-        const BLOCK: usize = 4096;
+        const BLOCK: usize = 2048;
         let blocks = gradients.par_chunks_mut(BLOCK).zip(hessians.par_chunks_mut(BLOCK)).enumerate();
         blocks.for_each(|(block, (gradients, hessians))| {
-            let first = block * BLOCK;
-            let (y, scores) = (&self.y[first..], &scores[first..]);
-            match self.weights {
-                None => {
-                    for (row, (gradient, hessian)) in gradients.iter_mut().zip(hessians).enumerate() {
-                        (*gradient, *hessian) = derivatives(y[row], scores[row]);
-                    }
-                }
-                Some(weights) => {
-                    let weights = &weights[first..];
-                    for (row, (gradient, hessian)) in gradients.iter_mut().zip(hessians).enumerate() {
-                        let (first, second) = derivatives(y[row], scores[row]);
-                        (*gradient, *hessian) = (first * weights[row], second * weights[row]);
-                    }
-                }
-            }
+            let rows = block * BLOCK..block * BLOCK + gradients.len();
+            let (y, scores) = (&self.y[rows.clone()], &scores[rows.clone()]);
+            let weights = self.weights.map(|weights| &weights[rows]);
+            simd::widest(EachRow { y, scores, weights, gradients, hessians, derivatives: &derivatives });
         });
     }
 
@@ -67,6 +89,35 @@ impl Labels<'_> {
     /// The sum of the weights.
     pub fn total_weight(&self) -> f64 {
         self.weights.map_or(self.n_rows() as f64, reduce::sum)
+    }
+}
+
+/// The rows of one block, for [`Labels::each_row`].
+struct EachRow<'a, D> {
+    y: &'a [f64],
+    scores: &'a [f64],
+    weights: Option<&'a [f64]>,
+    gradients: &'a mut [f64],
+    hessians: &'a mut [f64],
+    derivatives: &'a D,
+}
+
+impl<D: Fn(f64, f64) -> (f64, f64)> simd::Kernel for EachRow<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let EachRow { y, scores, weights, gradients, hessians, derivatives } = self;
+        for (((gradient, hessian), &y), &score) in gradients.iter_mut().zip(&mut *hessians).zip(y).zip(scores)
+        {
+            (*gradient, *hessian) = derivatives(y, score);
+        }
+        for ((gradient, hessian), weight) in
+            gradients.iter_mut().zip(hessians).zip(weights.into_iter().flatten())
+        {
+            *gradient *= weight;
+            *hessian *= weight;
+        }
     }
 }
 
@@ -144,26 +195,4 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
 
     /// The weighted mean loss of rows with these scores.
     fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64;
-}
-
-/// Half the squared difference: the answer is the mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SquaredError;
-
-impl Objective for SquaredError {
-    fn base_scores(&self, labels: &Labels<'_>) -> Result<Vec<f64>> {
-        Ok(vec![labels.mean_by(|row| labels.y[row])])
-    }
-
-    fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
-        labels.each_row(scores, gradients, hessians, |y, score| (score - y, 1.0));
-    }
-
-    fn unit_hessian(&self) -> bool {
-        true
-    }
-
-    fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64 {
-        labels.mean_by(|row| 0.5 * (scores[row] - labels.y[row]).powi(2))
-    }
 }

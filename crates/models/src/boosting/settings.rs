@@ -7,11 +7,14 @@ use crate::binned::Binner;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
     .at_least(1.0)
+    .at_most(1e6)
     .search_log(50.0, 2000.0);
 const LEARNING_RATE: Param =
     Param::real("learning_rate", "how much of its step each tree takes").above(0.0).search_log(0.01, 0.3);
-const MAX_LEAVES: Param =
-    Param::integer("max_leaves", "the most leaves of a tree").at_least(2.0).search_log(7.0, 255.0);
+const MAX_LEAVES: Param = Param::integer("max_leaves", "the most leaves of a tree")
+    .at_least(2.0)
+    .at_most(131_072.0)
+    .search_log(7.0, 255.0);
 const MAX_DEPTH: Param = Param::integer("max_depth", "the most questions on the way to a leaf").at_least(1.0);
 const MIN_SAMPLES_LEAF: Param =
     Param::integer("min_samples_leaf", "the fewest rows of a leaf").at_least(1.0).search_log(1.0, 200.0);
@@ -40,7 +43,8 @@ const MAX_CATEGORIES: Param =
 const PATIENCE: Param =
     Param::integer("patience", "the rounds without improvement after which boosting stops").at_least(1.0);
 const MIN_IMPROVEMENT: Param =
-    Param::real("min_improvement", "the least change that counts as an improvement").at_least(0.0);
+    Param::real("min_improvement", "a metric improves when it beats its best value by more than this")
+        .at_least(0.0);
 
 /// Which leaf is split next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +166,7 @@ impl Default for Settings {
             monotone: Vec::new(),
             interactions: Vec::new(),
             offset: None,
-            patience: Some(20),
+            patience: Some(50),
             min_improvement: 0.0,
             memory_limit: None,
             seed: None,
@@ -216,10 +220,10 @@ impl Settings {
         };
         match self.row_sampling {
             RowSampling::All => {}
-            RowSampling::Fraction(fraction) => share("row_sampling", fraction)?,
+            RowSampling::Fraction(fraction) => share("fraction", fraction)?,
             RowSampling::Gradient { top, rest } => {
-                share("row_sampling.top", top)?;
-                share("row_sampling.rest", rest)?;
+                share("top", top)?;
+                share("rest", rest)?;
                 if top + rest > 1.0 {
                     return Err(Error::unsupported(format!(
                         "`row_sampling` takes {top} and {rest} of the rows, together more than all of them"
@@ -230,9 +234,9 @@ impl Settings {
         if let Mode::Dart { drop_rate, skip, max_dropped } = self.mode {
             let probability =
                 |name: &'static str| Param::real(name, "a probability").at_least(0.0).at_most(1.0);
-            probability("mode.drop_rate").check(drop_rate)?;
-            probability("mode.skip").check(skip)?;
-            Param::integer("mode.max_dropped", "the most trees left out")
+            probability("drop_rate").check(drop_rate)?;
+            probability("skip").check(skip)?;
+            Param::integer("max_dropped", "the most trees left out")
                 .at_least(1.0)
                 .check_count(max_dropped)?;
         }
@@ -452,14 +456,14 @@ macro_rules! shared_settings {
             self
         }
 
-        /// Stops after so many rounds without improvement on the validation set; `None` never stops.
+        /// Stops after so many rounds in which no watched metric improves on the validation set; `None` for never.
         #[must_use]
         pub fn patience(mut self, patience: impl Into<Option<usize>>) -> Self {
             self.settings.patience = patience.into();
             self
         }
 
-        /// Sets the least change of a watched metric that counts as an improvement.
+        /// Sets by how much a watched metric must beat its best value to count as improved.
         #[must_use]
         pub fn min_improvement(mut self, min_improvement: f64) -> Self {
             self.settings.min_improvement = min_improvement;

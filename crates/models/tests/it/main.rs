@@ -1,5 +1,7 @@
 //! Integration tests.
 
+mod boosting_conformance;
+mod boosting_metrics;
 mod conformance;
 mod fixtures;
 mod forests;
@@ -7,4 +9,6 @@ mod isolation_forest;
 mod linear;
 mod logistic;
 mod naive_bayes;
+mod objective_values;
+mod objectives;
 mod trees;

@@ -7,6 +7,7 @@ mod optimize;
 mod random;
 mod reduce;
 mod sparse;
+mod special;
 
 /// The bytes of `work`'s result must be the same for any number of threads, and when nested.
 fn same_bits<T: PartialEq + std::fmt::Debug + Send>(work: impl Fn() -> T + Sync) -> T {

@@ -2,6 +2,7 @@
 
 use perennial_core::{Error, Result};
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{self, Kernel};
 
 use super::histogram::{Sums, pack};
 
@@ -60,21 +61,13 @@ pub(crate) fn round(
     packed.resize(n_rows, 0);
     let seed = (seed ^ seed >> 32) as u32;
     reduce::fill_chunks(&mut packed, BLOCK, |first, packed| {
-        perennial_numeric::simd::widest(|| {
-            let (gradients, hessians) = (&gradients[first..], &hessians[first..]);
-            for (offset, packed) in packed.iter_mut().enumerate() {
-                let draw = hash((first + offset) as u32 ^ seed);
-                let up = f64::from((draw & 0xffff) as i32) * (1.0 / 65536.0);
-                let gradient = (gradients[offset] * by_gradient + up).floor() as i32;
-                let hessian = if is_count {
-                    1
-                } else {
-                    let up = f64::from((draw >> 16) as i32) * (1.0 / 65536.0);
-                    (hessians[offset] * by_hessian + up).floor() as i32
-                };
-                *packed = pack(Sums { gradient, hessian });
-            }
-        });
+        let (gradients, hessians) = (&gradients[first..], &hessians[first..]);
+        let block = Block { gradients, hessians, by_gradient, by_hessian, first: first as u32, seed, packed };
+        if is_count {
+            simd::widest(Counted(block));
+        } else {
+            simd::widest(block);
+        }
     });
     let largest_hessian = if is_count {
         1
@@ -85,6 +78,60 @@ pub(crate) fn round(
         largest.into_iter().max().unwrap_or(0)
     };
     Ok(Derivatives { packed, scale: Scale { gradient, hessian }, largest_hessian, is_count })
+}
+
+/// The rows that one task rounds.
+struct Block<'a> {
+    gradients: &'a [f64],
+    hessians: &'a [f64],
+    by_gradient: f64,
+    by_hessian: f64,
+    first: u32,
+    seed: u32,
+    packed: &'a mut [u64],
+}
+
+/// A block whose second derivatives are all 1.
+struct Counted<'a>(Block<'a>);
+
+impl Block<'_> {
+    #[inline(always)]
+    fn draw(&self, offset: usize) -> u32 {
+        hash(self.first.wrapping_add(offset as u32) ^ self.seed)
+    }
+}
+
+/// A number rounded up with the probability that its fraction says; `draw` is below 2^16.
+#[inline(always)]
+fn whole(value: f64, draw: u32) -> i32 {
+    (value + f64::from(draw as i32) * (1.0 / 65536.0)).floor() as i32
+}
+
+impl Kernel for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for offset in 0..self.packed.len() {
+            let draw = self.draw(offset);
+            let gradient = whole(self.gradients[offset] * self.by_gradient, draw & 0xffff);
+            let hessian = whole(self.hessians[offset] * self.by_hessian, draw >> 16);
+            self.packed[offset] = pack(Sums { gradient, hessian });
+        }
+    }
+}
+
+impl Kernel for Counted<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Counted(block) = self;
+        for offset in 0..block.packed.len() {
+            let gradient = whole(block.gradients[offset] * block.by_gradient, block.draw(offset) & 0xffff);
+            block.packed[offset] = pack(Sums { gradient, hessian: 1 });
+        }
+    }
 }
 
 /// The smallest power of two by which a sum can be divided to fit into `room`.

@@ -185,8 +185,10 @@ impl<'a> Grower<'a> {
             leaves.push((node, Some(taken)));
         }
         let mut done: Vec<Option<Result<[Leaf<'_>; 2]>>> = leaves.iter().map(|_| None).collect();
+        let n_rows: usize = ahead.iter().map(|&node| made[node].n_rows).sum();
         let mut work: Vec<_> = leaves.iter_mut().zip(&mut done).collect();
-        reduce::fill_chunks(&mut work, 1, |_, work| {
+        let n_tasks = if n_rows * self.columns.len() < SERIAL { 1 } else { work.len() };
+        reduce::fill_chunks(&mut work, ahead.len().div_ceil(n_tasks.max(1)), |_, work| {
             for ((_, leaf), done) in work {
                 **done = leaf.take().map(|leaf| self.split(leaf));
             }
@@ -567,8 +569,7 @@ impl<'a> Grower<'a> {
         self.ctx.check()?;
         let ones = vec![pack(Sums { gradient: 0, hessian: 1 }); leaf.rows.len()];
         let groups = self.shared.groups;
-        let splits = reduce::map_each(groups.len(), |index| {
-            let group = groups.get(index);
+        let splits = groups.iter().map(|group| {
             let mut counts = vec![[0; 256]; group.width];
             histogram::add(group, leaf.rows, &ones, &mut counts);
             let histograms = &histograms[group.first..group.first + group.width];

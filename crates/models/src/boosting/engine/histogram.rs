@@ -4,7 +4,12 @@
 //! the second in its lower half. One addition serves both, and whole numbers give the same sum in any order, so rows
 //! can be shared out among any number of threads.
 
+use perennial_numeric::simd;
+
 use super::groups::Group;
+
+/// How many rows ahead bins are asked for.
+const AHEAD: usize = 16;
 
 /// The sums of derivatives of each bin of a column.
 pub(crate) type Histogram = [u64; 256];
@@ -44,7 +49,10 @@ pub(crate) fn add(group: &Group, rows: &[u32], packed: &[u64], histograms: &mut 
 fn add_wide<const WIDTH: usize>(codes: &[u8], rows: &[u32], packed: &[u64], histograms: &mut [Histogram]) {
     let codes = codes.as_chunks::<WIDTH>().0;
     let Some(histograms) = histograms.as_chunks_mut::<WIDTH>().0.first_mut() else { return };
-    for (&row, &packed) in rows.iter().zip(packed) {
+    for (place, (&row, &packed)) in rows.iter().zip(packed).enumerate() {
+        if let Some(&soon) = rows.get(place + AHEAD) {
+            simd::prefetch(codes, soon as usize);
+        }
         let codes = &codes[row as usize];
         for column in 0..WIDTH {
             let sum = &mut histograms[column][codes[column] as usize];

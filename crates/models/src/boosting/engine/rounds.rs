@@ -18,7 +18,7 @@ use crate::tree::Tree;
 /// What boosting learns from.
 pub(crate) struct Input<'a> {
     pub(crate) binned: &'a Binned,
-    pub(crate) labels: Labels<'a>,
+    pub(crate) labels: &'a Labels<'a>,
     /// What is added to the score of each row; the same for each of its scores.
     pub(crate) offset: Option<Vec<f64>>,
     /// The scores of the model that is continued.
@@ -29,7 +29,7 @@ pub(crate) struct Input<'a> {
 /// The rows that are watched.
 pub(crate) struct Validation<'a> {
     pub(crate) binned: &'a Binned,
-    pub(crate) labels: Labels<'a>,
+    pub(crate) labels: &'a Labels<'a>,
     pub(crate) offset: Option<Vec<f64>>,
     pub(crate) start: Option<Vec<f64>>,
 }
@@ -98,7 +98,7 @@ pub(crate) fn boost<O: Objective>(
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
         }
         if round == 0 || settings.mode != Mode::Forest {
-            objective.derivatives(&labels, &scores, &mut gradients, &mut hessians);
+            objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
         }
         let drawn = sampling::rows(settings, round, &counted, n_rows, &mut gradients, &mut hessians, &random);
         let all = drawn.is_none();
@@ -108,7 +108,7 @@ pub(crate) fn boost<O: Objective>(
         let work = Round {
             objective,
             shared: &shared,
-            labels: &labels,
+            labels,
             scores: &scores,
             gradients: &gradients,
             hessians: &hessians,
@@ -159,9 +159,9 @@ pub(crate) fn boost<O: Objective>(
                 Some(start) => {
                     let n_rounds = (newest + 1) as f64;
                     let mean = start.iter().zip(watched).map(|(start, sum)| start + (sum - start) / n_rounds);
-                    watch(&validation.labels, &mean.collect::<Vec<f64>>())?
+                    watch(validation.labels, &mean.collect::<Vec<f64>>())?
                 }
-                None => watch(&validation.labels, watched)?,
+                None => watch(validation.labels, watched)?,
             };
             if verdict == Verdict::Stop {
                 break;

@@ -1,5 +1,7 @@
 //! The best split of a node.
 
+use perennial_numeric::simd::{self, Kernel};
+
 use super::histogram::{Histogram, Sums, unpack};
 use crate::binned::{Bins, MISSING};
 
@@ -170,7 +172,7 @@ impl Scan<'_> {
 
     /// The best threshold of a column of numbers.
     pub(crate) fn numeric(&self, feature: u32, gain: &impl Gain) -> Option<Split> {
-        perennial_numeric::simd::widest(|| self.numeric_scan(feature, gain))
+        simd::widest(Numeric { scan: self, feature, gain })
     }
 
     #[inline(always)]
@@ -284,6 +286,22 @@ impl Scan<'_> {
         let mut bits = [0; 4];
         chosen.iter().filter(|&&bin| bin != missing).for_each(|&bin| bits[bin / 64] |= 1 << (bin % 64));
         Some(Split { gain, feature, cut: Cut::OneOf(bits), missing_left, left, right })
+    }
+}
+
+/// The scan of a column of numbers.
+struct Numeric<'a, G> {
+    scan: &'a Scan<'a>,
+    feature: u32,
+    gain: &'a G,
+}
+
+impl<G: Gain> Kernel for Numeric<'_, G> {
+    type Output = Option<Split>;
+
+    #[inline(always)]
+    fn run(self) -> Option<Split> {
+        self.scan.numeric_scan(self.feature, self.gain)
     }
 }
 

@@ -77,18 +77,6 @@ impl BinnedTree {
         });
     }
 
-    /// The leaf that each row reaches.
-    pub(crate) fn leaves(&self, binned: &Binned) -> Vec<u32> {
-        let columns: Vec<&[u8]> = (0..binned.n_cols()).map(|column| binned.column(column)).collect();
-        let mut leaves = vec![0; binned.n_rows()];
-        reduce::fill_chunks(&mut leaves, BLOCK, |first, leaves| {
-            for (row, leaf) in (first..).zip(leaves) {
-                *leaf = self.leaf(&columns, row) as u32;
-            }
-        });
-        leaves
-    }
-
     fn leaf(&self, columns: &[&[u8]], row: usize) -> usize {
         let mut at = 0;
         loop {

@@ -1,0 +1,328 @@
+//! Boosting that predicts classes.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
+    Rows, Train,
+};
+use serde::{Deserialize, Serialize};
+
+use super::booster::{Booster, Plan};
+use super::inputs::{Given, Inputs};
+use super::losses::ClassificationLoss;
+use super::metric::{BoostingMetric, Watch};
+use super::objective::Objective;
+use super::regressor::KEEP;
+use super::settings::{Settings, shared_settings};
+use crate::binned::{Binned, LearnsFromBins};
+use crate::classes::{ClassWeight, check_names, two_or_more};
+
+/// Gradient boosting of classification trees: one score for two classes, one for each of more.
+///
+/// Columns of kind [`Categorical`](perennial_core::FeatureKind::Categorical) are split by sets of categories, missing
+/// values go to the side that is better for them, and learning stops early on the validation set of [`Train`] where
+/// there is one. The settings are those of [`boosting`](crate::boosting).
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Classes, Classifier, Estimator, Matrix, Predictor};
+/// use perennial_models::GradientBoostingClassifier;
+///
+/// let x = Matrix::from(Array2::from_shape_fn((200, 1), |(row, _)| row as f64));
+/// let y = Classes::from_labels((0..200).map(|row| if row < 100 { "low" } else { "high" }));
+/// let model = GradientBoostingClassifier::new().fit(&x, &y)?;
+/// assert_eq!(model.predict(&x)?, y);
+/// assert!(model.predict_proba(&x)?.of("low")?.as_slice()[0] > 0.9);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
+pub struct GradientBoostingClassifier<W = Watch> {
+    watch: Vec<W>,
+    focal: Option<(f64, f64)>,
+    class_weight: ClassWeight,
+    settings: Settings,
+}
+
+impl<W> Default for GradientBoostingClassifier<W> {
+    fn default() -> Self {
+        GradientBoostingClassifier {
+            watch: Vec::new(),
+            focal: None,
+            class_weight: ClassWeight::None,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl GradientBoostingClassifier {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = Settings::PARAMS;
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<W> GradientBoostingClassifier<W> {
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set.
+    #[must_use]
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
+        let GradientBoostingClassifier { focal, class_weight, settings, .. } = self;
+        GradientBoostingClassifier { watch: metrics.into(), focal, class_weight, settings }
+    }
+
+    /// Takes the focal loss for two classes: rows that are right already count less, the more so the larger `gamma`; rows
+    /// of the second class weigh `alpha`, the others `1 - alpha` (Lin and others, 2017).
+    #[must_use]
+    pub fn focal(mut self, gamma: f64, alpha: f64) -> Self {
+        self.focal = Some((gamma, alpha));
+        self
+    }
+
+    /// Sets how much the rows of each class count.
+    #[must_use]
+    pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
+        self.class_weight = class_weight;
+        self
+    }
+
+    shared_settings!();
+}
+
+impl<W: BoostingMetric> GradientBoostingClassifier<W> {
+    fn learn<X: Inputs + ?Sized>(
+        &self,
+        train: &Train<'_, X, Classes>,
+        from: Option<&GradientBoostingClassifierModel>,
+    ) -> Result<GradientBoostingClassifierModel> {
+        let prepared = self.prepare(train, from)?;
+        let Prepared { loss, present, y, weights } = &prepared;
+        let given = Given { x: train.x, y, weights: weights.as_deref(), groups: None };
+        let watched = train.validation.map(|(x, y)| Ok::<_, Error>((x, targets(y, train.y, present)?)));
+        let watched = watched.transpose()?;
+        let validation =
+            watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights: None, groups: None });
+        let from = from.map(|from| &from.booster);
+        let metrics = &self.watch[..];
+        let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };
+        let booster = plan.learn(&given, validation.as_ref())?;
+        let (loss, present) = (*loss, present.clone());
+        Ok(GradientBoostingClassifierModel { booster, loss, present, classes: train.y.shared_names() })
+    }
+
+    /// The loss, and the target in codes of the classes that have rows.
+    fn prepare<'t, X: Inputs + ?Sized>(
+        &self,
+        train: &Train<'t, X, Classes>,
+        from: Option<&GradientBoostingClassifierModel>,
+    ) -> Result<Prepared<'t>> {
+        let weights = self.class_weight.apply(train.y, train.weights.map(Cow::Borrowed));
+        let present = match from {
+            Some(from) if from.classes[..] != *train.y.names() => {
+                return Err(Error::unsupported("the model to continue knows other classes"));
+            }
+            Some(from) => from.present.clone(),
+            None => two_or_more(train.y, weights.as_deref())?,
+        };
+        let loss = match (present.len(), self.focal) {
+            (2, None) => ClassificationLoss::Logistic,
+            (2, Some((gamma, alpha))) => ClassificationLoss::Focal { gamma, alpha },
+            (n_classes, None) => ClassificationLoss::Softmax { n_classes },
+            (n_classes, Some(_)) => {
+                return Err(Error::unsupported(format!(
+                    "the focal loss is for two classes, and there are {n_classes}"
+                )));
+            }
+        };
+        Ok(Prepared { loss, y: targets(train.y, train.y, &present)?, present, weights })
+    }
+
+    /// Adds rounds to a fitted model.
+    ///
+    /// # Errors
+    /// As for a fit, or when the columns or classes are others than those the model learned from.
+    pub fn fit_from(
+        &self,
+        model: &GradientBoostingClassifierModel,
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<GradientBoostingClassifierModel> {
+        train.check(&self.capabilities())?;
+        self.learn(train, Some(model))
+    }
+
+    /// Keeps the questions of a fitted model and moves its leaves to what new rows say: `keep` of the old value and
+    /// `1 - keep` of the new.
+    ///
+    /// # Errors
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or classes are not those of the model.
+    pub fn refit(
+        &self,
+        model: &GradientBoostingClassifierModel,
+        train: &Train<'_, Matrix, Classes>,
+        keep: f64,
+    ) -> Result<GradientBoostingClassifierModel> {
+        KEEP.check(keep)?;
+        train.check(&self.capabilities())?;
+        let Prepared { y, weights, .. } = self.prepare(train, Some(model))?;
+        let (settings, objective) = (&self.settings, &model.loss);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
+        let given = Given { x: train.x, y: &y, weights: weights.as_deref(), groups: None };
+        let booster = plan.refit(&model.booster, &given, keep)?;
+        Ok(GradientBoostingClassifierModel { booster, ..model.clone() })
+    }
+}
+
+struct Prepared<'t> {
+    loss: ClassificationLoss,
+    present: Vec<u32>,
+    y: Vec<f64>,
+    weights: Option<Cow<'t, [f64]>>,
+}
+
+/// The position of the class of each row among those that have training rows. Rows of other classes have no weight in
+/// training; in a validation set they are an error.
+fn targets(y: &Classes, train: &Classes, present: &[u32]) -> Result<Vec<f64>> {
+    let position = |name: &String| {
+        let code = train.names().iter().position(|other| other == name);
+        code.and_then(|code| present.iter().position(|&known| known as usize == code))
+    };
+    let positions: Vec<Option<usize>> = y.names().iter().map(position).collect();
+    let same = std::ptr::eq(y, train);
+    let target = |&code: &u32| match positions[code as usize] {
+        Some(position) => Ok(position as f64),
+        None if same => Ok(0.0),
+        None => Err(Error::unknown(format!(
+            "the validation set has rows of class `{}`, which has no rows to learn from",
+            y.names()[code as usize]
+        ))),
+    };
+    y.codes().iter().map(target).collect()
+}
+
+impl<W: BoostingMetric> Estimator for GradientBoostingClassifier<W> {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = GradientBoostingClassifierModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<GradientBoostingClassifierModel> {
+        self.learn(train, None)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().categorical().validation()
+    }
+}
+
+impl<W: BoostingMetric> LearnsFromBins for GradientBoostingClassifier<W> {
+    type Answer = Probabilities;
+
+    fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<GradientBoostingClassifierModel> {
+        self.learn(train, None)
+    }
+
+    fn predict_bins(model: &GradientBoostingClassifierModel, x: &Binned) -> Result<Probabilities> {
+        model.probabilities(model.booster.scores_of_bins(x)?, x.n_rows())
+    }
+}
+
+/// A fitted booster that predicts classes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct GradientBoostingClassifierModel {
+    booster: Booster,
+    loss: ClassificationLoss,
+    present: Vec<u32>,
+    classes: Arc<[String]>,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    booster: Booster,
+    loss: ClassificationLoss,
+    present: Vec<u32>,
+    classes: Arc<[String]>,
+}
+
+impl TryFrom<Parts> for GradientBoostingClassifierModel {
+    type Error = Error;
+
+    fn try_from(Parts { booster, loss, present, classes }: Parts) -> Result<Self> {
+        check_names(&classes)?;
+        let n_scores = if present.len() == 2 { 1 } else { present.len() };
+        let ordered = present.windows(2).all(|pair| pair[0] < pair[1]);
+        let known = present.last().is_some_and(|&last| (last as usize) < classes.len());
+        if !(ordered && known && present.len() > 1)
+            || booster.ensemble().n_outputs() != n_scores
+            || loss.n_scores() != n_scores
+        {
+            return Err(Error::corrupt("the trees of the model do not fit its classes"));
+        }
+        Ok(GradientBoostingClassifierModel { booster, loss, present, classes })
+    }
+}
+
+impl GradientBoostingClassifierModel {
+    /// The trees, importances and scores.
+    pub fn booster(&self) -> &Booster {
+        &self.booster
+    }
+
+    /// The class names; their order is that of the probabilities.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The model without the rounds after the first `n_rounds`.
+    #[must_use]
+    pub fn truncated(self, n_rounds: usize) -> Self {
+        GradientBoostingClassifierModel { booster: self.booster.truncated(n_rounds), ..self }
+    }
+
+    /// The probabilities after 1, 2, ... rounds.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, or a value is infinite.
+    pub fn staged_predict_proba(&self, x: &Matrix) -> Result<Vec<Probabilities>> {
+        let staged = self.booster.staged_scores(x)?;
+        staged.into_iter().map(|scores| self.probabilities(scores, x.n_rows())).collect()
+    }
+
+    fn probabilities(&self, mut scores: Vec<f64>, n_rows: usize) -> Result<Probabilities> {
+        let mut shares = Array2::zeros((n_rows, self.classes.len()));
+        let n_scores = self.loss.n_scores();
+        for (mut shares, scores) in shares.rows_mut().into_iter().zip(scores.chunks_exact_mut(n_scores)) {
+            self.loss.answer(scores);
+            match (&self.present[..], &scores[..]) {
+                (&[negative, positive], &[share]) => {
+                    shares[negative as usize] = 1.0 - share;
+                    shares[positive as usize] = share;
+                }
+                (present, scores) => {
+                    present.iter().zip(scores).for_each(|(&class, &share)| shares[class as usize] = share);
+                }
+            }
+        }
+        Probabilities::new(shares, self.classes.clone())
+    }
+}
+
+impl Predictor for GradientBoostingClassifierModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl Classifier for GradientBoostingClassifierModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        self.probabilities(self.booster.scores(x)?, x.n_rows())
+    }
+}

@@ -1,0 +1,113 @@
+//! Boosting that ranks.
+
+use perennial_core::{Capabilities, Error, Estimator, Matrix, Param, Predictor, Result, Train, Values};
+use serde::{Deserialize, Serialize};
+
+use super::booster::{Booster, Plan};
+use super::inputs::Given;
+use super::losses::RankingLoss;
+use super::metric::Watch;
+use super::settings::{Settings, shared_settings};
+
+/// Gradient boosting that learns to rank the rows of a group, such as the answers to a query (Burges, 2010).
+///
+/// The target says how relevant a row is, from 0 on; the groups of [`Train`] say which rows compete. Its answers
+/// are scores: the larger, the higher in its group. A validation set cannot say which of its rows compete, so it is
+/// not taken.
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Matrix, Predictor, Train, Values};
+/// use perennial_models::GradientBoostingRanker;
+///
+/// // Each query has ten answers; the larger the number, the more relevant.
+/// let x = Matrix::from(Array2::from_shape_fn((400, 1), |(row, _)| (row % 10) as f64));
+/// let relevance: Values = (0..400).map(|row| f64::from(row % 10 / 3)).collect();
+/// let queries: Vec<u32> = (0..400).map(|row| row / 10).collect();
+/// let model = Train::new(&x, &relevance).groups(&queries).fit(&GradientBoostingRanker::new().n_trees(20))?;
+/// let scores = model.predict(&x)?;
+/// assert!(scores.as_slice()[9] > scores.as_slice()[0]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GradientBoostingRanker {
+    loss: RankingLoss,
+    settings: Settings,
+}
+
+impl GradientBoostingRanker {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = Settings::PARAMS;
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what is made smaller.
+    #[must_use]
+    pub fn loss(mut self, loss: RankingLoss) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    shared_settings!();
+}
+
+impl Estimator for GradientBoostingRanker {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = GradientBoostingRankerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
+        let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
+        let (settings, objective) = (&self.settings, &self.loss);
+        let metrics: &[Watch] = &[];
+        let plan = Plan { settings, objective, metrics, ctx: &train.ctx, from: None };
+        Ok(GradientBoostingRankerModel { booster: plan.learn(&given, None)? })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().categorical().groups()
+    }
+}
+
+/// A fitted booster that ranks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct GradientBoostingRankerModel {
+    booster: Booster,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    booster: Booster,
+}
+
+impl TryFrom<Parts> for GradientBoostingRankerModel {
+    type Error = Error;
+
+    fn try_from(Parts { booster }: Parts) -> Result<Self> {
+        if booster.ensemble().n_outputs() != 1 {
+            return Err(Error::corrupt("a ranker has one score for a row"));
+        }
+        Ok(GradientBoostingRankerModel { booster })
+    }
+}
+
+impl GradientBoostingRankerModel {
+    /// The trees, importances and scores.
+    pub fn booster(&self) -> &Booster {
+        &self.booster
+    }
+}
+
+impl Predictor for GradientBoostingRankerModel {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        Ok(self.booster.scores(x)?.into())
+    }
+}

@@ -1,0 +1,248 @@
+//! Sums of trees, and the layouts that score rows fast.
+
+mod blocks;
+pub(crate) mod build;
+mod coding;
+mod walk;
+
+use ndarray::ArrayRef2;
+use perennial_core::{Error, Result};
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use crate::rows::row_major;
+use crate::tree::Tree;
+use crate::tree::structure::to_shares;
+use blocks::Blocks;
+use walk::Walk;
+
+/// Rows that one task of a prediction takes.
+const TASK: usize = 2048;
+
+/// A sum of trees: what gradient boosting learns.
+///
+/// A row has `n_outputs` scores. Each starts from its base, and tree `i` adds the value of the leaf that the row
+/// reaches to score `i % n_outputs`; so `n_outputs` trees in a row are a round. Sums are taken in this order, in `f64`,
+/// and a row has the same scores, to the last bit, alone or among others.
+///
+/// Rows are scored from two other layouts of the trees, made once when the ensemble is made or loaded: one to walk a
+/// single row down several trees at a time, and one that compares the small integers that values are replaced by,
+/// many rows at a time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct Ensemble {
+    n_features: usize,
+    n_outputs: usize,
+    base: Vec<f64>,
+    trees: Vec<Tree>,
+    #[serde(skip)]
+    walk: Walk,
+    #[serde(skip)]
+    blocks: Blocks,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    n_features: usize,
+    n_outputs: usize,
+    base: Vec<f64>,
+    trees: Vec<Tree>,
+}
+
+impl TryFrom<Parts> for Ensemble {
+    type Error = Error;
+
+    fn try_from(Parts { n_features, n_outputs, base, trees }: Parts) -> Result<Self> {
+        Ensemble::new(n_features, n_outputs, base, trees)
+    }
+}
+
+impl PartialEq for Ensemble {
+    fn eq(&self, other: &Self) -> bool {
+        // The layouts follow from the trees.
+        (self.n_features, self.n_outputs) == (other.n_features, other.n_outputs)
+            && self.base == other.base
+            && self.trees == other.trees
+    }
+}
+
+impl Ensemble {
+    /// The sum of `trees`, each with one value in each leaf, onto the scores `base`, one for each output.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](perennial_core::ErrorKind::Corrupt) when the trees do not fit each other, the features
+    /// or the outputs, or a base score is not finite.
+    pub fn new(n_features: usize, n_outputs: usize, base: Vec<f64>, trees: Vec<Tree>) -> Result<Self> {
+        let bad = |what: String| Err(Error::corrupt(format!("the trees do not make an ensemble: {what}")));
+        if n_features > walk::MOST_FEATURES {
+            return bad(format!("{n_features} features are more than {}", walk::MOST_FEATURES));
+        }
+        if n_outputs == 0 || base.len() != n_outputs || !base.iter().all(|score| score.is_finite()) {
+            return bad(format!("{n_outputs} outputs need as many base scores, all finite: {base:?}"));
+        }
+        if !trees.len().is_multiple_of(n_outputs) {
+            return bad(format!("{} trees are no whole rounds of {n_outputs}", trees.len()));
+        }
+        let odd =
+            |tree: &Tree| tree.n_values() != 1 || tree.n_features() != n_features || tree.n_nodes() == 0;
+        if let Some(position) = trees.iter().position(odd) {
+            return bad(format!(
+                "tree {position} takes {} features and holds {} values in a leaf; expected {n_features} and 1",
+                trees[position].n_features(),
+                trees[position].n_values()
+            ));
+        }
+        if trees.iter().map(Tree::n_nodes).sum::<usize>() > u32::MAX as usize {
+            return bad("they have more than 2^32 nodes".to_owned());
+        }
+        let walk = Walk::new(&trees);
+        let blocks = Blocks::new(&trees);
+        Ok(Ensemble { n_features, n_outputs, base, trees, walk, blocks })
+    }
+
+    /// The number of numbers in a row.
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// The number of scores of a row.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// The scores that the trees are added to.
+    pub fn base(&self) -> &[f64] {
+        &self.base
+    }
+
+    /// The trees, round by round.
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// The number of rounds: trees per output.
+    pub fn n_rounds(&self) -> usize {
+        self.trees.len() / self.n_outputs
+    }
+
+    /// Drops the rounds after the first `n_rounds`.
+    pub fn truncate(&mut self, n_rounds: usize) {
+        if n_rounds < self.n_rounds() {
+            self.trees.truncate(n_rounds * self.n_outputs);
+            self.walk = Walk::new(&self.trees);
+            self.blocks = Blocks::new(&self.trees);
+        }
+    }
+
+    /// Scores one row, without allocating. NaN is a missing value.
+    ///
+    /// # Panics
+    /// When `row` does not have [`n_features`](Ensemble::n_features) or `scores` not
+    /// [`n_outputs`](Ensemble::n_outputs) numbers.
+    pub fn score_row(&self, row: &[f64], scores: &mut [f64]) {
+        assert_eq!(row.len(), self.n_features, "the row must have one number for each feature");
+        scores.copy_from_slice(&self.base);
+        self.walk.add_trees(0..self.trees.len(), row, scores);
+    }
+
+    /// The scores of each row of `x`, row by row: `n_rows` x `n_outputs` numbers.
+    ///
+    /// # Errors
+    /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
+    pub fn scores(&self, x: &ArrayRef2<f64>) -> Result<Vec<f64>> {
+        self.scores_upto(x, self.n_rounds())
+    }
+
+    /// As [`scores`](Ensemble::scores), from the first `n_rounds` rounds only.
+    ///
+    /// # Errors
+    /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
+    pub fn scores_upto(&self, x: &ArrayRef2<f64>, n_rounds: usize) -> Result<Vec<f64>> {
+        self.check_columns(x)?;
+        let n_trees = n_rounds.saturating_mul(self.n_outputs).min(self.trees.len());
+        let (rows, width) = (row_major(x), self.n_features);
+        let mut scores = vec![0.0; x.nrows() * self.n_outputs];
+        reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
+            scores.chunks_exact_mut(self.n_outputs).for_each(|scores| scores.copy_from_slice(&self.base));
+            let n_rows = scores.len() / self.n_outputs;
+            let rows = &rows[first * width..(first + n_rows) * width];
+            self.blocks.add_trees(n_trees, &self.walk, rows, width, scores, self.n_outputs);
+        });
+        Ok(scores)
+    }
+
+    /// The scores of each row of `x` after 1, 2, ... rounds, each as [`scores`](Ensemble::scores) gives them.
+    ///
+    /// # Errors
+    /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
+    pub fn staged_scores<'a>(
+        &'a self,
+        x: &'a ArrayRef2<f64>,
+    ) -> Result<impl ExactSizeIterator<Item = Vec<f64>> + use<'a>> {
+        self.check_columns(x)?;
+        let rows = row_major(x);
+        let mut scores = self.base.repeat(x.nrows());
+        Ok((0..self.n_rounds()).map(move |round| {
+            let trees = round * self.n_outputs..(round + 1) * self.n_outputs;
+            reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
+                for (row, scores) in (first..).zip(scores.chunks_exact_mut(self.n_outputs)) {
+                    let row = &rows[row * self.n_features..(row + 1) * self.n_features];
+                    self.walk.add_trees(trees.clone(), row, scores);
+                }
+            });
+            scores.clone()
+        }))
+    }
+
+    /// The leaf that each row of `x` reaches in each tree, as a number of a node: `n_rows` x `n_trees`, row by row.
+    ///
+    /// # Errors
+    /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
+    pub fn leaves(&self, x: &ArrayRef2<f64>) -> Result<Vec<u32>> {
+        self.check_columns(x)?;
+        let rows = row_major(x);
+        let mut leaves = vec![0; x.nrows() * self.trees.len()];
+        reduce::fill_rows(&mut leaves, self.trees.len(), TASK, |first, leaves| {
+            for (row, leaves) in (first..).zip(leaves.chunks_exact_mut(self.trees.len())) {
+                let row = &rows[row * self.n_features..(row + 1) * self.n_features];
+                for (leaf, tree) in leaves.iter_mut().zip(&self.trees) {
+                    *leaf = tree.leaf(row) as u32;
+                }
+            }
+        });
+        Ok(leaves)
+    }
+
+    /// The share of each feature in what all splits gained; all 0 where nothing was split.
+    pub fn importances_by_gain(&self) -> Vec<f64> {
+        self.importances(Tree::gain)
+    }
+
+    /// The share of each feature in the number of splits; all 0 where nothing was split.
+    pub fn importances_by_splits(&self) -> Vec<f64> {
+        self.importances(|_, _| 1.0)
+    }
+
+    fn importances(&self, worth: impl Fn(&Tree, usize) -> f64) -> Vec<f64> {
+        let mut total = vec![0.0; self.n_features];
+        for tree in &self.trees {
+            for node in 0..tree.n_nodes() {
+                if let Some(feature) = tree.feature(node) {
+                    total[feature] += worth(tree, node);
+                }
+            }
+        }
+        to_shares(total)
+    }
+
+    fn check_columns(&self, x: &ArrayRef2<f64>) -> Result<()> {
+        if x.ncols() == self.n_features {
+            return Ok(());
+        }
+        Err(Error::malformed(format!(
+            "the ensemble takes rows of {} numbers, but these have {}",
+            self.n_features,
+            x.ncols()
+        )))
+    }
+}

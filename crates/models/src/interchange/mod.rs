@@ -1,0 +1,12 @@
+//! Models of other libraries: LightGBM's text, XGBoost's JSON and UBJSON, read and written.
+//!
+//! Scores are those of the other library: to the last bits of `f64` for LightGBM, to the rounding of `f32` sums for
+//! XGBoost. What cannot be represented exactly is refused by name. Files are not trusted: whatever their bytes, the
+//! answer is a model or an error, and reading takes memory in proportion to their length.
+
+mod lightgbm_read;
+mod lightgbm_write;
+mod model;
+mod text;
+
+pub use model::{Link, TreeModel};

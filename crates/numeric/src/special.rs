@@ -1,0 +1,56 @@
+//! Functions that compile to vector instructions.
+
+/// `e^x` to within one unit in the last place, without branches, so that a loop over it inside
+/// [`simd::widest`](crate::simd::widest) becomes vector instructions.
+///
+/// It uses nothing but additions, multiplications and shifts, so it has the same bits on every machine, in a vector or
+/// alone; that of the standard library depends on the system. It overflows to infinity and underflows through the
+/// subnormal numbers to 0 where the truth does, and NaN stays NaN.
+///
+/// ```
+/// use perennial_numeric::{simd, special};
+///
+/// let mut x = vec![0.0, 1.0, -1000.0, f64::INFINITY];
+/// simd::widest(|| x.iter_mut().for_each(|x| *x = special::exp(*x)));
+/// assert_eq!(x, [1.0, special::exp(1.0), 0.0, f64::INFINITY]);
+/// assert!((x[1] - std::f64::consts::E).abs() < 1e-15);
+/// ```
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    /// Added to a number below 2^51, it leaves the nearest whole number in the low bits.
+    const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
+    /// The logarithm of 2 in two parts; products of the first with whole numbers below 2^11 are exact.
+    const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
+
+    // Beyond these bounds the result is 0 or infinity, and comes out so.
+    let x = x.clamp(-746.0, 710.0);
+    let whole = (x * std::f64::consts::LOG2_E + ROUND) - ROUND;
+    let rest = (x - whole * LN_2[0]) - whole * LN_2[1];
+    let power = 1.0 + (rest + rest * rest * tail(rest));
+    // One factor 2^whole would leave the range of exponents before the result does; only the second product rounds.
+    let half = (whole * 0.5 + ROUND) - ROUND;
+    let power_of_two = |k: f64| f64::from_bits((k + ROUND).to_bits().wrapping_add(1023) << 52);
+    power * power_of_two(half) * power_of_two(whole - half)
+}
+
+/// `(e^x - 1 - x) / x^2` for `|x| <= ln(2) / 2`, by its series; the first term left out is below 2^-57 of the result.
+#[inline(always)]
+fn tail(x: f64) -> f64 {
+    const INVERSE_FACTORIALS: [f64; 12] = {
+        let mut values = [0.5; 12];
+        let mut factorial = 2.0;
+        let mut k = 1;
+        while k < values.len() {
+            factorial *= (k + 2) as f64;
+            values[k] = 1.0 / factorial;
+            k += 1;
+        }
+        values
+    };
+    // Pairs and then pairs of pairs (Estrin, 1960): shorter chains of dependent products than Horner's.
+    let c = &INVERSE_FACTORIALS;
+    let (x2, pair) = (x * x, |k: usize| c[k] + c[k + 1] * x);
+    let quad = |k: usize| pair(k) + pair(k + 2) * x2;
+    let x4 = x2 * x2;
+    quad(0) + (quad(4) + quad(8) * x4) * x4
+}
