@@ -122,7 +122,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
         train: &Train<'t, X, Classes>,
         from: Option<&GradientBoostingClassifierModel>,
     ) -> Result<Prepared<'t>> {
-        let weights = self.class_weight.apply(train.y, train.weights.map(Cow::Borrowed));
+        let weights = self.class_weight.apply(train.y, train.weights.map(Cow::Borrowed))?;
         let present = match from {
             Some(from) if from.classes[..] != *train.y.names() => {
                 return Err(Error::unsupported("the model to continue knows other classes"));
