@@ -128,6 +128,10 @@ impl Booster {
         Ok(staged)
     }
 
+    pub(super) fn has_offset(&self) -> bool {
+        self.offset.is_some()
+    }
+
     fn add_offset(&self, offset: &[f64], scores: &mut [f64]) {
         for (scores, offset) in scores.chunks_exact_mut(self.ensemble.n_outputs()).zip(offset) {
             scores.iter_mut().for_each(|score| *score += offset);

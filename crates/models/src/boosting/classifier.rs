@@ -273,6 +273,11 @@ impl GradientBoostingClassifierModel {
         &self.booster
     }
 
+    /// What was made smaller.
+    pub fn loss(&self) -> ClassificationLoss {
+        self.loss
+    }
+
     /// The class names; their order is that of the probabilities.
     pub fn class_names(&self) -> &[String] {
         &self.classes
