@@ -107,38 +107,39 @@ fn main() -> Result<()> {
     let times = data::times(&train)?;
     let folds = TimeSeriesSplit::new(4);
     let options = CrossValidation::new().times(&times);
-    let field: [(&str, Rentals); 4] = [
+    let field: [(&str, Rentals); 5] = [
         ("always the mean", candidates::mean()),
         ("yesterday, scaled", candidates::yesterday()),
         ("ridge", candidates::ridge(1.0)),
-        ("tree", candidates::tree(12, 5)),
+        ("tree", candidates::tree()),
+        ("boosting", candidates::boosting(31, 20, 0.1)),
     ];
     for (name, candidate) in &field {
         let scored = cross_validate(candidate, &x, &y, &folds, &MeanAbsoluteError, &options)?;
         println!("   {name:<18} mean absolute error {}", scored.interval(0.95)?);
     }
 
-    say(7, "Tuning the tree");
+    say(7, "Tuning the boosting");
     let store = Store::open(folder.join("runs.db"))?;
     let study = tune(&x, &y, &times, &folds, &store)?;
     for warning in study.warnings() {
         println!("   {warning}");
     }
-    // Of trees that cross-validation cannot tell apart, the one with the largest leaves.
-    let chosen = study.simplest_within_one_se(|trial| Ok(-(trial.count("min_samples_leaf")? as f64)))?;
+    // Of settings that cross-validation cannot tell apart, those with the smallest trees.
+    let chosen = study.simplest_within_one_se(|trial| Ok(trial.count("max_leaves")? as f64))?;
     println!("   {} trials; the simplest among the best: {}", study.trials().len(), settings(&chosen.trial));
-    // The tree must earn its place: the ridge is simpler.
-    let (tree, ridge) = (tree_of(&chosen.trial)?, candidates::ridge(1.0));
+    // It must earn its place: the ridge is simpler.
+    let (boosting, ridge) = (boosting_of(&chosen.trial)?, candidates::ridge(1.0));
     let scored =
         |candidate: &Rentals| cross_validate(candidate, &x, &y, &folds, &MeanAbsoluteError, &options);
     let comparison =
-        compare_folds(&scored(&ridge)?, &scored(&tree)?, &ComparisonOptions::new().equivalence(1.0))?;
-    println!("   the tree against the ridge: {comparison}");
+        compare_folds(&scored(&ridge)?, &scored(&boosting)?, &ComparisonOptions::new().equivalence(1.0))?;
+    println!("   boosting against the ridge: {comparison}");
     let (name, parameters, pipeline) = match comparison.verdict {
-        Better::Better => ("tree", settings(&chosen.trial), tree),
+        Better::Better => ("boosting", settings(&chosen.trial), boosting),
         _ => ("ridge", "alpha = 1".to_owned(), ridge),
     };
-    println!("   the {name} it is");
+    println!("   so it is: {name}");
 
     say(8, "The evaluation, on hours that nobody has looked at");
     let model = Train::new(&x, &y).context(Context::new().with_seed(SEED)).fit(&pipeline)?;
@@ -297,8 +298,9 @@ fn say(stage: usize, what: &str) {
     println!("\n{stage:>2} {what}");
 }
 
-fn tree_of(trial: &Trial) -> Result<Rentals> {
-    Ok(candidates::tree(trial.count("max_depth")?, trial.count("min_samples_leaf")?))
+fn boosting_of(trial: &Trial) -> Result<Rentals> {
+    let (max_leaves, min_samples_leaf) = (trial.count("max_leaves")?, trial.count("min_samples_leaf")?);
+    Ok(candidates::boosting(max_leaves, min_samples_leaf, trial.real("learning_rate")?))
 }
 
 fn settings(trial: &Trial) -> String {
@@ -312,10 +314,13 @@ fn tune(x: &Table, y: &Values, times: &[i64], folds: &TimeSeriesSplit, store: &S
         // A trial that cannot be recorded is still a trial; the study has it.
         let _ = record_trial(store, trial);
     };
-    let space = Space::new().integer("max_depth", 4..=20).log_integer("min_samples_leaf", 1..=60);
+    let space = Space::new()
+        .log_integer("max_leaves", 4..=64)
+        .log_integer("min_samples_leaf", 5..=80)
+        .log_real("learning_rate", 0.03..=0.3);
     let ctx = Context::new().with_seed(SEED).with_observer(bar.clone()).child("tuning");
     let options = Tuning::new().times(times).context(ctx).on_trial(&record);
-    let build = |trial: &Trial| tree_of(trial);
+    let build = |trial: &Trial| boosting_of(trial);
     let study = RandomSearch::new(space).n_trials(24).seed(SEED).run(
         x,
         y,

@@ -1,11 +1,16 @@
 //! Forests.
 
-use perennial::core::{Classes, Classifier, Estimator, Matrix, Predictor, Result, Rows, Values};
+use ndarray::Array2;
+use perennial::core::{
+    Classes, Classifier, Error, Estimator, Matrix, NoTarget, Predictor, Probabilities, Result, Rows, Values,
+};
 use perennial::models::forest::{ForestClassifierModel, MaxFeatures};
-use perennial::models::{ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor};
+use perennial::models::{
+    ExtraTreesClassifier, IsolationForest, RandomForestClassifier, RandomForestRegressor,
+};
 
 use crate::measure::{Bench, Record};
-use crate::npy::Split;
+use crate::npy::{Split, array, numbers};
 use crate::quality::{auc, log_loss, rmse};
 
 pub(crate) fn rf_clf(bench: &Bench) -> Result<Record> {
@@ -54,4 +59,18 @@ pub(crate) fn rf_reg(bench: &Bench) -> Result<Record> {
     let mut fitted = bench.fit("50 trees, 1/3 features, leaf>=5", about, || settings.fit(&x, &y))?;
     let predicted = fitted.predict(|model| model.predict(&data.test_x))?;
     Ok(fitted.record.quality("RMSE", rmse(&data.test_y, &predicted)))
+}
+
+pub(crate) fn iforest(bench: &Bench) -> Result<Record> {
+    let x = Matrix::from(array(bench, "anom_100k_X")?);
+    let y = Classes::from_labels(numbers(bench, "anom_100k_y")?.1.into_iter().map(|label| label as i64));
+    let settings = IsolationForest::new().n_trees(200).seed(0);
+    let about = format!("anom_100k ({}x{})", x.n_rows(), x.n_cols());
+    let params = "200 trees, 256 rows each; predict = score 100k";
+    let mut fitted = bench.fit(params, about, || settings.fit(&x, &NoTarget))?;
+    let scores = fitted.predict(|model| model.score(&x))?;
+    let shares: Vec<f64> = scores.as_slice().iter().flat_map(|score| [1.0 - score, *score]).collect();
+    let shares = Array2::from_shape_vec((x.n_rows(), 2), shares).map_err(Error::other)?;
+    let shares = Probabilities::new(shares, y.shared_names())?;
+    Ok(fitted.record.quality("AUC", auc(&y, &shares)?))
 }

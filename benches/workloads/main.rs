@@ -48,6 +48,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("et_clf", forests::et_clf),
     ("latency_row_gbdt200", explain::latency_row_gbdt200),
     ("shap_gbdt200", explain::shap_gbdt200),
+    ("iforest", forests::iforest),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

@@ -1,12 +1,17 @@
 //! The models that compete, from the simplest up. Training and serving share these functions.
 
 use perennial::core::BoxEstimator;
+
 use perennial::features::CyclicalFeatures;
-use perennial::models::{DecisionTreeRegressor, DummyRegressor, LinearRegression, Ridge};
+use perennial::models::{
+    DecisionTreeRegressor, DummyRegressor, GradientBoostingRegressor, LinearRegression, Ridge,
+};
 use perennial::prelude::*;
 use perennial::preprocessing::{
     Columns, OneHotEncoder, OrdinalEncoder, PassThrough, SimpleImputer, StandardScaler, Unknown,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Any model that predicts rentals from a table.
 pub(crate) type Rentals = BoxEstimator<Table, Values, Values>;
@@ -38,15 +43,33 @@ pub(crate) fn ridge(alpha: f64) -> Rentals {
     columns.named("columns").then(Ridge::new().alpha(alpha)).boxed()
 }
 
-/// A tree, which finds by itself that rush hours differ on working days.
-pub(crate) fn tree(max_depth: usize, min_samples_leaf: usize) -> Rentals {
+/// One tree, which finds by itself that rush hours differ on working days.
+pub(crate) fn tree() -> Rentals {
+    trees_on(DecisionTreeRegressor::new().max_depth(12).min_samples_leaf(5))
+}
+
+/// Many small trees, each correcting those before it. They take categories and missing values as they are.
+pub(crate) fn boosting(max_leaves: usize, min_samples_leaf: usize, learning_rate: f64) -> Rentals {
+    let boosting = GradientBoostingRegressor::new()
+        .n_trees(150)
+        .max_leaves(max_leaves)
+        .min_samples_leaf(min_samples_leaf)
+        .learning_rate(learning_rate);
+    trees_on(boosting)
+}
+
+/// The columns for trees: categories stay categories, missing stays missing.
+fn trees_on<E>(trees: E) -> Rentals
+where
+    E: Estimator<Input = Matrix, Target = Values> + Serialize + DeserializeOwned + 'static,
+    E::Model: Predictor<Input = Matrix, Output = Values> + Serialize + DeserializeOwned + 'static,
+{
     let columns = Columns::new()
         .on(CALENDAR, OrdinalEncoder::new().unknown(Unknown::Ignore))
         .on(["hour"], CyclicalFeatures::new(24.0))
         .on(names_of_numbers(), PassThrough::new())
         .drop_rest();
-    let tree = DecisionTreeRegressor::new().max_depth(max_depth).min_samples_leaf(min_samples_leaf);
-    columns.named("columns").then(tree).boxed()
+    columns.named("columns").then(trees).boxed()
 }
 
 fn names_of_numbers() -> Vec<String> {

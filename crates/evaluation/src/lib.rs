@@ -2,6 +2,7 @@
 
 mod compare;
 mod cross_validation;
+mod importance;
 mod interval;
 pub mod metric;
 mod slices;
@@ -10,6 +11,7 @@ mod stack;
 
 pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds, mcnemar};
 pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
+pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use metric::{Answers, Judges, Metric};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};

@@ -3,6 +3,7 @@
 mod compile;
 mod cross_validation;
 mod fixtures;
+mod importance;
 mod interval;
 mod metric;
 mod models;

@@ -7,7 +7,7 @@ use perennial_core::{Error, Features, Matrix, Result, Rows, Transformer};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::{Binned, MAX_BINS, MISSING};
+use super::{Binned, CATEGORIES, MAX_BINS, MISSING};
 
 /// How the values of one column become bins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,14 +43,27 @@ impl Bins {
                 }
             }
             Bins::Categorical { kept } => {
-                let largest = kept.iter().max().map_or(0, |&largest| largest as usize + 1);
-                let mut bin_of = vec![kept.len() as u8; largest];
-                for (bin, &category) in kept.iter().enumerate() {
-                    bin_of[category as usize] = bin as u8;
+                // A table for low codes; it must not grow with a code that is high.
+                const TABLE: usize = 1 << 14;
+                let rare = kept.len() as u8;
+                let mut sorted: Vec<(u32, u8)> = kept.iter().copied().zip(0..).collect();
+                sorted.sort_unstable();
+                let mut table = [rare; TABLE];
+                for &(category, bin) in sorted.iter().take_while(|(category, _)| (*category as usize) < TABLE)
+                {
+                    table[category as usize] = bin;
                 }
                 for (bin, value) in bins.iter_mut().zip(values) {
-                    let own = (value > -1.0).then(|| bin_of.get(value as usize)).flatten();
-                    *bin = if value.is_nan() { MISSING } else { own.copied().unwrap_or(kept.len() as u8) };
+                    let code = value as usize;
+                    *bin = match table.get(code) {
+                        _ if value.is_nan() => MISSING,
+                        _ if value <= -1.0 => rare,
+                        Some(&own) => own,
+                        None => {
+                            let place = sorted.binary_search_by_key(&code, |pair| pair.0 as usize);
+                            place.map_or(rare, |place| sorted[place].1)
+                        }
+                    };
                 }
             }
         }
@@ -66,7 +79,9 @@ impl Bins {
             Bins::Categorical { kept } => {
                 let mut sorted = kept.clone();
                 sorted.sort_unstable();
-                kept.len() < MAX_BINS && sorted.windows(2).all(|pair| pair[0] < pair[1])
+                kept.len() < MAX_BINS
+                    && sorted.windows(2).all(|pair| pair[0] < pair[1])
+                    && sorted.last().is_none_or(|&largest| largest < CATEGORIES)
             }
         };
         if sound { Ok(()) } else { Err(Error::corrupt("the bins of a column are damaged")) }

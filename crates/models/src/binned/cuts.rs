@@ -6,7 +6,7 @@ use ndarray::ArrayView1;
 use perennial_core::{Error, Result};
 use perennial_numeric::random::Random;
 
-use super::{Bins, MAX_BINS};
+use super::{Bins, CATEGORIES, MAX_BINS};
 
 /// Up to so many rows, all of them are looked at.
 const EXACT: usize = 4_000_000;
@@ -82,7 +82,8 @@ fn points(
 /// Cuts between the distinct values so that bins hold about the same weight.
 ///
 /// Bins are filled from the left. Each aims at its part of the weight that is left, where values that fill a bin
-/// alone are set aside; it is closed where that comes nearest, and before a value that fills a bin alone.
+/// alone are set aside; it is closed where that comes nearest, and before a value that fills a bin alone unless too many
+/// of those are among others.
 fn cut(points: &[Point], max_bins: usize) -> Vec<f64> {
     let between = |index: usize| midway(points[index].0, points[index + 1].0);
     if points.len() <= max_bins {
@@ -95,6 +96,9 @@ fn cut(points: &[Point], max_bins: usize) -> Vec<f64> {
     let mut left_weight: f64 =
         points.iter().map(|point| point.1).filter(|&weight| weight < large).sum::<f64>();
     let mut left_bins = (max_bins - n_large) as f64;
+    // Where small values stand between many large ones, bins for all of the small would leave none for the large.
+    let n_between = (1..points.len()).filter(|&index| is_large(index) && !is_large(index - 1)).count();
+    let alone = 2.0 * n_between as f64 <= left_bins;
     let mut cuts = Vec::with_capacity(max_bins - 1);
     let mut held = 0.0;
     for index in 0..points.len() - 1 {
@@ -104,16 +108,15 @@ fn cut(points: &[Point], max_bins: usize) -> Vec<f64> {
         let target = left_weight / left_bins.max(1.0);
         let next = points[index + 1].1;
         // A small value after which the bin is nearer to its target than after the next.
-        let full = held >= target || (held + next - target > target - held && held > 0.5 * target);
-        if own || is_large(index + 1) || full {
+        let nearer = is_large(index + 1) || held + next - target > target - held;
+        let full = left_bins >= 1.0 && (held >= target || (nearer && held > 0.5 * target));
+        if own || full || (alone && is_large(index + 1)) {
             if cuts.len() + 1 == max_bins {
                 break;
             }
             cuts.push(between(index));
-            if !own {
-                left_weight -= held;
-                left_bins -= 1.0;
-            }
+            left_weight -= if own { held - weight } else { held };
+            left_bins -= if own { 0.0 } else { 1.0 };
             held = 0.0;
         }
     }
@@ -129,7 +132,7 @@ fn midway(low: f64, high: f64) -> f64 {
 /// The bins of a column of categories.
 ///
 /// # Errors
-/// When a code is no whole number from 0 to 2^32 - 2.
+/// When a code is no whole number below [`CATEGORIES`].
 pub(super) fn categories(
     column: ArrayView1<'_, f64>,
     weights: Option<&[f64]>,
@@ -138,9 +141,10 @@ pub(super) fn categories(
 ) -> Result<Bins> {
     let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
     for (row, &code) in column.iter().enumerate().filter(|(_, code)| !code.is_nan()) {
-        if !(code >= 0.0 && code < f64::from(u32::MAX) && code.fract() == 0.0) {
+        if !(code >= 0.0 && code < f64::from(CATEGORIES) && code.fract() == 0.0) {
             return Err(Error::malformed(format!(
-                "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 on"
+                "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 to {}",
+                CATEGORIES - 1
             )));
         }
         *totals.entry(code as u32).or_default() += weights.map_or(1.0, |weights| weights[row]);

@@ -18,5 +18,7 @@ pub use on_bins::{BinsAnswer, LearnsFromBins, OnBins, OnBinsModel};
 
 /// The bin of missing values.
 pub(crate) const MISSING: u8 = 255;
+/// Codes of categories are below this: sets of categories have a bit for each.
+pub(crate) const CATEGORIES: u32 = 1 << 24;
 /// The most bins of a column beside that of missing values.
 pub(crate) const MAX_BINS: usize = 255;

@@ -128,6 +128,10 @@ impl Booster {
         Ok(staged)
     }
 
+    pub(super) fn has_offset(&self) -> bool {
+        self.offset.is_some()
+    }
+
     fn add_offset(&self, offset: &[f64], scores: &mut [f64]) {
         for (scores, offset) in scores.chunks_exact_mut(self.ensemble.n_outputs()).zip(offset) {
             scores.iter_mut().for_each(|score| *score += offset);
@@ -136,6 +140,11 @@ impl Booster {
 
     /// The scores of rows in bins, the same bits as those of the matrix they came from.
     pub(crate) fn scores_of_bins(&self, x: &Binned) -> Result<Vec<f64>> {
+        if *x.features() != self.features {
+            return Err(Error::unsupported(
+                "the bins are of other columns than those the model learned from; predict from the matrix",
+            ));
+        }
         if let Some(column) = self.offset {
             Inputs::column(x, column as usize)?;
         }
@@ -212,9 +221,11 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let labels = Labels::new(train.y, train.weights, train.groups);
         objective.check(&labels)?;
         self.check_memory(train.x.n_rows(), features.len())?;
-        let base = match self.from {
-            None => objective.base_scores(&labels)?,
-            Some(from) => self.check_from(from, features, &constraints)?,
+        let offset = self.offset(train.x, &constraints)?;
+        let base = match (self.from, &offset) {
+            (Some(from), _) => self.check_from(from, features, &constraints)?,
+            (None, None) => objective.base_scores(&labels)?,
+            (None, Some(offset)) => rounds::base_beside(objective, &labels, offset)?,
         };
         let binned = train.x.bin(settings, train.weights, self.ctx)?;
         let watched = validation.map(|given| {
@@ -231,7 +242,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let input = rounds::Input {
             binned: &binned,
             labels: &labels,
-            offset: self.offset(train.x, &constraints)?,
+            offset,
             start: self.start(train.x)?,
             validation: watched.as_ref().map(|(binned, labels, offset, start)| Validation {
                 binned,
@@ -255,15 +266,20 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             Ok(if done && may_stop { Verdict::Stop } else { Verdict::GoOn })
         };
         let learned = boost(objective, settings, &constraints, &input, base, watch, self.ctx)?;
-        let mut trees = self.from.map_or_else(Vec::new, |from| from.trees().to_vec());
-        let n_before = self.from.map_or(0, Booster::n_rounds);
-        trees.extend(learned.trees);
-        let mut ensemble = Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?;
         let watched = history.first().is_some_and(|first| !first.values.is_empty());
-        let best_round = watched.then(|| n_before + stopper.best_round());
-        if let (Some(best), true) = (best_round, may_stop) {
-            ensemble.truncate(best);
+        let best = watched.then(|| stopper.best_round() + 1);
+        let mut new_trees = learned.trees;
+        if let (Some(best), true) = (best, may_stop) {
+            new_trees.truncate(best * learned.base.len());
         }
+        if settings.mode == Mode::Forest {
+            let share = 1.0 / (new_trees.len() / learned.base.len()).max(1) as f64;
+            new_trees.iter_mut().for_each(|tree| tree.scale(share));
+        }
+        let best_round = best.map(|best| best + self.from.map_or(0, Booster::n_rounds));
+        let mut trees = self.from.map_or_else(Vec::new, |from| from.trees().to_vec());
+        trees.extend(new_trees);
+        let ensemble = Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?;
         let offset = constraints.offset.map(|column| column as u32);
         let history = if watched { history } else { Vec::new() };
         let booster = Booster { features: features.clone(), ensemble, offset, history, best_round };
@@ -350,6 +366,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         self.settings.check()?;
         if !self.settings.monotone.is_empty() {
             return Err(Error::unsupported("new leaves would not keep to `monotone`; learn anew instead"));
+        }
+        if self.settings.mode != Mode::Gradient {
+            return Err(Error::unsupported("leaves can be learned anew by `Mode::Gradient` only"));
         }
         let labels = Labels::new(train.y, train.weights, train.groups);
         self.objective.check(&labels)?;

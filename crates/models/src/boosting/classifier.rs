@@ -140,6 +140,9 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
                 )));
             }
         };
+        if from.is_some() {
+            check_known(train.y, &present, weights.as_deref())?;
+        }
         Ok(Prepared { loss, y: targets(train.y, train.y, &present)?, present, weights })
     }
 
@@ -183,6 +186,19 @@ struct Prepared<'t> {
     present: Vec<u32>,
     y: Vec<f64>,
     weights: Option<Cow<'t, [f64]>>,
+}
+
+/// Refuses rows that count and are of a class that a model has no score for.
+fn check_known(y: &Classes, present: &[u32], weights: Option<&[f64]>) -> Result<()> {
+    let counts = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
+    let mut codes = y.codes().iter().enumerate();
+    match codes.find(|&(row, code)| counts(row) && !present.contains(code)) {
+        None => Ok(()),
+        Some((row, &code)) => Err(Error::unknown(format!(
+            "row {row} is of class `{}`, which the model had no rows to learn from; learn a new model",
+            y.names()[code as usize]
+        ))),
+    }
 }
 
 /// The position of the class of each row among those that have training rows. Rows of other classes have no weight in
@@ -271,6 +287,11 @@ impl GradientBoostingClassifierModel {
     /// The trees, importances and scores.
     pub fn booster(&self) -> &Booster {
         &self.booster
+    }
+
+    /// What was made smaller.
+    pub fn loss(&self) -> ClassificationLoss {
+        self.loss
     }
 
     /// The class names; their order is that of the probabilities.

@@ -24,6 +24,7 @@ mod booster;
 mod classifier;
 mod concordance;
 mod engine;
+mod explain;
 mod groups;
 mod inputs;
 mod losses;

@@ -198,6 +198,11 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
         GradientBoostingRegressorModel { booster: self.booster.truncated(n_rounds), ..self }
     }
 
+    /// What was made smaller.
+    pub fn loss(&self) -> &O {
+        &self.loss
+    }
+
     fn answers(&self, mut scores: Vec<f64>) -> Values {
         scores.iter_mut().for_each(|score| self.loss.answer(std::slice::from_mut(score)));
         scores.into()

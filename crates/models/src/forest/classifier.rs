@@ -19,7 +19,7 @@ use crate::binned::{Binned, Binner};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::tame;
 use crate::tree::grow::rows_that_count;
-use crate::tree::in_bins::{ClassCriterion, ManyClasses, Plan, Sample, SumCriterion, Sums};
+use crate::tree::in_bins::{Fine, ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
 use crate::tree::{Criterion, Tree, directions, limits};
 
@@ -67,9 +67,13 @@ macro_rules! classifier {
         }
 
         impl $name {
-            /// Learns from columns that are in bins already.
-            pub(crate) fn fit_binned(&self, train: &Train<'_, Binned, Classes>) -> Result<ForestClassifierModel> {
-                let forest = self.plan(train.x, train.y.n_classes())?;
+            /// Learns from columns that are in bins already; `fine` are their parts, where they are known.
+            pub(crate) fn fit_binned(
+                &self,
+                train: &Train<'_, Binned, Classes>,
+                fine: Option<Fine<'_>>,
+            ) -> Result<ForestClassifierModel> {
+                let forest = self.plan(train.x, fine, train.y.n_classes())?;
                 let own = Own {
                     criterion: self.criterion,
                     class_weight: &self.class_weight,
@@ -87,7 +91,9 @@ macro_rules! classifier {
             type Model = ForestClassifierModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<ForestClassifierModel> {
-                self.fit_binned(&train.with_input(&self.bins(train)?, None))
+                let binned = self.bins(train)?;
+                let fine = self.parts(train, &binned)?;
+                self.fit_binned(&train.with_input(&binned, None), fine)
             }
 
             fn capabilities(&self) -> Capabilities {
@@ -190,16 +196,10 @@ fn fit(
         samples
     };
     let trees = if n_classes == 2 {
-        let criterion = match own.criterion {
-            Criterion::Gini => SumCriterion::Gini,
-            Criterion::Entropy => SumCriterion::Entropy,
-        };
+        let criterion = own.criterion.into();
         forest.grow(&Sums { criterion, unit: 1.0 }, &sampling, random, ctx, sample)
     } else {
-        let criterion = match own.criterion {
-            Criterion::Gini => ClassCriterion::Gini,
-            Criterion::Entropy => ClassCriterion::Entropy,
-        };
+        let criterion = own.criterion.into();
         forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, sample)
     }?;
     let accuracy = |values: &Array2<f64>, n_trees: &[u32]| {
@@ -212,8 +212,10 @@ fn fit(
         }
         right / sum
     };
-    let out_of_bag =
-        forest.out_of_bag.then(|| OutOfBag::of(&trees, binned, n_classes, ctx, accuracy)).transpose()?;
+    let out_of_bag = forest
+        .out_of_bag
+        .then(|| OutOfBag::of(&trees, &forest.plan, n_classes, ctx, accuracy))
+        .transpose()?;
     let Trees { trees, .. } = trees;
     Ok(ForestClassifierModel {
         features: binned.features().clone(),

@@ -18,4 +18,6 @@ pub use classifier::{ExtraTreesClassifier, ForestClassifierModel, RandomForestCl
 pub use features::MaxFeatures;
 pub use out_of_bag::OutOfBag;
 pub use quantile::{QuantileForestModel, QuantileForestRegressor};
-pub use regressor::{ExtraTreesRegressor, ForestRegressorModel, RandomForestRegressor, RegressionCriterion};
+pub use regressor::{ExtraTreesRegressor, ForestRegressorModel, RandomForestRegressor};
+
+pub use crate::tree::RegressionCriterion;

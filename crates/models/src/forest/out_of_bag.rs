@@ -1,13 +1,14 @@
 //! What the trees say of rows that they have not seen.
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array2, ArrayRef2, s};
 use perennial_core::{Context, Error, Result, Rows};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Trees;
 use super::model::{SMALL, mean};
-use crate::binned::{Binned, Bins, MISSING};
+use crate::binned::{Bins, MISSING};
+use crate::tree::in_bins::Plan;
 
 const BLOCK: usize = 256;
 
@@ -59,17 +60,18 @@ impl OutOfBag {
     /// Asks each tree for the rows that it did not draw; `score` judges values and the numbers of trees.
     pub(super) fn of(
         forest: &Trees,
-        binned: &Binned,
+        plan: &Plan<'_>,
         width: usize,
         ctx: &Context,
         score: impl Fn(&Array2<f64>, &[u32]) -> f64,
     ) -> Result<Self> {
+        let binned = plan.binned;
         let n_rows = binned.n_rows();
         let blocks = reduce::try_map_chunks(n_rows, BLOCK, |rows| {
             ctx.check()?;
             let mut values = vec![0.0; rows.len() * width];
             let mut n_trees = vec![0_u32; rows.len()];
-            let cells = numbers_of(binned, rows.clone());
+            let cells = numbers_of(plan, rows.clone());
             for (tree, left_out) in forest.trees.iter().zip(&forest.left_out) {
                 for (place, row) in rows.clone().enumerate() {
                     if left_out[row / 64] >> (row % 64) & 1 == 1 {
@@ -93,8 +95,13 @@ impl OutOfBag {
     }
 }
 
-/// Numbers that lie in the bins of some rows, row by row: trees send them where they send the rows.
-fn numbers_of(binned: &Binned, rows: std::ops::Range<usize>) -> Vec<f64> {
+/// Some rows before they were put into bins, row by row; or, where only the bins are left, numbers that lie in them,
+/// which trees that cut between bins send where they send the rows.
+fn numbers_of(plan: &Plan<'_>, rows: std::ops::Range<usize>) -> Vec<f64> {
+    if let Some(fine) = &plan.fine {
+        return fine.x().slice(s![rows, ..]).iter().copied().collect();
+    }
+    let binned = plan.binned;
     let n_cols = binned.n_cols();
     let mut numbers = vec![f64::NAN; rows.len() * n_cols];
     for column in 0..n_cols {

@@ -10,13 +10,13 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Forest;
-use super::regressor::{RegressionCriterion, trees};
+use super::regressor::trees;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, model};
 use crate::binned::{Binned, Binner};
 use crate::rows::{row_major, tame};
-use crate::tree::in_bins::Plan;
-use crate::tree::{Tree, directions, limits};
+use crate::tree::in_bins::{Fine, Plan};
+use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
 const QUANTILE: Param =
     Param::real("quantiles", "the share of the target at or below the answer").at_least(0.0).at_most(1.0);
@@ -62,13 +62,18 @@ forest_settings! {
 
 impl QuantileForestRegressor {
     /// Learns from columns that are in bins already; `x` are the same rows before.
-    fn fit_binned(&self, train: &Train<'_, Binned, Values>, x: &Matrix) -> Result<QuantileForestModel> {
+    fn fit_binned(
+        &self,
+        train: &Train<'_, Binned, Values>,
+        fine: Option<Fine<'_>>,
+        x: &Matrix,
+    ) -> Result<QuantileForestModel> {
         if self.out_of_bag {
             return Err(Error::unsupported(
                 "a quantile forest keeps no out-of-bag predictions; leave `out_of_bag` out",
             ));
         }
-        let forest = self.plan(train.x, 1)?;
+        let forest = self.plan(train.x, fine, 1)?;
         let random = Random::new(train.ctx.seed(self.seed));
         let criterion = RegressionCriterion::SquaredError;
         let trees = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?.trees;
@@ -99,7 +104,9 @@ impl Estimator for QuantileForestRegressor {
     type Model = QuantileForestModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<QuantileForestModel> {
-        self.fit_binned(&train.with_input(&self.bins(train)?, None), train.x)
+        let binned = self.bins(train)?;
+        let fine = self.parts(train, &binned)?;
+        self.fit_binned(&train.with_input(&binned, None), fine, train.x)
     }
 
     fn capabilities(&self) -> Capabilities {

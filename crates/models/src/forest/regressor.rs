@@ -15,19 +15,8 @@ use super::{MaxFeatures, OutOfBag, model};
 use crate::binned::{Binned, Binner};
 use crate::rows::{power_of_two, tame};
 use crate::tree::grow::rows_that_count;
-use crate::tree::in_bins::{Plan, Sample, SumCriterion, Sums};
-use crate::tree::{Tree, directions, limits};
-
-/// How the impurity of numbers is measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegressionCriterion {
-    /// The mean square around the mean.
-    #[default]
-    SquaredError,
-    /// Half the Poisson deviance, for counts and rates >= 0; no node answers 0 unless all its rows do.
-    Poisson,
-}
+use crate::tree::in_bins::{Fine, Plan, Sample, Sums};
+use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
 /// The table of settings and the rest of what both forests of numbers have in common.
 macro_rules! regressor {
@@ -62,9 +51,13 @@ macro_rules! regressor {
         }
 
         impl $name {
-            /// Learns from columns that are in bins already.
-            pub(crate) fn fit_binned(&self, train: &Train<'_, Binned, Values>) -> Result<ForestRegressorModel> {
-                let forest = self.plan(train.x, 1)?;
+            /// Learns from columns that are in bins already; `fine` are their parts, where they are known.
+            pub(crate) fn fit_binned(
+                &self,
+                train: &Train<'_, Binned, Values>,
+                fine: Option<Fine<'_>>,
+            ) -> Result<ForestRegressorModel> {
+                let forest = self.plan(train.x, fine, 1)?;
                 let random = Random::new(train.ctx.seed(self.seed));
                 fit(&forest, self.criterion, self.bootstrap, self.max_samples, train, &random)
             }
@@ -76,7 +69,9 @@ macro_rules! regressor {
             type Model = ForestRegressorModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<ForestRegressorModel> {
-                self.fit_binned(&train.with_input(&self.bins(train)?, None))
+                let binned = self.bins(train)?;
+                let fine = self.parts(train, &binned)?;
+                self.fit_binned(&train.with_input(&binned, None), fine)
             }
 
             fn capabilities(&self) -> Capabilities {
@@ -152,11 +147,7 @@ pub(super) fn trees(
         ));
         samples
     };
-    let criterion = match criterion {
-        RegressionCriterion::SquaredError => SumCriterion::SquaredError,
-        RegressionCriterion::Poisson => SumCriterion::Poisson,
-    };
-    forest.grow(&Sums { criterion, unit }, &sampling, random, &train.ctx, sample)
+    forest.grow(&Sums { criterion: criterion.into(), unit }, &sampling, random, &train.ctx, sample)
 }
 
 fn fit(
@@ -170,7 +161,7 @@ fn fit(
     let trees = trees(forest, criterion, bootstrap, max_samples, train, random)?;
     let score = |values: &Array2<f64>, n_trees: &[u32]| r_squared(train, values, n_trees);
     let out_of_bag =
-        forest.out_of_bag.then(|| OutOfBag::of(&trees, train.x, 1, &train.ctx, score)).transpose()?;
+        forest.out_of_bag.then(|| OutOfBag::of(&trees, &forest.plan, 1, &train.ctx, score)).transpose()?;
     Ok(ForestRegressorModel { features: train.x.features().clone(), trees: trees.trees, out_of_bag })
 }
 

@@ -196,8 +196,18 @@ macro_rules! forest_settings {
                 Ok(binner.fit_transform_on(&columns)?.1)
             }
 
+            /// The bins cut again, where small nodes make use of that.
+            fn parts<'a, Y>(
+                &self,
+                train: &Train<'a, Matrix, Y>,
+                binned: &Binned,
+            ) -> Result<Option<Fine<'a>>> {
+                let fine = || Fine::new(train.x.dense()?, binned, train.weights, &train.ctx);
+                if $random_cuts { Ok(None) } else { fine().map(Some) }
+            }
+
             /// Checks the settings, and says how trees are grown.
-            fn plan<'a>(&self, binned: &'a Binned, n_values: usize) -> Result<Forest<'a>> {
+            fn plan<'a>(&self, binned: &'a Binned, fine: Option<Fine<'a>>, n_values: usize) -> Result<Forest<'a>> {
                 settings::N_TREES.check_count(self.n_trees)?;
                 self.max_features.check()?;
                 self.max_samples.map_or(Ok(()), |share| settings::MAX_SAMPLES.check(share))?;
@@ -212,7 +222,7 @@ macro_rules! forest_settings {
                 };
                 limits.check()?;
                 let monotone = directions(&self.monotone, binned.features())?;
-                let plan = Plan { binned, limits, random_cuts: $random_cuts, monotone };
+                let plan = Plan { binned, fine, limits, random_cuts: $random_cuts, monotone };
                 let out_of_bag = self.out_of_bag;
                 if out_of_bag && !self.bootstrap && self.max_samples.is_none() {
                     return Err(Error::unsupported(

@@ -11,8 +11,10 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::criterion::{BinaryGini, Entropy, Gini, Labels};
-use super::grow::{grow, rows_that_count};
+use super::grow::{Exact, categorical_columns, rows_that_count};
+use super::in_bins::{ClassCriterion, ManyClasses, Sample, SumCriterion, Sums};
 use super::limits::{self, tree_settings};
+use super::picture;
 use super::prune::finish;
 use super::structure::Tree;
 use super::text;
@@ -31,11 +33,12 @@ pub enum Criterion {
 }
 
 tree_settings! {
-    /// A classification tree with exact splits (Breiman and others, 1984).
+    /// A classification tree (Breiman and others, 1984).
     ///
     /// All cuts of all columns are tried; of equally good ones the lowest column and the lowest threshold are taken.
     /// Missing values go to the side that is better for them. Rows of weight 0 do not count; the fewest rows of
-    /// nodes and leaves count rows, whatever their weights.
+    /// nodes and leaves count rows, whatever their weights. Columns of categories are cut into sets: the best of all where
+    /// the target is a number or one of two classes.
     ///
     /// | setting | default | range | meaning |
     /// |---|---|---|---|
@@ -48,7 +51,10 @@ tree_settings! {
     /// | `min_impurity_decrease` | 0 | >= 0 | the least gain of a split |
     /// | `max_features` | all | >= 1 | how many features, drawn at random, a node looks at |
     /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
-    /// | `seed` | that of the context | any | of the draws of features |
+    /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
+    /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
+    /// | `monotone` | none | names | along which columns answers rise, or fall; not with exact splits |
+    /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
     /// use ndarray::array;
@@ -68,6 +74,24 @@ tree_settings! {
         /// Sets how much the rows of each class count.
         class_weight: ClassWeight
     ]
+}
+
+impl From<Criterion> for SumCriterion {
+    fn from(criterion: Criterion) -> Self {
+        match criterion {
+            Criterion::Gini => SumCriterion::Gini,
+            Criterion::Entropy => SumCriterion::Entropy,
+        }
+    }
+}
+
+impl From<Criterion> for ClassCriterion {
+    fn from(criterion: Criterion) -> Self {
+        match criterion {
+            Criterion::Gini => ClassCriterion::Gini,
+            Criterion::Entropy => ClassCriterion::Entropy,
+        }
+    }
 }
 
 /// A fitted classification tree.
@@ -111,29 +135,52 @@ impl Estimator for DecisionTreeClassifier {
         let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
         let (x, ctx) = (train.x.dense()?, &train.ctx);
         let random = Random::new(ctx.seed(self.seed));
-        let n_classes = train.y.n_classes();
-        let labels = Labels { codes: train.y.codes(), weights: weights.as_deref(), n_classes };
-        let grown = match self.criterion {
-            Criterion::Gini if n_classes == 2 => {
-                grow(x, &rows, &BinaryGini::new(labels), &limits, &random, ctx)
+        let (codes, n_classes) = (train.y.codes(), train.y.n_classes());
+        if let Some(histogram) = self.histogram()? {
+            if !self.monotone.is_empty() && n_classes != 2 {
+                return Err(Error::unsupported("`monotone` needs a target of two classes"));
             }
-            Criterion::Gini => grow(x, &rows, &Gini { labels }, &limits, &random, ctx),
-            Criterion::Entropy => grow(x, &rows, &Entropy { labels }, &limits, &random, ctx),
+            let sample = |&row: &u32| {
+                let class = codes[row as usize];
+                let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
+                Sample { weight, y: f64::from(class), row, class }
+            };
+            let samples: Vec<Sample> = rows.iter().map(sample).collect();
+            let (x, weights) = (train.x, train.weights);
+            let grown = if n_classes == 2 {
+                let learning = Sums { criterion: self.criterion.into(), unit: 1.0 };
+                histogram.grow(&learning, x, weights, samples, random, ctx)
+            } else {
+                let learning = ManyClasses { criterion: self.criterion.into(), n_classes };
+                histogram.grow(&learning, x, weights, samples, random, ctx)
+            }?;
+            let tree = finish(&grown, x.n_cols(), n_classes, None, limits.ccp_alpha);
+            return Ok(DecisionTreeClassifierModel::new(train, tree));
+        }
+        let labels = Labels { codes, weights: weights.as_deref(), n_classes };
+        let categorical = categorical_columns(train.x)?;
+        let exact =
+            Exact { x, categorical: &categorical, rows: &rows, limits: &limits, random: &random, ctx };
+        let grown = match self.criterion {
+            Criterion::Gini if n_classes == 2 => exact.grow(&BinaryGini::new(labels)),
+            Criterion::Gini => exact.grow(&Gini { labels }),
+            Criterion::Entropy => exact.grow(&Entropy { labels }),
         }?;
         let tree = finish(&grown, x.ncols(), n_classes, limits.max_leaf_nodes, limits.ccp_alpha);
-        Ok(DecisionTreeClassifierModel {
-            features: train.x.features().clone(),
-            classes: train.y.shared_names(),
-            tree,
-        })
+        Ok(DecisionTreeClassifierModel::new(train, tree))
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+        Capabilities::new().weights().missing().categorical()
     }
 }
 
 impl DecisionTreeClassifierModel {
+    fn new(train: &Train<'_, Matrix, Classes>, tree: Tree) -> Self {
+        let (features, classes) = (train.x.features().clone(), train.y.shared_names());
+        DecisionTreeClassifierModel { features, classes, tree }
+    }
+
     /// The tree.
     pub fn tree(&self) -> &Tree {
         &self.tree
@@ -157,6 +204,11 @@ impl DecisionTreeClassifierModel {
     /// The tree as indented text.
     pub fn to_text(&self) -> String {
         text::to_text(&self.tree, &self.features, |value| text::class(value, &self.classes))
+    }
+
+    /// The tree as a picture: an SVG image without references to anything else. Of a large tree the upper part is drawn.
+    pub fn to_svg(&self) -> String {
+        picture::to_svg(&self.tree, &self.features, Some(&self.classes))
     }
 
     /// The tree in the language of Graphviz.

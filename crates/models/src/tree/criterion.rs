@@ -19,6 +19,8 @@ pub(super) trait Impurity: Sync {
     fn summary(&self, totals: &Self::Totals) -> Summary;
     /// All rows on the right.
     fn sides<'a>(&'a self, totals: &'a Self::Totals) -> Self::Sides<'a>;
+    /// The weight of a row, and a number by whose means the categories of a column are put in order.
+    fn place(&self, totals: &Self::Totals, row: u32) -> (f64, f64);
     /// An impurity in the units of the target.
     fn in_units(&self, impurity: f64) -> f64 {
         impurity
@@ -136,8 +138,91 @@ impl Impurity for SquaredError<'_> {
         }
     }
 
+    fn place(&self, totals: &Spread, row: u32) -> (f64, f64) {
+        (weight(self.weights, row), self.y[row as usize] - totals.mean)
+    }
+
     fn in_units(&self, impurity: f64) -> f64 {
         (impurity * self.unit * self.unit).min(f64::MAX)
+    }
+}
+
+/// Half the Poisson deviance around the mean, of the target of a squared error.
+pub(super) struct Poisson<'a>(pub(super) SquaredError<'a>);
+
+/// `x ln(x)`; 0 where `x` is.
+fn x_ln_x(x: f64) -> f64 {
+    if x > 0.0 { x * x.ln() } else { 0.0 }
+}
+
+impl Impurity for Poisson<'_> {
+    type Totals = Spread;
+    type Sides<'a>
+        = PoissonSides<'a>
+    where
+        Self: 'a;
+
+    fn totals(&self, rows: &mut (dyn ExactSizeIterator<Item = u32> + Send)) -> Spread {
+        let n_rows = rows.len();
+        let (mut total, mut sum, mut terms, mut first, mut pure) = (0.0, 0.0, 0.0, None, true);
+        for row in rows {
+            let (weight, value) = (weight(self.0.weights, row), self.0.y[row as usize]);
+            pure &= *first.get_or_insert(value) == value;
+            total += weight;
+            sum += weight * value;
+            terms += weight * x_ln_x(value);
+        }
+        let mean = if pure { first.unwrap_or(0.0) } else { sum / total };
+        let deviance = if total > 0.0 { (terms / total - x_ln_x(mean)).max(0.0) } else { 0.0 };
+        Spread { n_rows, weight: total, mean, variance: deviance, pure }
+    }
+
+    fn is_pure(&self, totals: &Spread) -> bool {
+        totals.pure
+    }
+
+    fn summary(&self, totals: &Spread) -> Summary {
+        let measure = self.in_units(totals.variance);
+        Summary { measure, ..self.0.summary(totals) }
+    }
+
+    fn sides<'a>(&'a self, totals: &'a Spread) -> PoissonSides<'a> {
+        PoissonSides { target: &self.0, totals, left_sum: 0.0, left_weight: 0.0 }
+    }
+
+    fn place(&self, totals: &Spread, row: u32) -> (f64, f64) {
+        self.0.place(totals, row)
+    }
+
+    fn in_units(&self, impurity: f64) -> f64 {
+        (impurity * self.0.unit).min(f64::MAX)
+    }
+}
+
+pub(super) struct PoissonSides<'a> {
+    target: &'a SquaredError<'a>,
+    totals: &'a Spread,
+    left_sum: f64,
+    left_weight: f64,
+}
+
+impl Tally for PoissonSides<'_> {
+    fn move_left(&mut self, row: u32) {
+        let weight = weight(self.target.weights, row);
+        self.left_weight += weight;
+        self.left_sum += weight * self.target.y[row as usize];
+    }
+
+    /// Not a number where one side would answer 0.
+    fn gain(&self) -> f64 {
+        let (weight, sum) = (self.totals.weight, self.totals.weight * self.totals.mean);
+        let (right_weight, right_sum) = (weight - self.left_weight, sum - self.left_sum);
+        let least = sum * f64::EPSILON;
+        if self.left_sum <= least || right_sum <= least {
+            return f64::NAN;
+        }
+        let side = |weight: f64, sum: f64| sum * (sum / weight).ln();
+        side(self.left_weight, self.left_sum) + side(right_weight, right_sum) - side(weight, sum)
     }
 }
 
@@ -198,6 +283,13 @@ macro_rules! class_impurity {
 
             fn summary(&self, totals: &Shares) -> Summary {
                 self.labels.summary(totals, f64::max($impurity(totals), 0.0))
+            }
+
+            /// One class against the rest: the second of two, otherwise the largest of the node.
+            fn place(&self, totals: &Shares, row: u32) -> (f64, f64) {
+                let class = if totals.of.len() == 2 { 1 } else { super::text::largest(&totals.of) };
+                let is_class = self.labels.codes[row as usize] as usize == class;
+                (weight(self.labels.weights, row), f64::from(u8::from(is_class)))
             }
 
             fn sides<'a>(&'a $self, $totals: &'a Shares) -> $sides<'a> {

@@ -7,14 +7,14 @@
 use std::ops::Range;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Context, Error, Result};
+use perennial_core::{Context, Error, FeatureKind, Matrix, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use rayon::prelude::*;
 
 use super::criterion::Impurity;
 use super::limits::Limits;
-use super::split::{Cut, Entry, MISSING, best_cut};
+use super::split::{Cut, Entry, MISSING, best_cut, by_means};
 use super::structure::{Question, Rule, Summary};
 
 /// A node in the order in which nodes were made, level by level.
@@ -31,15 +31,52 @@ struct Open<T> {
     totals: T,
 }
 
-/// Grows a tree on the rows that have weight.
-pub(super) fn grow<I: Impurity>(
-    x: &ArrayRef2<f64>,
-    rows: &[u32],
-    impurity: &I,
-    limits: &Limits,
-    random: &Random,
-    ctx: &Context,
-) -> Result<Vec<Grown>> {
+/// The most memory that the sets of categories of a tree may take, in words of 8 bytes.
+const MOST_SET_WORDS: usize = 1 << 23;
+
+/// What a tree of exact splits learns from.
+pub(super) struct Exact<'a> {
+    pub(super) x: &'a ArrayRef2<f64>,
+    /// Which columns hold categories.
+    pub(super) categorical: &'a [bool],
+    /// The rows that have weight.
+    pub(super) rows: &'a [u32],
+    pub(super) limits: &'a Limits,
+    pub(super) random: &'a Random,
+    pub(super) ctx: &'a Context,
+}
+
+/// Which columns hold categories.
+///
+/// # Errors
+/// When a category is no whole number from 0 to 2^32 - 2.
+pub(super) fn categorical_columns(x: &Matrix) -> Result<Vec<bool>> {
+    let kinds = x.features().iter().map(|feature| matches!(feature.kind, FeatureKind::Categorical { .. }));
+    let categorical: Vec<bool> = kinds.collect();
+    for (column, _) in categorical.iter().enumerate().filter(|(_, categorical)| **categorical) {
+        let odd = |code: &f64| !(*code >= 0.0 && *code < f64::from(u32::MAX) && code.fract() == 0.0);
+        let values = x.dense()?.column(column);
+        if let Some(row) = values.iter().position(|code| !code.is_nan() && odd(code)) {
+            return Err(Error::malformed(format!(
+                "column `{}` holds categories, but row {row} is {}; codes are whole numbers from 0 on",
+                x.features().name(column),
+                values[row]
+            )));
+        }
+    }
+    Ok(categorical)
+}
+
+impl Exact<'_> {
+    /// Grows a tree.
+    pub(super) fn grow<I: Impurity>(&self, impurity: &I) -> Result<Vec<Grown>> {
+        grow(self, impurity)
+    }
+}
+
+fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
+    let &Exact { x, categorical, rows, limits, random, ctx } = exact;
+    let mut n_set_words = 0;
     let n_cols = x.ncols();
     let mut columns = reduce::try_map_each(n_cols, |column| {
         ctx.check()?;
@@ -68,7 +105,12 @@ pub(super) fn grow<I: Impurity>(
                 if chosen.as_ref().is_some_and(|chosen| !chosen[index].contains(&(column as u32))) {
                     return None;
                 }
-                let entries = &columns[column][open.range.clone()];
+                let arranged;
+                let mut entries = &columns[column][open.range.clone()];
+                if categorical[column] {
+                    arranged = by_means(entries, |row| impurity.place(&open.totals, row));
+                    entries = &arranged;
+                }
                 best_cut(entries, column, limits.min_samples_leaf, || impurity.sides(&open.totals))
             });
             ctx.check().map(|()| cuts.collect::<Vec<Option<Cut>>>())
@@ -85,8 +127,24 @@ pub(super) fn grow<I: Impurity>(
 
         let mut splits = Vec::with_capacity(cuts.len());
         for (open, cut) in &cuts {
-            let entries = &columns[cut.column as usize][open.range.clone()];
-            let (rule, n_left) = rule(x, entries, cut);
+            let arranged;
+            let mut entries = &columns[cut.column as usize][open.range.clone()];
+            let is_categorical = categorical[cut.column as usize];
+            if is_categorical {
+                arranged = by_means(entries, |row| impurity.place(&open.totals, row));
+                entries = &arranged;
+            }
+            let (rule, n_left) = rule(x, entries, cut, is_categorical);
+            if let Question::OneOf(categories) = &rule.question {
+                n_set_words += categories.last().map_or(0, |&largest| largest as usize / 64 + 2);
+                if n_set_words > MOST_SET_WORDS {
+                    return Err(Error::too_large(format!(
+                        "a tree cannot hold sets of the categories of column {}, whose codes are too high; \
+                         number the categories from 0, frequent ones first",
+                        cut.column
+                    )));
+                }
+            }
             for (place, entry) in entries.iter().enumerate() {
                 let left = place < cut.n_left as usize || (rule.missing_left && entry.rank == MISSING);
                 goes_left[entry.row as usize] = left;
@@ -172,21 +230,27 @@ fn better(mut left: Vec<Option<Cut>>, right: Vec<Option<Cut>>) -> Vec<Option<Cut
 }
 
 /// The rule of a cut, and how many of the rows go left.
-fn rule(x: &ArrayRef2<f64>, entries: &[Entry], cut: &Cut) -> (Rule, usize) {
+fn rule(x: &ArrayRef2<f64>, entries: &[Entry], cut: &Cut, categorical: bool) -> (Rule, usize) {
     let column = cut.column as usize;
     let value = |place: usize| x[[entries[place].row as usize, column]];
     let cut_at = cut.n_left as usize;
     let n_present = entries.partition_point(|entry| entry.rank != MISSING);
     let n_missing = entries.len() - n_present;
-    let threshold = match cut_at < n_present {
-        true => midway(value(cut_at - 1), value(cut_at)),
+    let question = if categorical {
+        let mut categories: Vec<u32> = (0..cut_at).map(|place| value(place) as u32).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        Question::OneOf(categories)
+    } else if cut_at < n_present {
+        Question::AtMost(midway(value(cut_at - 1), value(cut_at)))
+    } else {
         // Only missing values go right.
-        false => f64::MAX,
+        Question::AtMost(f64::MAX)
     };
     // Where no value was missing, missing values will follow the larger side.
     let missing_left = cut.missing_left.unwrap_or(cut_at * 2 >= entries.len());
     let n_left = cut_at + if missing_left { n_missing } else { 0 };
-    (Rule { feature: cut.column, question: Question::AtMost(threshold), missing_left }, n_left)
+    (Rule { feature: cut.column, question, missing_left }, n_left)
 }
 
 /// A number from `low` on and below `high`, in the middle where there is one.

@@ -61,6 +61,9 @@ macro_rules! tree_settings {
             min_impurity_decrease: f64,
             max_features: Option<usize>,
             ccp_alpha: f64,
+            splits: crate::tree::Splits,
+            max_bins: usize,
+            monotone: std::collections::BTreeMap<String, crate::tree::Monotone>,
             seed: Option<u64>,
         }
 
@@ -75,6 +78,9 @@ macro_rules! tree_settings {
                     min_impurity_decrease: 0.0,
                     max_features: None,
                     ccp_alpha: 0.0,
+                    splits: Default::default(),
+                    max_bins: crate::binned::MAX_BINS,
+                    monotone: Default::default(),
                     seed: None,
                 }
             }
@@ -90,6 +96,7 @@ macro_rules! tree_settings {
                 limits::MIN_IMPURITY_DECREASE,
                 limits::MAX_FEATURES,
                 limits::CCP_ALPHA,
+                crate::binned::N_BINS,
             ];
 
             /// The defaults.
@@ -153,11 +160,44 @@ macro_rules! tree_settings {
                 self
             }
 
-            /// Sets the seed of the draws of features.
+            /// Sets where columns are cut.
+            #[must_use]
+            pub fn splits(mut self, splits: crate::tree::Splits) -> Self {
+                self.splits = splits;
+                self
+            }
+
+            /// Sets the most bins of a column, where splits are not exact.
+            #[must_use]
+            pub fn max_bins(mut self, max_bins: usize) -> Self {
+                self.max_bins = max_bins;
+                self
+            }
+
+            /// Makes the answers rise, or fall, along the column of this name; needs splits between bins.
+            #[must_use]
+            pub fn monotone(mut self, column: &str, monotone: crate::tree::Monotone) -> Self {
+                self.monotone.insert(column.to_owned(), monotone);
+                self
+            }
+
+            /// Sets the seed of the draws of features and of random splits.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
                 self.seed = Some(seed);
                 self
+            }
+
+            /// How the tree is grown from columns in bins; `None` where splits are exact.
+            fn histogram(&self) -> perennial_core::Result<Option<crate::tree::histogram::Histogram<'_>>> {
+                let histogram = crate::tree::histogram::Histogram {
+                    limits: self.limits(),
+                    random_cuts: self.splits == crate::tree::Splits::Random,
+                    max_bins: self.max_bins,
+                    monotone: &self.monotone,
+                };
+                histogram.check(self.splits)?;
+                Ok((self.splits != crate::tree::Splits::Exact).then_some(histogram))
             }
 
             fn limits(&self) -> limits::Limits {

@@ -1,11 +1,13 @@
-//! Decision trees with exact splits (Breiman, Friedman, Olshen and Stone, 1984).
+//! Decision trees (Breiman, Friedman, Olshen and Stone, 1984).
 
 mod classifier;
 mod criterion;
 pub(crate) mod grow;
+mod histogram;
 pub(crate) mod in_bins;
 pub(crate) mod limits;
 mod monotone;
+mod picture;
 pub(crate) mod prune;
 mod regressor;
 mod split;
@@ -14,6 +16,7 @@ pub(crate) mod text;
 
 pub use crate::boosting::Monotone;
 pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
+pub use histogram::Splits;
 pub(crate) use monotone::directions;
-pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel};
+pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel, RegressionCriterion};
 pub use structure::Tree;

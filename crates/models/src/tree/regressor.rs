@@ -6,23 +6,47 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::criterion::SquaredError;
-use super::grow::{grow, rows_that_count};
+use super::criterion::{Poisson, SquaredError};
+use super::grow::{Exact, categorical_columns, rows_that_count};
+use super::in_bins::{Sample, SumCriterion, Sums};
 use super::limits::{self, tree_settings};
+use super::picture;
 use super::prune::finish;
 use super::structure::Tree;
 use super::text;
 use crate::rows::{power_of_two, tame};
 
+/// How the impurity of numbers is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegressionCriterion {
+    /// The mean square around the mean.
+    #[default]
+    SquaredError,
+    /// Half the Poisson deviance, for counts and rates >= 0; no node answers 0 unless all its rows do.
+    Poisson,
+}
+
+impl From<RegressionCriterion> for SumCriterion {
+    fn from(criterion: RegressionCriterion) -> Self {
+        match criterion {
+            RegressionCriterion::SquaredError => SumCriterion::SquaredError,
+            RegressionCriterion::Poisson => SumCriterion::Poisson,
+        }
+    }
+}
+
 tree_settings! {
-    /// A regression tree with exact splits by squared error (Breiman and others, 1984).
+    /// A regression tree (Breiman and others, 1984).
     ///
     /// All cuts of all columns are tried; of equally good ones the lowest column and the lowest threshold are taken.
     /// Missing values go to the side that is better for them. Rows of weight 0 do not count; the fewest rows of
-    /// nodes and leaves count rows, whatever their weights.
+    /// nodes and leaves count rows, whatever their weights. Columns of categories are cut into sets: the best of all where
+    /// the target is a number or one of two classes.
     ///
     /// | setting | default | range | meaning |
     /// |---|---|---|---|
+    /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson` | how impurity is measured |
     /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
     /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
     /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
@@ -30,7 +54,10 @@ tree_settings! {
     /// | `min_impurity_decrease` | 0 | >= 0 | the least gain of a split |
     /// | `max_features` | all | >= 1 | how many features, drawn at random, a node looks at |
     /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
-    /// | `seed` | that of the context | any | of the draws of features |
+    /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
+    /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
+    /// | `monotone` | none | names | along which columns answers rise, or fall; not with exact splits |
+    /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
     /// use ndarray::array;
@@ -44,7 +71,10 @@ tree_settings! {
     /// assert_eq!(model.predict(&Matrix::from(array![[0.0], [9.0]]))?.as_slice(), [1.0, 6.0]);
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
-    DecisionTreeRegressor, []
+    DecisionTreeRegressor, [
+        /// Sets how impurity is measured.
+        criterion: RegressionCriterion
+    ]
 }
 
 /// A fitted regression tree.
@@ -85,15 +115,42 @@ impl Estimator for DecisionTreeRegressor {
         let y = train.y.as_slice();
         let unit = power_of_two(y.iter().fold(0.0, |largest, value| f64::max(largest, value.abs())));
         let scaled: Vec<f64> = y.iter().map(|value| value / unit).collect();
-        let impurity = SquaredError { y: &scaled, weights: weights.as_deref(), unit };
         let random = Random::new(train.ctx.seed(self.seed));
-        let grown = grow(train.x.dense()?, &rows, &impurity, &limits, &random, &train.ctx)?;
-        let tree = finish(&grown, train.x.n_cols(), 1, limits.max_leaf_nodes, limits.ccp_alpha);
-        Ok(DecisionTreeRegressorModel { features: train.x.features().clone(), tree })
+        if let (RegressionCriterion::Poisson, Some(row)) = (self.criterion, y.iter().position(|&y| y < 0.0)) {
+            return Err(Error::unsupported(format!(
+                "the Poisson criterion needs a target >= 0, but row {row} is {}; use the squared error",
+                y[row]
+            )));
+        }
+        let (x, ctx) = (train.x, &train.ctx);
+        let (grown, max_leaf_nodes) = match self.histogram()? {
+            Some(histogram) => {
+                let sample = |&row: &u32| {
+                    let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
+                    Sample { weight, y: scaled[row as usize], row, class: 0 }
+                };
+                let samples = rows.iter().map(sample).collect();
+                let learning = Sums { criterion: self.criterion.into(), unit };
+                (histogram.grow(&learning, x, train.weights, samples, random, ctx)?, None)
+            }
+            None => {
+                let categorical = categorical_columns(x)?;
+                let (x, limits, random) = (x.dense()?, &limits, &random);
+                let exact = Exact { x, categorical: &categorical, rows: &rows, limits, random, ctx };
+                let (y, weights) = (&scaled[..], weights.as_deref());
+                let grown = match self.criterion {
+                    RegressionCriterion::SquaredError => exact.grow(&SquaredError { y, weights, unit }),
+                    RegressionCriterion::Poisson => exact.grow(&Poisson(SquaredError { y, weights, unit })),
+                };
+                (grown?, limits.max_leaf_nodes)
+            }
+        };
+        let tree = finish(&grown, x.n_cols(), 1, max_leaf_nodes, limits.ccp_alpha);
+        Ok(DecisionTreeRegressorModel { features: x.features().clone(), tree })
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+        Capabilities::new().weights().missing().categorical()
     }
 }
 
@@ -116,6 +173,11 @@ impl DecisionTreeRegressorModel {
     /// The tree as indented text.
     pub fn to_text(&self) -> String {
         text::to_text(&self.tree, &self.features, text::number)
+    }
+
+    /// The tree as a picture: an SVG image without references to anything else. Of a large tree the upper part is drawn.
+    pub fn to_svg(&self) -> String {
+        picture::to_svg(&self.tree, &self.features, None)
     }
 
     /// The tree in the language of Graphviz.

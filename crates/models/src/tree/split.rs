@@ -72,6 +72,29 @@ pub(super) fn best_cut<T: Tally>(
     Some(Cut { gain: gain.max(0.0), column: column as u32, n_left: n_left as u32, missing_left })
 }
 
+/// The entries of a column of categories, which come in the order of their codes, in the order of the means of what
+/// `place` says of their rows (Fisher, 1958); missing values come last.
+pub(super) fn by_means(entries: &[Entry], place: impl Fn(u32) -> (f64, f64)) -> Vec<Entry> {
+    let n_present = entries.partition_point(|entry| entry.rank != MISSING);
+    let (present, missing) = entries.split_at(n_present);
+    let mean = |group: &[Entry]| {
+        let (mut weight, mut sum) = (0.0, 0.0);
+        for entry in group {
+            let (own, value) = place(entry.row);
+            weight += own;
+            sum += own * value;
+        }
+        sum / weight
+    };
+    let mut groups: Vec<(f64, &[Entry])> =
+        present.chunk_by(|a, b| a.rank == b.rank).map(|group| (mean(group), group)).collect();
+    groups.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let ranked = (0..)
+        .zip(groups)
+        .flat_map(|(rank, (_, group))| group.iter().map(move |entry| Entry { rank, row: entry.row }));
+    ranked.chain(missing.iter().copied()).collect()
+}
+
 struct Sweep<'a> {
     present: &'a [Entry],
     n_rows: usize,

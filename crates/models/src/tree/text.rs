@@ -12,7 +12,7 @@ pub(crate) fn largest(value: &[f64]) -> usize {
 }
 
 /// A number with the digits that matter to a reader.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {
         return format!("{value:.3e}");
@@ -33,7 +33,7 @@ pub(super) fn class(value: &[f64], names: &[String]) -> String {
 }
 
 /// What a node asks, and its opposite.
-fn answers(tree: &Tree, node: usize, name: &str) -> (String, String) {
+pub(super) fn answers(tree: &Tree, node: usize, name: &str) -> (String, String) {
     match tree.categories(node) {
         Some(categories) => {
             let list: Vec<String> = categories.iter().map(u32::to_string).collect();

@@ -3,7 +3,7 @@
 use perennial_models::baseline::{ClassificationBaseline, RegressionBaseline};
 use perennial_models::forest::MaxFeatures;
 use perennial_models::linear::Solver;
-use perennial_models::tree::Criterion;
+use perennial_models::tree::{Criterion, Splits};
 use perennial_models::{
     ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, DummyClassifier, DummyRegressor,
     ExtraTreesClassifier, ExtraTreesRegressor, GaussianNaiveBayes, LinearRegression, LogisticRegression,
@@ -153,3 +153,12 @@ check!(extra_trees, classifier, ExtraTreesClassifier::new().n_trees(10), Tags::n
 check!(forest_regressor, regressor, RandomForestRegressor::new().n_trees(10).out_of_bag(true), drawn());
 check!(extra_trees_regressor, regressor, ExtraTreesRegressor::new().n_trees(10), Tags::new().most_rows(1500));
 check!(quantile_forest, regressor, QuantileForestRegressor::new().n_trees(10).min_samples_leaf(3), drawn());
+
+check!(tree_histogram, classifier, DecisionTreeClassifier::new().splits(Splits::Histogram).max_bins(40));
+check!(
+    tree_random,
+    classifier,
+    DecisionTreeClassifier::new().splits(Splits::Random).criterion(Criterion::Entropy).max_leaf_nodes(20)
+);
+check!(tree_regressor_histogram, regressor, DecisionTreeRegressor::new().splits(Splits::Histogram));
+check!(tree_regressor_random, regressor, DecisionTreeRegressor::new().splits(Splits::Random).max_depth(9));

@@ -6,10 +6,10 @@ use perennial_core::{
     Values,
 };
 use perennial_models::forest::{MaxFeatures, RegressionCriterion};
-use perennial_models::tree::{Monotone, Tree};
+use perennial_models::tree::{Monotone, Splits, Tree};
 use perennial_models::{
-    ClassWeight, ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
-    RandomForestRegressor,
+    ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreesClassifier, ExtraTreesRegressor,
+    QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
 };
 use perennial_numeric::random::Random;
 use perennial_testing::{blobs, regression};
@@ -67,6 +67,11 @@ proptest! {
         let settings = RandomForestClassifier::new().n_trees(1).bootstrap(false).max_depth(1);
         let model = settings.fit(&x, &classes).unwrap();
         prop_assert!((decrease(&model.trees()[0]) - best_of_all_sets(&codes, 6, gini)).abs() < 1e-9);
+        // Single trees find the same without bins.
+        let exact = DecisionTreeClassifier::new().max_depth(1).fit(&x, &classes).unwrap();
+        prop_assert!((decrease(exact.tree()) - best_of_all_sets(&codes, 6, gini)).abs() < 1e-9);
+        let exact = DecisionTreeRegressor::new().max_depth(1).fit(&x, &Values::from(values.clone())).unwrap();
+        prop_assert!((decrease(exact.tree()) - best_of_all_sets(&codes, 6, variance)).abs() < 1e-9);
     }
 
     /// Trees part their training rows as they did while growing: what each node says is the mean of what comes to it.
@@ -352,4 +357,43 @@ fn every_row_its_own_class() {
     assert_eq!(model.predict(&x).unwrap(), y);
     let model = ExtraTreesClassifier::new().n_trees(20).fit(&x, &y).unwrap();
     assert_eq!(model.predict(&x).unwrap(), y);
+}
+
+/// With a bin for each value, a tree between bins makes the cuts of an exact one.
+#[test]
+fn trees_between_bins_are_exact_on_few_values() {
+    let example = regression(250, 4, 6);
+    let counts: Values = example.values.as_slice().iter().map(|value| value.max(0.0).round()).collect();
+    for criterion in [RegressionCriterion::SquaredError, RegressionCriterion::Poisson] {
+        let settings = DecisionTreeRegressor::new().criterion(criterion).max_depth(5);
+        let exact = settings.fit(&example.x, &counts).unwrap();
+        let between = settings.clone().splits(Splits::Histogram).fit(&example.x, &counts).unwrap();
+        let (a, b) = (exact.predict(&example.x).unwrap(), between.predict(&example.x).unwrap());
+        let worst =
+            a.as_slice().iter().zip(b.as_slice()).fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(worst < 1e-9, "{criterion:?}: {worst}");
+    }
+    let (x, y) = (&example.x, &example.classes);
+    let exact = DecisionTreeClassifier::new().fit(x, y).unwrap();
+    let between = DecisionTreeClassifier::new().splits(Splits::Histogram).fit(x, y).unwrap();
+    assert_eq!(exact.predict_proba(x).unwrap(), between.predict_proba(x).unwrap());
+    assert_eq!(exact.tree().n_nodes(), between.tree().n_nodes());
+    let monotone = DecisionTreeRegressor::new().monotone("x0", Monotone::Increasing);
+    assert!(matches!(monotone.fit(x, &counts).unwrap_err().kind(), ErrorKind::Unsupported { .. }));
+    assert!(monotone.splits(Splits::Histogram).fit(x, &counts).is_ok());
+}
+
+#[test]
+fn a_picture_of_a_tree_stands_alone() {
+    let example = blobs(3, 2);
+    let names = example.x.clone().with_names(["<first>", "second"]).unwrap();
+    let model = DecisionTreeClassifier::new().fit(&names, &example.classes).unwrap();
+    let svg = model.to_svg();
+    assert!(svg.starts_with("<svg xmlns=") && svg.ends_with("</svg>\n"));
+    assert!(svg.contains("&lt;first&gt; &lt;= ") && !svg.contains("<first>") && !svg.contains("href"));
+    let values = DecisionTreeRegressor::new().fit(&names, &example.values).unwrap();
+    assert!(values.to_svg().contains("more below") || values.tree().n_leaves() <= 32);
+    if let Some(folder) = std::env::var_os("TREE_PICTURES") {
+        std::fs::write(std::path::Path::new(&folder).join("tree.svg"), svg).unwrap();
+    }
 }

@@ -24,6 +24,13 @@ pub(crate) struct Scale {
     pub(crate) hessian: f64,
 }
 
+impl Scale {
+    /// What one unit of an output stands for: of a first derivative by a second.
+    pub(crate) fn output(self) -> f64 {
+        self.gradient / self.hessian
+    }
+}
+
 /// Rows that one task rounds.
 const BLOCK: usize = 8192;
 
@@ -139,7 +146,7 @@ fn unit(sum: f64, room: f64) -> f64 {
     if !(sum > 0.0 && sum.is_finite()) {
         return 1.0;
     }
-    let exponent = (sum / room).log2().ceil().clamp(-1000.0, 1000.0);
+    let exponent = (sum / room).log2().ceil().clamp(-1022.0, 1022.0);
     2_f64.powi(exponent as i32)
 }
 

@@ -448,20 +448,18 @@ impl<'a> Grower<'a> {
         let bins = binning.column(column);
         let scan =
             Scan { histogram, counts, n_bins: bins.n_bins(), totals: leaf.totals, least: self.least() };
-        let settings = self.shared.settings;
+        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
         let direction = self.shared.constraints.directions[column];
         let full = self.full(leaf, direction);
         let feature = column as u32;
         let mut found = match bins {
             Bins::Numeric { .. } if self.full => scan.numeric(feature, &full),
-            Bins::Numeric { .. } => {
-                scan.numeric(feature, &Plain { hessian_unit: full.hessian_unit, l2: full.l2 })
-            }
+            Bins::Numeric { .. } => scan.numeric(feature, &Plain { l2: full.l2 }),
             Bins::Categorical { .. } => {
                 let rules = Categories {
                     one_hot: ONE_HOT,
-                    smoothing: settings.category_smoothing,
-                    l2: settings.category_l2,
+                    smoothing: settings.category_smoothing / scale.hessian,
+                    l2: settings.category_l2 / scale.hessian,
                     most_left: settings.max_categories,
                 };
                 scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
@@ -469,9 +467,8 @@ impl<'a> Grower<'a> {
         }?;
         found.gain -= full.alone(leaf.totals);
         // Rounding to whole numbers makes up gains of about the square of half a unit.
-        let unit = self.derivatives.scale.gradient;
-        let noise = 4.0 * full.rows_by_hessian / full.hessian_unit;
-        let least = (settings.min_gain / unit / unit).max(noise);
+        let noise = 4.0 * full.rows_by_hessian;
+        let least = (settings.min_gain / scale.gradient / scale.output()).max(noise);
         (found.gain > least).then_some(found)
     }
 
@@ -521,9 +518,8 @@ impl<'a> Grower<'a> {
         let scale = self.derivatives.scale;
         let rows_by_hessian = leaf.rows.len() as f64 / f64::from(leaf.totals.hessian.max(1));
         Full {
-            hessian_unit: scale.hessian,
             l1: settings.l1 / scale.gradient,
-            l2: settings.l2,
+            l2: settings.l2 / scale.hessian,
             smoothing: settings.path_smoothing,
             parent_output: leaf.parent_output,
             rows_by_hessian,
@@ -591,19 +587,19 @@ impl<'a> Grower<'a> {
         while let Some(node) = waiting.pop() {
             let Made { leaf, n_rows, children, .. } = &made[node];
             let gain = match (children, &leaf.split) {
-                (Some(_), Some(split)) => split.gain * scale.gradient * scale.gradient,
+                (Some(_), Some(split)) => split.gain * scale.gradient * scale.output(),
                 _ => 0.0,
             };
             number[node] = tree.push(&Summary {
                 n_rows: *n_rows as u64,
                 weight: f64::from(leaf.totals.hessian) * scale.hessian,
                 measure: gain.clamp(0.0, f64::MAX),
-                value: vec![leaf.output * scale.gradient],
+                value: vec![leaf.output * scale.output()],
             });
             if bounded {
-                bounds.push((leaf.bounds.0 * scale.gradient, leaf.bounds.1 * scale.gradient));
+                bounds.push((leaf.bounds.0 * scale.output(), leaf.bounds.1 * scale.output()));
             }
-            parent_outputs.push(leaf.parent_output * scale.gradient);
+            parent_outputs.push(leaf.parent_output * scale.output());
             order.push(node);
             if let Some((left, right)) = children {
                 waiting.extend([*right, *left]);

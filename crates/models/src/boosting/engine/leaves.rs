@@ -107,7 +107,6 @@ pub(crate) fn outputs<O: Objective>(
         let (gradient, hessian) = slopes.sums(rows);
         let root = leaf.node == 0;
         let rules = Full {
-            hessian_unit: 1.0,
             l1: settings.l1,
             l2: 0.0,
             smoothing: if root { 0.0 } else { settings.path_smoothing },

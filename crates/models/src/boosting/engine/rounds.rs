@@ -34,7 +34,7 @@ pub(crate) struct Validation<'a> {
     pub(crate) start: Option<Vec<f64>>,
 }
 
-/// What boosting learned.
+/// What boosting learned; the trees of a forest are not divided by their number yet.
 pub(crate) struct Boosted {
     pub(crate) base: Vec<f64>,
     pub(crate) trees: Vec<Tree>,
@@ -84,7 +84,8 @@ pub(crate) fn boost<O: Objective>(
         let n_rows = validation.binned.n_rows();
         start(&base, n_rows, validation.offset.as_deref(), validation.start.as_deref())
     });
-    let watched_start = watched.clone().filter(|_| settings.mode == Mode::Forest);
+    let is_forest = settings.mode == Mode::Forest;
+    let watched_start = watched.clone().filter(|_| is_forest);
     let mut gradients = vec![0.0; n_rows * n_scores];
     let mut hessians = vec![0.0; n_rows * n_scores];
     let mut buffers: Vec<Vec<u32>> = vec![Vec::new(); n_scores];
@@ -97,13 +98,15 @@ pub(crate) fn boost<O: Objective>(
         for &index in &dropped {
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
         }
-        if round == 0 || settings.mode != Mode::Forest {
+        // The trees of a forest share their derivatives, unless sampling changes them.
+        let sampling_changes = matches!(settings.row_sampling, RowSampling::Gradient { .. });
+        if round == 0 || !is_forest || sampling_changes {
             objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
         }
         let drawn = sampling::rows(settings, round, &counted, n_rows, &mut gradients, &mut hessians, &random);
         let all = drawn.is_none();
         let rows = drawn.as_deref().unwrap_or(&counted);
-        let is_count = is_count && !matches!(settings.row_sampling, RowSampling::Gradient { .. });
+        let is_count = is_count && !sampling_changes;
 
         let work = Round {
             objective,
@@ -122,7 +125,7 @@ pub(crate) fn boost<O: Objective>(
         let grown: Vec<Result<Grown<'_>>> =
             buffers.par_iter_mut().enumerate().map(|(output, buffer)| work.tree(output, buffer)).collect();
         let grown = grown.into_iter().collect::<Result<Vec<Grown<'_>>>>()?;
-        if all {
+        if all && !is_forest {
             for (scores, grown) in scores.chunks_exact_mut(n_rows).zip(&grown) {
                 leaves::add(scores, &grown.parts, |node| grown.tree.value(node as usize)[0]);
             }
@@ -139,7 +142,7 @@ pub(crate) fn boost<O: Objective>(
         }
         trees.extend(grown);
         let newest = trees.len() / n_scores - 1;
-        if !all {
+        if !all && !is_forest {
             add_round(&trees, newest, n_scores, binned, 1.0, &mut scores)?;
         }
         if let (Some(validation), Some(watched)) = (&input.validation, &mut watched) {
@@ -168,11 +171,47 @@ pub(crate) fn boost<O: Objective>(
             }
         }
     }
-    if settings.mode == Mode::Forest {
-        let share = 1.0 / (trees.len() / n_scores).max(1) as f64;
-        trees.iter_mut().for_each(|tree| tree.scale(share));
-    }
     Ok(Boosted { base, trees })
+}
+
+/// The best constant scores beside an offset, by the steps that leaves take: what is best without it is not.
+pub(crate) fn base_beside<O: Objective>(
+    objective: &O,
+    labels: &Labels<'_>,
+    offset: &[f64],
+) -> Result<Vec<f64>> {
+    const STEPS: usize = 200;
+    let n_rows = labels.n_rows();
+    let rows: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
+    let weighted_mean = labels.mean_by(|row| offset[row]);
+    // Near the answer where offsets differ little.
+    let mut base: Vec<f64> =
+        objective.base_scores(labels)?.into_iter().map(|base| base - weighted_mean).collect();
+    let (mut gradients, mut hessians) = (vec![0.0; n_rows * base.len()], vec![0.0; n_rows * base.len()]);
+    for _ in 0..STEPS {
+        let scores = start(&base, n_rows, Some(offset), None);
+        objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
+        let mut moved = false;
+        for (output, base) in base.iter_mut().enumerate() {
+            let place = output * n_rows..(output + 1) * n_rows;
+            let slopes =
+                Slopes { gradients: &gradients[place.clone()], hessians: &hessians[place], is_count: false };
+            let (gradient, hessian) = slopes.sums(&rows);
+            let newton = if hessian > 0.0 { -gradient / hessian } else { 0.0 };
+            let step = objective.leaf_score(labels, &scores, &rows, output).unwrap_or(newton);
+            if !(*base + step).is_finite() {
+                return Err(Error::overflow(
+                    "no constant fits beside the offset: scale the target or the offset down",
+                ));
+            }
+            *base += step;
+            moved |= step.abs() > 1e-12 * (1.0 + base.abs());
+        }
+        if !moved {
+            break;
+        }
+    }
+    Ok(base)
 }
 
 /// What the trees of one round share.
@@ -217,14 +256,15 @@ impl<O: Objective> Round<'_, O> {
         let outputs =
             leaves::outputs(&found, settings, slopes, self.objective, self.labels, self.scores, output);
         for (leaf, output) in found.iter().zip(outputs) {
-            if !output.is_finite() {
+            let value = self.rate * output;
+            if !value.is_finite() {
                 return Err(Error::overflow(format!(
-                    "a leaf of round {} would be {output}: the derivatives of the loss are too large; scale the target \
+                    "a leaf of round {} would be {value}: the derivatives of the loss are too large; scale the target \
                      down",
                     self.number
                 )));
             }
-            grown.tree.set_value(leaf.node, &[self.rate * output]);
+            grown.tree.set_value(leaf.node, &[value]);
         }
         Ok(grown)
     }

@@ -8,7 +8,8 @@ use crate::binned::{Bins, MISSING};
 /// A way to split a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Split {
-    /// How much more both children explain than their parent, in squared units of the first derivative.
+    /// How much more both children explain than their parent, in squared units of the first derivative by units of the
+    /// second.
     pub(crate) gain: f64,
     pub(crate) feature: u32,
     pub(crate) cut: Cut,
@@ -49,7 +50,6 @@ pub(crate) trait Gain {
 /// Newton steps with an L2 penalty and nothing else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain {
-    pub(crate) hessian_unit: f64,
     pub(crate) l2: f64,
 }
 
@@ -57,8 +57,8 @@ impl Gain for Plain {
     #[inline(always)]
     fn of(&self, left: Sums, right: Sums) -> f64 {
         let (a, b) = (f64::from(left.gradient), f64::from(right.gradient));
-        let c = f64::from(left.hessian) * self.hessian_unit + self.l2;
-        let d = f64::from(right.hessian) * self.hessian_unit + self.l2;
+        let c = f64::from(left.hessian) + self.l2;
+        let d = f64::from(right.hessian) + self.l2;
         // a^2 / c + b^2 / d by one division.
         (a * a * d + b * b * c) / (c * d)
     }
@@ -67,12 +67,13 @@ impl Gain for Plain {
 /// Newton steps with all penalties and bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Full {
-    pub(crate) hessian_unit: f64,
-    /// Penalties in units of the first derivative, as are outputs and bounds.
+    /// In units of the first derivative.
     pub(crate) l1: f64,
+    /// In units of the second derivative.
     pub(crate) l2: f64,
     /// The strength of the pull to the output of the parent, in rows; 0 for none.
     pub(crate) smoothing: f64,
+    /// Outputs and bounds are in units of the first derivative by units of the second.
     pub(crate) parent_output: f64,
     /// Rows for each unit of the second derivative.
     pub(crate) rows_by_hessian: f64,
@@ -85,7 +86,7 @@ impl Full {
     /// What a node adds to the score of its rows.
     pub(crate) fn output(&self, sums: Sums) -> f64 {
         let gradient = f64::from(sums.gradient);
-        let hessian = f64::from(sums.hessian) * self.hessian_unit + self.l2;
+        let hessian = f64::from(sums.hessian) + self.l2;
         let n_rows = f64::from(sums.hessian) * self.rows_by_hessian;
         self.bounded(gradient, hessian, n_rows)
     }
@@ -103,7 +104,7 @@ impl Full {
     }
 
     fn score(&self, sums: Sums, output: f64) -> f64 {
-        let hessian = f64::from(sums.hessian) * self.hessian_unit + self.l2;
+        let hessian = f64::from(sums.hessian) + self.l2;
         -(2.0 * f64::from(sums.gradient) * output + hessian * output * output + 2.0 * self.l1 * output.abs())
     }
 
@@ -253,9 +254,7 @@ impl Scan<'_> {
             }
         } else {
             let gain = gain(rules.l2);
-            let ratio = |sums: Sums| {
-                f64::from(sums.gradient) / (f64::from(sums.hessian) * gain.hessian_unit + rules.smoothing)
-            };
+            let ratio = |sums: Sums| f64::from(sums.gradient) / (f64::from(sums.hessian) + rules.smoothing);
             used.sort_by(|a, b| ratio(a.1).total_cmp(&ratio(b.1)).then(a.0.cmp(&b.0)));
             let most = rules.most_left.min(used.len().div_ceil(2));
             for reversed in [false, true] {

@@ -201,26 +201,38 @@ pub(crate) struct ClassSides<'a> {
     sums: [f64; 2],
 }
 
+impl ClassSides<'_> {
+    #[inline]
+    fn move_weight(&mut self, class: u32, weight: f64) {
+        let (left, right) = (&mut self.left[class as usize], &mut self.right[class as usize]);
+        match self.criterion {
+            ClassCriterion::Gini => {
+                self.sums[0] += weight * (2.0 * *left + weight);
+                self.sums[1] -= weight * (2.0 * *right - weight);
+            }
+            ClassCriterion::Entropy => {
+                self.sums[0] += w_log_w(*left + weight) - w_log_w(*left);
+                self.sums[1] += w_log_w(*right - weight) - w_log_w(*right);
+            }
+        }
+        *left += weight;
+        *right -= weight;
+        self.left_weight += weight;
+        self.n_left += 1;
+    }
+}
+
 impl Sides for ClassSides<'_> {
     fn move_left(&mut self, bin: u8) {
         let [start, end] = self.counts[bin as usize];
-        for &(class, weight) in &self.rows[start as usize..end as usize] {
-            let (left, right) = (&mut self.left[class as usize], &mut self.right[class as usize]);
-            match self.criterion {
-                ClassCriterion::Gini => {
-                    self.sums[0] += weight * (2.0 * *left + weight);
-                    self.sums[1] -= weight * (2.0 * *right - weight);
-                }
-                ClassCriterion::Entropy => {
-                    self.sums[0] += w_log_w(*left + weight) - w_log_w(*left);
-                    self.sums[1] += w_log_w(*right - weight) - w_log_w(*right);
-                }
-            }
-            *left += weight;
-            *right -= weight;
-            self.left_weight += weight;
+        let rows = self.rows;
+        for &(class, weight) in &rows[start as usize..end as usize] {
+            self.move_weight(class, weight);
         }
-        self.n_left += end - start;
+    }
+
+    fn move_row(&mut self, sample: &Sample) {
+        self.move_weight(sample.class, sample.weight);
     }
 
     fn n_left(&self) -> u32 {

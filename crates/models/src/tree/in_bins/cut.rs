@@ -2,6 +2,7 @@
 
 use perennial_numeric::random::Random;
 
+use super::fine::FineColumn;
 use super::{Bounds, Learning, Sample, Sides};
 use crate::binned::{Bins, MISSING};
 
@@ -14,6 +15,8 @@ const TIE: f64 = 1e-12;
 pub(super) enum Split {
     /// Those up to this one.
     UpTo(u8),
+    /// Those up to this one, and of it the parts up to the second number; with the threshold in between.
+    UpToPart([u8; 2], f64),
     /// Those whose bit is set.
     OneOf([u64; 4]),
 }
@@ -50,6 +53,27 @@ pub(super) struct Terms<'a> {
     /// 1 where the answers may not fall along the column, -1 where they may not rise.
     pub(super) direction: i8,
     pub(super) bounds: Bounds,
+    /// The parts of the bins, where the node is so small that it is cut between them.
+    pub(super) fine: Option<&'a FineColumn>,
+}
+
+impl Terms<'_> {
+    /// Whether so many of the rows may go left.
+    fn allow(&self, n_left: u32, n_rows: u32) -> bool {
+        n_left >= self.min_leaf && n_left <= n_rows.saturating_sub(self.min_leaf)
+    }
+
+    /// Whether answers follow the column as they must.
+    fn rises(&self, [left, right]: [f64; 2]) -> bool {
+        let rises = || (right - left) * f64::from(self.direction) >= 0.0;
+        self.direction == 0 || (rises() && self.bounds.hold(left) && self.bounds.hold(right))
+    }
+}
+
+/// A number from `low` on and below `high`, in the middle where there is one.
+pub(super) fn midway(low: f64, high: f64) -> f64 {
+    let middle = low.midpoint(high) + 0.0;
+    if middle < high && middle >= low { middle } else { low }
 }
 
 /// Memory that all columns of a tree share.
@@ -58,6 +82,8 @@ pub(super) struct Scratch<T> {
     table: T,
     codes: Vec<u8>,
     bins: Vec<u8>,
+    /// Bin, part and place in the node of each row, from the highest bits down.
+    keys: Vec<u32>,
 }
 
 impl<T: Default> Scratch<T> {
@@ -96,8 +122,11 @@ pub(super) fn best_cut<L: Learning>(
     terms: &Terms<'_>,
     random: Option<&mut Random>,
 ) -> Option<Option<Cut>> {
+    if let Some(fine) = terms.fine {
+        return best_fine_cut(learning, scratch, totals, (index, column), samples, terms, fine);
+    }
     let has_missing = scratch.read(column, samples)?;
-    let Scratch { table, codes, bins } = scratch;
+    let Scratch { table, codes, bins, .. } = scratch;
     learning.fill(table, totals, samples, codes, bins);
     let n_present = bins.len() - usize::from(has_missing);
     let mut order = [0_u8; 256];
@@ -154,6 +183,68 @@ pub(super) fn best_cut<L: Learning>(
     Some(cut)
 }
 
+/// The best cut of a small node between parts of bins.
+#[allow(clippy::option_option, reason = "as for all columns")]
+fn best_fine_cut<L: Learning>(
+    learning: &L,
+    scratch: &mut Scratch<L::Table>,
+    totals: &L::Totals,
+    (index, column): (u32, &[u8]),
+    samples: &[Sample],
+    terms: &Terms<'_>,
+    fine: &FineColumn,
+) -> Option<Option<Cut>> {
+    let Scratch { table, keys, .. } = scratch;
+    let parts = fine.parts();
+    keys.clear();
+    keys.extend((0..).zip(samples).map(|(place, sample): (u32, &Sample)| {
+        let row = sample.row as usize;
+        u32::from(column[row]) << 24 | u32::from(parts[row]) << 16 | place
+    }));
+    keys.sort_unstable();
+    let n_present = keys.partition_point(|key| key >> 24 != u32::from(MISSING));
+    let (present, missing) = keys.split_at(n_present);
+    if missing.is_empty() && present.first()? >> 16 == present.last()? >> 16 {
+        return None;
+    }
+    let sample = |key: u32| &samples[(key & 0xffff) as usize];
+    let mut best: Option<Found> = None;
+    let mut missing_left = None;
+    for missing_first in [false, true] {
+        if missing_first && (missing.is_empty() || present.is_empty()) {
+            break;
+        }
+        let mut sides = learning.sides(table, totals);
+        if missing_first {
+            missing.iter().for_each(|&key| sides.move_row(sample(key)));
+        }
+        let last = !missing_first && !missing.is_empty();
+        for (place, &key) in present.iter().enumerate() {
+            sides.move_row(sample(key));
+            let ends = present.get(place + 1).map_or(last, |next| next >> 16 != key >> 16);
+            if !ends || !terms.allow(sides.n_left(), samples.len() as u32) {
+                continue;
+            }
+            let gain = sides.gain();
+            if gain > best.map_or(f64::NEG_INFINITY, |best| bar(best.gain)) && gain < f64::INFINITY {
+                let means = sides.means();
+                if terms.rises(means) {
+                    best = Some(Found { gain, n_bins: place + 1, means });
+                    missing_left = Some(missing_first);
+                }
+            }
+        }
+    }
+    Some(best.map(|found| {
+        let part = |key: u32| [(key >> 24) as u8, (key >> 16) as u8];
+        let left = part(present[found.n_bins - 1]);
+        let threshold = present.get(found.n_bins).map_or(f64::MAX, |&right| fine.between(left, part(right)));
+        let missing_left = missing_left.filter(|_| !missing.is_empty());
+        let split = Split::UpToPart(left, threshold);
+        Cut { gain: found.gain.max(0.0), column: index, split, missing_left, means: found.means }
+    }))
+}
+
 /// The cut between two bins, between which no row of the node lies, that is nearest to the middle.
 fn halfway(cuts: &[f64], left: u8, right: u8) -> u8 {
     let middle = cuts[left as usize].midpoint(cuts[right as usize - 1]);
@@ -201,27 +292,21 @@ impl Sweep<'_> {
     fn run(&mut self, sides: &mut impl Sides, last: bool) {
         let mut bar = self.best.map_or(f64::NEG_INFINITY, |found| bar(found.gain));
         let n_cuts = if last { self.order.len() } else { self.order.len().saturating_sub(1) };
-        let high = self.n_rows.saturating_sub(self.terms.min_leaf);
         for (index, &bin) in self.order[..n_cuts].iter().enumerate() {
             sides.move_left(bin);
             let n_bins = index + 1;
             let n_left = sides.n_left();
-            if n_left < self.terms.min_leaf || n_left > high || self.only.is_some_and(|only| only != n_bins) {
+            if !self.terms.allow(n_left, self.n_rows) || self.only.is_some_and(|only| only != n_bins) {
                 continue;
             }
             let gain = sides.gain();
             if gain > bar && gain < f64::INFINITY {
                 let means = sides.means();
-                if self.terms.direction == 0 || self.rises(means) {
+                if self.terms.rises(means) {
                     bar = self::bar(gain);
                     self.best = Some(Found { gain, n_bins, means });
                 }
             }
         }
-    }
-
-    fn rises(&self, [left, right]: [f64; 2]) -> bool {
-        let bounds = self.terms.bounds;
-        (right - left) * f64::from(self.terms.direction) >= 0.0 && bounds.hold(left) && bounds.hold(right)
     }
 }

@@ -11,11 +11,14 @@ use super::super::grow::Grown;
 use super::super::limits::Limits;
 use super::super::structure::{Question, Rule, Summary};
 use super::cut::{Cut, Scratch, Split, Terms, best_cut};
+use super::fine::Fine;
 use super::{Bounds, Learning, Sample};
 use crate::binned::{Binned, Bins, MISSING};
 
 /// The most memory that the sets of categories of one tree may take, in words of 8 bytes.
 const MOST_SET_WORDS: usize = 1 << 23;
+/// Nodes of at most so many rows are cut between the parts of bins; no more than 65536.
+const FINE: usize = 1024;
 /// So many values are read between two looks at whether to stop.
 const PATIENCE: usize = 1 << 20;
 
@@ -23,6 +26,8 @@ const PATIENCE: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) binned: &'a Binned,
+    /// The bins cut again, for small nodes.
+    pub(crate) fine: Option<Fine<'a>>,
     pub(crate) limits: Limits,
     /// Whether each column is cut at random instead of where it is best.
     pub(crate) random_cuts: bool,
@@ -195,7 +200,9 @@ impl<L: Learning> Grower<'_, L> {
             let index = self.columns[place];
             let bins = self.plan.binned.binning().column(index as usize);
             let min_leaf = self.plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
-            let terms = Terms { min_leaf, bins, direction: self.direction(index), bounds };
+            let fine = self.plan.fine.as_ref().filter(|_| samples.len() <= FINE && !self.plan.random_cuts);
+            let fine = fine.and_then(|fine| fine.column(index as usize));
+            let terms = Terms { min_leaf, bins, fine, direction: self.direction(index), bounds };
             let column = (index, self.plan.binned.column(index as usize));
             let random = self.plan.random_cuts.then_some(&mut self.random);
             let cut = best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random);
@@ -217,15 +224,26 @@ impl<L: Learning> Grower<'_, L> {
         for (bin, left) in (0..MISSING).zip(&mut goes_left) {
             *left = match &cut.split {
                 Split::UpTo(last) => bin <= *last,
+                Split::UpToPart([last, _], _) => bin < *last,
                 Split::OneOf(set) => set[bin as usize / 64] >> (bin % 64) & 1 == 1,
             };
         }
         goes_left[MISSING as usize] = cut.missing_left == Some(true);
+        // Of one bin only some parts go left.
+        let fine = self.plan.fine.as_ref().and_then(|fine| fine.column(cut.column as usize));
+        let parted = match (cut.split, fine) {
+            (Split::UpToPart([bin, part], _), Some(fine)) => Some((bin, part, fine)),
+            _ => None,
+        };
         let (mut n_left, mut n_right) = (0, 0);
         for place in 0..samples.len() {
             // Both are written and one counts: which one is too hard to foresee for a branch.
             let sample = samples[place];
-            let left = goes_left[column[sample.row as usize] as usize];
+            let bin = column[sample.row as usize];
+            let mut left = goes_left[bin as usize];
+            if let Some((last, part, fine)) = parted {
+                left |= bin == last && fine.part(sample.row as usize) <= part;
+            }
             samples[n_left] = sample;
             self.spare[n_right] = sample;
             n_left += usize::from(left);
@@ -265,6 +283,7 @@ impl<L: Learning> Grower<'_, L> {
             (Bins::Numeric { cuts }, Split::UpTo(last)) => {
                 Ok(Question::AtMost(cuts.get(*last as usize).copied().unwrap_or(f64::MAX)))
             }
+            (_, &Split::UpToPart(_, threshold)) => Ok(Question::AtMost(threshold)),
             _ => Err(Error::other(
                 "a column of numbers cannot be cut into sets, nor categories by a threshold",
             )),

@@ -3,10 +3,12 @@
 
 mod classes;
 mod cut;
+mod fine;
 mod grow;
 mod sums;
 
 pub(crate) use classes::{ClassCriterion, ManyClasses};
+pub(crate) use fine::Fine;
 pub(crate) use grow::{Plan, grow};
 pub(crate) use sums::{SumCriterion, Sums};
 
@@ -62,6 +64,8 @@ pub(crate) trait Learning: Sync {
 /// Bins move from the right side of a cut to its left side.
 pub(crate) trait Sides {
     fn move_left(&mut self, bin: u8);
+    /// Moves one row instead of a bin.
+    fn move_row(&mut self, sample: &Sample);
     /// How many rows are on the left.
     fn n_left(&self) -> u32;
     /// How much less impurity, times weight, both sides have than the whole; not finite where the cut may not be.

@@ -169,6 +169,13 @@ impl Sides for SumSides<'_> {
     }
 
     #[inline]
+    fn move_row(&mut self, sample: &Sample) {
+        self.left.weight += sample.weight;
+        self.left.sum += sample.weight * (sample.y - self.totals.centre);
+        self.left.n_rows += 1;
+    }
+
+    #[inline]
     fn n_left(&self) -> u32 {
         self.left.n_rows
     }

@@ -1,0 +1,156 @@
+//! How much a model needs each feature.
+
+use ndarray::ArrayRef2;
+use perennial_core::{Context, Error, Matrix, Param, Predictor, Result, Rows};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
+use serde::{Deserialize, Serialize};
+
+use crate::interval::two_sided_t;
+use crate::{Judges, Metric};
+
+const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is shuffled").at_least(2.0);
+
+/// How much a model needs each feature: what the score loses when the values of the feature are shuffled among the rows
+/// (Breiman, 2001; Fisher, Rudin and Dominici, 2019).
+///
+/// Measure it on rows that the model did not learn from. Features that say the same stand in for each other and seem to
+/// matter little, each alone.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_repeats` | 10 | >= 2 | how often each feature is shuffled |
+/// | `level` | 0.95 | in (0, 1) | of the intervals |
+/// | `context` | a new one | | seed, progress and cancelling |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Matrix, Predictor, Result, Values};
+/// use perennial_evaluation::PermutationImportance;
+/// use perennial_evaluation::metric::MeanAbsoluteError;
+///
+/// /// Answers with the first feature.
+/// struct First;
+///
+/// impl Predictor for First {
+///     type Input = Matrix;
+///     type Output = Values;
+///
+///     fn predict(&self, x: &Matrix) -> Result<Values> {
+///         Ok(x.dense()?.column(0).to_vec().into())
+///     }
+/// }
+///
+/// let x = Matrix::from(Array2::from_shape_fn((50, 2), |(row, column)| (row * (column + 1)) as f64));
+/// let y: Values = (0..50).map(f64::from).collect();
+/// let features = PermutationImportance::new().measure(&First, &x, &y, &MeanAbsoluteError)?;
+/// assert!(features[0].interval.low > 1.0);
+/// assert_eq!(features[1].interval.estimate, 0.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PermutationImportance {
+    n_repeats: usize,
+    level: f64,
+    ctx: Context,
+}
+
+/// What the score loses without one feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureImportance {
+    /// The name of the feature.
+    pub feature: String,
+    /// The mean loss with Student's interval over the repeats: how sure the mean is for these rows.
+    pub interval: Interval,
+    /// The loss of each repeat; below 0 where shuffling helped.
+    pub losses: Vec<f64>,
+}
+
+impl Default for PermutationImportance {
+    fn default() -> Self {
+        PermutationImportance { n_repeats: 10, level: 0.95, ctx: Context::new() }
+    }
+}
+
+impl PermutationImportance {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how often each feature is shuffled.
+    #[must_use]
+    pub fn n_repeats(mut self, n_repeats: usize) -> Self {
+        self.n_repeats = n_repeats;
+        self
+    }
+
+    /// Sets the level of the intervals.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets seed, progress and cancelling.
+    #[must_use]
+    pub fn context(mut self, ctx: Context) -> Self {
+        self.ctx = ctx;
+        self
+    }
+
+    /// Shuffles each column of `x` and scores the model anew; one entry for each feature, in the order of the columns.
+    ///
+    /// # Errors
+    /// When a setting is out of range, `x` is sparse, the model or the metric refuses the rows, or the work was cancelled.
+    pub fn measure<P, M>(
+        &self,
+        model: &P,
+        x: &Matrix,
+        y: &M::Truth,
+        metric: &M,
+    ) -> Result<Vec<FeatureImportance>>
+    where
+        P: Predictor<Input = Matrix>,
+        M: Metric + Judges<P>,
+    {
+        N_REPEATS.check_count(self.n_repeats)?;
+        let quantile = two_sided_t(self.n_repeats as f64 - 1.0, self.level)?;
+        let values = x.dense()?;
+        let whole = metric.score(y, &metric.ask(model, x)?)?;
+        let random = Random::new(self.ctx.seed(None));
+        let n_tasks = x.n_cols() * self.n_repeats;
+        let losses = reduce::try_map_each(n_tasks, |task| {
+            self.ctx.step(task, n_tasks)?;
+            let shuffled = shuffled(values, task / self.n_repeats, &mut random.fork(task as u64));
+            let shuffled = Matrix::from(shuffled).with_features(x.features().clone())?;
+            let score = metric.score(y, &metric.ask(model, &shuffled)?)?;
+            Ok::<f64, Error>(if M::HIGHER_IS_BETTER { whole - score } else { score - whole })
+        })?;
+        let features = losses.chunks_exact(self.n_repeats).enumerate().map(|(column, losses)| {
+            let (estimate, variance) = reduce::mean_variance(losses, 1);
+            let half = quantile * (variance / losses.len() as f64).sqrt();
+            FeatureImportance {
+                feature: x.features().name(column).to_owned(),
+                interval: Interval {
+                    estimate,
+                    low: estimate - half,
+                    high: estimate + half,
+                    level: self.level,
+                },
+                losses: losses.to_vec(),
+            }
+        });
+        Ok(features.collect())
+    }
+}
+
+/// The values with one column in another order.
+fn shuffled(values: &ArrayRef2<f64>, column: usize, random: &mut Random) -> ndarray::Array2<f64> {
+    let mut shuffled = values.to_owned();
+    for (to, from) in random.permutation(values.nrows()).into_iter().enumerate() {
+        shuffled[[to, column]] = values[[from, column]];
+    }
+    shuffled
+}

@@ -1,0 +1,80 @@
+//! Permutation importance.
+
+use ndarray::Array2;
+use perennial_core::{CancelToken, Context, ErrorKind, Matrix, Predictor, Result, Values};
+use perennial_evaluation::PermutationImportance;
+use perennial_evaluation::metric::{MeanSquaredError, R2};
+
+/// `3 a + b`, whatever `c` is.
+struct Weighted;
+
+impl Predictor for Weighted {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        Ok(x.dense()?.rows().into_iter().map(|row| 3.0 * row[0] + row[1]).collect())
+    }
+}
+
+fn data() -> Result<(Matrix, Values)> {
+    // Independent columns with mean 0 and variance 1.
+    let x =
+        Matrix::from(Array2::from_shape_fn(
+            (512, 3),
+            |(row, column)| {
+                if row >> (column * 3) & 1 == 0 { -1.0 } else { 1.0 }
+            },
+        ))
+        .with_names(["a", "b", "c"])?;
+    let y = Weighted.predict(&x)?;
+    Ok((x, y))
+}
+
+#[test]
+fn the_loss_is_twice_the_variance_that_a_feature_gives() -> Result<()> {
+    let (x, y) = data()?;
+    let measured = PermutationImportance::new().n_repeats(40).level(0.999).measure(
+        &Weighted,
+        &x,
+        &y,
+        &MeanSquaredError,
+    )?;
+    assert_eq!(measured.iter().map(|one| one.feature.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    // E (w x - w x')^2 = 2 w^2 var(x), x' being an independent draw.
+    for (one, expected) in measured.iter().zip([18.0, 2.0, 0.0]) {
+        let (low, high) = (one.interval.low, one.interval.high);
+        assert!(low <= expected && expected <= high, "{}: {expected} is not in [{low}, {high}]", one.feature);
+        assert_eq!(one.losses.len(), 40);
+    }
+    assert_eq!(measured[2].interval.estimate, 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_metric_that_should_be_high_loses_too_and_any_number_of_threads_agrees() -> Result<()> {
+    let (x, y) = data()?;
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| PermutationImportance::new().measure(&Weighted, &x, &y, &R2))
+    };
+    let one = run(1)?;
+    assert!(one[0].interval.low > 1.0 && one[1].interval.estimate > 0.1);
+    assert_eq!(one, run(3)?);
+    let seeded = PermutationImportance::new().context(Context::new().with_seed(1));
+    assert_ne!(one, seeded.measure(&Weighted, &x, &y, &R2)?);
+    Ok(())
+}
+
+#[test]
+fn settings_are_checked_and_work_can_be_stopped() -> Result<()> {
+    let (x, y) = data()?;
+    let error = PermutationImportance::new().n_repeats(1).measure(&Weighted, &x, &y, &R2).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidParam { name, .. } if name == "n_repeats"), "{error}");
+    let token = CancelToken::new();
+    token.cancel();
+    let stopped = PermutationImportance::new().context(Context::new().with_cancel(token));
+    let error = stopped.measure(&Weighted, &x, &y, &R2).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "{error}");
+    Ok(())
+}
