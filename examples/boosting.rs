@@ -10,7 +10,7 @@ use perennial::evaluation::Metric;
 use perennial::evaluation::metric::MeanAbsoluteError;
 use perennial::models::GradientBoostingRegressor;
 use perennial::models::boosting::{Booster, RegressionLoss, Watch};
-use perennial::models::shap::{Contributions, Cover, TreeShap};
+use perennial::models::shap::Contributions;
 use perennial::prelude::*;
 use perennial::preprocessing::{Columns, OrdinalEncoder, PassThrough, categorical, numeric};
 use perennial::reporting::{Chart, Series};
@@ -49,8 +49,7 @@ fn main() -> Result<()> {
     save("learning", &learning(&learned, history, booster.n_rounds()))?;
 
     let watched = prepared.transform(&watched_x)?;
-    let shap = TreeShap::of_ensemble(booster.ensemble(), Cover::Weight)?;
-    let explained = shap.contributions(watched.dense()?)?;
+    let explained = booster.contributions(&watched)?;
     save("importances", &importances(booster, &explained))?;
     save("summary", &summary(&watched, &explained)?)?;
     save("hour", &by_hour(&watched_x, &watched, &explained)?)
