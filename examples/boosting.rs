@@ -144,7 +144,7 @@ fn by_hour(table: &Table, x: &Matrix, explained: &Contributions) -> Result<Chart
             .enumerate()
             .filter(|(_, of)| *of == code)
             .map(|(row, _)| row)
-            .step_by(4)
+            .step_by(5)
             .collect();
         let hours: Vec<f64> = rows.iter().map(|&row| hours[row]).collect();
         let added: Vec<f64> = rows.iter().map(|&row| shap[[row, column]]).collect();
