@@ -23,6 +23,8 @@ pub struct Train<'a, X: ?Sized, Y: ?Sized> {
     pub groups: Option<&'a [u32]>,
     /// Rows to watch while learning, for early stopping.
     pub validation: Option<(&'a X, &'a Y)>,
+    /// Which rows of the validation set belong together.
+    pub validation_groups: Option<&'a [u32]>,
     /// Seed, progress and cancelling.
     pub ctx: Context,
 }
@@ -30,7 +32,15 @@ pub struct Train<'a, X: ?Sized, Y: ?Sized> {
 impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
     /// Plain rows: no weights, groups or validation set, and a new context.
     pub fn new(x: &'a X, y: &'a Y) -> Self {
-        Train { x, y, weights: None, groups: None, validation: None, ctx: Context::new() }
+        Train {
+            x,
+            y,
+            weights: None,
+            groups: None,
+            validation: None,
+            validation_groups: None,
+            ctx: Context::new(),
+        }
     }
 
     /// Weighs the rows.
@@ -54,6 +64,13 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
         self
     }
 
+    /// Says which rows of the validation set belong together.
+    #[must_use]
+    pub fn validation_groups(mut self, groups: &'a [u32]) -> Self {
+        self.validation_groups = Some(groups);
+        self
+    }
+
     /// Sets seed, progress and cancelling.
     #[must_use]
     pub fn context(mut self, ctx: Context) -> Self {
@@ -72,9 +89,11 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
     pub fn limited_to(mut self, accepts: &Capabilities) -> Self {
         if !accepts.groups {
             self.groups = None;
+            self.validation_groups = None;
         }
         if !accepts.validation {
             self.validation = None;
+            self.validation_groups = None;
         }
         self
     }
@@ -90,6 +109,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             weights: self.weights,
             groups: self.groups,
             validation: self.validation.map(|(x, y)| (x, y.as_target())),
+            validation_groups: self.validation_groups,
             ctx: self.ctx.clone(),
         }
     }
@@ -105,6 +125,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             weights: self.weights,
             groups: self.groups,
             validation: validation.and_then(|x| self.validation.map(|(_, y)| (x, y))),
+            validation_groups: validation.and(self.validation_groups),
             ctx: self.ctx.clone(),
         }
     }
@@ -166,8 +187,21 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
             if !y.matches(x.n_rows()) {
                 return Err(Error::length_mismatch("the validation target", x.n_rows(), y.n_rows()));
             }
+            if let Some(groups) = self.validation_groups {
+                if groups.len() != x.n_rows() {
+                    return Err(Error::length_mismatch("the validation groups", x.n_rows(), groups.len()));
+                }
+                if !accepts.groups {
+                    return Err(Error::unsupported(
+                        "this estimator does not use row groups; fit without `validation_groups`",
+                    ));
+                }
+            }
             x.admit(accepts).map_err(|error| error.context("validation set"))?;
             y.admit(accepts).map_err(|error| error.context("validation set"))?;
+        }
+        if self.validation.is_none() && self.validation_groups.is_some() {
+            return Err(Error::unsupported("there are `validation_groups`, but no validation set"));
         }
         self.ctx.check()
     }
@@ -205,6 +239,7 @@ impl<X: ?Sized, Y: ?Sized> Clone for Train<'_, X, Y> {
             weights: self.weights,
             groups: self.groups,
             validation: self.validation,
+            validation_groups: self.validation_groups,
             ctx: self.ctx.clone(),
         }
     }

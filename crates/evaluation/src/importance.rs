@@ -1,7 +1,7 @@
 //! How much a model needs each feature.
 
 use ndarray::ArrayRef2;
-use perennial_core::{Context, Error, Matrix, Param, Predictor, Result, Rows};
+use perennial_core::{Context, Error, Matrix, Param, Predictor, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;

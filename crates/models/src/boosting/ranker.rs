@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::booster::{Booster, Plan};
 use super::inputs::Given;
 use super::losses::RankingLoss;
-use super::metric::Watch;
+use super::metric::{BoostingMetric, Watch};
 use super::settings::{Settings, shared_settings};
 
 /// Gradient boosting that learns to rank the rows of a group, such as the answers to a query (Burges, 2010).
 ///
 /// The target says how relevant a row is, from 0 on; the groups of [`Train`] say which rows compete. Its answers
-/// are scores: the larger, the higher in its group. A validation set cannot say which of its rows compete, so it is
-/// not taken.
+/// are scores: the larger, the higher in its group. With a validation set and its
+/// [groups](Train::validation_groups), learning stops early.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -29,11 +29,22 @@ use super::settings::{Settings, shared_settings};
 /// assert!(scores.as_slice()[9] > scores.as_slice()[0]);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GradientBoostingRanker {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
+pub struct GradientBoostingRanker<W = Watch> {
     loss: RankingLoss,
+    watch: Vec<W>,
     settings: Settings,
+}
+
+impl<W> Default for GradientBoostingRanker<W> {
+    fn default() -> Self {
+        GradientBoostingRanker {
+            loss: RankingLoss::default(),
+            watch: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
 }
 
 impl GradientBoostingRanker {
@@ -43,6 +54,15 @@ impl GradientBoostingRanker {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
+    }
+}
+
+impl<W> GradientBoostingRanker<W> {
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set.
+    #[must_use]
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRanker<V> {
+        GradientBoostingRanker { loss: self.loss, watch: metrics.into(), settings: self.settings }
     }
 
     /// Sets what is made smaller.
@@ -55,7 +75,7 @@ impl GradientBoostingRanker {
     shared_settings!();
 }
 
-impl Estimator for GradientBoostingRanker {
+impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
     type Input = Matrix;
     type Target = Values;
     type Model = GradientBoostingRankerModel;
@@ -63,13 +83,19 @@ impl Estimator for GradientBoostingRanker {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
         let (settings, objective) = (&self.settings, &self.loss);
-        let metrics: &[Watch] = &[];
-        let plan = Plan { settings, objective, metrics, ctx: &train.ctx, from: None };
-        Ok(GradientBoostingRankerModel { booster: plan.learn(&given, None)? })
+        if train.validation.is_some() && train.validation_groups.is_none() {
+            return Err(Error::unsupported(
+                "the validation set does not say which of its rows compete; give `validation_groups` too",
+            ));
+        }
+        let groups = train.validation_groups;
+        let validation = train.validation.map(|(x, y)| Given { x, y: y.as_slice(), weights: None, groups });
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
+        Ok(GradientBoostingRankerModel { booster: plan.learn(&given, validation.as_ref())? })
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().groups()
+        Capabilities::new().weights().missing().categorical().groups().validation()
     }
 }
 

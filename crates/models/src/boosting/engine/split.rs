@@ -271,17 +271,15 @@ impl Scan<'_> {
             }
         }
         let (gain, mut chosen, mut left) = best?;
-        // Categories that were never seen go where the rare ones are: right.
-        if chosen.contains(&last) {
+        // Categories that were never seen go where the rare ones are: right. Missing values go with them where that
+        // can be, as in other libraries.
+        let missing = usize::from(MISSING);
+        if chosen.contains(&last) || (chosen.contains(&missing) && self.histogram[last] == 0) {
             chosen = used.iter().map(|&(bin, _)| bin).filter(|bin| !chosen.contains(bin)).collect();
             left = self.right(left);
         }
         let right = self.right(left);
-        let missing = usize::from(MISSING);
-        let missing_left = match self.histogram[missing] {
-            0 => left.hessian >= right.hessian,
-            _ => chosen.contains(&missing),
-        };
+        let missing_left = chosen.contains(&missing);
         let mut bits = [0; 4];
         chosen.iter().filter(|&&bin| bin != missing).for_each(|&bin| bits[bin / 64] |= 1 << (bin % 64));
         Some(Split { gain, feature, cut: Cut::OneOf(bits), missing_left, left, right })

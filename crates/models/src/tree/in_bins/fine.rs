@@ -1,7 +1,7 @@
-//! Bins within bins, which small nodes are cut between.
+//! Bins within bins, between which the trees of a forest are cut.
 //!
-//! Some hundred places to cut at are enough for many rows, but where few are left, trees that all cut at the same
-//! places differ too little from each other for their mean to be as good as that of exact trees.
+//! A few hundred places to cut at are enough for one tree, but trees that all cut at the same places differ too
+//! little for their mean to be as good as that of exact trees.
 
 use ndarray::ArrayRef2;
 use perennial_core::{Context, Result};

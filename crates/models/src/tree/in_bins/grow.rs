@@ -17,8 +17,8 @@ use crate::binned::{Binned, Bins, MISSING};
 
 /// The most memory that the sets of categories of one tree may take, in words of 8 bytes.
 const MOST_SET_WORDS: usize = 1 << 23;
-/// Nodes of at most so many rows are cut between the parts of bins; no more than 65536.
-const FINE: usize = 1024;
+/// Nodes of at most so many rows are cut between the parts of bins; places of 16 bits could tell 65536 apart.
+const FINE: usize = 1 << 13;
 /// So many values are read between two looks at whether to stop.
 const PATIENCE: usize = 1 << 20;
 
