@@ -13,6 +13,7 @@ mod logistic;
 mod naive_bayes;
 mod objective_values;
 mod objectives;
+mod ranking;
 mod shap;
 mod texts;
 mod trees;
