@@ -1,6 +1,9 @@
 //! Integration tests.
 
+mod binning;
+mod boosting;
 mod boosting_conformance;
+mod boosting_edges;
 mod boosting_metrics;
 mod conformance;
 mod ensemble;
