@@ -91,7 +91,8 @@ impl Booster {
         &self.history
     }
 
-    /// Drops the rounds after the first `n_rounds`.
+    /// Drops the rounds after the first `n_rounds`. The trees of a forest keep their share of the mean of all; learn one of
+    /// fewer trees instead.
     #[must_use]
     pub fn truncated(mut self, n_rounds: usize) -> Self {
         self.ensemble.truncate(n_rounds);

@@ -1,7 +1,13 @@
 //! Integration tests.
 
+mod binning;
+mod boosting;
 mod boosting_conformance;
+mod boosting_constraints;
+mod boosting_edges;
 mod boosting_metrics;
+mod boosting_rounds;
+mod boosting_settings;
 mod conformance;
 mod ensemble;
 mod fixtures;
