@@ -331,6 +331,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         if self.settings.mode != Mode::Gradient {
             return Err(Error::unsupported("a model can be continued by `Mode::Gradient` only"));
         }
+        check_monotone(from, constraints).map_err(|_| {
+            Error::unsupported("the model to continue does not keep to `monotone`; learn a new one instead")
+        })?;
         Ok(from.ensemble.base().to_vec())
     }
 

@@ -88,6 +88,17 @@ fn a_constraint_that_the_truth_keeps_costs_little() {
 }
 
 #[test]
+fn a_model_against_the_constraints_is_not_continued() {
+    let (x, y) = data(500, 3, 18);
+    let free = GradientBoostingRegressor::new().n_trees(20);
+    let bound = free.clone().monotone("x0", Monotone::Decreasing);
+    let error = bound.fit_from(&free.fit(&x, &y).unwrap(), &Train::new(&x, &y)).unwrap_err();
+    assert!(error.to_string().contains("`monotone`"), "{error}");
+    let more = bound.fit_from(&bound.fit(&x, &y).unwrap(), &Train::new(&x, &y)).unwrap();
+    rises(|x| more.predict(x).unwrap().into_vec().iter().map(|answer| -answer).collect(), 0, false);
+}
+
+#[test]
 fn interaction_constraints_hold_on_every_path() {
     let (x, y) = data(2000, 6, 16);
     let settings = GradientBoostingRegressor::new().n_trees(30).min_samples_leaf(5).columns_by_node(0.8);
