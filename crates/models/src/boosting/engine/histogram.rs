@@ -9,7 +9,7 @@ use perennial_numeric::simd;
 use super::groups::Group;
 
 /// How many rows ahead bins are asked for.
-const AHEAD: usize = 16;
+const AHEAD: usize = 40;
 
 /// The sums of derivatives of each bin of a column.
 pub(crate) type Histogram = [u64; 256];
@@ -39,11 +39,11 @@ pub(crate) fn add(group: &Group, rows: &[u32], packed: &[u64], histograms: &mut 
         ($($width:literal)*) => {
             match group.width {
                 $($width => add_wide::<$width>(&group.codes, rows, packed, histograms),)*
-                _ => unreachable!("groups have 1 to 16 columns"),
+                _ => unreachable!("groups have 1 to 24 columns"),
             }
         };
     }
-    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
 }
 
 fn add_wide<const WIDTH: usize>(codes: &[u8], rows: &[u32], packed: &[u64], histograms: &mut [Histogram]) {
@@ -52,6 +52,7 @@ fn add_wide<const WIDTH: usize>(codes: &[u8], rows: &[u32], packed: &[u64], hist
     for (place, (&row, &packed)) in rows.iter().zip(packed).enumerate() {
         if let Some(&soon) = rows.get(place + AHEAD) {
             simd::prefetch(codes, soon as usize);
+            simd::prefetch(codes.as_flattened(), soon as usize * WIDTH + WIDTH - 1);
         }
         let codes = &codes[row as usize];
         for column in 0..WIDTH {
@@ -67,11 +68,11 @@ pub(crate) fn add_all(group: &Group, first: usize, packed: &[u64], histograms: &
         ($($width:literal)*) => {
             match group.width {
                 $($width => add_all_wide::<$width>(&group.codes, first, packed, histograms),)*
-                _ => unreachable!("groups have 1 to 16 columns"),
+                _ => unreachable!("groups have 1 to 24 columns"),
             }
         };
     }
-    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
 }
 
 fn add_all_wide<const WIDTH: usize>(
