@@ -1,15 +1,22 @@
 //! Averages over trees.
 
+use std::fmt;
+
 use ndarray::ArrayRef2;
 use perennial_core::{Error, Result};
 use perennial_numeric::reduce;
+use serde::Serialize;
 
+use crate::ensemble::walk::{MOST_FEATURES, Walk, keys_of};
 use crate::rows::row_major;
 use crate::tree::Tree;
 use crate::tree::structure::to_shares;
 
-/// Rows that one task of a prediction takes: enough to use a tree that was read from memory many times.
-const BLOCK: usize = 512;
+/// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
+/// tree that is brought there is used many times.
+const BLOCK_CELLS: usize = 1 << 16;
+const LEAST_ROWS: usize = 64;
+const MOST_ROWS: usize = 2048;
 
 /// Sums are taken of values made so much smaller, so that those of a forest stay in range; a power of two rounds nothing.
 pub(super) const SMALL: f64 = 1.0 / 131_072.0;
@@ -19,27 +26,61 @@ pub(super) fn mean(sum: f64, n: usize) -> f64 {
     (sum / n as f64 / SMALL).clamp(f64::MIN, f64::MAX)
 }
 
-/// The mean of what the trees say of each row, `width` numbers a row.
-pub(super) fn average(trees: &[Tree], x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
-    let (rows, n_cols) = (row_major(x), x.ncols().max(1));
-    let mut means = vec![0.0; x.nrows() * width];
-    reduce::fill_chunks(&mut means, BLOCK * width, |first, means| {
-        let rows = &rows[first / width * n_cols..];
-        for tree in trees {
-            for (sums, row) in means.chunks_exact_mut(width).zip(rows.chunks_exact(n_cols)) {
-                let value = tree.value(tree.leaf(row));
-                sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+/// Trees, and the layout in which rows walk down them.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub(super) struct Averaged {
+    pub(super) trees: Vec<Tree>,
+    /// One for each tree.
+    #[serde(skip)]
+    walks: Vec<Walk>,
+}
+
+impl fmt::Debug for Averaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.trees.fmt(f)
+    }
+}
+
+impl PartialEq for Averaged {
+    fn eq(&self, other: &Self) -> bool {
+        // The layout follows from the trees.
+        self.trees == other.trees
+    }
+}
+
+impl Averaged {
+    pub(super) fn new(trees: Vec<Tree>) -> Self {
+        let walks = reduce::map_each(trees.len(), |index| {
+            Walk::new(std::slice::from_ref(&trees[index]), trees[index].n_values())
+        });
+        Averaged { trees, walks }
+    }
+
+    /// The mean of what the trees say of each row, `width` numbers a row.
+    pub(super) fn means(&self, x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
+        let (rows, n_cols) = (row_major(x), x.ncols());
+        let block = (BLOCK_CELLS / n_cols.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
+        let mut means = vec![0.0; x.nrows() * width];
+        reduce::fill_rows(&mut means, width, block, |first, means| {
+            let n_rows = means.len() / width;
+            let keys = keys_of(&rows[first * n_cols..(first + n_rows) * n_cols]);
+            for walk in &self.walks {
+                walk.tell(0, &keys, n_cols, |row, value| {
+                    let sums = &mut means[row * width..(row + 1) * width];
+                    sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+                });
             }
-        }
-        means.iter_mut().for_each(|sum| *sum = mean(*sum, trees.len()));
-    });
-    means
+            means.iter_mut().for_each(|sum| *sum = mean(*sum, self.trees.len()));
+        });
+        means
+    }
 }
 
 /// Refuses trees that do not fit their model.
 pub(super) fn check(trees: &[Tree], n_features: usize, width: usize) -> Result<()> {
     let fits = |tree: &Tree| tree.n_features() == n_features && tree.n_values() == width;
-    if trees.is_empty() || width == 0 || !trees.iter().all(fits) {
+    if trees.is_empty() || width == 0 || n_features > MOST_FEATURES || !trees.iter().all(fits) {
         return Err(Error::corrupt("the trees do not fit the features and the target of the model"));
     }
     Ok(())
