@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use perennial_numeric::simd;
+
 use crate::tree::Tree;
 use crate::tree::structure::has;
 
-/// Ways down that are gone at a time, so that the waits for their nodes overlap.
+/// Trees that one row walks down at a time, so that the waits for their nodes overlap.
 const LANES: usize = 8;
-/// Steps between two looks at whether all have reached a leaf.
+/// Rows that walk down one tree at a time, for the same reason.
+const ROWS: usize = 16;
+/// Steps between two looks at whether a row is at a leaf in all of them.
 const STRIDE: usize = 4;
 /// Numbers of a row that have a place ready for their keys.
 const NARROW: usize = 256;
@@ -49,6 +53,13 @@ pub(crate) fn keys_of(rows: &[f64]) -> Vec<i64> {
     rows.iter().map(|&value| key(value)).collect()
 }
 
+/// A row among others.
+#[derive(Clone, Copy)]
+struct KeysAt<'k> {
+    keys: &'k [i64],
+    first: usize,
+}
+
 /// A row as steps ask for it.
 trait Keys: Copy {
     fn key(self, feature: u32) -> i64;
@@ -61,10 +72,10 @@ impl Keys for &[f64] {
     }
 }
 
-impl Keys for &[i64] {
+impl Keys for KeysAt<'_> {
     #[inline]
     fn key(self, feature: u32) -> i64 {
-        self[feature as usize]
+        self.keys[self.first + feature as usize]
     }
 }
 
@@ -152,14 +163,14 @@ impl Walk {
             let mut at = [group[0]; LANES];
             at[..group.len()].copy_from_slice(group);
             let depth = depths.iter().copied().max().unwrap_or(0);
-            for &leaf in &self.down(at, depth, [row; LANES])[..group.len()] {
+            for &leaf in &self.down(at, depth, row)[..group.len()] {
                 scores[output] += self.value(leaf)[0];
                 output = if output + 1 == n_outputs { 0 } else { output + 1 };
             }
         }
     }
 
-    /// Tells what one tree says of each of some rows, whose keys are `keys`: `n_features` a row.
+    /// Tells what one tree says of each of some rows, whose keys are `keys`, `n_features` a row; in any order.
     #[inline]
     pub(crate) fn tell(
         &self,
@@ -168,16 +179,31 @@ impl Walk {
         n_features: usize,
         mut tell: impl FnMut(usize, &[f64]),
     ) {
-        for (group, keys) in keys.chunks((LANES * n_features).max(1)).enumerate() {
-            // Where rows are few, some lanes do the work of the first.
-            let n_rows = keys.len() / n_features;
-            let lanes: [&[i64]; LANES] = std::array::from_fn(|lane| {
-                let lane = if lane < n_rows { lane } else { 0 };
-                &keys[lane * n_features..(lane + 1) * n_features]
-            });
-            let leaves = self.down([self.roots[tree]; LANES], self.depths[tree], lanes);
-            for (row, &leaf) in (group * LANES..).zip(&leaves[..n_rows]) {
-                tell(row, self.value(leaf));
+        let n_rows = keys.len().checked_div(n_features).unwrap_or(0);
+        let root = self.roots[tree];
+        let mut at = [root; ROWS];
+        let mut rows: [usize; ROWS] = std::array::from_fn(|row| row);
+        let (mut n_walking, mut n_begun) = (n_rows.min(ROWS), n_rows.min(ROWS));
+        while n_walking > 0 {
+            let mut place = 0;
+            while place < n_walking {
+                let (here, row) = (at[place % ROWS], rows[place % ROWS]);
+                let next = self.next(here, KeysAt { keys, first: row * n_features });
+                if next != here {
+                    at[place % ROWS] = next;
+                    simd::prefetch(&self.steps, next as usize);
+                    place += 1;
+                    continue;
+                }
+                // It has reached a leaf, and another row takes its place.
+                tell(row, self.value(here));
+                if n_begun < n_rows {
+                    (at[place % ROWS], rows[place % ROWS]) = (root, n_begun);
+                    n_begun += 1;
+                } else {
+                    n_walking -= 1;
+                    (at[place % ROWS], rows[place % ROWS]) = (at[n_walking % ROWS], rows[n_walking % ROWS]);
+                }
             }
         }
     }
@@ -188,16 +214,14 @@ impl Walk {
         &self.values[number * self.width..(number + 1) * self.width]
     }
 
-    /// The leaves that are reached from some nodes, by a row for each of them.
+    /// The leaves that a row reaches from some nodes.
     #[inline]
-    fn down<K: Keys>(&self, mut at: [u32; LANES], depth: u32, rows: [K; LANES]) -> [u32; LANES] {
+    fn down(&self, mut at: [u32; LANES], depth: u32, row: impl Keys) -> [u32; LANES] {
         for _ in 0..depth.div_ceil(STRIDE as u32) {
             let mut before = at;
             for _ in 0..STRIDE {
                 before = at;
-                for lane in 0..LANES {
-                    at[lane] = self.next(at[lane], rows[lane]);
-                }
+                at = at.map(|at| self.next(at, row));
             }
             // Only leaves lead to themselves.
             if at == before {
