@@ -164,13 +164,13 @@ impl Walk {
             at[..group.len()].copy_from_slice(group);
             let depth = depths.iter().copied().max().unwrap_or(0);
             for &leaf in &self.down(at, depth, row)[..group.len()] {
-                scores[output] += self.value(leaf)[0];
+                scores[output] += self.value(self.number(leaf))[0];
                 output = if output + 1 == n_outputs { 0 } else { output + 1 };
             }
         }
     }
 
-    /// Tells what one tree says of each of some rows, whose keys are `keys`, `n_features` a row; in any order.
+    /// Tells what one tree says of each of some rows, whose keys are `keys`, `n_features` a row.
     #[inline]
     pub(crate) fn tell(
         &self,
@@ -183,6 +183,7 @@ impl Walk {
         let root = self.roots[tree];
         let mut at = [root; ROWS];
         let mut rows: [usize; ROWS] = std::array::from_fn(|row| row);
+        let mut leaves = vec![0; n_rows];
         let (mut n_walking, mut n_begun) = (n_rows.min(ROWS), n_rows.min(ROWS));
         while n_walking > 0 {
             let mut place = 0;
@@ -195,8 +196,9 @@ impl Walk {
                     place += 1;
                     continue;
                 }
-                // It has reached a leaf, and another row takes its place.
-                tell(row, self.value(here));
+                // It has reached a leaf, and another row takes its place. What the leaf says may be far away.
+                leaves[row] = self.number(here);
+                simd::prefetch(&self.values, leaves[row] as usize * self.width);
                 if n_begun < n_rows {
                     (at[place % ROWS], rows[place % ROWS]) = (root, n_begun);
                     n_begun += 1;
@@ -206,12 +208,19 @@ impl Walk {
                 }
             }
         }
+        leaves.iter().enumerate().for_each(|(row, &leaf)| tell(row, self.value(leaf)));
+    }
+
+    /// Which of all leaves a place is.
+    #[inline]
+    fn number(&self, place: u32) -> u32 {
+        (self.steps[place as usize].threshold - LEAVES) as u32
     }
 
     #[inline]
-    fn value(&self, leaf: u32) -> &[f64] {
-        let number = (self.steps[leaf as usize].threshold - LEAVES) as usize;
-        &self.values[number * self.width..(number + 1) * self.width]
+    fn value(&self, number: u32) -> &[f64] {
+        let first = number as usize * self.width;
+        &self.values[first..first + self.width]
     }
 
     /// The leaves that a row reaches from some nodes.

@@ -14,9 +14,9 @@ use crate::tree::structure::to_shares;
 
 /// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
 /// tree that is brought there is used many times.
-const BLOCK_CELLS: usize = 1 << 16;
+const BLOCK_CELLS: usize = 1 << 17;
 const LEAST_ROWS: usize = 64;
-const MOST_ROWS: usize = 2048;
+const MOST_ROWS: usize = 4096;
 
 /// Sums are taken of values made so much smaller, so that those of a forest stay in range; a power of two rounds nothing.
 pub(super) const SMALL: f64 = 1.0 / 131_072.0;
