@@ -16,7 +16,7 @@ use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, OutOfBag, model};
-use crate::binned::{Binned, Binner};
+use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::tame;
 use crate::tree::grow::rows_that_count;
@@ -99,6 +99,19 @@ macro_rules! classifier {
 
             fn capabilities(&self) -> Capabilities {
                 Capabilities::new().weights().missing().categorical()
+            }
+        }
+
+        impl LearnsFromBins for $name {
+            type Answer = Probabilities;
+
+            fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<ForestClassifierModel> {
+                self.fit_binned(train, None)
+            }
+
+            fn predict_bins(model: &ForestClassifierModel, x: &Binned) -> Result<Probabilities> {
+                let shares = model.trees.means_in_bins(&model.features, x, model.classes.len())?;
+                model.probabilities(shares)
             }
         }
     };
@@ -277,6 +290,12 @@ impl ForestClassifierModel {
         model::feature_importances(&self.trees.trees, self.features.len())
     }
 
+    fn probabilities(&self, shares: Vec<f64>) -> Result<Probabilities> {
+        let width = self.classes.len();
+        let shares = Array2::from_shape_vec((shares.len() / width, width), shares).map_err(Error::other)?;
+        Probabilities::new(shares, self.classes.clone())
+    }
+
     /// The training rows as predicted by the trees that did not draw them, where `out_of_bag` was set.
     pub fn out_of_bag(&self) -> Option<&OutOfBag> {
         self.out_of_bag.as_ref()
@@ -296,9 +315,6 @@ impl Classifier for ForestClassifierModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let shares = self.trees.means(x.dense()?, self.classes.len());
-        let shares =
-            Array2::from_shape_vec((x.n_rows(), self.classes.len()), shares).map_err(Error::other)?;
-        Probabilities::new(shares, self.classes.clone())
+        self.probabilities(self.trees.means(x.dense()?, self.classes.len()))
     }
 }

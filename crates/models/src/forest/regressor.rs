@@ -13,7 +13,7 @@ use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, OutOfBag, model};
-use crate::binned::{Binned, Binner};
+use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::rows::{power_of_two, tame};
 use crate::tree::grow::rows_that_count;
 use crate::tree::in_bins::{Fine, Plan, Sample, Sums};
@@ -77,6 +77,18 @@ macro_rules! regressor {
 
             fn capabilities(&self) -> Capabilities {
                 Capabilities::new().weights().missing().categorical()
+            }
+        }
+
+        impl LearnsFromBins for $name {
+            type Answer = Values;
+
+            fn fit_bins(&self, train: &Train<'_, Binned, Values>) -> Result<ForestRegressorModel> {
+                self.fit_binned(train, None)
+            }
+
+            fn predict_bins(model: &ForestRegressorModel, x: &Binned) -> Result<Values> {
+                Ok(model.trees.means_in_bins(&model.features, x, 1)?.into())
             }
         }
     };
