@@ -101,12 +101,14 @@ fn mixed(bench: &Bench) -> Result<(Matrix, Classes)> {
     let mut values = Array2::zeros((table.n_rows(), NUMBERS.len()));
     for (index, name) in NUMBERS.iter().enumerate() {
         let column = table.column(name)?;
-        let column = match column.column_type() {
-            ColumnType::Boolean => column.cast(ColumnType::Integer)?,
-            _ => column.clone(),
+        let cells: Vec<f64> = match column.column_type() {
+            ColumnType::Boolean => column
+                .as_boolean()?
+                .map(|cell| cell.map_or(f64::NAN, |flag| f64::from(u8::from(flag))))
+                .collect(),
+            _ => column.cast(ColumnType::Real)?.as_real()?.to_vec(),
         };
-        let column = column.cast(ColumnType::Real)?;
-        values.column_mut(index).iter_mut().zip(column.as_real()?.iter()).for_each(|(to, from)| *to = *from);
+        values.column_mut(index).iter_mut().zip(cells).for_each(|(to, from)| *to = from);
     }
     let target = table.column("target")?;
     let y = Classes::from_labels(target.as_integer()?.map(|label| label.unwrap_or(0)));

@@ -17,6 +17,7 @@ pages! {
     explore: "../../../docs/guide/04-explore.md";
     features: "../../../docs/guide/05-features.md";
     models: "../../../docs/guide/06-models.md";
+    boosting: "../../../docs/guide/boosting.md";
     training: "../../../docs/guide/07-training.md";
     evaluation: "../../../docs/guide/08-evaluation.md";
     tuning: "../../../docs/guide/09-tuning.md";

@@ -153,3 +153,36 @@ fn a_whole_number_setting_takes_whole_numbers_only() {
     );
     assert_eq!(param.check(0.0).unwrap_err().to_string(), "parameter `k` is 0; expected a whole number >= 1");
 }
+
+#[test]
+fn groups_of_a_validation_set_are_checked() {
+    struct Grouped;
+
+    impl Estimator for Grouped {
+        type Input = Matrix;
+        type Target = Values;
+        type Model = usize;
+
+        fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<usize> {
+            Ok(train.validation_groups.map_or(0, <[u32]>::len))
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::new().groups().validation()
+        }
+    }
+
+    let (x, y) = data();
+    let train = || Train::new(&x, &y).groups(&[0, 0, 1]);
+    assert_eq!(train().validation(&x, &y).validation_groups(&[7, 7, 8]).fit(&Grouped).unwrap(), 3);
+    let error = train().validation(&x, &y).validation_groups(&[7]).fit(&Grouped).unwrap_err();
+    assert!(error.to_string().contains("the validation groups has 1 rows; expected 3"), "{error}");
+    let error = train().validation_groups(&[7, 7, 8]).fit(&Grouped).unwrap_err();
+    assert!(error.to_string().contains("no validation set"), "{error}");
+    // A step that does not know groups is not told of them.
+    let told = train()
+        .validation(&x, &y)
+        .validation_groups(&[7, 7, 8])
+        .limited_to(&Capabilities::new().validation());
+    assert!(told.validation.is_some() && told.validation_groups.is_none());
+}

@@ -18,6 +18,7 @@ pub(crate) const N_BINS: Param =
 ///
 /// A column with no more distinct values than bins keeps them all. A value so frequent that it would fill a bin has
 /// one of its own. Of a categorical column the most frequent categories have bins of their own and the rest share one.
+/// Codes of categories are whole numbers below 2^24 = 16,777,216.
 /// The quantiles are exact up to 4 million rows; above, they come from 2 million rows drawn at random, which puts
 /// each of them within 0.12 % of its rank (with probability 0.99, by the inequality of Dvoretzky, Kiefer and Wolfowitz).
 ///

@@ -91,7 +91,8 @@ impl Booster {
         &self.history
     }
 
-    /// Drops the rounds after the first `n_rounds`.
+    /// Drops the rounds after the first `n_rounds`. The trees of a forest keep their share of the mean of all; learn one of
+    /// fewer trees instead.
     #[must_use]
     pub fn truncated(mut self, n_rounds: usize) -> Self {
         self.ensemble.truncate(n_rounds);
@@ -330,6 +331,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         if self.settings.mode != Mode::Gradient {
             return Err(Error::unsupported("a model can be continued by `Mode::Gradient` only"));
         }
+        check_monotone(from, constraints).map_err(|_| {
+            Error::unsupported("the model to continue does not keep to `monotone`; learn a new one instead")
+        })?;
         Ok(from.ensemble.base().to_vec())
     }
 

@@ -146,7 +146,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
         Ok(Prepared { loss, y: targets(train.y, train.y, &present)?, present, weights })
     }
 
-    /// Adds rounds to a fitted model.
+    /// Adds up to `n_trees` rounds to those of a fitted model.
     ///
     /// # Errors
     /// As for a fit, or when the columns or classes are others than those the model learned from.

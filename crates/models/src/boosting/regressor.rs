@@ -96,7 +96,7 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }
 
-    /// Adds rounds to a fitted model.
+    /// Adds up to `n_trees` rounds to those of a fitted model.
     ///
     /// # Errors
     /// As for a fit, or when the columns are others than those the model learned from.

@@ -477,7 +477,8 @@ macro_rules! shared_settings {
             self
         }
 
-        /// Sets the seed of all draws.
+        /// Sets the seed of all draws: of rows, columns and trees, and of the rounding of derivatives, so that another seed
+        /// gives a slightly other model even where nothing is sampled.
         #[must_use]
         pub fn seed(mut self, seed: u64) -> Self {
             self.settings.seed = Some(seed);

@@ -1,7 +1,13 @@
 //! Integration tests.
 
+mod binning;
+mod boosting;
 mod boosting_conformance;
+mod boosting_constraints;
+mod boosting_edges;
 mod boosting_metrics;
+mod boosting_rounds;
+mod boosting_settings;
 mod conformance;
 mod ensemble;
 mod fixtures;
@@ -13,6 +19,7 @@ mod logistic;
 mod naive_bayes;
 mod objective_values;
 mod objectives;
+mod ranking;
 mod shap;
 mod texts;
 mod trees;

@@ -5,7 +5,8 @@
 //! the larger. The split of a leaf does not depend on when it is made, so the few leaves that will be split next are
 //! worked on at the same time; what turns out not to be wanted is dropped.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::sync::Mutex;
 
 use perennial_core::{Context, Result};
@@ -141,29 +142,38 @@ impl<'a> Grower<'a> {
         let settings = self.shared.settings;
         let root = self.root(rows)?;
         let mut made = vec![Made { n_rows: root.rows.len(), leaf: root, next: None, children: None }];
-        let mut open: Vec<usize> = (0..made.len()).filter(|&node| made[node].leaf.split.is_some()).collect();
+        let place = |made: &[Made<'_>], node: usize| {
+            let leaf = &made[node].leaf;
+            leaf.split.as_ref().map(|split| Place::new(settings.growth, leaf.depth, split.gain, node))
+        };
+        let mut open: BinaryHeap<Place> = place(&made, 0).into_iter().collect();
         let mut n_leaves = 1;
-        while n_leaves < settings.max_leaves && !open.is_empty() {
-            let order =
-                |&a: &usize, &b: &usize| first_to_split(&made[a].leaf, &made[b].leaf, settings.growth);
-            open.sort_by(|a, b| order(a, b).then(a.cmp(b)));
-            let node = open[0];
+        while n_leaves < settings.max_leaves
+            && let Some(Place { node, .. }) = open.pop()
+        {
             if made[node].next.is_none() {
                 self.ctx.check()?;
-                let n = AHEAD.min(settings.max_leaves - n_leaves);
-                let ahead: Vec<usize> =
-                    open.iter().copied().filter(|&node| made[node].next.is_none()).take(n).collect();
+                // With the leaves that will be split next.
+                let mut ahead = vec![node];
+                let mut passed = Vec::new();
+                while ahead.len() < AHEAD.min(settings.max_leaves - n_leaves)
+                    && passed.len() < 2 * AHEAD
+                    && let Some(next) = open.pop()
+                {
+                    if made[next.node].next.is_none() {
+                        ahead.push(next.node);
+                    }
+                    passed.push(next);
+                }
+                open.extend(passed);
                 self.work_ahead(&mut made, &ahead)?;
             }
-            open.swap_remove(0);
             let Some(children) = made[node].next.take() else { break };
             let at = made.len();
             made[node].children = Some((at, at + 1));
             for leaf in *children {
-                if leaf.split.is_some() {
-                    open.push(made.len());
-                }
                 made.push(Made { n_rows: leaf.rows.len(), leaf, next: None, children: None });
+                open.extend(place(&made, made.len() - 1));
             }
             n_leaves += 1;
         }
@@ -642,13 +652,37 @@ impl<'a> Grower<'a> {
     }
 }
 
-/// Which of two leaves is split before the other.
-fn first_to_split(a: &Leaf<'_>, b: &Leaf<'_>, growth: Growth) -> Ordering {
-    let gain = |leaf: &Leaf<'_>| leaf.split.as_ref().map_or(f64::NEG_INFINITY, |split| split.gain);
-    let by_gain = gain(b).total_cmp(&gain(a));
-    match growth {
-        Growth::LeafWise => by_gain,
-        Growth::DepthWise => a.depth.cmp(&b.depth).then(by_gain),
+/// Where a leaf stands among those that may be split; the largest is split first.
+#[derive(PartialEq)]
+struct Place {
+    /// 0 where depth does not matter.
+    depth: Reverse<usize>,
+    gain: f64,
+    node: usize,
+}
+
+impl Place {
+    fn new(growth: Growth, depth: usize, gain: f64, node: usize) -> Self {
+        let depth = match growth {
+            Growth::LeafWise => 0,
+            Growth::DepthWise => depth,
+        };
+        Place { depth: Reverse(depth), gain, node }
+    }
+}
+
+impl Eq for Place {}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_gain = || self.gain.total_cmp(&other.gain);
+        self.depth.cmp(&other.depth).then_with(by_gain).then_with(|| other.node.cmp(&self.node))
     }
 }
 

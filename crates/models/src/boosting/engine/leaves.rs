@@ -6,6 +6,7 @@ use super::grow::Grown;
 use super::split::Full;
 use crate::boosting::objective::{Labels, Objective};
 use crate::boosting::settings::Settings;
+use crate::tree::Tree;
 
 /// Rows that one task adds to.
 const BLOCK: usize = 32_768;
@@ -99,10 +100,8 @@ pub(crate) fn outputs<O: Objective>(
                 &joined[..]
             }
         };
-        let bounded = |value: f64| value.clamp(leaf.bounds.0, leaf.bounds.1);
-        let own = objective.leaf_score(labels, scores, rows, output);
-        if let Some(value) = own {
-            return bounded(value);
+        if let Some(value) = objective.leaf_score(labels, scores, rows, output) {
+            return value;
         }
         let (gradient, hessian) = slopes.sums(rows);
         let root = leaf.node == 0;
@@ -117,6 +116,47 @@ pub(crate) fn outputs<O: Objective>(
         };
         rules.bounded(gradient, hessian + settings.l2, rows.len() as f64)
     })
+}
+
+/// Makes leaves keep to the monotone constraints where the objective chose them; steps of Newton keep to them already.
+///
+/// Where a leaf on one side of a cut is beyond one of the other, both sides are held apart by the middle of their means.
+/// From the root down: what holds above a node stays true, since the middle is between leaves that keep to it.
+pub(crate) fn put_in_order(tree: &Tree, directions: &[i8], leaves: &[LeafRows<'_>], outputs: &mut [f64]) {
+    // Nodes and leaves are in preorder: those below a node lie side by side.
+    let mut ends: Vec<usize> = (1..=tree.n_nodes()).collect();
+    for node in (0..ends.len()).rev() {
+        if let Some((_, right)) = tree.children(node) {
+            ends[node] = ends[right];
+        }
+    }
+    let place = |node: usize| leaves.partition_point(|leaf| leaf.node < node);
+    for node in 0..ends.len() {
+        let (Some(column), Some((left, right))) = (tree.feature(node), tree.children(node)) else { continue };
+        let (start, middle, end) = (place(left), place(right), place(ends[node]));
+        let (low, high) = match directions[column] {
+            1 => (start..middle, middle..end),
+            -1 => (middle..end, start..middle),
+            _ => continue,
+        };
+        let largest = outputs[low.clone()].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let least = outputs[high.clone()].iter().copied().fold(f64::INFINITY, f64::min);
+        if largest <= least {
+            continue;
+        }
+        let mean = |side: std::ops::Range<usize>| {
+            let (mut sum, mut total) = (0.0, 0.0);
+            for leaf in side {
+                let n_rows = tree.n_rows(leaves[leaf].node) as f64;
+                sum += n_rows * outputs[leaf];
+                total += n_rows;
+            }
+            sum / total
+        };
+        let between = mean(low.clone()).midpoint(mean(high.clone()));
+        outputs[low].iter_mut().for_each(|output| *output = output.min(between));
+        outputs[high].iter_mut().for_each(|output| *output = output.max(between));
+    }
 }
 
 /// Adds to the score of each row what its leaf says. The rows of each part ascend.

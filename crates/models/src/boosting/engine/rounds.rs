@@ -253,8 +253,11 @@ impl<O: Objective> Round<'_, O> {
         grown.tree.scale(self.rate);
         let found = grown.leaves();
         let settings = self.shared.settings;
-        let outputs =
+        let mut outputs =
             leaves::outputs(&found, settings, slopes, self.objective, self.labels, self.scores, output);
+        if !grown.bounds.is_empty() {
+            leaves::put_in_order(&grown.tree, &self.shared.constraints.directions, &found, &mut outputs);
+        }
         for (leaf, output) in found.iter().zip(outputs) {
             let value = self.rate * output;
             if !value.is_finite() {
