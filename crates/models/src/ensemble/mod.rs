@@ -3,7 +3,7 @@
 mod blocks;
 pub(crate) mod build;
 mod coding;
-mod walk;
+pub(crate) mod walk;
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ impl Ensemble {
         if trees.iter().map(Tree::n_nodes).sum::<usize>() > u32::MAX as usize {
             return bad("they have more than 2^32 nodes".to_owned());
         }
-        let walk = Walk::new(&trees);
+        let walk = Walk::new(&trees, 1);
         let blocks = Blocks::new(&trees);
         Ok(Ensemble { n_features, n_outputs, base, trees, walk, blocks })
     }
@@ -144,7 +144,7 @@ impl Ensemble {
     pub fn truncate(&mut self, n_rounds: usize) {
         if n_rounds < self.n_rounds() {
             self.trees.truncate(n_rounds * self.n_outputs);
-            self.walk = Walk::new(&self.trees);
+            self.walk = Walk::new(&self.trees, 1);
             self.blocks = Blocks::new(&self.trees);
         }
     }

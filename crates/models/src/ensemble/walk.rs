@@ -1,99 +1,98 @@
-//! One row down several trees at a time.
+//! Rows down trees, several at a time.
 
 use std::ops::Range;
+
+use perennial_numeric::simd;
 
 use crate::tree::Tree;
 use crate::tree::structure::has;
 
-/// Trees that are walked at a time, so that the waits for their nodes overlap.
+/// Trees that one row walks down at a time, so that the waits for their nodes overlap.
 const LANES: usize = 8;
-/// Steps between two looks at whether all trees have reached a leaf.
+/// Rows that walk down one tree at a time, for the same reason.
+const ROWS: usize = 16;
+/// Steps between two looks at whether a row is at a leaf in all of them.
 const STRIDE: usize = 4;
 /// Numbers of a row that have a place ready for their keys.
 const NARROW: usize = 256;
 /// The node asks for categories; the bits of its threshold say which words.
 const CATEGORIES: u32 = 1 << 31;
 /// The most features that a step can name.
-pub(super) const MOST_FEATURES: usize = (CATEGORIES / 2) as usize;
+pub(crate) const MOST_FEATURES: usize = (CATEGORIES / 2) as usize;
+/// The key of infinity. None is larger, so the threshold of a leaf has room for the number of the leaf above it.
+const LEAVES: i64 = 0x7ff0 << 48;
+/// The key of a missing value: below all others.
+const MISSING: i64 = i64::MIN;
 
 /// A node in 16 bytes. Its children lie side by side, the left one at `left`; a leaf leads to itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Step {
-    /// The key of the threshold: larger keys go right.
+    /// The key of the threshold: larger keys go right. One less where missing values go right: one is taken from the
+    /// key too, which takes that of a missing value round to the largest.
     threshold: i64,
-    /// Twice the feature, and one more where rows without a value go left; and whether it asks for categories.
+    /// Twice the feature, and one more where rows without a value go right; and whether it asks for categories.
     question: u32,
     left: u32,
 }
 
-/// Whole numbers in the order of the numbers. A missing value comes first or last.
+/// Whole numbers in the order of the numbers.
 #[inline]
-fn key(value: f64, missing_left: bool) -> i64 {
+fn key(value: f64) -> i64 {
     // Adding 0 makes -0 and 0 the same.
     let bits = (value + 0.0).to_bits() as i64;
-    let key = bits ^ (bits >> 63 & i64::MAX);
-    match (value.is_nan(), missing_left) {
-        (false, _) => key,
-        (true, false) => i64::MAX,
-        (true, true) => i64::MIN,
-    }
+    if value.is_nan() { MISSING } else { bits ^ (bits >> 63 & i64::MAX) }
+}
+
+/// The number that has a key.
+fn unkey(key: i64) -> f64 {
+    if key == MISSING { f64::NAN } else { f64::from_bits((key ^ (key >> 63 & i64::MAX)) as u64) }
+}
+
+/// The keys of some rows, for many trees.
+pub(crate) fn keys_of(rows: &[f64]) -> Vec<i64> {
+    rows.iter().map(|&value| key(value)).collect()
+}
+
+/// A row among others.
+#[derive(Clone, Copy)]
+struct KeysAt<'k> {
+    keys: &'k [i64],
+    first: usize,
 }
 
 /// A row as steps ask for it.
-trait Keys {
-    /// The key of a value for a question.
-    fn key(&self, question: u32) -> i64;
-    /// The value itself.
-    fn value(&self, feature: usize) -> f64;
+trait Keys: Copy {
+    fn key(self, feature: u32) -> i64;
 }
 
 impl Keys for &[f64] {
     #[inline]
-    fn key(&self, question: u32) -> i64 {
-        key(self[(question / 2) as usize], question & 1 == 1)
-    }
-
-    #[inline]
-    fn value(&self, feature: usize) -> f64 {
-        self[feature]
+    fn key(self, feature: u32) -> i64 {
+        key(self[feature as usize])
     }
 }
 
-/// A row whose keys are there already: for many trees.
-struct Ready<'r> {
-    keys: [i64; 2 * NARROW],
-    row: &'r [f64],
-}
-
-impl<'r> Ready<'r> {
+impl Keys for KeysAt<'_> {
     #[inline]
-    fn new(row: &'r [f64]) -> Self {
-        let mut keys = [0; 2 * NARROW];
-        for (keys, &value) in keys.as_chunks_mut::<2>().0.iter_mut().zip(row) {
-            *keys = [key(value, false), key(value, true)];
-        }
-        Ready { keys, row }
+    fn key(self, feature: u32) -> i64 {
+        self.keys[self.first + feature as usize]
     }
 }
 
-impl Keys for Ready<'_> {
+impl Keys for &[i64; NARROW] {
     #[inline]
-    fn key(&self, question: u32) -> i64 {
-        self.keys[question as usize % (2 * NARROW)]
-    }
-
-    #[inline]
-    fn value(&self, feature: usize) -> f64 {
-        self.row[feature]
+    fn key(self, feature: u32) -> i64 {
+        self[feature as usize % NARROW]
     }
 }
 
-/// The nodes of all trees, level by level within each.
+/// The nodes of all trees. In each, the way that most rows go lies next to where they come from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     steps: Vec<Step>,
-    /// What each node adds, where it is a leaf.
+    /// What the leaves say, `width` values each.
     values: Vec<f64>,
+    width: usize,
     /// The root of each tree.
     roots: Vec<u32>,
     /// The number of questions on the longest way down each tree.
@@ -102,8 +101,12 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(trees: &[Tree]) -> Self {
-        let mut walk = Walk::default();
+    /// Lays out trees whose leaves hold `width` values.
+    pub(crate) fn new(trees: &[Tree], width: usize) -> Self {
+        let mut walk = Walk { width, ..Walk::default() };
+        let n_nodes: usize = trees.iter().map(Tree::n_nodes).sum();
+        walk.steps.reserve_exact(n_nodes);
+        walk.values.reserve_exact((n_nodes + trees.len()) / 2 * width);
         trees.iter().for_each(|tree| walk.add(tree));
         walk
     }
@@ -112,20 +115,20 @@ impl Walk {
         let root = self.steps.len();
         self.roots.push(root as u32);
         self.depths.push(tree.depth() as u32);
-        let mut order = Vec::with_capacity(tree.n_nodes());
-        order.push(0);
-        for place in 0..tree.n_nodes() {
-            let index: usize = order[place];
-            let node = &tree.nodes()[index];
-            let here = (root + place) as u32;
+        self.steps.push(Step::default());
+        let mut waiting = vec![(0, root)];
+        while let Some((index, place)) = waiting.pop() {
             let Some((left, right)) = tree.children(index) else {
-                self.steps.push(Step { threshold: i64::MAX, question: 0, left: here });
-                self.values.push(tree.value(index)[0]);
+                let threshold = LEAVES + (self.values.len() / self.width) as i64;
+                self.steps[place] = Step { threshold, question: 0, left: place as u32 };
+                self.values.extend_from_slice(tree.value(index));
                 continue;
             };
-            let mut question = 2 * node.feature + u32::from(node.missing_left);
+            let node = &tree.nodes()[index];
+            let missing_right = !node.missing_left;
+            let mut question = 2 * node.feature + u32::from(missing_right);
             let threshold = match tree.words(node) {
-                None => key(node.threshold, false),
+                None => key(node.threshold) - i64::from(missing_right),
                 Some(words) => {
                     question |= CATEGORIES;
                     let start = self.words.len() as u64;
@@ -133,93 +136,127 @@ impl Walk {
                     (start << 32 | words.len() as u64) as i64
                 }
             };
-            self.steps.push(Step { threshold, question, left: (root + order.len()) as u32 });
-            self.values.push(0.0);
-            order.extend([left, right]);
+            let first = self.steps.len();
+            self.steps.extend([Step::default(); 2]);
+            self.steps[place] = Step { threshold, question, left: first as u32 };
+            let mut children = [(left, first), (right, first + 1)];
+            children.sort_by_key(|&(child, _)| tree.n_rows(child));
+            waiting.extend(children);
         }
     }
 
-    /// Adds what these trees say of a row to its scores, tree by tree.
+    /// Adds what these trees, of one value in a leaf, say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
         if row.len() <= NARROW && trees.len() > 2 * LANES {
-            self.add_from(trees, &Ready::new(row), scores);
+            let mut keys = [0; NARROW];
+            keys.iter_mut().zip(row).for_each(|(place, &value)| *place = key(value));
+            self.add_from(trees, &keys, scores);
         } else {
-            self.add_from(trees, &row, scores);
+            self.add_from(trees, row, scores);
         }
     }
 
-    fn add_from(&self, trees: Range<usize>, row: &impl Keys, scores: &mut [f64]) {
+    fn add_from(&self, trees: Range<usize>, row: impl Keys, scores: &mut [f64]) {
         let (mut output, n_outputs) = (trees.start % scores.len(), scores.len());
         let (roots, depths) = (&self.roots[trees.clone()], &self.depths[trees]);
         for (group, depths) in roots.chunks(LANES).zip(depths.chunks(LANES)) {
             let mut at = [group[0]; LANES];
             at[..group.len()].copy_from_slice(group);
             let depth = depths.iter().copied().max().unwrap_or(0);
-            for leaf in &self.down(at, depth, [row; LANES])[..group.len()] {
-                scores[output] += self.values[*leaf as usize];
+            for &leaf in &self.down(at, depth, row)[..group.len()] {
+                scores[output] += self.value(self.number(leaf))[0];
                 output = if output + 1 == n_outputs { 0 } else { output + 1 };
             }
         }
     }
 
-    /// Adds what one tree says of some rows to their scores.
-    pub(super) fn add_tree<'s>(
+    /// Tells what one tree says of each of some rows, whose keys are `keys`, `n_features` a row.
+    #[inline]
+    pub(crate) fn tell(
         &self,
         tree: usize,
-        rows: &[f64],
+        keys: &[i64],
         n_features: usize,
-        scores: impl Iterator<Item = &'s mut f64>,
+        mut tell: impl FnMut(usize, &[f64]),
     ) {
-        let mut scores = scores;
-        for rows in rows.chunks(LANES * n_features) {
-            // Where rows are few, some lanes do the work of the first.
-            let n_rows = rows.len() / n_features;
-            let lanes: [&[f64]; LANES] = std::array::from_fn(|lane| {
-                let lane = if lane < n_rows { lane } else { 0 };
-                &rows[lane * n_features..(lane + 1) * n_features]
-            });
-            let leaves = self.down([self.roots[tree]; LANES], self.depths[tree], lanes.each_ref());
-            for (leaf, score) in leaves[..n_rows].iter().zip(&mut scores) {
-                *score += self.values[*leaf as usize];
-            }
-        }
-    }
-
-    /// The leaves that are reached from some nodes, by a row for each of them.
-    #[inline]
-    fn down<K: Keys>(&self, mut at: [u32; LANES], depth: u32, rows: [&K; LANES]) -> [u32; LANES] {
-        let mut taken = 0;
-        while taken < depth {
-            let before = at;
-            for _ in 0..STRIDE {
-                for lane in 0..LANES {
-                    at[lane] = self.next(at[lane], rows[lane]);
+        let n_rows = keys.len().checked_div(n_features).unwrap_or(0);
+        let root = self.roots[tree];
+        let mut at = [root; ROWS];
+        let mut rows: [usize; ROWS] = std::array::from_fn(|row| row);
+        let mut leaves = vec![0; n_rows];
+        let (mut n_walking, mut n_begun) = (n_rows.min(ROWS), n_rows.min(ROWS));
+        while n_walking > 0 {
+            let mut place = 0;
+            while place < n_walking {
+                let (here, row) = (at[place % ROWS], rows[place % ROWS]);
+                let next = self.next(here, KeysAt { keys, first: row * n_features });
+                if next != here {
+                    at[place % ROWS] = next;
+                    simd::prefetch(&self.steps, next as usize);
+                    place += 1;
+                    continue;
+                }
+                // It has reached a leaf, and another row takes its place. What the leaf says may be far away.
+                leaves[row] = self.number(here);
+                simd::prefetch(&self.values, leaves[row] as usize * self.width);
+                if n_begun < n_rows {
+                    (at[place % ROWS], rows[place % ROWS]) = (root, n_begun);
+                    n_begun += 1;
+                } else {
+                    n_walking -= 1;
+                    (at[place % ROWS], rows[place % ROWS]) = (at[n_walking % ROWS], rows[n_walking % ROWS]);
                 }
             }
+        }
+        leaves.iter().enumerate().for_each(|(row, &leaf)| tell(row, self.value(leaf)));
+    }
+
+    /// Which of all leaves a place is.
+    #[inline]
+    fn number(&self, place: u32) -> u32 {
+        (self.steps[place as usize].threshold - LEAVES) as u32
+    }
+
+    #[inline]
+    fn value(&self, number: u32) -> &[f64] {
+        let first = number as usize * self.width;
+        &self.values[first..first + self.width]
+    }
+
+    /// The leaves that a row reaches from some nodes.
+    #[inline]
+    fn down(&self, mut at: [u32; LANES], depth: u32, row: impl Keys) -> [u32; LANES] {
+        for _ in 0..depth.div_ceil(STRIDE as u32) {
+            let mut before = at;
+            for _ in 0..STRIDE {
+                before = at;
+                at = at.map(|at| self.next(at, row));
+            }
+            // Only leaves lead to themselves.
             if at == before {
                 break;
             }
-            taken += STRIDE as u32;
         }
         at
     }
 
     #[inline]
-    fn next(&self, at: u32, row: &impl Keys) -> u32 {
+    fn next(&self, at: u32, row: impl Keys) -> u32 {
         let step = &self.steps[at as usize];
+        let missing_right = i64::from(step.question & 1);
         if step.question & CATEGORIES != 0 {
-            let question = step.question & !CATEGORIES;
-            let value = row.value((question / 2) as usize);
-            return step.left + u32::from(!self.is_among(step.threshold, value, question & 1 == 1));
+            let key = row.key((step.question & !CATEGORIES) / 2);
+            return step.left + u32::from(!self.is_among(step.threshold, key, missing_right == 0));
         }
-        step.left + u32::from(row.key(step.question) > step.threshold)
+        let key = row.key(step.question / 2);
+        step.left + u32::from(key.wrapping_sub(missing_right) > step.threshold)
     }
 
-    fn is_among(&self, place: i64, value: f64, missing_left: bool) -> bool {
-        if value.is_nan() {
+    fn is_among(&self, place: i64, key: i64, missing_left: bool) -> bool {
+        if key == MISSING {
             return missing_left;
         }
         let (start, length) = ((place as u64 >> 32) as usize, place as u32 as usize);
-        has(&self.words[start..start + length], value)
+        has(&self.words[start..start + length], unkey(key))
     }
 }

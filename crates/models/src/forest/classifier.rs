@@ -11,11 +11,12 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::grow::{Forest, Trees};
+use super::grow::Forest;
+use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, OutOfBag, model};
-use crate::binned::{Binned, Binner};
+use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::tame;
 use crate::tree::grow::rows_that_count;
@@ -98,6 +99,19 @@ macro_rules! classifier {
 
             fn capabilities(&self) -> Capabilities {
                 Capabilities::new().weights().missing().categorical()
+            }
+        }
+
+        impl LearnsFromBins for $name {
+            type Answer = Probabilities;
+
+            fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<ForestClassifierModel> {
+                self.fit_binned(train, None)
+            }
+
+            fn predict_bins(model: &ForestClassifierModel, x: &Binned) -> Result<Probabilities> {
+                let shares = model.trees.means_in_bins(&model.features, x, model.classes.len())?;
+                model.probabilities(shares)
             }
         }
     };
@@ -216,11 +230,10 @@ fn fit(
         .out_of_bag
         .then(|| OutOfBag::of(&trees, &forest.plan, n_classes, ctx, accuracy))
         .transpose()?;
-    let Trees { trees, .. } = trees;
     Ok(ForestClassifierModel {
         features: binned.features().clone(),
         classes: y.shared_names(),
-        trees,
+        trees: Averaged::new(trees.trees),
         out_of_bag,
     })
 }
@@ -231,7 +244,7 @@ fn fit(
 pub struct ForestClassifierModel {
     features: Features,
     classes: Arc<[String]>,
-    trees: Vec<Tree>,
+    trees: Averaged,
     out_of_bag: Option<OutOfBag>,
 }
 
@@ -252,14 +265,14 @@ impl TryFrom<Parts> for ForestClassifierModel {
         if !trees.iter().all(Tree::holds_shares) {
             return Err(Error::corrupt("a tree does not hold the shares of the classes"));
         }
-        Ok(ForestClassifierModel { features, classes, trees, out_of_bag })
+        Ok(ForestClassifierModel { features, classes, trees: Averaged::new(trees), out_of_bag })
     }
 }
 
 impl ForestClassifierModel {
     /// The trees.
     pub fn trees(&self) -> &[Tree] {
-        &self.trees
+        &self.trees.trees
     }
 
     /// The features it learned from.
@@ -274,7 +287,13 @@ impl ForestClassifierModel {
 
     /// The mean over the trees of the share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
-        model::feature_importances(&self.trees, self.features.len())
+        model::feature_importances(&self.trees.trees, self.features.len())
+    }
+
+    fn probabilities(&self, shares: Vec<f64>) -> Result<Probabilities> {
+        let width = self.classes.len();
+        let shares = Array2::from_shape_vec((shares.len() / width, width), shares).map_err(Error::other)?;
+        Probabilities::new(shares, self.classes.clone())
     }
 
     /// The training rows as predicted by the trees that did not draw them, where `out_of_bag` was set.
@@ -296,9 +315,6 @@ impl Classifier for ForestClassifierModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let shares = model::average(&self.trees, x.dense()?, self.classes.len());
-        let shares =
-            Array2::from_shape_vec((x.n_rows(), self.classes.len()), shares).map_err(Error::other)?;
-        Probabilities::new(shares, self.classes.clone())
+        self.probabilities(self.trees.means(x.dense()?, self.classes.len()))
     }
 }

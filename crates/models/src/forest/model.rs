@@ -1,15 +1,24 @@
 //! Averages over trees.
 
-use ndarray::ArrayRef2;
-use perennial_core::{Error, Result};
-use perennial_numeric::reduce;
+use std::fmt;
+use std::ops::Range;
 
+use ndarray::ArrayRef2;
+use perennial_core::{Error, Features, Result, Rows};
+use perennial_numeric::reduce;
+use serde::Serialize;
+
+use crate::binned::{Binned, Bins, MISSING};
+use crate::ensemble::walk::{MOST_FEATURES, Walk, keys_of};
 use crate::rows::row_major;
 use crate::tree::Tree;
 use crate::tree::structure::to_shares;
 
-/// Rows that one task of a prediction takes: enough to use a tree that was read from memory many times.
-const BLOCK: usize = 512;
+/// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
+/// tree that is brought there is used many times.
+const BLOCK_CELLS: usize = 1 << 17;
+const LEAST_ROWS: usize = 64;
+const MOST_ROWS: usize = 4096;
 
 /// Sums are taken of values made so much smaller, so that those of a forest stay in range; a power of two rounds nothing.
 pub(super) const SMALL: f64 = 1.0 / 131_072.0;
@@ -19,27 +28,128 @@ pub(super) fn mean(sum: f64, n: usize) -> f64 {
     (sum / n as f64 / SMALL).clamp(f64::MIN, f64::MAX)
 }
 
-/// The mean of what the trees say of each row, `width` numbers a row.
-pub(super) fn average(trees: &[Tree], x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
-    let (rows, n_cols) = (row_major(x), x.ncols().max(1));
-    let mut means = vec![0.0; x.nrows() * width];
-    reduce::fill_chunks(&mut means, BLOCK * width, |first, means| {
-        let rows = &rows[first / width * n_cols..];
-        for tree in trees {
-            for (sums, row) in means.chunks_exact_mut(width).zip(rows.chunks_exact(n_cols)) {
-                let value = tree.value(tree.leaf(row));
-                sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+/// Trees, and the layout in which rows walk down them.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub(super) struct Averaged {
+    pub(super) trees: Vec<Tree>,
+    /// One for each tree.
+    #[serde(skip)]
+    walks: Vec<Walk>,
+}
+
+impl fmt::Debug for Averaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.trees.fmt(f)
+    }
+}
+
+impl PartialEq for Averaged {
+    fn eq(&self, other: &Self) -> bool {
+        // The layout follows from the trees.
+        self.trees == other.trees
+    }
+}
+
+impl Averaged {
+    pub(super) fn new(trees: Vec<Tree>) -> Self {
+        let walks = reduce::map_each(trees.len(), |index| {
+            Walk::new(std::slice::from_ref(&trees[index]), trees[index].n_values())
+        });
+        Averaged { trees, walks }
+    }
+
+    /// The mean of what the trees say of each row, `width` numbers a row.
+    pub(super) fn means(&self, x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
+        let (rows, n_cols) = (row_major(x), x.ncols());
+        self.means_of(x.nrows(), n_cols, width, |block| {
+            keys_of(&rows[block.start * n_cols..block.end * n_cols])
+        })
+    }
+
+    /// As [`means`](Averaged::means), of rows in the bins that the trees were cut between.
+    ///
+    /// # Errors
+    /// When they are in other bins.
+    pub(super) fn means_in_bins(&self, features: &Features, x: &Binned, width: usize) -> Result<Vec<f64>> {
+        if x.features() != features {
+            return Err(Error::unsupported(
+                "the bins are of other columns than those the model learned from; predict from the matrix",
+            ));
+        }
+        self.trees.iter().try_for_each(|tree| check_cuts(tree, x))?;
+        let keys = |block: Range<usize>| keys_of(&numbers_in(x, block));
+        Ok(self.means_of(x.n_rows(), x.n_cols(), width, keys))
+    }
+
+    fn means_of(
+        &self,
+        n_rows: usize,
+        n_cols: usize,
+        width: usize,
+        keys: impl Fn(Range<usize>) -> Vec<i64> + Sync,
+    ) -> Vec<f64> {
+        let block = (BLOCK_CELLS / n_cols.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
+        let mut means = vec![0.0; n_rows * width];
+        reduce::fill_rows(&mut means, width, block, |first, means| {
+            let keys = keys(first..first + means.len() / width);
+            for walk in &self.walks {
+                walk.tell(0, &keys, n_cols, |row, value| {
+                    let sums = &mut means[row * width..(row + 1) * width];
+                    sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+                });
+            }
+            means.iter_mut().for_each(|sum| *sum = mean(*sum, self.trees.len()));
+        });
+        means
+    }
+}
+
+/// Refuses a tree that does not cut between these bins.
+fn check_cuts(tree: &Tree, x: &Binned) -> Result<()> {
+    for node in 0..tree.n_nodes() {
+        let Some(column) = tree.feature(node) else { continue };
+        let threshold = tree.threshold(node);
+        if let Bins::Numeric { cuts } = x.binning().column(column)
+            && threshold != f64::MAX
+            && cuts.binary_search_by(|cut| cut.total_cmp(&threshold)).is_err()
+        {
+            return Err(Error::unsupported(format!(
+                "the model cuts column `{}` at {threshold}, which is no border between bins; use the bins that it \
+                 learned from, or a matrix",
+                x.features().name(column)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Numbers that lie in the bins of some rows, row by row: trees that cut between bins send them where they send the
+/// rows.
+pub(super) fn numbers_in(binned: &Binned, rows: Range<usize>) -> Vec<f64> {
+    let n_cols = binned.n_cols();
+    let mut numbers = vec![f64::NAN; rows.len() * n_cols];
+    for column in 0..n_cols {
+        let bins = binned.binning().column(column);
+        for (place, &code) in binned.column(column)[rows.clone()].iter().enumerate() {
+            if code != MISSING {
+                numbers[place * n_cols + column] = match bins {
+                    Bins::Numeric { cuts } => cuts.get(code as usize).copied().unwrap_or(f64::MAX),
+                    // The rare ones go where those never seen go.
+                    Bins::Categorical { kept } => {
+                        f64::from(kept.get(code as usize).copied().unwrap_or(u32::MAX))
+                    }
+                };
             }
         }
-        means.iter_mut().for_each(|sum| *sum = mean(*sum, trees.len()));
-    });
-    means
+    }
+    numbers
 }
 
 /// Refuses trees that do not fit their model.
 pub(super) fn check(trees: &[Tree], n_features: usize, width: usize) -> Result<()> {
     let fits = |tree: &Tree| tree.n_features() == n_features && tree.n_values() == width;
-    if trees.is_empty() || width == 0 || !trees.iter().all(fits) {
+    if trees.is_empty() || width == 0 || n_features > MOST_FEATURES || !trees.iter().all(fits) {
         return Err(Error::corrupt("the trees do not fit the features and the target of the model"));
     }
     Ok(())

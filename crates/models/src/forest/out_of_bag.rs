@@ -6,8 +6,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Trees;
-use super::model::{SMALL, mean};
-use crate::binned::{Bins, MISSING};
+use super::model::{SMALL, mean, numbers_in};
 use crate::tree::in_bins::Plan;
 
 const BLOCK: usize = 256;
@@ -95,28 +94,10 @@ impl OutOfBag {
     }
 }
 
-/// Some rows before they were put into bins, row by row; or, where only the bins are left, numbers that lie in them,
-/// which trees that cut between bins send where they send the rows.
+/// Some rows before they were put into bins, row by row; or, where only the bins are left, numbers that lie in them.
 fn numbers_of(plan: &Plan<'_>, rows: std::ops::Range<usize>) -> Vec<f64> {
     if let Some(fine) = &plan.fine {
         return fine.x().slice(s![rows, ..]).iter().copied().collect();
     }
-    let binned = plan.binned;
-    let n_cols = binned.n_cols();
-    let mut numbers = vec![f64::NAN; rows.len() * n_cols];
-    for column in 0..n_cols {
-        let bins = binned.binning().column(column);
-        for (place, &code) in binned.column(column)[rows.clone()].iter().enumerate() {
-            if code != MISSING {
-                numbers[place * n_cols + column] = match bins {
-                    Bins::Numeric { cuts } => cuts.get(code as usize).copied().unwrap_or(f64::MAX),
-                    // The rare ones go where those never seen go.
-                    Bins::Categorical { kept } => {
-                        f64::from(kept.get(code as usize).copied().unwrap_or(u32::MAX))
-                    }
-                };
-            }
-        }
-    }
-    numbers
+    numbers_in(plan.binned, rows)
 }

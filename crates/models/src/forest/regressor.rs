@@ -9,10 +9,11 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::grow::{Forest, Trees};
+use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, OutOfBag, model};
-use crate::binned::{Binned, Binner};
+use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::rows::{power_of_two, tame};
 use crate::tree::grow::rows_that_count;
 use crate::tree::in_bins::{Fine, Plan, Sample, Sums};
@@ -76,6 +77,18 @@ macro_rules! regressor {
 
             fn capabilities(&self) -> Capabilities {
                 Capabilities::new().weights().missing().categorical()
+            }
+        }
+
+        impl LearnsFromBins for $name {
+            type Answer = Values;
+
+            fn fit_bins(&self, train: &Train<'_, Binned, Values>) -> Result<ForestRegressorModel> {
+                self.fit_binned(train, None)
+            }
+
+            fn predict_bins(model: &ForestRegressorModel, x: &Binned) -> Result<Values> {
+                Ok(model.trees.means_in_bins(&model.features, x, 1)?.into())
             }
         }
     };
@@ -162,7 +175,8 @@ fn fit(
     let score = |values: &Array2<f64>, n_trees: &[u32]| r_squared(train, values, n_trees);
     let out_of_bag =
         forest.out_of_bag.then(|| OutOfBag::of(&trees, &forest.plan, 1, &train.ctx, score)).transpose()?;
-    Ok(ForestRegressorModel { features: train.x.features().clone(), trees: trees.trees, out_of_bag })
+    let trees = Averaged::new(trees.trees);
+    Ok(ForestRegressorModel { features: train.x.features().clone(), trees, out_of_bag })
 }
 
 /// R2 over the rows that some tree did not draw.
@@ -183,7 +197,7 @@ fn r_squared(train: &Train<'_, Binned, Values>, values: &Array2<f64>, n_trees: &
 #[serde(try_from = "Parts")]
 pub struct ForestRegressorModel {
     features: Features,
-    trees: Vec<Tree>,
+    trees: Averaged,
     out_of_bag: Option<OutOfBag>,
 }
 
@@ -199,14 +213,14 @@ impl TryFrom<Parts> for ForestRegressorModel {
 
     fn try_from(Parts { features, trees, out_of_bag }: Parts) -> Result<Self> {
         model::check(&trees, features.len(), 1)?;
-        Ok(ForestRegressorModel { features, trees, out_of_bag })
+        Ok(ForestRegressorModel { features, trees: Averaged::new(trees), out_of_bag })
     }
 }
 
 impl ForestRegressorModel {
     /// The trees.
     pub fn trees(&self) -> &[Tree] {
-        &self.trees
+        &self.trees.trees
     }
 
     /// The features it learned from.
@@ -216,7 +230,7 @@ impl ForestRegressorModel {
 
     /// The mean over the trees of the share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
-        model::feature_importances(&self.trees, self.features.len())
+        model::feature_importances(&self.trees.trees, self.features.len())
     }
 
     /// The training rows as predicted by the trees that did not draw them, where `out_of_bag` was set.
@@ -232,6 +246,6 @@ impl Predictor for ForestRegressorModel {
     fn predict(&self, x: &Matrix) -> Result<Values> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        Ok(model::average(&self.trees, x.dense()?, 1).into())
+        Ok(self.trees.means(x.dense()?, 1).into())
     }
 }

@@ -2,14 +2,15 @@
 
 use ndarray::{Array2, Axis, array};
 use perennial_core::{
-    Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, Persist, Predictor, Rows, Train,
-    Values,
+    Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, NoTarget, Persist, Predictor, Rows,
+    Train, Transformer, Values,
 };
+use perennial_models::binned::LearnsFromBins;
 use perennial_models::forest::{MaxFeatures, RegressionCriterion};
 use perennial_models::tree::{Monotone, Splits, Tree};
 use perennial_models::{
-    ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreesClassifier, ExtraTreesRegressor,
-    QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
+    Binner, ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreesClassifier,
+    ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
 };
 use perennial_numeric::random::Random;
 use perennial_testing::{blobs, regression};
@@ -396,4 +397,40 @@ fn a_picture_of_a_tree_stands_alone() {
     if let Some(folder) = std::env::var_os("TREE_PICTURES") {
         std::fs::write(std::path::Path::new(&folder).join("tree.svg"), svg).unwrap();
     }
+}
+
+/// A forest that learned from bins says the same of rows in these bins and of the rows themselves.
+#[test]
+fn forests_learn_from_bins() {
+    let example = regression(300, 4, 2);
+    let mut cells = example.x.dense().unwrap().to_owned();
+    cells
+        .column_mut(3)
+        .iter_mut()
+        .enumerate()
+        .for_each(|(row, value)| *value = f64::from(row as u32 * 7 % 5));
+    cells.column_mut(1).iter_mut().step_by(9).for_each(|value| *value = f64::NAN);
+    let features: Vec<Feature> = (0..4)
+        .map(|column| match column {
+            3 => Feature::categorical("c3", 5),
+            _ => Feature::numeric(format!("x{column}")),
+        })
+        .collect();
+    let x = Matrix::from(cells).with_features(Features::try_from(features).unwrap()).unwrap();
+    let (y, classes) = (&example.values, &example.classes);
+    let binner = Binner::new().max_bins(20).fit(&x, &NoTarget).unwrap();
+    let binned = binner.transform(&x).unwrap();
+
+    let extra = ExtraTreesRegressor::new().n_trees(20).max_bins(20).seed(3);
+    let model = extra.clone().on_bins().fit(&binned, y).unwrap();
+    let answers = model.predict(&binned).unwrap();
+    assert_eq!(answers, extra.fit(&x, y).unwrap().predict(&x).unwrap());
+    assert_eq!(answers, model.into_inner().predict(&x).unwrap());
+
+    let random = RandomForestClassifier::new().n_trees(20).out_of_bag(true).seed(3);
+    let model = random.on_bins().fit(&binned, classes).unwrap();
+    let shares = model.predict_proba(&binned).unwrap();
+    let other = Binner::new().max_bins(7).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    assert!(matches!(model.predict(&other).unwrap_err().kind(), ErrorKind::Unsupported { .. }));
+    assert_eq!(shares, model.into_inner().predict_proba(&x).unwrap());
 }
