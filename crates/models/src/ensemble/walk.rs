@@ -63,6 +63,12 @@ struct KeysAt<'k> {
 /// A row as steps ask for it.
 trait Keys: Copy {
     fn key(self, feature: u32) -> i64;
+
+    /// The key that a question compares: one less where missing values go right.
+    #[inline]
+    fn asked(self, question: u32) -> i64 {
+        self.key(question / 2).wrapping_sub(i64::from(question & 1))
+    }
 }
 
 impl Keys for &[f64] {
@@ -79,10 +85,16 @@ impl Keys for KeysAt<'_> {
     }
 }
 
-impl Keys for &[i64; NARROW] {
+/// The keys that the two questions about each number compare.
+impl Keys for &[[i64; 2]; NARROW] {
     #[inline]
     fn key(self, feature: u32) -> i64 {
-        self[feature as usize % NARROW]
+        self[feature as usize % NARROW][0]
+    }
+
+    #[inline]
+    fn asked(self, question: u32) -> i64 {
+        self.as_flattened()[question as usize % (2 * NARROW)]
     }
 }
 
@@ -148,8 +160,11 @@ impl Walk {
     /// Adds what these trees, of one value in a leaf, say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
         if row.len() <= NARROW && trees.len() > 2 * LANES {
-            let mut keys = [0; NARROW];
-            keys.iter_mut().zip(row).for_each(|(place, &value)| *place = key(value));
+            let mut keys = [[0; 2]; NARROW];
+            for (place, &value) in keys.iter_mut().zip(row) {
+                let key = key(value);
+                *place = [key, key.wrapping_sub(1)];
+            }
             self.add_from(trees, &keys, scores);
         } else {
             self.add_from(trees, row, scores);
@@ -227,10 +242,11 @@ impl Walk {
     #[inline]
     fn down(&self, mut at: [u32; LANES], depth: u32, row: impl Keys) -> [u32; LANES] {
         for _ in 0..depth.div_ceil(STRIDE as u32) {
-            let mut before = at;
+            let before = at;
             for _ in 0..STRIDE {
-                before = at;
-                at = at.map(|at| self.next(at, row));
+                for lane in 0..LANES {
+                    at[lane] = self.next(at[lane], row);
+                }
             }
             // Only leaves lead to themselves.
             if at == before {
@@ -243,13 +259,11 @@ impl Walk {
     #[inline]
     fn next(&self, at: u32, row: impl Keys) -> u32 {
         let step = &self.steps[at as usize];
-        let missing_right = i64::from(step.question & 1);
         if step.question & CATEGORIES != 0 {
             let key = row.key((step.question & !CATEGORIES) / 2);
-            return step.left + u32::from(!self.is_among(step.threshold, key, missing_right == 0));
+            return step.left + u32::from(!self.is_among(step.threshold, key, step.question & 1 == 0));
         }
-        let key = row.key(step.question / 2);
-        step.left + u32::from(key.wrapping_sub(missing_right) > step.threshold)
+        step.left + u32::from(row.asked(step.question) > step.threshold)
     }
 
     fn is_among(&self, place: i64, key: i64, missing_left: bool) -> bool {
