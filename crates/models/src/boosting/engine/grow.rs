@@ -5,32 +5,32 @@
 //! the larger. The split of a leaf does not depend on when it is made, so the few leaves that will be split next are
 //! worked on at the same time; what turns out not to be wanted is dropped.
 
-use std::cmp::{Ordering, Reverse};
+mod build;
+mod place;
+mod search;
+
 use std::collections::BinaryHeap;
 use std::sync::Mutex;
 
 use perennial_core::{Context, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
-use rayon::prelude::*;
+
+use place::Place;
 
 use super::derivatives::Derivatives;
-use super::groups::{Group, Groups};
-use super::histogram::{self, Histogram, Sums, pack};
+use super::groups::Groups;
+use super::histogram::{self, Histogram, Sums};
 use super::partition::partition;
-use super::split::{Categories, Cut, Full, Least, Plain, Scan, Split};
+use super::split::{Cut, Full, Split};
 use crate::binned::{Binned, Bins};
-use crate::boosting::settings::{Constraints, Growth, Settings};
+use crate::boosting::settings::{Constraints, Settings};
 use crate::tree::structure::{Measure, Question, Rule, Summary, Tree};
 
 /// Leaves that are worked on at the same time. A constant, so that the result does not depend on the threads.
 const AHEAD: usize = 4;
 /// Additions below which one thread is enough.
 const SERIAL: usize = 1 << 17;
-/// With up to so many categories in a node, each stands against the rest.
-const ONE_HOT: usize = 4;
-/// Rows in one part when rows are shared out.
-const MIN_PART: usize = 16_384;
 
 /// What all trees of a fit share.
 pub(crate) struct Shared<'a> {
@@ -335,255 +335,6 @@ impl<'a> Grower<'a> {
             && settings.max_depth.is_none_or(|max| leaf.depth < max)
     }
 
-    /// Adds up the histograms of rows.
-    fn build(&self, rows: &[u32], all: bool, histograms: &mut [Histogram]) {
-        let groups = self.shared.groups;
-        let mut gathered = take(&self.shared.spare.packed);
-        let packed: &[u64] = if all {
-            &self.derivatives.packed
-        } else {
-            gathered.resize(rows.len(), 0);
-            reduce::fill_chunks(&mut gathered, MIN_PART, |first, out| {
-                for (out, &row) in out.iter_mut().zip(&rows[first..]) {
-                    *out = self.derivatives.packed[row as usize];
-                }
-            });
-            &gathered
-        };
-        let add = |group: &Group, part: std::ops::Range<usize>, histograms: &mut [Histogram]| {
-            histograms.as_flattened_mut().fill(0);
-            let packed = &packed[part.clone()];
-            match all {
-                true => histogram::add_all(group, part.start, packed, histograms),
-                false => histogram::add(group, &rows[part], packed, histograms),
-            }
-        };
-        // Few columns and many rows: rows are shared out too.
-        let n_threads = rayon::current_num_threads();
-        let n_parts = (2 * n_threads).div_ceil(groups.len()).min(rows.len() / MIN_PART).max(1);
-        if n_threads == 1 || n_parts == 1 {
-            self.per_group(rows.len(), histograms, |group, histograms| {
-                if self.columns[group.first..group.first + group.width].contains(&true) {
-                    add(group, 0..rows.len(), histograms);
-                }
-            });
-        } else {
-            let size = rows.len().div_ceil(n_parts);
-            let parts = reduce::map_each(groups.len() * n_parts, |task| {
-                let group = &groups.get(task / n_parts);
-                let first = (task % n_parts) * size;
-                let mut histograms = vec![[0; 256]; group.width];
-                add(group, first.min(rows.len())..(first + size).min(rows.len()), &mut histograms);
-                histograms
-            });
-            let mut parts = parts.into_iter();
-            for group in groups.iter() {
-                let into = &mut histograms[group.first..group.first + group.width];
-                for (part, from) in parts.by_ref().take(n_parts).enumerate() {
-                    match part {
-                        0 => into.copy_from_slice(&from),
-                        _ => histogram::merge(into, &from),
-                    }
-                }
-            }
-        }
-        give(&self.shared.spare.packed, gathered);
-    }
-
-    /// Works on the histograms of each group, in parallel where that pays.
-    fn per_group<T: Send>(
-        &self,
-        n_rows: usize,
-        histograms: &mut [Histogram],
-        work: impl Fn(&Group, &mut [Histogram]) -> T + Sync,
-    ) -> Vec<T> {
-        self.per_group_pair(n_rows, histograms, &mut [], |group, histograms, _| work(group, histograms))
-    }
-
-    /// Works on two histograms of each group, in parallel where that pays.
-    fn per_group_pair<T: Send>(
-        &self,
-        n_rows: usize,
-        few: &mut [Histogram],
-        many: &mut [Histogram],
-        work: impl Fn(&Group, &mut [Histogram], &mut [Histogram]) -> T + Sync,
-    ) -> Vec<T> {
-        let (mut few, mut many) = (few, many);
-        let mut tasks = Vec::with_capacity(self.shared.groups.len());
-        for group in self.shared.groups.iter() {
-            let few = few.split_off_mut(..group.width).unwrap_or_default();
-            let many = many.split_off_mut(..group.width).unwrap_or_default();
-            tasks.push((group, few, many));
-        }
-        if n_rows * self.columns.len() < SERIAL {
-            return tasks.into_iter().map(|(group, few, many)| work(group, few, many)).collect();
-        }
-        tasks.into_par_iter().map(|(group, few, many)| work(group, few, many)).collect()
-    }
-
-    /// The best split of a leaf by a column of a group.
-    fn best_of_group(
-        &self,
-        group: &Group,
-        histograms: &[Histogram],
-        counts: Option<&[Histogram]>,
-        leaf: &Leaf<'_>,
-    ) -> Option<Split> {
-        let mut best: Option<Split> = None;
-        let allowed = self.allowed(leaf);
-        for (offset, histogram) in histograms.iter().enumerate() {
-            let column = group.first + offset;
-            if !allowed.as_ref().unwrap_or(&self.columns)[column] {
-                continue;
-            }
-            let counts = counts.map(|counts| &counts[offset]);
-            let found = self.best_of_column(column, histogram, counts, leaf);
-            if let Some(found) = found
-                && best.as_ref().is_none_or(|best| found.gain > best.gain)
-            {
-                best = Some(found);
-            }
-        }
-        best
-    }
-
-    fn best_of_column(
-        &self,
-        column: usize,
-        histogram: &Histogram,
-        counts: Option<&Histogram>,
-        leaf: &Leaf<'_>,
-    ) -> Option<Split> {
-        let binning = self.shared.binned.binning();
-        let bins = binning.column(column);
-        let scan =
-            Scan { histogram, counts, n_bins: bins.n_bins(), totals: leaf.totals, least: self.least() };
-        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
-        let direction = self.shared.constraints.directions[column];
-        let full = self.full(leaf, direction);
-        let feature = column as u32;
-        let mut found = match bins {
-            Bins::Numeric { .. } if self.full => scan.numeric(feature, &full),
-            Bins::Numeric { .. } => scan.numeric(feature, &Plain { l2: full.l2 }),
-            Bins::Categorical { .. } => {
-                let rules = Categories {
-                    one_hot: ONE_HOT,
-                    smoothing: settings.category_smoothing / scale.hessian,
-                    l2: settings.category_l2 / scale.hessian,
-                    most_left: settings.max_categories,
-                };
-                scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
-            }
-        }?;
-        found.gain -= full.alone(leaf.totals);
-        // Rounding to whole numbers makes up gains of about the square of half a unit.
-        let noise = 4.0 * full.rows_by_hessian;
-        let least = (settings.min_gain / scale.gradient / scale.output()).max(noise);
-        (found.gain > least).then_some(found)
-    }
-
-    /// The columns that a leaf may ask, where they are not those of the tree.
-    fn allowed(&self, leaf: &Leaf<'_>) -> Option<Vec<bool>> {
-        let settings = self.shared.settings;
-        let sampled = settings.columns_by_level < 1.0 || settings.columns_by_node < 1.0;
-        if leaf.sets.is_none() && !sampled {
-            return None;
-        }
-        let mut columns = self.columns.clone();
-        if let Some(sets) = &leaf.sets {
-            let sets: Vec<&Vec<bool>> = sets.iter().map(|&set| &self.shared.constraints.sets[set]).collect();
-            for (column, allowed) in columns.iter_mut().enumerate() {
-                *allowed &= sets.iter().any(|set| set[column]);
-            }
-        }
-        if settings.columns_by_level < 1.0 {
-            let mut random = self.random.stream("levels").fork(leaf.depth as u64);
-            let level = sample(&self.columns, settings.columns_by_level, &mut random);
-            columns.iter_mut().zip(level).for_each(|(allowed, level)| *allowed &= level);
-        }
-        if settings.columns_by_node < 1.0 {
-            let mut random = self.random.stream("nodes").fork(leaf.path);
-            columns = sample(&columns, settings.columns_by_node, &mut random);
-        }
-        Some(columns)
-    }
-
-    fn least(&self) -> Least {
-        let settings = self.shared.settings;
-        let units = (settings.min_child_weight / self.derivatives.scale.hessian).ceil();
-        let mut hessian = (units.min(f64::from(i32::MAX)) as i32).max(1);
-        if self.counts_rows() {
-            hessian = hessian.max(settings.min_samples_leaf.min(i32::MAX as usize) as i32);
-        }
-        Least { hessian, n_rows: settings.min_samples_leaf as u64 }
-    }
-
-    /// Whether sums of second derivatives are numbers of rows.
-    fn counts_rows(&self) -> bool {
-        self.derivatives.is_count
-    }
-
-    fn full(&self, leaf: &Leaf<'_>, direction: i8) -> Full {
-        let settings = self.shared.settings;
-        let scale = self.derivatives.scale;
-        let rows_by_hessian = leaf.rows.len() as f64 / f64::from(leaf.totals.hessian.max(1));
-        Full {
-            l1: settings.l1 / scale.gradient,
-            l2: settings.l2 / scale.hessian,
-            smoothing: settings.path_smoothing,
-            parent_output: leaf.parent_output,
-            rows_by_hessian,
-            bounds: leaf.bounds,
-            direction,
-        }
-    }
-
-    /// The best of the splits found, where it leaves enough rows on both sides.
-    ///
-    /// Histograms do not count rows. The largest second derivative of a row gives a number of rows below which
-    /// there cannot be; where that does not decide, the rows are counted, and where they are too few, the search is made
-    /// again with the rows of each bin.
-    fn settle(
-        &self,
-        leaf: &Leaf<'_>,
-        histograms: &[Histogram],
-        found: impl Iterator<Item = Split>,
-    ) -> Result<Option<Split>> {
-        let best = |found: &mut dyn Iterator<Item = Split>| {
-            found.fold(None, |best: Option<Split>, split| match best {
-                Some(best) if best.gain >= split.gain => Some(best),
-                _ => Some(split),
-            })
-        };
-        let mut found = found;
-        let Some(split) = best(&mut found) else { return Ok(None) };
-        let least = self.shared.settings.min_samples_leaf;
-        if self.counts_rows() || least <= 1 {
-            return Ok(Some(split));
-        }
-        let largest = i64::from(self.derivatives.largest_hessian.max(1));
-        let surely = |sums: Sums| i64::from(sums.hessian) / largest >= least as i64;
-        if surely(split.left) && surely(split.right) {
-            return Ok(Some(split));
-        }
-        let codes = self.shared.binned.column(split.feature as usize);
-        let goes_left = split.goes_left();
-        let n_left = leaf.rows.iter().filter(|&&row| goes_left[usize::from(codes[row as usize])]).count();
-        if n_left >= least && leaf.rows.len() - n_left >= least {
-            return Ok(Some(split));
-        }
-        self.ctx.check()?;
-        let ones = vec![pack(Sums { gradient: 0, hessian: 1 }); leaf.rows.len()];
-        let groups = self.shared.groups;
-        let splits = groups.iter().map(|group| {
-            let mut counts = vec![[0; 256]; group.width];
-            histogram::add(group, leaf.rows, &ones, &mut counts);
-            let histograms = &histograms[group.first..group.first + group.width];
-            self.best_of_group(group, histograms, Some(&counts), leaf)
-        });
-        Ok(best(&mut splits.into_iter().flatten()))
-    }
-
     /// The tree in preorder, with the rows of its leaves.
     fn finish<'r>(&self, made: Vec<Made<'r>>) -> Grown<'r> {
         let scale = self.derivatives.scale;
@@ -649,40 +400,6 @@ impl<'a> Grower<'a> {
             _ => unreachable!("numbers are cut, categories are chosen"),
         };
         Rule { feature: split.feature, question, missing_left: split.missing_left }
-    }
-}
-
-/// Where a leaf stands among those that may be split; the largest is split first.
-#[derive(PartialEq)]
-struct Place {
-    /// 0 where depth does not matter.
-    depth: Reverse<usize>,
-    gain: f64,
-    node: usize,
-}
-
-impl Place {
-    fn new(growth: Growth, depth: usize, gain: f64, node: usize) -> Self {
-        let depth = match growth {
-            Growth::LeafWise => 0,
-            Growth::DepthWise => depth,
-        };
-        Place { depth: Reverse(depth), gain, node }
-    }
-}
-
-impl Eq for Place {}
-
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Place {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_gain = || self.gain.total_cmp(&other.gain);
-        self.depth.cmp(&other.depth).then_with(by_gain).then_with(|| other.node.cmp(&self.node))
     }
 }
 

@@ -1,0 +1,177 @@
+//! Looking for the best split of a leaf.
+
+use perennial_core::Result;
+
+use super::{Grower, Leaf, sample};
+use crate::binned::Bins;
+use crate::boosting::engine::groups::Group;
+use crate::boosting::engine::histogram::{self, Histogram, Sums, pack};
+use crate::boosting::engine::split::{Categories, Full, Least, Plain, Scan, Split};
+
+/// With up to so many categories in a node, each stands against the rest.
+const ONE_HOT: usize = 4;
+
+impl Grower<'_> {
+    /// The best split of a leaf by a column of a group.
+    pub(super) fn best_of_group(
+        &self,
+        group: &Group,
+        histograms: &[Histogram],
+        counts: Option<&[Histogram]>,
+        leaf: &Leaf<'_>,
+    ) -> Option<Split> {
+        let mut best: Option<Split> = None;
+        let allowed = self.allowed(leaf);
+        for (offset, histogram) in histograms.iter().enumerate() {
+            let column = group.first + offset;
+            if !allowed.as_ref().unwrap_or(&self.columns)[column] {
+                continue;
+            }
+            let counts = counts.map(|counts| &counts[offset]);
+            let found = self.best_of_column(column, histogram, counts, leaf);
+            if let Some(found) = found
+                && best.as_ref().is_none_or(|best| found.gain > best.gain)
+            {
+                best = Some(found);
+            }
+        }
+        best
+    }
+
+    pub(super) fn best_of_column(
+        &self,
+        column: usize,
+        histogram: &Histogram,
+        counts: Option<&Histogram>,
+        leaf: &Leaf<'_>,
+    ) -> Option<Split> {
+        let binning = self.shared.binned.binning();
+        let bins = binning.column(column);
+        let scan =
+            Scan { histogram, counts, n_bins: bins.n_bins(), totals: leaf.totals, least: self.least() };
+        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
+        let direction = self.shared.constraints.directions[column];
+        let full = self.full(leaf, direction);
+        let feature = column as u32;
+        let mut found = match bins {
+            Bins::Numeric { .. } if self.full => scan.numeric(feature, &full),
+            Bins::Numeric { .. } => scan.numeric(feature, &Plain { l2: full.l2 }),
+            Bins::Categorical { .. } => {
+                let rules = Categories {
+                    one_hot: ONE_HOT,
+                    smoothing: settings.category_smoothing / scale.hessian,
+                    l2: settings.category_l2 / scale.hessian,
+                    most_left: settings.max_categories,
+                };
+                scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
+            }
+        }?;
+        found.gain -= full.alone(leaf.totals);
+        // Rounding to whole numbers makes up gains of about the square of half a unit.
+        let noise = 4.0 * full.rows_by_hessian;
+        let least = (settings.min_gain / scale.gradient / scale.output()).max(noise);
+        (found.gain > least).then_some(found)
+    }
+
+    /// The columns that a leaf may ask, where they are not those of the tree.
+    pub(super) fn allowed(&self, leaf: &Leaf<'_>) -> Option<Vec<bool>> {
+        let settings = self.shared.settings;
+        let sampled = settings.columns_by_level < 1.0 || settings.columns_by_node < 1.0;
+        if leaf.sets.is_none() && !sampled {
+            return None;
+        }
+        let mut columns = self.columns.clone();
+        if let Some(sets) = &leaf.sets {
+            let sets: Vec<&Vec<bool>> = sets.iter().map(|&set| &self.shared.constraints.sets[set]).collect();
+            for (column, allowed) in columns.iter_mut().enumerate() {
+                *allowed &= sets.iter().any(|set| set[column]);
+            }
+        }
+        if settings.columns_by_level < 1.0 {
+            let mut random = self.random.stream("levels").fork(leaf.depth as u64);
+            let level = sample(&self.columns, settings.columns_by_level, &mut random);
+            columns.iter_mut().zip(level).for_each(|(allowed, level)| *allowed &= level);
+        }
+        if settings.columns_by_node < 1.0 {
+            let mut random = self.random.stream("nodes").fork(leaf.path);
+            columns = sample(&columns, settings.columns_by_node, &mut random);
+        }
+        Some(columns)
+    }
+
+    pub(super) fn least(&self) -> Least {
+        let settings = self.shared.settings;
+        let units = (settings.min_child_weight / self.derivatives.scale.hessian).ceil();
+        let mut hessian = (units.min(f64::from(i32::MAX)) as i32).max(1);
+        if self.counts_rows() {
+            hessian = hessian.max(settings.min_samples_leaf.min(i32::MAX as usize) as i32);
+        }
+        Least { hessian, n_rows: settings.min_samples_leaf as u64 }
+    }
+
+    /// Whether sums of second derivatives are numbers of rows.
+    pub(super) fn counts_rows(&self) -> bool {
+        self.derivatives.is_count
+    }
+
+    pub(super) fn full(&self, leaf: &Leaf<'_>, direction: i8) -> Full {
+        let settings = self.shared.settings;
+        let scale = self.derivatives.scale;
+        let rows_by_hessian = leaf.rows.len() as f64 / f64::from(leaf.totals.hessian.max(1));
+        Full {
+            l1: settings.l1 / scale.gradient,
+            l2: settings.l2 / scale.hessian,
+            smoothing: settings.path_smoothing,
+            parent_output: leaf.parent_output,
+            rows_by_hessian,
+            bounds: leaf.bounds,
+            direction,
+        }
+    }
+
+    /// The best of the splits found, where it leaves enough rows on both sides.
+    ///
+    /// Histograms do not count rows. The largest second derivative of a row gives a number of rows below which
+    /// there cannot be; where that does not decide, the rows are counted, and where they are too few, the search is made
+    /// again with the rows of each bin.
+    pub(super) fn settle(
+        &self,
+        leaf: &Leaf<'_>,
+        histograms: &[Histogram],
+        found: impl Iterator<Item = Split>,
+    ) -> Result<Option<Split>> {
+        let best = |found: &mut dyn Iterator<Item = Split>| {
+            found.fold(None, |best: Option<Split>, split| match best {
+                Some(best) if best.gain >= split.gain => Some(best),
+                _ => Some(split),
+            })
+        };
+        let mut found = found;
+        let Some(split) = best(&mut found) else { return Ok(None) };
+        let least = self.shared.settings.min_samples_leaf;
+        if self.counts_rows() || least <= 1 {
+            return Ok(Some(split));
+        }
+        let largest = i64::from(self.derivatives.largest_hessian.max(1));
+        let surely = |sums: Sums| i64::from(sums.hessian) / largest >= least as i64;
+        if surely(split.left) && surely(split.right) {
+            return Ok(Some(split));
+        }
+        let codes = self.shared.binned.column(split.feature as usize);
+        let goes_left = split.goes_left();
+        let n_left = leaf.rows.iter().filter(|&&row| goes_left[usize::from(codes[row as usize])]).count();
+        if n_left >= least && leaf.rows.len() - n_left >= least {
+            return Ok(Some(split));
+        }
+        self.ctx.check()?;
+        let ones = vec![pack(Sums { gradient: 0, hessian: 1 }); leaf.rows.len()];
+        let groups = self.shared.groups;
+        let splits = groups.iter().map(|group| {
+            let mut counts = vec![[0; 256]; group.width];
+            histogram::add(group, leaf.rows, &ones, &mut counts);
+            let histograms = &histograms[group.first..group.first + group.width];
+            self.best_of_group(group, histograms, Some(&counts), leaf)
+        });
+        Ok(best(&mut splits.into_iter().flatten()))
+    }
+}
