@@ -147,6 +147,32 @@ pub trait FitTransform: Estimator<Model: Transformer<Input = <Self as Estimator>
     }
 }
 
+/// Settings whose model can go on learning from rows that come later.
+///
+/// The first rows are fitted as ever; their features stay. A classifier's first target fixes the classes: give each batch
+/// the whole list of names ([`Classes::new`]), also where some classes have no rows in it.
+pub trait PartialFit: Estimator {
+    /// The model after further rows. This is what you implement; the caller has checked `train`.
+    ///
+    /// # Errors
+    /// When the columns or the classes are not those of the model, or as for [`fit_on`](Estimator::fit_on).
+    fn partial_fit_on(
+        &self,
+        model: Self::Model,
+        train: &Train<'_, Self::Input, Self::Target>,
+    ) -> Result<Self::Model>;
+
+    /// The model after further rows. This is what you call.
+    ///
+    /// # Errors
+    /// As for [`partial_fit_on`](PartialFit::partial_fit_on), and when the rows are not acceptable.
+    fn partial_fit(&self, model: Self::Model, x: &Self::Input, y: &Self::Target) -> Result<Self::Model> {
+        let train = Train::new(x, y);
+        train.check(&self.capabilities())?;
+        self.partial_fit_on(model, &train)
+    }
+}
+
 /// What the model of `E` turns rows into.
 pub type TransformOutput<E> = <<E as Estimator>::Model as Transformer>::Output;
 

@@ -23,13 +23,17 @@ pub use capabilities::Capabilities;
 pub use context::{CancelToken, Context, Observer, Progress};
 pub use csr::Csr;
 pub use error::{Error, ErrorKind, Result, ResultExt};
-pub use estimator::{Classifier, Estimator, FitTransform, Predictor, TransformOutput, Transformer};
+pub use estimator::{
+    Classifier, Estimator, FitTransform, PartialFit, Predictor, TransformOutput, Transformer,
+};
 pub use feature::{Feature, FeatureKind, Features};
 pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};
 pub use matrix::Matrix;
 pub use param::Param;
 pub use persist::{Persist, from_bytes, to_bytes};
 pub use rows::{Rows, check_rows};
-pub use target::{AsTarget, Classes, JoinTarget, NoTarget, Outputs, Probabilities, Values, check_numbers};
+pub use target::{
+    AsTarget, Classes, Clusters, JoinTarget, NoTarget, Outputs, Probabilities, Values, check_numbers,
+};
 pub use then::{Frozen, Named, Then, ThenModel};
 pub use train::{Train, check_weights};

@@ -1,32 +1,68 @@
 #![doc = include_str!("../README.md")]
+// What families share is used by some of them only.
+#![cfg_attr(not(feature = "default"), allow(dead_code))]
 
 pub mod baseline;
+#[cfg(feature = "trees")]
 pub mod binned;
+#[cfg(feature = "trees")]
 pub mod boosting;
 mod classes;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+#[cfg(feature = "compose")]
+pub mod compose;
+pub mod discriminant;
+#[cfg(feature = "trees")]
 pub mod ensemble;
+#[cfg(feature = "trees")]
 pub mod forest;
+#[cfg(feature = "kernels")]
+pub mod gaussian_process;
+#[cfg(feature = "trees")]
 pub mod interchange;
+pub mod isotonic;
+#[cfg(feature = "kernels")]
+pub mod kernel_ridge;
+#[cfg(feature = "linear")]
 pub mod linear;
+#[cfg(feature = "cluster")]
+pub mod mixture;
 pub mod naive_bayes;
+#[cfg(feature = "neighbors")]
+pub mod neighbors;
+#[cfg(feature = "neural")]
+pub mod neural;
+#[cfg(feature = "outlier")]
 pub mod outlier;
 mod rows;
+#[cfg(feature = "trees")]
 pub mod shap;
+#[cfg(feature = "kernels")]
+pub mod svm;
+#[cfg(feature = "trees")]
 pub mod tree;
 
 pub use baseline::{DummyClassifier, DummyRegressor};
+#[cfg(feature = "trees")]
 pub use binned::Binner;
+#[cfg(feature = "trees")]
 pub use boosting::{
     GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRanker,
     GradientBoostingRegressor,
 };
 pub use classes::ClassWeight;
+#[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
+#[cfg(feature = "trees")]
 pub use forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
     RandomForestRegressor,
 };
+#[cfg(feature = "linear")]
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
+#[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
+#[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::ArrayRef2;
+use perennial_core::{Error, Result};
 
 /// The numbers in row-major order, without a copy where they lie so.
 pub(crate) fn row_major(x: &ArrayRef2<f64>) -> Cow<'_, [f64]> {
@@ -23,4 +24,13 @@ pub(crate) fn tame(weights: Option<&[f64]>) -> Option<Cow<'_, [f64]>> {
     }
     let unit = power_of_two(largest);
     Some(Cow::Owned(weights.iter().map(|weight| weight / unit).collect()))
+}
+
+/// The rows that have weight.
+pub(crate) fn rows_that_count(n_rows: usize, weights: Option<&[f64]>) -> Result<Vec<u32>> {
+    let Ok(end) = u32::try_from(n_rows) else {
+        return Err(Error::too_large(format!("{n_rows} rows; a model takes at most {}", u32::MAX)));
+    };
+    let counts = |row: &u32| weights.is_none_or(|weights| weights[*row as usize] > 0.0);
+    Ok((0..end).filter(counts).collect())
 }

@@ -14,8 +14,8 @@ use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, OutOfBag, model};
 use crate::binned::{Binned, Binner, LearnsFromBins};
+use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
-use crate::tree::grow::rows_that_count;
 use crate::tree::in_bins::{Fine, Plan, Sample, Sums};
 use crate::tree::{RegressionCriterion, Tree, directions, limits};
 

@@ -9,7 +9,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::rows::row_major;
-use crate::tree::grow::rows_that_count;
+use crate::rows::rows_that_count;
 
 const N_TREES: Param =
     Param::integer("n_trees", "the number of trees").at_least(1.0).at_most(100_000.0).search_log(50.0, 500.0);

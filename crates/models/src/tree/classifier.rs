@@ -11,7 +11,7 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::criterion::{BinaryGini, Entropy, Gini, Labels};
-use super::grow::{Exact, categorical_columns, rows_that_count};
+use super::grow::{Exact, categorical_columns};
 use super::in_bins::{ClassCriterion, ManyClasses, Sample, SumCriterion, Sums};
 use super::limits::{self, tree_settings};
 use super::picture;
@@ -19,6 +19,7 @@ use super::prune::finish;
 use super::structure::Tree;
 use super::text;
 use crate::classes::{ClassWeight, check_names};
+use crate::rows::rows_that_count;
 use crate::rows::tame;
 
 /// How the impurity of classes is measured.

@@ -173,15 +173,6 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
     }
 }
 
-/// The rows that have weight.
-pub(crate) fn rows_that_count(n_rows: usize, weights: Option<&[f64]>) -> Result<Vec<u32>> {
-    let Ok(end) = u32::try_from(n_rows) else {
-        return Err(Error::too_large(format!("{n_rows} rows; a tree takes at most {}", u32::MAX)));
-    };
-    let counts = |row: &u32| weights.is_none_or(|weights| weights[*row as usize] > 0.0);
-    Ok((0..end).filter(counts).collect())
-}
-
 /// The rows in the order of one column. -0 and 0 are equal, and missing values come last.
 fn sorted(x: &ArrayRef2<f64>, rows: &[u32], column: usize) -> Vec<Entry> {
     let column = x.column(column);

@@ -7,13 +7,14 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::criterion::{Poisson, SquaredError};
-use super::grow::{Exact, categorical_columns, rows_that_count};
+use super::grow::{Exact, categorical_columns};
 use super::in_bins::{Sample, SumCriterion, Sums};
 use super::limits::{self, tree_settings};
 use super::picture;
 use super::prune::finish;
 use super::structure::Tree;
 use super::text;
+use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
 
 /// How the impurity of numbers is measured.

@@ -1,17 +1,8 @@
-//! All estimators go through the conformance kit.
+//! The estimators that are always there go through the conformance kit; each family has a file of its own.
 
 use perennial_models::baseline::{ClassificationBaseline, RegressionBaseline};
-use perennial_models::forest::MaxFeatures;
-use perennial_models::linear::Solver;
-use perennial_models::tree::{Criterion, Splits};
-use perennial_models::{
-    ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, DummyClassifier, DummyRegressor,
-    ExtraTreesClassifier, ExtraTreesRegressor, GaussianNaiveBayes, LinearRegression, LogisticRegression,
-    QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor, Ridge,
-};
+use perennial_models::{DummyClassifier, DummyRegressor, GaussianNaiveBayes};
 use perennial_testing::{Tags, check};
-
-const LEAF: &str = "`min_samples_leaf` and its kin count rows, whatever their weights";
 
 fn poor() -> Tags {
     Tags::new().poor_score()
@@ -50,115 +41,5 @@ check!(
     poor().exact_solver()
 );
 
-check!(linear, regressor, LinearRegression::new(), Tags::new().exact_solver().equivariant());
-check!(
-    linear_through_origin,
-    regressor,
-    LinearRegression::new().fit_intercept(false),
-    poor().exact_solver().expect_fail("R02", "a line through the origin cannot be constant")
-);
-check!(ridge, regressor, Ridge::new(), Tags::new().exact_solver().equivariant());
-check!(ridge_strong, regressor, Ridge::new().alpha(30.0), Tags::new().exact_solver().equivariant());
-check!(ridge_none, regressor, Ridge::new().alpha(0.0), Tags::new().exact_solver().equivariant());
-
-check!(logistic, classifier, LogisticRegression::new());
-check!(logistic_lbfgs, classifier, LogisticRegression::new().solver(Solver::Lbfgs));
-check!(logistic_newton, classifier, LogisticRegression::new().solver(Solver::Newton).tolerance(1e-10));
-check!(
-    logistic_balanced,
-    classifier,
-    LogisticRegression::new().class_weight(ClassWeight::Balanced).fit_intercept(false).c(0.1)
-);
-check!(logistic_without_penalty, classifier, LogisticRegression::new().no_penalty());
-
-check!(tree_gini, classifier, DecisionTreeClassifier::new());
-check!(tree_entropy, classifier, DecisionTreeClassifier::new().criterion(Criterion::Entropy).max_depth(4));
-check!(
-    tree_balanced,
-    classifier,
-    DecisionTreeClassifier::new().class_weight(ClassWeight::Balanced).max_leaf_nodes(6)
-);
-check!(tree_pruned, classifier, DecisionTreeClassifier::new().ccp_alpha(0.01));
-check!(
-    tree_of_some_features,
-    classifier,
-    DecisionTreeClassifier::new().max_features(2).min_samples_leaf(5),
-    Tags::new().expect_fail("W01", LEAF)
-);
-check!(tree_regressor, regressor, DecisionTreeRegressor::new());
-check!(
-    tree_regressor_limited,
-    regressor,
-    DecisionTreeRegressor::new().max_depth(6).min_impurity_decrease(1e-3).max_features(3)
-);
-check!(
-    tree_regressor_leaves,
-    regressor,
-    DecisionTreeRegressor::new().min_samples_leaf(4).min_samples_split(10).max_leaf_nodes(12),
-    Tags::new().expect_fail("W01", LEAF)
-);
-
 check!(naive_bayes, classifier, GaussianNaiveBayes::new());
 check!(naive_bayes_smooth, classifier, GaussianNaiveBayes::new().var_smoothing(0.1));
-
-const DRAWS: &str = "copies of a row are drawn apart, a weight of it all at once";
-
-/// Fewer rows: the kit fits many forests.
-fn drawn() -> Tags {
-    Tags::new().most_rows(1500).expect_fail("W01", DRAWS)
-}
-
-check!(forest, classifier, RandomForestClassifier::new().n_trees(12), drawn());
-check!(
-    forest_out_of_bag,
-    classifier,
-    RandomForestClassifier::new()
-        .n_trees(9)
-        .criterion(Criterion::Entropy)
-        .out_of_bag(true)
-        .max_samples(0.8)
-        .max_features(MaxFeatures::Fraction(0.7)),
-    drawn()
-);
-check!(
-    forest_balanced,
-    classifier,
-    RandomForestClassifier::new()
-        .n_trees(10)
-        .balanced(true)
-        .class_weight(ClassWeight::Balanced)
-        .weight_each_tree(true)
-        .max_features(MaxFeatures::Count(2)),
-    drawn()
-);
-check!(
-    forest_limited,
-    classifier,
-    RandomForestClassifier::new()
-        .n_trees(10)
-        .max_leaf_nodes(9)
-        .min_samples_leaf(2)
-        .ccp_alpha(1e-3)
-        .max_features(MaxFeatures::Log2)
-        .max_bins(16),
-    drawn()
-);
-check!(
-    forest_without_draws,
-    classifier,
-    RandomForestClassifier::new().n_trees(10).bootstrap(false),
-    Tags::new().most_rows(1500)
-);
-check!(extra_trees, classifier, ExtraTreesClassifier::new().n_trees(10), Tags::new().most_rows(1500));
-check!(forest_regressor, regressor, RandomForestRegressor::new().n_trees(10).out_of_bag(true), drawn());
-check!(extra_trees_regressor, regressor, ExtraTreesRegressor::new().n_trees(10), Tags::new().most_rows(1500));
-check!(quantile_forest, regressor, QuantileForestRegressor::new().n_trees(10).min_samples_leaf(3), drawn());
-
-check!(tree_histogram, classifier, DecisionTreeClassifier::new().splits(Splits::Histogram).max_bins(40));
-check!(
-    tree_random,
-    classifier,
-    DecisionTreeClassifier::new().splits(Splits::Random).criterion(Criterion::Entropy).max_leaf_nodes(20)
-);
-check!(tree_regressor_histogram, regressor, DecisionTreeRegressor::new().splits(Splits::Histogram));
-check!(tree_regressor_random, regressor, DecisionTreeRegressor::new().splits(Splits::Random).max_depth(9));

@@ -1,25 +1,51 @@
 //! Integration tests.
 
+#![cfg_attr(not(feature = "default"), allow(dead_code))]
+
+#[cfg(feature = "trees")]
 mod binning;
+#[cfg(feature = "trees")]
 mod boosting;
+#[cfg(feature = "trees")]
 mod boosting_conformance;
+#[cfg(feature = "trees")]
 mod boosting_constraints;
+#[cfg(feature = "trees")]
 mod boosting_edges;
+#[cfg(feature = "trees")]
 mod boosting_metrics;
+#[cfg(feature = "trees")]
 mod boosting_rounds;
+#[cfg(feature = "trees")]
 mod boosting_settings;
 mod conformance;
+#[cfg(feature = "trees")]
 mod ensemble;
 mod fixtures;
+#[cfg(feature = "trees")]
 mod forests;
+#[cfg(feature = "trees")]
 mod interchange;
+#[cfg(feature = "outlier")]
 mod isolation_forest;
+#[cfg(feature = "linear")]
 mod linear;
+#[cfg(feature = "linear")]
+mod linear_conformance;
+#[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
+#[cfg(feature = "trees")]
 mod objective_values;
+#[cfg(feature = "trees")]
 mod objectives;
+#[cfg(feature = "trees")]
 mod ranking;
+#[cfg(feature = "trees")]
 mod shap;
+#[cfg(feature = "trees")]
 mod texts;
+#[cfg(feature = "trees")]
 mod trees;
+#[cfg(feature = "trees")]
+mod trees_conformance;

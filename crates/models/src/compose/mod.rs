@@ -1,0 +1,1 @@
+//! Models made of models: one against the rest, several outputs, votes, stacks, bags.
