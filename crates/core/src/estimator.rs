@@ -2,7 +2,8 @@
 
 use crate::boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 use crate::{
-    Capabilities, Classes, Frozen, JoinTarget, Named, Persist, Probabilities, Result, Rows, Then, Train,
+    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Persist, Probabilities, Result, Rows, Then,
+    Train,
 };
 
 /// Settings that can learn from data and give a model.
@@ -239,6 +240,12 @@ pub trait Classifier: Predictor<Output = Classes> {
     /// # Errors
     /// As for [`predict`](Predictor::predict).
     fn predict_proba(&self, x: &Self::Input) -> Result<Probabilities>;
+}
+
+/// A model that keeps the clusters of the rows it learned from, because it cannot place others.
+pub trait Clustered: Send + Sync {
+    /// The cluster of each training row.
+    fn clusters(&self) -> &Clusters;
 }
 
 impl<T: Estimator + ?Sized> Estimator for &T {

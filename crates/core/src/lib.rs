@@ -24,7 +24,7 @@ pub use context::{CancelToken, Context, Observer, Progress};
 pub use csr::Csr;
 pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use estimator::{
-    Classifier, Estimator, FitTransform, PartialFit, Predictor, TransformOutput, Transformer,
+    Classifier, Clustered, Estimator, FitTransform, PartialFit, Predictor, TransformOutput, Transformer,
 };
 pub use feature::{Feature, FeatureKind, Features};
 pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};

@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 use perennial_core::{Classes, ErrorKind, Values};
 
 use crate::subject::{Checks, Subject, Task, Testable, Verdict, difference, ensure, same_bits, skip};
-use crate::{Classify, Example, Regress, blobs, regression};
+use crate::{Classify, Decide, Example, Regress, blobs, grouping, regression};
 
 pub(crate) fn classifier<E: Testable>() -> Checks<E, Classify>
 where
@@ -16,6 +16,17 @@ where
         ("C03", "the predicted class is the first of the most probable", most_likely),
         ("C05", "clouds that are far apart are told apart", told_apart),
         ("C06", "one class: an error that says so, or that class with certainty", one_class),
+        ("C08", "renaming the classes changes nothing else", renamed),
+    ]
+}
+
+pub(crate) fn decider<E: Testable>() -> Checks<E, Decide>
+where
+    Decide: Task<E>,
+{
+    vec![
+        ("C05", "clouds that are far apart are told apart", told_apart),
+        ("C06", "one class: an error that says so, or that class", grouping::one_class),
         ("C08", "renaming the classes changes nothing else", renamed),
     ]
 }
@@ -108,10 +119,7 @@ where
     Ok(())
 }
 
-fn told_apart<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn told_apart<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     if subject.tags.poor_score {
         return skip("tagged as a poor scorer");
     }
@@ -149,10 +157,7 @@ where
     Ok(())
 }
 
-fn renamed<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn renamed<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     let example = blobs(3, 12);
     let example = if subject.tags.positive_only { example.made_positive() } else { example };
     let names = ["0", "1", "2"].map(str::to_owned).to_vec();

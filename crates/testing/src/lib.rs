@@ -4,6 +4,7 @@ mod cancelling;
 mod data;
 mod determinism;
 mod edges;
+mod grouping;
 mod learning;
 mod prediction;
 mod random_tables;
@@ -17,7 +18,7 @@ mod weights;
 
 pub use data::{Example, adversaries, blobs, regression};
 pub use report::{Check, Outcome, Report};
-pub use subject::{Classify, Regress, Task, Testable, Transform};
+pub use subject::{Classify, Cluster, Decide, FindOutliers, Group, Regress, Task, Testable, Transform};
 pub use tags::Tags;
 pub use transforming::Step;
 
@@ -31,6 +32,42 @@ where
     Classify: Task<E>,
 {
     run::<E, Classify>(estimator, tags, learning::classifier())
+}
+
+/// Checks a classifier of matrices that gives no probabilities: [`Classes`](perennial_core::Classes) in and out.
+pub fn check_decider<E>(estimator: &E, tags: Tags) -> Report
+where
+    E: Testable,
+    Decide: Task<E>,
+{
+    run::<E, Decide>(estimator, tags, learning::decider())
+}
+
+/// Checks a clustering whose model places new rows: a predictor of [`Clusters`](perennial_core::Clusters).
+pub fn check_cluster<E>(estimator: &E, tags: Tags) -> Report
+where
+    E: Testable,
+    Cluster: Task<E>,
+{
+    run::<E, Cluster>(estimator, tags, grouping::clusters())
+}
+
+/// Checks a clustering of its training rows alone: [`Clustered`](perennial_core::Clustered).
+pub fn check_group<E>(estimator: &E, tags: Tags) -> Report
+where
+    E: Testable,
+    Group: Task<E>,
+{
+    run::<E, Group>(estimator, tags, grouping::clusters())
+}
+
+/// Checks a search for outliers: a predictor of the classes `inlier` and `outlier`.
+pub fn check_outlier<E>(estimator: &E, tags: Tags) -> Report
+where
+    E: Testable,
+    FindOutliers: Task<E>,
+{
+    run::<E, FindOutliers>(estimator, tags, grouping::outliers())
 }
 
 /// Checks a regressor of matrices: [`Values`](perennial_core::Values) in, a predictor of values out.
@@ -78,6 +115,30 @@ macro_rules! check {
         #[test]
         fn $name() {
             $crate::check_classifier(&$estimator, $tags).assert_passed();
+        }
+    };
+    ($name:ident, decider, $estimator:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_decider(&$estimator, $tags).assert_passed();
+        }
+    };
+    ($name:ident, cluster, $estimator:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_cluster(&$estimator, $tags).assert_passed();
+        }
+    };
+    ($name:ident, group, $estimator:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_group(&$estimator, $tags).assert_passed();
+        }
+    };
+    ($name:ident, outlier, $estimator:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_outlier(&$estimator, $tags).assert_passed();
         }
     };
     ($name:ident, regressor, $estimator:expr, $tags:expr) => {

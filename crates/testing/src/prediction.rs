@@ -17,6 +17,9 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
 }
 
 fn batches<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !T::PLACES_NEW_ROWS {
+        return skip("answers for its training rows alone");
+    }
     if !subject.tags.row_independent {
         return skip("tagged as row dependent");
     }
@@ -37,6 +40,9 @@ fn batches<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
 }
 
 fn order<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !T::PLACES_NEW_ROWS {
+        return skip("answers for its training rows alone");
+    }
     if !subject.tags.row_independent {
         return skip("tagged as row dependent");
     }

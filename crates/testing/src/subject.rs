@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::{Array2, Axis, concatenate};
 use perennial_core::{
-    Classes, Classifier, Context, Error, ErrorKind, Estimator, Matrix, NoTarget, Persist, Predictor, Result,
-    Rows, Train, Transformer, Values,
+    Classes, Classifier, Clustered, Clusters, Context, Error, ErrorKind, Estimator, Matrix, NoTarget,
+    Persist, Predictor, Result, Rows, Train, Transformer, Values,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,6 +35,9 @@ impl<E> Testable for E where
 pub trait Task<E: Estimator<Input = Matrix, Target: Sized>> {
     /// Whether the task has a target at all.
     const SUPERVISED: bool;
+
+    /// Whether the model answers for rows that it has not learned from.
+    const PLACES_NEW_ROWS: bool = true;
 
     /// The target of an example.
     fn target(example: &Example) -> E::Target;
@@ -125,6 +128,129 @@ where
         }
         Array2::from_shape_vec((values.n_rows(), 1), values.into_vec()).map_err(Error::other)
     }
+}
+
+/// Classification without probabilities: the class code.
+#[derive(Debug)]
+pub struct Decide;
+
+impl<E> Task<E> for Decide
+where
+    E: Estimator<Input = Matrix, Target = Classes>,
+    E::Model: Predictor<Input = Matrix, Output = Classes>,
+{
+    const SUPERVISED: bool = true;
+
+    fn target(example: &Example) -> Classes {
+        example.classes.clone()
+    }
+
+    fn take(y: &Classes, rows: &[usize]) -> Result<Classes> {
+        y.take(rows)
+    }
+
+    fn class_names(model: &E::Model, x: &Matrix) -> Result<Vec<String>> {
+        Ok(model.predict(x)?.names().to_vec())
+    }
+
+    fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
+        let classes = model.predict(x)?;
+        if classes.n_rows() != x.n_rows() {
+            return Err(wrong_rows(x, classes.n_rows()));
+        }
+        column(classes.codes().iter().map(|&code| f64::from(code)))
+    }
+}
+
+/// Clustering: the label of the cluster.
+#[derive(Debug)]
+pub struct Cluster;
+
+impl<E> Task<E> for Cluster
+where
+    E: Estimator<Input = Matrix, Target = NoTarget>,
+    E::Model: Predictor<Input = Matrix, Output = Clusters>,
+{
+    const SUPERVISED: bool = false;
+
+    fn target(_: &Example) -> NoTarget {
+        NoTarget
+    }
+
+    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
+        y.take(rows)
+    }
+
+    fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
+        let clusters = model.predict(x)?;
+        if clusters.n_rows() != x.n_rows() {
+            return Err(wrong_rows(x, clusters.n_rows()));
+        }
+        column(clusters.labels().iter().map(|&label| f64::from(label)))
+    }
+}
+
+/// Clustering of the training rows alone: the label of the cluster of each of them.
+#[derive(Debug)]
+pub struct Group;
+
+impl<E> Task<E> for Group
+where
+    E: Estimator<Input = Matrix, Target = NoTarget>,
+    E::Model: Clustered,
+{
+    const SUPERVISED: bool = false;
+    const PLACES_NEW_ROWS: bool = false;
+
+    fn target(_: &Example) -> NoTarget {
+        NoTarget
+    }
+
+    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
+        y.take(rows)
+    }
+
+    fn apply(model: &E::Model, _: &Matrix) -> Result<Array2<f64>> {
+        column(model.clusters().labels().iter().map(|&label| f64::from(label)))
+    }
+}
+
+/// Search for outliers: 1 for a row that is called one, else 0.
+#[derive(Debug)]
+pub struct FindOutliers;
+
+impl<E> Task<E> for FindOutliers
+where
+    E: Estimator<Input = Matrix, Target = NoTarget>,
+    E::Model: Predictor<Input = Matrix, Output = Classes>,
+{
+    const SUPERVISED: bool = false;
+
+    fn target(_: &Example) -> NoTarget {
+        NoTarget
+    }
+
+    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
+        y.take(rows)
+    }
+
+    fn class_names(model: &E::Model, x: &Matrix) -> Result<Vec<String>> {
+        Ok(model.predict(x)?.names().to_vec())
+    }
+
+    fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
+        let classes = model.predict(x)?;
+        if classes.n_rows() != x.n_rows() {
+            return Err(wrong_rows(x, classes.n_rows()));
+        }
+        column(classes.codes().iter().map(|&code| f64::from(code)))
+    }
+}
+
+/// One number per row.
+fn column(answers: impl Iterator<Item = f64>) -> Result<Array2<f64>> {
+    let answers: Vec<f64> = answers.collect();
+    Array2::from_shape_vec((answers.len(), 1), answers).map_err(Error::other)
 }
 
 /// Transformation: the dense output.

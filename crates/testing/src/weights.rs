@@ -18,6 +18,9 @@ fn weighs<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> bool {
 }
 
 fn copies<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !T::PLACES_NEW_ROWS {
+        return skip("answers for its training rows alone");
+    }
     if !weighs(subject) {
         return skip("takes no weights");
     }
@@ -34,6 +37,9 @@ fn copies<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
 }
 
 fn zeros<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+    if !T::PLACES_NEW_ROWS {
+        return skip("answers for its training rows alone");
+    }
     if !weighs(subject) {
         return skip("takes no weights");
     }

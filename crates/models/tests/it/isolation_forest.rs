@@ -116,3 +116,10 @@ fn damaged_models_are_refused() {
     let error = IsolationForest::new().contamination(0.7).fit(&x, &NoTarget).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidParam { .. }));
 }
+
+check!(
+    isolation_forest_finds,
+    outlier,
+    IsolationForest::new().n_trees(40),
+    Tags::new().expect_fail("W01", "rows are drawn by weight, and copies of a row apart")
+);
