@@ -52,6 +52,7 @@ pub use boosting::{
     GradientBoostingRegressor,
 };
 pub use classes::ClassWeight;
+pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
 #[cfg(feature = "trees")]
@@ -59,9 +60,13 @@ pub use forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
     RandomForestRegressor,
 };
+pub use isotonic::IsotonicRegression;
 #[cfg(feature = "linear")]
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
-pub use naive_bayes::GaussianNaiveBayes;
+pub use naive_bayes::{
+    BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
+    MultinomialNaiveBayes,
+};
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
 #[cfg(feature = "trees")]

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(feature = "default"), allow(dead_code))]
 
+mod bayes;
 #[cfg(feature = "trees")]
 mod binning;
 #[cfg(feature = "trees")]
