@@ -19,6 +19,8 @@ mod boosting_metrics;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
+mod compose;
 mod conformance;
 #[cfg(feature = "trees")]
 mod ensemble;
