@@ -67,6 +67,8 @@ pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
 };
+#[cfg(feature = "neural")]
+pub use neural::{MlpClassifier, MlpRegressor};
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
 #[cfg(feature = "trees")]

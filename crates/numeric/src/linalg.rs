@@ -7,6 +7,7 @@
 
 mod blocks;
 mod cholesky;
+mod gemm;
 mod householder;
 mod product;
 mod qr;
@@ -14,6 +15,7 @@ mod spectral;
 
 pub(crate) use blocks::{array, contiguous, row_block, rows_of};
 pub use cholesky::Cholesky;
+pub use gemm::{Side, multiply_f32};
 pub(crate) use product::add;
 pub use product::{gram, matmul, matvec, matvec_t};
 pub use qr::{LeastSquares, Qr};

@@ -38,6 +38,8 @@ mod linear_conformance;
 #[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
+#[cfg(feature = "neural")]
+mod neural;
 #[cfg(feature = "trees")]
 mod objective_values;
 #[cfg(feature = "trees")]
