@@ -27,6 +27,8 @@ mod ensemble;
 mod fixtures;
 #[cfg(feature = "trees")]
 mod forests;
+#[cfg(feature = "kernels")]
+mod gaussian_process;
 #[cfg(feature = "trees")]
 mod interchange;
 #[cfg(feature = "outlier")]
