@@ -67,7 +67,7 @@ pub(super) fn search<E: Evidence>(
     let low: Vec<f64> = start.iter().map(|value| (value / REACH).ln()).collect();
     let high: Vec<f64> = start.iter().map(|value| (value * REACH).ln()).collect();
     let problem = Bounded { evidence, low: &low, high: &high };
-    let settings = optimize::Settings::new().max_iter(max_iter).tolerance(1e-4);
+    let settings = optimize::Settings::new().max_iter(max_iter).tolerance(1e-2);
     let mut best: Option<(f64, Found)> = None;
     for attempt in 0..=n_restarts {
         ctx.check()?;
@@ -90,7 +90,6 @@ pub(super) fn search<E: Evidence>(
             Err(_) => continue,
         };
         ctx.check()?;
-        eprintln!(minimum.value, minimum.converged, minimum.n_iterations, minimum.gradient_norm);
         let parameters = problem.logs(&minimum.x).0.iter().map(|log| log.exp()).collect();
         let found = Found { parameters, converged: minimum.converged };
         if best.as_ref().is_none_or(|(value, _)| minimum.value < *value) {
