@@ -59,10 +59,14 @@ pub use forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
     RandomForestRegressor,
 };
+#[cfg(feature = "kernels")]
+pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::GaussianNaiveBayes;
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
+#[cfg(feature = "kernels")]
+pub use svm::{OneClassSvm, ProbabilisticSvc, Svc, Svr};
 #[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};
