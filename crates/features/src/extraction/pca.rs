@@ -142,10 +142,9 @@ impl Estimator for Pca {
                 "principal components need at least two rows; there is one",
             ));
         }
-        let mean = Centred::column_means(x);
-        let found = spectrum(
+        let (mean, found) = spectrum(
             x,
-            Some(&mean),
+            true,
             self.n_components,
             self.solver,
             (train.ctx.seed(self.seed), self.n_iter),

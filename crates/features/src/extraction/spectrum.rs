@@ -36,43 +36,47 @@ const COVARIANCE_COLS: usize = 1000;
 /// The smallest share of the largest singular value that the covariance keeps to about 12 digits.
 const KEPT_SHARE: f64 = 1e-2;
 
-/// `wanted` components, or all.
+/// `wanted` components, or all; of the rows around their mean, which comes too, or as they are.
 pub(super) fn spectrum(
     x: &ArrayRef2<f64>,
-    mean: Option<&[f64]>,
+    centred: bool,
     wanted: Option<usize>,
     solver: PcaSolver,
     (seed, n_iter): (u64, usize),
     ctx: &Context,
-) -> Result<Spectrum> {
+) -> Result<(Vec<f64>, Spectrum)> {
     let (n_rows, n_cols) = x.dim();
     let small = n_rows.min(n_cols);
-    let rows = Centred::new(x, mean);
-    let total = rows.sum_of_squares();
-    if !(total < 1e300) {
-        return Err(Error::overflow(
-            "the numbers are so large that their variance leaves the range of f64; scale the columns first",
-        ));
-    }
-    ctx.check()?;
     let k = wanted.unwrap_or(small).min(small);
-    // Below this, squares have lost digits at the bottom of the range of f64.
-    let tiny = total < 1e-280;
-    match solver {
-        PcaSolver::Covariance => covariance(&rows, n_cols, k, total),
-        PcaSolver::Randomized => randomized(&rows, n_cols, k, total, seed, n_iter, ctx),
-        PcaSolver::Auto if small > 1000 && 10 * k <= small && !tiny => {
-            randomized(&rows, n_cols, k, total, seed, n_iter, ctx)
+    let random = solver == PcaSolver::Randomized || (solver == PcaSolver::Auto && small > 1000 && 10 * k <= small);
+    let tall = n_cols <= COVARIANCE_COLS && n_rows >= 4 * n_cols && k < n_cols;
+    if solver == PcaSolver::Covariance || (solver == PcaSolver::Auto && tall && !random) {
+        let (mean, found) = covariance(x, centred, k)?;
+        ctx.check()?;
+        let kept = found.s[0] > 0.0 && found.s[k - 1] >= KEPT_SHARE * found.s[0];
+        // Below this, squares have lost digits at the bottom of the range of f64.
+        if solver == PcaSolver::Covariance || (kept && found.total > 1e-280) {
+            return Ok((mean, found));
         }
-        PcaSolver::Auto if n_cols <= COVARIANCE_COLS && n_rows >= 4 * n_cols && k < n_cols && !tiny => {
-            let found = covariance(&rows, n_cols, k, total)?;
-            if found.s[k - 1] >= KEPT_SHARE * found.s[0] && found.s[0] > 0.0 {
-                return Ok(found);
-            }
-            full(x, mean, k, total)
-        }
-        _ => full(x, mean, k, total),
     }
+    let mean = if centred { Centred::column_means(x) } else { vec![0.0; n_cols] };
+    let rows = Centred::new(x, centred.then_some(&mean));
+    let total = in_range(rows.sum_of_squares())?;
+    ctx.check()?;
+    let found = match random {
+        true => randomized(&rows, n_cols, k, total, seed, n_iter, ctx)?,
+        false => full(x, centred.then_some(&mean), k, total)?,
+    };
+    Ok((mean, found))
+}
+
+fn in_range(total: f64) -> Result<f64> {
+    if total < 1e300 {
+        return Ok(total);
+    }
+    Err(Error::overflow(
+        "the numbers are so large that their variance leaves the range of f64; scale the columns first",
+    ))
 }
 
 fn full(x: &ArrayRef2<f64>, mean: Option<&[f64]>, k: usize, total: f64) -> Result<Spectrum> {
@@ -88,17 +92,23 @@ fn full(x: &ArrayRef2<f64>, mean: Option<&[f64]>, k: usize, total: f64) -> Resul
     Ok(Spectrum { s: found.s.slice(s![..k]).to_owned(), vt: upright(vt), total })
 }
 
-fn covariance(rows: &Centred<'_>, n_cols: usize, k: usize, total: f64) -> Result<Spectrum> {
+fn covariance(x: &ArrayRef2<f64>, centred: bool, k: usize) -> Result<(Vec<f64>, Spectrum)> {
     const MOST: usize = 20_000;
+    let n_cols = x.ncols();
     if n_cols > MOST {
         return Err(Error::too_large(format!(
             "the covariance of {n_cols} columns would be decomposed; at most {MOST} are: choose `PcaSolver::Randomized`"
         )));
     }
-    let eigen = eigh(&rows.gram())?;
-    let order = || (n_cols - k..n_cols).rev();
+    let (mean, gram) = match centred {
+        true => Centred::moments(x),
+        false => (vec![0.0; n_cols], Centred::new(x, None).gram()),
+    };
+    let total = in_range(gram.diag().iter().sum())?;
+    let eigen = eigh(&gram)?;
     let vt = Array2::from_shape_fn((k, n_cols), |(i, j)| eigen.vectors[[j, n_cols - 1 - i]]);
-    Ok(Spectrum { s: order().map(|i| eigen.values[i].max(0.0).sqrt()).collect(), vt: upright(vt), total })
+    let s = (0..k).map(|i| eigen.values[n_cols - 1 - i].max(0.0).sqrt()).collect();
+    Ok((mean, Spectrum { s, vt: upright(vt), total }))
 }
 
 fn randomized(

@@ -144,6 +144,7 @@ impl Estimator for OneClassSvm {
             expansion,
             converged: solution.gap <= self.tolerance,
             gap: solution.gap,
+            threshold: self.tolerance,
             n_iterations: solution.n_iterations,
         })
     }
@@ -161,6 +162,7 @@ pub struct OneClassSvmModel {
     expansion: Expansion,
     converged: bool,
     gap: f64,
+    threshold: f64,
     n_iterations: usize,
 }
 
@@ -170,17 +172,18 @@ struct Parts {
     expansion: Expansion,
     converged: bool,
     gap: f64,
+    threshold: f64,
     n_iterations: usize,
 }
 
 impl TryFrom<Parts> for OneClassSvmModel {
     type Error = Error;
 
-    fn try_from(Parts { features, expansion, converged, gap, n_iterations }: Parts) -> Result<Self> {
-        if !expansion.fits(features.len()) || expansion.biases().len() != 1 {
+    fn try_from(Parts { features, expansion, converged, gap, threshold, n_iterations }: Parts) -> Result<Self> {
+        if !expansion.fits(features.len()) || expansion.biases().len() != 1 || !threshold.is_finite() {
             return Err(Error::corrupt("the support vectors of the one-class machine do not fit its features"));
         }
-        Ok(OneClassSvmModel { features, expansion, converged, gap, n_iterations })
+        Ok(OneClassSvmModel { features, expansion, converged, gap, threshold, n_iterations })
     }
 }
 
@@ -195,9 +198,10 @@ impl OneClassSvmModel {
         self.expansion.support().view()
     }
 
-    /// The score above which a row is an outlier: 0, the edge of the region.
+    /// The score above which a row is an outlier: the tolerance of the solver, so that rows on the edge of the region,
+    /// where the score is 0 but for that, belong to it.
     pub fn threshold(&self) -> f64 {
-        0.0
+        self.threshold
     }
 
     /// How far outside the region each row is: negative inside. It is scikit-learn's `decision_function` with the sign
@@ -229,12 +233,12 @@ impl OneClassSvmModel {
 
 impl Predictor for OneClassSvmModel {
     type Input = Matrix;
-    /// The classes `inlier` and `outlier`: whether the score is above 0.
+    /// The classes `inlier` and `outlier`: whether the score is above the threshold.
     type Output = Classes;
 
     fn predict(&self, x: &Matrix) -> Result<Classes> {
         let scores = self.score(x)?;
-        let codes = scores.as_slice().iter().map(|score| u32::from(*score > 0.0)).collect();
+        let codes = scores.as_slice().iter().map(|score| u32::from(*score > self.threshold)).collect();
         Classes::new(codes, ["inlier".to_owned(), "outlier".to_owned()].to_vec())
     }
 }

@@ -38,6 +38,7 @@ check!(
     regressor,
     KernelRidge::new(),
     Tags::new()
+        .poor_score()
         .weight_tolerance(1e-7)
         .most_rows(500)
         .expect_fail("R02", "a function without an intercept cannot be constant under a penalty")
