@@ -61,6 +61,8 @@ pub use forest::{
     RandomForestRegressor,
 };
 pub use isotonic::IsotonicRegression;
+#[cfg(feature = "kernels")]
+pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::{
@@ -71,5 +73,7 @@ pub use naive_bayes::{
 pub use neural::{MlpClassifier, MlpRegressor};
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
+#[cfg(feature = "kernels")]
+pub use svm::{OneClassSvm, ProbabilisticSvc, Svc, Svr};
 #[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

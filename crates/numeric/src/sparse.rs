@@ -82,6 +82,30 @@ pub fn csr_matmul_dense(a: &Csr, b: &ArrayRef2<f64>) -> Array2<f64> {
     array(a.n_rows(), width, out)
 }
 
+/// The product `a^T b` with a dense matrix.
+///
+/// # Panics
+/// When `a` does not have as many rows as `b`.
+pub fn csr_t_matmul_dense(a: &Csr, b: &ArrayRef2<f64>) -> Array2<f64> {
+    assert_eq!(a.n_rows(), b.nrows(), "both matrices must have the same rows");
+    let width = b.ncols();
+    let b = row_block(b, 0..b.nrows());
+    let part = |rows: Range<usize>| {
+        let mut sums = vec![0.0; a.n_cols() * width];
+        for row in rows {
+            let (columns, values) = a.row(row);
+            let right = &b[row * width..(row + 1) * width];
+            for (&j, value) in columns.iter().zip(values) {
+                let out = &mut sums[j as usize * width..(j as usize + 1) * width];
+                out.iter_mut().zip(right).for_each(|(out, b)| *out += value * b);
+            }
+        }
+        sums
+    };
+    let sums = reduce::map_reduce(a.n_rows(), long_blocks(a.n_rows(), 16), part, add);
+    array(a.n_cols(), width, sums.unwrap_or_else(|| vec![0.0; a.n_cols() * width]))
+}
+
 /// The dense Gram matrix `x^T x`, or `x^T W x` with one weight for each row.
 ///
 /// # Errors

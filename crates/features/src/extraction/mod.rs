@@ -1,5 +1,15 @@
-//! New columns from all columns together: decomposition.
+//! New columns from all columns together: decompositions, maps of kernels, and embeddings.
 
+mod incremental_pca;
+mod nearest;
 mod pca;
+mod space_tree;
+mod spectrum;
+mod truncated_svd;
+mod tsne;
 
+pub use incremental_pca::{IncrementalPca, IncrementalPcaModel};
 pub use pca::{Pca, PcaModel};
+pub use spectrum::PcaSolver;
+pub use truncated_svd::{TruncatedSvd, TruncatedSvdModel};
+pub use tsne::{Tsne, TsneModel};

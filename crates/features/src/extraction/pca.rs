@@ -1,22 +1,28 @@
 //! Principal components.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayRef2};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train, Transformer,
+    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
-use perennial_numeric::linalg::{Qr, matmul, svd};
-use perennial_numeric::reduce;
+use perennial_numeric::linalg::{Centred, matmul};
 use serde::{Deserialize, Serialize};
+
+use super::spectrum::{PcaSolver, Spectrum, spectrum};
 
 /// Projects rows on the directions in which they spread most (Pearson, 1901; Hotelling, 1933).
 ///
-/// The components come from a singular value decomposition of the centred rows, never from their covariance,
-/// so small components keep their digits. The largest loading of each component is positive.
+/// The components come from a singular value decomposition of the centred rows, so small components keep their digits;
+/// where rows are many and only components of at least a hundredth of the largest deviation are wanted, from their
+/// covariance, which costs one pass and keeps about 12 digits of these. The largest loading of each component is positive.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_components` | all | >= 1 | how many components to keep; as many as there are, when there are fewer |
+/// | `variance_share` | none | above 0, to 1 | keep as few components as explain this share of the variance |
 /// | `whiten` | false | | whether to give each component unit variance |
+/// | `solver` | `Auto` | `Auto`, `Full`, `Covariance`, `Randomized` | how they are found |
+/// | `n_iter` | 7 | 1 to 1000 | how often the randomised solver multiplies with the rows |
+/// | `seed` | that of the context | any | of the randomised solver |
 ///
 /// ```
 /// use ndarray::array;
@@ -29,18 +35,38 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(model.transform(&x)?.n_cols(), 1);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pca {
     n_components: Option<usize>,
+    variance_share: Option<f64>,
     whiten: bool,
+    solver: PcaSolver,
+    n_iter: usize,
+    seed: Option<u64>,
 }
 
+impl Default for Pca {
+    fn default() -> Self {
+        Pca {
+            n_components: None,
+            variance_share: None,
+            whiten: false,
+            solver: PcaSolver::Auto,
+            n_iter: 7,
+            seed: None,
+        }
+    }
+}
+
+const VARIANCE_SHARE: Param =
+    Param::real("variance_share", "the share of the variance to explain").above(0.0).at_most(1.0);
+const N_ITER: Param = Param::integer("n_iter", "multiplications with the rows").at_least(1.0).at_most(1000.0);
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
 
 impl Pca {
     /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[N_COMPONENTS];
+    pub const PARAMS: &'static [Param] = &[N_COMPONENTS, VARIANCE_SHARE, N_ITER];
 
     /// All components.
     pub fn new() -> Self {
@@ -51,6 +77,36 @@ impl Pca {
     #[must_use]
     pub fn n_components(mut self, n_components: usize) -> Self {
         self.n_components = Some(n_components);
+        self.variance_share = None;
+        self
+    }
+
+    /// Keeps as few components as explain this share of the variance.
+    #[must_use]
+    pub fn variance_share(mut self, share: f64) -> Self {
+        self.variance_share = Some(share);
+        self.n_components = None;
+        self
+    }
+
+    /// How the components are found.
+    #[must_use]
+    pub fn solver(mut self, solver: PcaSolver) -> Self {
+        self.solver = solver;
+        self
+    }
+
+    /// How often the randomised solver multiplies with the rows.
+    #[must_use]
+    pub fn n_iter(mut self, n_iter: usize) -> Self {
+        self.n_iter = n_iter;
+        self
+    }
+
+    /// The seed of the randomised solver.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -71,56 +127,30 @@ impl Estimator for Pca {
         if let Some(n_components) = self.n_components {
             N_COMPONENTS.check_count(n_components)?;
         }
+        self.variance_share.map_or(Ok(()), |share| VARIANCE_SHARE.check(share))?;
+        N_ITER.check_count(self.n_iter)?;
+        if self.n_components.is_some() && self.variance_share.is_some() {
+            return Err(Error::unsupported("both `n_components` and `variance_share` are set; choose one"));
+        }
+        if self.solver == PcaSolver::Randomized && self.n_components.is_none() {
+            return Err(Error::unsupported("the randomised solver finds a given number of components; set `n_components`"));
+        }
         let x = train.x.dense()?;
-        let (n_rows, n_cols) = x.dim();
+        let n_rows = x.nrows();
         if n_rows < 2 {
             return Err(Error::insufficient_data(
                 "principal components need at least two rows; there is one",
             ));
         }
-        let mean: Array1<f64> = (0..n_cols).map(|column| reduce::mean(&x.column(column).to_vec())).collect();
-        let centred = &x.view() - &mean;
-        // The square of what is largest must stay in range.
-        if !centred.iter().all(|value| value.abs() < 1e150) {
-            return Err(Error::overflow(
-                "the numbers are so large that their variance leaves the range of f64; scale the columns first",
-            ));
-        }
-        train.ctx.check()?;
-        // Tall data: R has the same singular values and directions as the rows.
-        let decomposed = if n_rows > n_cols {
-            svd(&Qr::new(&centred, &Array2::zeros((n_rows, 0)), None, false)?.r())?
-        } else {
-            svd(&centred)?
-        };
-        let total: f64 = decomposed.s.iter().map(|s| s * s).sum();
-        let kept = self.n_components.unwrap_or(usize::MAX).min(n_rows.min(n_cols));
-        let mut components = decomposed.vt.slice_move(ndarray::s![..kept, ..]);
-        for mut component in components.axis_iter_mut(Axis(0)) {
-            let largest = component
-                .iter()
-                .fold(0.0_f64, |best, value| if value.abs() > best.abs() { *value } else { best });
-            if largest < 0.0 {
-                component.mapv_inplace(|value| -value);
-            }
-        }
-        let singular_values: Vec<f64> = decomposed.s.iter().take(kept).copied().collect();
-        let ratio = |s: &f64| if total > 0.0 { s * s / total } else { 0.0 };
-        let ratios = singular_values.iter().map(ratio).collect();
-        let deviation = |s: &f64| {
-            let deviation = s / ((n_rows - 1) as f64).sqrt();
-            // A direction without spread has none to take out.
-            if self.whiten && *s > 1e-12 * decomposed.s[0] { deviation } else { 1.0 }
-        };
-        let scales = singular_values.iter().map(deviation).collect();
-        PcaModel::new(
-            train.x.features().clone(),
-            mean.to_vec(),
-            components.to_owned(),
-            singular_values,
-            ratios,
-            scales,
-        )
+        let (mean, found) = spectrum(
+            x,
+            true,
+            self.n_components,
+            self.solver,
+            (train.ctx.seed(self.seed), self.n_iter),
+            &train.ctx,
+        )?;
+        PcaModel::of(train.x.features().clone(), mean, n_rows, found, self.variance_share, self.whiten)
     }
 }
 
@@ -136,6 +166,7 @@ pub struct PcaModel {
     singular_values: Vec<f64>,
     ratios: Vec<f64>,
     scales: Vec<f64>,
+    n_rows: usize,
 }
 
 #[derive(Deserialize)]
@@ -146,17 +177,51 @@ struct Parts {
     singular_values: Vec<f64>,
     ratios: Vec<f64>,
     scales: Vec<f64>,
+    n_rows: usize,
 }
 
 impl TryFrom<Parts> for PcaModel {
     type Error = Error;
 
     fn try_from(p: Parts) -> Result<Self> {
-        PcaModel::new(p.features, p.mean, p.components, p.singular_values, p.ratios, p.scales)
+        PcaModel::new(p.features, p.mean, p.components, p.singular_values, p.ratios, p.scales, p.n_rows)
     }
 }
 
 impl PcaModel {
+    /// The model of these directions; `share` of the variance keeps some of them.
+    pub(super) fn of(
+        features: Features,
+        mean: Vec<f64>,
+        n_rows: usize,
+        found: Spectrum,
+        share: Option<f64>,
+        whiten: bool,
+    ) -> Result<Self> {
+        let Spectrum { s, vt, total } = found;
+        let ratios: Vec<f64> = s.iter().map(|s| if total > 0.0 { s * s / total } else { 0.0 }).collect();
+        let mut kept = s.len();
+        if let Some(share) = share {
+            let mut sum = 0.0;
+            let reaches = |ratio: &f64| {
+                sum += ratio;
+                // Rounding must not ask for a component that explains nothing.
+                sum >= share - 1e-12
+            };
+            kept = ratios.iter().position(reaches).map_or(kept, |last| last + 1);
+        }
+        let largest = s.first().copied().unwrap_or(0.0);
+        let deviation = |s: &f64| {
+            let deviation = s / ((n_rows - 1) as f64).sqrt();
+            // A direction without spread has none to take out.
+            if whiten && *s > 1e-12 * largest { deviation } else { 1.0 }
+        };
+        let scales = s.iter().take(kept).map(deviation).collect();
+        let components = vt.slice_move(ndarray::s![..kept, ..]);
+        let singular_values = s.iter().take(kept).copied().collect();
+        PcaModel::new(features, mean, components, singular_values, ratios[..kept].to_vec(), scales, n_rows)
+    }
+
     fn new(
         features: Features,
         mean: Vec<f64>,
@@ -164,6 +229,7 @@ impl PcaModel {
         singular_values: Vec<f64>,
         ratios: Vec<f64>,
         scales: Vec<f64>,
+        n_rows: usize,
     ) -> Result<Self> {
         let (k, n) = components.dim();
         let sizes = n == features.len()
@@ -172,6 +238,7 @@ impl PcaModel {
         let numbers = mean.iter().chain(&components).chain(&singular_values).chain(&ratios).chain(&scales);
         if !sizes
             || k == 0
+            || n_rows < 2
             || numbers.clone().any(|value| !value.is_finite())
             || scales.iter().any(|scale| !(*scale > 0.0))
         {
@@ -179,7 +246,7 @@ impl PcaModel {
                 "principal components with sizes or numbers that do not fit together",
             ));
         }
-        Ok(PcaModel { features, mean, components, singular_values, ratios, scales })
+        Ok(PcaModel { features, mean, components, singular_values, ratios, scales, n_rows })
     }
 
     /// The directions, `n_components` x `n_cols`, each of length 1.
@@ -203,6 +270,52 @@ impl PcaModel {
     }
 }
 
+impl PcaModel {
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The variance along each component.
+    pub fn explained_variance(&self) -> Vec<f64> {
+        self.singular_values.iter().map(|s| s * s / (self.n_rows - 1) as f64).collect()
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// The rows that the components stand for: the projections of [`transform`](Transformer::transform) back in the columns of the
+    /// input. With all components these are the input itself but for rounding.
+    ///
+    /// # Errors
+    /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        let k = self.scales.len();
+        if projections.n_cols() != k {
+            return Err(Error::malformed(format!(
+                "{} columns to turn back, but the model has {k} components",
+                projections.n_cols()
+            )));
+        }
+        projections.check_finite(false)?;
+        let scaled = &projections.dense()?.view() * &Array1::from(self.scales.clone());
+        let out = matmul(&scaled, &self.components) + &Array1::from(self.mean.clone());
+        let out = Matrix::from(out).with_features(self.features.clone())?;
+        out.check_finite(false).map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
+        Ok(out)
+    }
+
+    fn project(&self, x: &ArrayRef2<f64>) -> Array2<f64> {
+        let turned = Array2::from_shape_fn((self.mean.len(), self.scales.len()), |(j, k)| self.components[[k, j]]);
+        let mut out = Centred::new(x, Some(&self.mean)).times(&turned);
+        for (mut column, scale) in out.columns_mut().into_iter().zip(&self.scales) {
+            column.mapv_inplace(|value| value / scale);
+        }
+        out
+    }
+}
+
 impl Transformer for PcaModel {
     type Input = Matrix;
     type Output = Matrix;
@@ -210,20 +323,15 @@ impl Transformer for PcaModel {
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
-        let n_rows = x.n_rows();
-        let centred = &x.dense()?.view() - &Array1::from(self.mean.clone());
-        let mut out = if n_rows == 0 {
-            Array2::zeros((0, self.scales.len()))
-        } else {
-            matmul(&centred, &self.components.t())
-        };
-        for (mut column, scale) in out.columns_mut().into_iter().zip(&self.scales) {
-            column.mapv_inplace(|value| value / scale);
-        }
-        let names = (0..self.scales.len()).map(|i| format!("pc{i}"));
-        let out = Matrix::from(out).with_names(names)?;
-        out.check_finite(false)
-            .map_err(|_| Error::overflow("a projection leaves the range of f64; scale the columns first"))?;
-        Ok(out)
+        finish(self.project(x.dense()?), "pc")
     }
+}
+
+/// A matrix of new columns, none of them beyond the range of f64.
+pub(super) fn finish(out: Array2<f64>, name: &str) -> Result<Matrix> {
+    let names = (0..out.ncols()).map(|i| format!("{name}{i}"));
+    let out = Matrix::from(out).with_names(names)?;
+    out.check_finite(false)
+        .map_err(|_| Error::overflow("a projection leaves the range of f64; scale the columns first"))?;
+    Ok(out)
 }

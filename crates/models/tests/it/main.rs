@@ -50,6 +50,10 @@ mod objectives;
 mod ranking;
 #[cfg(feature = "trees")]
 mod shap;
+#[cfg(feature = "kernels")]
+mod svm_conformance;
+#[cfg(feature = "kernels")]
+mod svm_values;
 #[cfg(feature = "trees")]
 mod texts;
 #[cfg(feature = "trees")]
