@@ -11,6 +11,7 @@ mod householder;
 mod product;
 mod qr;
 mod spectral;
+mod tall;
 
 pub(crate) use blocks::{array, contiguous, row_block, rows_of};
 pub use cholesky::Cholesky;
