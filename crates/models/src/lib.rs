@@ -62,7 +62,7 @@ pub use forest::{
 };
 pub use isotonic::IsotonicRegression;
 #[cfg(feature = "linear")]
-pub use linear::{LinearRegression, LogisticRegression, Ridge};
+pub use linear::{ElasticNet, ElasticNetCv, Lasso, LassoCv, LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,

@@ -84,8 +84,7 @@ fn products(
 ) -> Products {
     let (p, t) = (x.ncols(), y.ncols());
     let padded = (p + t).next_multiple_of(WIDE);
-    let mut out =
-        Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
+    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
     let (xs, ys) = (row_block(x, rows.clone()), row_block(y, rows.clone()));
     let mut block = vec![0.0; ROWS * padded];
     let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
