@@ -64,7 +64,7 @@ pub use isotonic::IsotonicRegression;
 #[cfg(feature = "kernels")]
 pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
-pub use linear::{LinearRegression, LogisticRegression, Ridge};
+pub use linear::{ElasticNet, ElasticNetCv, Lasso, LassoCv, LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,

@@ -14,6 +14,7 @@ mod product;
 mod qr;
 mod spectral;
 mod subspace;
+mod tall;
 
 pub(crate) use blocks::{array, contiguous, power_of_two, row_block, rows_of};
 pub use centred::Centred;

@@ -75,6 +75,12 @@ impl LinearModel {
         }
     }
 
+    /// A model of which no more is known than what it predicts.
+    pub(super) fn plain(features: &Features, coefficients: Vec<f64>, intercept: f64) -> Self {
+        let rank = coefficients.iter().filter(|weight| **weight != 0.0).count();
+        LinearModel { features: features.clone(), coefficients, intercept, rank, fit: None }
+    }
+
     /// The features it learned from.
     pub fn features(&self) -> &Features {
         &self.features

@@ -38,6 +38,8 @@ mod linear;
 #[cfg(feature = "linear")]
 mod linear_conformance;
 #[cfg(feature = "linear")]
+mod linear_elastic_net;
+#[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
 #[cfg(feature = "neural")]
