@@ -2,6 +2,7 @@
 
 pub mod distance;
 pub mod linalg;
+pub mod neighbors;
 pub mod optimize;
 pub mod random;
 pub mod reduce;

@@ -12,7 +12,7 @@ mod product;
 mod qr;
 mod spectral;
 
-pub(crate) use blocks::{array, contiguous, row_block, rows_of};
+pub(crate) use blocks::{array, contiguous, magnitude, power_of_two, row_block, rows_of};
 pub use cholesky::Cholesky;
 pub(crate) use product::add;
 pub use product::{gram, matmul, matvec, matvec_t};
