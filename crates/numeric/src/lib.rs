@@ -3,6 +3,7 @@
 pub mod distance;
 pub mod kernel;
 pub mod linalg;
+pub mod neighbors;
 pub mod optimize;
 pub mod random;
 pub mod reduce;

@@ -16,7 +16,7 @@ mod spectral;
 mod subspace;
 mod tall;
 
-pub(crate) use blocks::{array, contiguous, power_of_two, row_block, rows_of};
+pub(crate) use blocks::{array, contiguous, magnitude, power_of_two, row_block, rows_of};
 pub use centred::Centred;
 pub use cholesky::Cholesky;
 pub use gemm::{Side, multiply_f32};
