@@ -372,7 +372,10 @@ fn squared(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-fn divided(slopes: Option<&mut [Vec<f64>]>, at: usize) -> (Option<&mut [Vec<f64>]>, Option<&mut [Vec<f64>]>) {
+/// What a covariance changes by for each of its numbers, where that is wanted.
+type Slopes<'a> = Option<&'a mut [Vec<f64>]>;
+
+fn divided(slopes: Slopes<'_>, at: usize) -> (Slopes<'_>, Slopes<'_>) {
     match slopes {
         Some(slopes) => {
             let (first, second) = slopes.split_at_mut(at);

@@ -120,7 +120,7 @@ impl TryFrom<Parts> for CategoricalNaiveBayesModel {
 /// The category in a cell.
 fn category(x: &ArrayRef2<f64>, features: &Features, row: usize, column: usize) -> Result<usize> {
     let value = x[[row, column]];
-    if value >= 0.0 && value < MOST && value.fract() == 0.0 {
+    if (0.0..MOST).contains(&value) && value.fract() == 0.0 {
         return Ok(value as usize);
     }
     Err(Error::malformed(format!(

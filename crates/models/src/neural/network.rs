@@ -135,6 +135,7 @@ impl Network {
         traces.last().map_or(&[], |trace| &trace.out)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one pass back through all that the pass forward left")]
     /// Adds to `gradient` what the loss changes by for each parameter, and gives what it changes by for each input.
     pub(super) fn backward(
         &self,

@@ -58,7 +58,7 @@ impl TryFrom<Parts> for MlpRegressorModel {
     type Error = Error;
 
     fn try_from(Parts { mean, deviation, fitted }: Parts) -> Result<Self> {
-        if !mean.is_finite() || !(deviation > 0.0 && deviation.is_finite()) || fitted.n_out() != 1 {
+        if !(mean.is_finite() && deviation > 0.0 && deviation.is_finite()) || fitted.n_out() != 1 {
             return Err(Error::corrupt("the network does not answer with one number"));
         }
         Ok(MlpRegressorModel { mean, deviation, fitted })
