@@ -12,6 +12,7 @@ mod classes;
 pub mod cluster;
 #[cfg(feature = "compose")]
 pub mod compose;
+mod coupling;
 pub mod discriminant;
 #[cfg(feature = "trees")]
 pub mod ensemble;

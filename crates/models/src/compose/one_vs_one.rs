@@ -11,8 +11,9 @@ use perennial_core::{
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::{around, coupling};
+use super::around;
 use crate::classes::{check_names, two_or_more};
+use crate::coupling::couple;
 
 /// A classifier of two classes for each pair of classes, from the rows of the two alone.
 ///
@@ -142,18 +143,9 @@ impl<M: Classifier> Classifier for OneVsOneModel<M> {
         let answers: Vec<Probabilities> =
             self.members.iter().map(|member| member.predict_proba(x)).collect::<Result<_>>()?;
         let mut shares = Array2::zeros((x.n_rows(), self.classes.len()));
-        let mut table = vec![0.5; n * n];
         for (row, mut out) in shares.rows_mut().into_iter().enumerate() {
-            let mut answers = answers.iter();
-            for i in 0..n {
-                for j in i + 1..n {
-                    let second = answers.next().map_or(0.5, |answer| answer.values()[[row, 1]]);
-                    // A pair that is certain leaves no room to agree with the others.
-                    let second = second.clamp(1e-7, 1.0 - 1e-7);
-                    (table[i * n + j], table[j * n + i]) = (1.0 - second, second);
-                }
-            }
-            let coupled = coupling::couple(&table, n);
+            let of_second: Vec<f64> = answers.iter().map(|answer| answer.values()[[row, 1]]).collect();
+            let coupled = couple(n, &of_second);
             self.present.iter().zip(coupled).for_each(|(&class, share)| out[class as usize] = share);
         }
         Probabilities::new(shares, self.classes.clone())
