@@ -2,6 +2,7 @@
 
 mod incremental_pca;
 mod nearest;
+mod nmf;
 mod pca;
 mod space_tree;
 mod spectrum;
@@ -11,6 +12,7 @@ mod umap;
 mod umap_layout;
 
 pub use incremental_pca::{IncrementalPca, IncrementalPcaModel};
+pub use nmf::{Nmf, NmfModel, NmfSolver};
 pub use pca::{Pca, PcaModel};
 pub use spectrum::PcaSolver;
 pub use truncated_svd::{TruncatedSvd, TruncatedSvdModel};
