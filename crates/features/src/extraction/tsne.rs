@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use perennial_core::{Context, Error, Estimator, Features, Matrix, NoTarget, Param, Result, Train};
-use perennial_numeric::reduce;
+use perennial_numeric::{reduce, simd, special};
 use serde::{Deserialize, Serialize};
 
 use super::nearest::{Base, Nearest};
@@ -256,11 +256,13 @@ fn conditional(distances: &[f64], perplexity: f64, out: &mut [f64]) {
     let (mut low, mut high) = (0.0, f64::INFINITY);
     for _ in 0..200 {
         let (mut total, mut mean) = (0.0, 0.0);
-        for (out, d) in out.iter_mut().zip(distances) {
-            let further = d * d - nearest;
-            *out = (-beta * further).exp();
-            total += *out;
-            mean += further * *out;
+        simd::widest(
+            #[inline(always)]
+            || out.iter_mut().zip(distances).for_each(|(out, d)| *out = special::exp(-beta * (d * d - nearest))),
+        );
+        for (out, d) in out.iter().zip(distances) {
+            total += out;
+            mean += (d * d - nearest) * out;
         }
         let entropy = total.ln() + beta * mean / total;
         out.iter_mut().for_each(|share| *share /= total);

@@ -146,6 +146,27 @@ impl<'a> Centred<'a> {
         array(n, width, out)
     }
 
+    /// The turned rows times `b`, which has as many rows.
+    pub fn turned_times(&self, b: &Array2<f64>) -> Array2<f64> {
+        let (width, k) = (self.rows.ncols(), b.ncols());
+        assert_eq!(b.nrows(), self.rows.nrows(), "both matrices must have the same rows");
+        let right = row_block(b, 0..b.nrows());
+        let part = |task: Range<usize>| {
+            let mut out = vec![0.0; width * k];
+            for range in self.blocks(task) {
+                let block = self.block(range.clone());
+                let block = MatRef::from_row_major_slice(&block, range.len(), width);
+                let some = &right[range.start * k..range.end * k];
+                let some = MatRef::from_row_major_slice(some, range.len(), k);
+                let out = MatMut::from_row_major_slice_mut(&mut out, width, k);
+                matmul::matmul(out, Accum::Add, block.transpose(), some, 1.0, Par::Seq);
+            }
+            out
+        };
+        let total = reduce::map_reduce(self.rows.nrows(), TASK, part, add);
+        array(width, k, total.unwrap_or_else(|| vec![0.0; width * k]))
+    }
+
     /// The Gram matrix of the columns times `b`, without the matrix itself.
     pub fn gram_times(&self, b: &Array2<f64>) -> Array2<f64> {
         let (width, k) = b.dim();
