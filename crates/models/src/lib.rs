@@ -62,7 +62,10 @@ pub use forest::{
 };
 pub use isotonic::IsotonicRegression;
 #[cfg(feature = "linear")]
-pub use linear::{ElasticNet, ElasticNetCv, Lasso, LassoCv, LinearRegression, LogisticRegression, Ridge};
+pub use linear::{
+    ElasticNet, ElasticNetCv, GammaRegressor, Lasso, LassoCv, LinearRegression, LinearSvc, LinearSvr,
+    LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv, TweedieRegressor,
+};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
+use ndarray::Array2;
 use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
-use perennial_numeric::optimize::{self, Minimum, lbfgs, newton};
+use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton};
 use serde::{Deserialize, Serialize};
 
 use super::logistic_loss::{Design, Loss};
 use super::logistic_model::LogisticModel;
+use super::model::total_weight;
+use super::smooth::spreads;
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
 
@@ -187,7 +190,23 @@ impl Estimator for LogisticRegression {
         let minimum = self.minimise(&loss, &vec![0.0; loss.n_unknowns()], train)?;
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum))
+        // Without a penalty the information at the maximum of the likelihood tells how far it may be off.
+        let spreads = match self.c.is_none() && present.len() == 2 && train.x.sparse().is_none() {
+            true => {
+                let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
+                loss.hessian(&minimum.x, &mut hessian);
+                // `tame` may have divided weights that are extreme by a common factor.
+                let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
+                let balanced = self.class_weight != ClassWeight::None;
+                let factor = if balanced { 1.0 } else { factor };
+                let spreads = spreads(&hessian, &design).unwrap_or_default();
+                spreads.into_iter().map(|spread| spread * factor).collect()
+            }
+            false => Vec::new(),
+        };
+        let has_intercept = self.fit_intercept;
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum)
+            .with_spreads(spreads, has_intercept))
     }
 
     fn capabilities(&self) -> Capabilities {

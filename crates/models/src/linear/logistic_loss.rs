@@ -21,24 +21,24 @@ const NUMBERS: usize = 1 << 16;
 /// Entries of a sparse matrix that one task takes on average.
 const SPARSE_ROWS: usize = 4096;
 
-enum Numbers<'a> {
+pub(super) enum Numbers<'a> {
     Dense(Cow<'a, [f64]>),
     Sparse(&'a Csr),
 }
 
 /// The rows, with the centre and scale of each feature.
 pub(super) struct Design<'a> {
-    numbers: Numbers<'a>,
-    n_rows: usize,
-    n_features: usize,
-    weights: Option<&'a [f64]>,
-    total_weight: f64,
-    alpha: f64,
-    intercept: bool,
+    pub(super) numbers: Numbers<'a>,
+    pub(super) n_rows: usize,
+    pub(super) n_features: usize,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) total_weight: f64,
+    pub(super) alpha: f64,
+    pub(super) intercept: bool,
     /// Whether any centre is not 0.
     centred: bool,
-    centres: Vec<f64>,
-    scales: Vec<f64>,
+    pub(super) centres: Vec<f64>,
+    pub(super) scales: Vec<f64>,
 }
 
 impl<'a> Design<'a> {
@@ -70,11 +70,11 @@ impl<'a> Design<'a> {
         Ok(design)
     }
 
-    fn weight(&self, row: usize) -> f64 {
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
-    fn block_rows(&self) -> usize {
+    pub(super) fn block_rows(&self) -> usize {
         match self.numbers {
             Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
             Numbers::Sparse(_) => SPARSE_ROWS,
@@ -141,7 +141,7 @@ impl<'a> Design<'a> {
     }
 
     /// A row of dense numbers without its centre, in `spare` where it has one.
-    fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
+    pub(super) fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
         let values = &numbers[row * self.n_features..(row + 1) * self.n_features];
         if !self.centred {
             return values;
@@ -338,7 +338,7 @@ impl<'a> Loss<'a> {
 }
 
 /// An inner product in eight lanes.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
     for (a, b) in a.iter().zip(b) {
