@@ -64,7 +64,8 @@ pub use isotonic::IsotonicRegression;
 #[cfg(feature = "linear")]
 pub use linear::{
     ElasticNet, ElasticNetCv, GammaRegressor, Lasso, LassoCv, LinearRegression, LinearSvc, LinearSvr,
-    LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv, TweedieRegressor,
+    LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
+    SgdClassifier, SgdRegressor, TweedieRegressor,
 };
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,

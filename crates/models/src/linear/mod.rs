@@ -3,6 +3,7 @@
 mod centred;
 mod classifier_model;
 mod coordinate;
+mod descent;
 mod elastic_net;
 mod elastic_net_cv;
 mod elastic_net_fit;
@@ -18,10 +19,12 @@ mod model;
 mod ridge;
 mod ridge_classifier;
 mod ridge_cv;
+mod sgd;
 mod smooth;
 mod svm;
 
 pub use classifier_model::LinearClassifierModel;
+pub use descent::LearningRate;
 pub use elastic_net::{ElasticNet, ElasticNetPath, Lasso};
 pub use elastic_net_cv::{ElasticNetCv, ElasticNetCvModel, LassoCv};
 pub use glm::{GammaRegressor, PoissonRegressor, TweedieRegressor};
@@ -35,4 +38,8 @@ pub use model::LinearModel;
 pub use ridge::Ridge;
 pub use ridge_classifier::RidgeClassifier;
 pub use ridge_cv::{RidgeCv, RidgeCvModel};
+pub use sgd::{
+    ClassLoss, PassiveAggressive, Perceptron, SgdClassifier, SgdClassifierModel, SgdRegressor,
+    SgdRegressorModel, ValueLoss,
+};
 pub use svm::{LinearSvc, LinearSvr};

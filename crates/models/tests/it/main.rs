@@ -34,6 +34,8 @@ mod linear;
 #[cfg(feature = "linear")]
 mod linear_conformance;
 #[cfg(feature = "linear")]
+mod linear_descent;
+#[cfg(feature = "linear")]
 mod linear_elastic_net;
 #[cfg(feature = "linear")]
 mod linear_glm;
