@@ -65,7 +65,11 @@ pub use isotonic::IsotonicRegression;
 #[cfg(feature = "kernels")]
 pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
-pub use linear::{ElasticNet, ElasticNetCv, Lasso, LassoCv, LinearRegression, LogisticRegression, Ridge};
+pub use linear::{
+    ElasticNet, ElasticNetCv, GammaRegressor, Lasso, LassoCv, LinearRegression, LinearSvc, LinearSvr,
+    LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
+    SgdClassifier, SgdRegressor, TweedieRegressor,
+};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,

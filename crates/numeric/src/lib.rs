@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod distance;
+pub mod exponential;
 pub mod kernel;
 pub mod linalg;
 pub mod neighbors;

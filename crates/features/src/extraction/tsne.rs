@@ -258,7 +258,11 @@ fn conditional(distances: &[f64], perplexity: f64, out: &mut [f64]) {
         let (mut total, mut mean) = (0.0, 0.0);
         simd::widest(
             #[inline(always)]
-            || out.iter_mut().zip(distances).for_each(|(out, d)| *out = special::exp(-beta * (d * d - nearest))),
+            || {
+                out.iter_mut()
+                    .zip(distances)
+                    .for_each(|(out, d)| *out = special::exp(-beta * (d * d - nearest)))
+            },
         );
         for (out, d) in out.iter().zip(distances) {
             total += out;

@@ -150,7 +150,13 @@ impl Layout {
     }
 
     /// Moves all points, each on its own from where the others lay before the pass.
-    pub(super) fn train(&self, edges: &Edges, points: &mut Vec<f32>, random: &Random, ctx: &Context) -> Result<()> {
+    pub(super) fn train(
+        &self,
+        edges: &Edges,
+        points: &mut Vec<f32>,
+        random: &Random,
+        ctx: &Context,
+    ) -> Result<()> {
         let sides = self.n_sides;
         let n = points.len() / sides;
         let mut before = points.clone();
@@ -176,7 +182,14 @@ impl Layout {
     }
 
     /// Places a new point among fixed ones: first at the mean of its neighbours.
-    pub(super) fn place(&self, indices: &[u32], shares: &[f32], fixed: &[f32], table: &[u32], point: &mut [f32]) {
+    pub(super) fn place(
+        &self,
+        indices: &[u32],
+        shares: &[f32],
+        fixed: &[f32],
+        table: &[u32],
+        point: &mut [f32],
+    ) {
         let sides = self.n_sides;
         let at = |j: u32| &fixed[j as usize * sides..(j as usize + 1) * sides];
         let total: f32 = shares.iter().sum();

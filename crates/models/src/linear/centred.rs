@@ -110,6 +110,16 @@ impl<'a> Centred<'a> {
         ArrayView2::from_shape((n_rows, width), &block).map(|block| block.to_owned()).unwrap_or_default()
     }
 
+    /// Some rows around the means.
+    pub(super) fn centred_block(&self, rows: Range<usize>) -> Array2<f64> {
+        self.block(rows, None).slice(ndarray::s![.., ..self.n_features]).to_owned()
+    }
+
+    /// All rows around the means.
+    pub(super) fn centred_rows(&self) -> Array2<f64> {
+        self.centred_block(0..self.n_rows)
+    }
+
     /// The sums of products of the columns (all or the given ones), of the target and of a column of ones, of some rows.
     pub(super) fn products(
         &self,
@@ -166,4 +176,36 @@ impl<'a> Centred<'a> {
 pub(super) fn add(mut left: Vec<f64>, right: Vec<f64>) -> Vec<f64> {
     left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
     left
+}
+
+/// A target in units of its spread around its mean, so that steps and tolerances fit targets of any size.
+pub(super) struct Scaled<'a> {
+    y: &'a [f64],
+    pub(super) centre: f64,
+    pub(super) scale: f64,
+}
+
+impl<'a> Scaled<'a> {
+    /// Around 0 where the answers cannot be shifted.
+    pub(super) fn new(y: &'a [f64], weights: Option<&[f64]>, shifted: bool) -> Self {
+        let total = total_weight(weights, y.len());
+        let share = |row: usize| weights.map_or(1.0, |weights| weights[row]) / total;
+        let average = |centre: f64| reduce::sum_by(y.len(), |row| share(row) * (y[row] - centre));
+        let mut centre = 0.0;
+        if shifted {
+            centre = average(0.0);
+            centre += average(centre);
+        }
+        let size = y.iter().fold(0.0, |size: f64, y| size.max((y - centre).abs()));
+        let unit = if size > 0.0 && size.is_finite() { size } else { 1.0 };
+        let square = reduce::sum_by(y.len(), |row| share(row) * ((y[row] - centre) / unit).powi(2));
+        // Below the rounding of the mean there is no spread.
+        let constant = size <= 16.0 * f64::EPSILON * centre.abs();
+        let scale = if constant || !(square > 0.0) { 1.0 } else { unit * square.sqrt() };
+        Scaled { y, centre, scale }
+    }
+
+    pub(super) fn at(&self, row: usize) -> f64 {
+        (self.y[row] - self.centre) / self.scale
+    }
 }

@@ -278,6 +278,15 @@ impl Predictor for ElasticNetCvModel {
     }
 }
 
+/// What was chosen so far.
+struct Best {
+    mean: f64,
+    alpha: f64,
+    l1_ratio: f64,
+    alphas: Vec<f64>,
+    errors: Array2<f64>,
+}
+
 /// The rows of each fold: runs of successive rows, the first ones longer by one where they are not equal.
 pub(super) fn folds(n_rows: usize, n_folds: usize) -> Vec<Range<usize>> {
     let (size, rest) = (n_rows / n_folds, n_rows % n_folds);
@@ -313,7 +322,7 @@ fn choose(
         false => Vec::new(),
     };
     let cross: Vec<f64> = problem.pull(&[], &[]).0.iter().map(|sum| sum / n_rows as f64).collect();
-    let mut best: Option<(f64, f64, f64, Vec<f64>, Array2<f64>)> = None;
+    let mut best: Option<Best> = None;
     for (step, &l1_ratio) in l1_ratios.iter().enumerate() {
         train.ctx.step(step, l1_ratios.len())?;
         let alphas = strengths(&cross, l1_ratio, choice.n_alphas, choice.eps);
@@ -330,12 +339,12 @@ fn choose(
                     "an error on held-out rows left the range of f64; standardise the features and scale the target",
                 ));
             }
-            if best.as_ref().is_none_or(|best| mean < best.0) {
-                best = Some((mean, alpha, l1_ratio, alphas.clone(), errors.clone()));
+            if best.as_ref().is_none_or(|best| mean < best.mean) {
+                best = Some(Best { mean, alpha, l1_ratio, alphas: alphas.clone(), errors: errors.clone() });
             }
         }
     }
-    let Some((_, alpha, l1_ratio, alphas, mean_squared_errors)) = best else {
+    let Some(Best { alpha, l1_ratio, alphas, errors: mean_squared_errors, .. }) = best else {
         return Err(Error::invalid_param("n_alphas", choice.n_alphas, "at least 1"));
     };
     let model = fit_one(&problem, train.x.features(), alpha, l1_ratio, limits, &train.ctx)?;

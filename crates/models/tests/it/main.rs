@@ -38,7 +38,15 @@ mod linear;
 #[cfg(feature = "linear")]
 mod linear_conformance;
 #[cfg(feature = "linear")]
+mod linear_descent;
+#[cfg(feature = "linear")]
 mod linear_elastic_net;
+#[cfg(feature = "linear")]
+mod linear_glm;
+#[cfg(feature = "linear")]
+mod linear_inference;
+#[cfg(feature = "linear")]
+mod linear_machines;
 #[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;

@@ -27,7 +27,7 @@ const CONDITION: f64 = 400.0;
 /// The share of the squares around the shift that must remain around the mean.
 const REMAINS: f64 = 0.05;
 /// More columns than this are better served by blocked products.
-const MOST_COLUMNS: usize = 64;
+pub(super) const MOST_COLUMNS: usize = 64;
 
 /// Sums of products of columns: the lower triangle in tiles of `LANES` rows and `WIDE` columns, row after row.
 struct Products {
@@ -102,6 +102,31 @@ fn products(
         });
     }
     out
+}
+
+/// The products of columns of row-major numbers, of which the lower triangle counts: square, row after row. For at most
+/// [`MOST_COLUMNS`] columns it is faster than blocked products, which spend their time on packing.
+pub(super) fn narrow_gram(numbers: &[f64], width: usize, weights: Option<&[f64]>) -> Vec<f64> {
+    let n_rows = numbers.len() / width;
+    let padded = width.next_multiple_of(WIDE);
+    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
+    let shifts = vec![0.0; width];
+    let mut block = vec![0.0; ROWS * padded];
+    let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
+    for first in (0..n_rows).step_by(ROWS) {
+        let n = ROWS.min(n_rows - first);
+        widest(Block {
+            x: &numbers[first * width..(first + n) * width],
+            y: &[],
+            shifts: &shifts,
+            weights: weights.map(|weights| &weights[first..first + n]),
+            block: &mut block[..n * padded],
+            weighted: &mut weighted,
+            out: &mut out,
+        });
+    }
+    let row = |i: usize| out.numbers[i * padded..i * padded + width].iter().copied();
+    (0..width).flat_map(row).collect()
 }
 
 struct Block<'a> {
