@@ -52,6 +52,8 @@ pub use boosting::{
     GradientBoostingRegressor,
 };
 pub use classes::ClassWeight;
+#[cfg(feature = "cluster")]
+pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
@@ -66,6 +68,11 @@ pub use linear::{LinearRegression, LogisticRegression, Ridge};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
+};
+#[cfg(feature = "neighbors")]
+pub use neighbors::{
+    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
 };
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;

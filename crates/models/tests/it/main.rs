@@ -19,6 +19,10 @@ mod boosting_metrics;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_conformance;
 mod conformance;
 #[cfg(feature = "trees")]
 mod ensemble;
@@ -36,6 +40,10 @@ mod linear_conformance;
 #[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
+#[cfg(feature = "neighbors")]
+mod neighbors;
+#[cfg(feature = "neighbors")]
+mod neighbors_conformance;
 #[cfg(feature = "trees")]
 mod objective_values;
 #[cfg(feature = "trees")]
