@@ -53,6 +53,8 @@ pub use boosting::{
     GradientBoostingRegressor,
 };
 pub use classes::ClassWeight;
+#[cfg(feature = "cluster")]
+pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
@@ -73,6 +75,11 @@ pub use linear::{
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
+};
+#[cfg(feature = "neighbors")]
+pub use neighbors::{
+    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
 };
 #[cfg(feature = "neural")]
 pub use neural::{MlpClassifier, MlpRegressor};

@@ -19,6 +19,10 @@ mod boosting_metrics;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_conformance;
 #[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
 mod compose;
 mod conformance;
@@ -50,6 +54,10 @@ mod linear_machines;
 #[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
+#[cfg(feature = "neighbors")]
+mod neighbors;
+#[cfg(feature = "neighbors")]
+mod neighbors_conformance;
 #[cfg(feature = "neural")]
 mod neural;
 #[cfg(feature = "trees")]

@@ -27,10 +27,6 @@ impl Nearest {
     pub(super) fn found(&self) -> &[(f64, u32)] {
         &self.found
     }
-
-    pub(super) fn clear(&mut self) {
-        self.found.clear();
-    }
 }
 
 impl Collect for Nearest {
@@ -78,6 +74,29 @@ impl Collect for Within {
     fn offer(&mut self, distance: f64, row: u32) {
         if distance <= self.radius {
             self.found.push((distance, row));
+        }
+    }
+}
+
+/// The weight of the rows within a radius, as far as it takes to know that there is enough.
+#[derive(Clone, Debug)]
+pub(super) struct Count<'a> {
+    pub(super) radius: f64,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) enough: f64,
+    pub(super) found: f64,
+}
+
+impl Collect for Count<'_> {
+    #[inline(always)]
+    fn limit(&self) -> f64 {
+        if self.found >= self.enough { f64::NEG_INFINITY } else { self.radius }
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, distance: f64, row: u32) {
+        if distance <= self.radius {
+            self.found += self.weights.map_or(1.0, |weights| weights[row as usize]);
         }
     }
 }

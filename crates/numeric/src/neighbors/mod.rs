@@ -6,9 +6,12 @@
 mod collect;
 mod norm;
 mod panels;
+mod points;
 mod search;
 mod space;
+mod spanning;
 mod tree;
 
+pub use points::Points;
 pub use search::{Index, Neighbors, Ranges, Search};
 pub use space::Metric;

@@ -87,10 +87,6 @@ impl Panels {
         Panels { width, n_rows, side, panels, cells, centre, scale, longest, shift }
     }
 
-    pub(super) fn cells(&self) -> &[f64] {
-        &self.cells
-    }
-
     /// Offers each query all rows that may be within its limit.
     pub(super) fn search<C: Collect>(&self, queries: &[f64], collects: &mut [C]) {
         let width = self.width;

@@ -2,11 +2,13 @@
 
 use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result};
+use serde::{Deserialize, Serialize};
 
-use super::collect::{Collect, Nearest, Within};
+use super::collect::{Collect, Count, Nearest, Within};
 use super::norm::{Largest, Magnitudes, Norm, Powers, Squares};
 use super::panels::Panels;
 use super::space::{Metric, Space, haversine};
+use super::spanning::spanning_tree;
 use super::tree::Tree;
 use crate::linalg::row_block;
 use crate::reduce;
@@ -24,13 +26,15 @@ const FEW_ROWS: usize = 1024;
 const N_TRIALS: usize = 24;
 
 /// How rows are searched. The answers are the same; what differs is the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Search {
     /// By the tree where some trial searches show that it passes over most rows, else every row against every query.
     #[default]
     Auto,
-    /// Every row against every query.
+    /// Every row against every query; metrics other than the Euclidean, cosine and haversine distances take the
+    /// tree all the same.
     Brute,
     /// By a k-d tree.
     Tree,
@@ -125,9 +129,8 @@ impl Index {
     /// An index over the rows of `x`.
     ///
     /// # Errors
-    /// When there are no rows or columns, or 2^32 - 1 rows or more, a number is not finite, the metric does not
-    /// suit the columns, or `Search::Brute` is asked for with a metric other than Euclidean and cosine distances and
-    /// haversine.
+    /// When there are no rows or columns, or 2^32 - 1 rows or more, a number is not finite, or the metric does
+    /// not suit the columns.
     pub fn new(x: &ArrayRef2<f64>, metric: Metric, search: Search) -> Result<Self> {
         let magnitude = crate::linalg::magnitude(x, "the matrix to search")?;
         if x.nrows() >= u32::MAX as usize {
@@ -288,6 +291,79 @@ impl Index {
         let query_of = |slot: usize| starts.partition_point(|start| *start <= slot) - 1;
         self.finish(queries, &rows, &mut distances, query_of)?;
         Ok(Ranges { starts, rows, distances })
+    }
+
+    /// Whether the rows within `radius` of each query weigh at least `enough`; each row weighs 1 without weights.
+    ///
+    /// Faster than [`within`](Index::within), since it stops when there are enough.
+    ///
+    /// # Errors
+    /// As for [`within`](Index::within).
+    ///
+    /// # Panics
+    /// When there are not as many weights as rows.
+    pub fn dense(
+        &self,
+        ctx: &Context,
+        queries: &ArrayRef2<f64>,
+        radius: f64,
+        weights: Option<&[f64]>,
+        enough: f64,
+    ) -> Result<Vec<bool>> {
+        if !(radius >= 0.0) {
+            return Err(Error::invalid_param("radius", radius, "a number >= 0"));
+        }
+        assert!(weights.is_none_or(|w| w.len() == self.n_rows), "there must be one weight for each row");
+        let radius = self.space.sum(radius) * (1.0 + 1e-14);
+        let count = |_| Count { radius, weights, enough, found: 0.0 };
+        let answers = self.run(ctx, queries, count, |count, out: &mut Vec<bool>| {
+            out.push(count.found >= count.enough);
+        })?;
+        let mut dense = vec![false; queries.nrows()];
+        for (places, found, _) in answers {
+            places.iter().zip(found).for_each(|(&place, found)| dense[place as usize] = found);
+        }
+        Ok(dense)
+    }
+
+    /// The minimum spanning tree of the rows under mutual reachability (Campello, Moulavi and Sander, 2013): two rows are as
+    /// far as their distance, but no nearer than either is to its `k`-th nearest row, itself included. Edges
+    /// `(length, row, row)` in the order of their lengths. `x` must be what the index was made of, by `Search::Tree`.
+    ///
+    /// # Errors
+    /// As for [`nearest`](Index::nearest), and when the index is no tree.
+    pub fn reachability_tree(
+        &self,
+        ctx: &Context,
+        x: &ArrayRef2<f64>,
+        k: usize,
+    ) -> Result<Vec<(f64, u32, u32)>> {
+        let Way::Tree(tree) = &self.way else {
+            return Err(Error::unsupported("a spanning tree takes an index of `Search::Tree`"));
+        };
+        if k == 0 || k > self.n_rows {
+            return Err(Error::insufficient_data(format!(
+                "{k} neighbours of {} rows were asked for",
+                self.n_rows
+            )));
+        }
+        let width = self.space.n_coordinates();
+        let cells = self.space.place(&row_block(x, 0..x.nrows()), 0);
+        let mut core = vec![0.0; x.nrows()];
+        let last = |nearest: &mut Nearest, out: &mut Vec<f64>| {
+            out.push(nearest.found().last().map_or(0.0, |last| last.0));
+        };
+        for (places, found, _) in self.run(ctx, x, |_| Nearest::new(k), last)? {
+            places.iter().zip(found).for_each(|(&place, found)| core[place as usize] = found);
+        }
+        let mut edges = match self.space.metric {
+            Metric::Manhattan => spanning_tree(ctx, tree, Magnitudes, &cells, width, &core),
+            Metric::Chebyshev => spanning_tree(ctx, tree, Largest, &cells, width, &core),
+            Metric::Minkowski(p) => spanning_tree(ctx, tree, Powers(p), &cells, width, &core),
+            _ => spanning_tree(ctx, tree, Squares, &cells, width, &core),
+        }?;
+        edges.iter_mut().for_each(|edge| edge.0 = self.space.distance(edge.0));
+        Ok(edges)
     }
 
     /// Turns sums into distances.

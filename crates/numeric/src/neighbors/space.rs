@@ -3,11 +3,13 @@
 use std::fmt;
 
 use perennial_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::reduce;
 
 /// How the distance of two rows is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Metric {
     /// The root of the sum of squared differences.

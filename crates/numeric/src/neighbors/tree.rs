@@ -60,9 +60,22 @@ impl Tree {
         self.n_leaves
     }
 
-    /// The rows of the tree in the order of its leaves.
+    /// The rows in the order of the leaves; [`u32::MAX`] fills the last leaf.
     pub(super) fn rows(&self) -> &[u32] {
         &self.rows
+    }
+
+    /// The sums between a point and those of a leaf.
+    #[inline(always)]
+    pub(super) fn sums<N: Norm>(&self, norm: N, leaf: usize, point: &[f64]) -> [f64; LEAF] {
+        let points = &self.points[leaf * LEAF * self.width..][..LEAF * self.width];
+        let mut sums = [0.0; LEAF];
+        for (value, column) in point.iter().zip(points.as_chunks::<LEAF>().0) {
+            for lane in 0..LEAF {
+                sums[lane] = norm.join(sums[lane], norm.term(value - column[lane]));
+            }
+        }
+        sums
     }
 
     /// The leaf that a point falls into.
@@ -132,7 +145,7 @@ impl Tree {
 
     /// At most how near a point of the node is.
     #[inline(always)]
-    fn bound<N: Norm>(&self, norm: N, node: u32, point: &[f64]) -> f64 {
+    pub(super) fn bound<N: Norm>(&self, norm: N, node: u32, point: &[f64]) -> f64 {
         let width = self.width;
         let sides = &self.boxes[node as usize * 2 * width..][..2 * width];
         let (low, high) = sides.split_at(width);
