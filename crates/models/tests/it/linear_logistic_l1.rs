@@ -1,7 +1,7 @@
 //! Logistic regression with L1 and elastic-net penalties.
 
 use ndarray::Array1;
-use perennial_core::{Classes, Classifier, Estimator, Matrix};
+use perennial_core::{Classes, Classifier, Csr, Estimator, Matrix};
 use perennial_models::LogisticRegression;
 use perennial_testing::{check, regression};
 
@@ -48,7 +48,15 @@ fn sparse_rows_give_the_same_answer() {
     let example = regression(200, 6, 52);
     let kept = example.x.dense().unwrap().mapv(|value| if value.abs() < 0.5 { 0.0 } else { value });
     let dense = Matrix::from(kept);
-    let sparse = dense.to_sparse().unwrap();
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in dense.dense().unwrap().rows() {
+        for (j, value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            columns.push(j as u32);
+            values.push(*value);
+        }
+        starts.push(columns.len());
+    }
+    let sparse = Matrix::from(Csr::new(6, starts, columns, values).unwrap());
     let settings = LogisticRegression::new().c(0.1).l1_ratio(1.0).tolerance(1e-10);
     let (a, b) =
         (settings.fit(&dense, &example.classes).unwrap(), settings.fit(&sparse, &example.classes).unwrap());
