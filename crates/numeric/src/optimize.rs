@@ -1,13 +1,17 @@
 //! Minima of smooth functions.
 
 mod lbfgs;
+mod levenberg;
 mod line_search;
 mod newton;
+mod proximal;
 
 pub use lbfgs::lbfgs;
+pub use levenberg::{LeastSquaresMinimum, LeastSquaresSettings, Residuals, least_squares};
 use ndarray::Array2;
 pub use newton::newton;
 use perennial_core::{Error, Result};
+pub use proximal::proximal_newton;
 
 /// A function to be made small.
 pub trait Objective {

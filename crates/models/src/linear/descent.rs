@@ -2,6 +2,7 @@
 
 use perennial_core::{Context, Error, Matrix, Result, Rows};
 use perennial_numeric::random::Random;
+use perennial_numeric::simd::prefetch;
 use serde::{Deserialize, Serialize};
 
 use super::iterative::Search;
@@ -9,6 +10,8 @@ use crate::rows::row_major;
 
 /// Rows between two looks at whether the work should stop.
 const PATIENCE: usize = 8192;
+/// So many rows ahead of their step the numbers are asked for.
+const AHEAD: usize = 6;
 /// Below this the common factor of the coefficients is multiplied out.
 const LEAST_SCALE: f64 = 1e-9;
 
@@ -168,8 +171,12 @@ impl Descent {
             let mut sum = 0.0;
             for chunk in order.chunks(PATIENCE) {
                 ctx.check()?;
-                for &row in chunk {
+                for (place, &row) in chunk.iter().enumerate() {
                     let y = target(row);
+                    // Rows come in any order, so the processor cannot guess which is next.
+                    if let (Some(numbers), Some(&next)) = (&dense, chunk.get(place + AHEAD)) {
+                        (next * n..(next + 1) * n).step_by(8).for_each(|at| prefetch(numbers, at));
+                    }
                     sum += match (&dense, x.sparse()) {
                         (Some(numbers), _) => {
                             let row = &numbers[row * n..(row + 1) * n];

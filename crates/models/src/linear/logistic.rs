@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::Array2;
 use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
-use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton};
+use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton, proximal_newton};
 use serde::{Deserialize, Serialize};
 
 use super::logistic_loss::{Design, Loss};
@@ -16,6 +16,8 @@ use crate::rows::tame;
 
 const C: Param =
     Param::real("c", "inverse of the strength of the L2 penalty").at_least(1e-100).search_log(1e-4, 1e4);
+const L1_RATIO: Param =
+    Param::real("l1_ratio", "the share of the L1 penalty").at_least(0.0).at_most(1.0).search(0.0, 1.0);
 const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
 const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
@@ -34,10 +36,11 @@ pub enum Solver {
     Newton,
 }
 
-/// Logistic regression for two or more classes, with an L2 penalty.
+/// Logistic regression for two or more classes, with an L2, L1 or elastic-net penalty.
 ///
-/// Minimises the sum of the log losses of the rows plus `1 / (2 c)` times the sum of squared coefficients. The
-/// intercepts are not penalised. More than two classes have one vector of coefficients each (softmax); classes
+/// Minimises the sum of the log losses of the rows plus `1 / (2 c)` times the sum of squared coefficients; with
+/// `l1_ratio`, that share of `1 / c` times the sum of absolute coefficients instead, by Newton's method with coordinate
+/// descent inside (Friedman, Hastie and Tibshirani, 2010; the solver is then not chosen). The intercepts are not penalised. More than two classes have one vector of coefficients each (softmax); classes
 /// without rows have probability 0. Features are centred and scaled inside for the solver's sake alone: the
 /// problem that is solved, and the coefficients, are in the units of the input. So the penalty depends on the
 /// units: standardise features first.
@@ -45,6 +48,7 @@ pub enum Solver {
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `c` | 1 | >= 1e-100 | inverse of the strength of the penalty; `no_penalty()` takes it away |
+/// | `l1_ratio` | 0 | 0 to 1 | the share of the penalty on absolute values (L1) instead of half the squares (L2) |
 /// | `fit_intercept` | true | | whether scores may be shifted |
 /// | `class_weight` | `None` | `None`, `Balanced` | how much the rows of each class count |
 /// | `solver` | `Auto` | `Auto`, `Lbfgs`, `Newton` | how the coefficients are found |
@@ -69,6 +73,7 @@ pub enum Solver {
 #[serde(default, deny_unknown_fields)]
 pub struct LogisticRegression {
     c: Option<f64>,
+    l1_ratio: f64,
     fit_intercept: bool,
     class_weight: ClassWeight,
     solver: Solver,
@@ -80,6 +85,7 @@ impl Default for LogisticRegression {
     fn default() -> Self {
         LogisticRegression {
             c: Some(1.0),
+            l1_ratio: 0.0,
             fit_intercept: true,
             class_weight: ClassWeight::None,
             solver: Solver::Auto,
@@ -91,7 +97,7 @@ impl Default for LogisticRegression {
 
 impl LogisticRegression {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[C, MAX_ITER, TOLERANCE];
+    pub const PARAMS: &'static [Param] = &[C, L1_RATIO, MAX_ITER, TOLERANCE];
 
     /// The defaults.
     pub fn new() -> Self {
@@ -110,6 +116,13 @@ impl LogisticRegression {
     #[must_use]
     pub fn no_penalty(mut self) -> Self {
         self.c = None;
+        self
+    }
+
+    /// Sets the share of the penalty that falls on absolute values, which makes many coefficients exactly 0.
+    #[must_use]
+    pub fn l1_ratio(mut self, l1_ratio: f64) -> Self {
+        self.l1_ratio = l1_ratio;
         self
     }
 
@@ -150,6 +163,7 @@ impl LogisticRegression {
 
     fn check(&self) -> Result<()> {
         self.c.map_or(Ok(()), |c| C.check(c))?;
+        L1_RATIO.check(self.l1_ratio)?;
         MAX_ITER.check_count(self.max_iter)?;
         TOLERANCE.check(self.tolerance)
     }
@@ -157,11 +171,29 @@ impl LogisticRegression {
     fn minimise(
         &self,
         loss: &impl SecondOrder,
+        design: &Design<'_>,
+        l1: f64,
         start: &[f64],
         train: &Train<'_, Matrix, Classes>,
     ) -> Result<Minimum> {
         let settings = optimize::Settings::new().max_iter(self.max_iter).tolerance(self.tolerance);
         let dense = train.x.sparse().is_none();
+        if l1 > 0.0 {
+            if !dense && start.len() > design.n_features + 1 {
+                return Err(Error::unsupported(
+                    "an L1 penalty for more than two classes needs dense input; call `to_dense()` on the matrix, or set `l1_ratio` to 0",
+                ));
+            }
+            // Unknowns are coefficients times the scales of their features; intercepts come last.
+            let n = design.n_features;
+            let n_vectors = start.len() / (n + usize::from(design.intercept));
+            let strength = |i: usize| match i < n_vectors * n {
+                true => l1 / design.total_weight / design.scales[i % n],
+                false => 0.0,
+            };
+            let strengths: Vec<f64> = (0..start.len()).map(strength).collect();
+            return proximal_newton(loss, &strengths, start, &settings, &train.ctx);
+        }
         match self.solver {
             Solver::Newton if !dense => Err(Error::unsupported(
                 "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
@@ -194,7 +226,8 @@ impl Estimator for LogisticRegression {
         self.check()?;
         let weights = self.class_weight.apply(train.y, tame(train.weights))?.map(Cow::into_owned);
         let present = two_or_more(train.y, weights.as_deref())?;
-        let alpha = self.c.map_or(0.0, |c| 1.0 / c);
+        let strength = self.c.map_or(0.0, |c| 1.0 / c);
+        let (alpha, l1) = (strength * (1.0 - self.l1_ratio), strength * self.l1_ratio);
         let design = Design::new(train.x, weights.as_deref(), alpha, self.fit_intercept)?;
         let loss = Loss::new(&design, train.y.codes(), &present);
         let start = vec![0.0; loss.n_unknowns()];
@@ -203,9 +236,9 @@ impl Estimator for LogisticRegression {
                 let codes = train.y.codes();
                 let two = |row: usize, score: f64| binary(codes[row] == second, score);
                 let smooth = Smooth { design: &design, offsets: None, loss: two };
-                self.minimise(&smooth, &start, train)?
+                self.minimise(&smooth, &design, l1, &start, train)?
             }
-            _ => self.minimise(&loss, &start, train)?,
+            _ => self.minimise(&loss, &design, l1, &start, train)?,
         };
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());

@@ -50,7 +50,11 @@ mod linear_glm;
 #[cfg(feature = "linear")]
 mod linear_inference;
 #[cfg(feature = "linear")]
+mod linear_logistic_l1;
+#[cfg(feature = "linear")]
 mod linear_machines;
+#[cfg(feature = "linear")]
+mod linear_nist;
 #[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
