@@ -12,6 +12,7 @@ mod classes;
 pub mod cluster;
 #[cfg(feature = "compose")]
 pub mod compose;
+pub mod covariance;
 pub mod discriminant;
 #[cfg(feature = "trees")]
 pub mod ensemble;
@@ -54,6 +55,7 @@ pub use boosting::{
 pub use classes::ClassWeight;
 #[cfg(feature = "cluster")]
 pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+pub use covariance::{EmpiricalCovariance, LedoitWolf, Oas};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
@@ -65,6 +67,8 @@ pub use forest::{
 pub use isotonic::IsotonicRegression;
 #[cfg(feature = "linear")]
 pub use linear::{LinearRegression, LogisticRegression, Ridge};
+#[cfg(feature = "cluster")]
+pub use mixture::GaussianMixture;
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
@@ -75,6 +79,6 @@ pub use neighbors::{
     RadiusNeighborsRegressor,
 };
 #[cfg(feature = "outlier")]
-pub use outlier::IsolationForest;
+pub use outlier::{IsolationForest, LocalOutlierFactor};
 #[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

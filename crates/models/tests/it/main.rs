@@ -39,6 +39,8 @@ mod linear;
 mod linear_conformance;
 #[cfg(feature = "linear")]
 mod logistic;
+#[cfg(feature = "cluster")]
+mod mixture;
 mod naive_bayes;
 #[cfg(feature = "neighbors")]
 mod neighbors;
@@ -48,6 +50,8 @@ mod neighbors_conformance;
 mod objective_values;
 #[cfg(feature = "trees")]
 mod objectives;
+#[cfg(feature = "outlier")]
+mod outlier_factor;
 #[cfg(feature = "trees")]
 mod ranking;
 #[cfg(feature = "trees")]
