@@ -8,12 +8,14 @@
 //! What is timed starts from the data in memory as a user of the library has it, a `Matrix` or a `Table`.
 
 mod boosting;
+mod cluster;
 mod evaluation;
 mod explain;
 mod forests;
 mod linear;
 mod measure;
 mod neural;
+mod neighbors;
 mod npy;
 mod preparation;
 mod quality;
@@ -62,6 +64,18 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("iforest", forests::iforest),
     ("mlp_clf", neural::mlp_clf),
     ("mlp_reg", neural::mlp_reg),
+    ("knn_blobs", neighbors::knn_blobs),
+    ("knn_3d", neighbors::knn_3d),
+    ("knn_clf", neighbors::knn_clf),
+    ("knn_embed", neighbors::knn_embed),
+    ("kmeans_k20", cluster::kmeans_k20),
+    ("kmeans_default", cluster::kmeans_default),
+    ("kmeans_minibatch", cluster::kmeans_minibatch),
+    ("gmm_full", cluster::gmm_full),
+    ("gmm_diag", cluster::gmm_diag),
+    ("dbscan", cluster::dbscan),
+    ("hdbscan", cluster::hdbscan),
+    ("hdbscan_50k", cluster::hdbscan_50k),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

@@ -1,4 +1,4 @@
-//! Reads `.npy` files: little-endian, 64-bit numbers, row by row.
+//! Reads `.npy` files: little-endian numbers of 64 bits, or `f32`, row by row.
 
 use std::fs;
 use std::path::Path;
@@ -62,7 +62,9 @@ pub(crate) fn numbers(bench: &Bench, name: &str) -> Result<(Vec<usize>, Vec<f64>
 
 fn read(path: &Path) -> Result<(Vec<usize>, Vec<f64>)> {
     let bytes = fs::read(path).map_err(|error| Error::io("cannot read it", error))?;
-    let odd = || Error::malformed("it is no `.npy` file of version 1 with 64-bit numbers, row by row");
+    let odd = || {
+        Error::malformed("it is no `.npy` file of version 1 with numbers of 64 bits, or `f32`, row by row")
+    };
     let (start, rest) = bytes.split_at_checked(10).ok_or_else(odd)?;
     let length = usize::from(u16::from_le_bytes([start[8], start[9]]));
     let (header, body) = rest.split_at_checked(length).ok_or_else(odd)?;
@@ -76,6 +78,10 @@ fn read(path: &Path) -> Result<(Vec<usize>, Vec<f64>)> {
     let words = body.as_chunks::<8>().0.iter();
     let numbers = match between("'descr': '", '\'') {
         Some("<f8") => words.map(|word| f64::from_le_bytes(*word)).collect(),
+        Some("<f4") => {
+            let words = body.as_chunks::<4>().0.iter();
+            words.map(|word| f64::from(f32::from_le_bytes(*word))).collect()
+        }
         Some("<i8") => words.map(|word| i64::from_le_bytes(*word) as f64).collect(),
         _ => return Err(odd()),
     };

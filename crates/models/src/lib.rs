@@ -13,6 +13,7 @@ pub mod cluster;
 #[cfg(feature = "compose")]
 pub mod compose;
 mod coupling;
+pub mod covariance;
 pub mod discriminant;
 #[cfg(feature = "trees")]
 pub mod ensemble;
@@ -55,6 +56,7 @@ pub use boosting::{
 pub use classes::ClassWeight;
 #[cfg(feature = "cluster")]
 pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+pub use covariance::{EmpiricalCovariance, LedoitWolf, Oas};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
@@ -72,6 +74,9 @@ pub use linear::{
     LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
     SgdClassifier, SgdRegressor, TweedieRegressor,
 };
+pub use linear::{LinearRegression, LogisticRegression, Ridge};
+#[cfg(feature = "cluster")]
+pub use mixture::GaussianMixture;
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
@@ -87,5 +92,6 @@ pub use neural::{MlpClassifier, MlpRegressor};
 pub use outlier::IsolationForest;
 #[cfg(feature = "kernels")]
 pub use svm::{OneClassSvm, ProbabilisticSvc, Svc, Svr};
+pub use outlier::{IsolationForest, LocalOutlierFactor};
 #[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};

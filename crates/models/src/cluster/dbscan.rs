@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 const EPS: Param = Param::real("eps", "how near two rows must be to be neighbours").above(0.0);
 const MIN_SAMPLES: Param =
     Param::real("min_samples", "how much the neighbours of a core row weigh, itself included").above(0.0);
-/// Rows whose neighbours are held at a time.
-const BLOCK: usize = 8192;
+/// Pairs of rows that are held at a time, about; and the fewest and the most rows whose pairs are looked for at once.
+const PAIRS: usize = 1 << 25;
+const ROWS: (usize, usize) = (1024, 65_536);
 
 /// DBSCAN (Ester, Kriegel, Sander and Xu, 1996): rows with many neighbours are core rows, core rows that are
 /// neighbours are of one cluster, and rows that are neighbours of a core row belong to its cluster; others are
@@ -96,15 +97,21 @@ impl Estimator for Dbscan {
         let mut parents: Vec<u32> = (0..x.nrows() as u32).collect();
         // What a row that is no core row may belong to, as pairs with core rows.
         let mut fringe: Vec<(u32, u32)> = Vec::new();
-        for rows in core.chunks(BLOCK) {
-            let found = index.within(&train.ctx, &x.select(Axis(0), rows), self.eps)?;
-            for (place, &row) in rows.iter().enumerate() {
-                for &other in found.get(place).0 {
-                    if !dense[other as usize] {
-                        fringe.push((other, row as u32));
-                    } else if (other as usize) < row {
-                        join(&mut parents, row as u32, other);
-                    }
+        let (mut rest, mut size) = (&core[..], ROWS.0);
+        while !rest.is_empty() {
+            let (rows, after) = rest.split_at(size.min(rest.len()));
+            rest = after;
+            // Each pair of core rows is needed once.
+            let keep =
+                |place: u32, other: u32| !dense[other as usize] || (other as usize) < rows[place as usize];
+            let pairs = index.pairs_within(&train.ctx, &x.select(Axis(0), rows), self.eps, &keep)?;
+            size = (PAIRS / (pairs.len() / rows.len()).max(1)).clamp(ROWS.0, ROWS.1);
+            for (place, other) in pairs {
+                let row = rows[place as usize] as u32;
+                if dense[other as usize] {
+                    join(&mut parents, row, other);
+                } else {
+                    fringe.push((other, row));
                 }
             }
         }

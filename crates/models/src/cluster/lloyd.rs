@@ -17,15 +17,15 @@ const BLOCK: usize = 8192;
 
 /// The rows that count, in units in which squares neither overflow nor vanish.
 #[derive(Debug)]
-pub(super) struct Data<'a> {
-    pub(super) cells: Cow<'a, [f64]>,
-    pub(super) width: usize,
-    pub(super) weights: Option<Cow<'a, [f64]>>,
-    pub(super) unit: f64,
+pub(crate) struct Data<'a> {
+    pub(crate) cells: Cow<'a, [f64]>,
+    pub(crate) width: usize,
+    pub(crate) weights: Option<Cow<'a, [f64]>>,
+    pub(crate) unit: f64,
 }
 
 impl<'a> Data<'a> {
-    pub(super) fn new<Y: ?Sized>(train: &Train<'a, perennial_core::Matrix, Y>) -> Result<Self> {
+    pub(crate) fn new<Y: ?Sized>(train: &Train<'a, perennial_core::Matrix, Y>) -> Result<Self> {
         let x = train.x.dense()?;
         let width = x.ncols();
         if width == 0 {
@@ -47,15 +47,15 @@ impl<'a> Data<'a> {
         Ok(Data { cells, width, weights, unit })
     }
 
-    pub(super) fn n_rows(&self) -> usize {
+    pub(crate) fn n_rows(&self) -> usize {
         self.cells.len() / self.width
     }
 
-    pub(super) fn row(&self, row: usize) -> &[f64] {
+    pub(crate) fn row(&self, row: usize) -> &[f64] {
         &self.cells[row * self.width..][..self.width]
     }
 
-    pub(super) fn check_clusters(&self, n_clusters: usize) -> Result<()> {
+    pub(crate) fn check_clusters(&self, n_clusters: usize) -> Result<()> {
         if n_clusters <= self.n_rows() {
             return Ok(());
         }
@@ -66,7 +66,7 @@ impl<'a> Data<'a> {
     }
 
     /// The mean of the variances of the columns.
-    pub(super) fn variance(&self) -> f64 {
+    pub(crate) fn variance(&self) -> f64 {
         let width = self.width;
         let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
         let sums = |centre: Option<&[f64]>, rows: Range<usize>| {
@@ -91,7 +91,7 @@ impl<'a> Data<'a> {
     }
 
     /// Where the iteration begins.
-    pub(super) fn start(
+    pub(crate) fn start(
         &self,
         points: &Points<'_>,
         init: &Init,
@@ -124,27 +124,27 @@ fn check_start(centres: &Array2<f64>, n_clusters: usize, width: usize) -> Result
     Ok(())
 }
 
-pub(super) fn largest(cells: &[f64]) -> f64 {
+pub(crate) fn largest(cells: &[f64]) -> f64 {
     let most = |rows: Range<usize>| cells[rows].iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     reduce::map_reduce(cells.len(), 1 << 16, most, f64::max).unwrap_or(0.0)
 }
 
 /// The sum of two vectors of one length.
-pub(super) fn add(mut left: Vec<f64>, right: Vec<f64>) -> Vec<f64> {
+pub(crate) fn add(mut left: Vec<f64>, right: Vec<f64>) -> Vec<f64> {
     left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
     left
 }
 
 /// What the iteration found.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) centres: Vec<f64>,
-    pub(super) labels: Vec<u32>,
-    pub(super) inertia: f64,
-    pub(super) n_iterations: usize,
-    pub(super) converged: bool,
+pub(crate) struct Found {
+    pub(crate) centres: Vec<f64>,
+    pub(crate) labels: Vec<u32>,
+    pub(crate) inertia: f64,
+    pub(crate) n_iterations: usize,
+    pub(crate) converged: bool,
     /// The sum of the squared moves of the centres in the last step.
-    pub(super) shift: f64,
+    pub(crate) shift: f64,
 }
 
 /// Sums of the rows of each cluster, and their weights after them.
@@ -153,16 +153,16 @@ struct Sums {
     counts: Vec<f64>,
 }
 
-pub(super) struct Lloyd<'a> {
-    pub(super) data: &'a Data<'a>,
-    pub(super) points: &'a Points<'a>,
-    pub(super) max_iter: usize,
+pub(crate) struct Lloyd<'a> {
+    pub(crate) data: &'a Data<'a>,
+    pub(crate) points: &'a Points<'a>,
+    pub(crate) max_iter: usize,
     /// Of the sum of squared moves.
-    pub(super) tolerance: f64,
+    pub(crate) tolerance: f64,
 }
 
 impl Lloyd<'_> {
-    pub(super) fn run(&self, ctx: &Context, mut centres: Vec<f64>) -> Result<Found> {
+    pub(crate) fn run(&self, ctx: &Context, mut centres: Vec<f64>) -> Result<Found> {
         let (n_rows, width) = (self.data.n_rows(), self.data.width);
         let n_clusters = centres.len() / width;
         let (mut labels, mut before) = (vec![0; n_rows], vec![u32::MAX; n_rows]);
@@ -282,7 +282,7 @@ impl Lloyd<'_> {
 }
 
 /// The sum of the squared distances of the rows from the centres of their clusters, times their weights.
-pub(super) fn inertia(data: &Data<'_>, centres: &[f64], labels: &[u32]) -> f64 {
+pub(crate) fn inertia(data: &Data<'_>, centres: &[f64], labels: &[u32]) -> f64 {
     let part = |rows: Range<usize>| {
         rows.map(|row| {
             let centre = &centres[labels[row] as usize * data.width..][..data.width];
@@ -294,7 +294,7 @@ pub(super) fn inertia(data: &Data<'_>, centres: &[f64], labels: &[u32]) -> f64 {
 }
 
 #[inline]
-pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn squared(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let mut lanes = [0.0; 4];
     for (a, b) in a.iter().zip(b) {
@@ -307,7 +307,7 @@ pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The nearest centre of each row of any matrix, in one unit for both.
-pub(super) fn place(x: &ArrayRef2<f64>, centres: &ArrayRef2<f64>) -> Vec<i32> {
+pub(crate) fn place(x: &ArrayRef2<f64>, centres: &ArrayRef2<f64>) -> Vec<i32> {
     let (mut cells, mut centres) = (row_major(x), row_major(centres));
     let most = largest(&cells).max(largest(&centres));
     if most > 1e100 || (most > 0.0 && most < 1e-100) {

@@ -4,7 +4,7 @@ mod bisecting;
 mod dbscan;
 mod hdbscan;
 mod kmeans;
-mod lloyd;
+pub(crate) mod lloyd;
 mod minibatch;
 mod tree;
 

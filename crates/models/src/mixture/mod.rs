@@ -1,1 +1,10 @@
-//! Mixtures of normal distributions.
+//! Mixtures of distributions.
+
+mod components;
+mod gaussian;
+mod maximise;
+mod model;
+
+pub use components::Covariance;
+pub use gaussian::{GaussianMixture, MixtureInit};
+pub use model::GaussianMixtureModel;

@@ -2,7 +2,7 @@
 
 mod centroid;
 mod classifier;
-mod reference;
+pub(crate) mod reference;
 mod regressor;
 mod search;
 

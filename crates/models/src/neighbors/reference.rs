@@ -1,12 +1,14 @@
 //! The training rows of a model, and how much each of those near a row counts.
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array2, ArrayRef2, Axis, s};
 use perennial_core::{Context, Error, Features, Matrix, Param, Result};
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use serde::{Deserialize, Serialize};
 
 pub(super) const N_NEIGHBORS: Param =
     Param::integer("n_neighbors", "how many rows answer").at_least(1.0).at_most(1e9).search_log(1.0, 100.0);
+/// Queries whose rows within a radius are held at a time.
+const QUERIES: usize = 512;
 pub(super) const RADIUS: Param = Param::real("radius", "how near the rows are that answer").at_least(0.0);
 
 /// How much a neighbour counts.
@@ -122,16 +124,21 @@ impl Reference {
                     .for_each(|(rows, distances)| weigh(rows, distances));
             }
             Reach::Radius(radius) => {
-                let found = self.index.within(&Context::new(), x, radius)?;
-                let alone: Vec<usize> =
-                    (0..x.nrows()).filter(|&query| found.get(query).0.is_empty()).collect();
-                let nearest = self.index.nearest(&x.select(ndarray::Axis(0), &alone), 1)?;
-                let mut next = nearest.rows().chunks_exact(1).zip(nearest.distances().chunks_exact(1));
-                for query in 0..x.nrows() {
-                    let (rows, distances) = found.get(query);
-                    match rows.is_empty() {
-                        false => weigh(rows, distances),
-                        true => next.next().into_iter().for_each(|(rows, distances)| weigh(rows, distances)),
+                // Many rows may be within the radius, so only those of some queries are held.
+                for start in (0..x.nrows()).step_by(QUERIES) {
+                    let x = x.slice(s![start..(start + QUERIES).min(x.nrows()), ..]);
+                    let found = self.index.within(&Context::new(), &x, radius)?;
+                    let alone: Vec<usize> =
+                        (0..x.nrows()).filter(|&query| found.get(query).0.is_empty()).collect();
+                    let nearest = self.index.nearest(&x.select(Axis(0), &alone), 1)?;
+                    let mut next = nearest.rows().chunks_exact(1).zip(nearest.distances().chunks_exact(1));
+                    for query in 0..x.nrows() {
+                        let (rows, distances) = found.get(query);
+                        if rows.is_empty() {
+                            next.next().into_iter().for_each(|(rows, distances)| weigh(rows, distances));
+                        } else {
+                            weigh(rows, distances);
+                        }
                     }
                 }
             }

@@ -8,6 +8,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::detector::{OutlierDetector, called, threshold};
 use crate::rows::row_major;
 use crate::rows::rows_that_count;
 
@@ -134,7 +135,7 @@ impl Estimator for IsolationForest {
             let mut scores: Vec<(f64, f64)> =
                 rows.iter().map(|&row| (scores[row as usize], train.weight(row as usize))).collect();
             scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-            model.threshold = threshold(&scores, share);
+            model.threshold = threshold(&scores, share, HALF);
         }
         Ok(model)
     }
@@ -142,21 +143,6 @@ impl Estimator for IsolationForest {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
     }
-}
-
-/// The score of the first of the rows, in falling order, that is no outlier any more.
-fn threshold(scores: &[(f64, f64)], share: f64) -> f64 {
-    let largest = scores.iter().fold(0.0, |largest, score| f64::max(largest, score.1));
-    let total: f64 = scores.iter().map(|score| score.1 / largest).sum();
-    let mut above = 0.0;
-    for &(score, weight) in scores {
-        above += weight / largest;
-        // Rounding must not keep out the last row of a whole number of them.
-        if above > share * total * (1.0 + 1e-12) {
-            return score;
-        }
-    }
-    HALF
 }
 
 /// Draws rows without replacement.
@@ -389,8 +375,16 @@ impl Predictor for IsolationForestModel {
     type Output = Classes;
 
     fn predict(&self, x: &Matrix) -> Result<Classes> {
-        let scores = self.score(x)?;
-        let codes = scores.as_slice().iter().map(|score| u32::from(*score > self.threshold)).collect();
-        Classes::new(codes, ["inlier".to_owned(), "outlier".to_owned()].to_vec())
+        called(&self.score(x)?, self.threshold)
+    }
+}
+
+impl OutlierDetector for IsolationForestModel {
+    fn score(&self, x: &Matrix) -> Result<Values> {
+        IsolationForestModel::score(self, x)
+    }
+
+    fn threshold(&self) -> f64 {
+        self.threshold
     }
 }

@@ -57,6 +57,8 @@ mod linear_machines;
 mod linear_nist;
 #[cfg(feature = "linear")]
 mod logistic;
+#[cfg(feature = "cluster")]
+mod mixture;
 mod naive_bayes;
 #[cfg(feature = "neighbors")]
 mod neighbors;
@@ -68,6 +70,8 @@ mod neural;
 mod objective_values;
 #[cfg(feature = "trees")]
 mod objectives;
+#[cfg(feature = "outlier")]
+mod outlier_factor;
 #[cfg(feature = "trees")]
 mod ranking;
 #[cfg(feature = "trees")]

@@ -25,7 +25,12 @@ check!(
     classifier,
     KNeighborsClassifier::new().metric(Metric::Minkowski(3.0)).n_neighbors(3)
 );
-check!(neighbors_classifier_radius, classifier, RadiusNeighborsClassifier::new().radius(1.5));
+check!(
+    neighbors_classifier_radius,
+    classifier,
+    RadiusNeighborsClassifier::new().radius(1.5),
+    Tags::new().most_rows(1000)
+);
 check!(neighbors_centroid, decider, NearestCentroid::new(), Tags::new());
 check!(neighbors_regressor, regressor, KNeighborsRegressor::new(), Tags::new().poor_score());
 check!(
@@ -38,5 +43,5 @@ check!(
     neighbors_regressor_radius,
     regressor,
     RadiusNeighborsRegressor::new().radius(2.0),
-    Tags::new().poor_score()
+    Tags::new().poor_score().most_rows(1000)
 );

@@ -100,3 +100,25 @@ impl Collect for Count<'_> {
         }
     }
 }
+
+/// The rows within a radius that a filter lets pass, with the number of the query.
+pub(super) struct Pairs<'a> {
+    pub(super) radius: f64,
+    pub(super) query: u32,
+    pub(super) keep: &'a (dyn Fn(u32, u32) -> bool + Sync),
+    pub(super) found: Vec<(u32, u32)>,
+}
+
+impl Collect for Pairs<'_> {
+    #[inline(always)]
+    fn limit(&self) -> f64 {
+        self.radius
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, distance: f64, row: u32) {
+        if distance <= self.radius && (self.keep)(self.query, row) {
+            self.found.push((self.query, row));
+        }
+    }
+}

@@ -6,8 +6,6 @@ use super::norm::{Squares, between};
 use super::panels::{side, tile};
 use crate::reduce;
 
-/// Centres of one tile.
-const GROUP: usize = 6;
 /// Points of one task; a multiple of the rows of a panel on any machine.
 const BLOCK: usize = 4096;
 
@@ -104,17 +102,20 @@ impl<'a> Points<'a> {
         let width = self.width;
         assert_eq!(nearest.len(), self.n_points(), "there must be one place for each point");
         assert!(centres.len() >= width, "there must be a centre");
-        let n_groups = (centres.len() / width).div_ceil(GROUP);
+        // As many centres in a tile as leave the fewest places empty.
+        let n_centres = centres.len() / width;
+        let side = (4..=6).rev().min_by_key(|side| n_centres.next_multiple_of(*side)).unwrap_or(6);
+        let n_groups = n_centres.div_ceil(side);
         let (mut factors, mut starts) =
-            (vec![0.0f32; n_groups * GROUP * width], vec![f32::INFINITY; n_groups * GROUP]);
+            (vec![0.0f32; n_groups * side * width], vec![f32::INFINITY; n_groups * side]);
         let mut longest_centre: f64 = 0.0;
         for (place, centre) in centres.chunks_exact(width).enumerate() {
-            let group = &mut factors[place / GROUP * GROUP * width..][..GROUP * width];
+            let group = &mut factors[place / side * side * width..][..side * width];
             let mut length = 0.0;
             for (column, (value, shift)) in centre.iter().zip(&self.shift).enumerate() {
                 let value = (value - shift) * self.scale;
                 length += value * value;
-                group[column * GROUP + place % GROUP] = -value as f32;
+                group[column * side + place % side] = -value as f32;
             }
             starts[place] = (length / 2.0) as f32;
             longest_centre = longest_centre.max(length.sqrt());
@@ -135,7 +136,11 @@ impl<'a> Points<'a> {
             let cells = &self.cells[first * width..];
             let (factors, starts) = (&factors, &starts);
             let place = Place { panels, factors, starts, width, slack, nearest, cells, centres };
-            pulp::Arch::new().dispatch(place);
+            match side {
+                4 => pulp::Arch::new().dispatch(Tiles::<4>(place)),
+                5 => pulp::Arch::new().dispatch(Tiles::<5>(place)),
+                _ => pulp::Arch::new().dispatch(Tiles::<6>(place)),
+            }
         });
     }
 
@@ -292,12 +297,15 @@ struct Place<'a> {
     centres: &'a [f64],
 }
 
-impl pulp::WithSimd for Place<'_> {
+/// Tiles of `R` centres.
+struct Tiles<'a, const R: usize>(Place<'a>);
+
+impl<const R: usize> pulp::WithSimd for Tiles<'_, R> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Place { panels, factors, starts, width, slack, nearest, cells, centres } = self;
+        let Place { panels, factors, starts, width, slack, nearest, cells, centres } = self.0;
         let (panels, _) = S::as_simd_f32s(panels);
         let side = 2 * S::F32_LANES;
         for (index, (nearest, panel)) in
@@ -307,12 +315,12 @@ impl pulp::WithSimd for Place<'_> {
             let mut second = best;
             let mut which = [simd.splat_f32s(0.0); 2];
             for (group, (factors, starts)) in
-                factors.chunks_exact(GROUP * width).zip(starts.as_chunks::<GROUP>().0).enumerate()
+                factors.chunks_exact(R * width).zip(starts.as_chunks::<R>().0).enumerate()
             {
-                let sums = tile::<S, GROUP>(simd, panel, factors);
-                for place in 0..GROUP {
+                let sums = tile::<S, R>(simd, panel, factors);
+                for place in 0..R {
                     let (start, number) =
-                        (simd.splat_f32s(starts[place]), simd.splat_f32s((group * GROUP + place) as f32));
+                        (simd.splat_f32s(starts[place]), simd.splat_f32s((group * R + place) as f32));
                     for half in 0..2 {
                         let sum = simd.add_f32s(sums[place][half], start);
                         let nearer = simd.less_than_f32s(sum, best[half]);
@@ -323,20 +331,21 @@ impl pulp::WithSimd for Place<'_> {
                     }
                 }
             }
-            let as_floats = |vectors: &[S::f32s; 2]| -> [f32; 64] {
-                let mut out = [0.0; 64];
-                let floats: &[f32] = pulp::bytemuck::cast_slice(vectors.as_slice());
-                out[..floats.len()].copy_from_slice(floats);
-                out
-            };
-            let (best, second, which) = (as_floats(&best), as_floats(&second), as_floats(&which));
+            let gaps = [simd.sub_f32s(second[0], best[0]), simd.sub_f32s(second[1], best[1])];
+            let gaps: &[f32] = pulp::bytemuck::cast_slice(gaps.as_slice());
+            let which: &[f32] = pulp::bytemuck::cast_slice(which.as_slice());
+            for (nearest, which) in nearest.iter_mut().zip(which) {
+                *nearest = *which as u32;
+            }
+            // Not `gap <= slack`: what cannot be compared must be measured.
+            let sure = gaps.iter().fold(true, |sure, gap| sure & (*gap > slack));
+            if sure || centres.len() == width {
+                continue;
+            }
             for (place, nearest) in nearest.iter_mut().enumerate() {
-                let sure = second[place] - best[place] > slack;
-                *nearest = if sure || centres.len() == width {
-                    which[place] as u32
-                } else {
-                    measure(&cells[(index * side + place) * width..][..width], centres)
-                };
+                if !(gaps[place] > slack) {
+                    *nearest = measure(&cells[(index * side + place) * width..][..width], centres);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::collect::{Collect, Count, Nearest, Within};
+use super::collect::{Collect, Count, Nearest, Pairs, Within};
 use super::norm::{Largest, Magnitudes, Norm, Powers, Squares};
 use super::panels::Panels;
 use super::space::{Metric, Space, haversine};
@@ -324,6 +324,28 @@ impl Index {
             places.iter().zip(found).for_each(|(&place, found)| dense[place as usize] = found);
         }
         Ok(dense)
+    }
+
+    /// The pairs of a query and a row within `radius` of it that `keep(query, row)` lets pass, in no meaningful order.
+    ///
+    /// # Errors
+    /// As for [`within`](Index::within).
+    pub fn pairs_within(
+        &self,
+        ctx: &Context,
+        queries: &ArrayRef2<f64>,
+        radius: f64,
+        keep: &(dyn Fn(u32, u32) -> bool + Sync),
+    ) -> Result<Vec<(u32, u32)>> {
+        if !(radius >= 0.0) {
+            return Err(Error::invalid_param("radius", radius, "a number >= 0"));
+        }
+        let radius = self.space.sum(radius) * (1.0 + 1e-14);
+        let pairs = |query| Pairs { radius, query: query as u32, keep, found: Vec::new() };
+        let answers = self.run(ctx, queries, pairs, |pairs, out: &mut Vec<(u32, u32)>| {
+            out.append(&mut pairs.found);
+        })?;
+        Ok(answers.into_iter().flat_map(|answer| answer.1).collect())
     }
 
     /// The minimum spanning tree of the rows under mutual reachability (Campello, Moulavi and Sander, 2013): two rows are as

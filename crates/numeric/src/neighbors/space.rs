@@ -55,7 +55,7 @@ impl Space {
         let unit = crate::linalg::power_of_two(magnitude);
         let metric = match metric {
             Metric::Minkowski(p) if !(1.0..=100.0).contains(&p) => {
-                return Err(Error::invalid_param("metric", metric, "minkowski with p from 1 to 100"));
+                return Err(Error::invalid_param("minkowski", p, "a finite number >= 1 and <= 100"));
             }
             Metric::Minkowski(1.0) => Metric::Manhattan,
             Metric::Minkowski(2.0) => Metric::Euclidean,
