@@ -107,8 +107,9 @@ impl Estimator for KernelRidge {
         }
         let y: Array1<f64> =
             rows.iter().zip(&roots).map(|(&row, root)| train.y.as_slice()[row] * root).collect();
-        let factor = Cholesky::new(&gram)
-            .map_err(|error| error.context("the kernel matrix plus `alpha` on its diagonal; raise `alpha`"))?;
+        let factor = Cholesky::new(&gram).map_err(|error| {
+            error.context("the kernel matrix plus `alpha` on its diagonal; raise `alpha`")
+        })?;
         let dual = factor.solve(&y) * &roots;
         let coefficients = Array2::from_shape_fn((rows.len(), 1), |(i, _)| dual[i]);
         let expansion = Expansion::new(function, part, coefficients, vec![0.0])?;

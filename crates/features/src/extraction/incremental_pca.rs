@@ -2,8 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit, Result, Train,
-    Transformer,
+    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit, Result, Train, Transformer,
 };
 use perennial_numeric::linalg::{Centred, Qr, svd};
 use serde::{Deserialize, Serialize};
@@ -83,7 +82,9 @@ impl IncrementalPca {
         let x = train.x.dense()?;
         let (n, width) = x.dim();
         if n + known.n_rows < 2 {
-            return Err(Error::insufficient_data("principal components need at least two rows; there is one"));
+            return Err(Error::insufficient_data(
+                "principal components need at least two rows; there is one",
+            ));
         }
         let batch = self.batch_size.unwrap_or(5 * width).max(2);
         let mut start = 0;

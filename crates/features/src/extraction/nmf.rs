@@ -299,7 +299,8 @@ fn start(
         let s = found.s[part];
         let (u, v) = (left.column(part).mapv(|value| value / s), found.vt.row(part).to_owned());
         let side = |values: &ndarray::Array1<f64>, sign: f64| values.mapv(|value| (sign * value).max(0.0));
-        let norm = |values: &ndarray::Array1<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let norm =
+            |values: &ndarray::Array1<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
         let both = [1.0, -1.0].map(|sign| (side(&u, sign), side(&v, sign)));
         let sizes = both.each_ref().map(|(u, v)| (norm(u), norm(v)));
         let better = usize::from(sizes[1].0 * sizes[1].1 > sizes[0].0 * sizes[0].1);
@@ -408,7 +409,9 @@ impl Transformer for NmfModel {
         reduce::fill_rows(&mut out, k, 64, |first, rows| {
             for (i, row) in rows.chunks_exact_mut(k).enumerate() {
                 least_squares(row, products.row(first + i).as_slice().unwrap_or_default(), &gram);
-                row.iter_mut().zip(&lengths).for_each(|(share, length)| *share /= length.max(f64::MIN_POSITIVE));
+                row.iter_mut()
+                    .zip(&lengths)
+                    .for_each(|(share, length)| *share /= length.max(f64::MIN_POSITIVE));
             }
         });
         finish(Array2::from_shape_vec((x.nrows(), k), out).map_err(Error::other)?, "nmf")

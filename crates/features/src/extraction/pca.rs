@@ -133,7 +133,9 @@ impl Estimator for Pca {
             return Err(Error::unsupported("both `n_components` and `variance_share` are set; choose one"));
         }
         if self.solver == PcaSolver::Randomized && self.n_components.is_none() {
-            return Err(Error::unsupported("the randomised solver finds a given number of components; set `n_components`"));
+            return Err(Error::unsupported(
+                "the randomised solver finds a given number of components; set `n_components`",
+            ));
         }
         let x = train.x.dense()?;
         let n_rows = x.nrows();
@@ -302,12 +304,14 @@ impl PcaModel {
         let scaled = &projections.dense()?.view() * &Array1::from(self.scales.clone());
         let out = matmul(&scaled, &self.components) + &Array1::from(self.mean.clone());
         let out = Matrix::from(out).with_features(self.features.clone())?;
-        out.check_finite(false).map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
+        out.check_finite(false)
+            .map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
         Ok(out)
     }
 
     fn project(&self, x: &ArrayRef2<f64>) -> Array2<f64> {
-        let turned = Array2::from_shape_fn((self.mean.len(), self.scales.len()), |(j, k)| self.components[[k, j]]);
+        let turned =
+            Array2::from_shape_fn((self.mean.len(), self.scales.len()), |(j, k)| self.components[[k, j]]);
         let mut out = Centred::new(x, Some(&self.mean)).times(&turned);
         for (mut column, scale) in out.columns_mut().into_iter().zip(&self.scales) {
             column.mapv_inplace(|value| value / scale);

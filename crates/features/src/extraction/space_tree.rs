@@ -97,7 +97,9 @@ impl<const D: usize> SpaceTree<D> {
                 at = cell.skip as usize;
                 continue;
             }
-            for (other, point_there) in (cell.start..).zip(&self.points[cell.start as usize..cell.end as usize]) {
+            for (other, point_there) in
+                (cell.start..).zip(&self.points[cell.start as usize..cell.end as usize])
+            {
                 if other as usize != place {
                     let difference: [f32; D] = std::array::from_fn(|d| point[d] - point_there[d]);
                     term(difference, difference.iter().map(|value| value * value).sum(), 1.0);

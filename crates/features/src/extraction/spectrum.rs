@@ -48,7 +48,8 @@ pub(super) fn spectrum(
     let (n_rows, n_cols) = x.dim();
     let small = n_rows.min(n_cols);
     let k = wanted.unwrap_or(small).min(small);
-    let random = solver == PcaSolver::Randomized || (solver == PcaSolver::Auto && small > 1000 && 10 * k <= small);
+    let random =
+        solver == PcaSolver::Randomized || (solver == PcaSolver::Auto && small > 1000 && 10 * k <= small);
     let tall = n_cols <= COVARIANCE_COLS && n_rows >= 4 * n_cols && k < n_cols;
     if solver == PcaSolver::Covariance || (solver == PcaSolver::Auto && tall && !random) {
         let (mean, found) = covariance(x, centred, k)?;
@@ -130,7 +131,8 @@ fn randomized(
 /// The entry of largest magnitude of each row made positive.
 fn upright(mut vt: Array2<f64>) -> Array2<f64> {
     for mut row in vt.axis_iter_mut(Axis(0)) {
-        let largest = row.iter().fold(0.0_f64, |best, value| if value.abs() > best.abs() { *value } else { best });
+        let largest =
+            row.iter().fold(0.0_f64, |best, value| if value.abs() > best.abs() { *value } else { best });
         if largest < 0.0 {
             row.mapv_inplace(|value| -value);
         }

@@ -203,10 +203,8 @@ impl TruncatedSvdModel {
         ratios: Vec<f64>,
     ) -> Result<Self> {
         let k = components.nrows();
-        let sizes = k > 0
-            && components.ncols() == features.len()
-            && singular_values.len() == k
-            && ratios.len() == k;
+        let sizes =
+            k > 0 && components.ncols() == features.len() && singular_values.len() == k && ratios.len() == k;
         let numbers = components.iter().chain(&singular_values).chain(&ratios);
         if !sizes || !numbers.into_iter().all(|value| value.is_finite()) {
             return Err(Error::corrupt("singular directions with sizes or numbers that do not fit together"));

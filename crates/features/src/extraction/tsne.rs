@@ -9,8 +9,10 @@ use super::nearest::{Base, Nearest};
 use super::space_tree::SpaceTree;
 use super::spectrum::{PcaSolver, spectrum};
 
-const PERPLEXITY: Param =
-    Param::real("perplexity", "about how many neighbours count").at_least(1.0).at_most(10_000.0).search(5.0, 50.0);
+const PERPLEXITY: Param = Param::real("perplexity", "about how many neighbours count")
+    .at_least(1.0)
+    .at_most(10_000.0)
+    .search(5.0, 50.0);
 const EXAGGERATION: Param =
     Param::real("early_exaggeration", "how much closer rows are drawn at first").at_least(1.0).at_most(1e6);
 const LEARNING_RATE: Param = Param::real("learning_rate", "the size of steps").above(0.0).at_most(1e6);
@@ -187,7 +189,8 @@ fn start(x: &ndarray::ArrayRef2<f64>, ctx: &Context) -> Result<Vec<[f32; 2]>> {
     let n = x.nrows() as f64;
     let deviation = (projected.column(0).iter().map(|value| value * value).sum::<f64>() / n).sqrt();
     let scale = if deviation > 0.0 { 1e-4 / deviation } else { 1.0 };
-    let at = |i: usize, d: usize| if d < projected.ncols() { (projected[[i, d]] * scale) as f32 } else { 0.0 };
+    let at =
+        |i: usize, d: usize| if d < projected.ncols() { (projected[[i, d]] * scale) as f32 } else { 0.0 };
     // Equal rows would stay on one point for ever: each has a place of its own, by its number.
     let apart = |i: usize, d: usize| 1e-9 * ((i * (d + 3) * 7919 % 1009) as f32 / 1009.0 - 0.5);
     Ok((0..x.nrows()).map(|i| [at(i, 0) + apart(i, 0), at(i, 1) + apart(i, 1)]).collect())
@@ -238,7 +241,8 @@ impl Affinity {
         for i in 0..n {
             indptr[i + 1] = indptr[i + 1].max(indptr[i]);
         }
-        let entropy = reduce::sum_by(values.len(), |e| if values[e] > 0.0 { values[e] * values[e].ln() } else { 0.0 });
+        let entropy =
+            reduce::sum_by(values.len(), |e| if values[e] > 0.0 { values[e] * values[e].ln() } else { 0.0 });
         Affinity { indptr, indices, values: values.into_iter().map(|value| value as f32).collect(), entropy }
     }
 }
@@ -254,7 +258,11 @@ fn conditional(distances: &[f64], perplexity: f64, out: &mut [f64]) {
         let (mut total, mut mean) = (0.0, 0.0);
         simd::widest(
             #[inline(always)]
-            || out.iter_mut().zip(distances).for_each(|(out, d)| *out = special::exp(-beta * (d * d - nearest))),
+            || {
+                out.iter_mut()
+                    .zip(distances)
+                    .for_each(|(out, d)| *out = special::exp(-beta * (d * d - nearest)))
+            },
         );
         for (out, d) in out.iter().zip(distances) {
             total += out;
@@ -341,7 +349,8 @@ impl Map {
                 tree.around(place, |difference, distance, mass| {
                     let q = 1.0 / (1.0 + distance);
                     let weight = mass * q * q;
-                    *out = [out[0] + weight * difference[0], out[1] + weight * difference[1], out[2] + mass * q];
+                    *out =
+                        [out[0] + weight * difference[0], out[1] + weight * difference[1], out[2] + mass * q];
                 });
             }
         });

@@ -13,15 +13,20 @@ use super::pca::finish;
 use super::spectrum::{PcaSolver, spectrum};
 use super::umap_layout::{Curve, Edges, Layout};
 
-const N_NEIGHBORS: Param =
-    Param::integer("n_neighbors", "rows of a neighbourhood, itself among them").at_least(2.0).at_most(10_000.0);
+const N_NEIGHBORS: Param = Param::integer("n_neighbors", "rows of a neighbourhood, itself among them")
+    .at_least(2.0)
+    .at_most(10_000.0);
 const N_COMPONENTS: Param = Param::integer("n_components", "sides of the map").at_least(1.0).at_most(100.0);
-const MIN_DIST: Param = Param::real("min_dist", "how close rows may lie on the map").at_least(0.0).at_most(100.0);
+const MIN_DIST: Param =
+    Param::real("min_dist", "how close rows may lie on the map").at_least(0.0).at_most(100.0);
 const SPREAD: Param = Param::real("spread", "the scale of the map").above(1e-3).at_most(100.0);
 const N_EPOCHS: Param = Param::integer("n_epochs", "passes over the neighbours").at_least(1.0).at_most(1e9);
-const LEARNING_RATE: Param = Param::real("learning_rate", "the size of the first steps").above(0.0).at_most(1e3);
+const LEARNING_RATE: Param =
+    Param::real("learning_rate", "the size of the first steps").above(0.0).at_most(1e3);
 const NEGATIVE: Param =
-    Param::integer("negative_sample_rate", "rows pushed away for each neighbour drawn near").at_least(0.0).at_most(1e3);
+    Param::integer("negative_sample_rate", "rows pushed away for each neighbour drawn near")
+        .at_least(0.0)
+        .at_most(1e3);
 /// Rows of one task.
 const CHUNK: usize = 256;
 
@@ -160,7 +165,9 @@ impl Umap {
             return Err(Error::invalid_param("min_dist", self.min_dist, "a number no larger than `spread`"));
         }
         if n_rows < 3 {
-            return Err(Error::insufficient_data(format!("a map needs at least three rows; there are {n_rows}")));
+            return Err(Error::insufficient_data(format!(
+                "a map needs at least three rows; there are {n_rows}"
+            )));
         }
         if u32::try_from(n_rows).is_err() {
             return Err(Error::too_large(format!("{n_rows} rows; at most {} can be mapped", u32::MAX)));

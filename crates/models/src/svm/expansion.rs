@@ -45,7 +45,9 @@ impl TryFrom<Parts> for Expansion {
         let sizes = coefficients.dim() == (support.nrows(), biases.len()) && !biases.is_empty();
         let numbers = finite(&support) && finite(&coefficients) && biases.iter().all(|b| b.is_finite());
         if !sizes || !numbers || !function.is_sound() {
-            return Err(Error::corrupt("the support vectors and coefficients of the kernel model are damaged"));
+            return Err(Error::corrupt(
+                "the support vectors and coefficients of the kernel model are damaged",
+            ));
         }
         Expansion::new(function, support, coefficients, biases)
     }

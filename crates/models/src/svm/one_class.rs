@@ -179,9 +179,13 @@ struct Parts {
 impl TryFrom<Parts> for OneClassSvmModel {
     type Error = Error;
 
-    fn try_from(Parts { features, expansion, converged, gap, threshold, n_iterations }: Parts) -> Result<Self> {
+    fn try_from(
+        Parts { features, expansion, converged, gap, threshold, n_iterations }: Parts,
+    ) -> Result<Self> {
         if !expansion.fits(features.len()) || expansion.biases().len() != 1 || !threshold.is_finite() {
-            return Err(Error::corrupt("the support vectors of the one-class machine do not fit its features"));
+            return Err(Error::corrupt(
+                "the support vectors of the one-class machine do not fit its features",
+            ));
         }
         Ok(OneClassSvmModel { features, expansion, converged, gap, threshold, n_iterations })
     }

@@ -16,7 +16,8 @@ impl Sigmoid {
         let (high, low) = ((n_positive + 1.0) / (n_positive + 2.0), 1.0 / (n_negative + 2.0));
         let target = |row: usize| if positive[row] { high } else { low };
         // A scale of 1 for the solver; the slope is in the units of the decisions after it.
-        let unit = decisions.iter().fold(0.0, |most, value| f64::max(most, value.abs())).max(f64::MIN_POSITIVE);
+        let unit =
+            decisions.iter().fold(0.0, |most, value| f64::max(most, value.abs())).max(f64::MIN_POSITIVE);
         let loss = |slope: f64, offset: f64| -> f64 {
             (0..decisions.len())
                 .map(|row| {

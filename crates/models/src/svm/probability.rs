@@ -94,9 +94,8 @@ impl ProbabilisticSvc {
         let k = present.len();
         let mut decisions = Array2::zeros((n, k * (k - 1) / 2));
         for (rows, there, found) in folds {
-            let column = |pair: (u32, u32)| {
-                pairs(there.len()).position(|(a, b)| (there[a], there[b]) == pair)
-            };
+            let column =
+                |pair: (u32, u32)| pairs(there.len()).position(|(a, b)| (there[a], there[b]) == pair);
             for (pair, (a, b)) in pairs(k).enumerate() {
                 let column = column((present[a], present[b]));
                 let alone = f64::from(u8::from(there.contains(&present[b])))
@@ -129,7 +128,8 @@ impl Estimator for ProbabilisticSvc {
             .enumerate()
             .map(|(pair, (a, b))| {
                 let (a, b) = (present[a], present[b]);
-                let rows: Vec<usize> = (0..codes.len()).filter(|&row| codes[row] == a || codes[row] == b).collect();
+                let rows: Vec<usize> =
+                    (0..codes.len()).filter(|&row| codes[row] == a || codes[row] == b).collect();
                 let values: Vec<f64> = rows.iter().map(|&row| decisions[[row, pair]]).collect();
                 let positive: Vec<bool> = rows.iter().map(|&row| codes[row] == b).collect();
                 Sigmoid::fit(&values, &positive)

@@ -180,8 +180,12 @@ impl State {
 
     /// Adds rows of the kernel matrix, so many times each, to the gradient.
     fn add<T: Number>(&mut self, steps: &[f64], rows: &[&[T]]) {
-        let moved: Vec<(f64, &[T])> =
-            steps.iter().zip(rows).filter(|(step, _)| **step != 0.0).map(|(step, row)| (*step, *row)).collect();
+        let moved: Vec<(f64, &[T])> = steps
+            .iter()
+            .zip(rows)
+            .filter(|(step, _)| **step != 0.0)
+            .map(|(step, row)| (*step, *row))
+            .collect();
         reduce::fill_chunks(&mut self.gradient, CHUNK, |first, out| {
             let (fours, rest) = moved.as_chunks::<4>();
             for [a, b, c, d] in fours {
@@ -293,17 +297,19 @@ impl<T: Number> Local<T> {
         for step in 0..most {
             let Some((i, j, slope)) = simd::widest(Search(self, goal)) else { return step };
             let n = self.n;
-            let curvature =
-                self.diagonal[i] + self.diagonal[j] - 2.0 * self.matrix[i * n + j].to_f64();
+            let curvature = self.diagonal[i] + self.diagonal[j] - 2.0 * self.matrix[i * n + j].to_f64();
             // A step ends where the penalty has its kink, or at a bound.
-            let room_up = if self.beta[i] < 0.0 { self.high[i].min(0.0) } else { self.high[i] } - self.beta[i];
-            let room_down = self.beta[j] - if self.beta[j] > 0.0 { self.low[j].max(0.0) } else { self.low[j] };
+            let room_up =
+                if self.beta[i] < 0.0 { self.high[i].min(0.0) } else { self.high[i] } - self.beta[i];
+            let room_down =
+                self.beta[j] - if self.beta[j] > 0.0 { self.low[j].max(0.0) } else { self.low[j] };
             let free = slope / curvature.max(FLAT);
             let size = free.min(room_up).min(room_down);
             if !(size > 0.0) {
                 return step;
             }
-            let edge = |room: f64, at: f64, step: f64, limit: f64| if room <= size { limit } else { at + step };
+            let edge =
+                |room: f64, at: f64, step: f64, limit: f64| if room <= size { limit } else { at + step };
             let end_up = if self.beta[i] < 0.0 { self.high[i].min(0.0) } else { self.high[i] };
             let end_down = if self.beta[j] > 0.0 { self.low[j].max(0.0) } else { self.low[j] };
             self.beta[i] = edge(room_up, self.beta[i], size, end_up);

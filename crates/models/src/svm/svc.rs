@@ -206,7 +206,8 @@ impl Svc {
         let part = x.dense()?.select(Axis(0), &rows);
         let sign = |positive: &bool| if *positive { 1.0 } else { -1.0 };
         let bound = |wanted: bool, sign: f64| -> Vec<f64> {
-            let one = |(row, positive): (&usize, &bool)| if *positive == wanted { sign * high[*row] } else { 0.0 };
+            let one =
+                |(row, positive): (&usize, &bool)| if *positive == wanted { sign * high[*row] } else { 0.0 };
             rows.iter().zip(&of_second).map(one).collect()
         };
         let terms = Terms {

@@ -31,9 +31,7 @@ fn two_classes() -> Classes {
 }
 
 fn three_classes() -> Classes {
-    Classes::from_labels(rows().rows().into_iter().map(|x| {
-        if x[0] > 0.5 { 2 } else { u8::from(x[1] > 0.0) }
-    }))
+    Classes::from_labels(rows().rows().into_iter().map(|x| if x[0] > 0.5 { 2 } else { u8::from(x[1] > 0.0) }))
 }
 
 fn values() -> Values {

@@ -186,8 +186,7 @@ fn laplacian<T: Number>(left: MatRef<'_, T>, right: &[T], gamma: f64, out: &mut 
     let m = right.len().checked_div(width).unwrap_or(0);
     for (i, out) in out.chunks_exact_mut(m.max(1)).enumerate() {
         for (out, other) in out.iter_mut().zip(right.chunks_exact(width.max(1))) {
-            let distance: f64 =
-                (0..width).map(|j| (left[(i, j)].to_f64() - other[j].to_f64()).abs()).sum();
+            let distance: f64 = (0..width).map(|j| (left[(i, j)].to_f64() - other[j].to_f64()).abs()).sum();
             *out = T::from_f64(special::exp(-gamma * distance));
         }
     }
@@ -203,7 +202,8 @@ fn exp_f32(x: f32) -> f32 {
     let whole = shifted - ROUND;
     let rest = (inside - whole * LN_2[0]) - whole * LN_2[1];
     let r2 = rest * rest;
-    let tail = (0.5 + rest * 0.166_666_67) + r2 * ((0.041_666_668 + rest * 0.008_333_334) + r2 * 0.001_388_889);
+    let tail =
+        (0.5 + rest * 0.166_666_67) + r2 * ((0.041_666_668 + rest * 0.008_333_334) + r2 * 0.001_388_889);
     let power = 1.0 + (rest + r2 * tail);
     let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { power * scale }

@@ -48,7 +48,8 @@ pub fn largest_singular(
     let k = effort.n_components.min(small.s.len());
     let mut vt = matmul(&small.vt.slice(s![..k, ..]), &basis.t());
     for mut row in vt.rows_mut() {
-        let largest = row.iter().fold(0.0, |best: f64, value| if value.abs() > best.abs() { *value } else { best });
+        let largest =
+            row.iter().fold(0.0, |best: f64, value| if value.abs() > best.abs() { *value } else { best });
         if largest < 0.0 {
             row.mapv_inplace(|value| -value);
         }
