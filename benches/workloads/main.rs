@@ -14,6 +14,7 @@ mod explain;
 mod forests;
 mod linear;
 mod measure;
+mod neural;
 mod npy;
 mod preparation;
 mod quality;
@@ -51,6 +52,8 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("latency_row_gbdt200", explain::latency_row_gbdt200),
     ("shap_gbdt200", explain::shap_gbdt200),
     ("iforest", forests::iforest),
+    ("mlp_clf", neural::mlp_clf),
+    ("mlp_reg", neural::mlp_reg),
     ("scale_standard", preparation::scale_standard),
     ("scale_minmax", preparation::scale_minmax),
     ("onehot", preparation::onehot),

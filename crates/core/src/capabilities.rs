@@ -83,4 +83,17 @@ impl Capabilities {
         self.validation = true;
         self
     }
+
+    /// What both of two estimators take; groups and a validation set where either uses them.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Capabilities {
+            weights: self.weights && other.weights,
+            missing: self.missing && other.missing,
+            sparse: self.sparse && other.sparse,
+            categorical: self.categorical && other.categorical,
+            groups: self.groups || other.groups,
+            validation: self.validation || other.validation,
+        }
+    }
 }

@@ -114,6 +114,22 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
         }
     }
 
+    /// The same rows with another target, such as one class against the rest.
+    pub fn with_targets<'b, Z: ?Sized>(&self, y: &'b Z, validation: Option<&'b Z>) -> Train<'b, X, Z>
+    where
+        'a: 'b,
+    {
+        Train {
+            x: self.x,
+            y,
+            weights: self.weights,
+            groups: self.groups,
+            validation: validation.and_then(|y| self.validation.map(|(x, _)| (x, y))),
+            validation_groups: validation.and(self.validation_groups),
+            ctx: self.ctx.clone(),
+        }
+    }
+
     /// The same rows and target with another input, such as the output of a step.
     pub fn with_input<'b, Z: ?Sized>(&self, x: &'b Z, validation: Option<&'b Z>) -> Train<'b, Z, Y>
     where

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use perennial_core::{Classes, Error, ErrorKind, Result};
+use ndarray::Array2;
+use perennial_core::{Classes, Error, ErrorKind, Probabilities, Result};
 use serde::{Deserialize, Serialize};
 
 /// How much the rows of each class count.
@@ -112,4 +114,28 @@ pub(crate) fn check_names(names: &[String]) -> Result<()> {
         return Err(Error::corrupt("the model has no classes, or one of them twice"));
     }
     Ok(())
+}
+
+/// Turns the logarithms of what the classes of a row weigh into their shares; NaN where none is finite.
+pub(crate) fn normalise_scores(scores: &mut [f64]) {
+    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    scores.iter_mut().for_each(|score| *score = (*score - top).exp());
+    let total: f64 = scores.iter().sum();
+    scores.iter_mut().for_each(|score| *score /= total);
+}
+
+/// Shares that [`normalise_scores`] made, row by row.
+///
+/// # Errors
+/// When the scores of a row were beyond the range of `f64`.
+pub(crate) fn probabilities(shares: Vec<f64>, names: &Arc<[String]>) -> Result<Probabilities> {
+    let n_classes = names.len().max(1);
+    if let Some(place) = shares.iter().position(|share| share.is_nan()) {
+        return Err(Error::overflow(format!(
+            "row {} is so far from all classes that none is more probable than another; check its units",
+            place / n_classes
+        )));
+    }
+    let shape = (shares.len() / n_classes, names.len());
+    Probabilities::new(Array2::from_shape_vec(shape, shares).map_err(Error::other)?, names.clone())
 }

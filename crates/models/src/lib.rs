@@ -12,6 +12,7 @@ mod classes;
 pub mod cluster;
 #[cfg(feature = "compose")]
 pub mod compose;
+mod coupling;
 pub mod discriminant;
 #[cfg(feature = "trees")]
 pub mod ensemble;
@@ -52,6 +53,9 @@ pub use boosting::{
     GradientBoostingRegressor,
 };
 pub use classes::ClassWeight;
+#[cfg(feature = "cluster")]
+pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
 #[cfg(feature = "trees")]
@@ -59,11 +63,26 @@ pub use forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
     RandomForestRegressor,
 };
+pub use isotonic::IsotonicRegression;
 #[cfg(feature = "kernels")]
 pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
-pub use linear::{LinearRegression, LogisticRegression, Ridge};
-pub use naive_bayes::GaussianNaiveBayes;
+pub use linear::{
+    ElasticNet, ElasticNetCv, GammaRegressor, Lasso, LassoCv, LinearRegression, LinearSvc, LinearSvr,
+    LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
+    SgdClassifier, SgdRegressor, TweedieRegressor,
+};
+pub use naive_bayes::{
+    BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
+    MultinomialNaiveBayes,
+};
+#[cfg(feature = "neighbors")]
+pub use neighbors::{
+    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+};
+#[cfg(feature = "neural")]
+pub use neural::{MlpClassifier, MlpRegressor};
 #[cfg(feature = "outlier")]
 pub use outlier::IsolationForest;
 #[cfg(feature = "kernels")]

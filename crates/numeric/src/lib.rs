@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod distance;
+pub mod exponential;
 pub mod kernel;
 pub mod linalg;
+pub mod neighbors;
 pub mod optimize;
 pub mod random;
 pub mod reduce;

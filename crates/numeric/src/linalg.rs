@@ -8,15 +8,18 @@
 mod blocks;
 mod centred;
 mod cholesky;
+mod gemm;
 mod householder;
 mod product;
 mod qr;
 mod spectral;
 mod subspace;
+mod tall;
 
-pub(crate) use blocks::{array, contiguous, power_of_two, row_block, rows_of};
+pub(crate) use blocks::{array, contiguous, magnitude, power_of_two, row_block, rows_of};
 pub use centred::Centred;
 pub use cholesky::Cholesky;
+pub use gemm::{Side, multiply_f32};
 pub(crate) use product::add;
 pub use product::{gram, matmul, matvec, matvec_t};
 pub use qr::{LeastSquares, Qr};

@@ -18,6 +18,7 @@ pages! {
     features: "../../../docs/guide/05-features.md";
     models: "../../../docs/guide/06-models.md";
     boosting: "../../../docs/guide/boosting.md";
+    families: "../../../docs/guide/families.md";
     training: "../../../docs/guide/07-training.md";
     evaluation: "../../../docs/guide/08-evaluation.md";
     tuning: "../../../docs/guide/09-tuning.md";

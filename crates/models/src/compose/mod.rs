@@ -1,1 +1,38 @@
-//! Models made of models: one against the rest, several outputs, votes, stacks, bags.
+//! Models made of models: one against the rest, several outputs, votes, stacks, bags and boosts.
+//!
+//! Members are given as a tuple, `(LogisticRegression::new(), GaussianNaiveBayes::new())`, or, where all are of one type,
+//! as a list. They keep their types, so what they make together can be saved like any model.
+
+mod ada_boost;
+mod ada_boost_regressor;
+mod bagging;
+mod chain;
+mod folds;
+mod members;
+mod multi_output;
+mod one_vs_one;
+mod one_vs_rest;
+mod self_training;
+mod stacking;
+mod transformed_target;
+mod voting;
+
+pub use ada_boost::{AdaBoostClassifier, AdaBoostClassifierModel};
+pub use ada_boost_regressor::{AdaBoostLoss, AdaBoostRegressor, AdaBoostRegressorModel};
+pub use bagging::{BaggingClassifier, BaggingClassifierModel, BaggingRegressor, BaggingRegressorModel};
+pub use chain::{RegressorChain, RegressorChainModel};
+pub use members::{ClassifierModels, Members, RegressorModels};
+pub use multi_output::{MultiOutputModel, MultiOutputRegressor};
+pub use one_vs_one::{OneVsOneClassifier, OneVsOneModel};
+pub use one_vs_rest::{OneVsRestClassifier, OneVsRestModel};
+pub use self_training::{SelfTrainingClassifier, SelfTrainingModel};
+pub use stacking::{StackingClassifier, StackingClassifierModel, StackingRegressor, StackingRegressorModel};
+pub use transformed_target::{TargetTransform, TransformedTargetModel, TransformedTargetRegressor};
+pub use voting::{VotingClassifier, VotingClassifierModel, VotingRegressor, VotingRegressorModel};
+
+use perennial_core::Estimator;
+
+/// What a step around `inner` is called.
+fn around<E: Estimator>(name: &str, inner: &E) -> Vec<String> {
+    vec![format!("{name}({})", inner.steps().join(" -> "))]
+}

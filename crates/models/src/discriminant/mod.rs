@@ -1,1 +1,8 @@
-//! Linear and quadratic discriminants.
+//! Linear and quadratic discriminants: a normal distribution for each class.
+
+mod linear;
+mod quadratic;
+mod spread;
+
+pub use linear::{LinearDiscriminantAnalysis, LinearDiscriminantModel};
+pub use quadratic::{QuadraticDiscriminantAnalysis, QuadraticDiscriminantModel};

@@ -1,1 +1,10 @@
-//! Gaussian processes.
+//! Gaussian processes: distributions over functions, learned from their values.
+
+mod classifier;
+mod covariance;
+mod regressor;
+mod search;
+
+pub use classifier::{GaussianProcessClassifier, GaussianProcessClassifierModel};
+pub use covariance::Covariance;
+pub use regressor::{GaussianProcessRegressor, GaussianProcessRegressorModel};

@@ -1,13 +1,13 @@
 //! What a least-squares fit says about the coefficients behind the data.
 
 use perennial_core::{Error, Param, Result};
-use perennial_statistics::distribution::{Distribution, FisherF, StudentT};
+use perennial_statistics::distribution::{Distribution, FisherF, Normal, StudentT};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::LinearModel;
 
-const LEVEL: Param =
+pub(super) const LEVEL: Param =
     Param::real("level", "confidence level of the intervals").above(0.0).at_most(1.0 - f64::EPSILON);
 /// What the constant of the design is called.
 const INTERCEPT: &str = "(intercept)";
@@ -29,7 +29,51 @@ pub struct CoefficientInference {
     pub interval: Interval,
 }
 
-/// Tests and intervals of a linear regression, for independent noise of one variance.
+/// The distribution that an estimate in standard errors is compared with.
+pub(super) enum Tails {
+    Normal,
+    Student(StudentT),
+}
+
+impl Tails {
+    /// The number that is exceeded with the given chance.
+    fn isf(&self, chance: f64) -> f64 {
+        match self {
+            Tails::Normal => Normal::standard().isf(chance),
+            Tails::Student(student) => student.isf(chance),
+        }
+    }
+
+    /// The chance of a larger number.
+    fn sf(&self, value: f64) -> f64 {
+        match self {
+            Tails::Normal => Normal::standard().sf(value),
+            Tails::Student(student) => student.sf(value),
+        }
+    }
+}
+
+/// Tests and intervals from estimates and their standard errors, the intercept first.
+pub(super) fn coefficient_table<'a>(
+    intercept: Option<f64>,
+    named: impl Iterator<Item = (&'a str, f64)>,
+    errors: &[f64],
+    level: f64,
+    tails: &Tails,
+) -> Vec<CoefficientInference> {
+    let reach = tails.isf(0.5 * (1.0 - level));
+    let row = |((name, estimate), &standard_error): ((&str, f64), &f64)| {
+        let t = estimate / standard_error;
+        let (low, high) = (estimate - reach * standard_error, estimate + reach * standard_error);
+        let interval = Interval { estimate, low, high, level };
+        let p_value = 2.0 * tails.sf(t.abs());
+        CoefficientInference { name: name.to_owned(), estimate, standard_error, t, p_value, interval }
+    };
+    intercept.map(|value| (INTERCEPT, value)).into_iter().chain(named).zip(errors).map(row).collect()
+}
+
+/// Tests and intervals of a linear regression, for independent noise; of one variance, unless
+/// [`StandardErrors`](super::StandardErrors) asked for more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inference {
     /// The intercept, where there is one, and the coefficients in the order of the features.
@@ -79,25 +123,15 @@ impl LinearModel {
             )));
         }
         let student = StudentT::new(degrees_of_freedom)?;
-        let reach = student.isf(0.5 * (1.0 - level));
         let variance = fit.residual_sum_of_squares / degrees_of_freedom;
         let noise = variance.sqrt();
-        let coefficient = |name: &str, estimate: f64, spread: f64| {
-            let standard_error = noise * spread;
-            let t = estimate / standard_error;
-            let (low, high) = (estimate - reach * standard_error, estimate + reach * standard_error);
-            let interval = Interval { estimate, low, high, level };
-            let p_value = 2.0 * student.sf(t.abs());
-            CoefficientInference { name: name.to_owned(), estimate, standard_error, t, p_value, interval }
+        let errors: Vec<f64> = match fit.robust.is_empty() {
+            true => fit.spreads.iter().map(|spread| noise * spread).collect(),
+            false => fit.robust.clone(),
         };
-        let constant = fit.has_intercept.then_some((INTERCEPT, self.intercept()));
+        let intercept = fit.has_intercept.then_some(self.intercept());
         let named = self.features().names().zip(self.coefficients().to_vec());
-        let coefficients = constant
-            .into_iter()
-            .chain(named)
-            .zip(&fit.spreads)
-            .map(|((name, estimate), &spread)| coefficient(name, estimate, spread))
-            .collect();
+        let coefficients = coefficient_table(intercept, named, &errors, level, &Tails::Student(student));
 
         let constants = f64::from(u8::from(fit.has_intercept));
         let n_explaining = self.rank() as f64 - constants;

@@ -1,11 +1,29 @@
 //! Ordinary least squares.
 
+use std::ops::Range;
+
 use ndarray::{ArrayView1, Axis};
 use perennial_core::{Capabilities, Estimator, Matrix, Param, Result, Rows, Train, Values};
-use perennial_numeric::linalg::Qr;
+use perennial_numeric::linalg::{LeastSquares, Qr};
+use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::centred::add;
 use super::model::{Fit, LinearModel, total_weight};
+
+/// What is supposed of the noise when the standard errors of a linear regression are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandardErrors {
+    /// All rows have noise of one variance.
+    #[default]
+    Classical,
+    /// The variance may differ from row to row (White, 1980), with the correction for the number of coefficients.
+    Hc1,
+    /// The same, each residual divided by the share of its row that the others do not explain (MacKinnon and White,
+    /// 1985): the choice for few rows.
+    Hc3,
+}
 
 /// Linear regression by least squares, solved by Householder QR.
 ///
@@ -16,6 +34,7 @@ use super::model::{Fit, LinearModel, total_weight};
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `standard_errors` | `Classical` | `Classical`, `Hc1`, `Hc3` | what the noise may be for [`LinearModel::inference`] |
 ///
 /// ```
 /// use ndarray::array;
@@ -37,11 +56,12 @@ use super::model::{Fit, LinearModel, total_weight};
 #[serde(default, deny_unknown_fields)]
 pub struct LinearRegression {
     fit_intercept: bool,
+    standard_errors: StandardErrors,
 }
 
 impl Default for LinearRegression {
     fn default() -> Self {
-        LinearRegression { fit_intercept: true }
+        LinearRegression { fit_intercept: true, standard_errors: StandardErrors::Classical }
     }
 }
 
@@ -60,6 +80,13 @@ impl LinearRegression {
         self.fit_intercept = fit_intercept;
         self
     }
+
+    /// Sets what the noise may be for the standard errors.
+    #[must_use]
+    pub fn standard_errors(mut self, standard_errors: StandardErrors) -> Self {
+        self.standard_errors = standard_errors;
+        self
+    }
 }
 
 impl Estimator for LinearRegression {
@@ -72,11 +99,54 @@ impl Estimator for LinearRegression {
         let qr = Qr::new(train.x.dense()?, &y, train.weights, self.fit_intercept)?;
         let answer = qr.solve()?;
         let n_rows = total_weight(train.weights, train.x.n_rows());
-        let fit = Fit::new(&qr, &answer, n_rows, self.fit_intercept);
+        let mut fit = Fit::new(&qr, &answer, n_rows, self.fit_intercept);
+        if let Some(fit) = fit.as_mut().filter(|_| self.standard_errors != StandardErrors::Classical) {
+            fit.robust = robust_errors(train, &qr, &answer, self.fit_intercept, self.standard_errors)?;
+        }
         Ok(LinearModel::new(train.x.features(), &answer, fit))
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
     }
+}
+
+/// The roots of the diagonal of `C (sum of w e^2 x x^T) C` with `C` the inverse of `X^T W X`; none where it has none.
+fn robust_errors(
+    train: &Train<'_, Matrix, Values>,
+    qr: &Qr,
+    answer: &LeastSquares,
+    intercept: bool,
+    kind: StandardErrors,
+) -> Result<Vec<f64>> {
+    let Ok(inverse) = qr.covariance() else { return Ok(Vec::new()) };
+    let x = train.x.dense()?;
+    let (coefficients, constant) = (answer.coefficients.column(0), answer.intercept[0]);
+    let n_design = inverse.nrows();
+    let part = |rows: Range<usize>| {
+        let mut sums = vec![0.0; n_design];
+        let mut design = Vec::with_capacity(n_design);
+        for row in rows {
+            design.clear();
+            design.extend(intercept.then_some(1.0));
+            design.extend(x.row(row).iter().copied());
+            let moved = inverse.dot(&ArrayView1::from(&design));
+            let mut residual = train.y.as_slice()[row] - constant - x.row(row).dot(&coefficients);
+            if kind == StandardErrors::Hc3 {
+                let leverage: f64 = moved.iter().zip(&design).map(|(a, b)| a * b).sum();
+                residual /= (1.0 - leverage).max(f64::EPSILON);
+            }
+            let square = train.weight(row) * residual * residual;
+            sums.iter_mut().zip(&moved).for_each(|(sum, moved)| *sum += square * moved * moved);
+        }
+        sums
+    };
+    let sums = reduce::map_reduce(x.nrows(), 1024, part, add).unwrap_or_default();
+    let n_rows = total_weight(train.weights, x.nrows());
+    let correction = match kind {
+        StandardErrors::Hc1 => n_rows / (n_rows - n_design as f64),
+        _ => 1.0,
+    };
+    let errors: Vec<f64> = sums.iter().map(|sum| (correction * sum).sqrt()).collect();
+    Ok(if errors.iter().all(|error| error.is_finite()) { errors } else { Vec::new() })
 }

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
+use ndarray::Array2;
 use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
-use perennial_numeric::optimize::{self, Minimum, lbfgs, newton};
+use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton};
 use serde::{Deserialize, Serialize};
 
 use super::logistic_loss::{Design, Loss};
 use super::logistic_model::LogisticModel;
+use super::model::total_weight;
+use super::smooth::{AtScore, Smooth, spreads};
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
 
@@ -153,7 +156,7 @@ impl LogisticRegression {
 
     fn minimise(
         &self,
-        loss: &Loss<'_>,
+        loss: &impl SecondOrder,
         start: &[f64],
         train: &Train<'_, Matrix, Classes>,
     ) -> Result<Minimum> {
@@ -172,6 +175,16 @@ impl LogisticRegression {
     }
 }
 
+/// The log loss of a row of one of two classes.
+fn binary(second: bool, score: f64) -> AtScore {
+    let sign = if second { 1.0 } else { -1.0 };
+    let margin = sign * score;
+    let odds = (-margin.abs()).exp();
+    let share = 1.0 / (1.0 + odds);
+    let slope = -sign * if margin > 0.0 { odds } else { 1.0 } * share;
+    AtScore { value: odds.ln_1p() + f64::max(-margin, 0.0), slope, curvature: odds * share * share }
+}
+
 impl Estimator for LogisticRegression {
     type Input = Matrix;
     type Target = Classes;
@@ -184,10 +197,35 @@ impl Estimator for LogisticRegression {
         let alpha = self.c.map_or(0.0, |c| 1.0 / c);
         let design = Design::new(train.x, weights.as_deref(), alpha, self.fit_intercept)?;
         let loss = Loss::new(&design, train.y.codes(), &present);
-        let minimum = self.minimise(&loss, &vec![0.0; loss.n_unknowns()], train)?;
+        let start = vec![0.0; loss.n_unknowns()];
+        let minimum = match present[..] {
+            [_, second] => {
+                let codes = train.y.codes();
+                let two = |row: usize, score: f64| binary(codes[row] == second, score);
+                let smooth = Smooth { design: &design, offsets: None, loss: two };
+                self.minimise(&smooth, &start, train)?
+            }
+            _ => self.minimise(&loss, &start, train)?,
+        };
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum))
+        // Without a penalty the information at the maximum of the likelihood tells how far it may be off.
+        let spreads = match self.c.is_none() && present.len() == 2 && train.x.sparse().is_none() {
+            true => {
+                let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
+                loss.hessian(&minimum.x, &mut hessian);
+                // `tame` may have divided weights that are extreme by a common factor.
+                let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
+                let balanced = self.class_weight != ClassWeight::None;
+                let factor = if balanced { 1.0 } else { factor };
+                let spreads = spreads(&hessian, &design).unwrap_or_default();
+                spreads.into_iter().map(|spread| spread * factor).collect()
+            }
+            false => Vec::new(),
+        };
+        let has_intercept = self.fit_intercept;
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum)
+            .with_spreads(spreads, has_intercept))
     }
 
     fn capabilities(&self) -> Capabilities {

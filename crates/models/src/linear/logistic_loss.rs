@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{Csr, Error, Matrix, Result, Rows};
-use perennial_numeric::linalg::gram;
+use perennial_numeric::exponential::exp_in_place;
+use perennial_numeric::linalg::{gram, matmul};
 use perennial_numeric::optimize::{Objective, SecondOrder};
 use perennial_numeric::reduce;
 
@@ -21,24 +22,24 @@ const NUMBERS: usize = 1 << 16;
 /// Entries of a sparse matrix that one task takes on average.
 const SPARSE_ROWS: usize = 4096;
 
-enum Numbers<'a> {
+pub(super) enum Numbers<'a> {
     Dense(Cow<'a, [f64]>),
     Sparse(&'a Csr),
 }
 
 /// The rows, with the centre and scale of each feature.
 pub(super) struct Design<'a> {
-    numbers: Numbers<'a>,
-    n_rows: usize,
-    n_features: usize,
-    weights: Option<&'a [f64]>,
-    total_weight: f64,
-    alpha: f64,
-    intercept: bool,
+    pub(super) numbers: Numbers<'a>,
+    pub(super) n_rows: usize,
+    pub(super) n_features: usize,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) total_weight: f64,
+    pub(super) alpha: f64,
+    pub(super) intercept: bool,
     /// Whether any centre is not 0.
     centred: bool,
-    centres: Vec<f64>,
-    scales: Vec<f64>,
+    pub(super) centres: Vec<f64>,
+    pub(super) scales: Vec<f64>,
 }
 
 impl<'a> Design<'a> {
@@ -70,11 +71,11 @@ impl<'a> Design<'a> {
         Ok(design)
     }
 
-    fn weight(&self, row: usize) -> f64 {
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
-    fn block_rows(&self) -> usize {
+    pub(super) fn block_rows(&self) -> usize {
         match self.numbers {
             Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
             Numbers::Sparse(_) => SPARSE_ROWS,
@@ -140,8 +141,22 @@ impl<'a> Design<'a> {
         }
     }
 
+    /// Dense rows without their centres.
+    pub(super) fn dense_rows<'r>(&self, rows: Range<usize>, numbers: &'r [f64]) -> Cow<'r, [f64]> {
+        let n = self.n_features;
+        let values = &numbers[rows.start * n..rows.end * n];
+        if !self.centred {
+            return Cow::Borrowed(values);
+        }
+        let mut own = values.to_vec();
+        for row in own.chunks_exact_mut(n.max(1)) {
+            row.iter_mut().zip(&self.centres).for_each(|(value, centre)| *value -= centre);
+        }
+        Cow::Owned(own)
+    }
+
     /// A row of dense numbers without its centre, in `spare` where it has one.
-    fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
+    pub(super) fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
         let values = &numbers[row * self.n_features..(row + 1) * self.n_features];
         if !self.centred {
             return values;
@@ -275,6 +290,44 @@ impl<'a> Loss<'a> {
         out
     }
 
+    /// The same as [`block`](Loss::block) for dense rows and more than two classes, by products of matrices.
+    fn dense_block(
+        &self,
+        rows: Range<usize>,
+        numbers: &[f64],
+        turned: &Array2<f64>,
+        intercepts: &[f64],
+    ) -> Vec<f64> {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let mut out = vec![0.0; k * n + k + 1];
+        let values = design.dense_rows(rows.clone(), numbers);
+        let Ok(values) = ArrayView2::from_shape((rows.len(), n), &values) else { return out };
+        let mut scores = matmul(&values, turned).into_raw_vec_and_offset().0;
+        let mut rest = Vec::with_capacity(rows.len());
+        for (row, scores) in rows.clone().zip(scores.chunks_exact_mut(k)) {
+            scores.iter_mut().zip(intercepts).for_each(|(score, intercept)| *score += intercept);
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            rest.push(top - scores[self.classes[row] as usize]);
+            scores.iter_mut().for_each(|score| *score -= top);
+        }
+        exp_in_place(&mut scores);
+        let (by_feature, by_intercept) = out.split_at_mut(k * n);
+        for ((row, slopes), rest) in rows.zip(scores.chunks_exact_mut(k)).zip(rest) {
+            let weight = design.weight(row);
+            let total: f64 = slopes.iter().sum();
+            let share = weight / total;
+            slopes.iter_mut().for_each(|slope| *slope *= share);
+            slopes[self.classes[row] as usize] -= weight;
+            by_intercept.iter_mut().zip(slopes.iter()).for_each(|(sum, slope)| *sum += slope);
+            if weight > 0.0 {
+                by_intercept[k] += weight * (total.ln() + rest);
+            }
+        }
+        let Ok(slopes) = ArrayView2::from_shape((values.nrows(), k), &scores) else { return out };
+        by_feature.copy_from_slice(&matmul(&slopes.t(), &values).into_raw_vec_and_offset().0);
+        out
+    }
+
     /// The second derivatives of the loss of some rows, by the unknowns of two vectors at a time.
     fn hessian_block(
         &self,
@@ -338,7 +391,7 @@ impl<'a> Loss<'a> {
 }
 
 /// An inner product in eight lanes.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
     for (a, b) in a.iter().zip(b) {
@@ -358,7 +411,16 @@ impl Objective for Loss<'_> {
             left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
             left
         };
-        let work = |rows| self.block(rows, &vectors, &intercepts);
+        let turned = match &design.numbers {
+            Numbers::Dense(numbers) if k > 1 => {
+                Some((numbers, Array2::from_shape_fn((n, k), |(j, class)| vectors[class * n + j])))
+            }
+            _ => None,
+        };
+        let work = |rows| match &turned {
+            Some((numbers, turned)) => self.dense_block(rows, numbers, turned, &intercepts),
+            None => self.block(rows, &vectors, &intercepts),
+        };
         let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, add);
         let sums = sums.unwrap_or_else(|| vec![0.0; k * n + k + 1]);
         let mut value = sums[k * n + k] / design.total_weight;

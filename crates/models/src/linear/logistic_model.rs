@@ -9,6 +9,8 @@ use perennial_numeric::optimize::Minimum;
 use perennial_numeric::sparse::csr_matmul_dense;
 use serde::{Deserialize, Serialize};
 
+use super::glm_model::LikelihoodInference;
+use super::inference::{LEVEL, Tails, coefficient_table};
 use super::model::{scores, too_far};
 use crate::classes::check_names;
 
@@ -25,6 +27,11 @@ pub struct LogisticModel {
     converged: bool,
     gradient_norm: f64,
     n_iterations: usize,
+    /// Standard errors, the intercept first; empty where there are none.
+    #[serde(default)]
+    spreads: Vec<f64>,
+    #[serde(default)]
+    has_intercept: bool,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +44,11 @@ struct Parts {
     converged: bool,
     gradient_norm: f64,
     n_iterations: usize,
+    /// Standard errors, the intercept first; empty where there are none.
+    #[serde(default)]
+    spreads: Vec<f64>,
+    #[serde(default)]
+    has_intercept: bool,
 }
 
 impl TryFrom<Parts> for LogisticModel {
@@ -58,6 +70,10 @@ impl TryFrom<Parts> for LogisticModel {
         if !coefficients.iter().chain(&intercepts).all(|number| number.is_finite()) {
             return bad("a coefficient is not finite");
         }
+        let n_learned = features.len() + usize::from(parts.has_intercept);
+        if !(parts.spreads.is_empty() || parts.spreads.len() == n_learned) {
+            return bad("it does not have one standard error for each coefficient");
+        }
         Ok(LogisticModel {
             features,
             classes,
@@ -67,6 +83,8 @@ impl TryFrom<Parts> for LogisticModel {
             converged: parts.converged,
             gradient_norm: parts.gradient_norm,
             n_iterations: parts.n_iterations,
+            spreads: parts.spreads,
+            has_intercept: parts.has_intercept,
         })
     }
 }
@@ -90,7 +108,34 @@ impl LogisticModel {
             converged,
             gradient_norm,
             n_iterations,
+            spreads: Vec::new(),
+            has_intercept: true,
         }
+    }
+
+    pub(super) fn with_spreads(mut self, spreads: Vec<f64>, has_intercept: bool) -> Self {
+        self.spreads = spreads;
+        self.has_intercept = has_intercept;
+        self
+    }
+
+    /// Standard errors from the information at the maximum of the likelihood, tests against the normal distribution and
+    /// confidence intervals, for two classes without penalty. Weights count as repeated rows.
+    ///
+    /// # Errors
+    /// When `level` is not between 0 and 1, or there are no standard errors: the model is penalised, was fitted to
+    /// sparse rows or more than two classes, or its columns depend on each other.
+    pub fn inference(&self, level: f64) -> Result<LikelihoodInference> {
+        LEVEL.check(level)?;
+        if self.spreads.is_empty() {
+            return Err(Error::unsupported(
+                "this model has no standard errors: they need `no_penalty()`, two classes, dense rows and columns that do not depend on each other",
+            ));
+        }
+        let intercept = self.has_intercept.then_some(self.intercepts[0]);
+        let named = self.features.names().zip(self.coefficients.iter().copied());
+        let coefficients = coefficient_table(intercept, named, &self.spreads, level, &Tails::Normal);
+        Ok(LikelihoodInference { coefficients, dispersion: 1.0 })
     }
 
     /// The features it learned from.

@@ -28,6 +28,9 @@ pub(super) struct Fit {
     pub(super) total_sum_of_squares: f64,
     /// The roots of the diagonal of `(X^T W X)^-1`, the intercept first; empty where columns depend on each other.
     pub(super) spreads: Vec<f64>,
+    /// Standard errors for noise whose variance differs from row to row; empty unless asked for.
+    #[serde(default)]
+    pub(super) robust: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,7 @@ impl TryFrom<Parts> for LinearModel {
             let n_design = features.len() + usize::from(fit.has_intercept);
             if !numbers.iter().chain(&fit.spreads).all(|number| number.is_finite() && *number >= 0.0)
                 || !(fit.spreads.is_empty() || fit.spreads.len() == n_design)
+                || !(fit.robust.is_empty() || fit.robust.len() == n_design)
             {
                 return bad("what it knows of its fit does not hold together");
             }
@@ -73,6 +77,12 @@ impl LinearModel {
             rank: answer.rank,
             fit,
         }
+    }
+
+    /// A model of which no more is known than what it predicts.
+    pub(super) fn plain(features: &Features, coefficients: Vec<f64>, intercept: f64) -> Self {
+        let rank = coefficients.iter().filter(|weight| **weight != 0.0).count();
+        LinearModel { features: features.clone(), coefficients, intercept, rank, fit: None }
     }
 
     /// The features it learned from.
@@ -116,6 +126,7 @@ impl Fit {
             residual_sum_of_squares,
             total_sum_of_squares,
             spreads,
+            robust: Vec::new(),
         })
     }
 }

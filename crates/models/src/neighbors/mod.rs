@@ -1,1 +1,14 @@
-//! Nearest neighbours.
+//! Answers from the rows that are nearest.
+
+mod centroid;
+mod classifier;
+mod reference;
+mod regressor;
+mod search;
+
+pub use centroid::{NearestCentroid, NearestCentroidModel};
+pub use classifier::{KNeighborsClassifier, NeighborsClassifierModel, RadiusNeighborsClassifier};
+pub use perennial_numeric::neighbors::{Metric, Search};
+pub use reference::Weighting;
+pub use regressor::{KNeighborsRegressor, NeighborsRegressorModel, RadiusNeighborsRegressor};
+pub use search::{NearestNeighbors, NearestNeighborsModel};

@@ -9,10 +9,11 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::platt::{Sigmoid, couple};
+use super::platt::Sigmoid;
 use super::svc::Svc;
 use super::svc_model::{SvcModel, pairs};
 use crate::classes::two_or_more;
+use crate::coupling::couple;
 
 /// The folds of the cross-fit.
 const FOLDS: usize = 5;

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(feature = "default"), allow(dead_code))]
 
+mod bayes;
 #[cfg(feature = "trees")]
 mod binning;
 #[cfg(feature = "trees")]
@@ -18,12 +19,20 @@ mod boosting_metrics;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_conformance;
+#[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
+mod compose;
 mod conformance;
 #[cfg(feature = "trees")]
 mod ensemble;
 mod fixtures;
 #[cfg(feature = "trees")]
 mod forests;
+#[cfg(feature = "kernels")]
+mod gaussian_process;
 #[cfg(feature = "trees")]
 mod interchange;
 #[cfg(feature = "outlier")]
@@ -33,8 +42,24 @@ mod linear;
 #[cfg(feature = "linear")]
 mod linear_conformance;
 #[cfg(feature = "linear")]
+mod linear_descent;
+#[cfg(feature = "linear")]
+mod linear_elastic_net;
+#[cfg(feature = "linear")]
+mod linear_glm;
+#[cfg(feature = "linear")]
+mod linear_inference;
+#[cfg(feature = "linear")]
+mod linear_machines;
+#[cfg(feature = "linear")]
 mod logistic;
 mod naive_bayes;
+#[cfg(feature = "neighbors")]
+mod neighbors;
+#[cfg(feature = "neighbors")]
+mod neighbors_conformance;
+#[cfg(feature = "neural")]
+mod neural;
 #[cfg(feature = "trees")]
 mod objective_values;
 #[cfg(feature = "trees")]

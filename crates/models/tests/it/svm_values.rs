@@ -51,7 +51,8 @@ fn decisions_of_two_classes() {
     assert_close(&got, &truth, 2e-7, "radial");
     let got = decisions(Svc::new().c(2.0).kernel(Kernel::polynomial(3, 0.5, 1.0)), &two_classes());
     let truth = [2.903024399143286, 3.8368418816105385, -1.046277382309037, -3.1817386457634864];
-    assert_close(&got, &truth, 1e-6, "polynomial");
+    // The values of the kernel are kept in 32 bits while it learns.
+    assert_close(&got, &truth, 4e-6, "polynomial");
     let balanced = Svc::new().c(2.0).kernel(Kernel::rbf(0.5)).class_weight(ClassWeight::Balanced);
     let truth = [1.1055777251041574, 1.475308899061149, -0.3560707243036625, -1.4645670160957602];
     assert_close(&decisions(balanced, &two_classes()), &truth, 2e-7, "balanced");

@@ -8,6 +8,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::blocks::{array, contiguous, row_block, rows_of};
+use super::tall;
 use crate::reduce;
 
 /// Rows of one task of a Gram matrix.
@@ -95,6 +96,10 @@ pub fn gram(x: &ArrayRef2<f64>, weights: Option<&[f64]>) -> Array2<f64> {
     let part = |rows: Range<usize>| {
         let n = rows.len();
         let block = row_block(x, rows.clone());
+        if (1..=tall::MOST_COLUMNS).contains(&width) {
+            let lower = tall::narrow_gram(&block, width, weights.map(|weights| &weights[rows]));
+            return Mat::from_fn(width, width, |i, j| lower[i * width + j]);
+        }
         let right = MatRef::from_row_major_slice(&block, n, width);
         let mut out = Mat::zeros(width, width);
         let mut product = |left: MatRef<'_, f64>| {

@@ -7,6 +7,7 @@ use perennial_core::{Error, Result};
 
 use super::blocks::{column_magnitudes, power_of_two, row_block};
 use super::householder::Columns;
+use super::tall;
 use crate::reduce;
 
 /// A regression problem reduced to its triangular factor: all that least squares, ridge paths and
@@ -14,7 +15,9 @@ use crate::reduce;
 ///
 /// The design is the columns of `x`, after a column of ones where there is an intercept. Blocks of rows are
 /// reduced in parallel, and their factors reduced again in pairs (TSQR; Demmel, Grigori, Hoemmen and
-/// Langou, 2012). The normal equations are never formed, so no digits are lost to their square.
+/// Langou, 2012). Where there are many more rows than columns the products of the centred columns are formed
+/// first, in one pass; their factor is taken if the condition, which it tells, is so small that no more than about two
+/// digits are lost to its square, and else the reflections do the work.
 ///
 /// ```
 /// use ndarray::array;
@@ -73,6 +76,11 @@ impl Qr {
             return Err(Error::length_mismatch("the target", n_rows, y.nrows()));
         }
         let weight_scale = check_weights(weights, n_rows)?;
+        // Here columns are as they are: the factor is only found so where their squares are well in range.
+        if let Some(r) = tall::factor(x, y, weights, intercept) {
+            let width = r.n_cols;
+            return Ok(Qr { r, scales: vec![1.0; width], n_rows, n_features, n_targets, intercept });
+        }
         let mut scales = vec![1.0; usize::from(intercept)];
         scales.extend(column_magnitudes(x, "the input")?.into_iter().map(power_of_two));
         scales.extend(column_magnitudes(y, "the target")?.into_iter().map(power_of_two));

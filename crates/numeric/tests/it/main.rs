@@ -3,6 +3,7 @@
 mod distance;
 mod least_squares;
 mod linalg;
+mod neighbors;
 mod optimize;
 mod random;
 mod reduce;

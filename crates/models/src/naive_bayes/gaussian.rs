@@ -11,7 +11,7 @@ use perennial_core::{
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::classes::{check_names, class_totals};
+use crate::classes::{check_names, class_totals, normalise_scores, probabilities};
 use crate::rows::{power_of_two, row_major, tame};
 
 const VAR_SMOOTHING: Param =
@@ -271,19 +271,9 @@ impl Classifier for GaussianNaiveBayesModel {
             for (index, shares) in shares.chunks_exact_mut(n_classes).enumerate() {
                 let row = first + index;
                 self.scores(&numbers[row * width..(row + 1) * width], &constants, shares);
-                let top = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                shares.iter_mut().for_each(|share| *share = (*share - top).exp());
-                let total: f64 = shares.iter().sum();
-                shares.iter_mut().for_each(|share| *share /= total);
+                normalise_scores(shares);
             }
         });
-        if let Some(place) = shares.iter().position(|share| share.is_nan()) {
-            return Err(Error::overflow(format!(
-                "row {} is so far from all classes that none is more probable than another; check its units",
-                place / n_classes
-            )));
-        }
-        let shares = Array2::from_shape_vec((x.nrows(), n_classes), shares).map_err(Error::other)?;
-        Probabilities::new(shares, self.classes.clone())
+        probabilities(shares, &self.classes)
     }
 }

@@ -1,0 +1,321 @@
+//! Lloyd's iteration, which the estimators of this module share.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayRef2};
+use perennial_core::{Context, Error, Result, Train};
+use perennial_numeric::neighbors::Points;
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+
+use super::kmeans::Init;
+use crate::rows::{power_of_two, row_major, rows_that_count, tame};
+
+/// Rows of one task.
+const BLOCK: usize = 8192;
+
+/// The rows that count, in units in which squares neither overflow nor vanish.
+#[derive(Debug)]
+pub(super) struct Data<'a> {
+    pub(super) cells: Cow<'a, [f64]>,
+    pub(super) width: usize,
+    pub(super) weights: Option<Cow<'a, [f64]>>,
+    pub(super) unit: f64,
+}
+
+impl<'a> Data<'a> {
+    pub(super) fn new<Y: ?Sized>(train: &Train<'a, perennial_core::Matrix, Y>) -> Result<Self> {
+        let x = train.x.dense()?;
+        let width = x.ncols();
+        if width == 0 {
+            return Err(Error::empty("the matrix has no columns"));
+        }
+        let mut weights = tame(train.weights);
+        let mut cells = row_major(x);
+        if train.weights.is_some_and(|weights| weights.contains(&0.0)) {
+            let rows = rows_that_count(x.nrows(), train.weights)?;
+            cells = rows.iter().flat_map(|&row| cells[row as usize * width..][..width].to_vec()).collect();
+            weights = weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
+        }
+        let largest = largest(&cells);
+        let unit =
+            if largest == 0.0 || (1e-100..=1e100).contains(&largest) { 1.0 } else { power_of_two(largest) };
+        if unit != 1.0 {
+            cells.to_mut().iter_mut().for_each(|value| *value /= unit);
+        }
+        Ok(Data { cells, width, weights, unit })
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.cells.len() / self.width
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[f64] {
+        &self.cells[row * self.width..][..self.width]
+    }
+
+    pub(super) fn check_clusters(&self, n_clusters: usize) -> Result<()> {
+        if n_clusters <= self.n_rows() {
+            return Ok(());
+        }
+        Err(Error::insufficient_data(format!(
+            "{n_clusters} clusters of {} rows were asked for; there must be at least as many rows as clusters",
+            self.n_rows()
+        )))
+    }
+
+    /// The mean of the variances of the columns.
+    pub(super) fn variance(&self) -> f64 {
+        let width = self.width;
+        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let sums = |centre: Option<&[f64]>, rows: Range<usize>| {
+            let mut sums = vec![0.0; width + 1];
+            for row in rows {
+                sums[width] += weight(row);
+                for (column, value) in self.row(row).iter().enumerate() {
+                    let part =
+                        centre.map_or(*value, |centre| (value - centre[column]) * (value - centre[column]));
+                    sums[column] += weight(row) * part;
+                }
+            }
+            sums
+        };
+        let means = |centre: Option<&[f64]>| {
+            let sums = reduce::map_reduce(self.n_rows(), BLOCK, |rows| sums(centre, rows), add);
+            let sums = sums.unwrap_or_else(|| vec![0.0; width + 1]);
+            sums[..width].iter().map(|sum| sum / sums[width]).collect::<Vec<f64>>()
+        };
+        let centre = means(None);
+        means(Some(&centre)).iter().sum::<f64>() / width as f64
+    }
+
+    /// Where the iteration begins.
+    pub(super) fn start(
+        &self,
+        points: &Points<'_>,
+        init: &Init,
+        n_clusters: usize,
+        random: &mut Random,
+    ) -> Result<Vec<f64>> {
+        let gather = |rows: Vec<usize>| rows.into_iter().flat_map(|row| self.row(row).to_vec()).collect();
+        match init {
+            Init::KMeansPlusPlus => Ok(gather(points.far_apart(n_clusters, self.weights.as_deref(), random))),
+            Init::Random => Ok(gather(random.sample(self.n_rows(), n_clusters))),
+            Init::Given(centres) => {
+                check_start(centres, n_clusters, self.width)?;
+                Ok(centres.iter().map(|value| value / self.unit).collect())
+            }
+        }
+    }
+}
+
+fn check_start(centres: &Array2<f64>, n_clusters: usize, width: usize) -> Result<()> {
+    if centres.dim() != (n_clusters, width) {
+        return Err(Error::malformed(format!(
+            "the given centres are {} x {}; {n_clusters} clusters of {width} columns need {n_clusters} x {width}",
+            centres.nrows(),
+            centres.ncols()
+        )));
+    }
+    if centres.iter().any(|value| !value.is_finite()) {
+        return Err(Error::malformed("a given centre holds a number that is not finite"));
+    }
+    Ok(())
+}
+
+pub(super) fn largest(cells: &[f64]) -> f64 {
+    let most = |rows: Range<usize>| cells[rows].iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    reduce::map_reduce(cells.len(), 1 << 16, most, f64::max).unwrap_or(0.0)
+}
+
+/// The sum of two vectors of one length.
+pub(super) fn add(mut left: Vec<f64>, right: Vec<f64>) -> Vec<f64> {
+    left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
+    left
+}
+
+/// What the iteration found.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) centres: Vec<f64>,
+    pub(super) labels: Vec<u32>,
+    pub(super) inertia: f64,
+    pub(super) n_iterations: usize,
+    pub(super) converged: bool,
+    /// The sum of the squared moves of the centres in the last step.
+    pub(super) shift: f64,
+}
+
+/// Sums of the rows of each cluster, and their weights after them.
+struct Sums {
+    sums: Vec<f64>,
+    counts: Vec<f64>,
+}
+
+pub(super) struct Lloyd<'a> {
+    pub(super) data: &'a Data<'a>,
+    pub(super) points: &'a Points<'a>,
+    pub(super) max_iter: usize,
+    /// Of the sum of squared moves.
+    pub(super) tolerance: f64,
+}
+
+impl Lloyd<'_> {
+    pub(super) fn run(&self, ctx: &Context, mut centres: Vec<f64>) -> Result<Found> {
+        let (n_rows, width) = (self.data.n_rows(), self.data.width);
+        let n_clusters = centres.len() / width;
+        let (mut labels, mut before) = (vec![0; n_rows], vec![u32::MAX; n_rows]);
+        let mut sums = Sums { sums: Vec::new(), counts: Vec::new() };
+        let (mut shift, mut converged, mut settled, mut n_iterations) = (f64::INFINITY, false, false, 0);
+        for iteration in 0..self.max_iter {
+            ctx.step(iteration, self.max_iter)?;
+            n_iterations = iteration + 1;
+            self.points.nearest(&centres, &mut labels);
+            let changed = reduce::map_chunks(n_rows, BLOCK, |rows| {
+                rows.filter(|&row| labels[row] != before[row]).map(|row| row as u32).collect::<Vec<u32>>()
+            })
+            .concat();
+            if changed.is_empty() {
+                (converged, settled, shift) = (true, true, 0.0);
+                break;
+            }
+            if changed.len() > n_rows / 16 {
+                sums = self.sums(&labels, n_clusters);
+            } else {
+                changed.iter().for_each(|&row| {
+                    self.step(&mut sums, row as usize, before[row as usize], labels[row as usize])
+                });
+            }
+            before.copy_from_slice(&labels);
+            self.reseat(&centres, &mut before, &mut sums);
+            let mut moved = 0.0;
+            for cluster in 0..n_clusters {
+                let count = sums.counts[cluster];
+                if count > 0.0 {
+                    for column in cluster * width..(cluster + 1) * width {
+                        let value = sums.sums[column] / count;
+                        moved += (value - centres[column]) * (value - centres[column]);
+                        centres[column] = value;
+                    }
+                }
+            }
+            shift = moved;
+            if moved <= self.tolerance {
+                converged = true;
+                break;
+            }
+        }
+        if !settled {
+            self.points.nearest(&centres, &mut labels);
+        }
+        let inertia = inertia(self.data, &centres, &labels);
+        Ok(Found { centres, labels, inertia, n_iterations, converged, shift })
+    }
+
+    fn weight(&self, row: usize) -> f64 {
+        self.data.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    fn sums(&self, labels: &[u32], n_clusters: usize) -> Sums {
+        let width = self.data.width;
+        let part = |rows: Range<usize>| {
+            let (mut sums, mut counts) = (vec![0.0; n_clusters * width], vec![0.0; n_clusters]);
+            for row in rows {
+                let (label, weight) = (labels[row] as usize, self.weight(row));
+                counts[label] += weight;
+                let sums = &mut sums[label * width..][..width];
+                sums.iter_mut().zip(self.data.row(row)).for_each(|(sum, value)| *sum += weight * value);
+            }
+            Sums { sums, counts }
+        };
+        let join = |left: Sums, right: Sums| Sums {
+            sums: add(left.sums, right.sums),
+            counts: add(left.counts, right.counts),
+        };
+        // The sums of a task must not be more work than its rows.
+        let block = BLOCK.max(4 * n_clusters);
+        let none = || Sums { sums: vec![0.0; n_clusters * width], counts: vec![0.0; n_clusters] };
+        reduce::map_reduce(labels.len(), block, part, join).unwrap_or_else(none)
+    }
+
+    /// Moves a row from one cluster to another.
+    fn step(&self, sums: &mut Sums, row: usize, from: u32, to: u32) {
+        let (width, weight) = (self.data.width, self.weight(row));
+        for (label, weight) in [(from, -weight), (to, weight)] {
+            let label = label as usize;
+            sums.counts[label] += weight;
+            let sums = &mut sums.sums[label * width..][..width];
+            sums.iter_mut().zip(self.data.row(row)).for_each(|(sum, value)| *sum += weight * value);
+        }
+    }
+
+    /// Gives each empty cluster the row that is farthest from its centre.
+    fn reseat(&self, centres: &[f64], labels: &mut [u32], sums: &mut Sums) {
+        let least = 1e-12 * sums.counts.iter().sum::<f64>() / labels.len() as f64;
+        let empty: Vec<usize> = (0..sums.counts.len()).filter(|&label| sums.counts[label] <= least).collect();
+        if empty.is_empty() {
+            return;
+        }
+        let width = self.data.width;
+        let mut far: Vec<(f64, usize)> = reduce::map_chunks(labels.len(), BLOCK, |rows| {
+            rows.map(|row| {
+                let centre = &centres[labels[row] as usize * width..][..width];
+                (squared(self.data.row(row), centre) * self.weight(row), row)
+            })
+            .collect::<Vec<_>>()
+        })
+        .concat();
+        far.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut far = far.into_iter().filter(|(distance, _)| *distance > 0.0);
+        for label in empty {
+            let donor = far
+                .by_ref()
+                .find(|&(_, row)| sums.counts[labels[row] as usize] > self.weight(row) * (1.0 + 1e-9));
+            let Some((_, row)) = donor else { return };
+            sums.counts[label] = 0.0;
+            sums.sums[label * width..][..width].fill(0.0);
+            self.step(sums, row, labels[row], label as u32);
+            labels[row] = label as u32;
+        }
+    }
+}
+
+/// The sum of the squared distances of the rows from the centres of their clusters, times their weights.
+pub(super) fn inertia(data: &Data<'_>, centres: &[f64], labels: &[u32]) -> f64 {
+    let part = |rows: Range<usize>| {
+        rows.map(|row| {
+            let centre = &centres[labels[row] as usize * data.width..][..data.width];
+            squared(data.row(row), centre) * data.weights.as_ref().map_or(1.0, |weights| weights[row])
+        })
+        .sum::<f64>()
+    };
+    reduce::map_reduce(labels.len(), BLOCK, part, |left, right| left + right).unwrap_or(0.0)
+}
+
+#[inline]
+pub(super) fn squared(a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
+    let mut lanes = [0.0; 4];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..4 {
+            lanes[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b) * (a - b)).sum();
+    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
+}
+
+/// The nearest centre of each row of any matrix, in one unit for both.
+pub(super) fn place(x: &ArrayRef2<f64>, centres: &ArrayRef2<f64>) -> Vec<i32> {
+    let (mut cells, mut centres) = (row_major(x), row_major(centres));
+    let most = largest(&cells).max(largest(&centres));
+    if most > 1e100 || (most > 0.0 && most < 1e-100) {
+        let unit = power_of_two(most);
+        cells.to_mut().iter_mut().for_each(|value| *value /= unit);
+        centres.to_mut().iter_mut().for_each(|value| *value /= unit);
+    }
+    let mut nearest = vec![0; x.nrows()];
+    Points::new(&cells, x.ncols()).nearest(&centres, &mut nearest);
+    nearest.into_iter().map(|label| label as i32).collect()
+}

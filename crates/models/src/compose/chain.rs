@@ -1,0 +1,171 @@
+//! A model for each of several outputs, each with the outputs before it as features.
+
+use ndarray::{Array2, Axis};
+use perennial_core::{
+    Capabilities, Error, Estimator, Features, Matrix, Outputs, Predictor, Result, ResultExt, Rows, Train,
+    Values,
+};
+use serde::{Deserialize, Serialize};
+
+use super::around;
+use super::multi_output::{n_outputs, output};
+
+/// Learns one output after the other, each with those before it as further features (Spyromitros-Xioufis et al., 2016).
+///
+/// In training the true outputs are the features, in prediction those that were predicted. Outputs that say
+/// something about each other are learned better than apart.
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `order` | as they stand | the order in which outputs are learned |
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegressorChain<E> {
+    estimator: E,
+    #[serde(default)]
+    order: Option<Vec<usize>>,
+}
+
+impl<E> RegressorChain<E> {
+    /// Each output by `estimator`, in the order in which they stand.
+    pub fn new(estimator: E) -> Self {
+        RegressorChain { estimator, order: None }
+    }
+
+    /// Sets the order in which outputs are learned: each number from 0 on once.
+    #[must_use]
+    pub fn order(mut self, order: impl Into<Vec<usize>>) -> Self {
+        self.order = Some(order.into());
+        self
+    }
+}
+
+/// The models of a [`RegressorChain`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts<M>", bound(deserialize = "M: Deserialize<'de>"))]
+pub struct RegressorChainModel<M> {
+    features: Features,
+    order: Vec<usize>,
+    members: Vec<M>,
+}
+
+#[derive(Deserialize)]
+struct Parts<M> {
+    features: Features,
+    order: Vec<usize>,
+    members: Vec<M>,
+}
+
+impl<M> TryFrom<Parts<M>> for RegressorChainModel<M> {
+    type Error = Error;
+
+    fn try_from(Parts { features, order, members }: Parts<M>) -> Result<Self> {
+        if !is_order(&order, members.len()) {
+            return Err(Error::corrupt("the chain does not have one model for each output"));
+        }
+        Ok(RegressorChainModel { features, order, members })
+    }
+}
+
+impl<M> RegressorChainModel<M> {
+    /// The outputs in the order in which they were learned.
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// The models in that order.
+    pub fn members(&self) -> &[M] {
+        &self.members
+    }
+}
+
+fn is_order(order: &[usize], n: usize) -> bool {
+    let mut seen = vec![false; n];
+    order.len() == n && order.iter().all(|&place| place < n && !std::mem::replace(&mut seen[place], true))
+}
+
+/// The features of one link: those of the input, and the outputs that come before.
+fn link(x: &Matrix, before: &[Values]) -> Result<Matrix> {
+    let mut columns = Array2::zeros((x.n_rows(), before.len()));
+    columns.axis_iter_mut(Axis(1)).zip(before).for_each(|(mut column, values)| column.assign(&values.view()));
+    if before.is_empty() {
+        return Ok(x.clone());
+    }
+    // Names that no column of the input can have met before.
+    let taken = |name: &str| x.features().names().any(|known| known == name);
+    let name = |place: usize| {
+        let mut name = format!("output{place}");
+        while taken(&name) {
+            name.push('_');
+        }
+        name
+    };
+    Matrix::hstack(&[x.clone(), Matrix::from(columns).with_names((0..before.len()).map(name))?])
+}
+
+impl<E> Estimator for RegressorChain<E>
+where
+    E: Estimator<Input = Matrix, Target = Values>,
+    E::Model: Predictor<Input = Matrix, Output = Values>,
+{
+    type Input = Matrix;
+    type Target = Outputs;
+    type Model = RegressorChainModel<E::Model>;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Outputs>) -> Result<Self::Model> {
+        let n_outputs = n_outputs(train.y, train.validation.map(|(_, y)| y))?;
+        let order = self.order.clone().unwrap_or_else(|| (0..n_outputs).collect());
+        if !is_order(&order, n_outputs) {
+            return Err(Error::invalid_param(
+                "order",
+                order,
+                format!("each number from 0 to {} once", n_outputs - 1),
+            ));
+        }
+        let (mut before, mut before_validation, mut members) = (Vec::new(), Vec::new(), Vec::new());
+        for (done, &column) in order.iter().enumerate() {
+            train.ctx.step(done, n_outputs)?;
+            let name = format!("output {column}");
+            let (x, y) = (link(train.x, &before)?, output(train.y, column));
+            let validation = match train.validation {
+                Some((x, y)) => Some((link(x, &before_validation)?, output(y, column))),
+                None => None,
+            };
+            let own = train.with_targets(&y, validation.as_ref().map(|(_, y)| y));
+            let mut own = own.with_input(&x, validation.as_ref().map(|(x, _)| x));
+            own.ctx = train.ctx.child(&name);
+            members.push(self.estimator.fit_on(&own).context(name)?);
+            before.push(y);
+            before_validation.extend(validation.map(|(_, y)| y));
+        }
+        Ok(RegressorChainModel { features: train.x.features().clone(), order, members })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut accepts = self.estimator.capabilities();
+        // The outputs that stand beside the input are dense.
+        accepts.sparse = false;
+        accepts
+    }
+
+    fn steps(&self) -> Vec<String> {
+        around("RegressorChain", &self.estimator)
+    }
+}
+
+impl<M: Predictor<Input = Matrix, Output = Values>> Predictor for RegressorChainModel<M> {
+    type Input = Matrix;
+    type Output = Outputs;
+
+    fn predict(&self, x: &Matrix) -> Result<Outputs> {
+        let x = self.features.align(x)?;
+        let mut before: Vec<Values> = Vec::new();
+        let mut answers = Array2::zeros((x.n_rows(), self.order.len()));
+        for (member, &column) in self.members.iter().zip(&self.order) {
+            let values = member.predict(&link(&x, &before)?)?;
+            answers.column_mut(column).assign(&values.view());
+            before.push(values);
+        }
+        Ok(answers.into())
+    }
+}

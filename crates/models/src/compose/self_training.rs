@@ -1,0 +1,193 @@
+//! Classifiers that label rows themselves.
+
+use std::borrow::Borrow;
+
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
+    Rows, Train,
+};
+use serde::{Deserialize, Serialize};
+
+use super::around;
+
+const THRESHOLD: Param = Param::real("threshold", "how probable a class must be to be taken as true")
+    .above(0.0)
+    .at_most(1.0)
+    .search(0.6, 0.99);
+const MAX_ITER: Param = Param::integer("max_iter", "how often rows are labelled").at_least(1.0).at_most(1e6);
+
+/// A classifier for rows of which only some have a class: it labels others where it is sure, and learns again
+/// (Yarowsky, 1995).
+///
+/// Rows without a class carry a class of their own, which `unlabelled` names. The model does not know that class.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `unlabelled` | | | the class that stands for none |
+/// | `threshold` | 0.75 | 0 to 1 | how probable a class must be to be taken as true |
+/// | `max_iter` | 10 | >= 1 | how often rows are labelled |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_models::GaussianNaiveBayes;
+/// use perennial_models::compose::SelfTrainingClassifier;
+///
+/// let x = Matrix::from(array![[1.0], [1.3], [5.0], [5.4], [1.1], [5.2]]);
+/// let y = Classes::from_labels(["low", "low", "high", "high", "?", "?"]);
+/// let model = SelfTrainingClassifier::new(GaussianNaiveBayes::new(), "?").fit(&x, &y)?;
+/// assert_eq!(model.predict(&x)?.labels().last(), Some("high"));
+/// assert_eq!(model.n_labelled(), 2);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfTrainingClassifier<E> {
+    estimator: E,
+    unlabelled: String,
+    threshold: f64,
+    max_iter: usize,
+}
+
+impl<E> SelfTrainingClassifier<E> {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[THRESHOLD, MAX_ITER];
+
+    /// `estimator` on rows of which those of the class `unlabelled` have none.
+    pub fn new(estimator: E, unlabelled: impl Into<String>) -> Self {
+        SelfTrainingClassifier { estimator, unlabelled: unlabelled.into(), threshold: 0.75, max_iter: 10 }
+    }
+
+    /// Sets how probable a class must be to be taken as true.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Sets how often rows are labelled.
+    #[must_use]
+    pub fn max_iter(mut self, max_iter: usize) -> Self {
+        self.max_iter = max_iter;
+        self
+    }
+}
+
+/// The model of a [`SelfTrainingClassifier`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SelfTrainingModel<M> {
+    model: M,
+    n_labelled: usize,
+    n_iterations: usize,
+}
+
+impl<M> SelfTrainingModel<M> {
+    /// The classifier.
+    pub fn inner(&self) -> &M {
+        &self.model
+    }
+
+    /// How many rows it gave a class itself.
+    pub fn n_labelled(&self) -> usize {
+        self.n_labelled
+    }
+
+    /// How often it labelled rows.
+    pub fn n_iterations(&self) -> usize {
+        self.n_iterations
+    }
+}
+
+impl<E> Estimator for SelfTrainingClassifier<E>
+where
+    E: Estimator<Target = Classes>,
+    E::Model: Classifier<Input = E::Input>,
+{
+    type Input = E::Input;
+    type Target = Classes;
+    type Model = SelfTrainingModel<E::Model>;
+
+    fn fit_on(&self, train: &Train<'_, E::Input, Classes>) -> Result<Self::Model> {
+        THRESHOLD.check(self.threshold)?;
+        MAX_ITER.check_count(self.max_iter)?;
+        // Without such a class all rows have one, and this is the classifier alone.
+        let none = train.y.names().iter().position(|name| *name == self.unlabelled);
+        let names: Vec<String> =
+            train.y.names().iter().filter(|name| **name != self.unlabelled).cloned().collect();
+        let known = |code: u32| match none {
+            Some(none) if code as usize == none => None,
+            Some(none) if code as usize > none => Some(code - 1),
+            _ => Some(code),
+        };
+        let mut labels: Vec<Option<u32>> = train.y.codes().iter().map(|&code| known(code)).collect();
+        if labels.iter().all(Option::is_none) {
+            return Err(Error::insufficient_data(format!(
+                "no row has a class other than `{}`; label some rows of each class",
+                self.unlabelled
+            )));
+        }
+        let fit = |labels: &[Option<u32>], round: usize| -> Result<E::Model> {
+            let rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_some()).collect();
+            let y = Classes::new(rows.iter().filter_map(|&row| labels[row]).collect(), names.clone())?;
+            let x = train.x.take(&rows)?;
+            let weights = train.weights.map(|weights| weights.take(&rows)).transpose()?;
+            let name = format!("round {round}");
+            let mut own = Train::new(x.borrow(), &y).context(train.ctx.child(&name));
+            own.weights = weights.as_deref();
+            if own.weights.is_some_and(|weights| weights.iter().all(|weight| *weight == 0.0)) {
+                return Err(Error::insufficient_data(
+                    "no row that has a class has weight; give some of them weight",
+                ));
+            }
+            self.estimator.fit_on(&own).context(name)
+        };
+        let mut model = fit(&labels, 0)?;
+        let (mut n_labelled, mut n_iterations) = (0, 0);
+        for round in 1..=self.max_iter {
+            train.ctx.step(round - 1, self.max_iter)?;
+            let open: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            let said = model.predict_proba(train.x.take(&open)?.borrow())?;
+            let best = said.most_likely();
+            let sure: Vec<(usize, u32)> = (0..open.len())
+                .map(|place| (place, best.codes()[place]))
+                .filter(|&(place, code)| said.values()[[place, code as usize]] >= self.threshold)
+                .collect();
+            if sure.is_empty() {
+                break;
+            }
+            n_labelled += sure.len();
+            n_iterations = round;
+            sure.into_iter().for_each(|(place, code)| labels[open[place]] = Some(code));
+            model = fit(&labels, round)?;
+        }
+        Ok(SelfTrainingModel { model, n_labelled, n_iterations })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut accepts = self.estimator.capabilities();
+        (accepts.groups, accepts.validation) = (false, false);
+        accepts
+    }
+
+    fn steps(&self) -> Vec<String> {
+        around("SelfTrainingClassifier", &self.estimator)
+    }
+}
+
+impl<M: Classifier> Predictor for SelfTrainingModel<M> {
+    type Input = M::Input;
+    type Output = Classes;
+
+    fn predict(&self, x: &M::Input) -> Result<Classes> {
+        self.model.predict(x)
+    }
+}
+
+impl<M: Classifier> Classifier for SelfTrainingModel<M> {
+    fn predict_proba(&self, x: &M::Input) -> Result<Probabilities> {
+        self.model.predict_proba(x)
+    }
+}

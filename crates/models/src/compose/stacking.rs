@@ -1,0 +1,324 @@
+//! Models that learn from the answers of other models.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
+    ResultExt, Rows, Train, Values,
+};
+use serde::{Deserialize, Serialize};
+
+use super::folds;
+use super::members::{ClassifierModels, Members, RegressorModels};
+use crate::classes::two_or_more;
+
+const N_FOLDS: Param = Param::integer("n_folds", "how many parts the rows are divided into")
+    .at_least(2.0)
+    .at_most(1e6)
+    .search(2.0, 10.0);
+
+/// A classifier that learns from the probabilities that others give (Wolpert, 1992).
+///
+/// The final model sees what members say of rows that they have not learned from: the rows are divided into folds, by
+/// class, and with groups never within a group. Then the members learn from all rows.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_folds` | 5 | >= 2 | how many parts the rows are divided into |
+/// | `seed` | from the context | | which rows go into which part |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_models::compose::StackingClassifier;
+/// use perennial_models::{DecisionTreeClassifier, GaussianNaiveBayes, LogisticRegression};
+///
+/// let x = Matrix::from(Array2::from_shape_fn((60, 2), |(i, j)| ((i * (j + 3)) % 11) as f64));
+/// let y = Classes::from_labels((0..60).map(|i| if (i * 3) % 11 > 5 { "yes" } else { "no" }));
+/// let members = (GaussianNaiveBayes::new(), DecisionTreeClassifier::new().max_depth(3));
+/// let model = StackingClassifier::new(members, LogisticRegression::new()).fit(&x, &y)?;
+/// assert_eq!(model.predict(&x)?, y);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackingClassifier<S, F> {
+    members: S,
+    last: F,
+    #[serde(default = "five")]
+    n_folds: usize,
+    #[serde(default)]
+    seed: Option<u64>,
+}
+
+/// A regressor that learns from the answers of others (Wolpert, 1992; Breiman, 1996).
+///
+/// The settings are those of [`StackingClassifier`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackingRegressor<S, F> {
+    members: S,
+    last: F,
+    #[serde(default = "five")]
+    n_folds: usize,
+    #[serde(default)]
+    seed: Option<u64>,
+}
+
+fn five() -> usize {
+    5
+}
+
+/// The models of a [`StackingClassifier`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackingClassifierModel<M, L> {
+    classes: Arc<[String]>,
+    models: M,
+    last: L,
+    names: Vec<String>,
+}
+
+/// The models of a [`StackingRegressor`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackingRegressorModel<M, L> {
+    models: M,
+    last: L,
+    names: Vec<String>,
+}
+
+macro_rules! both {
+    ($($settings:ident $model:ident;)*) => {$(
+        impl<S, F> $settings<S, F> {
+            /// The numeric settings with their ranges.
+            pub const PARAMS: &'static [Param] = &[N_FOLDS];
+
+            /// `last` on the answers of `members`: a tuple, or a list of one type.
+            pub fn new(members: S, last: F) -> Self {
+                $settings { members, last, n_folds: 5, seed: None }
+            }
+
+            /// Sets how many parts the rows are divided into.
+            #[must_use]
+            pub fn n_folds(mut self, n_folds: usize) -> Self {
+                self.n_folds = n_folds;
+                self
+            }
+
+            /// Sets what decides which rows go into which part.
+            #[must_use]
+            pub fn seed(mut self, seed: u64) -> Self {
+                self.seed = Some(seed);
+                self
+            }
+        }
+
+        impl<M, L> $model<M, L> {
+            /// The models whose answers are the features of the last one.
+            pub fn models(&self) -> &M {
+                &self.models
+            }
+
+            /// The last model.
+            pub fn last(&self) -> &L {
+                &self.last
+            }
+
+            /// The features of the last model.
+            pub fn feature_names(&self) -> &[String] {
+                &self.names
+            }
+        }
+    )*};
+}
+
+both! {
+    StackingClassifier StackingClassifierModel;
+    StackingRegressor StackingRegressorModel;
+}
+
+/// What the members say of each row, by models that did not see it: `n_rows` x `width`.
+fn out_of_fold<S: Members>(
+    members: &S,
+    train: &Train<'_, S::Input, S::Target>,
+    fold_of: &[usize],
+    n_folds: usize,
+    answers: impl Fn(&S::Models, &S::Input) -> Result<Array2<f64>>,
+) -> Result<Array2<f64>> {
+    if n_folds > fold_of.len() {
+        return Err(Error::insufficient_data(format!(
+            "{} rows cannot be divided into {n_folds} folds; lower `n_folds` or give more rows",
+            fold_of.len()
+        )));
+    }
+    let mut table: Option<Array2<f64>> = None;
+    for fold in 0..n_folds {
+        train.ctx.step(fold, n_folds + 1)?;
+        let (held, known): (Vec<usize>, Vec<usize>) =
+            (0..fold_of.len()).partition(|&row| fold_of[row] == fold);
+        if held.is_empty() || known.is_empty() {
+            return Err(Error::insufficient_data(format!(
+                "{} rows cannot be divided into {n_folds} folds; lower `n_folds` or give more rows (or groups)",
+                fold_of.len()
+            )));
+        }
+        let (x, y) = (train.x.take(&known)?, train.y.take(&known)?);
+        let weights = train.weights.map(|weights| weights.take(&known)).transpose()?;
+        let groups = train.groups.map(|groups| groups.take(&known)).transpose()?;
+        let mut own = Train::new(x.borrow(), y.borrow()).context(train.ctx.child(&format!("fold {fold}")));
+        own.weights = weights.as_deref();
+        own.groups = groups.as_deref();
+        if own.weights.is_some_and(|weights| weights.iter().all(|weight| *weight == 0.0)) {
+            return Err(Error::insufficient_data(
+                "all rows that have weight are in one fold; lower `n_folds` or give more rows weight",
+            ));
+        }
+        let models = members.fit_all(&own).context(format!("fold {fold}"))?;
+        let said = answers(&models, train.x.take(&held)?.borrow())?;
+        let table = table.get_or_insert_with(|| Array2::zeros((fold_of.len(), said.ncols())));
+        held.iter().zip(said.rows()).for_each(|(&row, said)| table.row_mut(row).assign(&said));
+    }
+    table.ok_or_else(|| Error::empty("there are no folds"))
+}
+
+/// Fits the last model on what the members said.
+fn fit_last<F: Estimator<Input = Matrix>, X: ?Sized>(
+    last: &F,
+    train: &Train<'_, X, F::Target>,
+    table: Array2<f64>,
+    names: &[String],
+) -> Result<F::Model> {
+    let table = Matrix::from(table).with_names(names.iter().map(String::as_str))?;
+    let mut own = Train::new(&table, train.y).context(train.ctx.child("last"));
+    own.weights = train.weights;
+    own.groups = train.groups;
+    let own = own.limited_to(&last.capabilities());
+    own.fit(last).context("the last model")
+}
+
+/// The probabilities but for the first class, which follows from the others.
+fn probability_columns<M: ClassifierModels>(models: &M, x: &M::Input) -> Result<Array2<f64>> {
+    let all = models.predict_proba_all(x)?;
+    let views: Vec<_> = all.iter().map(|one| one.values().slice(ndarray::s![.., 1..])).collect();
+    ndarray::concatenate(ndarray::Axis(1), &views).map_err(Error::other)
+}
+
+fn value_columns<M: RegressorModels>(models: &M, x: &M::Input) -> Result<Array2<f64>> {
+    let all = models.predict_all(x)?;
+    Ok(Array2::from_shape_fn((x.n_rows(), all.len()), |(row, member)| all[member].as_slice()[row]))
+}
+
+/// Groups keep together here whether or not the members use them.
+fn accepted(members: Capabilities, last: Capabilities) -> Capabilities {
+    let mut accepts = members;
+    accepts.weights = members.weights && last.weights;
+    accepts.groups = true;
+    accepts.validation = false;
+    accepts
+}
+
+impl<S, F> Estimator for StackingClassifier<S, F>
+where
+    S: Members<Target = Classes>,
+    S::Models: ClassifierModels<Input = S::Input>,
+    F: Estimator<Input = Matrix, Target = Classes>,
+    F::Model: Classifier<Input = Matrix>,
+{
+    type Input = S::Input;
+    type Target = Classes;
+    type Model = StackingClassifierModel<S::Models, F::Model>;
+
+    fn fit_on(&self, train: &Train<'_, S::Input, Classes>) -> Result<Self::Model> {
+        N_FOLDS.check_count(self.n_folds)?;
+        two_or_more(train.y, train.weights)?;
+        let seed = train.ctx.seed(self.seed);
+        let fold_of =
+            folds::assign(train.y.n_rows(), self.n_folds, Some(train.y.codes()), train.groups, seed);
+        let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, probability_columns)?;
+        let classes = &train.y.names()[1..];
+        let names: Vec<String> = self
+            .members
+            .names()
+            .iter()
+            .flat_map(|member| classes.iter().map(move |class| format!("{member}={class}")))
+            .collect();
+        let last = fit_last(&self.last, train, table, &names)?;
+        let models = self.members.fit_all(train)?;
+        Ok(StackingClassifierModel { classes: train.y.shared_names(), models, last, names })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        accepted(self.members.capabilities(), self.last.capabilities())
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let last = self.last.steps().join(" -> ");
+        vec![format!("StackingClassifier({})", self.members.names().join(", ")), last]
+    }
+}
+
+impl<S, F> Estimator for StackingRegressor<S, F>
+where
+    S: Members<Target = Values>,
+    S::Models: RegressorModels<Input = S::Input>,
+    F: Estimator<Input = Matrix, Target = Values>,
+    F::Model: Predictor<Input = Matrix, Output = Values>,
+{
+    type Input = S::Input;
+    type Target = Values;
+    type Model = StackingRegressorModel<S::Models, F::Model>;
+
+    fn fit_on(&self, train: &Train<'_, S::Input, Values>) -> Result<Self::Model> {
+        N_FOLDS.check_count(self.n_folds)?;
+        let seed = train.ctx.seed(self.seed);
+        let fold_of = folds::assign(train.y.n_rows(), self.n_folds, None, train.groups, seed);
+        let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, value_columns)?;
+        let names = self.members.names();
+        let last = fit_last(&self.last, train, table, &names)?;
+        Ok(StackingRegressorModel { models: self.members.fit_all(train)?, last, names })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        accepted(self.members.capabilities(), self.last.capabilities())
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let last = self.last.steps().join(" -> ");
+        vec![format!("StackingRegressor({})", self.members.names().join(", ")), last]
+    }
+}
+
+impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Predictor for StackingClassifierModel<M, L> {
+    type Input = M::Input;
+    type Output = Classes;
+
+    fn predict(&self, x: &M::Input) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Classifier for StackingClassifierModel<M, L> {
+    fn predict_proba(&self, x: &M::Input) -> Result<Probabilities> {
+        let table = Matrix::from(probability_columns(&self.models, x)?);
+        let answer = self.last.predict_proba(&table.with_names(self.names.iter().map(String::as_str))?)?;
+        if answer.names() != &self.classes[..] {
+            return Err(Error::corrupt("the last model has other classes than the stack"));
+        }
+        Ok(answer)
+    }
+}
+
+impl<M, L> Predictor for StackingRegressorModel<M, L>
+where
+    M: RegressorModels,
+    L: Predictor<Input = Matrix, Output = Values>,
+{
+    type Input = M::Input;
+    type Output = Values;
+
+    fn predict(&self, x: &M::Input) -> Result<Values> {
+        let table = Matrix::from(value_columns(&self.models, x)?);
+        self.last.predict(&table.with_names(self.names.iter().map(String::as_str))?)
+    }
+}

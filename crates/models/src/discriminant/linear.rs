@@ -1,0 +1,248 @@
+//! Linear discriminant analysis.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView2};
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
+    Result, Rows, Train,
+};
+use perennial_numeric::linalg::{matmul, svd};
+use serde::{Deserialize, Serialize};
+
+use super::spread::{Groups, RELATIVE, Whitening, check_shape, covariance, given_priors};
+use crate::classes::{check_names, normalise_scores, probabilities, two_or_more};
+use crate::rows::tame;
+
+const SHRINKAGE: Param =
+    Param::real("shrinkage", "how far the covariance is moved to a multiple of the identity")
+        .at_least(0.0)
+        .at_most(1.0)
+        .search(0.0, 1.0);
+
+/// A normal distribution for each class, all of one covariance (Fisher, 1936), so that classes are parted by planes.
+///
+/// Directions in which no class spreads are left out. `project` gives the directions in which the classes are farthest
+/// apart.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `shrinkage` | 0 | 0 to 1 | how far the covariance is moved to a multiple of the identity; for few rows and many columns |
+/// | `priors` | shares of the rows | sum to 1 | how probable the classes are beforehand |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_models::LinearDiscriminantAnalysis;
+///
+/// let x = Matrix::from(array![[1.0, 2.0], [2.0, 1.0], [1.5, 1.0], [7.0, 8.0], [8.0, 7.0], [7.0, 7.0]]);
+/// let y = Classes::from_labels(["a", "a", "a", "b", "b", "b"]);
+/// let model = LinearDiscriminantAnalysis::new().fit(&x, &y)?;
+/// assert_eq!(model.predict(&x)?, y);
+/// assert_eq!(model.project(&x)?.n_cols(), 1);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinearDiscriminantAnalysis {
+    shrinkage: f64,
+    priors: Option<Vec<f64>>,
+}
+
+impl LinearDiscriminantAnalysis {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[SHRINKAGE];
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how far the covariance is moved to a multiple of the identity.
+    #[must_use]
+    pub fn shrinkage(mut self, shrinkage: f64) -> Self {
+        self.shrinkage = shrinkage;
+        self
+    }
+
+    /// Sets how probable the classes are beforehand, in the order of their names.
+    #[must_use]
+    pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
+        self.priors = Some(priors.into());
+        self
+    }
+}
+
+/// A fitted [`LinearDiscriminantAnalysis`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct LinearDiscriminantModel {
+    features: Features,
+    classes: Arc<[String]>,
+    priors: Vec<f64>,
+    means: Array2<f64>,
+    /// The mean of the classes.
+    centre: Vec<f64>,
+    /// Features x rank: takes the covariance to the identity.
+    whiten: Array2<f64>,
+    /// Features x directions: those in which the classes are farthest apart.
+    directions: Array2<f64>,
+    ratios: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    classes: Arc<[String]>,
+    priors: Vec<f64>,
+    means: Array2<f64>,
+    centre: Vec<f64>,
+    whiten: Array2<f64>,
+    directions: Array2<f64>,
+    ratios: Vec<f64>,
+}
+
+impl TryFrom<Parts> for LinearDiscriminantModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let Parts { features, classes, priors, means, centre, whiten, directions, ratios } = parts;
+        check_names(&classes)?;
+        check_shape(&features, &classes, &means, &priors)?;
+        let n = features.len();
+        let numbers = centre.iter().chain(&whiten).chain(&directions).chain(&ratios);
+        let sound = centre.len() == n
+            && whiten.nrows() == n
+            && directions.nrows() == n
+            && directions.ncols() == ratios.len()
+            && numbers.clone().all(|number| number.is_finite());
+        if !sound {
+            return Err(Error::corrupt("the directions of the linear discriminant do not hold together"));
+        }
+        Ok(LinearDiscriminantModel { features, classes, priors, means, centre, whiten, directions, ratios })
+    }
+}
+
+impl Estimator for LinearDiscriminantAnalysis {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = LinearDiscriminantModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LinearDiscriminantModel> {
+        SHRINKAGE.check(self.shrinkage)?;
+        let (x, y, weights) = (train.x.dense()?, train.y, tame(train.weights));
+        let weights = weights.as_deref();
+        let priors = given_priors(&self.priors, y.n_classes())?;
+        two_or_more(y, weights)?;
+        let groups = Groups::new(x, y, weights);
+        let priors = priors.unwrap_or_else(|| groups.priors());
+        train.ctx.check()?;
+        let total: f64 = groups.totals.iter().sum();
+        let within = covariance(&groups.centred, weights, total, self.shrinkage);
+        let whitening = Whitening::new(&within, "the rows around the means of their classes")?;
+        train.ctx.check()?;
+        // The spread of the means, in directions of unit spread within the classes.
+        let present: Vec<usize> = (0..priors.len()).filter(|&class| groups.totals[class] > 0.0).collect();
+        let share = |class: usize| groups.totals[class] / total;
+        let mut centre = Array1::<f64>::zeros(x.ncols());
+        present.iter().for_each(|&class| centre.scaled_add(share(class), &groups.means.row(class)));
+        let mut between = Array2::zeros((present.len(), x.ncols()));
+        for (mut row, &class) in between.rows_mut().into_iter().zip(&present) {
+            row.assign(&(&groups.means.row(class) - &centre));
+            row *= share(class).sqrt();
+        }
+        let apart = svd(&matmul(&between, &whitening.whiten))?;
+        let spread: f64 = apart.s.iter().map(|s| s * s).sum();
+        let largest = apart.s.iter().copied().fold(0.0, f64::max);
+        let n_directions = apart.s.iter().filter(|s| **s > RELATIVE * largest && **s > 0.0).count();
+        let n_directions = n_directions.min(present.len() - 1);
+        let kept = apart.vt.slice(ndarray::s![..n_directions, ..]);
+        let mut directions = matmul(&whitening.whiten, &kept.t());
+        let ratios = apart.s.iter().take(n_directions).map(|s| s * s / spread).collect();
+        let unit = groups.unit;
+        directions.mapv_inplace(|entry| entry / unit);
+        centre.mapv_inplace(|mean| mean * unit);
+        LinearDiscriminantModel::try_from(Parts {
+            features: train.x.features().clone(),
+            classes: y.shared_names(),
+            priors,
+            means: groups.means * unit,
+            centre: centre.to_vec(),
+            whiten: whitening.whiten / unit,
+            directions,
+            ratios,
+        })
+        .map_err(|_| Error::overflow("the directions leave the range of f64; scale the columns first"))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+impl LinearDiscriminantModel {
+    /// The class names; their order is that of the means.
+    pub fn class_names(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// How probable each class is beforehand.
+    pub fn priors(&self) -> &[f64] {
+        &self.priors
+    }
+
+    /// The means, classes x features; 0 for classes without rows.
+    pub fn means(&self) -> ArrayView2<'_, f64> {
+        self.means.view()
+    }
+
+    /// The share of the spread of the means that lies in each direction.
+    pub fn explained_variance_ratio(&self) -> &[f64] {
+        &self.ratios
+    }
+
+    /// The rows in the directions in which the classes are farthest apart, `n_rows` x at most classes - 1.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from or a value is not finite.
+    pub fn project(&self, x: &Matrix) -> Result<Matrix> {
+        let x = self.features.align(x)?;
+        x.check_finite(false)?;
+        let centred = &x.dense()?.view() - &Array1::from(self.centre.clone());
+        let out = match x.n_rows() {
+            0 => Array2::zeros((0, self.ratios.len())),
+            _ => matmul(&centred, &self.directions),
+        };
+        Matrix::from(out).with_names((0..self.ratios.len()).map(|i| format!("ld{i}")))
+    }
+}
+
+impl Predictor for LinearDiscriminantModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl Classifier for LinearDiscriminantModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let x = self.features.align(x)?;
+        x.check_finite(false)?;
+        let n_classes = self.classes.len();
+        if x.n_rows() == 0 {
+            return probabilities(Vec::new(), &self.classes);
+        }
+        let centre = Array1::from(self.centre.clone());
+        let means = matmul(&(&self.means - &centre), &self.whiten);
+        let rows = matmul(&(&x.dense()?.view() - &centre), &self.whiten);
+        // What all classes share, the length of the row, is left out.
+        let products = matmul(&rows, &means.t());
+        let constant = |class: usize| self.priors[class].ln() - 0.5 * means.row(class).dot(&means.row(class));
+        let constants: Array1<f64> = (0..n_classes).map(constant).collect();
+        let mut scores = (products + constants).into_raw_vec_and_offset().0;
+        scores.chunks_exact_mut(n_classes).for_each(normalise_scores);
+        probabilities(scores, &self.classes)
+    }
+}

@@ -1,0 +1,225 @@
+//! Classes by the vote of near rows.
+
+use std::sync::Arc;
+
+use perennial_core::{
+    Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities, Result, Rows,
+    Train,
+};
+use serde::{Deserialize, Serialize};
+
+use super::reference::{N_NEIGHBORS, RADIUS, Reach, Reference, Weighting, enough_rows, neighbor_builders};
+use super::{Metric, Search};
+use crate::classes::{check_names, probabilities};
+
+/// The class that most of the nearest rows have (Fix and Hodges, 1951; Cover and Hart, 1967).
+///
+/// The nearest rows are found exactly. Distances depend on the units of the columns, so standardise them first.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_neighbors` | 5 | >= 1 | how many rows vote |
+/// | `weighting` | uniform | | whether nearer rows count more |
+/// | `metric` | euclidean | | how distances are measured |
+/// | `search` | auto | | how the rows are searched |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_models::KNeighborsClassifier;
+///
+/// let x = Matrix::from(array![[0.0], [1.0], [2.0], [8.0], [9.0]]);
+/// let y = Classes::from_labels(["low", "low", "low", "high", "high"]);
+/// let model = KNeighborsClassifier::new().n_neighbors(3).fit(&x, &y)?;
+/// assert_eq!(model.predict(&Matrix::from(array![[7.0]]))?.labels().next(), Some("high"));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KNeighborsClassifier {
+    n_neighbors: usize,
+    weighting: Weighting,
+    metric: Metric,
+    search: Search,
+}
+
+impl Default for KNeighborsClassifier {
+    fn default() -> Self {
+        let (weighting, metric, search) = (Weighting::Uniform, Metric::Euclidean, Search::Auto);
+        KNeighborsClassifier { n_neighbors: 5, weighting, metric, search }
+    }
+}
+
+impl KNeighborsClassifier {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[N_NEIGHBORS];
+
+    neighbor_builders!();
+
+    /// Sets how many rows vote.
+    #[must_use]
+    pub fn n_neighbors(mut self, n_neighbors: usize) -> Self {
+        self.n_neighbors = n_neighbors;
+        self
+    }
+}
+
+impl Estimator for KNeighborsClassifier {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = NeighborsClassifierModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NeighborsClassifierModel> {
+        N_NEIGHBORS.check_count(self.n_neighbors)?;
+        enough_rows(self.n_neighbors, train.x.n_rows())?;
+        Ok(NeighborsClassifierModel {
+            reference: Reference::new(train.x, self.metric, self.search)?,
+            codes: train.y.codes().to_vec(),
+            names: train.y.shared_names(),
+            reach: Reach::Nearest(self.n_neighbors),
+            weighting: self.weighting,
+        })
+    }
+}
+
+/// The class that most of the rows within a radius have; where there are none, that of the nearest row.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `radius` | 1 | >= 0 | how near the rows are that vote |
+/// | `weighting` | uniform | | whether nearer rows count more |
+/// | `metric` | euclidean | | how distances are measured |
+/// | `search` | auto | | how the rows are searched |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_models::RadiusNeighborsClassifier;
+///
+/// let x = Matrix::from(array![[0.0], [1.0], [2.0], [8.0], [9.0]]);
+/// let y = Classes::from_labels(["low", "low", "low", "high", "high"]);
+/// let model = RadiusNeighborsClassifier::new().radius(1.5).fit(&x, &y)?;
+/// assert_eq!(model.predict(&Matrix::from(array![[7.0]]))?.labels().next(), Some("high"));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RadiusNeighborsClassifier {
+    radius: f64,
+    weighting: Weighting,
+    metric: Metric,
+    search: Search,
+}
+
+impl Default for RadiusNeighborsClassifier {
+    fn default() -> Self {
+        let (weighting, metric, search) = (Weighting::Uniform, Metric::Euclidean, Search::Auto);
+        RadiusNeighborsClassifier { radius: 1.0, weighting, metric, search }
+    }
+}
+
+impl RadiusNeighborsClassifier {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[RADIUS];
+
+    neighbor_builders!();
+
+    /// Sets how near the rows are that vote.
+    #[must_use]
+    pub fn radius(mut self, radius: f64) -> Self {
+        self.radius = radius;
+        self
+    }
+}
+
+impl Estimator for RadiusNeighborsClassifier {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = NeighborsClassifierModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NeighborsClassifierModel> {
+        RADIUS.check(self.radius)?;
+        Ok(NeighborsClassifierModel {
+            reference: Reference::new(train.x, self.metric, self.search)?,
+            codes: train.y.codes().to_vec(),
+            names: train.y.shared_names(),
+            reach: Reach::Radius(self.radius),
+            weighting: self.weighting,
+        })
+    }
+}
+
+/// A classifier by the vote of near rows, which keeps the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct NeighborsClassifierModel {
+    reference: Reference,
+    codes: Vec<u32>,
+    names: Arc<[String]>,
+    reach: Reach,
+    weighting: Weighting,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    reference: Reference,
+    codes: Vec<u32>,
+    names: Arc<[String]>,
+    reach: Reach,
+    weighting: Weighting,
+}
+
+impl TryFrom<Parts> for NeighborsClassifierModel {
+    type Error = Error;
+
+    fn try_from(Parts { reference, codes, names, reach, weighting }: Parts) -> Result<Self> {
+        check_names(&names)?;
+        if codes.len() != reference.rows().nrows() || codes.iter().any(|&code| code as usize >= names.len()) {
+            return Err(Error::corrupt("the classes of the rows are damaged"));
+        }
+        Ok(NeighborsClassifierModel { reference, codes, names, reach, weighting })
+    }
+}
+
+impl NeighborsClassifierModel {
+    /// The features it learned from.
+    pub fn features(&self) -> &Features {
+        self.reference.features()
+    }
+
+    /// The class names; a code is a position in this list.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The way in which rows are searched.
+    pub fn search(&self) -> Search {
+        self.reference.index().search()
+    }
+}
+
+impl Predictor for NeighborsClassifierModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl Classifier for NeighborsClassifierModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let n_classes = self.names.len();
+        let mut shares = vec![0.0; x.n_rows() * n_classes];
+        let mut rows_out = shares.chunks_exact_mut(n_classes);
+        self.reference.answer(x, self.reach, self.weighting, |rows, weights| {
+            let Some(out) = rows_out.next() else { return };
+            for (&row, weight) in rows.iter().zip(weights) {
+                out[self.codes[row as usize] as usize] += weight;
+            }
+            let total: f64 = out.iter().sum();
+            out.iter_mut().for_each(|share| *share = (*share / total).min(1.0));
+        })?;
+        probabilities(shares, &self.names)
+    }
+}

@@ -1,0 +1,536 @@
+//! A network with its shapes: forward, and backward.
+
+use perennial_core::{Error, Result};
+use perennial_numeric::linalg::{Side, multiply_f32};
+use perennial_numeric::random::Random;
+use perennial_numeric::simd;
+
+use super::layer::{Activation, Layer};
+
+/// What is added to variances before they divide.
+const EPSILON: f32 = 1e-5;
+/// How far running means move towards those of a batch.
+const MOMENTUM: f32 = 0.1;
+/// The most numbers that a network may learn: 1 GiB.
+const MOST_PARAMETERS: usize = 1 << 28;
+
+/// A layer whose place among the parameters is known.
+#[derive(Clone, Debug, PartialEq)]
+enum Op {
+    Dense { n_in: usize, n_out: usize, weights: usize, activation: Activation },
+    Dropout { rate: f32 },
+    BatchNorm { width: usize, gain: usize, running: usize },
+    LayerNorm { width: usize, gain: usize },
+    Residual { inner: Vec<Op> },
+}
+
+/// A network with its shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Network {
+    ops: Vec<Op>,
+    pub(super) n_in: usize,
+    pub(super) n_out: usize,
+    pub(super) n_parameters: usize,
+    pub(super) n_running: usize,
+    pub(super) has_batch_norm: bool,
+}
+
+/// What one layer gave, and what going back needs of it.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    out: Vec<f32>,
+    extra: Vec<f32>,
+    inner: Vec<Trace>,
+}
+
+struct Builder {
+    n_parameters: usize,
+    n_running: usize,
+}
+
+impl Builder {
+    fn take(&mut self, n: Option<usize>) -> Result<usize> {
+        let start = self.n_parameters;
+        let end = n.and_then(|n| start.checked_add(n)).filter(|end| *end <= MOST_PARAMETERS);
+        self.n_parameters = end.ok_or_else(|| {
+            Error::too_large(format!(
+                "the network would learn more than {MOST_PARAMETERS} numbers; make its layers smaller"
+            ))
+        })?;
+        Ok(start)
+    }
+
+    fn layers(&mut self, layers: &[Layer], width: &mut usize) -> Result<Vec<Op>> {
+        layers.iter().map(|layer| self.layer(layer, width)).collect()
+    }
+
+    fn layer(&mut self, layer: &Layer, width: &mut usize) -> Result<Op> {
+        Ok(match layer {
+            Layer::Dense { units, activation } => {
+                let n_in = std::mem::replace(width, *units);
+                let n = n_in.checked_mul(*units).and_then(|n| n.checked_add(*units));
+                Op::Dense { n_in, n_out: *units, weights: self.take(n)?, activation: *activation }
+            }
+            Layer::Dropout { rate } => Op::Dropout { rate: *rate as f32 },
+            Layer::BatchNorm => {
+                let running = self.n_running;
+                self.n_running += 2 * *width;
+                Op::BatchNorm { width: *width, gain: self.take(Some(2 * *width))?, running }
+            }
+            Layer::LayerNorm => Op::LayerNorm { width: *width, gain: self.take(Some(2 * *width))? },
+            Layer::Residual(layers) => {
+                let outside = *width;
+                let inner = self.layers(layers, width)?;
+                if *width != outside {
+                    let expected = format!("{outside}, as many numbers as the residual around it takes");
+                    return Err(Error::invalid_param("units", *width, expected));
+                }
+                Op::Residual { inner }
+            }
+        })
+    }
+}
+
+impl Network {
+    /// The layers, and a dense one at their end that gives `n_out` numbers.
+    pub(super) fn build(layers: &[Layer], n_in: usize, n_out: usize) -> Result<Network> {
+        Layer::check(layers, 0)?;
+        let mut builder = Builder { n_parameters: 0, n_running: 0 };
+        let mut width = n_in;
+        let mut ops = builder.layers(layers, &mut width)?;
+        let last = Layer::dense(n_out).activation(Activation::Identity);
+        ops.push(builder.layer(&last, &mut width)?);
+        let Builder { n_parameters, n_running } = builder;
+        Ok(Network { ops, n_in, n_out, n_parameters, n_running, has_batch_norm: n_running > 0 })
+    }
+
+    /// Weights at random (Glorot and Bengio, 2010), those of the last layer 0 where `flat`.
+    pub(super) fn start(&self, random: &mut Random, flat: bool) -> (Vec<f32>, Vec<f32>) {
+        let (mut parameters, mut running) = (vec![0.0; self.n_parameters], vec![0.0; self.n_running]);
+        start(&self.ops, random, &mut parameters, &mut running);
+        if let (true, Some(Op::Dense { n_in, n_out, weights, .. })) = (flat, self.ops.last()) {
+            parameters[*weights..weights + (n_in + 1) * n_out].fill(0.0);
+        }
+        (parameters, running)
+    }
+
+    /// Which parameters are weights, and so are penalised; gains, shifts and constants are not.
+    pub(super) fn weights(&self) -> Vec<std::ops::Range<usize>> {
+        let mut found = Vec::new();
+        weights(&self.ops, &mut found);
+        found
+    }
+
+    /// What the network gives for `n` rows; with `random`, as in training.
+    pub(super) fn forward<'t>(
+        &self,
+        x: &[f32],
+        n: usize,
+        parameters: &[f32],
+        running: &[f32],
+        mut random: Option<&mut Random>,
+        traces: &'t mut Vec<Trace>,
+    ) -> &'t [f32] {
+        forward(&self.ops, x, n, parameters, running, &mut random, traces);
+        traces.last().map_or(&[], |trace| &trace.out)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one pass back through all that the pass forward left")]
+    /// Adds to `gradient` what the loss changes by for each parameter, and gives what it changes by for each input.
+    pub(super) fn backward(
+        &self,
+        x: &[f32],
+        n: usize,
+        parameters: &[f32],
+        traces: &mut [Trace],
+        change: Vec<f32>,
+        gradient: &mut [f32],
+        wants_input: bool,
+    ) -> Vec<f32> {
+        backward(&self.ops, x, n, parameters, traces, change, gradient, wants_input)
+    }
+
+    /// Moves running means and variances towards those of the batch that the traces are of.
+    pub(super) fn follow(&self, traces: &[Trace], running: &mut [f32]) {
+        follow(&self.ops, traces, running);
+    }
+}
+
+fn start(ops: &[Op], random: &mut Random, parameters: &mut [f32], running: &mut [f32]) {
+    for op in ops {
+        match op {
+            Op::Dense { n_in, n_out, weights, activation } => {
+                let factor = if *activation == Activation::Logistic { 2.0 } else { 6.0 };
+                let bound = (factor / (n_in + n_out) as f64).sqrt();
+                let drawn = &mut parameters[*weights..weights + n_in * n_out];
+                drawn.iter_mut().for_each(|weight| *weight = random.uniform_in(-bound, bound) as f32);
+            }
+            Op::BatchNorm { width, gain, running: at } => {
+                parameters[*gain..gain + width].fill(1.0);
+                running[at + width..at + 2 * width].fill(1.0);
+            }
+            Op::LayerNorm { width, gain } => parameters[*gain..gain + width].fill(1.0),
+            Op::Residual { inner } => start(inner, random, parameters, running),
+            Op::Dropout { .. } => {}
+        }
+    }
+}
+
+fn weights(ops: &[Op], found: &mut Vec<std::ops::Range<usize>>) {
+    for op in ops {
+        match op {
+            Op::Dense { n_in, n_out, weights, .. } => found.push(*weights..weights + n_in * n_out),
+            Op::Residual { inner } => weights(inner, found),
+            _ => {}
+        }
+    }
+}
+
+fn follow(ops: &[Op], traces: &[Trace], running: &mut [f32]) {
+    for (op, trace) in ops.iter().zip(traces) {
+        match op {
+            Op::BatchNorm { width, running: at, .. } => {
+                // The trace keeps the mean and the variance of the batch at its end.
+                let seen = &trace.extra[trace.extra.len() - 2 * width..];
+                let old = &mut running[*at..at + 2 * width];
+                old.iter_mut().zip(seen).for_each(|(old, seen)| *old += MOMENTUM * (seen - *old));
+            }
+            Op::Residual { inner } => follow(inner, &trace.inner, running),
+            _ => {}
+        }
+    }
+}
+
+fn forward(
+    ops: &[Op],
+    x: &[f32],
+    n: usize,
+    parameters: &[f32],
+    running: &[f32],
+    random: &mut Option<&mut Random>,
+    traces: &mut Vec<Trace>,
+) {
+    traces.resize_with(ops.len(), Trace::default);
+    for (place, op) in ops.iter().enumerate() {
+        let (before, rest) = traces.split_at_mut(place);
+        let x = before.last().map_or(x, |trace| &trace.out);
+        let Trace { out, extra, inner: within } = &mut rest[0];
+        match op {
+            Op::Dense { n_in, n_out, weights, activation } => {
+                let (matrix, bias) =
+                    parameters[*weights..weights + (n_in + 1) * n_out].split_at(n_in * n_out);
+                out.resize(n * n_out, 0.0);
+                multiply_f32(out, (n, *n_out), *n_in, (x, Side::Plain), (matrix, Side::Plain), false);
+                simd::widest(|| activate(out, bias, *activation));
+            }
+            Op::Dropout { rate } => {
+                out.clear();
+                out.extend_from_slice(x);
+                extra.clear();
+                if let (Some(random), true) = (random.as_deref_mut(), *rate > 0.0) {
+                    let kept = 1.0 / (1.0 - rate);
+                    extra
+                        .extend(x.iter().map(|_| if (random.uniform() as f32) < *rate { 0.0 } else { kept }));
+                    out.iter_mut().zip(extra.iter()).for_each(|(out, mask)| *out *= mask);
+                }
+            }
+            Op::BatchNorm { width, gain, running: at } => {
+                let (mean, variance) = match random {
+                    Some(_) => batch_moments(x, n, *width),
+                    None => (running[*at..at + width].to_vec(), running[at + width..at + 2 * width].to_vec()),
+                };
+                let gains = &parameters[*gain..gain + 2 * width];
+                out.clear();
+                extra.clear();
+                for row in x.chunks_exact((*width).max(1)) {
+                    for (column, value) in row.iter().enumerate() {
+                        let normed = (value - mean[column]) / (variance[column] + EPSILON).sqrt();
+                        extra.push(normed);
+                        out.push(normed * gains[column] + gains[width + column]);
+                    }
+                }
+                extra.extend(mean.iter().chain(&variance));
+            }
+            Op::LayerNorm { width, gain } => {
+                let gains = &parameters[*gain..gain + 2 * width];
+                out.clear();
+                extra.clear();
+                let mut deviations = Vec::with_capacity(n);
+                for row in x.chunks_exact((*width).max(1)) {
+                    let mean = row.iter().sum::<f32>() / *width as f32;
+                    let variance =
+                        row.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / *width as f32;
+                    let deviation = (variance + EPSILON).sqrt();
+                    deviations.push(deviation);
+                    for (column, value) in row.iter().enumerate() {
+                        let normed = (value - mean) / deviation;
+                        extra.push(normed);
+                        out.push(normed * gains[column] + gains[width + column]);
+                    }
+                }
+                extra.extend(deviations);
+            }
+            Op::Residual { inner } => {
+                forward(inner, x, n, parameters, running, random, within);
+                out.clear();
+                out.extend_from_slice(x);
+                if let Some(last) = within.last() {
+                    out.iter_mut().zip(&last.out).for_each(|(out, inside)| *out += inside);
+                }
+            }
+        }
+    }
+}
+
+/// The mean and the variance of each column.
+fn batch_moments(x: &[f32], n: usize, width: usize) -> (Vec<f32>, Vec<f32>) {
+    let (mut mean, mut variance) = (vec![0.0; width], vec![0.0; width]);
+    let share = 1.0 / n as f32;
+    for row in x.chunks_exact(width.max(1)) {
+        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value * share);
+    }
+    for row in x.chunks_exact(width.max(1)) {
+        for ((variance, mean), value) in variance.iter_mut().zip(&mean).zip(row) {
+            *variance += (value - mean).powi(2) * share;
+        }
+    }
+    (mean, variance)
+}
+
+#[inline(always)]
+fn activate(out: &mut [f32], bias: &[f32], activation: Activation) {
+    macro_rules! each {
+        ($f:expr) => {
+            for row in out.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias).for_each(|(out, bias)| *out = $f(*out + bias));
+            }
+        };
+    }
+    match activation {
+        Activation::Identity => each!(|z: f32| z),
+        Activation::Relu => each!(|z: f32| z.max(0.0)),
+        Activation::LeakyRelu => each!(|z: f32| if z > 0.0 { z } else { 0.01 * z }),
+        Activation::Elu => each!(|z: f32| if z > 0.0 { z } else { z.exp_m1() }),
+        Activation::Tanh => each!(|z: f32| z.tanh()),
+        Activation::Logistic => each!(|z: f32| 1.0 / (1.0 + (-z).exp())),
+    }
+}
+
+/// Multiplies by the slope of the activation, which what it gave tells.
+#[inline(always)]
+fn slope(change: &mut [f32], out: &[f32], activation: Activation) {
+    macro_rules! each {
+        ($f:expr) => {
+            change.iter_mut().zip(out).for_each(|(change, &out)| *change *= $f(out))
+        };
+    }
+    match activation {
+        Activation::Identity => {}
+        Activation::Relu => each!(|y: f32| if y > 0.0 { 1.0 } else { 0.0 }),
+        Activation::LeakyRelu => each!(|y: f32| if y > 0.0 { 1.0 } else { 0.01 }),
+        Activation::Elu => each!(|y: f32| if y > 0.0 { 1.0 } else { y + 1.0 }),
+        Activation::Tanh => each!(|y: f32| 1.0 - y * y),
+        Activation::Logistic => each!(|y: f32| y * (1.0 - y)),
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "one pass back through all that the pass forward left")]
+fn backward(
+    ops: &[Op],
+    x: &[f32],
+    n: usize,
+    parameters: &[f32],
+    traces: &mut [Trace],
+    mut change: Vec<f32>,
+    gradient: &mut [f32],
+    wants_input: bool,
+) -> Vec<f32> {
+    for (place, op) in ops.iter().enumerate().rev() {
+        let (before, rest) = traces.split_at_mut(place);
+        let x = before.last().map_or(x, |trace| &trace.out);
+        let Trace { out, extra, inner: within } = &mut rest[0];
+        match op {
+            Op::Dense { n_in, n_out, weights, activation } => {
+                simd::widest(|| slope(&mut change, out, *activation));
+                let (by_weights, by_bias) =
+                    gradient[*weights..weights + (n_in + 1) * n_out].split_at_mut(n_in * n_out);
+                multiply_f32(
+                    by_weights,
+                    (*n_in, *n_out),
+                    n,
+                    (x, Side::Transposed),
+                    (&change, Side::Plain),
+                    true,
+                );
+                for row in change.chunks_exact(*n_out) {
+                    by_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                }
+                if place == 0 && !wants_input {
+                    return Vec::new();
+                }
+                let matrix = &parameters[*weights..weights + n_in * n_out];
+                let mut back = vec![0.0; n * n_in];
+                multiply_f32(
+                    &mut back,
+                    (n, *n_in),
+                    *n_out,
+                    (&change, Side::Plain),
+                    (matrix, Side::Transposed),
+                    false,
+                );
+                change = back;
+            }
+            Op::Dropout { .. } => {
+                // Without a mask nothing was dropped.
+                change.iter_mut().zip(extra.iter()).for_each(|(change, mask)| *change *= mask);
+            }
+            Op::BatchNorm { width, gain, .. } => {
+                batch_norm_back(&mut change, extra, parameters, gradient, *width, *gain)
+            }
+            Op::LayerNorm { width, gain } => {
+                layer_norm_back(&mut change, extra, parameters, gradient, *width, *gain)
+            }
+            Op::Residual { inner } => {
+                let inside = backward(inner, x, n, parameters, within, change.clone(), gradient, true);
+                change.iter_mut().zip(inside).for_each(|(change, inside)| *change += inside);
+            }
+        }
+    }
+    change
+}
+
+/// Adds what gains and shifts change by; leaves the change of the normed numbers.
+fn gains_back(
+    change: &mut [f32],
+    normed: &[f32],
+    parameters: &[f32],
+    gradient: &mut [f32],
+    width: usize,
+    gain: usize,
+) {
+    let (gains, shifts) = gradient[gain..gain + 2 * width].split_at_mut(width);
+    for (row, normed) in change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
+        for column in 0..width {
+            gains[column] += row[column] * normed[column];
+            shifts[column] += row[column];
+            row[column] *= parameters[gain + column];
+        }
+    }
+}
+
+fn batch_norm_back(
+    change: &mut [f32],
+    extra: &[f32],
+    parameters: &[f32],
+    gradient: &mut [f32],
+    width: usize,
+    gain: usize,
+) {
+    let normed = &extra[..change.len()];
+    let variance = &extra[change.len() + width..];
+    gains_back(change, normed, parameters, gradient, width, gain);
+    let n = (change.len() / width.max(1)) as f32;
+    let (mut sums, mut products) = (vec![0.0; width], vec![0.0; width]);
+    for (row, normed) in change.chunks_exact(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
+        for column in 0..width {
+            sums[column] += row[column];
+            products[column] += row[column] * normed[column];
+        }
+    }
+    for (row, normed) in change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
+        for column in 0..width {
+            let centred = row[column] - (sums[column] + normed[column] * products[column]) / n;
+            row[column] = centred / (variance[column] + EPSILON).sqrt();
+        }
+    }
+}
+
+fn layer_norm_back(
+    change: &mut [f32],
+    extra: &[f32],
+    parameters: &[f32],
+    gradient: &mut [f32],
+    width: usize,
+    gain: usize,
+) {
+    let (normed, deviations) = extra.split_at(change.len());
+    gains_back(change, normed, parameters, gradient, width, gain);
+    let rows = change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1)));
+    for ((row, normed), deviation) in rows.zip(deviations) {
+        let sum: f32 = row.iter().sum();
+        let product: f32 = row.iter().zip(normed).map(|(a, b)| a * b).sum();
+        for (value, normed) in row.iter_mut().zip(normed) {
+            *value = (*value - (sum + normed * product) / width as f32) / deviation;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half the sum of squares of what the network gives.
+    fn loss(network: &Network, x: &[f32], n: usize, parameters: &[f32], running: &[f32]) -> f64 {
+        let mut traces = Vec::new();
+        let mut random = Random::new(5);
+        let out = network.forward(x, n, parameters, running, Some(&mut random), &mut traces);
+        out.iter().map(|value| 0.5 * f64::from(*value).powi(2)).sum()
+    }
+
+    #[test]
+    fn gradients_are_the_slopes_of_the_loss() {
+        let smooth = |units| Layer::dense(units).activation(Activation::Tanh);
+        let architectures = [
+            vec![smooth(4), Layer::dense(3).activation(Activation::Elu)],
+            vec![smooth(5), Layer::BatchNorm, Layer::dense(4).activation(Activation::Logistic)],
+            vec![smooth(4), Layer::LayerNorm, Layer::residual([smooth(3), smooth(4)]), Layer::dropout(0.3)],
+            vec![
+                Layer::residual([Layer::LayerNorm, smooth(3)]),
+                Layer::dense(6).activation(Activation::LeakyRelu),
+            ],
+        ];
+        for layers in architectures {
+            let network = Network::build(&layers, 3, 2).unwrap();
+            let (parameters, running) = network.start(&mut Random::new(3), false);
+            let mut random = Random::new(9);
+            let x: Vec<f32> = (0..21).map(|_| random.normal() as f32).collect();
+            let (mut traces, mut gradient) = (Vec::new(), vec![0.0; network.n_parameters]);
+            let mut same = Random::new(5);
+            let out = network.forward(&x, 7, &parameters, &running, Some(&mut same), &mut traces).to_vec();
+            let by_input = network.backward(&x, 7, &parameters, &mut traces, out, &mut gradient, true);
+            let at = |parameters: &[f32], x: &[f32]| loss(&network, x, 7, parameters, &running);
+            let step = 1e-2;
+            let close = |found: f32, low: f64, high: f64, what: &str| {
+                let slope = (high - low) / (2.0 * f64::from(step));
+                let gap = (f64::from(found) - slope).abs();
+                assert!(gap < 2e-2 * (1.0 + slope.abs()), "{layers:?} {what}: {found} instead of {slope}");
+            };
+            for place in 0..parameters.len() {
+                let moved = |by: f32| {
+                    let mut parameters = parameters.clone();
+                    parameters[place] += by;
+                    at(&parameters, &x)
+                };
+                close(gradient[place], moved(-step), moved(step), "parameter");
+            }
+            for place in 0..x.len() {
+                let moved = |by: f32| {
+                    let mut x = x.clone();
+                    x[place] += by;
+                    at(&parameters, &x)
+                };
+                close(by_input[place], moved(-step), moved(step), "input");
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_named() {
+        let error = Network::build(&[Layer::residual([Layer::dense(4)])], 3, 2).unwrap_err();
+        assert!(error.to_string().contains("`units` is 4; expected 3"), "{error}");
+        assert!(Network::build(&[Layer::dense(0)], 3, 2).is_err());
+        assert!(Network::build(&[Layer::dropout(1.0)], 3, 2).is_err());
+        let error = Network::build(&[Layer::dense(1_000_000), Layer::dense(1_000_000)], 3, 2).unwrap_err();
+        assert!(error.to_string().contains("smaller"), "{error}");
+    }
+}

@@ -1,0 +1,323 @@
+//! Learning the parameters of a network, in batches.
+
+use perennial_core::{Context, Error, Features, Matrix, Result};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use super::data::Truth;
+use super::inputs::{Inputs, Seen};
+use super::layer::Layer;
+use super::network::{Network, Trace};
+use super::optimizer::State;
+use super::settings::{Settings, diverged};
+
+/// Rows that one task takes through the network; the bits of a fit depend on it.
+const CHUNK: usize = 64;
+
+/// What one pass over the rows came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The mean loss of the training rows while they were learned from, without the penalty.
+    pub loss: f64,
+    /// The mean loss of the rows that are watched.
+    pub validation_loss: Option<f64>,
+}
+
+/// A network that has learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub(super) struct Fitted {
+    pub(super) features: Features,
+    layers: Vec<Layer>,
+    inputs: Inputs,
+    n_out: usize,
+    parameters: Vec<f32>,
+    running: Vec<f32>,
+    pub(super) history: Vec<Epoch>,
+    pub(super) converged: bool,
+    #[serde(skip_serializing)]
+    network: Network,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    layers: Vec<Layer>,
+    inputs: Inputs,
+    n_out: usize,
+    parameters: Vec<f32>,
+    running: Vec<f32>,
+    history: Vec<Epoch>,
+    converged: bool,
+}
+
+impl TryFrom<Parts> for Fitted {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let Parts { features, layers, inputs, n_out, parameters, running, history, converged } = parts;
+        inputs.check(&features)?;
+        let network = Network::build(&layers, inputs.width(), n_out)
+            .map_err(|_| Error::corrupt("the layers of the network do not fit each other"))?;
+        let n_tables =
+            inputs.n_parameters().map_err(|_| Error::corrupt("the tables of the network are too large"))?;
+        let sound = n_out > 0
+            && parameters.len() == network.n_parameters + n_tables
+            && running.len() == network.n_running
+            && parameters.iter().chain(&running).all(|number| number.is_finite());
+        if !sound {
+            return Err(Error::corrupt("the network does not have the numbers that its layers need"));
+        }
+        Ok(Fitted { features, layers, inputs, n_out, parameters, running, history, converged, network })
+    }
+}
+
+/// What is learned from.
+pub(super) struct Task<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) x: &'a Matrix,
+    pub(super) truth: &'a Truth,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) validation: Option<(&'a Matrix, &'a Truth)>,
+    pub(super) n_out: usize,
+    /// Whether the network starts by answering 0 everywhere.
+    pub(super) flat: bool,
+    pub(super) ctx: &'a Context,
+}
+
+/// The buffers of one chunk of a batch.
+#[derive(Default)]
+struct Workspace {
+    x: Vec<f32>,
+    traces: Vec<Trace>,
+    gradient: Vec<f32>,
+    loss: f64,
+}
+
+impl Task<'_> {
+    pub(super) fn learn(&self) -> Result<Fitted> {
+        let settings = self.settings;
+        settings.check()?;
+        Layer::check(&settings.layers, 0)?;
+        let random = Random::new(self.ctx.seed(settings.seed));
+        let mut rows: Vec<usize> = (0..perennial_core::Rows::n_rows(self.x)).collect();
+        rows.retain(|&row| self.weights.is_none_or(|weights| weights[row] > 0.0));
+        // Rows of weight 0 are gone before anything is drawn, as if they were not there.
+        let mut held = Vec::new();
+        if settings.early_stopping && self.validation.is_none() {
+            let n_held = (settings.validation_fraction * rows.len() as f64).ceil() as usize;
+            if n_held >= rows.len() {
+                return Err(Error::insufficient_data(format!(
+                    "early stopping would set all {} rows aside; give more rows or a validation set",
+                    rows.len()
+                )));
+            }
+            let aside = random.stream("held").sample(rows.len(), n_held);
+            held = aside.iter().map(|&place| rows[place]).collect();
+            let mut places = aside.into_iter().peekable();
+            let mut place = 0;
+            rows.retain(|_| {
+                let keep = places.next_if_eq(&place).is_none();
+                place += 1;
+                keep
+            });
+        }
+        let inputs =
+            Inputs::learn(self.x, &rows, self.weights, settings.standardize, settings.embedding_size)?;
+        let network = Network::build(&settings.layers, inputs.width(), self.n_out)?;
+        let n_tables = inputs.n_parameters()?;
+        let (mut parameters, running) = network.start(&mut random.stream("start"), self.flat);
+        parameters.resize(network.n_parameters + n_tables, 0.0);
+        inputs.start(&mut random.stream("tables"), &mut parameters[network.n_parameters..]);
+        let fitted = Fitted {
+            features: self.x.features().clone(),
+            layers: settings.layers.clone(),
+            inputs,
+            n_out: self.n_out,
+            parameters,
+            running,
+            history: Vec::new(),
+            converged: false,
+            network,
+        };
+        self.passes(fitted, rows, &held, &random)
+    }
+
+    fn passes(
+        &self,
+        mut fitted: Fitted,
+        mut rows: Vec<usize>,
+        held: &[usize],
+        random: &Random,
+    ) -> Result<Fitted> {
+        let settings = self.settings;
+        let seen = fitted.inputs.see_all(self.x)?;
+        let watched = self
+            .validation
+            .map(|(x, truth)| Ok::<_, Error>((fitted.inputs.see_all(x)?, truth)))
+            .transpose()?;
+        let total =
+            self.weights.map(|weights| rows.iter().map(|&row| weights[row]).sum::<f64>() / rows.len() as f64);
+        // Weights of mean 1 leave the learning rate its meaning.
+        let weights: Option<Vec<f32>> = self
+            .weights
+            .zip(total)
+            .map(|(weights, mean)| weights.iter().map(|weight| (weight / mean) as f32).collect());
+        let batch = settings.batch_size(rows.len());
+        let n_steps = (rows.len().div_ceil(batch) as u64).saturating_mul(settings.max_iter as u64);
+        let mut state = State::new(settings.optimizer, fitted.parameters.len());
+        let penalised = fitted.network.weights();
+        let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK };
+        let mut spaces: Vec<Workspace> = Vec::new();
+        spaces.resize_with(batch.div_ceil(chunk), Workspace::default);
+        let (mut best, mut best_loss, mut waited, mut step) = (None, f64::INFINITY, 0, 0);
+        for epoch in 0..settings.max_iter {
+            self.ctx.step(epoch, settings.max_iter)?;
+            random.stream("order").fork(epoch as u64).shuffle(&mut rows);
+            let mut loss = 0.0;
+            for batch in rows.chunks(batch) {
+                self.ctx.check()?;
+                let rate = settings.learning_rate * settings.schedule.factor(step, n_steps);
+                let dropped = random.stream("dropout").fork(step);
+                loss +=
+                    self.one_batch(&fitted, &seen, batch, chunk, weights.as_deref(), &dropped, &mut spaces)?;
+                if fitted.network.has_batch_norm && batch.len() > 1 {
+                    fitted.network.follow(&spaces[0].traces, &mut fitted.running);
+                }
+                let gradient = &mut spaces[0].gradient;
+                let alpha = (settings.alpha / batch.len() as f64) as f32;
+                for range in &penalised {
+                    let parameters = &fitted.parameters[range.clone()];
+                    gradient[range.clone()]
+                        .iter_mut()
+                        .zip(parameters)
+                        .for_each(|(sum, weight)| *sum += alpha * weight);
+                }
+                state.step(&mut fitted.parameters, gradient, rate, &penalised);
+                step += 1;
+            }
+            let loss = loss / rows.len() as f64;
+            let validation_loss = match (&watched, held.is_empty()) {
+                (Some((seen, truth)), _) => Some(fitted.mean_loss(seen, truth, None, None)),
+                (None, false) => Some(fitted.mean_loss(&seen, self.truth, weights.as_deref(), Some(held))),
+                (None, true) => None,
+            };
+            let judged = validation_loss.unwrap_or(loss);
+            if !loss.is_finite()
+                || !judged.is_finite()
+                || !fitted.parameters.iter().all(|number| number.is_finite())
+            {
+                return Err(diverged(epoch));
+            }
+            fitted.history.push(Epoch { loss, validation_loss });
+            if judged < best_loss - settings.tolerance {
+                waited = 0;
+            } else {
+                waited += 1;
+            }
+            if judged < best_loss {
+                best_loss = judged;
+                if validation_loss.is_some() {
+                    best = Some((fitted.parameters.clone(), fitted.running.clone()));
+                }
+            }
+            if waited >= settings.n_iter_no_change {
+                fitted.converged = true;
+                break;
+            }
+        }
+        if let Some((parameters, running)) = best {
+            (fitted.parameters, fitted.running) = (parameters, running);
+        }
+        Ok(fitted)
+    }
+
+    /// The sum of the losses of a batch; the gradient of its mean is left in the first workspace.
+    #[allow(clippy::too_many_arguments, reason = "what one step looks at")]
+    fn one_batch(
+        &self,
+        fitted: &Fitted,
+        seen: &Seen,
+        batch: &[usize],
+        chunk: usize,
+        weights: Option<&[f32]>,
+        dropped: &Random,
+        spaces: &mut [Workspace],
+    ) -> Result<f64> {
+        let n_chunks = batch.len().div_ceil(chunk);
+        let Fitted { network, inputs, parameters, running, .. } = fitted;
+        let (own, tables) = parameters.split_at(network.n_parameters);
+        let share = 1.0 / batch.len() as f32;
+        reduce::fill_chunks(&mut spaces[..n_chunks], 1, |place, spaces| {
+            let Workspace { x, traces, gradient, loss } = &mut spaces[0];
+            let rows = &batch[place * chunk..((place + 1) * chunk).min(batch.len())];
+            inputs.gather(seen, rows, tables, x);
+            let mut random = dropped.fork(place as u64);
+            let mut out = network.forward(x, rows.len(), own, running, Some(&mut random), traces).to_vec();
+            *loss = self.truth.loss(rows, weights, &mut out, network.n_out);
+            out.iter_mut().for_each(|change| *change *= share);
+            gradient.clear();
+            gradient.resize(parameters.len(), 0.0);
+            let (by_own, by_tables) = gradient.split_at_mut(network.n_parameters);
+            let change = network.backward(x, rows.len(), own, traces, out, by_own, inputs.has_tables());
+            if inputs.has_tables() {
+                inputs.scatter(seen, rows, &change, by_tables);
+            }
+        });
+        let (first, others) = spaces[..n_chunks].split_at_mut(1);
+        let mut loss = first[0].loss;
+        for other in others {
+            loss += other.loss;
+            first[0].gradient.iter_mut().zip(&other.gradient).for_each(|(sum, part)| *sum += part);
+        }
+        Ok(loss)
+    }
+}
+
+impl Fitted {
+    pub(super) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    pub(super) fn n_out(&self) -> usize {
+        self.n_out
+    }
+
+    pub(super) fn n_parameters(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// What the network gives for each row, `n_rows` x `n_out`.
+    pub(super) fn answer(&self, x: &Matrix) -> Result<Vec<f32>> {
+        let seen = self.inputs.see_all(x)?;
+        let rows: Vec<usize> = (0..seen.n_rows).collect();
+        Ok(self.outputs(&seen, &rows))
+    }
+
+    fn outputs(&self, seen: &Seen, rows: &[usize]) -> Vec<f32> {
+        let (own, tables) = self.parameters.split_at(self.network.n_parameters);
+        let mut out = vec![0.0; rows.len() * self.n_out];
+        // A task is a few chunks; each chunk has the same shape, so that a row has the same bits in any company.
+        reduce::fill_rows(&mut out, self.n_out, 4 * CHUNK, |first, out| {
+            let (mut x, mut traces) = (Vec::new(), Vec::new());
+            for (place, out) in out.chunks_mut(CHUNK * self.n_out).enumerate() {
+                let n = out.len() / self.n_out;
+                let start = first + place * CHUNK;
+                self.inputs.gather(seen, &rows[start..start + n], tables, &mut x);
+                x.resize(CHUNK * self.network.n_in, 0.0);
+                let given = self.network.forward(&x, CHUNK, own, &self.running, None, &mut traces);
+                out.copy_from_slice(&given[..out.len()]);
+            }
+        });
+        out
+    }
+
+    fn mean_loss(&self, seen: &Seen, truth: &Truth, weights: Option<&[f32]>, rows: Option<&[usize]>) -> f64 {
+        let all: Vec<usize> = rows.map_or_else(|| (0..seen.n_rows).collect(), <[usize]>::to_vec);
+        let mut out = self.outputs(seen, &all);
+        let total =
+            weights.map_or(all.len() as f64, |weights| all.iter().map(|&row| f64::from(weights[row])).sum());
+        truth.loss(&all, weights, &mut out, self.n_out) / total
+    }
+}

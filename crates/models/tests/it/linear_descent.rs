@@ -1,0 +1,88 @@
+//! Linear models by stochastic gradient descent.
+
+use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Values};
+use perennial_models::linear::{ClassLoss, LearningRate, ValueLoss};
+use perennial_models::{
+    LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier, SgdRegressor,
+};
+use perennial_testing::{Tags, check, regression};
+
+use crate::fixtures::assert_close;
+
+check!(sgd_hinge, decider, SgdClassifier::new());
+check!(sgd_log, decider, SgdClassifier::new().loss(ClassLoss::LogLoss).l1_ratio(0.5).alpha(1e-3));
+check!(
+    sgd_squared_hinge,
+    decider,
+    SgdClassifier::new().loss(ClassLoss::SquaredHinge).learning_rate(LearningRate::Constant).eta0(0.001)
+);
+check!(sgd_modified_huber, decider, SgdClassifier::new().loss(ClassLoss::ModifiedHuber).shuffle(false));
+check!(perceptron, decider, Perceptron::new());
+check!(passive_aggressive, decider, PassiveAggressive::new());
+check!(passive_aggressive_soft, decider, PassiveAggressive::new().squared(true).c(0.1));
+check!(sgd_regressor, regressor, SgdRegressor::new(), Tags::new().equivariant());
+check!(
+    sgd_regressor_huber,
+    regressor,
+    SgdRegressor::new().loss(ValueLoss::Huber).l1_ratio(1.0),
+    Tags::new().equivariant()
+);
+check!(sgd_regressor_tube, regressor, SgdRegressor::new().loss(ValueLoss::EpsilonInsensitive));
+check!(sgd_regressor_soft_tube, regressor, SgdRegressor::new().loss(ValueLoss::SquaredEpsilonInsensitive));
+
+/// After many short steps the descent is where the exact solvers are.
+#[test]
+fn descent_comes_to_the_optimum() {
+    let example = regression(500, 4, 41);
+    let settings = SgdRegressor::new().alpha(0.0).tolerance(-1.0).max_iter(400).power_t(0.6).eta0(0.1);
+    let found = settings.fit(&example.x, &example.values).unwrap();
+    let exact = LinearRegression::new().fit(&example.x, &example.values).unwrap();
+    assert_close(&found.model().coefficients().to_vec(), &exact.coefficients().to_vec(), 0.02, "squares");
+    assert!((found.model().intercept() - exact.intercept()).abs() < 0.02);
+
+    // The mean loss plus `alpha / 2` times the squares is the problem of logistic regression with `c = 1 / (n alpha)`.
+    let settings = SgdClassifier::new().loss(ClassLoss::LogLoss).alpha(1e-2).tolerance(-1.0).max_iter(500);
+    let found = settings.fit(&example.x, &example.classes).unwrap();
+    let exact = LogisticRegression::new().c(1.0 / (500.0 * 1e-2)).fit(&example.x, &example.classes).unwrap();
+    for (found, exact) in found.model().coefficients().iter().zip(exact.coefficients()) {
+        assert!((found - exact).abs() < 0.05 * (1.0 + exact.abs()), "{found} instead of {exact}");
+    }
+}
+
+#[test]
+fn strong_l1_penalty_leaves_few_coefficients() {
+    let example = regression(500, 10, 42);
+    let settings = SgdRegressor::new().alpha(0.2).l1_ratio(1.0).max_iter(200);
+    let model = settings.fit(&example.x, &example.values).unwrap();
+    let weights = model.model().coefficients();
+    assert!(weights[0] > 1.0 && weights.iter().filter(|weight| **weight == 0.0).count() >= 5, "{weights}");
+}
+
+#[test]
+fn further_rows_go_on_where_the_last_ended() {
+    let example = regression(300, 4, 43);
+    let (first, second): (Vec<usize>, Vec<usize>) = ((0..150).collect(), (150..300).collect());
+    let part = |rows: &[usize]| (example.x.take(rows).unwrap(), example.values.take(rows).unwrap());
+    let settings = SgdRegressor::new().shuffle(false);
+    let (x, y) = part(&first);
+    let once = settings.fit(&x, &y).unwrap();
+    let before = once.model().coefficients().to_owned();
+    let (x, y) = part(&second);
+    let twice = settings.partial_fit(once.clone(), &x, &y).unwrap();
+    assert_ne!(before, twice.model().coefficients());
+    let error = |model: &dyn Predictor<Input = Matrix, Output = Values>| -> f64 {
+        let guess = model.predict(&x).unwrap();
+        guess.as_slice().iter().zip(y.as_slice()).map(|(g, y)| (g - y).powi(2)).sum()
+    };
+    assert!(error(&twice) < 1.05 * error(&once));
+
+    let settings = SgdClassifier::new();
+    let model = settings.fit(&example.x, &example.classes).unwrap();
+    let model = settings.partial_fit(model, &example.x, &example.classes).unwrap();
+    let right = model.predict(&example.x).unwrap();
+    let agree = right.codes().iter().zip(example.classes.codes()).filter(|(a, b)| a == b).count();
+    assert!(agree > 250);
+    let other = Classes::from_labels(vec!["new"; 300]);
+    let error = settings.partial_fit(model, &example.x, &other).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+}

@@ -1,0 +1,119 @@
+//! The lasso and the elastic net against exact solutions, brute force and scikit-learn.
+
+use ndarray::Array2;
+use perennial_core::{Estimator, Matrix, Rows, Train, Values};
+use perennial_models::{ElasticNet, ElasticNetCv, Lasso, LassoCv};
+use perennial_numeric::random::Random;
+use perennial_testing::{Tags, check, regression};
+
+use crate::fixtures::{assert_close, matrix, number, numbers, of_kind};
+
+check!(lasso, regressor, Lasso::new().alpha(0.1), Tags::new().exact_solver());
+check!(elastic_net, regressor, ElasticNet::new().alpha(0.2), Tags::new().exact_solver());
+check!(
+    elastic_net_through_origin,
+    regressor,
+    ElasticNet::new().alpha(0.01).fit_intercept(false).l1_ratio(0.9),
+    Tags::new()
+        .poor_score()
+        .exact_solver()
+        .expect_fail("R02", "a line through the origin cannot be constant")
+);
+check!(lasso_cv, regressor, LassoCv::new().cv(3));
+check!(elastic_net_cv, regressor, ElasticNetCv::new().cv(3).n_alphas(20).l1_ratios([0.3, 0.9]));
+
+#[test]
+fn penalised_coefficients_are_those_of_exact_arithmetic() {
+    for case in of_kind("glm.json", "elastic_net") {
+        let name = case["id"].as_str().unwrap();
+        let y = Values::from(numbers(&case["y"]));
+        let settings = ElasticNet::new().alpha(number(&case["alpha"])).l1_ratio(number(&case["l1_ratio"]));
+        let model = settings.fit(&matrix(&case["X"]), &y).unwrap();
+        let truth = numbers(&case["expected"]["coef"]);
+        assert_close(&model.coefficients().to_vec(), &truth, 1e-12, name);
+        assert_close(&[model.intercept()], &[number(&case["expected"]["intercept"])], 1e-12, name);
+        for (weight, truth) in model.coefficients().iter().zip(&truth) {
+            assert_eq!(*weight == 0.0, *truth == 0.0, "{name}: zeros must be exact zeros");
+        }
+        assert!(model.converged() && model.gap() < 1e-12, "{name}: gap {}", model.gap());
+    }
+}
+
+/// 60 rows of 300 columns, of which 5 matter.
+fn wide() -> (Matrix, Values) {
+    let mut random = Random::new(3);
+    let x = Array2::from_shape_simple_fn((60, 300), || random.normal());
+    let y = x.rows().into_iter().map(|row| (0..5).map(|j| row[7 * j] * (j + 1) as f64).sum::<f64>() + 2.0);
+    let y: Values = y.collect::<Vec<f64>>().into();
+    (x.into(), y)
+}
+
+/// The conditions that the optimum alone meets, where there are more columns than rows.
+#[test]
+fn optimum_of_wide_data_meets_its_conditions() {
+    let (x, y) = wide();
+    for (alpha, ratio) in [(0.3, 1.0), (0.05, 1.0), (0.2, 0.5), (0.01, 0.9)] {
+        let model = ElasticNet::new().alpha(alpha).l1_ratio(ratio).fit(&x, &y).unwrap();
+        assert!(model.converged());
+        let cells = x.dense().unwrap();
+        let fitted = cells.dot(&model.coefficients()) + model.intercept();
+        let residual = y.view().to_owned() - fitted;
+        let means = cells.mean_axis(ndarray::Axis(0)).unwrap();
+        assert!(residual.sum().abs() < 1e-9);
+        for j in 0..300 {
+            let pull =
+                cells.column(j).iter().zip(&residual).map(|(x, r)| (x - means[j]) * r).sum::<f64>() / 60.0;
+            let weight = model.coefficients()[j];
+            let rest = pull - alpha * (1.0 - ratio) * weight;
+            if weight == 0.0 {
+                assert!(rest.abs() <= alpha * ratio * (1.0 + 1e-9));
+            } else {
+                assert!((rest - alpha * ratio * weight.signum()).abs() < 1e-10);
+            }
+        }
+    }
+}
+
+#[test]
+fn path_passes_through_single_fits() {
+    let example = regression(200, 8, 21);
+    let train = Train::new(&example.x, &example.values);
+    let settings = ElasticNet::new().l1_ratio(0.7).tolerance(1e-12);
+    let path = settings.path(&train, 12, 1e-2).unwrap();
+    assert!(path.converged() && path.alphas().len() == 12);
+    assert!(path.coefficients().row(0).iter().all(|weight| weight.abs() < 1e-10));
+    for (i, &alpha) in path.alphas().iter().enumerate() {
+        let single = settings.clone().alpha(alpha).fit(&example.x, &example.values).unwrap();
+        assert_close(
+            &path.coefficients().row(i).to_vec(),
+            &single.coefficients().to_vec(),
+            1e-5,
+            "coefficients on the path",
+        );
+    }
+}
+
+/// Each error is that of a fit to the other folds, at the same strength.
+#[test]
+fn cross_validation_is_what_it_says() {
+    let example = regression(101, 6, 22);
+    let (x, y) = (&example.x, &example.values);
+    let model = LassoCv::new().n_alphas(9).cv(4).tolerance(1e-13).fit(x, y).unwrap();
+    let bounds = [0, 26, 51, 76, 101];
+    for (fold, pair) in bounds.windows(2).enumerate() {
+        let inside: Vec<usize> = (pair[0]..pair[1]).collect();
+        let outside: Vec<usize> = (0..101).filter(|row| !inside.contains(row)).collect();
+        for (i, &alpha) in model.alphas().iter().enumerate() {
+            let lasso = Lasso::new().alpha(alpha).tolerance(1e-13);
+            let fitted = lasso.fit(&x.take(&outside).unwrap(), &y.take(&outside).unwrap()).unwrap();
+            use perennial_core::Predictor;
+            let guess = fitted.predict(&x.take(&inside).unwrap()).unwrap();
+            let error = inside.iter().zip(guess.as_slice()).map(|(&row, g)| (y.as_slice()[row] - g).powi(2));
+            let error = error.sum::<f64>() / inside.len() as f64;
+            assert!((error - model.mean_squared_errors()[[i, fold]]).abs() < 1e-5 * error);
+        }
+    }
+    let means: Vec<f64> = model.mean_squared_errors().rows().into_iter().map(|row| row.sum()).collect();
+    let best = (0..means.len()).fold(0, |best, i| if means[i] < means[best] { i } else { best });
+    assert_eq!(model.alpha(), model.alphas()[best]);
+}

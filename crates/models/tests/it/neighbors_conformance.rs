@@ -1,0 +1,42 @@
+//! Models of near rows go through the conformance kit.
+
+use perennial_models::neighbors::{Metric, Search, Weighting};
+use perennial_models::{
+    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+};
+use perennial_testing::{Tags, check};
+
+check!(neighbors_classifier, classifier, KNeighborsClassifier::new());
+check!(
+    neighbors_classifier_distance,
+    classifier,
+    KNeighborsClassifier::new().weighting(Weighting::Distance).search(Search::Tree)
+);
+check!(neighbors_classifier_manhattan, classifier, KNeighborsClassifier::new().metric(Metric::Manhattan));
+check!(
+    neighbors_classifier_cosine,
+    classifier,
+    KNeighborsClassifier::new().metric(Metric::Cosine),
+    Tags::new().poor_score()
+);
+check!(
+    neighbors_classifier_minkowski,
+    classifier,
+    KNeighborsClassifier::new().metric(Metric::Minkowski(3.0)).n_neighbors(3)
+);
+check!(neighbors_classifier_radius, classifier, RadiusNeighborsClassifier::new().radius(1.5));
+check!(neighbors_centroid, decider, NearestCentroid::new(), Tags::new());
+check!(neighbors_regressor, regressor, KNeighborsRegressor::new(), Tags::new().poor_score());
+check!(
+    neighbors_regressor_distance,
+    regressor,
+    KNeighborsRegressor::new().weighting(Weighting::Distance).search(Search::Brute),
+    Tags::new().poor_score()
+);
+check!(
+    neighbors_regressor_radius,
+    regressor,
+    RadiusNeighborsRegressor::new().radius(2.0),
+    Tags::new().poor_score()
+);

@@ -1,0 +1,155 @@
+//! Networks.
+
+use ndarray::{Array2, array};
+use perennial_core::{
+    Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, Predictor, Rows, Train, Values,
+};
+use perennial_models::neural::{Activation, Layer, Optimizer, Schedule};
+use perennial_models::{MlpClassifier, MlpRegressor};
+use perennial_numeric::random::Random;
+use perennial_testing::{Tags, blobs, check};
+
+const DRAWS: &str = "copies of a row are learned in several steps, a weight of it in one";
+
+fn few() -> Tags {
+    Tags::new().most_rows(1500).expect_fail("W01", DRAWS)
+}
+
+fn small() -> [Layer; 2] {
+    [Layer::dense(12), Layer::dense(8).activation(Activation::Tanh)]
+}
+
+check!(
+    network,
+    classifier,
+    MlpClassifier::new().layers(small()).max_iter(15).batch_size(32).learning_rate(0.01),
+    few()
+);
+check!(
+    network_with_everything,
+    classifier,
+    MlpClassifier::new()
+        .layers([
+            Layer::dense(10),
+            Layer::BatchNorm,
+            Layer::dropout(0.1),
+            Layer::residual([Layer::LayerNorm, Layer::dense(10).activation(Activation::Elu)]),
+        ])
+        .optimizer(Optimizer::adam_w(0.01))
+        .schedule(Schedule::Cosine { warmup: 0.1 })
+        .early_stopping(true)
+        .learning_rate(0.02)
+        .batch_size(48)
+        .max_iter(12),
+    // The last batch is smaller for other numbers of rows.
+    few()
+);
+check!(
+    network_of_steps,
+    classifier,
+    MlpClassifier::new()
+        .layers(small())
+        .optimizer(Optimizer::sgd(0.9))
+        .learning_rate(0.05)
+        .max_iter(12)
+        .batch_size(150),
+    few()
+);
+check!(
+    network_regressor,
+    regressor,
+    MlpRegressor::new().layers(small()).max_iter(20).batch_size(32).learning_rate(0.01),
+    few()
+);
+check!(
+    network_regressor_held,
+    regressor,
+    MlpRegressor::new()
+        .layers([Layer::dense(16).activation(Activation::LeakyRelu)])
+        .early_stopping(true)
+        .schedule(Schedule::InverseScaling { power: 0.2 })
+        .max_iter(25)
+        .batch_size(20)
+        .learning_rate(0.02),
+    few()
+);
+
+#[test]
+fn what_no_line_tells_is_learned() {
+    let mut random = Random::new(1);
+    let x = Array2::from_shape_simple_fn((600, 2), || random.normal());
+    let y = Classes::from_labels(x.rows().into_iter().map(|row| row[0] * row[1] > 0.0));
+    let x = Matrix::from(x);
+    let (known, held): (Vec<usize>, Vec<usize>) = (0..600).partition(|row| row % 3 > 0);
+    let settings =
+        MlpClassifier::new().layers([Layer::dense(32), Layer::dense(16)]).learning_rate(0.01).batch_size(32);
+    let model = settings.fit(&x.take(&known).unwrap(), &y.take(&known).unwrap()).unwrap();
+    let said = model.predict(&x.take(&held).unwrap()).unwrap();
+    let truth = y.take(&held).unwrap();
+    let right = said.codes().iter().zip(truth.codes()).filter(|(a, b)| a == b).count();
+    assert!(right > 180, "{right} of 200 are right");
+    assert_eq!(model.n_parameters(), 2 * 32 + 32 + 32 * 16 + 16 + 16 * 2 + 2);
+    assert!(model.history()[0].loss > 2.0 * model.history().last().unwrap().loss);
+}
+
+#[test]
+fn categories_are_embedded_and_unknown_ones_have_a_place() {
+    let features =
+        Features::try_from(vec![Feature::categorical("town", 30), Feature::numeric("noise")]).unwrap();
+    let mut random = Random::new(2);
+    let value = |code: usize| ((code * 7) % 30) as f64;
+    let codes: Vec<usize> = (0..900).map(|_| random.below(30)).collect();
+    let x = Array2::from_shape_fn(
+        (900, 2),
+        |(i, j)| if j == 0 { codes[i] as f64 } else { ((i * 31) % 17) as f64 },
+    );
+    let x = Matrix::from(x).with_features(features).unwrap();
+    let y: Values = codes.iter().map(|&code| value(code)).collect();
+    let settings =
+        MlpRegressor::new().layers([Layer::dense(32)]).learning_rate(0.02).batch_size(32).embedding_size(6);
+    let model = settings.fit(&x, &y).unwrap();
+    let said = model.predict(&x).unwrap();
+    let error = said.as_slice().iter().zip(y.as_slice()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 900.0;
+    assert!(error < 0.5, "the mean error is {error}");
+    let unknown = array![[77.0, 1.0]];
+    let unknown = Matrix::from(unknown).with_features(x.features().clone()).unwrap();
+    assert!(model.predict(&unknown).unwrap().as_slice()[0].is_finite());
+}
+
+#[test]
+fn the_best_pass_is_kept() {
+    let example = blobs(2, 5);
+    let mut random = Random::new(3);
+    // Classes at random: what is learned of them is no use for others.
+    let y = Classes::from_labels((0..300).map(|_| random.below(2)));
+    let rows = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    let take = |rows: &[usize]| (example.x.take(rows).unwrap(), y.take(rows).unwrap());
+    let ((x, y), (held_x, held_y)) = (take(&rows(0..200)), take(&rows(200..300)));
+    let settings = MlpClassifier::new()
+        .layers([Layer::dense(64)])
+        .learning_rate(0.02)
+        .batch_size(20)
+        .n_iter_no_change(5);
+    let model = Train::new(&x, &y).validation(&held_x, &held_y).fit(&settings).unwrap();
+    let losses: Vec<f64> = model.history().iter().map(|epoch| epoch.validation_loss.unwrap()).collect();
+    assert!(model.converged() && losses.len() < 200);
+    let shares = model.predict_proba(&held_x).unwrap();
+    let own: f64 =
+        (0..100).map(|row| -shares.values()[[row, held_y.codes()[row] as usize]].ln()).sum::<f64>() / 100.0;
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!((own - best).abs() < 1e-4, "{own} instead of {best}");
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_that_says_so() {
+    let example = blobs(2, 5);
+    let bad = MlpClassifier::new().layers([Layer::residual([Layer::dense(7)])]);
+    let error = bad.fit(&example.x, &example.classes).unwrap_err();
+    assert!(error.to_string().contains("`units` is 7; expected 2"), "{error}");
+    let wild = MlpRegressor::new().optimizer(Optimizer::sgd(0.9)).learning_rate(1000.0);
+    let error = wild.fit(&example.x, &example.values).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Overflow { .. }) && error.to_string().contains("learning_rate"),
+        "{error}"
+    );
+}

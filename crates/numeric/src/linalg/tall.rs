@@ -1,0 +1,257 @@
+//! The triangular factor of a tall design by one pass over its rows, where that keeps the digits.
+//!
+//! The products of the centred columns lose digits with the square of the condition, where Householder's reflections
+//! lose them with the condition. For columns that hardly depend on each other that is the same, and the products move
+//! each number through the processor once. So they are formed, the condition is measured, and only then is it decided.
+
+use std::ops::Range;
+
+use ndarray::ArrayRef2;
+
+use super::blocks::row_block;
+use super::householder::Columns;
+use crate::reduce;
+use crate::simd::{Kernel, widest};
+
+/// Numbers of one vector register.
+const LANES: usize = 4;
+/// Columns of one tile of products: three registers.
+const WIDE: usize = 3 * LANES;
+/// Rows whose numbers stay in the first-level cache.
+const ROWS: usize = 128;
+/// Rows of one task.
+const TASK_ROWS: usize = 8192;
+/// The largest mean square of the entries of the inverse factor, for columns of unit length. The products then lose at
+/// most about two digits to their square.
+const CONDITION: f64 = 400.0;
+/// The share of the squares around the shift that must remain around the mean.
+const REMAINS: f64 = 0.05;
+/// More columns than this are better served by blocked products.
+pub(super) const MOST_COLUMNS: usize = 64;
+
+/// Sums of products of columns: the lower triangle in tiles of `LANES` rows and `WIDE` columns, row after row.
+struct Products {
+    padded: usize,
+    numbers: Vec<f64>,
+    /// The sum of each column, and at last the sum of the weights.
+    sums: Vec<f64>,
+}
+
+/// R of the design (with ones first where there is an intercept) and the targets side by side, or `None` where columns
+/// depend on each other too much, or are too few or too large, for it to be found so.
+pub(super) fn factor(
+    x: &ArrayRef2<f64>,
+    y: &ArrayRef2<f64>,
+    weights: Option<&[f64]>,
+    intercept: bool,
+) -> Option<Columns> {
+    let (n_rows, width) = (x.nrows(), x.ncols() + y.ncols());
+    if width > MOST_COLUMNS || n_rows < 4096.max(64 * width) {
+        return None;
+    }
+    let shifts = if intercept { first_means(x, y) } else { vec![0.0; width] };
+    if !shifts.iter().all(|shift| shift.is_finite()) {
+        return None;
+    }
+    let part = |rows: Range<usize>| products(x, y, weights, &shifts, rows);
+    let total = reduce::map_reduce(n_rows, TASK_ROWS, part, |mut left, right| {
+        left.numbers.iter_mut().zip(&right.numbers).for_each(|(left, right)| *left += right);
+        left.sums.iter_mut().zip(&right.sums).for_each(|(left, right)| *left += right);
+        left
+    })?;
+    triangle(&total, &shifts, width, intercept)
+}
+
+/// The means of the first rows; any number near the mean would do.
+fn first_means(x: &ArrayRef2<f64>, y: &ArrayRef2<f64>) -> Vec<f64> {
+    let mut means = Vec::with_capacity(x.ncols() + y.ncols());
+    let n_rows = x.nrows().min(1024);
+    for part in [x, y] {
+        let width = part.ncols();
+        let numbers = row_block(part, 0..n_rows);
+        let mean = |j: usize| numbers.iter().skip(j).step_by(width).sum::<f64>() / n_rows as f64;
+        means.extend((0..width).map(mean));
+    }
+    means
+}
+
+fn products(
+    x: &ArrayRef2<f64>,
+    y: &ArrayRef2<f64>,
+    weights: Option<&[f64]>,
+    shifts: &[f64],
+    rows: Range<usize>,
+) -> Products {
+    let (p, t) = (x.ncols(), y.ncols());
+    let padded = (p + t).next_multiple_of(WIDE);
+    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
+    let (xs, ys) = (row_block(x, rows.clone()), row_block(y, rows.clone()));
+    let mut block = vec![0.0; ROWS * padded];
+    let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
+    for first in (0..rows.len()).step_by(ROWS) {
+        let n = ROWS.min(rows.len() - first);
+        let own = weights.map(|weights| &weights[rows.start + first..rows.start + first + n]);
+        widest(Block {
+            x: &xs[first * p..(first + n) * p],
+            y: &ys[first * t..(first + n) * t],
+            shifts,
+            weights: own,
+            block: &mut block[..n * padded],
+            weighted: &mut weighted,
+            out: &mut out,
+        });
+    }
+    out
+}
+
+/// The products of columns of row-major numbers, of which the lower triangle counts: square, row after row. For at most
+/// [`MOST_COLUMNS`] columns it is faster than blocked products, which spend their time on packing.
+pub(super) fn narrow_gram(numbers: &[f64], width: usize, weights: Option<&[f64]>) -> Vec<f64> {
+    let n_rows = numbers.len() / width;
+    let padded = width.next_multiple_of(WIDE);
+    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
+    let shifts = vec![0.0; width];
+    let mut block = vec![0.0; ROWS * padded];
+    let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
+    for first in (0..n_rows).step_by(ROWS) {
+        let n = ROWS.min(n_rows - first);
+        widest(Block {
+            x: &numbers[first * width..(first + n) * width],
+            y: &[],
+            shifts: &shifts,
+            weights: weights.map(|weights| &weights[first..first + n]),
+            block: &mut block[..n * padded],
+            weighted: &mut weighted,
+            out: &mut out,
+        });
+    }
+    let row = |i: usize| out.numbers[i * padded..i * padded + width].iter().copied();
+    (0..width).flat_map(row).collect()
+}
+
+struct Block<'a> {
+    x: &'a [f64],
+    y: &'a [f64],
+    shifts: &'a [f64],
+    weights: Option<&'a [f64]>,
+    block: &'a mut [f64],
+    weighted: &'a mut [f64],
+    out: &'a mut Products,
+}
+
+impl Kernel for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Block { x, y, shifts, weights, block, weighted, out } = self;
+        let padded = out.padded;
+        let n = block.len() / padded;
+        let (p, t) = (x.len() / n, y.len() / n);
+        let (x_shifts, y_shifts) = shifts.split_at(p);
+        for (i, row) in block.chunks_exact_mut(padded).enumerate() {
+            let (left, right) = row.split_at_mut(p);
+            for ((out, value), shift) in left.iter_mut().zip(&x[i * p..(i + 1) * p]).zip(x_shifts) {
+                *out = value - shift;
+            }
+            for ((out, value), shift) in right.iter_mut().zip(&y[i * t..(i + 1) * t]).zip(y_shifts) {
+                *out = value - shift;
+            }
+        }
+        let left: &[f64] = match weights {
+            None => {
+                out.sums[padded] += n as f64;
+                block
+            }
+            Some(weights) => {
+                let rows = weighted.chunks_exact_mut(padded).zip(block.chunks_exact(padded));
+                for ((to, from), weight) in rows.zip(weights) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to = from * weight);
+                    out.sums[padded] += weight;
+                }
+                &weighted[..n * padded]
+            }
+        };
+        for row in left.chunks_exact(padded) {
+            out.sums[..padded].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        for i in (0..padded).step_by(LANES) {
+            for j in (0..=i).step_by(WIDE) {
+                tile(left, block, padded, i, j, &mut out.numbers);
+            }
+        }
+    }
+}
+
+/// Adds the products of the columns `i..i + LANES` of `left` with the columns `j..j + WIDE` of `right`.
+#[inline(always)]
+fn tile(left: &[f64], right: &[f64], padded: usize, i: usize, j: usize, out: &mut [f64]) {
+    let mut sums = [[0.0; WIDE]; LANES];
+    for (left, right) in left.chunks_exact(padded).zip(right.chunks_exact(padded)) {
+        let (Some(left), Some(right)) = (left[i..].first_chunk::<LANES>(), right[j..].first_chunk::<WIDE>())
+        else {
+            return;
+        };
+        for (sums, value) in sums.iter_mut().zip(left) {
+            for (sum, other) in sums.iter_mut().zip(right) {
+                *sum = value.mul_add(*other, *sum);
+            }
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        let start = (i + row) * padded + j;
+        out[start..start + WIDE].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+    }
+}
+
+/// R from the products around the shifts.
+fn triangle(total: &Products, shifts: &[f64], width: usize, intercept: bool) -> Option<Columns> {
+    let weight = total.sums[total.padded];
+    if !(weight > 0.0 && weight.is_finite()) {
+        return None;
+    }
+    let first = usize::from(intercept);
+    let raw = |i: usize, j: usize| total.numbers[i.max(j) * total.padded + i.min(j)];
+    let centred = |i: usize, j: usize| {
+        raw(i, j) - if intercept { total.sums[i] * (total.sums[j] / weight) } else { 0.0 }
+    };
+    let mut lengths = vec![0.0; width];
+    for (j, length) in lengths.iter_mut().enumerate() {
+        let squares = centred(j, j);
+        // Numbers whose squares are near the limits, and those of no spread.
+        if !(squares > 1e-200 && squares < 1e200 && squares >= REMAINS * raw(j, j)) {
+            return None;
+        }
+        *length = squares.sqrt();
+    }
+    // Columns of R at unit length.
+    let mut unit = Columns::zeros(width, width);
+    for j in 0..width {
+        for i in 0..=j {
+            let known: f64 = (0..i).map(|k| unit.at(k, i) * unit.at(k, j)).sum();
+            let rest = centred(i, j) / lengths[i] / lengths[j] - known;
+            unit.column_mut(j)[i] = if i < j { rest / unit.at(i, i) } else { rest.max(0.0).sqrt() };
+        }
+        if !(unit.at(j, j) > 1e-3) {
+            return None;
+        }
+    }
+    let mut squares = 0.0;
+    let mut column = vec![0.0; width];
+    for j in 0..width {
+        column.fill(0.0);
+        column[j] = 1.0;
+        unit.solve_upper(width, &mut column);
+        squares += column.iter().map(|value| value * value).sum::<f64>();
+    }
+    if !(squares <= CONDITION * width as f64) {
+        return None;
+    }
+    let root = weight.sqrt();
+    Some(Columns::from_fn(width + first, width + first, |i, j| match (i, j) {
+        (i, j) if i > j => 0.0,
+        (0, 0) if intercept => root,
+        (0, j) if intercept => (total.sums[j - 1] / weight + shifts[j - 1]) * root,
+        (i, j) => unit.at(i - first, j - first) * lengths[j - first],
+    }))
+}

@@ -1,0 +1,234 @@
+//! Every row against every query, on vectors of `f32`.
+//!
+//! The kernel is that of a matrix product: a panel of rows stays in the first cache while groups of queries pass, and the
+//! products stay in registers. What it gives are bounds: `|x|^2 / 2 - q x` of the rounded numbers differs from
+//! that of the exact ones by no more than a slack that is known, and a row that could be among the answers is
+//! measured again in `f64`. So the answers are exact, and few rows are measured twice.
+
+use pulp::Simd;
+
+use super::collect::Collect;
+use super::norm::{Squares, between};
+use crate::reduce;
+
+/// Queries of one tile: with two vectors of rows each as many sums as leave registers for the factors.
+const GROUP: usize = 6;
+
+/// Rows in `f32`, shifted to their mean and scaled to at most 1, transposed in panels of two vectors.
+#[derive(Clone, Debug)]
+pub(super) struct Panels {
+    width: usize,
+    n_rows: usize,
+    /// Rows of a panel.
+    side: usize,
+    /// For each panel half the squared lengths of its rows, then their values column by column.
+    panels: Vec<f32>,
+    cells: Vec<f64>,
+    centre: Vec<f64>,
+    scale: f64,
+    /// The length of the longest row, and that of the shift, in the scale of the panels.
+    longest: f64,
+    shift: f64,
+}
+
+/// The number of rows of a panel on this machine.
+pub(crate) fn side() -> usize {
+    struct Lanes;
+    impl pulp::WithSimd for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            2 * S::F32_LANES
+        }
+    }
+    pulp::Arch::new().dispatch(Lanes)
+}
+
+impl Panels {
+    /// Panels of rows of `width` numbers, of which there must be at least one.
+    pub(super) fn new(cells: Vec<f64>, width: usize) -> Self {
+        let n_rows = cells.len() / width;
+        let sums = |rows: std::ops::Range<usize>| {
+            let mut sums = vec![0.0; width];
+            for row in cells[rows.start * width..rows.end * width].chunks_exact(width) {
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+            sums
+        };
+        let total = reduce::map_reduce(n_rows, 4096, sums, crate::linalg::add);
+        let centre: Vec<f64> = total.unwrap_or_default().iter().map(|sum| sum / n_rows as f64).collect();
+        let largest = cells
+            .chunks_exact(width)
+            .flat_map(|row| row.iter().zip(&centre))
+            .fold(0.0, |largest, (value, centre)| f64::max(largest, (value - centre).abs()));
+        let scale = 1.0 / crate::linalg::power_of_two(largest);
+        let length = |row: &[f64]| {
+            row.iter().zip(&centre).map(|(value, centre)| ((value - centre) * scale).powi(2)).sum::<f64>()
+        };
+        let longest = cells.chunks_exact(width).map(length).fold(0.0, f64::max).sqrt();
+        let shift = centre.iter().map(|centre| (centre * scale).powi(2)).sum::<f64>().sqrt();
+        let side = side();
+        let stride = side * (width + 1);
+        let mut panels = vec![0.0f32; n_rows.div_ceil(side) * stride];
+        reduce::fill_rows(&mut panels, stride, 64, |first, panels| {
+            for (index, panel) in panels.chunks_exact_mut(stride).enumerate() {
+                let start = (first + index) * side;
+                let rows = cells[start * width..].chunks_exact(width).take(side);
+                // Places without a row are farther than any row.
+                panel[..side].fill(f32::INFINITY);
+                for (place, row) in rows.enumerate() {
+                    panel[place] = (length(row) / 2.0) as f32;
+                    for (column, (value, centre)) in row.iter().zip(&centre).enumerate() {
+                        panel[(column + 1) * side + place] = ((value - centre) * scale) as f32;
+                    }
+                }
+            }
+        });
+        Panels { width, n_rows, side, panels, cells, centre, scale, longest, shift }
+    }
+
+    /// Offers each query all rows that may be within its limit.
+    pub(super) fn search<C: Collect>(&self, queries: &[f64], collects: &mut [C]) {
+        let width = self.width;
+        let n_groups = collects.len().div_ceil(GROUP);
+        let mut packed = vec![0.0f32; n_groups * GROUP * width];
+        let mut known = Vec::with_capacity(n_groups * GROUP);
+        for (place, query) in queries.chunks_exact(width).enumerate() {
+            let group = &mut packed[place / GROUP * GROUP * width..][..GROUP * width];
+            let mut length = 0.0;
+            for (column, (value, centre)) in query.iter().zip(&self.centre).enumerate() {
+                let value = (value - centre) * self.scale;
+                length += value * value;
+                group[column * GROUP + place % GROUP] = -value as f32;
+            }
+            known.push(Query::new(self, length));
+        }
+        known.resize(n_groups * GROUP, Query { length: 0.0, slack: 0.0, bound: f32::NEG_INFINITY });
+        for (query, collect) in known.iter_mut().zip(&*collects) {
+            query.lower(collect.limit(), self.scale);
+        }
+        pulp::Arch::new().dispatch(Scan {
+            panels: self,
+            queries,
+            packed: &packed,
+            known: &mut known,
+            collects,
+        });
+    }
+}
+
+/// What is known of a query: its squared length, how far a bound may be off, and the bound that rows must pass.
+#[derive(Clone, Copy, Debug)]
+struct Query {
+    length: f64,
+    slack: f64,
+    bound: f32,
+}
+
+impl Query {
+    fn new(panels: &Panels, length: f64) -> Self {
+        let (longest, own) = (panels.longest, length.sqrt());
+        // Each of the products and sums errs by one part in 2^24 of the whole; twice that is safe. Values that
+        // vanish in `f32` are less than 2^-126.
+        let products = longest * longest / 2.0 + own * longest;
+        let rounding = (panels.width + 8) as f64 * 2f64.powi(-23) * products;
+        let shift = panels.shift * 2f64.powi(-50) * (longest + own) * (panels.width as f64).sqrt();
+        Query { length, slack: rounding + shift + 1e-36, bound: f32::INFINITY }
+    }
+
+    #[inline(always)]
+    fn lower(&mut self, limit: f64, scale: f64) {
+        let bound = (limit * scale * scale - self.length) / 2.0 + self.slack;
+        // A query that is too far for `f32` has a bound that lets everything pass.
+        self.bound = if bound.is_finite() { (bound as f32).next_up() } else { f32::MAX };
+        if self.length > 1e30 {
+            self.bound = f32::NAN;
+        }
+    }
+}
+
+struct Scan<'a, C> {
+    panels: &'a Panels,
+    queries: &'a [f64],
+    packed: &'a [f32],
+    known: &'a mut [Query],
+    collects: &'a mut [C],
+}
+
+impl<C: Collect> pulp::WithSimd for Scan<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Scan { panels, queries, packed, known, collects } = self;
+        let (width, side) = (panels.width, panels.side);
+        let (all, _) = S::as_simd_f32s(&panels.panels);
+        for (index, panel) in all.chunks_exact(2 * (width + 1)).enumerate() {
+            for (group, factors) in packed.chunks_exact(GROUP * width).enumerate() {
+                let sums = tile::<S, GROUP>(simd, panel, factors);
+                for (place, sums) in sums.iter().enumerate() {
+                    let at = group * GROUP + place;
+                    let bound = simd.splat_f32s(known[at].bound);
+                    // Not `sum <= bound`: what cannot be compared must be measured.
+                    let far = [simd.less_than_f32s(bound, sums[0]), simd.less_than_f32s(bound, sums[1])];
+                    let near = simd.not_m32s(simd.and_m32s(far[0], far[1]));
+                    if simd.first_true_m32s(near) == S::F32_LANES || at >= collects.len() {
+                        continue;
+                    }
+                    let query = &queries[at * width..][..width];
+                    let collect = &mut collects[at];
+                    measure(panels, index * side, as_floats::<S>(sums), query, &mut known[at], collect);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn as_floats<S: Simd>(vectors: &[S::f32s; 2]) -> &[f32] {
+    pulp::bytemuck::cast_slice(vectors.as_slice())
+}
+
+/// Measures the rows of a panel that pass the bound.
+#[inline(never)]
+fn measure<C: Collect>(
+    panels: &Panels,
+    first: usize,
+    sums: &[f32],
+    query: &[f64],
+    known: &mut Query,
+    collect: &mut C,
+) {
+    for (place, &sum) in sums.iter().enumerate() {
+        let row = first + place;
+        if sum > known.bound || row >= panels.n_rows {
+            continue;
+        }
+        let distance = between(Squares, query, &panels.cells[row * panels.width..][..panels.width]);
+        let limit = collect.limit();
+        if distance <= limit {
+            collect.offer(distance, row as u32);
+            known.lower(collect.limit(), panels.scale);
+        }
+    }
+}
+
+/// The bounds of two vectors of rows and `R` queries: the start of the panel plus the products.
+#[inline(always)]
+pub(crate) fn tile<S: Simd, const R: usize>(
+    simd: S,
+    panel: &[S::f32s],
+    factors: &[f32],
+) -> [[S::f32s; 2]; R] {
+    let (panel, _) = panel.as_chunks::<2>();
+    let Some((start, columns)) = panel.split_first() else { return [[simd.splat_f32s(0.0); 2]; R] };
+    let mut sums = [*start; R];
+    for (column, factors) in columns.iter().zip(factors.as_chunks::<R>().0) {
+        for place in 0..R {
+            let factor = simd.splat_f32s(factors[place]);
+            sums[place][0] = simd.mul_add_e_f32s(column[0], factor, sums[place][0]);
+            sums[place][1] = simd.mul_add_e_f32s(column[1], factor, sums[place][1]);
+        }
+    }
+    sums
+}
