@@ -153,13 +153,13 @@ impl Layout {
     pub(super) fn train(
         &self,
         edges: &Edges,
-        points: &mut Vec<f32>,
+        points: &mut [f32],
         random: &Random,
         ctx: &Context,
     ) -> Result<()> {
         let sides = self.n_sides;
         let n = points.len() / sides;
-        let mut before = points.clone();
+        let mut before = points.to_vec();
         for epoch in 0..self.n_epochs {
             ctx.step(epoch, self.n_epochs)?;
             let table = self.table(n, &random.fork(epoch as u64));
