@@ -9,6 +9,7 @@
 
 mod boosting;
 mod cluster;
+mod decomposition;
 mod evaluation;
 mod explain;
 mod forests;
@@ -19,6 +20,7 @@ mod neighbors;
 mod npy;
 mod preparation;
 mod quality;
+mod svm;
 mod tables;
 mod trees;
 
@@ -84,6 +86,16 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("csv_mixed", tables::csv_mixed),
     ("roc_auc_10M", evaluation::roc_auc_10m),
     ("cv5_logreg", evaluation::cv5_logreg),
+    ("svc_rbf", svm::svc_rbf),
+    ("svc_rbf_mc", svm::svc_rbf_mc),
+    ("svr_rbf", svm::svr_rbf),
+    ("pca_20", decomposition::pca_20),
+    ("pca_incremental", decomposition::pca_incremental),
+    ("tsvd_20", decomposition::tsvd_20),
+    ("nmf_20", decomposition::nmf_20),
+    ("fastica", decomposition::fastica),
+    ("tsne_10k", decomposition::tsne_10k),
+    ("umap_10k", decomposition::umap_10k),
 ];
 
 fn main() -> ExitCode {

@@ -1,8 +1,12 @@
 //! Every step of matrices passes the conformance kit.
 
 use perennial_core::Estimator;
-use perennial_features::extraction::Pca;
+use perennial_features::extraction::{
+    Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca,
+    PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
+};
 use perennial_features::{CyclicalFeatures, PolynomialFeatures, SelectKBest};
+use perennial_numeric::kernel::Kernel;
 use perennial_testing::{Tags, check};
 
 check!(cyclical, transformer, CyclicalFeatures::new(24.0), Tags::new().exact_solver());
@@ -17,3 +21,33 @@ check!(select_classification, transformer, SelectKBest::classification(2), Tags:
 check!(pca, transformer, Pca::new());
 check!(pca_whitened, transformer, Pca::new().n_components(3).whiten(true));
 check!(pipeline, transformer, PolynomialFeatures::new().then(Pca::new().n_components(4)));
+check!(pca_covariance, transformer, Pca::new().n_components(2).solver(PcaSolver::Covariance));
+check!(pca_randomized, transformer, Pca::new().n_components(2).solver(PcaSolver::Randomized));
+check!(pca_share, transformer, Pca::new().variance_share(0.8));
+check!(incremental_pca, transformer, IncrementalPca::new().n_components(3).batch_size(40).whiten(true));
+check!(truncated_svd, transformer, TruncatedSvd::new().n_components(3));
+check!(
+    nmf,
+    transformer,
+    Nmf::new().n_components(3).max_iter(50),
+    Tags::new().positive_only().most_rows(2000)
+);
+check!(
+    nmf_multiplicative,
+    transformer,
+    Nmf::new().solver(NmfSolver::MultiplicativeUpdate),
+    Tags::new().positive_only().most_rows(2000)
+);
+check!(fast_ica, transformer, FastIca::new().n_components(3).max_iter(50));
+check!(fast_ica_cube, transformer, FastIca::new().contrast(Contrast::Cube).max_iter(20));
+check!(nystroem, transformer, Nystroem::new().n_components(20));
+check!(
+    kernel_pca,
+    transformer,
+    KernelPca::new().n_components(3).kernel(Kernel::rbf(0.05)),
+    Tags::new().most_rows(300)
+);
+check!(random_fourier, transformer, RandomFourierFeatures::new().n_components(20));
+check!(gaussian_projection, transformer, GaussianRandomProjection::new().n_components(3));
+check!(sparse_projection, transformer, SparseRandomProjection::new().n_components(3));
+check!(umap, transformer, Umap::new().n_epochs(30), Tags::new().most_rows(800));

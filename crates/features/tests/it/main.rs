@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
 mod conformance;
+mod extraction;
 mod leakage;
 mod reference;

@@ -1,0 +1,254 @@
+//! Decompositions and embeddings beside scikit-learn 1.9, closed forms and properties.
+//!
+//! ```python
+//! i=np.arange(60)[:,None]; j=np.arange(4)[None,:]
+//! X=np.sin(1.7*i+2.3*j)+0.3*np.cos(0.9*i*(j+1))+0.1*j
+//! ```
+
+use ndarray::{Array2, s};
+use perennial_core::{Csr, Estimator, FitTransform, Matrix, NoTarget, PartialFit, Train, Transformer};
+use perennial_features::extraction::{
+    FastIca, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca, PcaSolver, TruncatedSvd, Tsne, Umap,
+};
+use perennial_numeric::kernel::Kernel;
+use perennial_numeric::random::Random;
+
+fn rows() -> Array2<f64> {
+    Array2::from_shape_fn((60, 4), |(i, j)| {
+        let (i, j) = (i as f64, j as f64);
+        (1.7 * i + 2.3 * j).sin() + 0.3 * (0.9 * i * (j + 1.0)).cos() + 0.1 * j
+    })
+}
+
+fn assert_close(got: &[f64], truth: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(got.len(), truth.len(), "{what}");
+    for (got, truth) in got.iter().zip(truth) {
+        assert!((got - truth).abs() <= tolerance * truth.abs().max(1e-3), "{what}: {got} is not {truth}");
+    }
+}
+
+/// Three clouds of 4 columns.
+fn clouds(n: usize) -> Array2<f64> {
+    let mut random = Random::new(3);
+    Array2::from_shape_fn((n, 4), |(i, j)| random.normal() + if i % 3 == j { 12.0 } else { 0.0 })
+}
+
+/// The share of rows whose nearest other row on the map is of the same cloud.
+fn same_cloud(map: &ndarray::ArrayRef2<f64>) -> f64 {
+    let n = map.nrows();
+    let distance = |a: usize, b: usize| (&map.row(a) - &map.row(b)).mapv(|v| v * v).sum();
+    let nearest = |i: usize| {
+        (0..n).filter(|&j| j != i).min_by(|&a, &b| distance(i, a).total_cmp(&distance(i, b))).unwrap()
+    };
+    (0..n).filter(|&i| nearest(i) % 3 == i % 3).count() as f64 / n as f64
+}
+
+fn in_threads<T: Send>(n: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(work)
+}
+
+#[test]
+fn all_solvers_find_the_same_components() {
+    let x = Matrix::from(rows());
+    let full = Pca::new().n_components(2).solver(PcaSolver::Full).fit(&x, &NoTarget).unwrap();
+    for solver in [PcaSolver::Auto, PcaSolver::Covariance, PcaSolver::Randomized] {
+        let other = Pca::new().n_components(2).solver(solver).fit(&x, &NoTarget).unwrap();
+        assert_close(other.singular_values(), full.singular_values(), 1e-12, "singular values");
+        let (a, b) = (other.components(), full.components());
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-10), "{solver:?}");
+        assert_close(other.mean(), full.mean(), 1e-13, "mean");
+        assert_close(other.explained_variance_ratio(), full.explained_variance_ratio(), 1e-12, "ratio");
+    }
+}
+
+#[test]
+fn components_turn_back() {
+    let x = rows();
+    let model = Pca::new().whiten(true).fit(&x.clone().into(), &NoTarget).unwrap();
+    let back = model.inverse_transform(&model.transform(&x.clone().into()).unwrap()).unwrap();
+    assert!(back.dense().unwrap().iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12));
+}
+
+#[test]
+fn batches_give_all_components() {
+    let x = rows();
+    let full = Pca::new().fit(&x.clone().into(), &NoTarget).unwrap();
+    let settings = IncrementalPca::new().batch_size(7);
+    let first = settings.fit(&x.slice(s![..30, ..]).to_owned().into(), &NoTarget).unwrap();
+    let model = settings.partial_fit(first, &x.slice(s![30.., ..]).to_owned().into(), &NoTarget).unwrap();
+    assert_close(model.pca().singular_values(), full.singular_values(), 1e-12, "singular values");
+    assert_close(model.pca().mean(), full.mean(), 1e-12, "mean");
+    assert_close(model.pca().explained_variance_ratio(), full.explained_variance_ratio(), 1e-12, "ratio");
+    assert_eq!(model.n_rows_seen(), 60);
+}
+
+#[test]
+fn sparse_and_dense_rows_have_the_same_singular_values() {
+    let dense = Array2::from_shape_fn((200, 30), |(i, j)| {
+        if (i * 7 + j * 3) % 5 == 0 { ((i * j) % 11) as f64 + 1.0 } else { 0.0 }
+    });
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in dense.rows() {
+        for (j, &value) in row.iter().enumerate().filter(|cell| *cell.1 != 0.0) {
+            indices.push(j as u32);
+            values.push(value);
+        }
+        indptr.push(indices.len());
+    }
+    let sparse = Matrix::from(Csr::new(30, indptr, indices, values).unwrap());
+    let settings = TruncatedSvd::new().n_components(3).n_iter(40);
+    let (a, b) =
+        (settings.fit(&sparse, &NoTarget).unwrap(), settings.fit(&dense.clone().into(), &NoTarget).unwrap());
+    let truth = perennial_numeric::linalg::svd(&dense).unwrap();
+    assert_close(a.singular_values(), &truth.s.to_vec()[..3], 1e-10, "sparse");
+    assert_close(b.singular_values(), &truth.s.to_vec()[..3], 1e-12, "dense");
+    assert_close(a.explained_variance_ratio(), b.explained_variance_ratio(), 1e-8, "ratio");
+    let (a, b) = (a.transform(&sparse).unwrap(), b.transform(&dense.into()).unwrap());
+    assert!(a.dense().unwrap().iter().zip(b.dense().unwrap()).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+#[test]
+fn a_product_of_factors_is_found() {
+    let truth = Array2::from_shape_fn((50, 2), |(i, t)| ((i * (t + 2)) % 7) as f64);
+    let parts = Array2::from_shape_fn((2, 6), |(t, j)| if j % 2 == t { (j + 1) as f64 } else { 0.0 });
+    let x = Matrix::from(truth.dot(&parts));
+    let settings = Nmf::new().n_components(2).max_iter(5000).tolerance(1e-12);
+    let model = settings.fit(&x, &NoTarget).unwrap();
+    assert!(model.reconstruction_error() < 1e-6, "{}", model.reconstruction_error());
+    let shares = model.transform(&x).unwrap();
+    let back = shares.dense().unwrap().dot(model.components());
+    assert!(back.iter().zip(x.dense().unwrap()).all(|(a, b)| (a - b).abs() < 1e-5));
+    let slower = settings.solver(NmfSolver::MultiplicativeUpdate).fit(&x, &NoTarget).unwrap();
+    assert!(slower.reconstruction_error() < 1e-2);
+}
+
+#[test]
+fn mixed_signals_are_parted() {
+    let signals = Array2::from_shape_fn((2000, 2), |(i, j)| {
+        if j == 0 { (i as f64 / 9.0).sin() } else { (i % 23) as f64 / 23.0 }
+    });
+    let heard = signals.dot(&ndarray::array![[1.0, 0.4, 0.2], [0.3, 1.0, -0.5]]);
+    let (model, parted) = FastIca::new()
+        .tolerance(1e-10)
+        .n_components(2)
+        .fit_transform_on(&Train::new(&heard.into(), &NoTarget))
+        .unwrap();
+    assert!(model.converged());
+    let parted = parted.dense().unwrap().to_owned();
+    let correlation = |a: ndarray::ArrayView1<'_, f64>, b: ndarray::ArrayView1<'_, f64>| {
+        let (a, b) = (&a - a.mean().unwrap(), &b - b.mean().unwrap());
+        (a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()).abs()
+    };
+    for signal in 0..2 {
+        let best = (0..2).map(|c| correlation(signals.column(signal), parted.column(c))).fold(0.0, f64::max);
+        assert!(best > 0.99, "signal {signal}: {best}");
+    }
+}
+
+#[test]
+fn all_rows_drawn_give_the_kernel() {
+    let x = Matrix::from(rows());
+    let kernel = Kernel::rbf(0.7);
+    let z =
+        Nystroem::new().kernel(kernel).n_components(60).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    let x = x.dense().unwrap();
+    let truth = kernel.resolve(x, None).unwrap().points(x).unwrap().gram(x).unwrap();
+    let got = z.dense().unwrap().dot(&z.dense().unwrap().t());
+    assert!(got.iter().zip(&truth).all(|(a, b)| (a - b).abs() < 1e-5));
+}
+
+#[test]
+fn maps_keep_clouds_apart_at_any_number_of_threads() {
+    let x = Matrix::from(clouds(600));
+    let tsne = |threads| in_threads(threads, || Tsne::new().max_iter(400).fit(&x, &NoTarget).unwrap());
+    let one = tsne(1);
+    assert!(same_cloud(one.embedding()) > 0.98);
+    assert!(one.kl_divergence() > 0.0 && one.kl_divergence() < 2.0);
+    assert!((2..=4).all(|threads| tsne(threads) == one));
+    let umap = |threads| in_threads(threads, || Umap::new().fit(&x, &NoTarget).unwrap());
+    let one = umap(1);
+    assert!(same_cloud(one.embedding()) > 0.98);
+    assert!((2..=4).all(|threads| umap(threads) == one));
+    // New rows come to lie where their cloud does.
+    let mut both = clouds(600);
+    both.mapv_inplace(|value| value + 0.05);
+    let placed = one.transform(&both.into()).unwrap();
+    let together = ndarray::concatenate![
+        ndarray::Axis(0),
+        one.embedding().to_owned(),
+        placed.dense().unwrap().to_owned()
+    ];
+    assert!(same_cloud(&together) > 0.98);
+}
+
+#[test]
+fn maps_refuse_what_they_cannot_do() {
+    let few = Matrix::from(clouds(10));
+    let error = Tsne::new().fit(&few, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("perplexity"), "{error}");
+    let huge = Matrix::from(clouds(100).mapv(|value| value * 1e300));
+    assert!(Tsne::new().fit(&huge, &NoTarget).is_err());
+    // Rows that are all equal have a map, however meaningless.
+    let equal = Matrix::from(Array2::from_elem((100, 3), 1.5));
+    let model = Tsne::new().max_iter(250).fit(&equal, &NoTarget).unwrap();
+    assert!(model.embedding().iter().all(|value| value.is_finite()));
+    let negative = Nmf::new().fit(&Matrix::from(rows()), &NoTarget).unwrap_err().to_string();
+    assert!(negative.contains("numbers >= 0"), "{negative}");
+}
+
+#[test]
+fn values_of_scikit_learn() {
+    let x = Matrix::from(rows());
+    // PCA(2, whiten=True, svd_solver='full'): explained_variance_, transform(X[:2])
+    let model = Pca::new().n_components(2).whiten(true).fit(&x, &NoTarget).unwrap();
+    assert_close(&model.explained_variance(), &[1.1257483620887934, 0.9813702491484382], 1e-12, "variance");
+    let projected = model.transform(&rows().slice(s![..2, ..]).to_owned().into()).unwrap();
+    let truth = [0.5306402902789166, -1.3349229730345578, 1.3229928067254073, 0.45573593882086877];
+    // The sign of a component is by its largest loading here; there it may be another.
+    for (got, truth) in projected.dense().unwrap().iter().zip(truth) {
+        assert!((got.abs() - f64::abs(truth)).abs() < 1e-10, "{got} is not {truth}");
+    }
+    // IncrementalPCA(2, batch_size=25): explained_variance_, explained_variance_ratio_
+    let model = IncrementalPca::new().n_components(2).batch_size(25).fit(&x, &NoTarget).unwrap();
+    let variance = model.pca().explained_variance();
+    assert_close(&variance, &[1.1256394746162652, 0.9812869230229098], 1e-10, "incremental");
+    let ratio = [0.5058043185446198, 0.4409397276739549];
+    assert_close(model.pca().explained_variance_ratio(), &ratio, 1e-10, "incremental ratio");
+    // TruncatedSVD(2, algorithm='arpack'): singular_values_, explained_variance_ratio_
+    let model = TruncatedSvd::new().fit(&x, &NoTarget).unwrap();
+    assert_close(model.singular_values(), &[8.20662429673906, 7.612750000445726], 1e-10, "truncated");
+    let ratio = [0.5048138069299283, 0.4409554829931537];
+    assert_close(model.explained_variance_ratio(), &ratio, 1e-8, "truncated ratio");
+    // NMF(2, init='nndsvda', tol=1e-12, max_iter=20000) of abs(X): reconstruction_err_
+    let positive = Matrix::from(rows().mapv(f64::abs));
+    let model = Nmf::new().tolerance(1e-12).max_iter(20_000).fit(&positive, &NoTarget).unwrap();
+    assert_close(&[model.reconstruction_error()], &[4.111028619565298], 1e-6, "factorisation");
+    // FastICA(3, whiten='unit-variance', tol=1e-14, max_iter=10000, random_state=0): components_
+    let truth = [
+        [0.7580861116931237, -1.1836657766541476, -2.2817086051447917, -2.3720003982392717],
+        [0.6377810690559435, -0.8130061816373149, 0.14951713184259752, -0.028786074882162452],
+        [0.3817737058042333, 0.18127176159778902, -0.711338273482206, 0.5423746572732666],
+    ];
+    let model = FastIca::new().n_components(3).tolerance(1e-13).max_iter(10_000).fit(&x, &NoTarget).unwrap();
+    for truth in truth {
+        let misses = |row: ndarray::ArrayView1<'_, f64>, sign: f64| {
+            row.iter().zip(truth).map(|(a, b)| (sign * a - b).abs()).fold(0.0, f64::max)
+        };
+        let best = model
+            .components()
+            .rows()
+            .into_iter()
+            .map(|row| misses(row, 1.0).min(misses(row, -1.0)))
+            .fold(f64::INFINITY, f64::min);
+        assert!(best < 1e-4, "{best}");
+    }
+}
+
+#[test]
+fn a_linear_kernel_gives_principal_components() {
+    let x = Matrix::from(rows());
+    let plain = Pca::new().n_components(3).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    let kernel = KernelPca::new().n_components(3).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    let (plain, kernel) = (plain.dense().unwrap(), kernel.dense().unwrap());
+    assert!(plain.iter().zip(kernel).all(|(a, b)| (a.abs() - b.abs()).abs() < 1e-9));
+}
