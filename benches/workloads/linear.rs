@@ -4,8 +4,8 @@ use ndarray::Axis;
 use perennial::core::{Classes, Classifier, Estimator, Matrix, Predictor, Result, Train, Values};
 use perennial::models::linear::{ClassLoss, ElasticNetCvModel, LinearModel};
 use perennial::models::{
-    ElasticNetCv, Lasso, LassoCv, LinearRegression, LinearSvc, LogisticRegression, PoissonRegressor, Ridge, RidgeCv,
-    SgdClassifier,
+    ElasticNetCv, Lasso, LassoCv, LinearRegression, LinearSvc, LogisticRegression, PoissonRegressor, Ridge,
+    RidgeCv, SgdClassifier,
 };
 
 use crate::measure::{Bench, Record};

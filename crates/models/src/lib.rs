@@ -74,7 +74,6 @@ pub use linear::{
     LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
     SgdClassifier, SgdRegressor, TweedieRegressor,
 };
-pub use linear::{LinearRegression, LogisticRegression, Ridge};
 #[cfg(feature = "cluster")]
 pub use mixture::GaussianMixture;
 pub use naive_bayes::{
@@ -89,9 +88,8 @@ pub use neighbors::{
 #[cfg(feature = "neural")]
 pub use neural::{MlpClassifier, MlpRegressor};
 #[cfg(feature = "outlier")]
-pub use outlier::IsolationForest;
+pub use outlier::{IsolationForest, LocalOutlierFactor};
 #[cfg(feature = "kernels")]
 pub use svm::{OneClassSvm, ProbabilisticSvc, Svc, Svr};
-pub use outlier::{IsolationForest, LocalOutlierFactor};
 #[cfg(feature = "trees")]
 pub use tree::{DecisionTreeClassifier, DecisionTreeRegressor};
