@@ -76,7 +76,7 @@ impl Family {
 
     fn check(self, y: &[f64]) -> Result<()> {
         let (least, what) = match self.power {
-            p if p == 0.0 => return Ok(()),
+            0.0 => return Ok(()),
             p if p < 2.0 => (0.0, "at least 0"),
             _ => (f64::MIN_POSITIVE, "above 0"),
         };
@@ -391,7 +391,7 @@ fn describe<F: Fn(usize, f64) -> AtScore + Sync>(
     let factor = (smooth.design.total_weight / n_rows).sqrt();
     let spreads = spreads.map(|spreads| spreads.iter().map(|spread| spread * factor).collect());
     let dispersion = match family.power {
-        p if p == 1.0 => 1.0,
+        1.0 => 1.0,
         _ => pearson / degrees,
     };
     let finite = |number: f64| if number.is_finite() { Some(number) } else { None };

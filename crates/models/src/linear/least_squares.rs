@@ -27,8 +27,8 @@ pub enum StandardErrors {
 
 /// Linear regression by least squares, solved by Householder QR.
 ///
-/// The normal equations are never formed, so badly conditioned problems keep their digits (Golub and Van
-/// Loan, 2013, section 5.3). Where columns depend on each other the smallest coefficients are taken, and
+/// Badly conditioned problems keep their digits (Golub and Van Loan, 2013, section 5.3): products of the centred columns
+/// are taken for tall, narrow designs only, and only where their measured condition is small. Where columns depend on each other the smallest coefficients are taken, and
 /// [`LinearModel::rank`] says how many columns are independent.
 ///
 /// | setting | default | range | meaning |

@@ -12,7 +12,7 @@ const ALPHA: Param = Param::real("alpha", "strength of the L2 penalty").at_least
 /// Least squares with `alpha` times the sum of squared coefficients added to the sum of squared residuals
 /// (Hoerl and Kennard, 1970). The intercept is not penalised.
 ///
-/// Solved by QR, without the normal equations. The penalty depends on the units of the features, so
+/// Solved from the triangular factor that [`LinearRegression`](crate::LinearRegression) takes too. The penalty depends on the units of the features, so
 /// standardise them first.
 ///
 /// | setting | default | range | meaning |

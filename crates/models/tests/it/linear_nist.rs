@@ -73,8 +73,7 @@ fn certified_parameters_of_nist_are_found() {
         }
         let name = set["name"].as_str().unwrap();
         let curve = curve(name).unwrap_or_else(|| panic!("no curve for {name}"));
-        let points =
-            set["data"].as_array().unwrap().iter().map(|row| numbers(row)).map(|row| (row[0], row[1]));
+        let points = set["data"].as_array().unwrap().iter().map(numbers).map(|row| (row[0], row[1]));
         let problem = Problem { curve, points: points.collect() };
         let parameters = set["certified"]["parameters"].as_array().unwrap();
         let of = |key: &str| -> Vec<f64> { parameters.iter().map(|entry| number(&entry[key])).collect() };

@@ -87,7 +87,8 @@ pub struct LeastSquaresMinimum {
     pub cosine: f64,
     /// How many steps were tried.
     pub n_iterations: usize,
-    /// Whether the cosine came below the tolerance, or steps became smaller than rounding.
+    /// Whether the cosine came below the tolerance, or steps became smaller than rounding where it is below 0.01 or the
+    /// residuals are themselves rounding.
     pub converged: bool,
 }
 
@@ -206,7 +207,10 @@ pub fn least_squares(
         small_steps = tiny || !damping.is_finite();
     }
     let cosine = cosine(&jacobian, &residuals);
-    let converged = cosine <= settings.tolerance || small_steps && cosine <= 1e-2;
+    // Residuals that are no more than rounding have any direction.
+    let size = x.iter().zip(&lengths).map(|(x, length)| (x * length).abs()).fold(0.0, f64::max);
+    let exact = cost.sqrt() <= 1e-14 * size;
+    let converged = cosine <= settings.tolerance || small_steps && (exact || cosine <= 1e-2);
     Ok(LeastSquaresMinimum {
         x,
         residual_sum_of_squares: cost,
