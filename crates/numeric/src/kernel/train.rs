@@ -202,8 +202,8 @@ fn exp_f32(x: f32) -> f32 {
     let whole = shifted - ROUND;
     let rest = (inside - whole * LN_2[0]) - whole * LN_2[1];
     let r2 = rest * rest;
-    let tail =
-        (0.5 + rest * 0.166_666_67) + r2 * ((0.041_666_668 + rest * 0.008_333_334) + r2 * 0.001_388_889);
+    let high = (0.041_666_668 + rest * 0.008_333_334) + r2 * (0.001_388_889 + rest * 1.984_127e-4);
+    let tail = (0.5 + rest * 0.166_666_67) + r2 * high;
     let power = 1.0 + (rest + r2 * tail);
     let scale = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { power * scale }
