@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::s;
 use perennial::core::{Clustered, Clusters, Estimator, Matrix, NoTarget, Predictor, Result};
 use perennial::models::cluster::Init;
-use perennial::models::mixture::{Covariance, MixtureInit};
+use perennial::models::mixture::{CovarianceType, MixtureInit};
 use perennial::models::{Dbscan, GaussianMixture, Hdbscan, KMeans, MiniBatchKMeans};
 
 use crate::measure::{Bench, Record};
@@ -41,14 +41,14 @@ pub(crate) fn kmeans_minibatch(bench: &Bench) -> Result<Record> {
 }
 
 pub(crate) fn gmm_full(bench: &Bench) -> Result<Record> {
-    mixture(bench, Covariance::Full)
+    mixture(bench, CovarianceType::Full)
 }
 
 pub(crate) fn gmm_diag(bench: &Bench) -> Result<Record> {
-    mixture(bench, Covariance::Diagonal)
+    mixture(bench, CovarianceType::Diagonal)
 }
 
-fn mixture(bench: &Bench, covariance: Covariance) -> Result<Record> {
+fn mixture(bench: &Bench, covariance: CovarianceType) -> Result<Record> {
     let x = Matrix::from(array(bench, "blobs_500k_X")?.slice(s![..200_000, ..]).to_owned());
     let y = numbers(bench, "blobs_500k_y")?.1;
     let start = MixtureInit::Given(array(bench, "blobs_500k_centres")? + 0.5);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The shape of the covariances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Covariance {
+pub enum CovarianceType {
     /// Each component has one of its own.
     #[default]
     Full,
@@ -25,7 +25,7 @@ pub enum Covariance {
 /// Weights, means and covariances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Components {
-    pub(super) covariance: Covariance,
+    pub(super) covariance: CovarianceType,
     pub(super) weights: Vec<f64>,
     /// Components x columns.
     pub(super) means: Array2<f64>,
@@ -36,7 +36,7 @@ pub(crate) struct Components {
 /// What densities are computed from.
 #[derive(Clone, Debug)]
 pub(super) struct Densities {
-    covariance: Covariance,
+    covariance: CovarianceType,
     n_components: usize,
     /// What rows are shifted by first, so that no digits are lost to a common offset.
     shift: Vec<f64>,
@@ -60,12 +60,12 @@ impl Components {
     }
 
     /// How many covariance numbers a shape has.
-    pub(super) fn n_covariances(covariance: Covariance, n_components: usize, width: usize) -> usize {
+    pub(super) fn n_covariances(covariance: CovarianceType, n_components: usize, width: usize) -> usize {
         match covariance {
-            Covariance::Full => n_components * width * width,
-            Covariance::Tied => width * width,
-            Covariance::Diagonal => n_components * width,
-            Covariance::Spherical => n_components,
+            CovarianceType::Full => n_components * width * width,
+            CovarianceType::Tied => width * width,
+            CovarianceType::Diagonal => n_components * width,
+            CovarianceType::Spherical => n_components,
         }
     }
 
@@ -73,10 +73,10 @@ impl Components {
     pub(super) fn n_parameters(&self) -> usize {
         let (k, d) = (self.n_components(), self.width());
         let covariances = match self.covariance {
-            Covariance::Full => k * d * (d + 1) / 2,
-            Covariance::Tied => d * (d + 1) / 2,
-            Covariance::Diagonal => k * d,
-            Covariance::Spherical => k,
+            CovarianceType::Full => k * d * (d + 1) / 2,
+            CovarianceType::Tied => d * (d + 1) / 2,
+            CovarianceType::Diagonal => k * d,
+            CovarianceType::Spherical => k,
         };
         covariances + k * d + k - 1
     }
@@ -84,7 +84,7 @@ impl Components {
     /// The lower Cholesky factor of a covariance that is a matrix.
     pub(super) fn factor(&self, component: usize) -> Result<Array2<f64>> {
         let d = self.width();
-        let at = if self.covariance == Covariance::Tied { 0 } else { component * d * d };
+        let at = if self.covariance == CovarianceType::Tied { 0 } else { component * d * d };
         let matrix =
             ArrayView2::from_shape((d, d), &self.covariances[at..at + d * d]).map_err(Error::other)?;
         Ok(Cholesky::new(&matrix.to_owned()).map_err(|_| collapsed(component))?.lower())
@@ -114,8 +114,8 @@ impl Components {
         constants.iter_mut().for_each(|constant| *constant -= half);
         let (mut whitening, mut precisions) = (Array2::zeros((d, 0)), Vec::new());
         match self.covariance {
-            Covariance::Full | Covariance::Tied => {
-                let tied = self.covariance == Covariance::Tied;
+            CovarianceType::Full | CovarianceType::Tied => {
+                let tied = self.covariance == CovarianceType::Tied;
                 whitening = Array2::zeros((d, if tied { d } else { k * d }));
                 for component in 0..k {
                     let first = if tied { 0 } else { component * d };
@@ -133,11 +133,11 @@ impl Components {
                     centres[component * d..][..d].copy_from_slice(&centre);
                 }
             }
-            Covariance::Diagonal | Covariance::Spherical => {
+            CovarianceType::Diagonal | CovarianceType::Spherical => {
                 for component in 0..k {
                     for column in 0..d {
                         let variance = match self.covariance {
-                            Covariance::Diagonal => self.covariances[component * d + column],
+                            CovarianceType::Diagonal => self.covariances[component * d + column],
                             _ => self.covariances[component],
                         };
                         if !(variance > 0.0) {
@@ -196,11 +196,11 @@ impl Densities {
             .collect();
         let mut out = vec![0.0; rows.len() * k];
         match self.covariance {
-            Covariance::Full | Covariance::Tied => {
+            CovarianceType::Full | CovarianceType::Tied => {
                 let shifted = Array2::from_shape_vec((rows.len(), d), shifted).unwrap_or_default();
                 let white = matmul(&shifted, &self.whitening).into_raw_vec_and_offset().0;
                 let stride = self.whitening.ncols();
-                let tied = self.covariance == Covariance::Tied;
+                let tied = self.covariance == CovarianceType::Tied;
                 perennial_numeric::simd::widest(|| {
                     for (out, white) in out.chunks_exact_mut(k).zip(white.chunks_exact(stride)) {
                         for (component, out) in out.iter_mut().enumerate() {
@@ -211,7 +211,7 @@ impl Densities {
                     }
                 });
             }
-            Covariance::Diagonal | Covariance::Spherical => perennial_numeric::simd::widest(|| {
+            CovarianceType::Diagonal | CovarianceType::Spherical => perennial_numeric::simd::widest(|| {
                 for (out, row) in out.chunks_exact_mut(k).zip(shifted.chunks_exact(d)) {
                     for (component, out) in out.iter_mut().enumerate() {
                         let own = component * d..(component + 1) * d;

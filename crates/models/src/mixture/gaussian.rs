@@ -6,7 +6,7 @@ use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::components::{Components, Covariance};
+use super::components::{Components, CovarianceType};
 use super::maximise::{Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use crate::cluster::Init;
@@ -65,7 +65,7 @@ pub enum MixtureInit {
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianMixture {
     n_components: usize,
-    covariance: Covariance,
+    covariance: CovarianceType,
     tolerance: f64,
     reg_covar: f64,
     max_iter: usize,
@@ -78,7 +78,7 @@ impl Default for GaussianMixture {
     fn default() -> Self {
         GaussianMixture {
             n_components: 1,
-            covariance: Covariance::Full,
+            covariance: CovarianceType::Full,
             tolerance: 1e-3,
             reg_covar: 1e-6,
             max_iter: 100,
@@ -107,7 +107,7 @@ impl GaussianMixture {
 
     /// Sets the shape of the covariances.
     #[must_use]
-    pub fn covariance(mut self, covariance: Covariance) -> Self {
+    pub fn covariance(mut self, covariance: CovarianceType) -> Self {
         self.covariance = covariance;
         self
     }

@@ -5,7 +5,7 @@ use perennial_core::{Context, Error, Result};
 use perennial_numeric::linalg::gram;
 use perennial_numeric::reduce;
 
-use super::components::{Components, Covariance, normalise};
+use super::components::{Components, CovarianceType, normalise};
 use crate::cluster::lloyd::{Data, add};
 
 /// Rows of one task.
@@ -70,7 +70,7 @@ pub(super) fn maximise(
     ctx: &Context,
     data: &Data<'_>,
     shares: &Shares,
-    covariance: Covariance,
+    covariance: CovarianceType,
     reg_covar: f64,
 ) -> Result<Components> {
     let (k, d) = (shares.n_components, data.width);
@@ -103,11 +103,12 @@ pub(super) fn maximise(
     let means = Array2::from_shape_fn((k, d), |(component, column)| {
         sums[component * (d + 1) + column] / totals[component]
     });
-    let scatter = scatter(data, shares, &means, matches!(covariance, Covariance::Full | Covariance::Tied))?;
+    let scatter =
+        scatter(data, shares, &means, matches!(covariance, CovarianceType::Full | CovarianceType::Tied))?;
     ctx.check()?;
     let all: f64 = totals.iter().sum();
     let covariances = match covariance {
-        Covariance::Full => {
+        CovarianceType::Full => {
             let mut out = scatter;
             for (component, out) in out.chunks_exact_mut(d * d).enumerate() {
                 out.iter_mut().for_each(|value| *value /= totals[component]);
@@ -115,7 +116,7 @@ pub(super) fn maximise(
             }
             out
         }
-        Covariance::Tied => {
+        CovarianceType::Tied => {
             let mut out = vec![0.0; d * d];
             for scatter in scatter.chunks_exact(d * d) {
                 out.iter_mut().zip(scatter).for_each(|(out, value)| *out += value / all);
@@ -123,10 +124,10 @@ pub(super) fn maximise(
             (0..d).for_each(|i| out[i * (d + 1)] += reg_covar);
             out
         }
-        Covariance::Diagonal => {
+        CovarianceType::Diagonal => {
             scatter.iter().enumerate().map(|(place, value)| value / totals[place / d] + reg_covar).collect()
         }
-        Covariance::Spherical => scatter
+        CovarianceType::Spherical => scatter
             .chunks_exact(d)
             .zip(&totals)
             .map(|(scatter, total)| scatter.iter().sum::<f64>() / total / d as f64 + reg_covar)

@@ -5,6 +5,6 @@ mod gaussian;
 mod maximise;
 mod model;
 
-pub use components::Covariance;
+pub use components::CovarianceType;
 pub use gaussian::{GaussianMixture, MixtureInit};
 pub use model::GaussianMixtureModel;

@@ -6,7 +6,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::components::{Components, Covariance, Densities, normalise};
+use super::components::{Components, CovarianceType, Densities, normalise};
 use super::gaussian::Found;
 use crate::rows::row_major;
 
@@ -119,10 +119,10 @@ impl GaussianMixtureModel {
         }
         let numbers = &self.components.covariances;
         Ok(Array2::from_shape_fn((d, d), |(i, j)| match self.components.covariance {
-            Covariance::Full => numbers[(component * d + i) * d + j],
-            Covariance::Tied => numbers[i * d + j],
-            Covariance::Diagonal if i == j => numbers[component * d + i],
-            Covariance::Spherical if i == j => numbers[component],
+            CovarianceType::Full => numbers[(component * d + i) * d + j],
+            CovarianceType::Tied => numbers[i * d + j],
+            CovarianceType::Diagonal if i == j => numbers[component * d + i],
+            CovarianceType::Spherical if i == j => numbers[component],
             _ => 0.0,
         }))
     }
@@ -211,7 +211,7 @@ impl GaussianMixtureModel {
     /// Never for a model that was fitted.
     pub fn sample(&self, n_rows: usize, seed: u64) -> Result<(Matrix, Clusters)> {
         let (k, d) = (self.components.n_components(), self.components.width());
-        let matrices = matches!(self.components.covariance, Covariance::Full | Covariance::Tied);
+        let matrices = matches!(self.components.covariance, CovarianceType::Full | CovarianceType::Tied);
         let factors: Vec<Array2<f64>> = (0..if matrices { k } else { 0 })
             .map(|component| self.components.factor(component))
             .collect::<Result<_>>()?;
@@ -223,10 +223,12 @@ impl GaussianMixtureModel {
             let draws: Vec<f64> = (0..d).map(|_| random.normal()).collect();
             for (column, value) in row.iter_mut().enumerate() {
                 let spread = match self.components.covariance {
-                    Covariance::Diagonal => {
+                    CovarianceType::Diagonal => {
                         self.components.covariances[component * d + column].sqrt() * draws[column]
                     }
-                    Covariance::Spherical => self.components.covariances[component].sqrt() * draws[column],
+                    CovarianceType::Spherical => {
+                        self.components.covariances[component].sqrt() * draws[column]
+                    }
                     _ => (0..=column).map(|other| factors[component][[column, other]] * draws[other]).sum(),
                 };
                 *value = self.components.means[[component, column]] + spread;

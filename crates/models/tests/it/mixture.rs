@@ -10,7 +10,7 @@
 use ndarray::{Array2, s};
 use perennial_core::{Estimator, Matrix, NoTarget, Predictor, Rows};
 use perennial_models::GaussianMixture;
-use perennial_models::mixture::{Covariance, MixtureInit};
+use perennial_models::mixture::{CovarianceType, MixtureInit};
 use perennial_testing::{Tags, check};
 
 use crate::fixtures::assert_close;
@@ -19,19 +19,19 @@ check!(mixture_full, cluster, GaussianMixture::new().n_components(3), Tags::new(
 check!(
     mixture_tied,
     cluster,
-    GaussianMixture::new().n_components(3).covariance(Covariance::Tied),
+    GaussianMixture::new().n_components(3).covariance(CovarianceType::Tied),
     Tags::new()
 );
 check!(
     mixture_diagonal,
     cluster,
-    GaussianMixture::new().n_components(3).covariance(Covariance::Diagonal).n_init(2),
+    GaussianMixture::new().n_components(3).covariance(CovarianceType::Diagonal).n_init(2),
     Tags::new()
 );
 check!(
     mixture_spherical,
     cluster,
-    GaussianMixture::new().n_components(3).covariance(Covariance::Spherical),
+    GaussianMixture::new().n_components(3).covariance(CovarianceType::Spherical),
     Tags::new()
 );
 
@@ -47,11 +47,11 @@ fn rows() -> Array2<f64> {
 }
 
 /// A shape, the scores, the weights, the means and three densities.
-type Case = (Covariance, [f64; 3], &'static [f64], &'static [f64], &'static [f64]);
+type Case = (CovarianceType, [f64; 3], &'static [f64], &'static [f64], &'static [f64]);
 
 const CASES: [Case; 4] = [
     (
-        Covariance::Full,
+        CovarianceType::Full,
         [-5.620380919394276, 752.2382570095331, 712.4457103273131],
         &[0.48358239047715845, 0.5164176095228415],
         &[
@@ -65,7 +65,7 @@ const CASES: [Case; 4] = [
         &[-5.405810638516184, -7.207882237077217, -6.178873220815825],
     ),
     (
-        Covariance::Tied,
+        CovarianceType::Tied,
         [-5.9015943562619215, 761.4178020603179, 734.1913227514306],
         &[0.5013923085119029, 0.4986076914880971],
         &[
@@ -79,7 +79,7 @@ const CASES: [Case; 4] = [
         &[-6.586381138478206, -6.286283178877878, -5.532211640943505],
     ),
     (
-        Covariance::Diagonal,
+        CovarianceType::Diagonal,
         [-5.989779910786924, 772.0000686033181, 744.7735892944308],
         &[0.5013707309773172, 0.49862926902268284],
         &[
@@ -93,7 +93,7 @@ const CASES: [Case; 4] = [
         &[-6.493600250108506, -6.244136132968215, -5.315995293454629],
     ),
     (
-        Covariance::Spherical,
+        CovarianceType::Spherical,
         [-6.258722663741742, 787.895820709008, 769.0467196490091],
         &[0.5220401884024727, 0.47795981159752726],
         &[
