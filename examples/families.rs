@@ -109,5 +109,5 @@ fn map() -> Result<Chart> {
 fn save(name: &str, chart: &Chart) -> Result<()> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/families"), PathBuf::from);
     std::fs::create_dir_all(&folder).map_err(|error| Error::io("cannot make the folder", error))?;
-    write_atomic(&folder.join(format!("families-{name}.svg")), chart.to_svg().as_bytes())
+    write_atomic(folder.join(format!("families-{name}.svg")), chart.to_svg().as_bytes())
 }
