@@ -101,7 +101,7 @@ fn map() -> Result<Chart> {
                 .map(|row| places[[row, column]])
                 .collect()
         };
-        chart = chart.series(Series::xy(format!("class {name}"), &of(0), &of(1)));
+        chart = chart.series(Series::xy(name.clone(), &of(0), &of(1)));
     }
     Ok(chart)
 }

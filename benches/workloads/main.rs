@@ -19,6 +19,7 @@ mod neighbors;
 mod neural;
 mod npy;
 mod preparation;
+mod processes;
 mod quality;
 mod svm;
 mod tables;
@@ -64,6 +65,9 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("latency_row_gbdt200", explain::latency_row_gbdt200),
     ("shap_gbdt200", explain::shap_gbdt200),
     ("iforest", forests::iforest),
+    ("lda", processes::lda),
+    ("gp_reg", processes::gp_reg),
+    ("gp_reg_opt", processes::gp_reg_opt),
     ("mlp_clf", neural::mlp_clf),
     ("mlp_reg", neural::mlp_reg),
     ("knn_blobs", neighbors::knn_blobs),
