@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{Classes, Error, ErrorKind, Probabilities, Result};
+use perennial_numeric::reduce;
+use perennial_numeric::special::exp_in_place;
 use serde::{Deserialize, Serialize};
 
 /// How much the rows of each class count.
@@ -116,12 +118,22 @@ pub(crate) fn check_names(names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Turns the logarithms of what the classes of a row weigh into their shares; NaN where none is finite.
-pub(crate) fn normalise_scores(scores: &mut [f64]) {
-    let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores.iter_mut().for_each(|score| *score = (*score - top).exp());
-    let total: f64 = scores.iter().sum();
-    scores.iter_mut().for_each(|score| *score /= total);
+/// Turns the logarithms of what the classes of each row weigh into their shares; NaN where none of a row is finite.
+///
+/// `scores` is rows x `n_classes`. The shares of a row depend on its scores alone.
+pub(crate) fn normalise_scores(scores: &mut [f64], n_classes: usize) {
+    const ROWS: usize = 1024;
+    reduce::fill_rows(scores, n_classes, ROWS, |_, scores| {
+        for row in scores.chunks_exact_mut(n_classes) {
+            let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.iter_mut().for_each(|score| *score -= top);
+        }
+        exp_in_place(scores);
+        for row in scores.chunks_exact_mut(n_classes) {
+            let total: f64 = row.iter().sum();
+            row.iter_mut().for_each(|share| *share /= total);
+        }
+    });
 }
 
 /// Shares that [`normalise_scores`] made, row by row.

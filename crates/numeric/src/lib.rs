@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod distance;
-pub mod exponential;
 pub mod kernel;
 pub mod linalg;
 pub mod neighbors;

@@ -1,5 +1,7 @@
 //! Functions that compile to vector instructions.
 
+use crate::simd;
+
 /// `e^x` to within one unit in the last place, without branches, so that a loop over it inside
 /// [`simd::widest`](crate::simd::widest) becomes vector instructions.
 ///
@@ -31,6 +33,28 @@ pub fn exp(x: f64) -> f64 {
     let half = (whole * 0.5 + ROUND) - ROUND;
     let power_of_two = |k: f64| f64::from_bits((k + ROUND).to_bits().wrapping_add(1023) << 52);
     power * power_of_two(half) * power_of_two(whole - half)
+}
+
+/// Replaces each number by its [`exp`], in vectors. The bits depend on each number alone.
+///
+/// ```
+/// let mut numbers = [0.0, 1.0, f64::NEG_INFINITY];
+/// perennial_numeric::special::exp_in_place(&mut numbers);
+/// assert_eq!(numbers, [1.0, perennial_numeric::special::exp(1.0), 0.0]);
+/// ```
+pub fn exp_in_place(numbers: &mut [f64]) {
+    simd::widest(Exponentials(numbers));
+}
+
+struct Exponentials<'a>(&'a mut [f64]);
+
+impl simd::Kernel for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.0.iter_mut().for_each(|number| *number = exp(*number));
+    }
 }
 
 /// `(e^x - 1 - x) / x^2` for `|x| <= ln(2) / 2`, by its series; the first term left out is below 2^-57 of the result.

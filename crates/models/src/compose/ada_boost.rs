@@ -250,7 +250,7 @@ impl<M: Predictor<Output = Classes>> Classifier for AdaBoostClassifierModel<M> {
         }
         let mut scores = scores.into_raw_vec_and_offset().0;
         scores.iter_mut().for_each(|score| *score = (*score - 1.0 / others) / others.max(1.0));
-        scores.chunks_exact_mut(n_classes).for_each(normalise_scores);
+        normalise_scores(&mut scores, n_classes);
         probabilities(scores, &self.classes)
     }
 }

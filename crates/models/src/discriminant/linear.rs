@@ -236,13 +236,13 @@ impl Classifier for LinearDiscriminantModel {
         }
         let centre = Array1::from(self.centre.clone());
         let means = matmul(&(&self.means - &centre), &self.whiten);
-        let rows = matmul(&(&x.dense()?.view() - &centre), &self.whiten);
         // What all classes share, the length of the row, is left out.
-        let products = matmul(&rows, &means.t());
+        let weights = matmul(&self.whiten, &means.t());
+        let products = matmul(&(&x.dense()?.view() - &centre), &weights);
         let constant = |class: usize| self.priors[class].ln() - 0.5 * means.row(class).dot(&means.row(class));
         let constants: Array1<f64> = (0..n_classes).map(constant).collect();
         let mut scores = (products + constants).into_raw_vec_and_offset().0;
-        scores.chunks_exact_mut(n_classes).for_each(normalise_scores);
+        normalise_scores(&mut scores, n_classes);
         probabilities(scores, &self.classes)
     }
 }

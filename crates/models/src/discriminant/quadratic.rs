@@ -199,7 +199,7 @@ impl Classifier for QuadraticDiscriminantModel {
                 scores[row * n_classes + class] = constant - 0.5 * distance;
             }
         }
-        scores.chunks_exact_mut(n_classes).for_each(normalise_scores);
+        normalise_scores(&mut scores, n_classes);
         probabilities(scores, &self.classes)
     }
 }

@@ -9,10 +9,10 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{Csr, Error, Matrix, Result, Rows};
-use perennial_numeric::exponential::exp_in_place;
 use perennial_numeric::linalg::{gram, matmul};
 use perennial_numeric::optimize::{Objective, SecondOrder};
 use perennial_numeric::reduce;
+use perennial_numeric::special::exp_in_place;
 
 use super::model::total_weight;
 use crate::rows::row_major;

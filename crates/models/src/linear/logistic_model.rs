@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use perennial_core::{Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows};
 use perennial_numeric::linalg::matmul;
 use perennial_numeric::optimize::Minimum;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::glm_model::LikelihoodInference;
 use super::inference::{LEVEL, Tails, coefficient_table};
 use super::model::{scores, too_far};
-use crate::classes::check_names;
+use crate::classes::{check_names, normalise_scores};
 
 /// A fitted logistic regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,25 +223,25 @@ impl Classifier for LogisticModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let scores = self.decision_function(x)?;
         let mut shares = Array2::zeros((x.n_rows(), self.classes.len()));
-        for (row, (mut shares, scores)) in shares.axis_iter_mut(Axis(0)).zip(scores.rows()).enumerate() {
-            if scores.len() == 1 {
+        if scores.ncols() == 1 {
+            for (mut shares, &score) in shares.rows_mut().into_iter().zip(&scores) {
                 // The smaller side first, so that it keeps its digits.
-                let odds = (-scores[0].abs()).exp();
+                let odds = (-score.abs()).exp();
                 let (small, large) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
-                let second = if scores[0] > 0.0 { large } else { small };
-                let first = if scores[0] > 0.0 { small } else { large };
+                let (first, second) = if score > 0.0 { (small, large) } else { (large, small) };
                 shares[self.present[0] as usize] = first;
                 shares[self.present[1] as usize] = second;
-                continue;
             }
-            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            if !top.is_finite() {
-                return Err(too_far(row, top));
-            }
-            let total: f64 = scores.iter().map(|score| (score - top).exp()).sum();
-            for (&class, score) in self.present.iter().zip(&scores) {
-                shares[class as usize] = (score - top).exp() / total;
-            }
+            return Probabilities::new(shares, self.classes.clone());
+        }
+        let width = scores.ncols();
+        let mut of_present: Vec<f64> = scores.iter().copied().collect();
+        if let Some(place) = of_present.iter().position(|score| !score.is_finite()) {
+            return Err(too_far(place / width, of_present[place]));
+        }
+        normalise_scores(&mut of_present, width);
+        for (mut shares, of_present) in shares.rows_mut().into_iter().zip(of_present.chunks_exact(width)) {
+            self.present.iter().zip(of_present).for_each(|(&class, share)| shares[class as usize] = *share);
         }
         Probabilities::new(shares, self.classes.clone())
     }

@@ -221,8 +221,8 @@ impl Classifier for CategoricalNaiveBayesModel {
                     scores[start + class] += ((count + self.alpha) / all).ln();
                 }
             }
-            normalise_scores(&mut scores[start..]);
         }
+        normalise_scores(&mut scores, n_classes);
         probabilities(scores, &self.classes)
     }
 }

@@ -228,7 +228,7 @@ impl Classifier for DiscreteNaiveBayesModel {
         };
         let constants = Array1::from(self.constants.clone());
         let mut scores = (products + constants).into_raw_vec_and_offset().0;
-        scores.chunks_exact_mut(self.constants.len()).for_each(normalise_scores);
+        normalise_scores(&mut scores, self.constants.len());
         probabilities(scores, &self.parts.classes)
     }
 }

@@ -271,9 +271,9 @@ impl Classifier for GaussianNaiveBayesModel {
             for (index, shares) in shares.chunks_exact_mut(n_classes).enumerate() {
                 let row = first + index;
                 self.scores(&numbers[row * width..(row + 1) * width], &constants, shares);
-                normalise_scores(shares);
             }
         });
+        normalise_scores(&mut shares, n_classes);
         probabilities(shares, &self.classes)
     }
 }

@@ -190,20 +190,17 @@ impl Classifier for MlpClassifierModel {
         x.check_finite(false)?;
         let answers = self.fitted.answer(&x)?;
         let n = self.present.len();
-        let mut shares = Array2::zeros((answers.len() / n, self.classes.len()));
-        let mut scores = vec![0.0; n];
-        for (row, answers) in answers.chunks_exact(n).enumerate() {
-            scores.iter_mut().zip(answers).for_each(|(score, answer)| *score = f64::from(*answer));
-            normalise_scores(&mut scores);
-            if scores[0].is_nan() {
-                return Err(Error::overflow(format!(
-                    "the answer for row {row} left the range of numbers; its values are far from all rows of training"
-                )));
-            }
-            self.present
-                .iter()
-                .zip(&scores)
-                .for_each(|(&class, share)| shares[[row, class as usize]] = *share);
+        let mut scores: Vec<f64> = answers.into_iter().map(f64::from).collect();
+        normalise_scores(&mut scores, n);
+        if let Some(place) = scores.iter().position(|share| share.is_nan()) {
+            return Err(Error::overflow(format!(
+                "the answer for row {} left the range of numbers; its values are far from all rows of training",
+                place / n
+            )));
+        }
+        let mut shares = Array2::zeros((scores.len() / n, self.classes.len()));
+        for (mut row, scores) in shares.rows_mut().into_iter().zip(scores.chunks_exact(n)) {
+            self.present.iter().zip(scores).for_each(|(&class, share)| row[class as usize] = *share);
         }
         Probabilities::new(shares, self.classes.clone())
     }
