@@ -3,7 +3,7 @@
 use crate::simd;
 
 /// `e^x` to within one unit in the last place, without branches, so that a loop over it inside
-/// [`simd::widest`](crate::simd::widest) becomes vector instructions.
+/// [`simd::widest`] becomes vector instructions.
 ///
 /// It uses nothing but additions, multiplications and shifts, so it has the same bits on every machine, in a vector or
 /// alone; that of the standard library depends on the system. It overflows to infinity and underflows through the
