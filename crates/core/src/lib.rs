@@ -3,6 +3,7 @@
 mod atomic;
 mod boxed;
 mod capabilities;
+mod clusters;
 mod context;
 mod csr;
 mod error;
@@ -20,6 +21,7 @@ mod train;
 pub use atomic::write_atomic;
 pub use boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 pub use capabilities::Capabilities;
+pub use clusters::Clusters;
 pub use context::{CancelToken, Context, Observer, Progress};
 pub use csr::Csr;
 pub use error::{Error, ErrorKind, Result, ResultExt};
@@ -32,8 +34,6 @@ pub use matrix::Matrix;
 pub use param::Param;
 pub use persist::{Persist, from_bytes, to_bytes};
 pub use rows::{Rows, check_rows};
-pub use target::{
-    AsTarget, Classes, Clusters, JoinTarget, NoTarget, Outputs, Probabilities, Values, check_numbers,
-};
+pub use target::{AsTarget, Classes, JoinTarget, NoTarget, Outputs, Probabilities, Values, check_numbers};
 pub use then::{Frozen, Named, Then, ThenModel};
 pub use train::{Train, check_weights};

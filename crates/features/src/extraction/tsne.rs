@@ -2,10 +2,11 @@
 
 use ndarray::Array2;
 use perennial_core::{Context, Error, Estimator, Features, Matrix, NoTarget, Param, Result, Train};
+use perennial_numeric::neighbors::Neighbors;
 use perennial_numeric::{reduce, simd, special};
 use serde::{Deserialize, Serialize};
 
-use super::nearest::{Base, Nearest};
+use super::nearest::nearest_others;
 use super::space_tree::SpaceTree;
 use super::spectrum::{PcaSolver, spectrum};
 
@@ -159,7 +160,7 @@ impl Estimator for Tsne {
         let n = x.nrows();
         self.check(n)?;
         let k = ((3.0 * self.perplexity) as usize + 1).min(n - 1);
-        let nearest = Base::new(x)?.nearest(x, k, true, &train.ctx)?;
+        let nearest = nearest_others(x, k, &train.ctx)?;
         let affinity = Affinity::new(&nearest, n, self.perplexity);
         let points = start(x, &train.ctx)?;
         let rate = self.learning_rate.unwrap_or((n as f64 / self.early_exaggeration / 4.0).max(50.0));
@@ -207,18 +208,18 @@ struct Affinity {
 }
 
 impl Affinity {
-    fn new(nearest: &Nearest, n: usize, perplexity: f64) -> Self {
-        let k = nearest.k;
+    fn new(nearest: &Neighbors, n: usize, perplexity: f64) -> Self {
+        let k = nearest.k();
         let mut shares = vec![0.0; n * k];
         reduce::fill_rows(&mut shares, k, CHUNK, |first, rows| {
             for (i, out) in rows.chunks_exact_mut(k).enumerate() {
-                conditional(nearest.row(first + i).1, perplexity, out);
+                conditional(nearest.get(first + i).1, perplexity, out);
             }
         });
         // Each pair once from either side: sorted, equal pairs are added up.
         let mut pairs: Vec<(u32, u32, f64)> = Vec::with_capacity(2 * n * k);
         for i in 0..n {
-            for (&j, share) in nearest.row(i).0.iter().zip(&shares[i * k..(i + 1) * k]) {
+            for (&j, share) in nearest.get(i).0.iter().zip(&shares[i * k..(i + 1) * k]) {
                 pairs.push((i as u32, j, share / (2 * n) as f64));
                 pairs.push((j, i as u32, share / (2 * n) as f64));
             }

@@ -4,11 +4,12 @@ use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
     Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
+use perennial_numeric::neighbors::Neighbors;
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::nearest::{Base, Nearest};
+use super::nearest::{nearest_of, nearest_others};
 use super::pca::finish;
 use super::spectrum::{PcaSolver, spectrum};
 use super::umap_layout::{Curve, Edges, Layout};
@@ -186,7 +187,7 @@ impl Estimator for Umap {
         let n = x.nrows();
         self.check(n)?;
         let k = self.n_neighbors.min(n);
-        let nearest = Base::new(x)?.nearest(x, k - 1, true, &train.ctx)?;
+        let nearest = nearest_others(x, k - 1, &train.ctx)?;
         let n_epochs = self.n_epochs.unwrap_or(if n <= 10_000 { 500 } else { 200 });
         let edges = union(&nearest, n, n_epochs);
         let seed = train.ctx.seed(self.seed);
@@ -255,17 +256,17 @@ fn memberships(distances: &[f64], k: usize, out: &mut [f32]) {
 }
 
 /// Neighbours by either side: `a + b - a b` of the two memberships; those too weak to be drawn once are left out.
-fn union(nearest: &Nearest, n: usize, n_epochs: usize) -> Edges {
-    let k = nearest.k;
+fn union(nearest: &Neighbors, n: usize, n_epochs: usize) -> Edges {
+    let k = nearest.k();
     let mut shares = vec![0.0f32; n * k];
     reduce::fill_rows(&mut shares, k, CHUNK, |first, rows| {
         for (i, out) in rows.chunks_exact_mut(k).enumerate() {
-            memberships(nearest.row(first + i).1, k + 1, out);
+            memberships(nearest.get(first + i).1, k + 1, out);
         }
     });
     let mut pairs: Vec<(u32, u32, f32)> = Vec::with_capacity(2 * n * k);
     for i in 0..n {
-        for (&j, &share) in nearest.row(i).0.iter().zip(&shares[i * k..(i + 1) * k]) {
+        for (&j, &share) in nearest.get(i).0.iter().zip(&shares[i * k..(i + 1) * k]) {
             pairs.push((i as u32, j, share));
             pairs.push((j, i as u32, share));
         }
@@ -365,7 +366,7 @@ impl Transformer for UmapModel {
         if x.nrows() == 0 {
             return finish(Array2::zeros((0, sides)), "umap");
         }
-        let nearest = Base::new(&self.rows)?.nearest(x, self.n_neighbors, false, &Context::new())?;
+        let nearest = nearest_of(&self.rows, x, self.n_neighbors)?;
         let fixed = self.embedding.as_slice().unwrap_or_default();
         let random = Random::new(self.seed);
         let table = self.layout.table(fixed.len() / sides, &random);
@@ -374,7 +375,7 @@ impl Transformer for UmapModel {
         reduce::fill_rows(&mut places, sides, CHUNK, |first, out| {
             let mut shares = vec![0.0; k];
             for (i, place) in out.chunks_exact_mut(sides).enumerate() {
-                let (indices, distances) = nearest.row(first + i);
+                let (indices, distances) = nearest.get(first + i);
                 memberships(distances, k, &mut shares);
                 self.layout.place(indices, &shares, fixed, &table, place);
             }

@@ -11,25 +11,16 @@ pub(super) fn assign(
     seed: u64,
 ) -> Vec<usize> {
     let mut random = Random::new(seed);
-    let mut fold = vec![0; n_rows];
     if let Some(groups) = groups {
         let mut names: Vec<u32> = groups.to_vec();
         names.sort_unstable();
         names.dedup();
-        random.shuffle(&mut names);
+        let places: Vec<usize> =
+            groups.iter().map(|group| names.partition_point(|name| name < group)).collect();
         let mut sizes = vec![0; names.len()];
-        let place = |group: u32| names.iter().position(|name| *name == group).unwrap_or(0);
-        let mut sorted: Vec<(u32, usize)> = names.iter().copied().zip(0..).collect();
-        sorted.sort_unstable();
-        let find = |group: u32| {
-            sorted
-                .binary_search_by_key(&group, |entry| entry.0)
-                .map_or_else(|_| place(group), |at| sorted[at].1)
-        };
-        let places: Vec<usize> = groups.iter().map(|&group| find(group)).collect();
         places.iter().for_each(|&place| sizes[place] += 1);
-        // The largest groups first, each into the fold that has fewest rows.
-        let mut order: Vec<usize> = (0..names.len()).collect();
+        // The largest groups first, those of one size in a random order, each into the fold that has fewest rows.
+        let mut order = random.permutation(names.len());
         order.sort_by_key(|&place| std::cmp::Reverse(sizes[place]));
         let (mut filled, mut of_group) = (vec![0; n_folds], vec![0; names.len()]);
         for place in order {
@@ -37,9 +28,9 @@ pub(super) fn assign(
             of_group[place] = least;
             filled[least] += sizes[place];
         }
-        fold.iter_mut().zip(places).for_each(|(fold, place)| *fold = of_group[place]);
-        return fold;
+        return places.into_iter().map(|place| of_group[place]).collect();
     }
+    let mut fold = vec![0; n_rows];
     let mut order = random.permutation(n_rows);
     if let Some(strata) = strata {
         order.sort_by_key(|&row| strata[row]);

@@ -87,7 +87,7 @@ pub(super) enum Rule {
 }
 
 /// When passes over the rows end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Passes {
     pub(super) max_iter: usize,
     /// Stop when the mean loss did not fall by so much for `n_iter_no_change` passes; negative for never.

@@ -16,10 +16,13 @@ mod logistic;
 mod logistic_loss;
 mod logistic_model;
 mod model;
+mod perceptron;
 mod ridge;
 mod ridge_classifier;
 mod ridge_cv;
 mod sgd;
+mod sgd_classifier;
+mod sgd_regressor;
 mod smooth;
 mod svm;
 
@@ -35,11 +38,10 @@ pub use least_squares::{LinearRegression, StandardErrors};
 pub use logistic::{LogisticRegression, Solver};
 pub use logistic_model::LogisticModel;
 pub use model::LinearModel;
+pub use perceptron::{PassiveAggressive, Perceptron};
 pub use ridge::Ridge;
 pub use ridge_classifier::RidgeClassifier;
 pub use ridge_cv::{RidgeCv, RidgeCvModel};
-pub use sgd::{
-    ClassLoss, PassiveAggressive, Perceptron, SgdClassifier, SgdClassifierModel, SgdRegressor,
-    SgdRegressorModel, ValueLoss,
-};
+pub use sgd_classifier::{ClassLoss, SgdClassifier, SgdClassifierModel};
+pub use sgd_regressor::{SgdRegressor, SgdRegressorModel, ValueLoss};
 pub use svm::{LinearSvc, LinearSvr};

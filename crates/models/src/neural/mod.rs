@@ -4,11 +4,13 @@
 //! the target, is added by itself. Columns of categories are embedded. Numbers are standardised inside, and computed
 //! in single precision.
 
+mod activation;
 mod classifier;
 mod data;
 mod inputs;
 mod layer;
 mod network;
+mod norms;
 mod optimizer;
 mod regressor;
 mod settings;

@@ -5,10 +5,10 @@ use perennial_numeric::linalg::{Side, multiply_f32};
 use perennial_numeric::random::Random;
 use perennial_numeric::simd;
 
+use super::activation::{activate, slope};
 use super::layer::{Activation, Layer};
+use super::norms;
 
-/// What is added to variances before they divide.
-const EPSILON: f32 = 1e-5;
 /// How far running means move towards those of a batch.
 const MOMENTUM: f32 = 0.1;
 /// The most numbers that a network may learn: 1 GiB.
@@ -236,39 +236,13 @@ fn forward(
             }
             Op::BatchNorm { width, gain, running: at } => {
                 let (mean, variance) = match random {
-                    Some(_) => batch_moments(x, n, *width),
+                    Some(_) => norms::moments(x, n, *width),
                     None => (running[*at..at + width].to_vec(), running[at + width..at + 2 * width].to_vec()),
                 };
-                let gains = &parameters[*gain..gain + 2 * width];
-                out.clear();
-                extra.clear();
-                for row in x.chunks_exact((*width).max(1)) {
-                    for (column, value) in row.iter().enumerate() {
-                        let normed = (value - mean[column]) / (variance[column] + EPSILON).sqrt();
-                        extra.push(normed);
-                        out.push(normed * gains[column] + gains[width + column]);
-                    }
-                }
-                extra.extend(mean.iter().chain(&variance));
+                norms::batch(x, &mean, &variance, &parameters[*gain..gain + 2 * width], out, extra);
             }
             Op::LayerNorm { width, gain } => {
-                let gains = &parameters[*gain..gain + 2 * width];
-                out.clear();
-                extra.clear();
-                let mut deviations = Vec::with_capacity(n);
-                for row in x.chunks_exact((*width).max(1)) {
-                    let mean = row.iter().sum::<f32>() / *width as f32;
-                    let variance =
-                        row.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / *width as f32;
-                    let deviation = (variance + EPSILON).sqrt();
-                    deviations.push(deviation);
-                    for (column, value) in row.iter().enumerate() {
-                        let normed = (value - mean) / deviation;
-                        extra.push(normed);
-                        out.push(normed * gains[column] + gains[width + column]);
-                    }
-                }
-                extra.extend(deviations);
+                norms::layer(x, *width, &parameters[*gain..gain + 2 * width], out, extra);
             }
             Op::Residual { inner } => {
                 forward(inner, x, n, parameters, running, random, within);
@@ -279,58 +253,6 @@ fn forward(
                 }
             }
         }
-    }
-}
-
-/// The mean and the variance of each column.
-fn batch_moments(x: &[f32], n: usize, width: usize) -> (Vec<f32>, Vec<f32>) {
-    let (mut mean, mut variance) = (vec![0.0; width], vec![0.0; width]);
-    let share = 1.0 / n as f32;
-    for row in x.chunks_exact(width.max(1)) {
-        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value * share);
-    }
-    for row in x.chunks_exact(width.max(1)) {
-        for ((variance, mean), value) in variance.iter_mut().zip(&mean).zip(row) {
-            *variance += (value - mean).powi(2) * share;
-        }
-    }
-    (mean, variance)
-}
-
-#[inline(always)]
-fn activate(out: &mut [f32], bias: &[f32], activation: Activation) {
-    macro_rules! each {
-        ($f:expr) => {
-            for row in out.chunks_exact_mut(bias.len()) {
-                row.iter_mut().zip(bias).for_each(|(out, bias)| *out = $f(*out + bias));
-            }
-        };
-    }
-    match activation {
-        Activation::Identity => each!(|z: f32| z),
-        Activation::Relu => each!(|z: f32| z.max(0.0)),
-        Activation::LeakyRelu => each!(|z: f32| if z > 0.0 { z } else { 0.01 * z }),
-        Activation::Elu => each!(|z: f32| if z > 0.0 { z } else { z.exp_m1() }),
-        Activation::Tanh => each!(|z: f32| z.tanh()),
-        Activation::Logistic => each!(|z: f32| 1.0 / (1.0 + (-z).exp())),
-    }
-}
-
-/// Multiplies by the slope of the activation, which what it gave tells.
-#[inline(always)]
-fn slope(change: &mut [f32], out: &[f32], activation: Activation) {
-    macro_rules! each {
-        ($f:expr) => {
-            change.iter_mut().zip(out).for_each(|(change, &out)| *change *= $f(out))
-        };
-    }
-    match activation {
-        Activation::Identity => {}
-        Activation::Relu => each!(|y: f32| if y > 0.0 { 1.0 } else { 0.0 }),
-        Activation::LeakyRelu => each!(|y: f32| if y > 0.0 { 1.0 } else { 0.01 }),
-        Activation::Elu => each!(|y: f32| if y > 0.0 { 1.0 } else { y + 1.0 }),
-        Activation::Tanh => each!(|y: f32| 1.0 - y * y),
-        Activation::Logistic => each!(|y: f32| y * (1.0 - y)),
     }
 }
 
@@ -385,10 +307,10 @@ fn backward(
                 change.iter_mut().zip(extra.iter()).for_each(|(change, mask)| *change *= mask);
             }
             Op::BatchNorm { width, gain, .. } => {
-                batch_norm_back(&mut change, extra, parameters, gradient, *width, *gain)
+                norms::batch_back(&mut change, extra, parameters, gradient, *width, *gain)
             }
             Op::LayerNorm { width, gain } => {
-                layer_norm_back(&mut change, extra, parameters, gradient, *width, *gain)
+                norms::layer_back(&mut change, extra, parameters, gradient, *width, *gain)
             }
             Op::Residual { inner } => {
                 let inside = backward(inner, x, n, parameters, within, change.clone(), gradient, true);
@@ -397,72 +319,6 @@ fn backward(
         }
     }
     change
-}
-
-/// Adds what gains and shifts change by; leaves the change of the normed numbers.
-fn gains_back(
-    change: &mut [f32],
-    normed: &[f32],
-    parameters: &[f32],
-    gradient: &mut [f32],
-    width: usize,
-    gain: usize,
-) {
-    let (gains, shifts) = gradient[gain..gain + 2 * width].split_at_mut(width);
-    for (row, normed) in change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
-        for column in 0..width {
-            gains[column] += row[column] * normed[column];
-            shifts[column] += row[column];
-            row[column] *= parameters[gain + column];
-        }
-    }
-}
-
-fn batch_norm_back(
-    change: &mut [f32],
-    extra: &[f32],
-    parameters: &[f32],
-    gradient: &mut [f32],
-    width: usize,
-    gain: usize,
-) {
-    let normed = &extra[..change.len()];
-    let variance = &extra[change.len() + width..];
-    gains_back(change, normed, parameters, gradient, width, gain);
-    let n = (change.len() / width.max(1)) as f32;
-    let (mut sums, mut products) = (vec![0.0; width], vec![0.0; width]);
-    for (row, normed) in change.chunks_exact(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
-        for column in 0..width {
-            sums[column] += row[column];
-            products[column] += row[column] * normed[column];
-        }
-    }
-    for (row, normed) in change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
-        for column in 0..width {
-            let centred = row[column] - (sums[column] + normed[column] * products[column]) / n;
-            row[column] = centred / (variance[column] + EPSILON).sqrt();
-        }
-    }
-}
-
-fn layer_norm_back(
-    change: &mut [f32],
-    extra: &[f32],
-    parameters: &[f32],
-    gradient: &mut [f32],
-    width: usize,
-    gain: usize,
-) {
-    let (normed, deviations) = extra.split_at(change.len());
-    gains_back(change, normed, parameters, gradient, width, gain);
-    let rows = change.chunks_exact_mut(width.max(1)).zip(normed.chunks_exact(width.max(1)));
-    for ((row, normed), deviation) in rows.zip(deviations) {
-        let sum: f32 = row.iter().sum();
-        let product: f32 = row.iter().zip(normed).map(|(a, b)| a * b).sum();
-        for (value, normed) in row.iter_mut().zip(normed) {
-            *value = (*value - (sum + normed * product) / width as f32) / deviation;
-        }
-    }
 }
 
 #[cfg(test)]

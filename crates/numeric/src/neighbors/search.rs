@@ -4,6 +4,7 @@ use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::answers::{Neighbors, Ranges};
 use super::collect::{Collect, Count, Nearest, Pairs, Within};
 use super::norm::{Largest, Magnitudes, Norm, Powers, Squares};
 use super::panels::Panels;
@@ -38,65 +39,6 @@ pub enum Search {
     Brute,
     /// By a k-d tree.
     Tree,
-}
-
-/// The nearest rows of some queries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Neighbors {
-    k: usize,
-    rows: Vec<u32>,
-    distances: Vec<f64>,
-}
-
-impl Neighbors {
-    /// How many neighbours each query has.
-    pub fn k(&self) -> usize {
-        self.k
-    }
-
-    /// The numbers of the rows, `k` for each query, the nearest first.
-    pub fn rows(&self) -> &[u32] {
-        &self.rows
-    }
-
-    /// The distances, `k` for each query, in rising order.
-    pub fn distances(&self) -> &[f64] {
-        &self.distances
-    }
-
-    /// Both lists, moved out.
-    pub fn into_parts(self) -> (Vec<u32>, Vec<f64>) {
-        (self.rows, self.distances)
-    }
-}
-
-/// The rows within a radius of some queries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ranges {
-    starts: Vec<usize>,
-    rows: Vec<u32>,
-    distances: Vec<f64>,
-}
-
-impl Ranges {
-    /// How many queries there were.
-    pub fn len(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    /// Whether there were no queries.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The rows within the radius of a query, in rising order of their numbers, and their distances.
-    ///
-    /// # Panics
-    /// When there are not that many queries.
-    pub fn get(&self, query: usize) -> (&[u32], &[f64]) {
-        let range = self.starts[query]..self.starts[query + 1];
-        (&self.rows[range.clone()], &self.distances[range])
-    }
 }
 
 /// Rows in a form in which the nearest are found fast.

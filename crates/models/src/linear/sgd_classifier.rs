@@ -1,0 +1,260 @@
+//! Linear classification by stochastic gradient descent, which can go on learning from further rows.
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Classes, Error, Estimator, Matrix, Param, PartialFit, Predictor, Result, Train,
+};
+use serde::{Deserialize, Serialize};
+
+use super::LinearClassifierModel;
+use super::descent::{Descent, LearningRate, Loss, Passes, Rule};
+use super::iterative::Search;
+use super::sgd::{
+    ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, common_builders, descent_builders,
+};
+use crate::classes::two_or_more;
+
+/// What a classifier by descent makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassLoss {
+    /// `max(0, 1 - margin)`: the support vector machine.
+    #[default]
+    Hinge,
+    /// `log(1 + e^-margin)`: logistic regression.
+    LogLoss,
+    /// The square of the hinge.
+    SquaredHinge,
+    /// The squared hinge, straight for margins below -1 (Zhang, 2004).
+    ModifiedHuber,
+}
+
+/// A linear classifier by stochastic gradient descent, for rows that come by the million or little by little.
+///
+/// Each step looks at one row (Bottou, 2010); the L2 penalty is one factor of all coefficients, the L1 penalty is paid when
+/// a coefficient is next used (Tsuruoka, Tsujii and Ananiadou, 2009). More than two classes have one score each, against the
+/// others. It goes on with [`PartialFit`]. Standardise features first. Row weights are not taken, as a longer step is not
+/// two steps.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `loss` | `Hinge` | `Hinge`, `LogLoss`, `SquaredHinge`, `ModifiedHuber` | what is made small |
+/// | `alpha` | 1e-4 | 0 to 1e6 | strength of the penalties |
+/// | `l1_ratio` | 0 | 0 to 1 | the share of the L1 penalty |
+/// | `learning_rate` | `Optimal` | `Optimal`, `InvScaling`, `Constant` | how long the steps are |
+/// | `eta0` | 0.01 | > 0 | the length of the first step, but for `Optimal` |
+/// | `power_t` | 0.5 | 0 to 10 | how fast steps grow shorter with `InvScaling` |
+/// | `fit_intercept` | true | | whether scores may be shifted |
+/// | `max_iter` | 1000 | >= 1 | the most passes over the rows |
+/// | `tolerance` | 1e-3 | | the gain of the mean loss below which to stop; negative: never |
+/// | `n_iter_no_change` | 5 | >= 1 | passes without gain after which to stop |
+/// | `shuffle` | true | | whether each pass takes the rows in a new order |
+/// | `seed` | from the context | | of the order of the rows |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Classes, Estimator, Matrix, PartialFit, Predictor};
+/// use perennial_models::SgdClassifier;
+///
+/// let x = Matrix::from(array![[-1.0], [-0.8], [0.9], [1.1]]);
+/// let y = Classes::from_labels(["low", "low", "up", "up"]);
+/// let model = SgdClassifier::new().fit(&x, &y)?;
+/// let model = SgdClassifier::new().partial_fit(model, &x, &y)?;
+/// assert_eq!(model.predict(&x)?, y);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SgdClassifier {
+    loss: ClassLoss,
+    alpha: f64,
+    l1_ratio: f64,
+    learning_rate: LearningRate,
+    eta0: f64,
+    power_t: f64,
+    fit_intercept: bool,
+    max_iter: usize,
+    tolerance: f64,
+    n_iter_no_change: usize,
+    shuffle: bool,
+    seed: Option<u64>,
+}
+
+impl Default for SgdClassifier {
+    fn default() -> Self {
+        SgdClassifier {
+            loss: ClassLoss::Hinge,
+            alpha: 1e-4,
+            l1_ratio: 0.0,
+            learning_rate: LearningRate::Optimal,
+            eta0: 0.01,
+            power_t: 0.5,
+            fit_intercept: true,
+            max_iter: 1000,
+            tolerance: 1e-3,
+            n_iter_no_change: 5,
+            shuffle: true,
+            seed: None,
+        }
+    }
+}
+
+common_builders!(SgdClassifier);
+descent_builders!(SgdClassifier, ClassLoss);
+
+impl SgdClassifier {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[ALPHA, L1_RATIO, ETA0, POWER_T, MAX_ITER, TOLERANCE, N_ITER];
+}
+
+/// A linear classifier that can go on learning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ClassifierParts")]
+pub struct SgdClassifierModel {
+    linear: LinearClassifierModel,
+    states: Vec<Descent>,
+}
+
+#[derive(Deserialize)]
+struct ClassifierParts {
+    linear: LinearClassifierModel,
+    states: Vec<Descent>,
+}
+
+impl TryFrom<ClassifierParts> for SgdClassifierModel {
+    type Error = Error;
+
+    fn try_from(parts: ClassifierParts) -> Result<Self> {
+        let (linear, states) = (parts.linear, parts.states);
+        let n = linear.features().len();
+        let fits = |state: &Descent| state.n_features() == n && state.is_sound();
+        if states.len() != linear.intercepts().len() || !states.iter().all(fits) {
+            return Err(Error::corrupt("the linear classifier is damaged: it cannot go on learning"));
+        }
+        Ok(SgdClassifierModel { linear, states })
+    }
+}
+
+impl SgdClassifierModel {
+    /// The coefficients, and how the passes ended.
+    pub fn model(&self) -> &LinearClassifierModel {
+        &self.linear
+    }
+
+    /// The scores of each row; see [`LinearClassifierModel::decision_function`].
+    ///
+    /// # Errors
+    /// As for [`LinearClassifierModel::decision_function`].
+    pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
+        self.linear.decision_function(x)
+    }
+}
+
+impl Predictor for SgdClassifierModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        self.linear.predict(x)
+    }
+}
+
+/// Passes for each score, from the given states; all classes of the target count as present where there are states.
+fn learn_classes(
+    plan: &Plan,
+    loss: Loss,
+    present: Vec<u32>,
+    mut states: Vec<Descent>,
+    x: &Matrix,
+    train: &Train<'_, Matrix, Classes>,
+) -> Result<SgdClassifierModel> {
+    let scored = if present.len() == 2 { &present[1..] } else { &present[..] };
+    let codes = train.y.codes();
+    let mut all = Search { n_iterations: 0, gap: 0.0, converged: true };
+    for (state, &class) in states.iter_mut().zip(scored) {
+        let target = |row: usize| if codes[row] == class { 1.0 } else { -1.0 };
+        let seed = train.ctx.seed(plan.seed);
+        let search = state.learn(x, target, (loss, plan.rule), &plan.passes, seed, &train.ctx)?;
+        all.n_iterations = all.n_iterations.max(search.n_iterations);
+        all.gap = all.gap.max(search.gap);
+        all.converged &= search.converged;
+    }
+    let vectors = states.iter().map(Descent::answer).collect();
+    let linear = LinearClassifierModel::new(x.features(), train.y, present, vectors, all)?;
+    Ok(SgdClassifierModel { linear, states })
+}
+
+pub(super) fn fit_classes(
+    plan: &Plan,
+    loss: Loss,
+    train: &Train<'_, Matrix, Classes>,
+) -> Result<SgdClassifierModel> {
+    let present = two_or_more(train.y, None)?;
+    let n_scores = if present.len() == 2 { 1 } else { present.len() };
+    let states = vec![Descent::new(train.x.n_cols()); n_scores];
+    learn_classes(plan, loss, present, states, train.x, train)
+}
+
+/// One pass over further rows.
+pub(super) fn go_on(
+    plan: &Plan,
+    loss: Loss,
+    model: SgdClassifierModel,
+    train: &Train<'_, Matrix, Classes>,
+) -> Result<SgdClassifierModel> {
+    if train.y.names() != model.linear.class_names() {
+        return Err(Error::malformed(
+            "the classes of these rows are not those of the model; give each batch the whole list of names (`Classes::new`)",
+        ));
+    }
+    let present = model.linear.present().to_vec();
+    if let Some(&code) = train.y.codes().iter().find(|code| !present.contains(code)) {
+        return Err(Error::malformed(format!(
+            "the class `{}` had no rows when the model was fitted first, so it has no score; fit again with rows of it",
+            train.y.names()[code as usize]
+        )));
+    }
+    let x = model.linear.features().align(train.x)?;
+    let passes = Passes { max_iter: 1, tolerance: -1.0, ..plan.passes };
+    let plan = Plan { passes, ..plan.clone() };
+    learn_classes(&plan, loss, present, model.states, &x, train)
+}
+
+/// All that learn such a model differ by their plan and their loss.
+macro_rules! classifier {
+    ($name:ident, $loss:expr) => {
+        impl Estimator for $name {
+            type Input = Matrix;
+            type Target = Classes;
+            type Model = SgdClassifierModel;
+
+            fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<SgdClassifierModel> {
+                let loss: fn(&$name) -> Loss = $loss;
+                fit_classes(&self.plan()?, loss(self), train)
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                Capabilities::new().sparse()
+            }
+        }
+
+        impl PartialFit for $name {
+            fn partial_fit_on(
+                &self,
+                model: SgdClassifierModel,
+                train: &Train<'_, Matrix, Classes>,
+            ) -> Result<SgdClassifierModel> {
+                let loss: fn(&$name) -> Loss = $loss;
+                go_on(&self.plan()?, loss(self), model, train)
+            }
+        }
+    };
+}
+pub(super) use classifier;
+
+classifier!(SgdClassifier, |settings| match settings.loss {
+    ClassLoss::Hinge => Loss::Hinge,
+    ClassLoss::LogLoss => Loss::Log,
+    ClassLoss::SquaredHinge => Loss::SquaredHinge,
+    ClassLoss::ModifiedHuber => Loss::ModifiedHuber,
+});
