@@ -31,7 +31,7 @@ pub enum ValueLoss {
 
 /// A linear regression by stochastic gradient descent, for rows that come by the million or little by little.
 ///
-/// The method is that of [`SgdClassifier`]. Steps are taken for the target in units of its spread around its mean (those of
+/// The method is that of [`SgdClassifier`](super::SgdClassifier). Steps are taken for the target in units of its spread around its mean (those of
 /// the first rows), so `epsilon` and the tolerance are in those units. Standardise features first. Row weights are not taken.
 ///
 /// | setting | default | range | meaning |
