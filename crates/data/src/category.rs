@@ -1,9 +1,15 @@
 //! Columns of categories: one small code per row into a list of levels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::{Array, StringArray, UInt32Array};
 use perennial_core::{Error, Result};
+use rayon::prelude::*;
+
+use crate::interner::Interner;
+
+/// Rows per chunk.
+const CHUNK: usize = 1 << 16;
 
 /// One of a list of levels for each row, stored as a code that counts from 0.
 ///
@@ -17,13 +23,47 @@ pub struct Category {
 impl Category {
     /// Categories from texts; the levels are the distinct texts in sorted order.
     pub(crate) fn from_texts<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let texts: Vec<Option<&str>> = texts.collect();
-        let mut order: BTreeMap<&str, u32> = texts.iter().flatten().map(|&text| (text, 0)).collect();
-        for (position, code) in order.values_mut().enumerate() {
-            *code = position as u32;
-        }
-        let codes = texts.iter().map(|text| text.map(|text| order[text])).collect();
-        Category { codes, levels: StringArray::from_iter_values(order.keys()) }
+        Category::from_array(&texts.collect())
+    }
+
+    /// As [`from_texts`](Category::from_texts), chunks of rows side by side: each numbers its own texts, and
+    /// only the distinct ones are sorted.
+    pub(crate) fn from_array(texts: &StringArray) -> Self {
+        let piece = |start: usize| {
+            let rows = start..(start + CHUNK).min(texts.len());
+            let mut known = Interner::default();
+            let number = |row| match texts.is_valid(row) {
+                true => known.intern(texts.value(row).as_bytes()),
+                false => 0,
+            };
+            let numbers: Vec<u32> = rows.map(number).collect();
+            (known, numbers)
+        };
+        let parts: Vec<_> =
+            (0..texts.len().div_ceil(CHUNK)).into_par_iter().map(|k| piece(k * CHUNK)).collect();
+        let order: BTreeSet<&[u8]> = parts
+            .iter()
+            .flat_map(|(known, _)| (0..known.len() as u32).map(|number| known.text(number)))
+            .collect();
+        let order: Vec<&[u8]> = order.into_iter().collect();
+        let ranks: Vec<Vec<u32>> = parts
+            .iter()
+            .map(|(known, _)| {
+                let rank = |number| order.partition_point(|text| *text < known.text(number)) as u32;
+                (0..known.len() as u32).map(rank).collect()
+            })
+            .collect();
+        let mut codes = vec![0; texts.len()];
+        codes.par_chunks_mut(CHUNK).zip(&parts).zip(&ranks).for_each(|((codes, (_, numbers)), ranks)| {
+            for (code, &number) in codes.iter_mut().zip(numbers) {
+                // A chunk of missing cells alone has no texts; its codes are never read.
+                *code = ranks.get(number as usize).copied().unwrap_or(0);
+            }
+        });
+        // The bytes came from a `StringArray`, so they are UTF-8.
+        let levels = order.iter().map(|text| std::str::from_utf8(text).unwrap_or_default());
+        let levels = StringArray::from_iter_values(levels);
+        Category { codes: UInt32Array::new(codes.into(), texts.nulls().cloned()), levels }
     }
 
     /// Categories from codes and levels.
@@ -55,6 +95,15 @@ impl Category {
     /// The code of each row, counted from 0; nothing where it is missing.
     pub fn codes(&self) -> impl ExactSizeIterator<Item = Option<u32>> + '_ {
         self.codes.iter()
+    }
+
+    /// The code of each row, with `missing` where there is none.
+    pub fn codes_or(&self, missing: u32) -> Vec<u32> {
+        let mut codes = self.codes.values().to_vec();
+        if let Some(nulls) = self.codes.nulls().filter(|nulls| nulls.null_count() > 0) {
+            codes.iter_mut().zip(nulls).filter(|(_, valid)| !valid).for_each(|(code, _)| *code = missing);
+        }
+        codes
     }
 
     /// The code of one row; nothing where it is missing or there is no such row.

@@ -1,6 +1,7 @@
 //! One column of a table.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use arrow_array::cast::AsArray;
@@ -218,6 +219,40 @@ impl Column {
         }
     }
 
+    /// The cells as categories: of a category column as they are, of texts in sorted order, of whole numbers by
+    /// size, of booleans `false` and `true`.
+    ///
+    /// ```
+    /// use perennial_data::Column;
+    ///
+    /// let category = Column::integer([10, 9, 10]).to_category()?.into_owned();
+    /// assert_eq!(category.levels().collect::<Vec<_>>(), ["9", "10"]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the column is of another type.
+    pub fn to_category(&self) -> Result<Cow<'_, Category>> {
+        match &self.0 {
+            Data::Category(category) => Ok(Cow::Borrowed(category)),
+            Data::Text(array) => Ok(Cow::Owned(Category::from_array(array))),
+            Data::Integer(array) => {
+                let order: BTreeSet<i64> = array.iter().flatten().collect();
+                let order: Vec<i64> = order.into_iter().collect();
+                let code = |cell: i64| order.partition_point(|level| *level < cell) as u32;
+                let codes = array.iter().map(|cell| cell.map(code)).collect();
+                Category::new(codes, order.iter().map(|level| Some(level.to_string())).collect())
+                    .map(Cow::Owned)
+            }
+            Data::Boolean(array) => {
+                let codes = array.iter().map(|cell| cell.map(u32::from)).collect();
+                let levels = StringArray::from_iter_values(["false", "true"]);
+                Category::new(codes, levels).map(Cow::Owned)
+            }
+            _ => Err(self.not("categories", "text, category, boolean or integer")),
+        }
+    }
+
     /// Days since 1970-01-01 of a date column.
     ///
     /// # Errors
@@ -275,7 +310,9 @@ impl Column {
             return Ok(Column::nulls(column_type, self.n_rows()));
         }
         match (&self.0, column_type) {
-            (Data::Text(_), ColumnType::Category) => Ok(Column::category(self.as_text()?)),
+            (Data::Text(array), ColumnType::Category) => {
+                Ok(Column(Data::Category(Category::from_array(array))))
+            }
             (Data::Category(_), ColumnType::Text) => Ok(Column::text(self.as_text()?)),
             (Data::Integer(_), ColumnType::Real) => Ok(Column::real(self.as_real()?.iter().copied())),
             (Data::Date(_), ColumnType::DateTime) => Ok(Column::date_time(self.as_date_time()?)),

@@ -9,6 +9,7 @@ mod contract;
 mod csv;
 mod display;
 mod hash;
+mod interner;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "samples")]

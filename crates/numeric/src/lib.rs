@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod distance;
+pub mod folds;
 pub mod kernel;
 pub mod linalg;
 pub mod neighbors;
+mod normal;
 pub mod optimize;
 pub mod random;
 pub mod reduce;

@@ -1,5 +1,6 @@
-//! Functions that compile to vector instructions.
+//! Special functions.
 
+pub use crate::normal::normal_quantile;
 use crate::simd;
 
 /// `e^x` to within one unit in the last place, without branches, so that a loop over it inside

@@ -1,10 +1,10 @@
 //! The categories of a column: learned in one pass, looked up in one pass.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use perennial_core::{Error, Result};
-use perennial_data::{Column, ColumnType};
+use perennial_data::{Category, Column, ColumnType};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a category that was not there at fit.
@@ -15,122 +15,150 @@ pub enum Unknown {
     /// An error that names the category and the column.
     #[default]
     Error,
-    /// No category at all: zeros in a one-hot encoding, missing in an ordinal one.
+    /// No category at all: zeros in a one-hot encoding, missing in an ordinal one, what says nothing elsewhere.
     Ignore,
 }
 
-/// The category of each row as a code into a list of levels; nothing where it is missing.
+/// The code of a missing cell.
+pub(crate) const MISSING: u32 = u32::MAX;
+
+/// The category of each row as a code into a list of levels, [`MISSING`] where there is none.
 pub(crate) struct Coded<'a> {
-    pub(crate) codes: Vec<Option<u32>>,
-    pub(crate) levels: Vec<&'a str>,
-    owned: Vec<String>,
+    pub(crate) codes: Vec<u32>,
+    category: Cow<'a, Category>,
 }
 
 impl<'a> Coded<'a> {
     /// Categories and texts as they are; booleans and whole numbers as they are written.
     pub(crate) fn of(name: &str, column: &'a Column) -> Result<Coded<'a>> {
-        match column.column_type() {
-            ColumnType::Category => {
-                let category = column.as_category()?;
-                Ok(Coded {
-                    codes: category.codes().collect(),
-                    levels: category.levels().collect(),
-                    owned: Vec::new(),
-                })
-            }
-            ColumnType::Text => {
-                let (codes, levels) = number(column.as_text()?);
-                Ok(Coded { codes, levels, owned: Vec::new() })
-            }
-            ColumnType::Boolean => {
-                let codes = column.as_boolean()?.map(|cell| cell.map(u32::from)).collect();
-                Ok(Coded { codes, levels: vec!["false", "true"], owned: Vec::new() })
-            }
-            ColumnType::Integer => {
-                let (codes, numbers) = number(column.as_integer()?);
-                let owned = numbers.iter().map(i64::to_string).collect();
-                Ok(Coded { codes, levels: Vec::new(), owned })
-            }
-            other => Err(Error::unsupported(format!(
-                "column `{name}` is of type {other:?} and has no categories; encode text, category, boolean or integer columns, or discretise it first"
-            ))),
-        }
+        let category = column.to_category().map_err(|error| error.context(format!("column `{name}`")))?;
+        Ok(Coded { codes: category.codes_or(MISSING), category })
     }
 
-    /// The levels in the order of their codes.
-    pub(crate) fn level_names(&self) -> Vec<&str> {
-        if self.owned.is_empty() {
-            self.levels.clone()
-        } else {
-            self.owned.iter().map(String::as_str).collect()
-        }
+    /// The levels in the order of their codes, whether or not each has rows.
+    pub(crate) fn levels(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.category.levels()
+    }
+
+    /// The level of a code.
+    pub(crate) fn level(&self, code: u32) -> &str {
+        self.category.level(code).unwrap_or_default()
     }
 }
 
-/// Codes in sorted order of the values.
-fn number<T: Ord + Copy>(cells: impl Iterator<Item = Option<T>>) -> (Vec<Option<u32>>, Vec<T>) {
-    // Codes in order of appearance first: one look-up per cell; sorting touches distinct values only.
-    let mut order: BTreeMap<T, u32> = BTreeMap::new();
-    let codes: Vec<Option<u32>> = cells
-        .map(|cell| {
-            cell.map(|value| {
-                let next = order.len() as u32;
-                *order.entry(value).or_insert(next)
-            })
-        })
-        .collect();
-    let mut rank = vec![0; order.len()];
-    for (position, &code) in order.values().enumerate() {
-        rank[code as usize] = position as u32;
-    }
-    (
-        codes.into_iter().map(|code| code.map(|code| rank[code as usize])).collect(),
-        order.into_keys().collect(),
-    )
+/// Distinct categories in the order that was learned, with a way to find one by its text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Arc<str>>", into = "Vec<Arc<str>>")]
+pub(crate) struct Levels {
+    names: Vec<Arc<str>>,
+    /// Positions in the order of their texts.
+    sorted: Vec<u32>,
 }
 
-/// How much each category of a training column counts.
+impl From<Vec<Arc<str>>> for Levels {
+    fn from(names: Vec<Arc<str>>) -> Self {
+        let mut sorted: Vec<u32> = (0..names.len() as u32).collect();
+        sorted.sort_by(|&a, &b| names[a as usize].cmp(&names[b as usize]));
+        Levels { names, sorted }
+    }
+}
+
+impl From<Levels> for Vec<Arc<str>> {
+    fn from(levels: Levels) -> Self {
+        levels.names
+    }
+}
+
+impl Levels {
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// Where a category stands in the order that was learned.
+    pub(crate) fn position(&self, name: &str) -> Option<u32> {
+        let found = self.sorted.binary_search_by(|&position| (*self.names[position as usize]).cmp(name));
+        found.ok().map(|place| self.sorted[place])
+    }
+
+    /// The position of each level of a column, [`MISSING`] for one that was not learned.
+    pub(crate) fn positions(&self, coded: &Coded<'_>) -> Vec<u32> {
+        coded.levels().map(|level| self.position(level).unwrap_or(MISSING)).collect()
+    }
+
+    /// The position of the category of each row, [`MISSING`] where it is missing.
+    ///
+    /// # Errors
+    /// When a category was not learned, unless such ones are to be ignored.
+    pub(crate) fn look_up(&self, name: &str, column: &Column, unknown: Unknown) -> Result<Vec<u32>> {
+        let coded = Coded::of(name, column)?;
+        let positions = self.positions(&coded);
+        if unknown == Unknown::Error && positions.contains(&MISSING) {
+            let new = |code: &u32| *code != MISSING && positions[*code as usize] == MISSING;
+            if let Some(row) = coded.codes.iter().position(new) {
+                return Err(self.unknown(name, coded.level(coded.codes[row]), row));
+            }
+        }
+        let place = |code: u32| if code == MISSING { MISSING } else { positions[code as usize] };
+        Ok(coded.codes.iter().map(|&code| place(code)).collect())
+    }
+
+    /// As [`look_up`](Levels::look_up), with the places after the last category for missing cells and, where they
+    /// are ignored, unknown categories.
+    pub(crate) fn places(&self, name: &str, column: &Column, unknown: Unknown) -> Result<Vec<u32>> {
+        let mut places = self.look_up(name, column, unknown)?;
+        let after = self.len() as u32;
+        for (row, place) in places.iter_mut().enumerate().filter(|(_, place)| **place == MISSING) {
+            *place = if column.is_null(row) { after } else { after + 1 };
+        }
+        Ok(places)
+    }
+
+    /// The error for a category that was not there at fit.
+    pub(crate) fn unknown(&self, column: &str, level: &str, row: usize) -> Error {
+        let short: String = level.chars().take(64).collect();
+        let some: Vec<&str> = self.names.iter().take(8).map(|level| &**level).collect();
+        Error::unknown(format!(
+            "column `{column}` has the category `{short}` at row {row}, which was not there at fit; known: {}{}. To pass over such rows set `unknown(Unknown::Ignore)`",
+            some.join(", "),
+            if self.names.len() > some.len() { ", …" } else { "" }
+        ))
+    }
+}
+
+/// The categories of a training column that have a row of positive weight, in sorted order, whole numbers by
+/// size, and how much each counts.
 pub(crate) struct Counted {
-    pub(crate) levels: Vec<Arc<str>>,
+    pub(crate) levels: Levels,
     pub(crate) weights: Vec<f64>,
     pub(crate) missing: f64,
+    /// The position of the category of each row; [`MISSING`] where it is missing or has no weight.
+    pub(crate) codes: Vec<u32>,
 }
 
-/// Counts the categories that have a row of positive weight, in sorted order; whole numbers by size.
 pub(crate) fn count(name: &str, column: &Column, weights: Option<&[f64]>) -> Result<Counted> {
-    let coded = Coded::of(name, column)?;
-    let names = coded.level_names();
-    let mut by_code = vec![0.0; names.len()];
+    let mut coded = Coded::of(name, column)?;
+    let mut by_code = vec![0.0; coded.levels().len()];
     let mut missing = 0.0;
-    for (row, code) in coded.codes.iter().enumerate() {
+    for (row, &code) in coded.codes.iter().enumerate() {
         let weight = weights.map_or(1.0, |weights| weights[row]);
         match code {
-            Some(code) => by_code[*code as usize] += weight,
-            None => missing += weight,
+            MISSING => missing += weight,
+            code => by_code[code as usize] += weight,
         }
     }
+    let names: Vec<&str> = coded.category.levels().collect();
     let mut kept: Vec<usize> = (0..names.len()).filter(|&code| by_code[code] > 0.0).collect();
     if column.column_type() == ColumnType::Category {
         kept.sort_by_key(|&code| names[code]);
     }
-    let levels = kept.iter().map(|&code| Arc::from(names[code])).collect();
-    Ok(Counted { levels, weights: kept.iter().map(|&code| by_code[code]).collect(), missing })
-}
-
-/// For each level of a column, the position that was learned for it.
-pub(crate) fn positions(names: &[&str], learned: &[Arc<str>]) -> Vec<Option<u32>> {
-    let known: BTreeMap<&str, u32> =
-        learned.iter().zip(0..).map(|(level, position)| (&**level, position)).collect();
-    names.iter().map(|name| known.get(name).copied()).collect()
-}
-
-/// The error for a category that was not there at fit.
-pub(crate) fn unknown_category(column: &str, level: &str, row: usize, learned: &[Arc<str>]) -> Error {
-    let short: String = level.chars().take(64).collect();
-    let some: Vec<&str> = learned.iter().take(8).map(|level| &**level).collect();
-    Error::unknown(format!(
-        "column `{column}` has the category `{short}` at row {row}, which was not there at fit; known: {}{}. To pass over such rows set `unknown(Unknown::Ignore)`",
-        some.join(", "),
-        if learned.len() > some.len() { ", …" } else { "" }
-    ))
+    let mut places = vec![MISSING; names.len()];
+    kept.iter().zip(0..).for_each(|(&code, place)| places[code] = place);
+    let levels = kept.iter().map(|&code| Arc::from(names[code])).collect::<Vec<_>>().into();
+    coded.codes.iter_mut().filter(|code| **code != MISSING).for_each(|code| *code = places[*code as usize]);
+    let weights = kept.iter().map(|&code| by_code[code]).collect();
+    Ok(Counted { levels, weights, missing, codes: coded.codes })
 }

@@ -134,8 +134,8 @@ pub trait Branches: Send + Sync {
     /// When a step cannot be fitted.
     fn fit(&self, train: &Train<'_, Table, Self::Target>) -> Result<Fitted<Self::Models>>;
 
-    /// Whether all steps take weights.
-    fn take_weights(&self) -> bool;
+    /// What all steps together take.
+    fn capabilities(&self) -> Capabilities;
 
     /// The names of the steps.
     fn steps(&self) -> Vec<String>;
@@ -162,8 +162,8 @@ impl Branches for () {
         Ok(((), Vec::new()))
     }
 
-    fn take_weights(&self) -> bool {
-        true
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
     }
 
     fn steps(&self) -> Vec<String> {
@@ -219,8 +219,8 @@ where
         Ok(((models, BranchModel { names, model }), outputs))
     }
 
-    fn take_weights(&self) -> bool {
-        self.0.take_weights() && self.1.step.capabilities().weights
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().and(self.1.step.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {
@@ -260,8 +260,9 @@ impl<B: Branches> Estimator for Columns<B> {
 
     /// Each step says for its own columns whether they may be missing.
     fn capabilities(&self) -> Capabilities {
-        let all = Capabilities::new().missing().categorical();
-        if self.branches.take_weights() { all.weights() } else { all }
+        let mut all = self.branches.capabilities().and(Capabilities::new().weights());
+        (all.missing, all.categorical) = (true, true);
+        all
     }
 
     fn steps(&self) -> Vec<String> {

@@ -1,23 +1,40 @@
 #![doc = include_str!("../README.md")]
 
 mod categories;
+mod cells;
 mod columns;
+mod discretize;
+mod encode;
 mod impute;
-mod impute_categories;
-mod one_hot;
-mod ordinal;
 mod pass_through;
+mod resample;
 mod scale;
 mod selector;
 mod stats;
-
-pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
-pub use impute::{SimpleImputer, SimpleImputerModel, Strategy};
-pub use impute_categories::{CategoryImputer, CategoryImputerModel};
-pub use one_hot::{OneHotEncoder, OneHotModel};
-pub use ordinal::{OrdinalEncoder, OrdinalModel};
-pub use pass_through::{PassThrough, PassThroughModel};
-pub use scale::{MinMaxScaler, ScalerModel, StandardScaler};
-pub use selector::{Selector, boolean, categorical, names, numeric};
+mod transform;
 
 pub use categories::Unknown;
+pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
+pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
+pub use encode::{
+    Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,
+    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, RareLabelEncoder, RareLabelModel,
+    Scheme, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
+};
+pub use impute::{
+    CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,
+    KnnImputerModel, SimpleImputer, SimpleImputerModel, Strategy,
+};
+pub use pass_through::{PassThrough, PassThroughModel};
+pub use resample::{
+    Balance, Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
+    RandomUnderSampler, Resampled, Resampler, Resampling, Smote, TomekLinks,
+};
+pub use scale::{
+    MaxAbsScaler, MinMaxScaler, Norm, Normalizer, NormalizerModel, RobustScaler, ScalerModel, StandardScaler,
+};
+pub use selector::{Selector, boolean, categorical, names, numeric};
+pub use transform::{
+    Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,
+    PowerTransformer, QuantileModel, QuantileTransformer, SplineModel, SplineTransformer,
+};

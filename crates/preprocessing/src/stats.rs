@@ -103,6 +103,14 @@ impl Moments {
     pub(crate) fn variance(&self, column: usize) -> f64 {
         if self.weight[column] > 0.0 { self.squares[column] / self.weight[column] } else { 0.0 }
     }
+
+    /// The standard deviation of a column; 1 where the column is constant but for what rounding alone may leave,
+    /// as in scikit-learn.
+    pub(crate) fn divisor(&self, column: usize) -> f64 {
+        let (variance, mean, n) = (self.variance(column), self.mean[column], self.weight[column]);
+        let noise = n * f64::EPSILON * variance + (n * mean * f64::EPSILON).powi(2);
+        if variance > noise { variance.sqrt() } else { 1.0 }
+    }
 }
 
 fn view_mut(numbers: &mut [f64]) -> ArrayViewMut1<'_, f64> {
@@ -110,9 +118,8 @@ fn view_mut(numbers: &mut [f64]) -> ArrayViewMut1<'_, f64> {
 }
 
 /// The values of a column that count, with their weights, in rising order.
-pub(crate) fn sorted(x: &ArrayRef2<f64>, weights: Option<&[f64]>, column: usize) -> Vec<(f64, f64)> {
+pub(crate) fn sorted(cells: &[f64], weights: Option<&[f64]>) -> Vec<(f64, f64)> {
     let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    let cells = x.column(column);
     let mut values: Vec<(f64, f64)> = cells
         .iter()
         .enumerate()
@@ -123,6 +130,62 @@ pub(crate) fn sorted(x: &ArrayRef2<f64>, weights: Option<&[f64]>, column: usize)
         .collect();
     values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     values
+}
+
+/// Quantiles of a column, found by linear interpolation between the two nearest values (type 7 of Hyndman and Fan,
+/// 1996); nothing where no value counts. `shares` are in rising order; the values may be reordered.
+///
+/// Weights count as copies of a row. Where they are below one on average, they are scaled to one.
+pub(crate) fn quantiles(values: &mut Vec<f64>, weights: Option<&[f64]>, shares: &[f64]) -> Option<Vec<f64>> {
+    let Some(weights) = weights else {
+        values.retain(|value| !value.is_nan());
+        return (!values.is_empty()).then(|| unweighted(values, shares));
+    };
+    let pairs = values.iter().zip(weights).filter(|(value, weight)| !value.is_nan() && **weight > 0.0);
+    let mut pairs: Vec<(f64, f64)> = pairs.map(|(&value, &weight)| (value + 0.0, weight)).collect();
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = pairs.iter().map(|(_, weight)| weight).sum();
+    let scale = (pairs.len() as f64 / total).max(1.0);
+    let mut ends = pairs.iter().scan(0.0, |end, (_, weight)| {
+        *end += weight * scale;
+        Some(*end)
+    });
+    let ends: Vec<f64> = ends.by_ref().collect();
+    let last = *ends.last()? - 1.0;
+    let at = |place: f64| {
+        // Sums of weights are rounded: an end that is reached but for rounding is reached.
+        let slack = place.abs() * 1e-12;
+        pairs[ends.partition_point(|end| *end <= place + slack).min(pairs.len() - 1)].0
+    };
+    let quantile = |share: &f64| {
+        let place = (last * share).max(0.0);
+        between(at(place.floor()), at(place.floor() + 1.0), place.fract())
+    };
+    Some(shares.iter().map(quantile).collect())
+}
+
+fn unweighted(values: &mut [f64], shares: &[f64]) -> Vec<f64> {
+    let last = values.len() - 1;
+    let mut found = Vec::with_capacity(shares.len());
+    let mut start = 0;
+    for share in shares {
+        let place = last as f64 * share;
+        let (low, part) = (place.floor() as usize, place.fract());
+        // What lies before the last place that was found is smaller already.
+        let (_, value, rest) = values[start..].select_nth_unstable_by(low - start, f64::total_cmp);
+        let value = *value;
+        let next = if part > 0.0 { rest.iter().copied().min_by(f64::total_cmp) } else { None };
+        found.push(between(value, next.unwrap_or(value), part) + 0.0);
+        start = low;
+    }
+    found
+}
+
+/// What lies a share of the way from one number to the next.
+fn between(low: f64, high: f64, part: f64) -> f64 {
+    // Each for itself where the gap between huge values leaves the range.
+    let gap = high - low;
+    if gap.is_finite() { low + gap * part } else { low * (1.0 - part) + high * part }
 }
 
 /// The median of sorted values, as if each were repeated as often as its weight says.

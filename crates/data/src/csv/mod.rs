@@ -4,7 +4,6 @@ mod cell;
 mod error;
 mod file;
 mod input;
-mod interner;
 mod merge;
 mod piece;
 mod reader;

@@ -1,8 +1,8 @@
 //! The cells of one column in one block.
 
 use super::cell::{self, Kind, NullTokens};
-use super::interner::Interner;
 use super::scan::{Cell, Cells};
+use crate::interner::Interner;
 use crate::{ColumnType, calendar};
 
 /// What cells mean, for a whole file.

@@ -7,7 +7,6 @@ mod ada_boost;
 mod ada_boost_regressor;
 mod bagging;
 mod chain;
-mod folds;
 mod members;
 mod multi_output;
 mod one_vs_one;

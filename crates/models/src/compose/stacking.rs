@@ -8,9 +8,9 @@ use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
     ResultExt, Rows, Train, Values,
 };
+use perennial_numeric::folds;
 use serde::{Deserialize, Serialize};
 
-use super::folds;
 use super::members::{ClassifierModels, Members, RegressorModels};
 use crate::classes::two_or_more;
 

@@ -1,7 +1,11 @@
 //! Every step of matrices passes the conformance kit.
 
 use perennial_core::Estimator;
-use perennial_preprocessing::{MinMaxScaler, PassThrough, SimpleImputer, StandardScaler};
+use perennial_preprocessing::{
+    Bins, Extrapolation, Function, KBinsDiscretizer, KnnImputer, Knots, MaxAbsScaler, MinMaxScaler, Norm,
+    Normalizer, OutputDistribution, PassThrough, Pointwise, PowerTransformer, QuantileTransformer,
+    RobustScaler, SimpleImputer, SplineTransformer, StandardScaler,
+};
 use perennial_testing::{Tags, check};
 
 fn exact() -> Tags {
@@ -19,3 +23,57 @@ check!(mode_imputer, transformer, SimpleImputer::mode(), exact());
 check!(constant_imputer, transformer, SimpleImputer::constant(-1.0), exact());
 check!(pipeline, transformer, SimpleImputer::median().then(StandardScaler::new()), exact());
 check!(pass_through, transformer, PassThrough::new(), exact());
+check!(robust_scaler, transformer, RobustScaler::new(), exact());
+check!(
+    robust_scaler_tails,
+    transformer,
+    RobustScaler::new().quantile_range(0.05, 0.9).with_centering(false),
+    exact()
+);
+check!(max_abs_scaler, transformer, MaxAbsScaler::new(), exact());
+check!(normalizer, transformer, Normalizer::new(), exact());
+check!(normalizer_sums, transformer, Normalizer::new().norm(Norm::L1), exact());
+check!(normalizer_largest, transformer, Normalizer::new().norm(Norm::Max), exact());
+check!(power, transformer, PowerTransformer::new(), Tags::new());
+check!(power_alone, transformer, PowerTransformer::new().standardize(false), Tags::new());
+check!(quantiles, transformer, QuantileTransformer::new(), exact());
+check!(
+    quantiles_normal,
+    transformer,
+    QuantileTransformer::new().n_quantiles(20).output_distribution(OutputDistribution::Normal),
+    exact()
+);
+check!(
+    quantiles_of_some_rows,
+    transformer,
+    QuantileTransformer::new().n_quantiles(10).subsample(20),
+    exact()
+        .expect_fail("D05", "which rows are drawn depends on their order")
+        .expect_fail("W01", "with weights all rows count, without them some are drawn")
+        .expect_fail("W02", "with weights all rows count, without them some are drawn")
+);
+check!(splines, transformer, SplineTransformer::new(), exact());
+check!(
+    splines_of_quantiles,
+    transformer,
+    SplineTransformer::new().n_knots(4).degree(2).knots(Knots::Quantile).extrapolation(Extrapolation::Linear),
+    exact()
+);
+check!(
+    splines_around,
+    transformer,
+    SplineTransformer::new().extrapolation(Extrapolation::Periodic).include_bias(false),
+    exact()
+);
+check!(bins, transformer, KBinsDiscretizer::new().ordered(true), exact());
+check!(
+    bins_uniform,
+    transformer,
+    KBinsDiscretizer::new().bins(Bins::Uniform).n_bins(8).ordered(true),
+    exact()
+);
+check!(bins_k_means, transformer, KBinsDiscretizer::new().bins(Bins::KMeans).ordered(true), exact());
+check!(bins_threshold, transformer, KBinsDiscretizer::threshold(0.5), exact());
+check!(pointwise, transformer, Pointwise::new(Function::Arcsinh), exact());
+check!(similar_rows, transformer, KnnImputer::new(), exact());
+check!(similar_rows_by_distance, transformer, KnnImputer::new().n_neighbors(3).by_distance(true), exact());

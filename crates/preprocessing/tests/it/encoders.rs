@@ -67,7 +67,7 @@ fn whole_numbers_are_ordered_by_size_and_reals_are_refused() {
     assert_eq!(codes.dense().unwrap(), ndarray::array![[2.0], [1.0], [0.0]]);
     let real = Table::new([("r", Column::real([1.5]))]).unwrap();
     let error = OrdinalEncoder::new().fit(&real, &NoTarget).unwrap_err();
-    assert!(error.to_string().contains("`r` is of type Real"), "{error}");
+    assert!(error.to_string().contains("`r`: the column is of type real"), "{error}");
 }
 
 #[test]

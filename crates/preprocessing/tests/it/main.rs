@@ -4,4 +4,6 @@ mod columns;
 mod conformance;
 mod encoders;
 mod reference;
+mod resampling;
+mod supervised;
 mod tabular;

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+use perennial_core::{Estimator, Matrix, NoTarget, Transformer, Values};
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler, Unknown,
+    Bins, Extrapolation, KBinsDiscretizer, KnnImputer, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder,
+    OrdinalEncoder, OutputDistribution, PowerTransformer, QuantileTransformer, RobustScaler, SimpleImputer,
+    Smoothing, SplineTransformer, StandardScaler, TargetEncoder, Unknown,
 };
 use serde_json::Value;
 
@@ -40,17 +42,29 @@ fn array(value: &Value) -> Array2<f64> {
 }
 
 fn close(got: &Matrix, expected: &Value, what: &str) {
+    close_to(got, expected, what, 1e-12);
+}
+
+fn close_to(got: &Matrix, expected: &Value, what: &str, tolerance: f64) {
     let (got, expected) = (got.to_dense().unwrap(), array(expected));
     let got = got.dense().unwrap();
     assert_eq!(got.dim(), expected.dim(), "{what}");
     for (got, expected) in got.iter().zip(&expected) {
-        let same =
-            (got.is_nan() && expected.is_nan()) || (got - expected).abs() <= 1e-12 * expected.abs().max(1.0);
+        let same = (got.is_nan() && expected.is_nan())
+            || (got - expected).abs() <= tolerance * expected.abs().max(1.0);
         assert!(same, "{what}: {got} is not {expected}");
     }
 }
 
 fn check<E>(cases: &[Value], id: &str, estimator: &E)
+where
+    E: Estimator<Input = Matrix, Target = NoTarget>,
+    E::Model: Transformer<Input = Matrix, Output = Matrix>,
+{
+    check_to(cases, id, estimator, 1e-12);
+}
+
+fn check_to<E>(cases: &[Value], id: &str, estimator: &E, tolerance: f64) -> E::Model
 where
     E: Estimator<Input = Matrix, Target = NoTarget>,
     E::Model: Transformer<Input = Matrix, Output = Matrix>,
@@ -61,11 +75,12 @@ where
     let (train, test) = (expected.get("train"), expected.get("test"));
     assert!(train.is_some() || test.is_some(), "{id} has nothing to compare with: {expected}");
     if let Some(train) = train {
-        close(&model.transform(&array(&case["X"]).into()).unwrap(), train, id);
+        close_to(&model.transform(&array(&case["X"]).into()).unwrap(), train, id, tolerance);
     }
     if let Some(test) = test {
-        close(&model.transform(&array(&case["Xtest"]).into()).unwrap(), test, id);
+        close_to(&model.transform(&array(&case["Xtest"]).into()).unwrap(), test, id, tolerance);
     }
+    model
 }
 
 #[test]
@@ -74,7 +89,11 @@ fn scalers_and_imputers() {
     check(&cases, "standard", &StandardScaler::new());
     check(&cases, "standard_nan", &StandardScaler::new());
     check(&cases, "minmax", &MinMaxScaler::new());
+    check(&cases, "maxabs", &MaxAbsScaler::new());
+    check(&cases, "robust", &RobustScaler::new());
+    check(&cases, "normalizer_l2", &Normalizer::new());
     check(&cases, "impute_median", &SimpleImputer::median().indicator(true));
+    check(&cases, "impute_knn3", &KnnImputer::new().n_neighbors(3));
     check(&cases, "impute_most_frequent", &SimpleImputer::mode());
 }
 
@@ -124,4 +143,61 @@ fn equal_weights_of_any_size_leave_the_median_where_it_is() {
             assert_eq!(model.fills(), [5.0], "{n} rows of weight {weight}");
         }
     }
+}
+
+#[test]
+fn quantiles_splines_and_bins() {
+    let Some(cases) = cases() else { return };
+    check(&cases, "quantile_uniform", &QuantileTransformer::new().n_quantiles(11));
+    check(&cases, "quantile_nan", &QuantileTransformer::new().n_quantiles(7));
+    let normal = QuantileTransformer::new().n_quantiles(11).output_distribution(OutputDistribution::Normal);
+    check_to(&cases, "quantile_normal", &normal, 1e-9);
+    check(&cases, "spline", &SplineTransformer::new().n_knots(4).extrapolation(Extrapolation::Linear));
+    check(&cases, "kbins_uniform", &KBinsDiscretizer::new().n_bins(4).bins(Bins::Uniform));
+    check(&cases, "kbins_quantile", &KBinsDiscretizer::new().n_bins(4));
+}
+
+#[test]
+fn powers() {
+    let Some(cases) = cases() else { return };
+    for (id, estimator) in [
+        ("yeo_johnson", PowerTransformer::new()),
+        ("box_cox", PowerTransformer::box_cox().standardize(false)),
+    ] {
+        // The transformed values follow the powers, which scikit-learn finds to 1e-6.
+        let model = check_to(&cases, id, &estimator, 1e-4);
+        let expected = case(&cases, id)["expected"]["lambdas_"].as_array().unwrap();
+        for (got, expected) in model.lambdas().iter().zip(expected) {
+            let expected = number(expected);
+            assert!(
+                (got - expected).abs() <= 1e-6 * expected.abs().max(1.0),
+                "{id}: {got} is not {expected}"
+            );
+        }
+        let x = Matrix::from(array(&case(&cases, id)["X"]));
+        let back = model.inverse_transform(&model.transform(&x).unwrap()).unwrap();
+        for (got, expected) in back.dense().unwrap().iter().zip(x.dense().unwrap()) {
+            assert!(
+                (got - expected).abs() <= 1e-9 * expected.abs().max(1.0),
+                "{id}: {got} is not {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn target_means() {
+    let Some(cases) = cases() else { return };
+    let case = case(&cases, "target_encode_fit");
+    let codes = case["X"].as_array().unwrap().iter().map(|code| code.as_i64().unwrap());
+    let table = Table::new([("c", Column::integer(codes.collect::<Vec<_>>()))]).unwrap();
+    let y = Values::from(case["y"].as_array().unwrap().iter().map(number).collect::<Vec<_>>());
+    let model = TargetEncoder::of_values().smoothing(Smoothing::Rows(5.0)).fit(&table, &y).unwrap();
+    for (code, expected) in case["expected"]["encodings"].as_array().unwrap().iter().enumerate() {
+        let got = model.code("c", &code.to_string()).unwrap().unwrap()[0];
+        assert!((got - number(expected)).abs() < 1e-12, "{got} is not {expected}");
+    }
+    let unseen = Table::new([("c", Column::integer([99]))]).unwrap();
+    let got = model.transform(&unseen).unwrap().dense().unwrap()[[0, 0]];
+    assert!((got - number(&case["expected"]["target_mean"])).abs() < 1e-12);
 }

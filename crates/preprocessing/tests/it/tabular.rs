@@ -7,8 +7,8 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
-    Unknown, numeric,
+    CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, HashingEncoder, MinMaxScaler,
+    OneHotEncoder, OrdinalEncoder, RareLabelEncoder, SimpleImputer, StandardScaler, Unknown, numeric,
 };
 use perennial_testing::{Tags, check};
 use serde::de::DeserializeOwned;
@@ -122,6 +122,28 @@ check!(
             .then(OrdinalEncoder::new().unknown(Unknown::Ignore))
             .then(SimpleImputer::constant(-1.0))
     ),
+    holes()
+);
+check!(counts, transformer, on_categories(CountEncoder::new()), holes());
+check!(shares, transformer, on_categories(CountEncoder::new().normalize(true)), holes());
+check!(hashed, transformer, on_categories(HashingEncoder::new().n_components(7)), holes());
+check!(digits, transformer, on_categories(ContrastEncoder::binary().unknown(Unknown::Ignore)), holes());
+check!(
+    helmert,
+    transformer,
+    on_categories(ContrastEncoder::new(Contrast::Helmert).unknown(Unknown::Ignore)),
+    holes()
+);
+check!(
+    trends,
+    transformer,
+    on_categories(ContrastEncoder::new(Contrast::Polynomial).unknown(Unknown::Ignore)),
+    holes()
+);
+check!(
+    rare_joined,
+    transformer,
+    on_categories(RareLabelEncoder::new().min_share(0.1).then(OneHotEncoder::new().unknown(Unknown::Ignore))),
     holes()
 );
 check!(

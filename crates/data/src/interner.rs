@@ -2,7 +2,7 @@
 
 /// Gives equal texts equal numbers, counted from 0 in order of appearance.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Interner {
+pub(crate) struct Interner {
     /// The number after that of the text in each place, 0 where there is none; a power of two of places.
     places: Vec<u32>,
     ends: Vec<usize>,
@@ -10,17 +10,17 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn text(&self, number: u32) -> &[u8] {
+    pub(crate) fn text(&self, number: u32) -> &[u8] {
         let number = number as usize;
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         &self.bytes[start..self.ends[number]]
     }
 
-    pub(super) fn intern(&mut self, text: &[u8]) -> u32 {
+    pub(crate) fn intern(&mut self, text: &[u8]) -> u32 {
         if self.places.len() < 2 * (self.len() + 1) {
             self.grow();
         }

@@ -1,9 +1,17 @@
-//! Folds for the models that learn from what others say of rows they have not seen.
+//! Folds for steps that learn from what others say of rows they have not seen.
 
-use perennial_numeric::random::Random;
+use crate::random::Random;
 
 /// The fold of each row: classes (or any other strata) spread evenly, groups whole.
-pub(super) fn assign(
+///
+/// ```
+/// let folds = perennial_numeric::folds::assign(6, 3, None, Some(&[7, 7, 8, 8, 9, 9]), 1);
+/// assert!(folds[0] == folds[1] && folds[1] != folds[2]);
+/// ```
+///
+/// # Panics
+/// When there are no folds, or not as many strata or groups as rows.
+pub fn assign(
     n_rows: usize,
     n_folds: usize,
     strata: Option<&[u32]>,

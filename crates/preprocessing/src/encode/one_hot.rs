@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ndarray::Array2;
 use perennial_core::{
     Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result,
     Train, Transformer,
@@ -10,7 +9,8 @@ use perennial_core::{
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::categories::{Coded, Unknown, count, positions, unknown_category};
+use super::table::coded_matrix;
+use crate::categories::{Coded, Levels, MISSING, Unknown, count};
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
 ///
@@ -121,7 +121,7 @@ impl OneHotEncoder {
         let mut names: Vec<String> = Vec::new();
         for &position in &kept {
             slots[position] = Some(names.len() as u32);
-            names.push(format!("{name}={}", counted.levels[position]));
+            names.push(format!("{name}={}", counted.levels.names()[position]));
         }
         let other = (kept.len() < counted.levels.len()).then(|| {
             names.push(format!("{name}=other"));
@@ -140,7 +140,7 @@ impl OneHotEncoder {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Encoded {
     name: Arc<str>,
-    levels: Vec<Arc<str>>,
+    levels: Levels,
     slots: Vec<u32>,
     other: Option<u32>,
     missing: Option<u32>,
@@ -212,37 +212,36 @@ impl OneHotModel {
         Ok(OneHotModel { columns, unknown, drop_first, sparse, output })
     }
 
-    /// For each row, the output column that becomes 1; none for a dropped or ignored category.
-    fn hot(&self, encoded: &Encoded, start: u32, table: &Table) -> Result<Vec<Option<u32>>> {
-        let coded = Coded::of(&encoded.name, table.column(&encoded.name)?)?;
-        let names = coded.level_names();
-        let known = positions(&names, &encoded.levels);
-        let slots: Vec<Option<u32>> = known
-            .iter()
-            .map(|position| position.map(|position| encoded.slots[position as usize]).or(encoded.other))
-            .collect();
-        let place =
-            |slot: u32| (!self.drop_first || slot > 0).then(|| start + slot - u32::from(self.drop_first));
-        let mut hot = Vec::with_capacity(coded.codes.len());
-        for (row, code) in coded.codes.iter().enumerate() {
-            let slot = match code {
-                Some(code) => slots[*code as usize],
-                None => encoded.missing,
-            };
-            if slot.is_none() && self.unknown == Unknown::Error {
-                return Err(match code {
-                    Some(code) => {
-                        unknown_category(&encoded.name, names[*code as usize], row, &encoded.levels)
-                    }
-                    None => Error::unknown(format!(
-                        "column `{}` is missing at row {row}, and no training row was; impute it first, or set `unknown(Unknown::Ignore)`",
-                        encoded.name
-                    )),
-                });
-            }
-            hot.push(slot.and_then(place));
+    /// For each row, the output column that becomes 1; [`MISSING`] for a dropped or ignored category.
+    fn hot(&self, encoded: &Encoded, start: u32, table: &Table) -> Result<Vec<u32>> {
+        let mut coded = Coded::of(&encoded.name, table.column(&encoded.name)?)?;
+        let slot = |position: u32| match position {
+            MISSING => encoded.other,
+            position => Some(encoded.slots[position as usize]),
+        };
+        let slots: Vec<Option<u32>> = encoded.levels.positions(&coded).into_iter().map(slot).collect();
+        let of = |code: u32| if code == MISSING { encoded.missing } else { slots[code as usize] };
+        if self.unknown == Unknown::Error
+            && let Some(row) = coded.codes.iter().position(|&code| of(code).is_none())
+        {
+            return Err(match coded.codes[row] {
+                MISSING => Error::unknown(format!(
+                    "column `{}` is missing at row {row}, and no training row was; impute it first, or set `unknown(Unknown::Ignore)`",
+                    encoded.name
+                )),
+                code => encoded.levels.unknown(&encoded.name, coded.level(code), row),
+            });
         }
-        Ok(hot)
+        let place = |slot: u32| match slot {
+            0 if self.drop_first => MISSING,
+            slot => start + slot - u32::from(self.drop_first),
+        };
+        let places: Vec<u32> = slots.iter().map(|slot| slot.map_or(MISSING, place)).collect();
+        let missing = encoded.missing.map_or(MISSING, place);
+        for code in &mut coded.codes {
+            *code = if *code == MISSING { missing } else { places[*code as usize] };
+        }
+        Ok(coded.codes)
     }
 }
 
@@ -263,26 +262,16 @@ impl Transformer for OneHotModel {
             let mut indices = Vec::with_capacity(n_rows * hot.len());
             indptr.push(0);
             for row in 0..n_rows {
-                indices.extend(hot.iter().filter_map(|column| column[row]));
+                indices.extend(hot.iter().map(|column| column[row]).filter(|place| *place != MISSING));
                 indptr.push(indices.len());
             }
             let values = vec![1.0; indices.len()];
             return Matrix::from(Csr::new(n_cols, indptr, indices, values)?)
                 .with_features(self.output.clone());
         }
-        if n_rows.checked_mul(n_cols).is_none_or(|size| size > 1 << 31) {
-            return Err(Error::too_large(format!(
-                "a dense matrix of {n_rows} x {n_cols} is too large; set `sparse(true)`"
-            )));
-        }
-        let mut out = Array2::zeros((n_rows, n_cols));
-        for column in &hot {
-            for (row, place) in column.iter().enumerate() {
-                if let Some(place) = place {
-                    out[[row, *place as usize]] = 1.0;
-                }
-            }
-        }
-        Matrix::from(out).with_features(self.output.clone())
+        coded_matrix(x, &self.output, |row, out| {
+            let places = hot.iter().map(|column| column[row]);
+            places.filter(|place| *place != MISSING).for_each(|place| out[place as usize] = 1.0);
+        })
     }
 }

@@ -1,14 +1,13 @@
 //! Filling missing numbers.
 
-use ndarray::{Array2, Axis};
 use perennial_core::{
     Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
     Transformer,
 };
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{CHUNK, Moments, median, mode, sorted};
+use crate::cells::{by_column, map_rows};
+use crate::stats::{Moments, median, mode, quantiles, sorted};
 
 /// What missing numbers are replaced by.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -93,8 +92,8 @@ impl Estimator for SimpleImputer {
         let x = train.x.dense()?;
         let n_cols = x.ncols();
         let moments = || Moments::of(x, train.weights);
-        let by_column = |statistic: fn(&[(f64, f64)]) -> Option<f64>| {
-            reduce::map_each(n_cols, |column| statistic(&sorted(x, train.weights, column)))
+        let of_sorted = |statistic: fn(&[(f64, f64)]) -> Option<f64>| {
+            by_column(x, |_, values| statistic(&sorted(values, train.weights)))
         };
         let fills: Vec<Option<f64>> = match self.strategy {
             Strategy::Constant(value) => {
@@ -107,8 +106,11 @@ impl Estimator for SimpleImputer {
                 let moments = moments();
                 (0..n_cols).map(|c| (moments.weight[c] > 0.0).then_some(moments.mean[c])).collect()
             }
-            Strategy::Median => by_column(median),
-            Strategy::Mode => by_column(mode),
+            Strategy::Median if train.weights.is_none() => {
+                by_column(x, |_, values| quantiles(values, None, &[0.5]).map(|found| found[0]))
+            }
+            Strategy::Median => of_sorted(median),
+            Strategy::Mode => of_sorted(mode),
         };
         let mut numbers = Vec::with_capacity(n_cols);
         for (fill, name) in fills.into_iter().zip(train.x.features().names()) {
@@ -192,13 +194,9 @@ impl Transformer for SimpleImputerModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        x.check_finite(true)?;
-        let x = x.dense()?;
-        let (n_rows, n_cols, width) = (x.nrows(), x.ncols(), self.output.len());
-        let mut out = vec![0.0; n_rows * width];
-        reduce::fill_rows(&mut out, width, CHUNK, |first, rows| {
-            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
-                let cells = x.index_axis(Axis(0), first + row);
+        let (n_cols, width) = (x.n_cols(), self.output.len());
+        map_rows(&x, &self.output, |_, rows, out| {
+            for (cells, out) in rows.chunks_exact(n_cols).zip(out.chunks_exact_mut(width)) {
                 for ((out, &cell), &fill) in out.iter_mut().zip(cells).zip(&self.fills) {
                     *out = if cell.is_nan() { fill } else { cell };
                 }
@@ -206,8 +204,6 @@ impl Transformer for SimpleImputerModel {
                     *out = f64::from(u8::from(cells[column].is_nan()));
                 }
             }
-        });
-        let out = Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?;
-        Matrix::from(out).with_features(self.output.clone())
+        })
     }
 }

@@ -6,7 +6,7 @@ use perennial_core::{Capabilities, Error, Estimator, FitTransform, NoTarget, Res
 use perennial_data::{Column, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::categories::{Coded, count};
+use crate::categories::{Coded, MISSING, count};
 
 /// Replaces missing categories by the most frequent one of their column, or by a word of your own.
 ///
@@ -64,7 +64,7 @@ impl Estimator for CategoryImputer {
                             "every cell of column `{name}` is missing, so there is nothing to fill it with; leave it out, or fill with a constant"
                         )));
                     };
-                    counted.levels[heaviest].clone()
+                    counted.levels.names()[heaviest].clone()
                 }
             };
             fills.push((Arc::from(name), fill));
@@ -92,9 +92,13 @@ impl Transformer for CategoryImputerModel {
     fn transform(&self, x: &Table) -> Result<Table> {
         let filled = self.fills.iter().map(|(name, fill)| {
             let coded = Coded::of(name, x.column(name)?)?;
-            let names = coded.level_names();
-            let text = |code: &Option<u32>| Some(code.map_or(&**fill, |code| names[code as usize]));
-            Ok((name.clone(), Column::category(coded.codes.iter().map(text))))
+            let mut levels: Vec<&str> = coded.levels().collect();
+            let place = levels.iter().position(|level| *level == &**fill).unwrap_or_else(|| {
+                levels.push(fill);
+                levels.len() - 1
+            }) as u32;
+            let codes = coded.codes.iter().map(|&code| if code == MISSING { place } else { code });
+            Ok((name.clone(), Column::category_codes(codes, &levels)?))
         });
         Table::new(filled.collect::<Result<Vec<_>>>()?)
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ndarray::Array2;
 use perennial_core::{
     Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
     Transformer,
@@ -10,7 +9,8 @@ use perennial_core::{
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::categories::{Coded, Unknown, count, positions, unknown_category};
+use super::table::coded_matrix;
+use crate::categories::{Levels, MISSING, Unknown, count};
 
 /// Turns the categories of each column into 0, 1, 2, ... in sorted order, whole numbers by size.
 ///
@@ -70,13 +70,13 @@ impl Estimator for OrdinalEncoder {
 impl FitTransform for OrdinalEncoder {}
 
 /// The name of a column and its categories in the order of their codes.
-type Levels = (Arc<str>, Vec<Arc<str>>);
+type Learned = (Arc<str>, Levels);
 
 /// A fitted [`OrdinalEncoder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct OrdinalModel {
-    columns: Vec<Levels>,
+    columns: Vec<Learned>,
     unknown: Unknown,
     #[serde(skip)]
     output: Features,
@@ -84,7 +84,7 @@ pub struct OrdinalModel {
 
 #[derive(Deserialize)]
 struct Parts {
-    columns: Vec<Levels>,
+    columns: Vec<Learned>,
     unknown: Unknown,
 }
 
@@ -97,8 +97,8 @@ impl TryFrom<Parts> for OrdinalModel {
 }
 
 impl OrdinalModel {
-    fn new(columns: Vec<Levels>, unknown: Unknown) -> Result<Self> {
-        let feature = |(name, levels): &Levels| Feature::categorical(name.clone(), levels.len() as u32);
+    fn new(columns: Vec<Learned>, unknown: Unknown) -> Result<Self> {
+        let feature = |(name, levels): &Learned| Feature::categorical(name.clone(), levels.len() as u32);
         let output = columns.iter().map(feature).collect::<Vec<_>>().try_into()?;
         Ok(OrdinalModel { columns, unknown, output })
     }
@@ -109,7 +109,7 @@ impl OrdinalModel {
     /// When the encoder did not learn from such a column.
     pub fn categories(&self, column: &str) -> Result<impl ExactSizeIterator<Item = &str>> {
         let position = self.output.position(column)?;
-        Ok(self.columns[position].1.iter().map(|level| &**level))
+        Ok(self.columns[position].1.names().iter().map(|level| &**level))
     }
 }
 
@@ -118,19 +118,12 @@ impl Transformer for OrdinalModel {
     type Output = Matrix;
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
-        let mut out = Array2::zeros((x.n_rows(), self.columns.len()));
-        for ((name, levels), mut cells) in self.columns.iter().zip(out.columns_mut()) {
-            let coded = Coded::of(name, x.column(name)?)?;
-            let names = coded.level_names();
-            let known = positions(&names, levels);
-            for (row, (cell, code)) in cells.iter_mut().zip(&coded.codes).enumerate() {
-                let position = code.and_then(|code| known[code as usize]);
-                if let (None, Some(code), Unknown::Error) = (position, code, self.unknown) {
-                    return Err(unknown_category(name, names[*code as usize], row, levels));
-                }
-                *cell = position.map_or(f64::NAN, f64::from);
+        let look_up = |(name, levels): &Learned| levels.look_up(name, x.column(name)?, self.unknown);
+        let codes = self.columns.iter().map(look_up).collect::<Result<Vec<_>>>()?;
+        coded_matrix(x, &self.output, |row, out| {
+            for (out, codes) in out.iter_mut().zip(&codes) {
+                *out = if codes[row] == MISSING { f64::NAN } else { f64::from(codes[row]) };
             }
-        }
-        Matrix::from(out).with_features(self.output.clone())
+        })
     }
 }

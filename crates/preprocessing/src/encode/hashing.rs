@@ -1,0 +1,166 @@
+//! Categories in a fixed number of columns, by hashing.
+
+use std::sync::Arc;
+
+use perennial_core::{
+    Capabilities, Estimator, Feature, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+};
+use perennial_data::Table;
+use serde::{Deserialize, Serialize};
+
+use super::table::coded_matrix;
+use crate::categories::{Coded, MISSING};
+
+/// Spreads all categories of all columns over `n_components` columns: a cell adds 1 to, or subtracts it from, the
+/// column that the hash of `column=category` picks (Weinberger and others, 2009).
+///
+/// It learns nothing but the names of the columns, so no category is ever unknown, and the size of the output is
+/// known before data is seen; different categories may share a column. Missing cells add nothing.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `n_components` | 16 | 1 to 1,000,000 | how many columns there are |
+/// | `signed` | true | | whether half of the categories subtract, so that collisions cancel on average |
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::HashingEncoder;
+///
+/// let table = Table::new([("city", Column::text([Some("Rome"), Some("Oslo"), None]))])?;
+/// let x = HashingEncoder::new().n_components(8).fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(x.n_cols(), 8);
+/// assert_eq!(x.dense()?.row(0).iter().filter(|cell| **cell != 0.0).count(), 1);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HashingEncoder {
+    n_components: usize,
+    signed: bool,
+}
+
+impl Default for HashingEncoder {
+    fn default() -> Self {
+        HashingEncoder { n_components: 16, signed: true }
+    }
+}
+
+const N_COMPONENTS: Param = Param::integer("n_components", "how many columns there are")
+    .at_least(1.0)
+    .at_most(1e6)
+    .search_log(8.0, 4096.0);
+
+impl HashingEncoder {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[N_COMPONENTS];
+
+    /// Sixteen columns.
+    pub fn new() -> Self {
+        HashingEncoder::default()
+    }
+
+    /// How many columns there are.
+    #[must_use]
+    pub fn n_components(mut self, n_components: usize) -> Self {
+        self.n_components = n_components;
+        self
+    }
+
+    /// Whether half of the categories subtract.
+    #[must_use]
+    pub fn signed(mut self, signed: bool) -> Self {
+        self.signed = signed;
+        self
+    }
+}
+
+impl Estimator for HashingEncoder {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = HashingModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<HashingModel> {
+        N_COMPONENTS.check_count(self.n_components)?;
+        // What cannot be encoded is refused here rather than in production.
+        train.x.columns().try_for_each(|(name, column)| Coded::of(name, column).map(|_| ()))?;
+        Ok(HashingModel { settings: self.clone(), columns: train.x.names().map(Arc::from).collect() })
+    }
+
+    /// It learns from no row, so no weight is ignored.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for HashingEncoder {}
+
+/// A [`HashingEncoder`] that knows its columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HashingModel {
+    settings: HashingEncoder,
+    columns: Vec<Arc<str>>,
+}
+
+impl Transformer for HashingModel {
+    type Input = Table;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        let HashingEncoder { n_components, signed } = self.settings;
+        N_COMPONENTS.check_count(n_components)?;
+        let features = (0..n_components).map(|place| Feature::numeric(format!("hash {place}")));
+        let features = features.collect::<Vec<_>>().try_into()?;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for name in &self.columns {
+            let coded = Coded::of(name, x.column(name)?)?;
+            let place = |level: &str| {
+                let hash = murmur3(format!("{name}={level}").as_bytes(), 0);
+                // The sign has a bit of its own, so that it does not depend on the column.
+                let sign = if signed && hash >> 31 == 1 { -1.0 } else { 1.0 };
+                ((hash & (u32::MAX >> 1)) as usize % n_components, sign)
+            };
+            columns.push((coded.levels().map(place).collect::<Vec<_>>(), coded.codes));
+        }
+        coded_matrix(x, &features, |row, out| {
+            for (places, codes) in &columns {
+                if codes[row] != MISSING {
+                    let (place, sign) = places[codes[row] as usize];
+                    out[place] += sign;
+                }
+            }
+        })
+    }
+}
+
+/// MurmurHash3 of 32 bits (Appleby, 2011).
+pub(crate) fn murmur3(bytes: &[u8], seed: u32) -> u32 {
+    let scramble = |word: u32| word.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+    let (words, rest) = bytes.as_chunks::<4>();
+    let mut hash = seed;
+    for word in words {
+        hash = (hash ^ scramble(u32::from_le_bytes(*word)))
+            .rotate_left(13)
+            .wrapping_mul(5)
+            .wrapping_add(0xe654_6b64);
+    }
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    hash ^= scramble(u32::from_le_bytes(last));
+    hash ^= bytes.len() as u32;
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::murmur3;
+
+    #[test]
+    fn murmur3_gives_the_published_values() {
+        for (text, seed, hash) in [("a", 0, 1_009_084_850), ("", 0, 0), ("feature", 0, 396_742_752)] {
+            assert_eq!(murmur3(text.as_bytes(), seed), hash, "{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Rare categories together.
+
+use std::sync::Arc;
+
+use perennial_core::{Capabilities, Estimator, FitTransform, NoTarget, Param, Result, Train, Transformer};
+use perennial_data::{Column, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::categories::{Coded, Levels, MISSING, count};
+
+/// Joins the rare categories of each column, and all that were not there at fit, in one.
+///
+/// The columns come out as categories. Missing cells stay missing. A weight counts as copies of its row.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `min_share` | 0.01 | 0 to 1 | categories with a smaller share of the rows that are not missing are rare |
+/// | `max_categories` | none | >= 1 | of the others, only so many of the most frequent are kept |
+/// | `word` | other | | what rare categories become |
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::RareLabelEncoder;
+///
+/// let table = Table::new([("city", Column::text(["Rome", "Oslo", "Rome", "Bonn"]))])?;
+/// let joined = RareLabelEncoder::new().min_share(0.3).fit(&table, &NoTarget)?.transform(&table)?;
+/// assert_eq!(joined.column("city")?.as_text()?.flatten().collect::<Vec<_>>(), ["Rome", "other", "Rome", "other"]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RareLabelEncoder {
+    min_share: f64,
+    max_categories: Option<usize>,
+    word: String,
+}
+
+impl Default for RareLabelEncoder {
+    fn default() -> Self {
+        RareLabelEncoder { min_share: 0.01, max_categories: None, word: "other".to_owned() }
+    }
+}
+
+const MIN_SHARE: Param =
+    Param::real("min_share", "share of the rows below which a category is rare").at_least(0.0).at_most(1.0);
+const MAX_CATEGORIES: Param = Param::integer("max_categories", "how many categories are kept").at_least(1.0);
+
+impl RareLabelEncoder {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[MIN_SHARE, MAX_CATEGORIES];
+
+    /// Joins what less than one row in a hundred has.
+    pub fn new() -> Self {
+        RareLabelEncoder::default()
+    }
+
+    /// The share of the rows below which a category is rare.
+    #[must_use]
+    pub fn min_share(mut self, min_share: f64) -> Self {
+        self.min_share = min_share;
+        self
+    }
+
+    /// How many of the most frequent categories are kept.
+    #[must_use]
+    pub fn max_categories(mut self, max_categories: usize) -> Self {
+        self.max_categories = Some(max_categories);
+        self
+    }
+
+    /// What rare categories become.
+    #[must_use]
+    pub fn word(mut self, word: impl Into<String>) -> Self {
+        self.word = word.into();
+        self
+    }
+}
+
+impl Estimator for RareLabelEncoder {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = RareLabelModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<RareLabelModel> {
+        MIN_SHARE.check(self.min_share)?;
+        self.max_categories.map_or(Ok(()), |most| MAX_CATEGORIES.check_count(most))?;
+        let learn = |(name, column)| {
+            let counted = count(name, column, train.weights)?;
+            let total: f64 = counted.weights.iter().sum();
+            let mut kept: Vec<usize> = (0..counted.levels.len())
+                .filter(|&place| counted.weights[place] >= self.min_share * total)
+                .collect();
+            if let Some(most) = self.max_categories {
+                kept.sort_by(|&a, &b| counted.weights[b].total_cmp(&counted.weights[a]));
+                kept.truncate(most);
+                kept.sort_unstable();
+            }
+            let levels =
+                kept.into_iter().map(|place| counted.levels.names()[place].clone()).collect::<Vec<_>>();
+            Ok((Arc::from(name), levels.into()))
+        };
+        let columns = train.x.columns().map(learn).collect::<Result<_>>()?;
+        Ok(RareLabelModel { columns, word: self.word.clone() })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for RareLabelEncoder {}
+
+/// A fitted [`RareLabelEncoder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RareLabelModel {
+    columns: Vec<(Arc<str>, Levels)>,
+    word: String,
+}
+
+impl Transformer for RareLabelModel {
+    type Input = Table;
+    type Output = Table;
+
+    fn transform(&self, x: &Table) -> Result<Table> {
+        let joined = self.columns.iter().map(|(name, kept)| {
+            let coded = Coded::of(name, x.column(name)?)?;
+            let mut levels: Vec<&str> = kept.names().iter().map(|level| &**level).collect();
+            // A kept category may be called like the rare ones; then they are one.
+            let other = kept.position(&self.word).unwrap_or_else(|| {
+                levels.push(&self.word);
+                levels.len() as u32 - 1
+            });
+            let place = |position: u32| if position == MISSING { other } else { position };
+            let places: Vec<u32> = kept.positions(&coded).into_iter().map(place).collect();
+            let codes = coded.codes.iter().map(|&code| (code != MISSING).then(|| places[code as usize]));
+            Ok((name.clone(), Column::category_codes(codes, &levels)?))
+        });
+        Table::new(joined.collect::<Result<Vec<_>>>()?)
+    }
+}

@@ -1,0 +1,393 @@
+//! The mean of the target in each category.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ndarray::Array2;
+use perennial_core::{
+    Capabilities, Classes, Error, Estimator, Feature, Features, FitTransform, Matrix, Param, Result, Train,
+    Transformer, Values,
+};
+use perennial_data::Table;
+use perennial_numeric::folds::assign;
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use super::statistics::{Column, EncodingTarget, Rest, Sums};
+use super::table::coded_matrix;
+use crate::categories::{Levels, Unknown, count};
+
+/// Which other rows the code of a training row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Scheme {
+    /// Those outside its own one of so many folds; rows of one group share a fold.
+    CrossFit(usize),
+    /// All others (leave one out).
+    LeaveOneOut,
+    /// Those before it in a random order (the ordered statistics of CatBoost; Prokhorenkova and others, 2018).
+    Ordered,
+}
+
+/// How strongly a category with few rows is drawn to the mean of all.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Smoothing {
+    /// By the variance within the category beside that of all rows (empirical Bayes; Micci-Barreca, 2001).
+    #[default]
+    Auto,
+    /// As if so many more rows had the mean of all.
+    Rows(f64),
+}
+
+impl Smoothing {
+    pub(super) fn check(self) -> Result<()> {
+        match self {
+            Smoothing::Auto => Ok(()),
+            Smoothing::Rows(rows) => ROWS.check(rows),
+        }
+    }
+
+    fn mean(self, own: Sums, all: Sums) -> f64 {
+        let prior = all.mean();
+        if own.weight <= 0.0 {
+            return prior;
+        }
+        match self {
+            Smoothing::Rows(rows) => (own.sum + rows * prior) / (own.weight + rows),
+            Smoothing::Auto => {
+                let (spread, within) = (all.variance() * own.weight, own.variance());
+                let share = if spread + within > 0.0 { spread / (spread + within) } else { 1.0 };
+                share * own.mean() + (1.0 - share) * prior
+            }
+        }
+    }
+}
+
+/// Replaces each category by the mean of the target in it.
+///
+/// In a pipeline the code of a training row never comes from its own target (see `scheme`); of other rows it comes
+/// from all training rows. Each column gives one column of the same name, or for a target of more than two classes
+/// one per class, `column of class`. Missing cells are a category of their own.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `scheme` | five folds | 2 folds or more | which other rows the code of a training row comes from |
+/// | `smoothing` | auto | rows >= 0 | how strongly a category with few rows is drawn to the mean of all |
+/// | `unknown` | ignore | | whether a category that was not there at fit is an error, or gets the mean of all |
+/// | `seed` | that of the context | any | of the folds or the order |
+///
+/// ```
+/// use perennial_core::{FitTransform, Train, Transformer, Values};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::{Smoothing, TargetEncoder};
+///
+/// let table = Table::new([("city", Column::text(["Rome", "Rome", "Oslo", "Oslo"]))])?;
+/// let prices = Values::from(vec![10.0, 30.0, 1.0, 3.0]);
+/// let encoder = TargetEncoder::of_values().smoothing(Smoothing::Rows(0.0)).leave_one_out();
+/// let (model, x) = encoder.fit_transform_on(&Train::new(&table, &prices))?;
+/// assert_eq!(x.dense()?, ndarray::array![[30.0], [10.0], [3.0], [1.0]]);
+/// assert_eq!(model.transform(&table)?.dense()?, ndarray::array![[20.0], [20.0], [2.0], [2.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound = "")]
+pub struct TargetEncoder<Y = Values> {
+    scheme: Scheme,
+    smoothing: Smoothing,
+    unknown: Unknown,
+    seed: Option<u64>,
+    #[serde(skip)]
+    target: PhantomData<fn() -> Y>,
+}
+
+impl<Y> Default for TargetEncoder<Y> {
+    fn default() -> Self {
+        TargetEncoder {
+            scheme: Scheme::CrossFit(5),
+            smoothing: Smoothing::Auto,
+            unknown: Unknown::Ignore,
+            seed: None,
+            target: PhantomData,
+        }
+    }
+}
+
+pub(super) const FOLDS: Param =
+    Param::integer("folds", "how many folds rows are dealt to").at_least(2.0).at_most(1000.0);
+const ROWS: Param =
+    Param::real("rows", "rows that count as having the mean of all").at_least(0.0).search_log(0.1, 1000.0);
+
+impl TargetEncoder<Values> {
+    /// Means of a target of numbers.
+    pub fn of_values() -> Self {
+        TargetEncoder::default()
+    }
+}
+
+impl TargetEncoder<Classes> {
+    /// Shares of the classes of a target.
+    pub fn of_classes() -> Self {
+        TargetEncoder::default()
+    }
+}
+
+impl<Y> TargetEncoder<Y> {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[FOLDS, ROWS];
+
+    /// The code of a training row comes from the rows outside its own of so many folds.
+    #[must_use]
+    pub fn cross_fit(mut self, folds: usize) -> Self {
+        self.scheme = Scheme::CrossFit(folds);
+        self
+    }
+
+    /// The code of a training row comes from all others.
+    #[must_use]
+    pub fn leave_one_out(mut self) -> Self {
+        self.scheme = Scheme::LeaveOneOut;
+        self
+    }
+
+    /// The code of a training row comes from those before it in a random order, as in CatBoost.
+    #[must_use]
+    pub fn ordered(mut self) -> Self {
+        self.scheme = Scheme::Ordered;
+        self
+    }
+
+    /// How strongly a category with few rows is drawn to the mean of all.
+    #[must_use]
+    pub fn smoothing(mut self, smoothing: Smoothing) -> Self {
+        self.smoothing = smoothing;
+        self
+    }
+
+    /// What becomes of a category that was not there at fit.
+    #[must_use]
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.unknown = unknown;
+        self
+    }
+
+    /// The seed of the folds or the order.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl<Y: EncodingTarget> Estimator for TargetEncoder<Y> {
+    type Input = Table;
+    type Target = Y;
+    type Model = TargetModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, Y>) -> Result<TargetModel> {
+        Ok(learn(
+            train,
+            self.plan(train)?,
+            &|own, all, origin| origin + self.smoothing.mean(own, all),
+            false,
+        )?
+        .0)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().groups()
+    }
+}
+
+impl<Y: EncodingTarget> TargetEncoder<Y> {
+    fn plan(&self, train: &Train<'_, Table, Y>) -> Result<Plan> {
+        self.smoothing.check()?;
+        Plan::new(self.scheme, self.unknown, self.seed, train)
+    }
+}
+
+impl<Y: EncodingTarget> FitTransform for TargetEncoder<Y> {
+    fn fit_transform_on(&self, train: &Train<'_, Table, Y>) -> Result<(TargetModel, Matrix)> {
+        learn(train, self.plan(train)?, &|own, all, origin| origin + self.smoothing.mean(own, all), true)
+    }
+}
+
+/// How the rows are to be kept from their own target.
+pub(super) struct Plan {
+    rest: Rest,
+    unknown: Unknown,
+}
+
+impl Plan {
+    pub(super) fn new<Y: EncodingTarget>(
+        scheme: Scheme,
+        unknown: Unknown,
+        seed: Option<u64>,
+        train: &Train<'_, Table, Y>,
+    ) -> Result<Plan> {
+        let n_rows = train.x.n_rows();
+        let seed = train.ctx.seed(seed);
+        if train.groups.is_some() && !matches!(scheme, Scheme::CrossFit(_)) {
+            return Err(Error::unsupported(
+                "the rows have groups, and only `cross_fit` keeps a row from the targets of its group; choose it, or fit without groups",
+            ));
+        }
+        let rest = match scheme {
+            Scheme::LeaveOneOut => Rest::Others,
+            Scheme::Ordered => Rest::Before(Random::new(seed).permutation(n_rows)),
+            Scheme::CrossFit(folds) => {
+                FOLDS.check_count(folds)?;
+                Rest::Folds(assign(n_rows, folds, None, train.groups, seed), folds)
+            }
+        };
+        Ok(Plan { rest, unknown })
+    }
+}
+
+/// The model, and the codes of the training rows where they are wanted. A category becomes
+/// `code(its sums, those of all rows, what they are relative to)`.
+pub(super) fn learn<Y: EncodingTarget>(
+    train: &Train<'_, Table, Y>,
+    plan: Plan,
+    code: &(impl Fn(Sums, Sums, f64) -> f64 + Sync),
+    transform: bool,
+) -> Result<(TargetModel, Matrix)> {
+    let mut outputs = train.y.outputs();
+    // Relative to their means, so that sums of squares keep the digits of a target far from zero.
+    let origins: Vec<f64> = outputs.iter_mut().map(|(_, values)| centre(values, train.weights)).collect();
+    if let Some(origin) = origins.iter().find(|origin| !origin.is_finite()) {
+        return Err(Error::overflow(format!(
+            "the mean of the target is {origin}; divide the target by a power of ten first"
+        )));
+    }
+    let names: Vec<&str> = train.x.names().collect();
+    let learned = reduce::try_map_each(names.len(), |position| {
+        train.ctx.check()?;
+        let name = names[position];
+        let counted = count(name, train.x.column(name)?, train.weights)?;
+        let mut codes = Vec::with_capacity(outputs.len());
+        let mut own = Vec::new();
+        for ((_, target), &origin) in outputs.iter().zip(&origins) {
+            let code = |own, all| code(own, all, origin);
+            let n_levels = counted.levels.len();
+            let column = Column { codes: &counted.codes, n_levels, target, weights: train.weights };
+            codes.push(column.codes(&code));
+            if transform {
+                own.push(column.own_codes(&plan.rest, &code));
+            }
+        }
+        Ok((Encoded { name: name.into(), levels: counted.levels, codes }, own))
+    })?;
+    let (columns, own): (Vec<Encoded>, Vec<_>) = learned.into_iter().unzip();
+    let labels = outputs.into_iter().map(|(label, _)| label).collect();
+    let model = TargetModel::new(columns, labels, plan.unknown)?;
+    let own: Vec<Vec<f64>> = own.into_iter().flatten().collect();
+    let out = if transform {
+        coded_matrix(train.x, &model.output, |row, out| {
+            out.iter_mut().zip(&own).for_each(|(out, codes)| *out = codes[row]);
+        })?
+    } else {
+        Matrix::from(Array2::zeros((0, model.output.len())))
+    };
+    Ok((model, out))
+}
+
+/// Subtracts the weighted mean, and gives it.
+fn centre(values: &mut [f64], weights: Option<&[f64]>) -> f64 {
+    let total = weights.map_or(values.len() as f64, reduce::sum);
+    let mean =
+        reduce::sum_by(values.len(), |row| weights.map_or(1.0, |weights| weights[row]) / total * values[row]);
+    values.iter_mut().for_each(|value| *value -= mean);
+    mean
+}
+
+/// The codes of the categories of one column: a list for each output, with those of missing cells and of unknown
+/// categories at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Encoded {
+    name: Arc<str>,
+    levels: Levels,
+    codes: Vec<Vec<f64>>,
+}
+
+/// A fitted [`TargetEncoder`] or [`WoeEncoder`](super::WoeEncoder).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct TargetModel {
+    columns: Vec<Encoded>,
+    labels: Vec<Option<String>>,
+    unknown: Unknown,
+    #[serde(skip)]
+    output: Features,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    columns: Vec<Encoded>,
+    labels: Vec<Option<String>>,
+    unknown: Unknown,
+}
+
+impl TryFrom<Parts> for TargetModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        TargetModel::new(parts.columns, parts.labels, parts.unknown)
+    }
+}
+
+impl TargetModel {
+    fn new(columns: Vec<Encoded>, labels: Vec<Option<String>>, unknown: Unknown) -> Result<Self> {
+        let sound = |column: &Encoded| {
+            column.codes.len() == labels.len()
+                && column.codes.iter().all(|codes| codes.len() == column.levels.len() + 2)
+        };
+        if !columns.iter().all(sound) {
+            return Err(Error::corrupt("a target encoder has a category without a code"));
+        }
+        let feature = |column: &Encoded| {
+            let name = column.name.clone();
+            labels
+                .iter()
+                .map(move |label| match label {
+                    None => Feature::numeric(name.clone()),
+                    Some(label) => Feature::numeric(format!("{name} of {label}")),
+                })
+                .collect::<Vec<_>>()
+        };
+        let output = columns.iter().flat_map(feature).collect::<Vec<_>>().try_into()?;
+        Ok(TargetModel { columns, labels, unknown, output })
+    }
+
+    /// What a category becomes, one number for each output; nothing for a category that was not there at fit.
+    ///
+    /// # Errors
+    /// When the encoder did not learn from such a column.
+    pub fn code(&self, column: &str, category: &str) -> Result<Option<Vec<f64>>> {
+        let found = self.columns.iter().find(|known| &*known.name == column);
+        let column = found.ok_or_else(|| {
+            Error::unknown(format!("the encoder did not learn from a column named `{column}`"))
+        })?;
+        let position = column.levels.position(category);
+        Ok(position.map(|position| column.codes.iter().map(|codes| codes[position as usize]).collect()))
+    }
+}
+
+impl Transformer for TargetModel {
+    type Input = Table;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Table) -> Result<Matrix> {
+        let look_up =
+            |column: &Encoded| column.levels.places(&column.name, x.column(&column.name)?, self.unknown);
+        let places = self.columns.iter().map(look_up).collect::<Result<Vec<_>>>()?;
+        coded_matrix(x, &self.output, |row, out| {
+            let codes = self.columns.iter().zip(&places).flat_map(|(column, places)| {
+                column.codes.iter().map(move |codes| codes[places[row] as usize])
+            });
+            out.iter_mut().zip(codes).for_each(|(out, code)| *out = code);
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! How strongly each category speaks for one of two classes.
+
+use perennial_core::{Capabilities, Classes, Estimator, FitTransform, Matrix, Param, Result, Train};
+use perennial_data::Table;
+use serde::{Deserialize, Serialize};
+
+use super::statistics::Sums;
+use super::target::{FOLDS, Plan, Scheme, TargetModel, learn};
+use crate::categories::Unknown;
+
+/// Replaces each category by its weight of evidence for the second of two classes: the logarithm of its share of the
+/// rows of that class over its share of the rows of the other (Good, 1950).
+///
+/// In a pipeline the code of a training row comes from the rows of other folds. Missing cells are a category of
+/// their own; categories that were not there at fit say nothing and become 0.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `regularization` | 1 | > 0 | rows of each class that are added to every category |
+/// | `folds` | 5 | 2 to 1000 | how many folds rows are dealt to |
+/// | `unknown` | ignore | | whether a category that was not there at fit is an error |
+/// | `seed` | that of the context | any | of the folds |
+///
+/// ```
+/// use perennial_core::{Classes, Estimator};
+/// use perennial_data::{Column, Table};
+/// use perennial_preprocessing::WoeEncoder;
+///
+/// let table = Table::new([("city", Column::text(["Rome", "Rome", "Oslo", "Oslo"]))])?;
+/// let bought = Classes::from_labels(["yes", "yes", "yes", "no"]);
+/// let model = WoeEncoder::new().fit(&table, &bought)?;
+/// assert!(model.code("city", "Rome")?.unwrap()[0] > 0.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WoeEncoder {
+    regularization: f64,
+    folds: usize,
+    unknown: Unknown,
+    seed: Option<u64>,
+}
+
+impl Default for WoeEncoder {
+    fn default() -> Self {
+        WoeEncoder { regularization: 1.0, folds: 5, unknown: Unknown::Ignore, seed: None }
+    }
+}
+
+const REGULARIZATION: Param = Param::real("regularization", "rows of each class added to every category")
+    .above(0.0)
+    .search_log(0.1, 100.0);
+
+impl WoeEncoder {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[REGULARIZATION, FOLDS];
+
+    /// With one row of each class added.
+    pub fn new() -> Self {
+        WoeEncoder::default()
+    }
+
+    /// Rows of each class that are added to every category.
+    #[must_use]
+    pub fn regularization(mut self, regularization: f64) -> Self {
+        self.regularization = regularization;
+        self
+    }
+
+    /// How many folds rows are dealt to.
+    #[must_use]
+    pub fn folds(mut self, folds: usize) -> Self {
+        self.folds = folds;
+        self
+    }
+
+    /// What becomes of a category that was not there at fit.
+    #[must_use]
+    pub fn unknown(mut self, unknown: Unknown) -> Self {
+        self.unknown = unknown;
+        self
+    }
+
+    /// The seed of the folds.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    fn run(&self, train: &Train<'_, Table, Classes>, transform: bool) -> Result<(TargetModel, Matrix)> {
+        REGULARIZATION.check(self.regularization)?;
+        train.y.check_two_classes()?;
+        let plan = Plan::new(Scheme::CrossFit(self.folds), self.unknown, self.seed, train)?;
+        let r = self.regularization;
+        // Sums are relative to the share of the second class.
+        let evidence = |own: Sums, all: Sums, origin: f64| {
+            if own.weight <= 0.0 {
+                return 0.0;
+            }
+            let parts = |sums: Sums| {
+                let second = sums.sum + origin * sums.weight;
+                (second.max(0.0), (sums.weight - second).max(0.0))
+            };
+            let ((for_it, against), (all_for, all_against)) = (parts(own), parts(all));
+            let ratio = ((for_it + r) / (all_for + 2.0 * r)) / ((against + r) / (all_against + 2.0 * r));
+            libm::log(ratio)
+        };
+        learn(train, plan, &evidence, transform)
+    }
+}
+
+impl Estimator for WoeEncoder {
+    type Input = Table;
+    type Target = Classes;
+    type Model = TargetModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, Classes>) -> Result<TargetModel> {
+        Ok(self.run(train, false)?.0)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().groups()
+    }
+}
+
+impl FitTransform for WoeEncoder {
+    fn fit_transform_on(&self, train: &Train<'_, Table, Classes>) -> Result<(TargetModel, Matrix)> {
+        self.run(train, true)
+    }
+}

@@ -1,0 +1,92 @@
+//! To mean 0 and deviation 1.
+
+use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Result, Train};
+use serde::{Deserialize, Serialize};
+
+use super::model::{ScalerModel, too_large};
+use crate::stats::Moments;
+
+/// Centres each column on its mean and divides it by its standard deviation (over n).
+///
+/// Missing cells are left out of the statistics and stay missing. A constant column is centred and not
+/// divided.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `with_mean` | true | whether to centre |
+/// | `with_std` | true | whether to divide |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+/// use perennial_preprocessing::StandardScaler;
+///
+/// let x = Matrix::from(array![[1.0, 10.0], [3.0, 30.0]]);
+/// let scaled = StandardScaler::new().fit(&x, &NoTarget)?.transform(&x)?;
+/// assert_eq!(scaled.dense()?, array![[-1.0, -1.0], [1.0, 1.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StandardScaler {
+    with_mean: bool,
+    with_std: bool,
+}
+
+impl Default for StandardScaler {
+    fn default() -> Self {
+        StandardScaler { with_mean: true, with_std: true }
+    }
+}
+
+impl StandardScaler {
+    /// Centres and divides.
+    pub fn new() -> Self {
+        StandardScaler::default()
+    }
+
+    /// Whether to centre.
+    #[must_use]
+    pub fn with_mean(mut self, with_mean: bool) -> Self {
+        self.with_mean = with_mean;
+        self
+    }
+
+    /// Whether to divide.
+    #[must_use]
+    pub fn with_std(mut self, with_std: bool) -> Self {
+        self.with_std = with_std;
+        self
+    }
+}
+
+impl Estimator for StandardScaler {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = ScalerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
+        let moments = Moments::of(train.x.dense()?, train.weights);
+        let divisor = |column: usize| if self.with_std { moments.divisor(column) } else { 1.0 };
+        let centre = |column: usize| if self.with_mean { moments.mean[column] } else { 0.0 };
+        for (column, name) in train.x.features().names().enumerate() {
+            if !moments.mean[column].is_finite() || !moments.variance(column).is_finite() {
+                return Err(too_large(name));
+            }
+        }
+        let n_cols = train.x.n_cols();
+        ScalerModel::new(
+            train.x.features().clone(),
+            (0..n_cols).map(centre).collect(),
+            (0..n_cols).map(divisor).collect(),
+            vec![0.0; n_cols],
+            None,
+        )
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for StandardScaler {}

@@ -1,0 +1,189 @@
+//! Encoders that look at the target keep each training row from its own.
+
+use perennial_core::{
+    Classes, Estimator, FitTransform, Matrix, Train, Transformer, Values, from_bytes, to_bytes,
+};
+use perennial_data::{Column, Table};
+use perennial_numeric::random::Random;
+use perennial_preprocessing::{Columns, Smoothing, StandardScaler, TargetEncoder, WoeEncoder, numeric};
+use serde::de::DeserializeOwned;
+
+const N: usize = 400;
+
+fn cities(seed: u64) -> Table {
+    let mut random = Random::new(seed);
+    let names: Vec<Option<String>> =
+        (0..N).map(|_| Some(random.below(60)).filter(|c| *c > 2).map(|c| format!("c{c}"))).collect();
+    Table::new([("city", Column::text(names.iter().map(|name| name.as_deref())))]).unwrap()
+}
+
+fn numbers(seed: u64) -> Vec<f64> {
+    let mut random = Random::new(seed);
+    (0..N).map(|_| random.normal()).collect()
+}
+
+fn column(x: &Matrix) -> Vec<f64> {
+    x.dense().unwrap().column(0).to_vec()
+}
+
+/// Changing the target of one row must leave the code of that row as it is.
+#[test]
+fn a_row_never_sees_its_own_target() {
+    let (table, y) = (cities(1), numbers(2));
+    let encoder = TargetEncoder::of_values().seed(5);
+    for encoder in [encoder.clone(), encoder.clone().leave_one_out(), encoder.ordered()] {
+        let codes = |y: &[f64]| {
+            let y = Values::from(y.to_vec());
+            column(&encoder.fit_transform_on(&Train::new(&table, &y)).unwrap().1)
+        };
+        let before = codes(&y);
+        for row in [0, 17, 399] {
+            let mut other = y.clone();
+            other[row] += 10.0;
+            let after = codes(&other);
+            // All is summed around the mean of the target, which moved by 10 / N.
+            assert!(
+                (before[row] - after[row]).abs() < 1e-12,
+                "row {row}: {} and {}",
+                before[row],
+                after[row]
+            );
+            let moved = (0..N).filter(|&other| (before[other] - after[other]).abs() > 1e-9).count();
+            assert!(moved > 10, "row {row} moved {moved} others");
+        }
+    }
+}
+
+/// Of noise, codes that saw their own target correlate with it; cross-fitted ones do not.
+#[test]
+fn noise_does_not_look_like_signal() {
+    const REPEATS: u64 = 40;
+    let encoder = TargetEncoder::of_values().smoothing(Smoothing::Rows(0.0));
+    let (mut seen, mut unseen) = (0.0, 0.0);
+    for seed in 0..REPEATS {
+        let (table, y) = (cities(2 * seed), numbers(2 * seed + 1));
+        let target = Values::from(y.clone());
+        let (model, own) = encoder.clone().seed(seed).fit_transform_on(&Train::new(&table, &target)).unwrap();
+        seen += correlation(&column(&model.transform(&table).unwrap()), &y) / REPEATS as f64;
+        unseen += correlation(&column(&own), &y) / REPEATS as f64;
+    }
+    // The mean of 40 correlations of 400 rows of noise deviates by 0.05 / sqrt(40) from 0.
+    assert!(seen > 0.3 && unseen < 0.025, "{seen} and {unseen}");
+}
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let product = |x: &[f64], mean_x: f64, y: &[f64], mean_y: f64| {
+        x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum::<f64>()
+    };
+    product(a, mean_a, b, mean_b) / (product(a, mean_a, a, mean_a) * product(b, mean_b, b, mean_b)).sqrt()
+}
+
+#[test]
+fn leave_one_out_by_hand() {
+    let table =
+        Table::new([("c", Column::text([Some("a"), Some("a"), Some("a"), Some("b"), None]))]).unwrap();
+    let y = Values::from(vec![1.0, 2.0, 6.0, 10.0, 21.0]);
+    let encoder = TargetEncoder::of_values().leave_one_out().smoothing(Smoothing::Rows(1.0));
+    let (model, own) = encoder.fit_transform_on(&Train::new(&table, &y)).unwrap();
+    // Of the first row: others 2 and 6, mean of all others 9.75, one row of which is added.
+    let expected = [(8.0 + 9.75) / 3.0, (7.0 + 9.5) / 3.0, (3.0 + 8.5) / 3.0, 7.5, 4.75];
+    for (got, expected) in column(&own).iter().zip(expected) {
+        assert!((got - expected).abs() < 1e-12, "{got} is not {expected}");
+    }
+    let all = column(&model.transform(&table).unwrap());
+    let expected = [17.0 / 4.0, 17.0 / 4.0, 17.0 / 4.0, 9.0, 14.5];
+    for (got, expected) in all.iter().zip(expected) {
+        assert!((got - expected).abs() < 1e-12, "{got} is not {expected}");
+    }
+}
+
+/// scikit-learn 1.9.1: `TargetEncoder(smooth="auto", target_type="continuous").fit(X, y).encodings_`.
+#[test]
+fn automatic_smoothing_is_that_of_scikit_learn() {
+    let table = Table::new([("c", Column::text(["a", "a", "a", "b", "b", "c"]))]).unwrap();
+    let y = Values::from(vec![1.0, 2.0, 6.0, 10.0, 20.0, 5.0]);
+    let model = TargetEncoder::of_values().fit(&table, &y).unwrap();
+    for (name, expected) in [("a", AUTO[0]), ("b", AUTO[1]), ("c", AUTO[2])] {
+        let got = model.code("c", name).unwrap().unwrap()[0];
+        assert!((got - expected).abs() < 1e-12, "{name}: {got} is not {expected}");
+    }
+}
+
+const AUTO: [f64; 3] = [3.1600703605980653, 13.193717277486911, 5.0];
+
+#[test]
+fn classes_give_shares_and_groups_stay_whole() {
+    let (table, mut random) = (cities(7), Random::new(8));
+    let two = Classes::from_labels((0..N).map(|_| ["no", "yes"][random.below(2)]));
+    let three = Classes::from_labels((0..N).map(|_| ["x", "y", "z"][random.below(3)]));
+    let (_, x) = TargetEncoder::of_classes().fit_transform_on(&Train::new(&table, &two)).unwrap();
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["city"]);
+    let encoder = TargetEncoder::of_classes().smoothing(Smoothing::Rows(2.0));
+    let (model, x) = encoder.fit_transform_on(&Train::new(&table, &three)).unwrap();
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["city of x", "city of y", "city of z"]);
+    for row in model.transform(&table).unwrap().dense().unwrap().rows() {
+        assert!((row.sum() - 1.0).abs() < 1e-12 && row.iter().all(|share| (-1e-12..=1.0).contains(share)));
+    }
+    // With groups, the targets of a whole group leave the codes of its rows as they are.
+    let groups: Vec<u32> = (0..N as u32).map(|row| row / 8).collect();
+    let codes = |y: &[f64]| {
+        let y = Values::from(y.to_vec());
+        let train = Train::new(&table, &y).groups(&groups);
+        column(&TargetEncoder::of_values().seed(3).fit_transform_on(&train).unwrap().1)
+    };
+    let y = numbers(9);
+    let mut other = y.clone();
+    other[80..88].iter_mut().for_each(|y| *y += 5.0);
+    let (before, after) = (codes(&y), codes(&other));
+    (80..88).for_each(|row| assert!((before[row] - after[row]).abs() < 1e-12));
+    let y = Values::from(y);
+    let train = Train::new(&table, &y).groups(&groups);
+    let error = TargetEncoder::of_values().leave_one_out().fit_transform_on(&train).unwrap_err();
+    assert!(error.to_string().contains("groups"), "{error}");
+}
+
+#[test]
+fn evidence_is_a_log_ratio() {
+    let table = Table::new([("c", Column::text(["a", "a", "a", "b", "b", "b"]))]).unwrap();
+    let y = Classes::from_labels(["1", "1", "0", "0", "0", "1"]);
+    let model = WoeEncoder::new().fit(&table, &y).unwrap();
+    // Two of three rows of `a` are of the second class: (2 + 1) / (3 + 2) over (1 + 1) / (3 + 2).
+    let got = model.code("c", "a").unwrap().unwrap()[0];
+    assert!((got - f64::ln(3.0 / 2.0)).abs() < 1e-12, "{got}");
+    let unseen = Table::new([("c", Column::text(["new"]))]).unwrap();
+    assert_eq!(model.transform(&unseen).unwrap().dense().unwrap()[[0, 0]], 0.0);
+    assert!(WoeEncoder::new().fit(&table, &Classes::from_labels(["1"; 6])).is_err());
+}
+
+#[test]
+fn the_same_bits_at_any_number_of_threads_and_after_saving() {
+    let (table, y) = (cities(11), Values::from(numbers(12)));
+    let table = table.with_column("n", Column::real(numbers(13))).unwrap();
+    let columns =
+        Columns::new().on(["city"], TargetEncoder::of_values().seed(2)).on(numeric(), StandardScaler::new());
+    let run = || {
+        let (model, own) = columns.fit_transform_on(&Train::new(&table, &y)).unwrap();
+        let bytes = to_bytes(&model).unwrap();
+        (own, bytes)
+    };
+    let first = run();
+    for threads in [1, 2, 3, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let again = pool.install(run);
+        assert!(first.0 == again.0 && first.1 == again.1, "{threads} threads");
+    }
+    let model = columns.fit(&table, &y).unwrap();
+    let saved = to_bytes(&model).unwrap();
+    fn load<M: DeserializeOwned>(_: &M, bytes: &[u8]) -> M {
+        from_bytes(bytes).unwrap()
+    }
+    assert_eq!(load(&model, &saved).transform(&table).unwrap(), model.transform(&table).unwrap());
+    // One row is the batch.
+    let all = model.transform(&table).unwrap();
+    for row in [0, 7, 399] {
+        let one = model.transform(&table.slice(row..row + 1).unwrap()).unwrap();
+        assert_eq!(one.dense().unwrap().row(0), all.dense().unwrap().row(row));
+    }
+}
