@@ -3,6 +3,7 @@
 mod atomic;
 mod boxed;
 mod capabilities;
+mod class_outputs;
 mod clusters;
 mod context;
 mod csr;
@@ -21,6 +22,7 @@ mod train;
 pub use atomic::write_atomic;
 pub use boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 pub use capabilities::Capabilities;
+pub use class_outputs::ClassOutputs;
 pub use clusters::Clusters;
 pub use context::{CancelToken, Context, Observer, Progress};
 pub use csr::Csr;

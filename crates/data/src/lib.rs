@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arrow;
+mod as_of;
 mod builder;
 pub mod calendar;
 mod category;
@@ -8,8 +9,12 @@ mod column;
 mod contract;
 mod csv;
 mod display;
+mod group;
 mod hash;
 mod interner;
+mod join;
+mod json_lines;
+mod keys;
 #[cfg(feature = "parquet")]
 mod parquet;
 #[cfg(feature = "samples")]
@@ -19,12 +24,16 @@ mod schema;
 mod table;
 mod targets;
 
+pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
 pub use category::Category;
 pub use column::{Column, ColumnType};
 pub use contract::{Check, ColumnContract, Contract, ContractReport, Violation};
 pub use csv::{CsvError, CsvOptions, CsvReader, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
+pub use group::Aggregate;
 pub use hash::content_hash;
+pub use join::{Cardinality, Join};
+pub use json_lines::{parse_json_lines, read_json_lines, to_json_lines, write_json_lines};
 #[cfg(feature = "parquet")]
 pub use parquet::{ParquetReader, read_parquet, write_parquet};
 pub use schema::{Field, Schema};

@@ -4,12 +4,14 @@
 //! [`HIGHER_IS_BETTER`](Metric::HIGHER_IS_BETTER) says which way is up. The definitions are those of scikit-learn
 //! 1.9.
 
+mod class_outputs;
 mod classes;
 mod confusion;
 mod probabilities;
 pub mod ranking;
 mod values;
 
+pub use class_outputs::{ExactMatch, HammingLoss};
 pub use classes::{Accuracy, Average, BalancedAccuracy, F1, MatthewsCorrelation, Precision, Recall};
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
@@ -21,7 +23,8 @@ pub use values::{
 use std::borrow::Borrow;
 
 use perennial_core::{
-    Classes, Classifier, Error, Outputs, Predictor, Probabilities, Result, Rows, Values, check_weights,
+    ClassOutputs, Classes, Classifier, Error, Outputs, Predictor, Probabilities, Result, Rows, Values,
+    check_weights,
 };
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
@@ -141,7 +144,7 @@ pub(crate) fn score_rows<M: Metric + ?Sized>(
 
 /// A model whose answers a metric can judge: values, classes, or probabilities.
 ///
-/// Predictors of [`Values`], [`Classes`] and [`Outputs`] and [`Classifier`]s have it already.
+/// Predictors of [`Values`], [`Classes`], [`ClassOutputs`] and [`Outputs`] and [`Classifier`]s have it already.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot give the `{P}` that this metric judges",
     label = "this model and this metric do not fit",
@@ -169,6 +172,12 @@ impl<M: Predictor<Output = Classes>> Answers<Classes> for M {
 
 impl<M: Predictor<Output = Outputs>> Answers<Outputs> for M {
     fn answer(&self, x: &Self::Input) -> Result<Outputs> {
+        self.predict(x)
+    }
+}
+
+impl<M: Predictor<Output = ClassOutputs>> Answers<ClassOutputs> for M {
+    fn answer(&self, x: &Self::Input) -> Result<ClassOutputs> {
         self.predict(x)
     }
 }

@@ -10,7 +10,7 @@ pub use holdout::{
 };
 pub use time::TimeSeriesSplit;
 
-use perennial_core::{Classes, Context, Error, NoTarget, Outputs, Result, Values};
+use perennial_core::{ClassOutputs, Classes, Context, Error, NoTarget, Outputs, Result, Values};
 use serde::{Deserialize, Serialize};
 
 /// The rows to learn from and the rows to test on; both in rising order, or in the order of time.
@@ -139,6 +139,7 @@ impl Strata for Classes {
 
 impl Strata for Values {}
 impl Strata for Outputs {}
+impl Strata for ClassOutputs {}
 impl Strata for NoTarget {}
 
 /// Refuses inputs that a splitter needs and that are missing or of the wrong length.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::{Array2, Axis, concatenate};
-use perennial_core::{Classes, Error, Outputs, Probabilities, Result, Rows, Values};
+use perennial_core::{ClassOutputs, Classes, Error, Outputs, Probabilities, Result, Rows, Values};
 
 /// Rows that can be put below one another: the answers of folds become the answers for all rows.
 ///
@@ -55,6 +55,20 @@ impl Stack for Classes {
             codes.extend(part.codes().iter().map(|&code| places[code as usize] as u32));
         }
         Classes::new(codes, names)
+    }
+}
+
+impl Stack for ClassOutputs {
+    fn stack(parts: &[Self]) -> Result<Self> {
+        let names = parts.first().ok_or_else(no_parts)?.names();
+        if parts.iter().any(|part| part.names() != names) {
+            return Err(Error::malformed("the parts have different outputs and cannot be put together"));
+        }
+        let stacked = names.iter().enumerate().map(|(place, name)| {
+            let columns: Vec<Classes> = parts.iter().map(|part| part.outputs()[place].clone()).collect();
+            Ok((name.clone(), Classes::stack(&columns)?))
+        });
+        ClassOutputs::new(stacked.collect::<Result<Vec<_>>>()?)
     }
 }
 

@@ -6,6 +6,7 @@ mod columns;
 mod discretize;
 mod encode;
 mod impute;
+mod outliers;
 mod pass_through;
 mod resample;
 mod scale;
@@ -25,6 +26,7 @@ pub use impute::{
     CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,
     KnnImputerModel, SimpleImputer, SimpleImputerModel, Strategy,
 };
+pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use pass_through::{PassThrough, PassThroughModel};
 pub use resample::{
     Balance, Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
@@ -33,7 +35,7 @@ pub use resample::{
 pub use scale::{
     MaxAbsScaler, MinMaxScaler, Norm, Normalizer, NormalizerModel, RobustScaler, ScalerModel, StandardScaler,
 };
-pub use selector::{Selector, boolean, categorical, names, numeric};
+pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_type};
 pub use transform::{
     Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,
     PowerTransformer, QuantileModel, QuantileTransformer, SplineModel, SplineTransformer,

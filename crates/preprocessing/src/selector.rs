@@ -6,7 +6,23 @@ use perennial_core::Result;
 use perennial_data::{Column, ColumnType, Table};
 use serde::{Deserialize, Serialize};
 
-/// Picks columns of a table, by name or by type. A list of names is a selector too.
+/// Picks columns of a table, by name, by pattern or by type. A list of names is a selector too.
+///
+/// ```
+/// use perennial_data::{Column, ColumnType, Table};
+/// use perennial_preprocessing::{matching, numeric, of_type};
+///
+/// let table = Table::new([
+///     ("price_2024", Column::real([1.0])),
+///     ("price_2025", Column::real([2.0])),
+///     ("rooms", Column::integer([3])),
+///     ("sold", Column::date([19_000])),
+/// ])?;
+/// assert_eq!(matching("price_*").pick(&table)?, ["price_2024", "price_2025"]);
+/// assert_eq!(matching("price_*").or(of_type(ColumnType::Date)).pick(&table)?, ["price_2024", "price_2025", "sold"]);
+/// assert_eq!(numeric().without_matching("price_*").pick(&table)?, ["rooms"]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,6 +37,14 @@ pub enum Selector {
     Names(Vec<String>),
     /// What one selector picks, without these columns.
     Without(Box<Selector>, Vec<String>),
+    /// Columns of this type.
+    Type(ColumnType),
+    /// Columns whose name fits this pattern: `*` stands for any characters, `?` for one.
+    Matching(String),
+    /// What one selector picks, without columns whose name fits this pattern.
+    WithoutMatching(Box<Selector>, String),
+    /// What either picks, in the order of the table.
+    Either(Box<Selector>, Box<Selector>),
 }
 
 /// Columns of whole and real numbers.
@@ -43,7 +67,54 @@ pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Selector {
     Selector::Names(names.into_iter().map(Into::into).collect())
 }
 
+/// Columns of this type.
+pub fn of_type(column_type: ColumnType) -> Selector {
+    Selector::Type(column_type)
+}
+
+/// Columns whose name fits this pattern: `*` stands for any characters, `?` for one.
+pub fn matching(pattern: impl Into<String>) -> Selector {
+    Selector::Matching(pattern.into())
+}
+
+/// Whether a name fits a pattern, in time of at most the product of their lengths.
+fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    // Where the last `*` stood, and what of the name it has taken.
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match star {
+                None => return false,
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, n) = (at + 1, taken + 1);
+                }
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
 impl Selector {
+    /// The columns that this or another picks, in the order of the table.
+    #[must_use]
+    pub fn or(self, other: impl Into<Selector>) -> Selector {
+        Selector::Either(Box::new(self), Box::new(other.into()))
+    }
+
+    /// The same columns but for those whose name fits this pattern.
+    #[must_use]
+    pub fn without_matching(self, pattern: impl Into<String>) -> Selector {
+        Selector::WithoutMatching(Box::new(self), pattern.into())
+    }
+
     /// The same columns but for these.
     #[must_use]
     pub fn without<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Selector {
@@ -60,6 +131,23 @@ impl Selector {
             Ok(table.columns().filter(fits).map(|(name, _)| name.to_owned()).collect())
         };
         match self {
+            Selector::Type(wanted) => {
+                let fits = |(_, column): &(&str, &Column)| column.column_type() == *wanted;
+                Ok(table.columns().filter(fits).map(|(name, _)| name.to_owned()).collect())
+            }
+            Selector::Matching(pattern) => {
+                Ok(table.names().filter(|name| fits(pattern, name)).map(str::to_owned).collect())
+            }
+            Selector::WithoutMatching(inner, pattern) => {
+                let mut picked = inner.pick(table)?;
+                picked.retain(|name| !fits(pattern, name));
+                Ok(picked)
+            }
+            Selector::Either(one, other) => {
+                let (one, other) = (one.pick(table)?, other.pick(table)?);
+                let picked = |name: &&str| one.iter().chain(&other).any(|picked| picked == name);
+                Ok(table.names().filter(picked).map(str::to_owned).collect())
+            }
             Selector::Numeric => by_type(|kind| matches!(kind, ColumnType::Integer | ColumnType::Real)),
             Selector::Categorical => by_type(|kind| matches!(kind, ColumnType::Text | ColumnType::Category)),
             Selector::Boolean => by_type(|kind| kind == ColumnType::Boolean),
@@ -85,6 +173,10 @@ impl fmt::Display for Selector {
             Selector::Boolean => f.write_str("`boolean()`"),
             Selector::Names(names) => write!(f, "the list [{}]", names.join(", ")),
             Selector::Without(inner, names) => write!(f, "{inner} without [{}]", names.join(", ")),
+            Selector::Type(column_type) => write!(f, "`of_type({column_type})`"),
+            Selector::Matching(pattern) => write!(f, "`matching(\"{pattern}\")`"),
+            Selector::WithoutMatching(inner, pattern) => write!(f, "{inner} without `{pattern}`"),
+            Selector::Either(one, other) => write!(f, "{one} or {other}"),
         }
     }
 }
@@ -98,5 +190,29 @@ impl<S: Into<String>, const N: usize> From<[S; N]> for Selector {
 impl From<Vec<String>> for Selector {
     fn from(list: Vec<String>) -> Self {
         names(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("", "", true),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcb", false),
+            ("*b*", "abc", true),
+            ("a?c", "aéc", true),
+            ("a?c", "ac", false),
+            ("**x", "xxyx", true),
+            ("x", "xx", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} and {name}");
+        }
+        // Many stars do not take forever.
+        assert!(!fits(&("a*".repeat(500) + "b"), &"a".repeat(2000)));
     }
 }

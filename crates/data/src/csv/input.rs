@@ -14,10 +14,13 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// How much may be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) bytes: u64,
-    pub(super) line: usize,
+pub(crate) struct Limits {
+    pub(crate) bytes: u64,
+    pub(crate) line: usize,
 }
+
+/// How much may be read unless told otherwise.
+pub(crate) const DEFAULT_LIMITS: Limits = Limits { bytes: 4 << 30, line: 16 << 20 };
 
 /// Whether bytes are a gzip stream.
 pub(super) fn is_gzip(bytes: &[u8]) -> bool {
@@ -25,7 +28,7 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 }
 
 /// The contents of a file.
-pub(super) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
+pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     // Opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(path).map_err(place)?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CsvError;
 use super::file::File;
-use super::input::{self, Limits};
+use super::input::{self, DEFAULT_LIMITS, Limits};
 use super::report::Inferred;
 use crate::{ColumnType, Schema, Table};
 
@@ -106,8 +106,8 @@ impl Default for CsvReader {
             levels: BTreeMap::new(),
             max_categories: 1000,
             max_columns: 100_000,
-            max_line_bytes: 16 << 20,
-            max_bytes: 4 << 30,
+            max_line_bytes: DEFAULT_LIMITS.line,
+            max_bytes: DEFAULT_LIMITS.bytes,
             block_bytes: 1 << 20,
         }
     }

@@ -4,11 +4,13 @@ mod bad_csv;
 mod contracts;
 mod csv_limits;
 mod csv_reading;
+mod json_lines;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod round_trip;
 #[cfg(feature = "samples")]
 mod sample_data;
+mod shape;
 mod shared_data;
 mod tables;
 

@@ -79,13 +79,13 @@ impl<M> RegressorChainModel<M> {
     }
 }
 
-fn is_order(order: &[usize], n: usize) -> bool {
+pub(super) fn is_order(order: &[usize], n: usize) -> bool {
     let mut seen = vec![false; n];
     order.len() == n && order.iter().all(|&place| place < n && !std::mem::replace(&mut seen[place], true))
 }
 
 /// The features of one link: those of the input, and the outputs that come before.
-fn link(x: &Matrix, before: &[Values]) -> Result<Matrix> {
+pub(super) fn link(x: &Matrix, before: &[Values]) -> Result<Matrix> {
     let mut columns = Array2::zeros((x.n_rows(), before.len()));
     columns.axis_iter_mut(Axis(1)).zip(before).for_each(|(mut column, values)| column.assign(&values.view()));
     if before.is_empty() {

@@ -9,6 +9,7 @@ mod bagging;
 mod chain;
 mod members;
 mod multi_output;
+mod multi_output_classifier;
 mod one_vs_one;
 mod one_vs_rest;
 mod self_training;
@@ -22,6 +23,9 @@ pub use bagging::{BaggingClassifier, BaggingClassifierModel, BaggingRegressor, B
 pub use chain::{RegressorChain, RegressorChainModel};
 pub use members::{ClassifierModels, Members, RegressorModels};
 pub use multi_output::{MultiOutputModel, MultiOutputRegressor};
+pub use multi_output_classifier::{
+    ClassifierChain, ClassifierChainModel, MultiOutputClassifier, MultiOutputClassifierModel,
+};
 pub use one_vs_one::{OneVsOneClassifier, OneVsOneModel};
 pub use one_vs_rest::{OneVsRestClassifier, OneVsRestModel};
 pub use self_training::{SelfTrainingClassifier, SelfTrainingModel};

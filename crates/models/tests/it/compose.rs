@@ -2,14 +2,14 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Classes, Classifier, Context, ErrorKind, Estimator, FitTransform, Matrix, Outputs, Predictor, Rows,
-    Train, Values,
+    ClassOutputs, Classes, Classifier, Context, ErrorKind, Estimator, FitTransform, Matrix, Outputs,
+    Predictor, Rows, Train, Values,
 };
 use perennial_models::compose::{
     AdaBoostClassifier, AdaBoostLoss, AdaBoostRegressor, BaggingClassifier, BaggingRegressor,
-    MultiOutputRegressor, OneVsOneClassifier, OneVsRestClassifier, RegressorChain, SelfTrainingClassifier,
-    StackingClassifier, StackingRegressor, TargetTransform, TransformedTargetRegressor, VotingClassifier,
-    VotingRegressor,
+    ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, OneVsOneClassifier, OneVsRestClassifier,
+    RegressorChain, SelfTrainingClassifier, StackingClassifier, StackingRegressor, TargetTransform,
+    TransformedTargetRegressor, VotingClassifier, VotingRegressor,
 };
 use perennial_models::{
     DecisionTreeClassifier, DecisionTreeRegressor, DummyRegressor, GaussianNaiveBayes,
@@ -279,4 +279,57 @@ fn pipelines_are_members_too() {
     let model =
         Train::new(&example.x, &example.classes).context(ctx).fit(&VotingClassifier::new(boxed)).unwrap();
     assert_eq!(model.predict_proba(&example.x).unwrap().names().len(), 3);
+}
+
+/// Labels that a row has or has not, each learned apart: as a classifier of each column alone.
+#[test]
+fn classifiers_of_several_outputs() {
+    let x = columns_for_outputs();
+    let sets: Vec<Vec<&str>> = (0..60)
+        .map(|row| {
+            if row % 3 == 0 {
+                vec!["a"]
+            } else if row % 3 == 1 {
+                vec!["b", "c"]
+            } else {
+                vec!["c"]
+            }
+        })
+        .collect();
+    let y = ClassOutputs::from_sets(sets).unwrap();
+    let model = MultiOutputClassifier::new(GaussianNaiveBayes::new()).fit(&x, &y).unwrap();
+    let answers = model.predict(&x).unwrap();
+    for (place, name) in y.names().iter().enumerate() {
+        let alone = GaussianNaiveBayes::new().fit(&x, &y.outputs()[place]).unwrap();
+        assert_eq!(answers.output(name).unwrap(), &alone.predict(&x).unwrap());
+        assert_eq!(model.predict_proba(&x).unwrap()[place], alone.predict_proba(&x).unwrap());
+    }
+    let chain = ClassifierChain::new(GaussianNaiveBayes::new()).order([2, 0, 1]).fit(&x, &y).unwrap();
+    // The first link knows nothing of the others.
+    assert_eq!(chain.predict(&x).unwrap().output("c").unwrap(), answers.output("c").unwrap());
+    for threads in [1, 2, 3, 4] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            assert_eq!(MultiOutputClassifier::new(GaussianNaiveBayes::new()).fit(&x, &y).unwrap(), model);
+            assert_eq!(
+                ClassifierChain::new(GaussianNaiveBayes::new()).order([2, 0, 1]).fit(&x, &y).unwrap(),
+                chain
+            );
+        });
+    }
+    let error = ClassifierChain::new(GaussianNaiveBayes::new()).order([0, 0, 1]).fit(&x, &y).unwrap_err();
+    assert!(error.to_string().contains("order"), "{error}");
+    let same = ClassOutputs::from_sets(vec![vec!["a"]; 60]).unwrap();
+    let error = MultiOutputClassifier::new(GaussianNaiveBayes::new()).fit(&x, &same).unwrap_err();
+    assert!(
+        error.to_string().contains("output `a`") && error.to_string().contains("single class"),
+        "{error}"
+    );
+}
+
+fn columns_for_outputs() -> Matrix {
+    let cell = |(row, column): (usize, usize)| {
+        ((row * (3 + 4 * column)) % 11) as f64 / 5.0 + if row % 3 == column { 3.0 } else { 0.0 }
+    };
+    Matrix::from(Array2::from_shape_fn((60, 3), cell))
 }

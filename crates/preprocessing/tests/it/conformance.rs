@@ -1,10 +1,12 @@
 //! Every step of matrices passes the conformance kit.
 
 use perennial_core::Estimator;
+use perennial_models::DummyRegressor;
 use perennial_preprocessing::{
-    Bins, Extrapolation, Function, KBinsDiscretizer, KnnImputer, Knots, MaxAbsScaler, MinMaxScaler, Norm,
-    Normalizer, OutputDistribution, PassThrough, Pointwise, PowerTransformer, QuantileTransformer,
-    RobustScaler, SimpleImputer, SplineTransformer, StandardScaler,
+    Bins, Bounds, Extrapolation, Function, IterativeImputer, KBinsDiscretizer, KnnImputer, Knots,
+    MaxAbsScaler, MinMaxScaler, Norm, Normalizer, OutputDistribution, PassThrough, Pointwise,
+    PowerTransformer, QuantileTransformer, RobustScaler, SimpleImputer, SplineTransformer, StandardScaler,
+    Winsorizer,
 };
 use perennial_testing::{Tags, check};
 
@@ -77,3 +79,14 @@ check!(bins_threshold, transformer, KBinsDiscretizer::threshold(0.5), exact());
 check!(pointwise, transformer, Pointwise::new(Function::Arcsinh), exact());
 check!(similar_rows, transformer, KnnImputer::new(), exact());
 check!(similar_rows_by_distance, transformer, KnnImputer::new().n_neighbors(3).by_distance(true), exact());
+check!(winsorizer, transformer, Winsorizer::new(), exact());
+check!(winsorizer_mad, transformer, Winsorizer::new().bounds(Bounds::Mad(3.0)), exact());
+check!(winsorizer_deviations, transformer, Winsorizer::new().bounds(Bounds::Deviations(2.0)), exact());
+check!(winsorizer_quantiles, transformer, Winsorizer::new().bounds(Bounds::Quantiles(0.05, 0.95)), exact());
+check!(predicted_by_means, transformer, IterativeImputer::new(DummyRegressor::new()), exact());
+check!(
+    predicted_and_clipped,
+    transformer,
+    IterativeImputer::new(DummyRegressor::new()).clip(true).max_iter(2),
+    exact()
+);

@@ -3,6 +3,7 @@
 mod columns;
 mod conformance;
 mod encoders;
+mod imputing;
 mod reference;
 mod resampling;
 mod supervised;

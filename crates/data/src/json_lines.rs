@@ -1,0 +1,325 @@
+//! JSON lines: one object per line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use perennial_core::{Error, Result, write_atomic};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::csv::{DEFAULT_LIMITS, read_limited};
+use crate::{Column, ColumnType, Table, calendar};
+
+/// Reads a file of JSON lines, plain or gzip.
+///
+/// Each line is an object; its names are the columns, in the order in which they first appear. A name that a line does
+/// not have, and `null`, is a missing cell. Types come from all cells: booleans, whole numbers, real numbers (where one
+/// cell has a fraction or an exponent), days or moments where all texts are such, else text. Empty lines are passed over.
+///
+/// ```
+/// use perennial_data::{ColumnType, parse_json_lines};
+///
+/// let table = parse_json_lines(br#"{"id": 1, "name": "Ada", "born": "1815-12-10"}
+/// {"id": 2, "score": 0.5}
+/// "#)?;
+/// assert_eq!(table.names().collect::<Vec<_>>(), ["id", "name", "born", "score"]);
+/// assert_eq!(table.column("born")?.column_type(), ColumnType::Date);
+/// assert!(table.column("name")?.is_null(1));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the file cannot be read or has no object, a line is no object of texts, numbers, booleans and nulls, an object has
+/// a name twice, a column has cells of two kinds, or a number has no exact form; the message names line and column.
+pub fn read_json_lines(path: impl AsRef<Path>) -> Result<Table> {
+    parse_json_lines(&read_limited(path.as_ref(), DEFAULT_LIMITS)?)
+}
+
+/// As [`read_json_lines`], from bytes.
+///
+/// # Errors
+/// As for [`read_json_lines`].
+pub fn parse_json_lines(bytes: &[u8]) -> Result<Table> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut names: Vec<String> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut columns: Vec<Cells> = Vec::new();
+    let mut n_rows = 0;
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if line.len() > DEFAULT_LIMITS.line {
+            return Err(Error::too_large(format!(
+                "line {number} is longer than {} bytes",
+                DEFAULT_LIMITS.line
+            )));
+        }
+        let row: Row = serde_json::from_slice(line).map_err(|error| {
+            Error::malformed(format!(
+                "line {number} is no object of texts, numbers, booleans and nulls: {error}"
+            ))
+            .with_source(error)
+        })?;
+        for (name, cell) in row.0 {
+            let place = *places.entry(name).or_insert_with_key(|name| {
+                names.push(name.clone());
+                columns.push(Cells::Nothing);
+                names.len() - 1
+            });
+            columns[place]
+                .push(cell, n_rows)
+                .map_err(|error| error.context(format!("line {number}, column `{}`", names[place])))?;
+        }
+        n_rows += 1;
+    }
+    if n_rows == 0 {
+        return Err(Error::empty("there is no object in these JSON lines"));
+    }
+    Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+}
+
+/// A table as JSON lines: missing cells are `null`, days and moments are texts. Real numbers come back with the same bits.
+///
+/// ```
+/// use perennial_data::{Table, parse_json_lines, to_json_lines};
+///
+/// let table = Table::builder().integer("id", [1, 2]).real("x", [Some(0.1), None]).build()?;
+/// let text = to_json_lines(&table)?;
+/// assert_eq!(text, "{\"id\":1,\"x\":0.1}\n{\"id\":2,\"x\":null}\n");
+/// assert_eq!(parse_json_lines(text.as_bytes())?, table);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the table has no columns.
+pub fn to_json_lines(table: &Table) -> Result<String> {
+    if table.n_cols() == 0 {
+        return Err(Error::empty("the table has no columns"));
+    }
+    let quoted = |text: &str| serde_json::to_string(text).map_err(Error::other);
+    let names = table.names().map(quoted).collect::<Result<Vec<_>>>()?;
+    let mut out = String::new();
+    for row in 0..table.n_rows() {
+        for (at, ((_, column), name)) in table.columns().zip(&names).enumerate() {
+            out.push(if at == 0 { '{' } else { ',' });
+            out.push_str(name);
+            out.push(':');
+            match (column.cell(row), column.column_type()) {
+                (None, _) => out.push_str("null"),
+                (Some(cell), ColumnType::Integer | ColumnType::Real | ColumnType::Boolean) => {
+                    out.push_str(&cell)
+                }
+                (Some(cell), _) => out.push_str(&quoted(&cell)?),
+            }
+        }
+        out.push_str("}\n");
+    }
+    Ok(out)
+}
+
+/// Writes a table to a file of JSON lines, whole or not at all.
+///
+/// # Errors
+/// As for [`to_json_lines`], and when the file cannot be written.
+pub fn write_json_lines(table: &Table, path: impl AsRef<Path>) -> Result<()> {
+    write_atomic(path, to_json_lines(table)?.as_bytes())
+}
+
+/// One value of an object.
+enum Cell {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Real(f64),
+    Text(String),
+}
+
+/// The cells of a column so far; rows that did not have it are not there yet.
+enum Cells {
+    Nothing,
+    Boolean(Vec<Option<bool>>),
+    Integer(Vec<Option<i64>>),
+    Real(Vec<Option<f64>>),
+    Text(Vec<Option<String>>),
+}
+
+fn put<T>(cells: &mut Vec<Option<T>>, row: usize, cell: T) {
+    cells.resize_with(row, || None);
+    cells.push(Some(cell));
+}
+
+impl Cells {
+    fn kind(&self) -> &'static str {
+        match self {
+            Cells::Nothing => "nothing",
+            Cells::Boolean(_) => "booleans",
+            Cells::Integer(_) | Cells::Real(_) => "numbers",
+            Cells::Text(_) => "texts",
+        }
+    }
+
+    fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
+        if let (Cells::Integer(cells), Cell::Real(_)) = (&*self, &cell) {
+            *self = Cells::Real(cells.iter().map(|cell| cell.map(exact).transpose()).collect::<Result<_>>()?);
+        }
+        match (&mut *self, cell) {
+            (_, Cell::Null) => {}
+            (Cells::Boolean(cells), Cell::Boolean(cell)) => put(cells, row, cell),
+            (Cells::Integer(cells), Cell::Integer(cell)) => put(cells, row, cell),
+            (Cells::Real(cells), Cell::Integer(cell)) => put(cells, row, exact(cell)?),
+            (Cells::Real(cells), Cell::Real(cell)) => put(cells, row, cell),
+            (Cells::Text(cells), Cell::Text(cell)) => put(cells, row, cell),
+            (Cells::Nothing, cell) => {
+                *self = match cell {
+                    Cell::Boolean(_) => Cells::Boolean(Vec::new()),
+                    Cell::Integer(_) => Cells::Integer(Vec::new()),
+                    Cell::Real(_) => Cells::Real(Vec::new()),
+                    _ => Cells::Text(Vec::new()),
+                };
+                return self.push(cell, row);
+            }
+            (cells, cell) => {
+                let (shown, kind): (String, _) = match cell {
+                    Cell::Boolean(cell) => (cell.to_string(), "a boolean"),
+                    Cell::Text(cell) => {
+                        (format!("`{}`", cell.chars().take(40).collect::<String>()), "a text")
+                    }
+                    Cell::Integer(cell) => (cell.to_string(), "a number"),
+                    Cell::Real(cell) => (cell.to_string(), "a number"),
+                    Cell::Null => ("null".to_owned(), "nothing"),
+                };
+                return Err(Error::malformed(format!(
+                    "{shown} is {kind}, and the lines before have {}; write all cells of a column in one way",
+                    cells.kind()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn column(self, n_rows: usize) -> Column {
+        fn filled<T>(mut cells: Vec<Option<T>>, n_rows: usize) -> Vec<Option<T>> {
+            cells.resize_with(n_rows, || None);
+            cells
+        }
+        match self {
+            Cells::Nothing => Column::real(vec![None; n_rows]),
+            Cells::Boolean(cells) => Column::boolean(filled(cells, n_rows)),
+            Cells::Integer(cells) => Column::integer(filled(cells, n_rows)),
+            Cells::Real(cells) => Column::real(filled(cells, n_rows)),
+            Cells::Text(cells) => texts(&filled(cells, n_rows)),
+        }
+    }
+}
+
+/// Days where all are days, moments where all are one of the two, else texts.
+fn texts(cells: &[Option<String>]) -> Column {
+    let all = |is: &dyn Fn(&[u8]) -> bool| cells.iter().flatten().all(|cell| is(cell.as_bytes()));
+    let day = |cell: &[u8]| calendar::parse_date(cell).is_some();
+    let moment = |cell: &[u8]| calendar::parse_date_time(cell).is_some();
+    let bytes = |cell: &Option<String>| cell.as_ref().map(|cell| cell.clone().into_bytes());
+    if all(&day) {
+        return Column::date(
+            cells.iter().map(|cell| bytes(cell).and_then(|cell| calendar::parse_date(&cell))),
+        );
+    }
+    if all(&moment) {
+        let moments = cells.iter().map(|cell| bytes(cell).and_then(|cell| calendar::parse_date_time(&cell)));
+        return Column::date_time(moments);
+    }
+    Column::text(cells.iter().map(|cell| cell.as_deref()))
+}
+
+/// A whole number among real ones.
+fn exact(cell: i64) -> Result<f64> {
+    if crate::column::is_exact(cell) {
+        return Ok(cell as f64);
+    }
+    Err(Error::unsupported(format!(
+        "{cell} has no exact number of double precision, and the column has real numbers; write it as a text"
+    )))
+}
+
+/// One object, its names in order.
+struct Row(Vec<(String, Cell)>);
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(RowVisitor)
+    }
+}
+
+struct RowVisitor;
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = Row;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Row, A::Error> {
+        let mut cells = Vec::new();
+        let mut seen = BTreeSet::new();
+        while let Some((name, cell)) = map.next_entry::<String, Cell>()? {
+            if !seen.insert(name.clone()) {
+                return Err(A::Error::custom(format!("the name `{name}` stands twice")));
+            }
+            cells.push((name, cell));
+        }
+        Ok(Row(cells))
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, a boolean or null")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Cell, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_bool<E>(self, cell: bool) -> std::result::Result<Cell, E> {
+        Ok(Cell::Boolean(cell))
+    }
+
+    fn visit_i64<E>(self, cell: i64) -> std::result::Result<Cell, E> {
+        Ok(Cell::Integer(cell))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, cell: u64) -> std::result::Result<Cell, E> {
+        let too_large =
+            || E::custom(format!("{cell} is beyond the whole numbers of 64 bits; write it as a text"));
+        i64::try_from(cell).map(Cell::Integer).map_err(|_| too_large())
+    }
+
+    fn visit_f64<E>(self, cell: f64) -> std::result::Result<Cell, E> {
+        Ok(Cell::Real(cell))
+    }
+
+    fn visit_str<E>(self, cell: &str) -> std::result::Result<Cell, E> {
+        Ok(Cell::Text(cell.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Cell, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Err(A::Error::custom("a cell is an object; flatten it into columns of its own first"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Cell, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Err(A::Error::custom("a cell is a list; give each of its items a row or a column of its own first"))
+    }
+}

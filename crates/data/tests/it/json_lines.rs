@@ -1,0 +1,91 @@
+//! JSON lines: what is read, what is refused, and what comes back.
+
+use perennial_core::{ErrorKind, Result};
+use perennial_data::{
+    Column, ColumnType, Table, parse_json_lines, read_json_lines, to_json_lines, write_json_lines,
+};
+use proptest::prelude::*;
+
+#[test]
+fn types_come_from_all_cells() -> Result<()> {
+    let text = "\u{feff}{\"b\": true, \"n\": 1, \"x\": 1, \"t\": \"2024-01-02\", \"m\": \"2024-01-02T03:04:05\"}\r\n\n\
+                {\"n\": null, \"x\": 0.5, \"m\": \"2024-01-02\", \"late\": \"z\"}\n";
+    let table = parse_json_lines(text.as_bytes())?;
+    let types: Vec<ColumnType> = table.columns().map(|(_, column)| column.column_type()).collect();
+    use ColumnType::*;
+    assert_eq!(types, [Boolean, Integer, Real, Date, DateTime, Text]);
+    assert_eq!(table.names().collect::<Vec<_>>(), ["b", "n", "x", "t", "m", "late"]);
+    assert_eq!(table.column("late")?.as_text()?.collect::<Vec<_>>(), [None, Some("z")]);
+    assert_eq!(table.column("n")?.null_count(), 1);
+    // Nothing but missing cells is a missing number, as in a CSV file.
+    assert_eq!(parse_json_lines(b"{\"a\": null}")?.column("a")?.column_type(), Real);
+    Ok(())
+}
+
+#[test]
+fn what_is_no_table_is_refused_with_its_line() {
+    for (text, words) in [
+        ("", &["no object"][..]),
+        ("\n \n", &["no object"]),
+        ("{\"a\": 1}\n{\"a\": ", &["line 2"]),
+        ("{\"a\": 1}\n[1]", &["line 2", "an object"]),
+        ("{\"a\": 1}\n{\"a\": \"x\"}", &["line 2", "column `a`", "`x` is a text"]),
+        ("{\"a\": true}\n{\"a\": 1}", &["line 2", "1 is a number"]),
+        ("{\"a\": {\"b\": 1}}", &["line 1", "a cell is an object"]),
+        ("{\"a\": [1]}", &["line 1", "a cell is a list"]),
+        ("{\"a\": 1, \"a\": 2}", &["line 1", "`a` stands twice"]),
+        ("{\"a\": 18446744073709551615}", &["64 bits"]),
+        ("{\"a\": 9007199254740993}\n{\"a\": 0.5}", &["line 2", "9007199254740993"]),
+        ("{\"a\": 1e999}", &["line 1"]),
+        ("{\"a\": NaN}", &["line 1"]),
+        ("{\"\": 1}", &["no name"]),
+        ("\u{1}", &["line 1"]),
+    ] {
+        let message = parse_json_lines(text.as_bytes()).unwrap_err().to_string();
+        assert!(words.iter().all(|word| message.contains(word)), "{text}: {message}");
+    }
+    let deep = format!("{{\"a\": {}", "[".repeat(100_000));
+    assert!(parse_json_lines(deep.as_bytes()).is_err());
+    assert!(parse_json_lines(b"{\"a\": \"\xff\"}").is_err());
+    assert!(matches!(parse_json_lines(b"").unwrap_err().kind(), ErrorKind::Empty { .. }));
+}
+
+#[test]
+fn files_come_back() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let table = Table::new([("a", Column::integer([1, 2])), ("b", Column::text([Some("\u{1}\"\\"), None]))])?;
+    write_json_lines(&table, &path)?;
+    assert_eq!(read_json_lines(&path)?, table);
+    assert!(read_json_lines(folder.path()).is_err());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn tables_come_back_unchanged(
+        rows in proptest::collection::vec(
+            (any::<Option<i64>>(), proptest::option::of(any::<f64>().prop_filter("finite", |x| x.is_finite())),
+             any::<Option<String>>(), any::<Option<bool>>(), proptest::option::of(-700_000..2_900_000_i32)),
+            1..12,
+        )
+    ) {
+        let table = Table::new([
+            ("i", Column::integer(rows.iter().map(|row| row.0))),
+            ("r", Column::real(rows.iter().map(|row| row.1.map(|x| if x.fract() == 0.0 { x + 0.5 } else { x })))),
+            // A mark, so that no text looks like a day.
+            ("t", Column::text(rows.iter().map(|row| row.2.as_ref().map(|t| format!("x{t}"))).collect::<Vec<_>>().iter().map(|t| t.as_deref()))),
+            ("b", Column::boolean(rows.iter().map(|row| row.3))),
+            ("d", Column::date(rows.iter().map(|row| row.4))),
+        ]).unwrap();
+        let back = parse_json_lines(to_json_lines(&table).unwrap().as_bytes()).unwrap();
+        for (name, column) in table.columns() {
+            // A column without a cell has no type of its own.
+            if column.null_count() < rows.len() && name != "r" {
+                prop_assert_eq!(back.column(name).unwrap(), column, "{}", name);
+            }
+        }
+        let bits = |table: &Table| table.column("r").unwrap().as_real().unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&back), bits(&table));
+    }
+}

@@ -1,0 +1,295 @@
+//! Numbers far from the others: cut to bounds, made missing, or their rows left out when learning.
+
+use std::marker::PhantomData;
+
+use perennial_core::{
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
+    Transformer,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::cells::{by_column, map_rows};
+use crate::resample::{Resampled, Resampler};
+use crate::stats::{Moments, quantiles};
+
+/// Between which bounds a number is no outlier. A weight counts as copies of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Bounds {
+    /// The quartiles, and so many times their distance beyond each (Tukey, 1977): 1.5 for outliers, 3 for far ones.
+    Quartiles(f64),
+    /// The mean, and so many standard deviations on each side; outliers themselves make it wide.
+    Deviations(f64),
+    /// The median, and so many times the scaled median absolute deviation on each side (Hampel, 1974).
+    Mad(f64),
+    /// Two quantiles, as shares of the rows.
+    Quantiles(f64, f64),
+    /// These numbers, for every column.
+    Fixed(f64, f64),
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds::Quartiles(1.5)
+    }
+}
+
+const FOLD: Param = Param::real("bounds", "how many distances beyond the middle").above(0.0).search(1.0, 5.0);
+const SHARE: Param = Param::real("bounds", "share of the rows").at_least(0.0).at_most(1.0);
+
+/// The median absolute deviation of a normal distribution is one standard deviation over this.
+const MAD_SCALE: f64 = 1.482_602_218_505_602;
+
+impl Bounds {
+    fn check(self) -> Result<()> {
+        match self {
+            Bounds::Quartiles(fold) | Bounds::Deviations(fold) | Bounds::Mad(fold) => FOLD.check(fold),
+            Bounds::Quantiles(low, high) => {
+                SHARE.check(low)?;
+                SHARE.check(high)?;
+                if low < high { Ok(()) } else { Err(empty(low, high)) }
+            }
+            Bounds::Fixed(low, high) if low <= high && (high - low).is_finite() => Ok(()),
+            Bounds::Fixed(low, high) => Err(empty(low, high)),
+        }
+    }
+
+    /// The bounds of each column of a matrix.
+    fn learn(self, train: &Matrix, weights: Option<&[f64]>) -> Result<Vec<(f64, f64)>> {
+        self.check()?;
+        let x = train.dense()?;
+        if let Bounds::Deviations(fold) = self {
+            let moments = Moments::of(x, weights);
+            let of = |column: usize| {
+                let (mean, deviation) = (moments.mean[column], moments.variance(column).sqrt());
+                (mean - fold * deviation, mean + fold * deviation)
+            };
+            return finite(train, (0..x.ncols()).map(of).collect());
+        }
+        let found = by_column(x, |_, values| match self {
+            Bounds::Quartiles(fold) => quantiles(values, weights, &[0.25, 0.75]).map(|q| {
+                let width = fold * (q[1] - q[0]);
+                (q[0] - width, q[1] + width)
+            }),
+            Bounds::Quantiles(low, high) => quantiles(values, weights, &[low, high]).map(|q| (q[0], q[1])),
+            Bounds::Mad(fold) => {
+                let mut gaps = values.clone();
+                quantiles(values, weights, &[0.5]).and_then(|median| {
+                    gaps.iter_mut().for_each(|gap| *gap = (*gap - median[0]).abs());
+                    let width = fold * MAD_SCALE * quantiles(&mut gaps, weights, &[0.5])?[0];
+                    Some((median[0] - width, median[0] + width))
+                })
+            }
+            Bounds::Fixed(low, high) => Some((low, high)),
+            Bounds::Deviations(_) => None,
+        });
+        // A column without any value has no outlier.
+        finite(train, found.into_iter().map(|bounds| bounds.unwrap_or((0.0, 0.0))).collect())
+    }
+}
+
+fn empty(low: f64, high: f64) -> Error {
+    Error::unsupported(format!(
+        "there is nothing between the bounds {low} and {high}; give the lower one first"
+    ))
+}
+
+fn finite(x: &Matrix, bounds: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>> {
+    match bounds.iter().position(|(low, high)| !low.is_finite() || !high.is_finite()) {
+        None => Ok(bounds),
+        Some(column) => Err(Error::overflow(format!(
+            "the numbers of column `{}` are so large that their bounds leave the range of f64; divide it by a power of ten first",
+            x.features().name(column)
+        ))),
+    }
+}
+
+/// Cuts numbers that lie beyond the bounds of their column to the nearer bound (winsorising), or makes them missing.
+///
+/// Missing cells are left out of the statistics and stay missing.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `bounds` | quartiles, 1.5 | between which a number is no outlier |
+/// | `to_missing` | false | whether outliers become missing, for an imputer that follows |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+/// use perennial_preprocessing::Winsorizer;
+///
+/// let x = Matrix::from(array![[1.0], [2.0], [3.0], [4.0], [100.0]]);
+/// let model = Winsorizer::new().fit(&x, &NoTarget)?;
+/// assert_eq!(model.bounds(), [(-1.0, 7.0)]);
+/// assert_eq!(model.transform(&x)?.dense()?, array![[1.0], [2.0], [3.0], [4.0], [7.0]]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Winsorizer {
+    bounds: Bounds,
+    to_missing: bool,
+}
+
+impl Winsorizer {
+    /// Cuts to one and a half quartile distances beyond the quartiles.
+    pub fn new() -> Self {
+        Winsorizer::default()
+    }
+
+    /// Between which bounds a number is no outlier.
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Whether outliers become missing.
+    #[must_use]
+    pub fn to_missing(mut self, to_missing: bool) -> Self {
+        self.to_missing = to_missing;
+        self
+    }
+}
+
+impl Estimator for Winsorizer {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = WinsorizerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<WinsorizerModel> {
+        let bounds = self.bounds.learn(train.x, train.weights)?;
+        WinsorizerModel::try_from(Parts {
+            features: train.x.features().clone(),
+            bounds,
+            to_missing: self.to_missing,
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl FitTransform for Winsorizer {}
+
+/// A fitted [`Winsorizer`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
+pub struct WinsorizerModel {
+    features: Features,
+    bounds: Vec<(f64, f64)>,
+    to_missing: bool,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    features: Features,
+    bounds: Vec<(f64, f64)>,
+    to_missing: bool,
+}
+
+impl TryFrom<Parts> for WinsorizerModel {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let Parts { features, bounds, to_missing } = parts;
+        if bounds.len() != features.len() || !bounds.iter().all(|(low, high)| low <= high) {
+            return Err(Error::corrupt("there is not one lower and one upper bound for each column"));
+        }
+        Ok(WinsorizerModel { features, bounds, to_missing })
+    }
+}
+
+impl WinsorizerModel {
+    /// The bounds of each column.
+    pub fn bounds(&self) -> &[(f64, f64)] {
+        &self.bounds
+    }
+}
+
+impl Transformer for WinsorizerModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        let x = self.features.align(x)?;
+        let n_cols = self.features.len();
+        map_rows(&x, &self.features, |_, rows, out| {
+            for (row, out) in rows.chunks_exact(n_cols).zip(out.chunks_exact_mut(n_cols)) {
+                for ((out, &cell), &(low, high)) in out.iter_mut().zip(row).zip(&self.bounds) {
+                    // `clamp` keeps NaN, which stays missing.
+                    let cut = cell.clamp(low, high);
+                    *out = if self.to_missing && cut != cell { f64::NAN } else { cut };
+                }
+            }
+        })
+    }
+}
+
+/// Leaves out rows with a number beyond the bounds of its column, when learning alone.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Matrix, Rows, Train, Values};
+/// use perennial_preprocessing::{OutlierTrimmer, Resampler};
+///
+/// let x = Matrix::from(array![[1.0], [2.0], [3.0], [4.0], [100.0]]);
+/// let y = Values::from(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+/// let kept = OutlierTrimmer::new().resample(&Train::new(&x, &y))?;
+/// assert_eq!(kept.y.as_slice(), [1.0, 2.0, 3.0, 4.0]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound = "")]
+pub struct OutlierTrimmer<Y: ?Sized> {
+    bounds: Bounds,
+    #[serde(skip)]
+    target: PhantomData<fn(&Y)>,
+}
+
+impl<Y: ?Sized> Default for OutlierTrimmer<Y> {
+    fn default() -> Self {
+        OutlierTrimmer { bounds: Bounds::default(), target: PhantomData }
+    }
+}
+
+impl<Y: ?Sized> OutlierTrimmer<Y> {
+    /// Beyond one and a half quartile distances.
+    pub fn new() -> Self {
+        OutlierTrimmer::default()
+    }
+
+    /// Between which bounds a number is no outlier.
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+}
+
+impl<Y: ?Sized + Rows + Sync> Resampler for OutlierTrimmer<Y> {
+    type Input = Matrix;
+    type Target = Y;
+
+    fn resample(&self, train: &Train<'_, Matrix, Y>) -> Result<Resampled<Matrix, Y>> {
+        let bounds = self.bounds.learn(train.x, train.weights)?;
+        let x = train.x.dense()?;
+        // Missing is no outlier.
+        let inside = |row: &usize| {
+            x.row(*row).iter().zip(&bounds).all(|(cell, (low, high))| !(cell < low || cell > high))
+        };
+        let rows: Vec<usize> = (0..x.nrows()).filter(inside).collect();
+        if rows.is_empty() {
+            return Err(Error::insufficient_data(
+                "every row has a number beyond the bounds of its column, so none is left to learn from; widen the bounds",
+            ));
+        }
+        Resampled::of_rows(train, &rows)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().groups()
+    }
+}

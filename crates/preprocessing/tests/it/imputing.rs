@@ -1,0 +1,107 @@
+//! Gaps filled from other columns.
+
+use ndarray::{Array2, array};
+use perennial_core::{
+    Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Rows, Train, Transformer, Values,
+};
+use perennial_models::DummyRegressor;
+use perennial_preprocessing::{IterativeImputer, KnnImputer, SimpleImputer};
+use serde::{Deserialize, Serialize};
+
+/// Least squares through the origin on the first column.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Slope;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SlopeModel(f64);
+
+impl Estimator for Slope {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = SlopeModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<SlopeModel> {
+        let x = train.x.dense()?.column(0);
+        let product: f64 = x.iter().zip(train.y.as_slice()).map(|(x, y)| x * y).sum();
+        Ok(SlopeModel(product / x.iter().map(|x| x * x).sum::<f64>()))
+    }
+}
+
+impl Predictor for SlopeModel {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        Ok(x.dense()?.column(0).iter().map(|x| self.0 * x).collect())
+    }
+}
+
+fn filled<E: FitTransform<Input = Matrix, Target = NoTarget>>(step: &E, x: &Matrix) -> (Matrix, Matrix)
+where
+    E::Model: Transformer<Output = Matrix>,
+{
+    let (model, own) = step.fit_transform_on(&Train::new(x, &NoTarget)).unwrap();
+    (own, model.transform(x).unwrap())
+}
+
+#[test]
+fn rounds_are_those_written_out_by_hand() {
+    const N: f64 = f64::NAN;
+    // Column 1 has one gap and comes first; column 0 has two.
+    let x = Matrix::from(array![[1.0, 3.0], [2.0, N], [N, 9.0], [N, 6.0], [4.0, 10.0]]);
+    let (own, again) = filled(&IterativeImputer::new(Slope).max_iter(2).tolerance(0.0), &x);
+    let (mut a, mut b) = ([1.0, 2.0, 7.0 / 3.0, 7.0 / 3.0, 4.0], [3.0, 7.0, 9.0, 6.0, 10.0]);
+    for _ in 0..2 {
+        let slope = |x: &[f64], y: &[f64], rows: &[usize]| {
+            let product: f64 = rows.iter().map(|&row| x[row] * y[row]).sum();
+            product / rows.iter().map(|&row| x[row] * x[row]).sum::<f64>()
+        };
+        b[1] = slope(&a, &b, &[0, 2, 3, 4]) * a[1];
+        let back = slope(&b, &a, &[0, 1, 4]);
+        (a[2], a[3]) = (back * b[2], back * b[3]);
+    }
+    for row in 0..5 {
+        assert!((own.dense().unwrap()[[row, 0]] - a[row]).abs() < 1e-12);
+        assert!((own.dense().unwrap()[[row, 1]] - b[row]).abs() < 1e-12);
+    }
+    // Other rows are filled by the same steps: those of the training rows come out the same.
+    assert_eq!(own, again);
+}
+
+#[test]
+fn an_estimator_that_knows_means_gives_means() {
+    let x = Array2::from_shape_fn((30, 3), |(row, column)| {
+        if (row * 7 + column) % 5 == 0 { f64::NAN } else { (row * column) as f64 }
+    });
+    let x = Matrix::from(x);
+    let (by_prediction, _) = filled(&IterativeImputer::new(DummyRegressor::new()), &x);
+    let (by_mean, _) = filled(&SimpleImputer::mean(), &x);
+    for (a, b) in by_prediction.dense().unwrap().iter().zip(by_mean.dense().unwrap()) {
+        assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+    }
+}
+
+#[test]
+fn predictions_are_cut_to_what_was_seen() {
+    let x = Matrix::from(array![[1.0, 1.0], [2.0, 2.0], [50.0, f64::NAN]]);
+    let (free, _) = filled(&IterativeImputer::new(Slope), &x);
+    assert_eq!(free.dense().unwrap()[[2, 1]], 50.0);
+    let (cut, _) = filled(&IterativeImputer::new(Slope).clip(true), &x);
+    assert_eq!(cut.dense().unwrap()[[2, 1]], 2.0);
+}
+
+#[test]
+fn what_cannot_be_filled_is_named() {
+    let x = Matrix::from(array![[1.0, f64::NAN], [2.0, f64::NAN]]).with_names(["a", "empty"]).unwrap();
+    for error in [
+        IterativeImputer::new(Slope).fit(&x, &NoTarget).map(|_| ()).unwrap_err(),
+        KnnImputer::new().fit(&x, &NoTarget).map(|_| ()).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("`empty`"), "{error}");
+    }
+    // One column: there is nothing to predict from but its mean.
+    let one = Matrix::from(array![[1.0], [f64::NAN], [3.0]]);
+    let (own, _) = filled(&IterativeImputer::new(Slope), &one);
+    assert_eq!(own.dense().unwrap(), array![[1.0], [2.0], [3.0]]);
+    assert_eq!(own.n_rows(), 3);
+}
