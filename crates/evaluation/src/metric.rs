@@ -4,16 +4,25 @@
 //! [`HIGHER_IS_BETTER`](Metric::HIGHER_IS_BETTER) says which way is up. The definitions are those of scikit-learn
 //! 1.9.
 
+mod agreement;
+mod certainty;
 mod class_outputs;
 mod classes;
 mod confusion;
+mod deviance;
 mod probabilities;
 pub mod ranking;
 mod values;
 
+pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
+pub use certainty::{CalibrationError, TopKAccuracy};
 pub use class_outputs::{ExactMatch, HammingLoss};
-pub use classes::{Accuracy, Average, BalancedAccuracy, F1, MatthewsCorrelation, Precision, Recall};
+pub use classes::{Accuracy, Average, BalancedAccuracy, F1, Jaccard, MatthewsCorrelation, Precision, Recall};
 pub use confusion::{ConfusionMatrix, confusion_matrix};
+pub use deviance::{
+    D2Pinball, D2Tweedie, ExplainedVariance, MeanSquaredLogError, MeanTweedieDeviance,
+    SymmetricMeanAbsolutePercentageError,
+};
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,

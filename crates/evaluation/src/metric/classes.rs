@@ -85,6 +85,8 @@ macro_rules! of_confusion {
     };
 }
 
+pub(super) use of_confusion;
+
 /// The mean of the recall of the classes that have rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BalancedAccuracy;
@@ -136,7 +138,11 @@ pub enum Average {
 
 impl Average {
     /// `score(true positives, weight of the true class, weight of the given class)`, averaged.
-    fn of(&self, confusion: &ConfusionMatrix, score: impl Fn(f64, f64, f64) -> f64) -> Result<f64> {
+    pub(super) fn of(
+        &self,
+        confusion: &ConfusionMatrix,
+        score: impl Fn(f64, f64, f64) -> f64,
+    ) -> Result<f64> {
         let (truth, given) = (confusion.true_weights(), confusion.predicted_weights());
         let of_class = |class: usize| score(confusion.counts()[[class, class]], truth[class], given[class]);
         let n_classes = truth.len();
@@ -159,7 +165,7 @@ impl Average {
         })
     }
 
-    fn name(&self, metric: &str) -> String {
+    pub(super) fn name(&self, metric: &str) -> String {
         match self {
             Average::Macro => format!("{metric}_macro"),
             Average::Micro => format!("{metric}_micro"),
@@ -169,7 +175,7 @@ impl Average {
     }
 }
 
-fn ratio(part: f64, whole: f64) -> f64 {
+pub(super) fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
 
@@ -214,4 +220,8 @@ averaged!(
 averaged!(
     /// The harmonic mean of precision and recall.
     F1, "f1", |right, truth, given| ratio(2.0 * right, truth + given)
+);
+averaged!(
+    /// The rows of a class that were given it, as a share of those that have it or were given it (Jaccard, 1901).
+    Jaccard, "jaccard", |right, truth, given| ratio(right, truth + given - right)
 );

@@ -9,7 +9,11 @@ use super::{Metric, bootstrap, check_pairs, mean_by};
 use crate::IntervalOptions;
 
 /// The column of the probabilities that belongs to the class of each row.
-fn true_columns(truth: &Classes, prediction: &Probabilities, weights: Option<&[f64]>) -> Result<Vec<usize>> {
+pub(super) fn true_columns(
+    truth: &Classes,
+    prediction: &Probabilities,
+    weights: Option<&[f64]>,
+) -> Result<Vec<usize>> {
     check_pairs(truth.n_rows(), prediction.n_rows(), weights)?;
     let column_of: Vec<Option<usize>> = truth
         .names()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Metric, check_pairs, mean_by};
 
-fn checked<'a>(
+pub(super) fn checked<'a>(
     truth: &'a Values,
     prediction: &'a Values,
     weights: Option<&[f64]>,
@@ -19,7 +19,7 @@ fn checked<'a>(
     Ok((truth, prediction))
 }
 
-fn in_range(score: f64, name: &str) -> Result<f64> {
+pub(super) fn in_range(score: f64, name: &str) -> Result<f64> {
     if score.is_finite() {
         return Ok(score);
     }
@@ -245,7 +245,7 @@ fn largest_error(truth: &[f64], prediction: &[f64], weights: Option<&[f64]>) -> 
 }
 
 /// The value with half of the weight on either side; the middle of two where the halves meet between them.
-fn weighted_median(values: &[f64], weights: &[f64]) -> f64 {
+pub(super) fn weighted_median(values: &[f64], weights: &[f64]) -> f64 {
     let mut rows: Vec<usize> = (0..values.len()).filter(|&row| weights[row] > 0.0).collect();
     rows.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
     let half = 0.5 * reduce::sum_by(rows.len(), |place| weights[rows[place]]);

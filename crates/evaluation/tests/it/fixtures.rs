@@ -106,6 +106,15 @@ fn probabilities_match() {
             close(id, "log_loss", LogLoss.score(&truth, &answer).unwrap(), &expected["log_loss"]);
             close(id, "brier", Brier.score(&truth, &answer).unwrap(), &expected["brier"]);
         }
+        if case["fn"] == "ece" {
+            let (truth, answer) = (classes(&input["y"], 2), binary(&numbers(&input["p"])));
+            for n_bins in [10, 15] {
+                let mean = CalibrationError::new().n_bins(n_bins).score(&truth, &answer).unwrap();
+                close(id, "ece", mean, &expected[format!("ece{n_bins}")]);
+                let worst = CalibrationError::worst().n_bins(n_bins).score(&truth, &answer).unwrap();
+                close(id, "mce", worst, &expected[format!("mce{n_bins}")]);
+            }
+        }
         if id == "multiclass_proba" {
             let rows: Vec<Vec<f64>> = input["proba"].as_array().unwrap().iter().map(numbers).collect();
             let values = Array2::from_shape_fn((rows.len(), 3), |(row, class)| rows[row][class]);
@@ -114,6 +123,7 @@ fn probabilities_match() {
             close(id, "auc", RocAuc::new().score(&truth, &answer).unwrap(), &expected["ovr_macro"]);
             close(id, "log_loss", LogLoss.score(&truth, &answer).unwrap(), &expected["log_loss"]);
             close(id, "brier", Brier.score(&truth, &answer).unwrap(), &expected["brier_multiclass_sum"]);
+            close(id, "top2", TopKAccuracy::new(2).score(&truth, &answer).unwrap(), &expected["top2"]);
         }
     }
 }
@@ -139,14 +149,30 @@ fn classes_match() {
         let balanced = BalancedAccuracy.score_weighted(&truth, &answer, w).unwrap();
         close(id, "balanced", balanced, &expected["balanced_accuracy"]);
         close(id, "mcc", MatthewsCorrelation.score_weighted(&truth, &answer, w).unwrap(), &expected["mcc"]);
+        let kappas = [
+            ("kappa_None", Disagreement::Equal),
+            ("kappa_linear", Disagreement::Linear),
+            ("kappa_quadratic", Disagreement::Quadratic),
+        ];
+        for (name, disagreement) in kappas {
+            let kappa = CohenKappa::new().disagreement(disagreement).score_weighted(&truth, &answer, w);
+            match expected[name].as_f64() {
+                Some(_) => close(id, name, kappa.unwrap(), &expected[name]),
+                None => assert!(kappa.unwrap_err().to_string().contains("one and the same class"), "{id}"),
+            }
+        }
         let averages =
             [("macro", Average::Macro), ("micro", Average::Micro), ("weighted", Average::Weighted)];
         for (name, average) in averages {
             let scores = [
                 Precision::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),
                 Recall::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),
-                F1::new(average).score_weighted(&truth, &answer, w).unwrap(),
+                F1::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),
             ];
+            let beta = FBeta::new(2.0, average.clone()).score_weighted(&truth, &answer, w).unwrap();
+            close(id, name, beta, &expected[format!("fbeta2_{name}")]);
+            let jaccard = Jaccard::new(average).score_weighted(&truth, &answer, w).unwrap();
+            close(id, name, jaccard, &expected[format!("jaccard_{name}")]);
             all_close(id, name, &scores, &expected[format!("prf_{name}")]);
         }
     }
@@ -171,6 +197,19 @@ fn values_match() {
                 check("mape", MeanAbsolutePercentageError.score(&truth, &answer).unwrap());
                 check("max_error", MaxError.score(&truth, &answer).unwrap());
                 check("pinball_09", MeanPinball::new(0.9).score(&truth, &answer).unwrap());
+                check("ev", ExplainedVariance.score(&truth, &answer).unwrap());
+                check("d2_abs", D2Pinball::new(0.5).score(&truth, &answer).unwrap());
+                check("d2_pinball_01", D2Pinball::new(0.1).score(&truth, &answer).unwrap());
+            }
+            "regression_positive" => {
+                let (truth, answer) = pair();
+                let check = |what: &str, score: f64| close(id, what, score, &expected[what]);
+                check("msle", MeanSquaredLogError::new().score(&truth, &answer).unwrap());
+                check("rmsle", MeanSquaredLogError::root().score(&truth, &answer).unwrap());
+                check("poisson_dev", MeanTweedieDeviance::poisson().score(&truth, &answer).unwrap());
+                check("gamma_dev", MeanTweedieDeviance::gamma().score(&truth, &answer).unwrap());
+                check("tweedie_15", MeanTweedieDeviance::new(1.5).score(&truth, &answer).unwrap());
+                check("d2_tweedie_15", D2Tweedie::new(1.5).score(&truth, &answer).unwrap());
             }
             "r2" => {
                 let (truth, answer) = pair();

@@ -1,0 +1,306 @@
+//! Metrics of numbers beside a baseline, on a logarithmic scale, and of distributions.
+
+use perennial_core::{Error, Param, Result, Values};
+use serde::{Deserialize, Serialize};
+
+use super::values::{checked, in_range, weighted_median};
+use super::{Metric, mean_by};
+
+/// Metrics of numbers whose settings are checked first.
+macro_rules! of_values {
+    ($metric:ident, $higher:literal, |$self:ident| $name:expr, |$this:ident, $truth:ident, $prediction:ident, $weights:ident| $score:expr) => {
+        impl Metric for $metric {
+            type Truth = Values;
+            type Prediction = Values;
+            const HIGHER_IS_BETTER: bool = $higher;
+
+            fn name(&self) -> String {
+                let $self = self;
+                let _ = $self;
+                $name
+            }
+
+            fn bounds(&self) -> (f64, f64) {
+                if $higher { (f64::NEG_INFINITY, 1.0) } else { (0.0, f64::INFINITY) }
+            }
+
+            fn score_weighted(
+                &self,
+                truth: &Values,
+                prediction: &Values,
+                weights: Option<&[f64]>,
+            ) -> Result<f64> {
+                let ($truth, $prediction) = checked(truth, prediction, weights)?;
+                let ($this, $weights) = (self, weights);
+                let _ = $this;
+                in_range($score, &self.name())
+            }
+        }
+    };
+}
+
+/// What is compared with a baseline needs two rows or more.
+fn two_rows(n_rows: usize, name: &str) -> Result<()> {
+    if n_rows >= 2 {
+        return Ok(());
+    }
+    Err(Error::insufficient_data(format!(
+        "`{name}` compares with a constant answer and needs at least 2 rows; use an absolute error for 1 row"
+    )))
+}
+
+/// One minus a loss as a share of that of a constant; as for [`R2`](super::R2) where the constant is perfect.
+fn share(loss: f64, of_constant: f64) -> f64 {
+    match (loss == 0.0, of_constant == 0.0) {
+        (true, true) => 1.0,
+        (false, true) => 0.0,
+        _ => 1.0 - loss / of_constant,
+    }
+}
+
+/// The share of the variance that is explained when a constant error of all answers does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainedVariance;
+
+of_values!(
+    ExplainedVariance,
+    true,
+    |metric| "explained_variance".to_owned(),
+    |metric, truth, prediction, weights| {
+        two_rows(truth.len(), "explained_variance")?;
+        let variance = |value: &(dyn Fn(usize) -> f64 + Sync)| {
+            let mean = mean_by(truth.len(), weights, value);
+            mean_by(truth.len(), weights, |row| (value(row) - mean).powi(2))
+        };
+        let unexplained = variance(&|row| truth[row] - prediction[row]);
+        share(unexplained, variance(&|row| truth[row]))
+    }
+);
+
+/// The mean of the absolute errors as shares of the mean magnitude of truth and answer, from 0 to 2 (Armstrong, 1985).
+///
+/// Where both are 0 the error is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SymmetricMeanAbsolutePercentageError;
+
+of_values!(
+    SymmetricMeanAbsolutePercentageError,
+    false,
+    |metric| "symmetric_mean_absolute_percentage_error".to_owned(),
+    |metric, truth, prediction, weights| {
+        let error = |row: usize| {
+            let (t, p) = (truth[row].abs() / 2.0, prediction[row].abs() / 2.0);
+            if t + p > 0.0 { (truth[row] / 2.0 - prediction[row] / 2.0).abs() / (t + p) * 2.0 } else { 0.0 }
+        };
+        mean_by(truth.len(), weights, error)
+    }
+);
+
+/// The mean of the squared gaps between `log(1 + truth)` and `log(1 + answer)`; its root with [`root`](Self::root).
+///
+/// Truth and answers must be above -1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeanSquaredLogError {
+    root: bool,
+}
+
+impl MeanSquaredLogError {
+    /// The mean of the squares.
+    pub fn new() -> Self {
+        MeanSquaredLogError::default()
+    }
+
+    /// The root of the mean of the squares.
+    pub fn root() -> Self {
+        MeanSquaredLogError { root: true }
+    }
+}
+
+of_values!(
+    MeanSquaredLogError,
+    false,
+    |metric| if metric.root { "root_mean_squared_log_error" } else { "mean_squared_log_error" }.to_owned(),
+    |metric, truth, prediction, weights| {
+        above("truth", truth, -1.0, "a logarithm of 1 + it")?;
+        above("prediction", prediction, -1.0, "a logarithm of 1 + it")?;
+        let gap = |row: usize| truth[row].ln_1p() - prediction[row].ln_1p();
+        let mean = mean_by(truth.len(), weights, |row| gap(row).powi(2));
+        if metric.root { mean.sqrt() } else { mean }
+    }
+);
+
+fn above(what: &str, values: &[f64], low: f64, why: &str) -> Result<()> {
+    match values.iter().position(|value| *value <= low) {
+        None => Ok(()),
+        Some(row) => Err(Error::unsupported(format!(
+            "the {what} of row {row} is {}, and must be above {low} to have {why}; use another metric",
+            values[row]
+        ))),
+    }
+}
+
+/// The mean deviance of a Tweedie distribution: squared errors for power 0, Poisson for 1, gamma for 2, inverse Gaussian
+/// for 3 (Jorgensen, 1987).
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `power` | 1 | 0, or 1 to 10 | how the variance grows with the mean |
+///
+/// Answers must be above 0 but for power 0; truths may be 0 below power 2.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeanTweedieDeviance {
+    power: f64,
+}
+
+impl Default for MeanTweedieDeviance {
+    fn default() -> Self {
+        MeanTweedieDeviance { power: 1.0 }
+    }
+}
+
+const POWER: Param = Param::real("power", "how the variance grows with the mean").at_least(0.0).at_most(10.0);
+
+impl MeanTweedieDeviance {
+    /// Of this power.
+    pub fn new(power: f64) -> Self {
+        MeanTweedieDeviance { power }
+    }
+
+    /// Of counts.
+    pub fn poisson() -> Self {
+        MeanTweedieDeviance::new(1.0)
+    }
+
+    /// Of amounts whose deviation grows with them.
+    pub fn gamma() -> Self {
+        MeanTweedieDeviance::new(2.0)
+    }
+
+    fn check(self, truth: &[f64], prediction: &[f64]) -> Result<()> {
+        POWER.check(self.power)?;
+        if self.power > 0.0 && self.power < 1.0 {
+            return Err(Error::invalid_param("power", self.power, "0, or a number from 1 to 10".to_owned()));
+        }
+        if self.power == 0.0 {
+            return Ok(());
+        }
+        above("prediction", prediction, 0.0, "a deviance of this power")?;
+        match self.power < 2.0 {
+            true => above("truth", truth, -f64::MIN_POSITIVE, "a deviance of this power"),
+            false => above("truth", truth, 0.0, "a deviance of this power"),
+        }
+    }
+
+    fn of(self, y: f64, mu: f64) -> f64 {
+        let p = self.power;
+        2.0 * match p {
+            0.0 => (y - mu).powi(2) / 2.0,
+            1.0 => (if y > 0.0 { y * (y / mu).ln() } else { 0.0 }) - y + mu,
+            2.0 => (mu / y).ln() + y / mu - 1.0,
+            _ => {
+                let own = if y > 0.0 { y.powf(2.0 - p) / ((1.0 - p) * (2.0 - p)) } else { 0.0 };
+                own - y * mu.powf(1.0 - p) / (1.0 - p) + mu.powf(2.0 - p) / (2.0 - p)
+            }
+        }
+    }
+}
+
+of_values!(
+    MeanTweedieDeviance,
+    false,
+    |metric| format!("mean_tweedie_deviance_{}", metric.power),
+    |metric, truth, prediction, weights| {
+        metric.check(truth, prediction)?;
+        mean_by(truth.len(), weights, |row| metric.of(truth[row], prediction[row]))
+    }
+);
+
+/// The share of a deviance that is explained, beside the mean of the truth as a constant answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct D2Tweedie {
+    deviance: MeanTweedieDeviance,
+}
+
+impl D2Tweedie {
+    /// Of the deviance of this power.
+    pub fn new(power: f64) -> Self {
+        D2Tweedie { deviance: MeanTweedieDeviance::new(power) }
+    }
+}
+
+of_values!(
+    D2Tweedie,
+    true,
+    |metric| format!("d2_tweedie_{}", metric.deviance.power),
+    |metric, truth, prediction, weights| {
+        two_rows(truth.len(), "d2_tweedie")?;
+        metric.deviance.check(truth, prediction)?;
+        let mean = mean_by(truth.len(), weights, |row| truth[row]);
+        let deviance = |answer: &(dyn Fn(usize) -> f64 + Sync)| {
+            mean_by(truth.len(), weights, |row| metric.deviance.of(truth[row], answer(row)))
+        };
+        let (own, of_mean) = (deviance(&|row| prediction[row]), deviance(&|_| mean));
+        // Of equal truths the mean is perfect but for rounding.
+        let equal = truth.iter().all(|value| *value == truth[0]);
+        share(own, if equal { 0.0 } else { of_mean })
+    }
+);
+
+/// The share of the pinball loss that is explained, beside the quantile of the truth as a constant answer; for the
+/// quantile 0.5 that of the absolute error.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `quantile` | 0.5 | 0 to 1 | the share of the truth that should lie below the prediction |
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct D2Pinball {
+    quantile: f64,
+}
+
+impl Default for D2Pinball {
+    fn default() -> Self {
+        D2Pinball { quantile: 0.5 }
+    }
+}
+
+const QUANTILE: Param = Param::real("quantile", "share below the prediction").at_least(0.0).at_most(1.0);
+
+impl D2Pinball {
+    /// For predictions of this quantile.
+    pub fn new(quantile: f64) -> Self {
+        D2Pinball { quantile }
+    }
+}
+
+of_values!(
+    D2Pinball,
+    true,
+    |metric| format!("d2_pinball_{}", metric.quantile),
+    |metric, truth, prediction, weights| {
+        QUANTILE.check(metric.quantile)?;
+        two_rows(truth.len(), "d2_pinball")?;
+        let constant = match weights {
+            Some(weights) if metric.quantile == 0.5 => weighted_median(truth, weights),
+            Some(_) => {
+                return Err(Error::unsupported(
+                    "`d2_pinball` with weights is defined for the quantile 0.5 here; score without weights",
+                ));
+            }
+            None => {
+                let mut sorted = truth.to_vec();
+                sorted.sort_by(f64::total_cmp);
+                let place = metric.quantile * (sorted.len() - 1) as f64;
+                let (low, part) = (place.floor() as usize, place.fract());
+                sorted[low] + part * (sorted[(low + 1).min(sorted.len() - 1)] - sorted[low])
+            }
+        };
+        let pinball =
+            |error: f64| if error >= 0.0 { metric.quantile * error } else { (metric.quantile - 1.0) * error };
+        let own = mean_by(truth.len(), weights, |row| pinball(truth[row] - prediction[row]));
+        share(own, mean_by(truth.len(), weights, |row| pinball(truth[row] - constant)))
+    }
+);
