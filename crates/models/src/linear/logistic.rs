@@ -7,7 +7,9 @@ use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Res
 use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton, proximal_newton};
 use serde::{Deserialize, Serialize};
 
-use super::logistic_loss::{Design, Loss};
+use super::design::Design;
+use super::iterative::Search;
+use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
 use super::smooth::{AtScore, Smooth, spreads};
@@ -18,16 +20,19 @@ const C: Param =
     Param::real("c", "inverse of the strength of the L2 penalty").at_least(1e-100).search_log(1e-4, 1e4);
 const L1_RATIO: Param =
     Param::real("l1_ratio", "the share of the L1 penalty").at_least(0.0).at_most(1.0).search(0.0, 1.0);
-const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
-const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
+pub(super) const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
+pub(super) const TOLERANCE: Param =
+    Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 128;
+/// The same where a part of the rows serves.
+const ROUGH_UNKNOWNS: usize = 400;
 
 /// How the coefficients are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// Newton for up to 128 unknowns on dense input, else L-BFGS.
+    /// Newton for up to 128 unknowns on dense input, or 400 where there are very many rows; else L-BFGS.
     #[default]
     Auto,
     /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).
@@ -194,14 +199,13 @@ impl LogisticRegression {
             let strengths: Vec<f64> = (0..start.len()).map(strength).collect();
             return proximal_newton(loss, &strengths, start, &settings, &train.ctx);
         }
+        let most = if design.has_rows_to_spare() { ROUGH_UNKNOWNS } else { NEWTON_UNKNOWNS };
         match self.solver {
             Solver::Newton if !dense => Err(Error::unsupported(
                 "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
             )),
             Solver::Newton => newton(loss, start, &settings, &train.ctx),
-            Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => {
-                newton(loss, start, &settings, &train.ctx)
-            }
+            Solver::Auto if dense && start.len() <= most => newton(loss, start, &settings, &train.ctx),
             _ => lbfgs(loss, start, &settings, &train.ctx),
         }
     }
@@ -257,7 +261,12 @@ impl Estimator for LogisticRegression {
             false => Vec::new(),
         };
         let has_intercept = self.fit_intercept;
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum)
+        let search = Search {
+            n_iterations: minimum.n_iterations,
+            gap: minimum.gradient_norm,
+            converged: minimum.converged,
+        };
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, search)
             .with_spreads(spreads, has_intercept))
     }
 
