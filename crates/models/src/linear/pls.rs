@@ -167,11 +167,9 @@ fn components(
     train: &Train<'_, Matrix, Outputs>,
 ) -> Result<Components> {
     let (n, k) = (x.ncols(), y.ncols());
-    let (mut rotations, mut x_loadings, mut y_loadings): (
-        Vec<Array1<f64>>,
-        Vec<Array1<f64>>,
-        Vec<Array1<f64>>,
-    ) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rotations: Vec<Array1<f64>> = Vec::new();
+    let mut x_loadings: Vec<Array1<f64>> = Vec::new();
+    let mut y_loadings: Vec<Array1<f64>> = Vec::new();
     let mut first = 0.0;
     for step in 0..most {
         train.ctx.step(step, most)?;
@@ -329,7 +327,7 @@ impl PlsModel {
     pub fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features().align(x)?;
         x.check_finite(false)?;
-        let centred = x.dense()?.to_owned() - &ArrayView1::from(&self.means).insert_axis(Axis(0));
+        let centred = x.dense()?.to_owned() - ArrayView1::from(&self.means).insert_axis(Axis(0));
         let scores = matmul(&centred, &self.rotations);
         if scores.iter().all(|score| score.is_finite()) {
             return Ok(scores.into());

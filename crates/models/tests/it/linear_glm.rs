@@ -27,8 +27,10 @@ impl<E: Estimator<Input = Matrix, Target = Values>> Estimator for Exponential<E>
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<Logarithm<E::Model>> {
         let y = train.y.as_slice();
-        let unit = y.iter().fold(f64::MIN_POSITIVE, |unit: f64, y| unit.max(y.abs()));
-        let y: Values = y.iter().map(|y| (y / unit).exp()).collect();
+        let counts = |row: &usize| train.weight(*row) > 0.0;
+        let sizes = (0..y.len()).filter(counts).map(|row| y[row].abs());
+        let unit = sizes.fold(f64::MIN_POSITIVE, f64::max);
+        let y: Values = y.iter().map(|y| (y / unit).min(1.0).exp()).collect();
         Ok(Logarithm { model: self.0.fit_on(&train.with_targets(&y, None))?, unit })
     }
 

@@ -7,6 +7,8 @@ use crate::linalg::{Cholesky, gram, matvec, matvec_t};
 
 /// Steps that come this close to a bound stop short of it.
 const SHORT: f64 = 0.995;
+/// Steps after the goal is reached: they bring digits that the gap, a difference of large numbers, cannot show.
+const MORE: usize = 2;
 
 /// Residuals `r = target - design . x` that cost `up` for each unit above 0 and `down` for each below, and half of
 /// `quadratic` times the square of each unknown.
@@ -101,7 +103,7 @@ impl Kinked {
         let zero = vec![0.0; self.quadratic.len()];
         let at_zero = self.value(&zero, &self.target);
         let mut state = self.start()?;
-        let mut best: Option<KinkedMinimum> = None;
+        let (mut best, mut after): (Option<KinkedMinimum>, usize) = (None, 0);
         for step in 0..=max_iter {
             ctx.step(step, max_iter)?;
             let found = self.measure(&state, step, |value| tolerance * (value + 1e-6 * at_zero));
@@ -109,10 +111,11 @@ impl Kinked {
             let better = best.as_ref().is_none_or(|best| found.gap < best.gap);
             // Once rounding lets the gap grow again there is nothing more to gain.
             let worse = best.as_ref().is_some_and(|best| !(found.gap < 1e3 * best.gap));
-            if better {
+            if better || done {
                 best = Some(found);
             }
-            if done || worse || step == max_iter {
+            after += usize::from(done);
+            if after > MORE || worse || step == max_iter {
                 break;
             }
             let weights: Vec<f64> = (0..n)
