@@ -28,12 +28,6 @@ pub trait Objective {
 pub trait SecondOrder: Objective {
     /// Writes all of the Hessian at `x` into `hessian`; only its lower triangle is read.
     fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>);
-
-    /// As [`hessian`](SecondOrder::hessian), but from a part of the rows, where there are so many that a part says nearly
-    /// as much; `false`, with nothing written, where there are not.
-    fn rough_hessian(&self, _x: &[f64], _hessian: &mut Array2<f64>) -> bool {
-        false
-    }
 }
 
 /// When to stop, and how much to remember.

@@ -13,9 +13,6 @@ use crate::rows::row_major;
 const NUMBERS: usize = 1 << 16;
 /// Entries of a sparse matrix that one task takes on average.
 const SPARSE_ROWS: usize = 4096;
-/// A rough Hessian looks at one block of so many rows in so many.
-const ROUGH_ROWS: usize = 64;
-const ROUGH_SHARE: usize = 8;
 
 pub(super) enum Numbers<'a> {
     Dense(Cow<'a, [f64]>),
@@ -134,31 +131,6 @@ impl<'a> Design<'a> {
             let scale = spread.hypot(penalty);
             self.scales[column] = if scale > 1e-290 && scale.is_finite() { scale } else { 1.0 };
         }
-    }
-
-    /// Whether one row in eight says nearly as much of the second derivatives as all do.
-    pub(super) fn has_rows_to_spare(&self) -> bool {
-        let enough = 400 * (self.n_features + 1);
-        matches!(self.numbers, Numbers::Dense(_)) && self.n_rows >= enough.max(1 << 15)
-    }
-
-    /// The sum of `part` over blocks of about `rows` rows, and the weight of the rows: of all, or where it is to be rough of one block
-    /// in eight, evenly over all rows.
-    pub(super) fn second<T: Send>(
-        &self,
-        rough: bool,
-        rows: usize,
-        part: impl Fn(Range<usize>) -> T + Sync,
-        add: impl Fn(T, T) -> T + Sync,
-    ) -> (Option<T>, f64) {
-        if !rough {
-            return (reduce::map_reduce(self.n_rows, rows, part, add), self.total_weight);
-        }
-        let taken = |rows: Range<usize>| rows.start..rows.end.min(rows.start + ROUGH_ROWS);
-        let weigh = |rows: Range<usize>| taken(rows).map(|row| self.weight(row)).sum::<f64>();
-        let step = ROUGH_ROWS * ROUGH_SHARE;
-        let weight = reduce::map_reduce(self.n_rows, step, weigh, |a, b| a + b).unwrap_or(0.0);
-        (reduce::map_reduce(self.n_rows, step, |rows| part(taken(rows)), add), weight)
     }
 
     /// Dense rows without their centres.

@@ -25,14 +25,12 @@ pub(super) const TOLERANCE: Param =
     Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 128;
-/// The same where a part of the rows serves.
-const ROUGH_UNKNOWNS: usize = 400;
 
 /// How the coefficients are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// Newton for up to 128 unknowns on dense input, or 400 where there are very many rows; else L-BFGS.
+    /// Newton for up to 128 unknowns on dense input, else L-BFGS.
     #[default]
     Auto,
     /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).
@@ -199,13 +197,14 @@ impl LogisticRegression {
             let strengths: Vec<f64> = (0..start.len()).map(strength).collect();
             return proximal_newton(loss, &strengths, start, &settings, &train.ctx);
         }
-        let most = if design.has_rows_to_spare() { ROUGH_UNKNOWNS } else { NEWTON_UNKNOWNS };
         match self.solver {
             Solver::Newton if !dense => Err(Error::unsupported(
                 "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
             )),
             Solver::Newton => newton(loss, start, &settings, &train.ctx),
-            Solver::Auto if dense && start.len() <= most => newton(loss, start, &settings, &train.ctx),
+            Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => {
+                newton(loss, start, &settings, &train.ctx)
+            }
             _ => lbfgs(loss, start, &settings, &train.ctx),
         }
     }

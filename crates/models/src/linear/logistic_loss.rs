@@ -284,8 +284,8 @@ impl Objective for Loss<'_> {
     }
 }
 
-impl Loss<'_> {
-    fn second(&self, x: &[f64], hessian: &mut Array2<f64>, rough: bool) {
+impl SecondOrder for Loss<'_> {
+    fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>) {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
         // Only dense input is sent here.
         let Numbers::Dense(numbers) = &design.numbers else { return };
@@ -295,13 +295,12 @@ impl Loss<'_> {
             left.into_iter().zip(right).map(|(left, right)| left + right).collect()
         };
         let rows = design.block_rows().max(512);
-        let (parts, weight) = design.second(rough, rows, work, add);
-        let parts: Vec<Array2<f64>> = parts.unwrap_or_default();
+        let parts: Vec<Array2<f64>> = reduce::map_reduce(design.n_rows, rows, work, add).unwrap_or_default();
         let pairs = (0..k).flat_map(|a| (0..=a).map(move |b| (a, b)));
         for ((a, b), part) in pairs.zip(&parts) {
             for (i, row) in self.unknowns_of(a).enumerate() {
                 for (j, column) in self.unknowns_of(b).enumerate() {
-                    let value = part[[i, j]] / weight;
+                    let value = part[[i, j]] / design.total_weight;
                     hessian[[row, column]] = value;
                     hessian[[column, row]] = value;
                 }
@@ -323,19 +322,5 @@ impl Loss<'_> {
                 }
             }
         }
-    }
-}
-
-impl SecondOrder for Loss<'_> {
-    fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>) {
-        self.second(x, hessian, false);
-    }
-
-    fn rough_hessian(&self, x: &[f64], hessian: &mut Array2<f64>) -> bool {
-        let enough = self.design.has_rows_to_spare();
-        if enough {
-            self.second(x, hessian, true);
-        }
-        enough
     }
 }

@@ -260,20 +260,6 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Objective for Smooth<'_, F> {
 
 impl<F: Fn(usize, f64) -> AtScore + Sync> SecondOrder for Smooth<'_, F> {
     fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>) {
-        self.second(x, hessian, false);
-    }
-
-    fn rough_hessian(&self, x: &[f64], hessian: &mut Array2<f64>) -> bool {
-        let enough = self.design.has_rows_to_spare();
-        if enough {
-            self.second(x, hessian, true);
-        }
-        enough
-    }
-}
-
-impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
-    fn second(&self, x: &[f64], hessian: &mut Array2<f64>, rough: bool) {
         let (design, n) = (self.design, self.design.n_features);
         let (vector, intercept) = self.vector(x);
         let width = self.n_unknowns();
@@ -319,9 +305,9 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
                 .map_or_else(|_| Array2::zeros((width, width)), |block| gram(&block, None))
         };
         let rows = design.block_rows().clamp(512, 4096);
-        let (sums, weight) = design.second(rough, rows, part, |a, b| a + b);
+        let sums = reduce::map_reduce(design.n_rows, rows, part, |a, b| a + b);
         let sums = sums.unwrap_or_else(|| Array2::zeros((width, width)));
-        hessian.assign(&(sums / weight));
+        hessian.assign(&(sums / design.total_weight));
         for j in 0..n {
             let scale = design.scales[j];
             hessian[[j, j]] += design.alpha / design.total_weight / scale / scale;

@@ -7,14 +7,10 @@ use super::line_search::line_search;
 use super::{Minimum, Point, SecondOrder, Settings};
 use crate::linalg::Cholesky;
 
-/// A rough Hessian must make the gradient at least so much smaller with each step.
-const ENOUGH: f64 = 0.3;
-
 /// Minimises a function from its gradient and Hessian, with quadratic convergence near the minimum.
 ///
 /// Where the Hessian is not positive definite a growing multiple of the identity is added until it is
-/// (Nocedal and Wright, 2006, algorithm 3.3); a line search damps the steps. Where the function has a rough Hessian, that
-/// is taken as long as each step makes the gradient much smaller (Byrd, Chin, Neveitt and Nocedal, 2011).
+/// (Nocedal and Wright, 2006, algorithm 3.3); a line search damps the steps.
 ///
 /// # Errors
 /// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled.
@@ -28,13 +24,10 @@ pub fn newton(
     settings.check()?;
     let mut here = Point::start(problem, x0)?;
     let mut hessian = Array2::zeros((x0.len(), x0.len()));
-    let (mut done, mut rough) = (0, true);
+    let mut done = 0;
     while done < settings.max_iter && here.gradient_norm() > settings.tolerance {
         ctx.step(done, settings.max_iter)?;
-        rough = rough && problem.rough_hessian(&here.x, &mut hessian);
-        if !rough {
-            problem.hessian(&here.x, &mut hessian);
-        }
+        problem.hessian(&here.x, &mut hessian);
         let downhill = || here.gradient.iter().map(|g| -g).collect::<Vec<f64>>();
         let next = match damped(&hessian) {
             Some(factor) => {
@@ -45,14 +38,7 @@ pub fn newton(
             None => line_search(problem, &here, &downhill(), 1.0 / here.gradient_norm().max(1.0)),
         };
         match next {
-            Some(next) => {
-                rough = rough && next.gradient_norm() < ENOUGH * here.gradient_norm();
-                here = next;
-            }
-            None if rough => {
-                rough = false;
-                continue;
-            }
+            Some(next) => here = next,
             None => break,
         }
         done += 1;
