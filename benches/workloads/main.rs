@@ -23,6 +23,7 @@ mod processes;
 mod quality;
 mod svm;
 mod tables;
+mod texts;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("logreg_l1", linear::logreg_l1),
     ("sgd_clf", linear::sgd_clf),
     ("linearsvc", linear::linearsvc),
+    ("text_logreg", texts::text_logreg),
     ("lasso", linear::lasso),
     ("lasso_path", linear::lasso_path),
     ("lasso_cv", linear::lasso_cv),

@@ -38,6 +38,7 @@ pub mod neural;
 #[cfg(feature = "outlier")]
 pub mod outlier;
 mod rows;
+mod setters;
 #[cfg(feature = "trees")]
 pub mod shap;
 #[cfg(feature = "kernels")]
@@ -56,7 +57,7 @@ pub use boosting::{
 pub use classes::ClassWeight;
 #[cfg(feature = "cluster")]
 pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
-pub use covariance::{EmpiricalCovariance, LedoitWolf, Oas};
+pub use covariance::{EmpiricalCovariance, GraphicalLasso, GraphicalLassoCv, LedoitWolf, MinCovDet, Oas};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
@@ -70,9 +71,11 @@ pub use isotonic::IsotonicRegression;
 pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
 pub use linear::{
-    ElasticNet, ElasticNetCv, GammaRegressor, Lasso, LassoCv, LinearRegression, LinearSvc, LinearSvr,
-    LogisticRegression, PassiveAggressive, Perceptron, PoissonRegressor, Ridge, RidgeClassifier, RidgeCv,
-    SgdClassifier, SgdRegressor, TweedieRegressor,
+    ArdRegression, BayesianRidge, ElasticNet, ElasticNetCv, FtrlClassifier, GammaRegressor, HuberRegressor,
+    Lars, Lasso, LassoCv, LassoLars, LinearRegression, LinearSvc, LinearSvr, LogisticRegression,
+    LogisticRegressionCv, MultiTaskElasticNet, MultiTaskLasso, OrthogonalMatchingPursuit, PassiveAggressive,
+    Perceptron, PlsRegression, PoissonRegressor, QuantileRegressor, RansacRegressor, Ridge, RidgeClassifier,
+    RidgeCv, SgdClassifier, SgdRegressor, TheilSenRegressor, TweedieRegressor,
 };
 #[cfg(feature = "cluster")]
 pub use mixture::GaussianMixture;
@@ -88,7 +91,7 @@ pub use neighbors::{
 #[cfg(feature = "neural")]
 pub use neural::{MlpClassifier, MlpRegressor};
 #[cfg(feature = "outlier")]
-pub use outlier::{IsolationForest, LocalOutlierFactor};
+pub use outlier::{EllipticEnvelope, IsolationForest, LocalOutlierFactor};
 #[cfg(feature = "kernels")]
 pub use svm::{OneClassSvm, ProbabilisticSvc, Svc, Svr};
 #[cfg(feature = "trees")]

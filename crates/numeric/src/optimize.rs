@@ -1,11 +1,14 @@
 //! Minima of smooth functions.
 
+mod interior;
 mod lbfgs;
 mod levenberg;
 mod line_search;
 mod newton;
 mod proximal;
+mod vertex;
 
+pub use interior::{Kinked, KinkedMinimum};
 pub use lbfgs::lbfgs;
 pub use levenberg::{LeastSquaresMinimum, LeastSquaresSettings, Residuals, least_squares};
 use ndarray::Array2;

@@ -12,18 +12,18 @@ use crate::rows::tame;
 const MOST_COLUMNS: usize = 30_000;
 
 /// Centred rows and what follows from them, in a unit in which squares neither overflow nor vanish.
-struct Moments {
-    unit: f64,
-    location: Vec<f64>,
+pub(super) struct Moments {
+    pub(super) unit: f64,
+    pub(super) location: Vec<f64>,
     centred: Array2<f64>,
     weights: Option<Vec<f64>>,
     total: f64,
-    /// In the unit.
-    covariance: Array2<f64>,
+    /// In the square of the unit.
+    pub(super) covariance: Array2<f64>,
 }
 
 impl Moments {
-    fn new(train: &Train<'_, Matrix, NoTarget>, assume_centered: bool) -> Result<Self> {
+    pub(super) fn new(train: &Train<'_, Matrix, NoTarget>, assume_centered: bool) -> Result<Self> {
         let x = train.x.dense()?;
         let (n_rows, width) = x.dim();
         if width == 0 {

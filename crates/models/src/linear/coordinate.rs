@@ -58,7 +58,7 @@ impl Quadratic {
         self.cross.len()
     }
 
-    fn row(&self, j: usize) -> &[f64] {
+    pub(super) fn row(&self, j: usize) -> &[f64] {
         &self.gram[j * self.n()..(j + 1) * self.n()]
     }
 

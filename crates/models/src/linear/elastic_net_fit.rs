@@ -77,10 +77,17 @@ fn few_columns(
         sums.iter_mut().for_each(|sum| *sum /= problem.total_weight);
         sums
     };
-    let cross = mean(problem.pull(&[], &[]).0);
+    let (sums, target) = problem.pull(&[], &[]);
+    let cross = mean(sums);
     let slack = 1e-13 * cross.iter().fold(0.0, |most: f64, pull| most.max(pull.abs()));
-    let (mut pull, mut squares) = problem.pull(&columns, &own(&columns, &weights));
-    pull = mean(pull);
+    let (mut pull, mut squares) = match columns.is_empty() {
+        true => (cross.clone(), target),
+        false => {
+            let (sums, squares) = problem.pull(&columns, &own(&columns, &weights));
+            (mean(sums), squares)
+        }
+    };
+    let target = target / problem.total_weight;
     let mut n_sweeps = 0;
     loop {
         ctx.check()?;
@@ -93,7 +100,6 @@ fn few_columns(
             target - own(&columns, &weights).iter().zip(&columns).map(|(b, &j)| b * cross[j]).sum::<f64>()
         };
         if beyond.is_empty() || n_sweeps >= limits.max_iter {
-            let target = problem.pull(&[], &[]).1 / problem.total_weight;
             let squares = squares / problem.total_weight;
             let gap = duality_gap(&pull, &weights, squares, with_target(target), penalty);
             let converged = gap <= limits.tolerance * target;

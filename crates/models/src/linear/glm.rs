@@ -5,8 +5,8 @@ use perennial_numeric::optimize::{self, Minimum, lbfgs, newton};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::design::Design;
 use super::glm_model::{GlmFit, GlmModel};
-use super::logistic_loss::Design;
 use super::model::total_weight;
 use super::smooth::{AtScore, Smooth};
 use crate::rows::tame;

@@ -7,7 +7,9 @@ use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Res
 use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton, proximal_newton};
 use serde::{Deserialize, Serialize};
 
-use super::logistic_loss::{Design, Loss};
+use super::design::Design;
+use super::iterative::Search;
+use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
 use super::smooth::{AtScore, Smooth, spreads};
@@ -18,8 +20,9 @@ const C: Param =
     Param::real("c", "inverse of the strength of the L2 penalty").at_least(1e-100).search_log(1e-4, 1e4);
 const L1_RATIO: Param =
     Param::real("l1_ratio", "the share of the L1 penalty").at_least(0.0).at_most(1.0).search(0.0, 1.0);
-const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
-const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
+pub(super) const MAX_ITER: Param = Param::integer("max_iter", "the most steps of the solver").at_least(1.0);
+pub(super) const TOLERANCE: Param =
+    Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 128;
 
@@ -257,7 +260,12 @@ impl Estimator for LogisticRegression {
             false => Vec::new(),
         };
         let has_intercept = self.fit_intercept;
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, &minimum)
+        let search = Search {
+            n_iterations: minimum.n_iterations,
+            gap: minimum.gradient_norm,
+            converged: minimum.converged,
+        };
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, search)
             .with_spreads(spreads, has_intercept))
     }
 

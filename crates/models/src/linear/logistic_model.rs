@@ -5,12 +5,12 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use perennial_core::{Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows};
 use perennial_numeric::linalg::matmul;
-use perennial_numeric::optimize::Minimum;
 use perennial_numeric::sparse::csr_matmul_dense;
 use serde::{Deserialize, Serialize};
 
 use super::glm_model::LikelihoodInference;
 use super::inference::{LEVEL, Tails, coefficient_table};
+use super::iterative::Search;
 use super::model::{scores, too_far};
 use crate::classes::{check_names, normalise_scores};
 
@@ -96,9 +96,9 @@ impl LogisticModel {
         present: Vec<u32>,
         coefficients: Array2<f64>,
         intercepts: Vec<f64>,
-        minimum: &Minimum,
+        search: Search,
     ) -> Self {
-        let Minimum { converged, gradient_norm, n_iterations, .. } = *minimum;
+        let Search { converged, gap: gradient_norm, n_iterations } = search;
         LogisticModel {
             features,
             classes,
@@ -151,6 +151,10 @@ impl LogisticModel {
     /// The classes that had rows; the others have probability 0.
     pub fn present_classes(&self) -> impl ExactSizeIterator<Item = &str> {
         self.present.iter().map(|&code| self.classes[code as usize].as_str())
+    }
+
+    pub(super) fn present(&self) -> &[u32] {
+        &self.present
     }
 
     /// The coefficients. With two [present classes](LogisticModel::present_classes) one row, the log odds of the

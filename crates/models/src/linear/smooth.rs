@@ -13,7 +13,7 @@ use perennial_numeric::reduce;
 use perennial_numeric::simd::{Kernel, widest};
 
 use super::centred::add;
-use super::logistic_loss::{Design, Numbers};
+use super::design::{Design, Numbers};
 
 /// The loss of a row at a score, and its first and second derivative.
 pub(super) struct AtScore {
@@ -94,6 +94,29 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
     fn vector(&self, unknowns: &[f64]) -> (Vec<f64>, f64) {
         let vector = unknowns.iter().zip(&self.design.scales).map(|(u, scale)| u / scale).collect();
         (vector, if self.design.intercept { unknowns[self.design.n_features] } else { 0.0 })
+    }
+
+    /// The sums over the rows of weighted slope times feature, of weighted slopes and of weighted losses, without penalty.
+    pub(super) fn sums(&self, x: &[f64]) -> Vec<f64> {
+        let (design, n) = (self.design, self.design.n_features);
+        let (vector, intercept) = self.vector(x);
+        let part = |rows: Range<usize>| match &design.numbers {
+            Numbers::Dense(numbers) => self.dense_block(rows, numbers, &vector, intercept),
+            Numbers::Sparse(csr) => {
+                let mut sums = vec![0.0; n + 2];
+                for row in rows.filter(|&row| design.weight(row) != 0.0) {
+                    let (columns, values) = csr.row(row);
+                    let (score, weight) = (self.sparse_score(row, &vector, intercept), design.weight(row));
+                    let at = (self.loss)(row, score);
+                    let slope = weight * at.slope;
+                    sums[n] += slope;
+                    sums[n + 1] += weight * at.value;
+                    columns.iter().zip(values).for_each(|(&c, v)| sums[c as usize] += slope * v);
+                }
+                sums
+            }
+        };
+        reduce::map_reduce(design.n_rows, design.block_rows(), part, add).unwrap_or_else(|| vec![0.0; n + 2])
     }
 }
 
@@ -220,25 +243,7 @@ impl Kernel for Weighted<'_> {
 impl<F: Fn(usize, f64) -> AtScore + Sync> Objective for Smooth<'_, F> {
     fn value_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let (design, n) = (self.design, self.design.n_features);
-        let (vector, intercept) = self.vector(x);
-        let part = |rows: Range<usize>| match &design.numbers {
-            Numbers::Dense(numbers) => self.dense_block(rows, numbers, &vector, intercept),
-            Numbers::Sparse(csr) => {
-                let mut sums = vec![0.0; n + 2];
-                for row in rows.filter(|&row| design.weight(row) != 0.0) {
-                    let (columns, values) = csr.row(row);
-                    let (score, weight) = (self.sparse_score(row, &vector, intercept), design.weight(row));
-                    let at = (self.loss)(row, score);
-                    let slope = weight * at.slope;
-                    sums[n] += slope;
-                    sums[n + 1] += weight * at.value;
-                    columns.iter().zip(values).for_each(|(&c, v)| sums[c as usize] += slope * v);
-                }
-                sums
-            }
-        };
-        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), part, add);
-        let sums = sums.unwrap_or_else(|| vec![0.0; n + 2]);
+        let sums = self.sums(x);
         let mut value = sums[n + 1] / design.total_weight;
         for j in 0..n {
             let scale = design.scales[j];

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::centred::Scaled;
 use super::classifier_model::LinearClassifierModel;
+use super::design::Design;
 use super::iterative::{IterativeLinearModel, Search};
-use super::logistic_loss::Design;
 use super::smooth::{AtScore, Smooth};
+use super::svm_kinked::Machine;
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
 
@@ -22,19 +23,43 @@ const TOLERANCE: Param = Param::real("tolerance", "the size of the gradient at w
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 256;
 
-/// A linear support vector machine: the squared hinge loss with an L2 penalty.
+/// What a linear support vector machine makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hinge {
+    /// `max(0, 1 - margin)`: few rows decide.
+    Plain,
+    /// Its square: smooth, so faster, and for sparse rows too.
+    #[default]
+    Squared,
+}
+
+/// What a linear support vector regression makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Insensitive {
+    /// `max(0, |miss| - epsilon)`: rows far off do not decide.
+    Plain,
+    /// Its square: smooth, so faster, and for sparse rows too.
+    #[default]
+    Squared,
+}
+
+/// A linear support vector machine: the hinge loss or its square, with an L2 penalty.
 ///
 /// Minimises half the sum of squared coefficients plus `c` times the sum over the rows of `max(0, 1 - margin)^2`, by
-/// Newton's method on the primal (Keerthi and DeCoste, 2005), for sparse or very wide rows by L-BFGS. The intercept is not
-/// penalised. More than two classes have one machine each, against the others. Standardise features first.
+/// Newton's method on the primal (Keerthi and DeCoste, 2005), for sparse or very wide rows by L-BFGS. The plain hinge, of
+/// dense rows, is made small by an interior point method (Ferris and Munson, 2002). The intercept is not penalised. More than two classes have one machine each, against
+/// the others. Standardise features first.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `c` | 1 | >= 1e-100 | inverse of the strength of the penalty |
+/// | `loss` | `Squared` | `Squared`, `Plain` | what is made small |
 /// | `fit_intercept` | true | | whether scores may be shifted |
 /// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
 /// | `max_iter` | 1000 | >= 1 | the most steps of the solver |
-/// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient of the mean loss, for features of unit scale, is larger |
+/// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient of the mean loss, for features of unit scale, is larger; for `Plain` the root of the duality gap as a share of the loss |
 ///
 /// ```
 /// use ndarray::array;
@@ -51,6 +76,7 @@ const NEWTON_UNKNOWNS: usize = 256;
 #[serde(default, deny_unknown_fields)]
 pub struct LinearSvc {
     c: f64,
+    loss: Hinge,
     fit_intercept: bool,
     class_weight: ClassWeight,
     max_iter: usize,
@@ -61,6 +87,7 @@ impl Default for LinearSvc {
     fn default() -> Self {
         LinearSvc {
             c: 1.0,
+            loss: Hinge::Squared,
             fit_intercept: true,
             class_weight: ClassWeight::None,
             max_iter: 1000,
@@ -69,18 +96,19 @@ impl Default for LinearSvc {
     }
 }
 
-/// Linear support vector regression: the squared epsilon-insensitive loss with an L2 penalty.
+/// Linear support vector regression: the epsilon-insensitive loss or its square, with an L2 penalty.
 ///
-/// Minimises half the sum of squared coefficients plus `c` times the sum over the rows of `max(0, |miss| - epsilon)^2`. The
-/// method is that of [`LinearSvc`].
+/// Minimises half the sum of squared coefficients plus `c` times the sum over the rows of `max(0, |miss| - epsilon)`, or of
+/// its square. The methods are those of [`LinearSvc`].
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `c` | 1 | >= 1e-100 | inverse of the strength of the penalty |
+/// | `loss` | `Squared` | `Squared`, `Plain` | what is made small |
 /// | `epsilon` | 0 | >= 0 | misses up to this size are free |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
 /// | `max_iter` | 1000 | >= 1 | the most steps of the solver |
-/// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient, for features and a target of unit scale, is larger |
+/// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient, for features and a target of unit scale, is larger; for `Plain` the root of the duality gap as a share of the loss |
 ///
 /// ```
 /// use ndarray::array;
@@ -97,6 +125,7 @@ impl Default for LinearSvc {
 #[serde(default, deny_unknown_fields)]
 pub struct LinearSvr {
     c: f64,
+    loss: Insensitive,
     epsilon: f64,
     fit_intercept: bool,
     max_iter: usize,
@@ -105,7 +134,8 @@ pub struct LinearSvr {
 
 impl Default for LinearSvr {
     fn default() -> Self {
-        LinearSvr { c: 1.0, epsilon: 0.0, fit_intercept: true, max_iter: 1000, tolerance: 1e-6 }
+        let loss = Insensitive::Squared;
+        LinearSvr { c: 1.0, loss, epsilon: 0.0, fit_intercept: true, max_iter: 1000, tolerance: 1e-6 }
     }
 }
 
@@ -162,6 +192,13 @@ impl LinearSvc {
     /// The numeric settings with their ranges.
     pub const PARAMS: &'static [Param] = &[C, MAX_ITER, TOLERANCE];
 
+    /// Sets what is made small.
+    #[must_use]
+    pub fn loss(mut self, loss: Hinge) -> Self {
+        self.loss = loss;
+        self
+    }
+
     /// Sets how much the rows of each class count.
     #[must_use]
     pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
@@ -174,12 +211,23 @@ impl LinearSvr {
     /// The numeric settings with their ranges.
     pub const PARAMS: &'static [Param] = &[C, EPSILON, MAX_ITER, TOLERANCE];
 
+    /// Sets what is made small.
+    #[must_use]
+    pub fn loss(mut self, loss: Insensitive) -> Self {
+        self.loss = loss;
+        self
+    }
+
     /// Sets up to what size misses are free.
     #[must_use]
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
     }
+}
+
+fn ended(minimum: &Minimum) -> Search {
+    Search { n_iterations: minimum.n_iterations, gap: minimum.gradient_norm, converged: minimum.converged }
 }
 
 /// The minimum, and its coefficients and intercept in the units of the input.
@@ -222,8 +270,24 @@ impl Estimator for LinearSvc {
         };
         let mut vectors = Vec::with_capacity(second.len());
         let mut search = Search { n_iterations: 0, gap: 0.0, converged: true };
+        let mut note = |own: Search, vector: (Vec<f64>, f64)| {
+            search.n_iterations = search.n_iterations.max(own.n_iterations);
+            search.gap = search.gap.max(own.gap);
+            search.converged &= own.converged;
+            vectors.push(vector);
+        };
+        let machine = match self.loss {
+            Hinge::Plain => Some(Machine::new(train.x, weights.as_deref(), self.fit_intercept, self.c, 1.0)?),
+            Hinge::Squared => None,
+        };
         for (step, &class) in second.iter().enumerate() {
             train.ctx.step(step, second.len())?;
+            if let Some(machine) = &machine {
+                let limits = (self.tolerance, self.max_iter);
+                let (vector, own) = machine.separate(|row| codes[row] == class, limits, &train.ctx)?;
+                note(own, vector);
+                continue;
+            }
             let loss = |row: usize, score: f64| {
                 let sign = if codes[row] == class { 1.0 } else { -1.0 };
                 let miss = f64::max(1.0 - sign * score, 0.0);
@@ -232,10 +296,7 @@ impl Estimator for LinearSvc {
             };
             let sparse = train.x.sparse().is_some();
             let (minimum, vector) = minimise(&design, loss, 0.0, &settings, sparse, &train.ctx)?;
-            search.n_iterations = search.n_iterations.max(minimum.n_iterations);
-            search.gap = search.gap.max(minimum.gradient_norm);
-            search.converged &= minimum.converged;
-            vectors.push(vector);
+            note(ended(&minimum), vector);
         }
         LinearClassifierModel::new(train.x.features(), train.y, present, vectors, search)
     }
@@ -257,6 +318,15 @@ impl Estimator for LinearSvr {
         let design = Design::new(train.x, weights.as_deref(), 0.5 / self.c, self.fit_intercept)?;
         let target = Scaled::new(train.y.as_slice(), weights.as_deref(), self.fit_intercept);
         let epsilon = self.epsilon / target.scale;
+        if self.loss == Insensitive::Plain {
+            // The loss is in units of the target, the penalty in their square.
+            let machine =
+                Machine::new(train.x, weights.as_deref(), self.fit_intercept, self.c, target.scale)?;
+            let limits = (self.tolerance, self.max_iter);
+            let ((coefficients, intercept), search) =
+                machine.regress(&target, epsilon, limits, &train.ctx)?;
+            return IterativeLinearModel::new(train.x.features(), coefficients, intercept, search);
+        }
         let loss = |row: usize, score: f64| {
             let miss = score - target.at(row);
             let beyond = f64::max(miss.abs() - epsilon, 0.0);
@@ -267,18 +337,8 @@ impl Estimator for LinearSvr {
         let (minimum, (mut coefficients, intercept)) =
             minimise(&design, loss, 0.0, &settings, sparse, &train.ctx)?;
         coefficients.iter_mut().for_each(|weight| *weight *= target.scale);
-
-        let search = Search {
-            n_iterations: minimum.n_iterations,
-            gap: minimum.gradient_norm,
-            converged: minimum.converged,
-        };
-        IterativeLinearModel::new(
-            train.x.features(),
-            coefficients,
-            intercept * target.scale + target.centre,
-            search,
-        )
+        let intercept = intercept * target.scale + target.centre;
+        IterativeLinearModel::new(train.x.features(), coefficients, intercept, ended(&minimum))
     }
 
     fn capabilities(&self) -> Capabilities {

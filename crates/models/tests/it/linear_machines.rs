@@ -1,16 +1,26 @@
 //! Linear support vector machines and the ridge classifier.
 
-use perennial_core::{Classes, Estimator, Matrix, Predictor, Values};
+use ndarray::Array2;
+use perennial_core::{Classes, Estimator, Matrix, Predictor, Train, Values};
+use perennial_models::linear::{Hinge, Insensitive};
 use perennial_models::{ClassWeight, LinearSvc, LinearSvr, RidgeClassifier};
 use perennial_testing::{Tags, check};
 
 use crate::fixtures::assert_close;
+use crate::linear_follow::sparse;
 use crate::linear_glm::rows;
 
 check!(linear_svc, decider, LinearSvc::new());
 check!(linear_svc_balanced, decider, LinearSvc::new().class_weight(ClassWeight::Balanced).c(0.1));
 check!(linear_svr, regressor, LinearSvr::new());
 check!(linear_svr_wide_tube, regressor, LinearSvr::new().epsilon(0.1).c(10.0));
+check!(linear_svc_hinge, decider, LinearSvc::new().loss(Hinge::Plain).tolerance(1e-10));
+check!(
+    linear_svr_plain,
+    regressor,
+    LinearSvr::new().loss(Insensitive::Plain).epsilon(0.05).tolerance(1e-13),
+    Tags::new().weight_tolerance(1e-6)
+);
 check!(ridge_classifier, decider, RidgeClassifier::new(), Tags::new().exact_solver());
 check!(
     ridge_classifier_balanced,
@@ -69,4 +79,51 @@ fn ridge_classifier_is_that_of_scikit_learn() {
     let found: Vec<f64> = model.coefficients().iter().copied().collect();
     assert_close(&found, &truth, 1e-12, "three classes");
     assert_eq!(model.predict(&x).unwrap().names(), three.names());
+}
+
+/// `SVC(kernel="linear", C=c, tol=1e-12).fit(X, y, w)` of scikit-learn 1.9.1, whose intercept is not penalised either.
+#[test]
+fn hinge_is_that_of_the_support_vector_machine() {
+    let (x, y) = rows();
+    let noise = |i: usize| 0.8 * (3.3 * i as f64).sin();
+    let classes = Classes::from_labels(y.iter().enumerate().map(|(i, y)| u8::from(y + noise(i) > 2.0)));
+    let (x, weights) = (Matrix::from(x), (0..30).map(|i| f64::from(1 + i % 3)).collect::<Vec<f64>>());
+    let settings = LinearSvc::new().loss(Hinge::Plain).tolerance(1e-12);
+    let model = settings.clone().fit(&x, &classes).unwrap();
+    assert!(model.converged(), "{}", model.gap());
+    let mut found = model.coefficients().row(0).to_vec();
+    found.push(model.intercepts()[0]);
+    let truth = [1.823292238981653, -0.8538043018517245, 0.3260082925410832, -0.17981255992871287];
+    assert_close(&found, &truth, 1e-6, "hinge");
+    let model = Train::new(&x, &classes).weights(&weights).fit(&settings.c(20.0)).unwrap();
+    let mut found = model.coefficients().row(0).to_vec();
+    found.push(model.intercepts()[0]);
+    let truth = [2.2352383747705615, -0.9199201196889746, 0.4378966831114885, -0.15042507421986054];
+    assert_close(&found, &truth, 1e-6, "weighted hinge");
+}
+
+/// `SVR(kernel="linear", C=2, epsilon=.1, tol=1e-12).fit(X, y, w)` and `SVR(C=.5, epsilon=0, ..).fit(X, 100 * y + 7)`.
+#[test]
+fn insensitive_lines_are_those_of_the_support_vector_machine() {
+    let (x, y) = rows();
+    let (x, weights) = (Matrix::from(x), (0..30).map(|i| f64::from(1 + i % 3)).collect::<Vec<f64>>());
+    let settings = LinearSvr::new().loss(Insensitive::Plain).tolerance(1e-12);
+    let train =
+        Train::new(&x, &Values::from(y.clone())).weights(&weights).fit(&settings.clone().c(2.0).epsilon(0.1));
+    let model = train.unwrap();
+    let mut found = model.coefficients().to_vec();
+    found.push(model.intercept());
+    let truth = [1.4569678105911557, -0.7767203166137997, 0.2922905655536532, 2.028342308736534];
+    assert_close(&found, &truth, 1e-6, "insensitive");
+    let large: Values = y.iter().map(|y| 100.0 * y + 7.0).collect();
+    let model = settings.c(0.5).epsilon(0.0).fit(&x, &large).unwrap();
+    let truth = [9.225011827681344, -2.1666666666666665, 0.9173387431896117];
+    assert_close(&model.coefficients().to_vec(), &truth, 1e-4, "sizes of misses");
+}
+
+#[test]
+fn kinks_refuse_sparse_rows() {
+    let y = Classes::from_labels(["a", "b"]);
+    let error = LinearSvc::new().loss(Hinge::Plain).fit(&sparse(&Array2::eye(2)), &y).unwrap_err();
+    assert!(error.to_string().contains("dense"), "{error}");
 }

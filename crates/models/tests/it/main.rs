@@ -40,11 +40,17 @@ mod isolation_forest;
 #[cfg(feature = "linear")]
 mod linear;
 #[cfg(feature = "linear")]
+mod linear_bayesian;
+#[cfg(feature = "linear")]
 mod linear_conformance;
+#[cfg(feature = "linear")]
+mod linear_consensus;
 #[cfg(feature = "linear")]
 mod linear_descent;
 #[cfg(feature = "linear")]
 mod linear_elastic_net;
+#[cfg(feature = "linear")]
+mod linear_follow;
 #[cfg(feature = "linear")]
 mod linear_glm;
 #[cfg(feature = "linear")]
@@ -55,6 +61,12 @@ mod linear_logistic_l1;
 mod linear_machines;
 #[cfg(feature = "linear")]
 mod linear_nist;
+#[cfg(feature = "linear")]
+mod linear_outputs;
+#[cfg(feature = "linear")]
+mod linear_paths;
+#[cfg(feature = "linear")]
+mod linear_robust;
 #[cfg(feature = "linear")]
 mod logistic;
 #[cfg(feature = "cluster")]
@@ -74,6 +86,8 @@ mod objectives;
 mod outlier_factor;
 #[cfg(feature = "trees")]
 mod ranking;
+#[cfg(feature = "outlier")]
+mod robust_covariance;
 #[cfg(feature = "trees")]
 mod shap;
 #[cfg(feature = "kernels")]

@@ -1,0 +1,161 @@
+//! Rows with the centre and the scale of each feature, which no copy of the input ever is.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use perennial_core::{Csr, Matrix, Result, Rows};
+use perennial_numeric::reduce;
+
+use super::model::total_weight;
+use crate::rows::row_major;
+
+/// Rows of one task; with their gradient they stay in the second-level cache.
+const NUMBERS: usize = 1 << 16;
+/// Entries of a sparse matrix that one task takes on average.
+const SPARSE_ROWS: usize = 4096;
+
+pub(super) enum Numbers<'a> {
+    Dense(Cow<'a, [f64]>),
+    Sparse(&'a Csr),
+}
+
+/// The rows, with the centre and scale of each feature.
+pub(super) struct Design<'a> {
+    pub(super) numbers: Numbers<'a>,
+    pub(super) n_rows: usize,
+    pub(super) n_features: usize,
+    pub(super) weights: Option<&'a [f64]>,
+    pub(super) total_weight: f64,
+    pub(super) alpha: f64,
+    pub(super) intercept: bool,
+    /// Whether any centre is not 0.
+    centred: bool,
+    pub(super) centres: Vec<f64>,
+    pub(super) scales: Vec<f64>,
+}
+
+impl<'a> Design<'a> {
+    pub(super) fn new(
+        x: &'a Matrix,
+        weights: Option<&'a [f64]>,
+        alpha: f64,
+        intercept: bool,
+    ) -> Result<Self> {
+        let numbers = match x.sparse() {
+            Some(csr) => Numbers::Sparse(csr),
+            None => Numbers::Dense(row_major(x.dense()?)),
+        };
+        let (n_rows, n_features) = (x.n_rows(), x.n_cols());
+        let total_weight = total_weight(weights, n_rows);
+        let mut design = Design {
+            numbers,
+            n_rows,
+            n_features,
+            weights,
+            total_weight,
+            alpha,
+            intercept,
+            centred: false,
+            centres: vec![0.0; n_features],
+            scales: vec![1.0; n_features],
+        };
+        design.measure();
+        Ok(design)
+    }
+
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    pub(super) fn block_rows(&self) -> usize {
+        match self.numbers {
+            Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
+            Numbers::Sparse(_) => SPARSE_ROWS,
+        }
+    }
+
+    /// Chooses centres and scales that make the Hessian's diagonal about 1. Any choice gives the
+    /// same answer, so one pass must do, relative to the first row; a sparse matrix is not centred.
+    fn measure(&mut self) {
+        let n = self.n_features;
+        let origin: Vec<f64> = match (&self.numbers, self.intercept) {
+            (Numbers::Dense(numbers), true) => numbers[..n].to_vec(),
+            _ => vec![0.0; n],
+        };
+        // Sums, sums of squares, and the largest magnitude.
+        let part = |rows: Range<usize>| {
+            let mut sums = vec![0.0; 3 * n];
+            let (sum, rest) = sums.split_at_mut(n);
+            let (squares, largest) = rest.split_at_mut(n);
+            for row in rows {
+                let weight = self.weight(row);
+                let mut add = |column: usize, value: f64| {
+                    let deviation = value - origin[column];
+                    sum[column] += weight * deviation;
+                    squares[column] += weight * deviation * deviation;
+                    largest[column] = f64::max(largest[column], value.abs());
+                };
+                match &self.numbers {
+                    Numbers::Dense(numbers) => {
+                        numbers[row * n..(row + 1) * n].iter().enumerate().for_each(|(c, &v)| add(c, v));
+                    }
+                    Numbers::Sparse(csr) => {
+                        let (columns, values) = csr.row(row);
+                        columns.iter().zip(values).for_each(|(&c, &v)| add(c as usize, v));
+                    }
+                }
+            }
+            sums
+        };
+        let add = |mut left: Vec<f64>, right: Vec<f64>| {
+            for (index, (left, right)) in left.iter_mut().zip(right).enumerate() {
+                *left = if index < 2 * n { *left + right } else { left.max(right) };
+            }
+            left
+        };
+        let sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
+        let penalty = 2.0 * (self.alpha / self.total_weight).sqrt();
+        let centred = self.intercept && matches!(self.numbers, Numbers::Dense(_));
+        for column in 0..n {
+            let mean = sums[column] / self.total_weight;
+            let square = sums[n + column] / self.total_weight;
+            let shift = if centred { mean } else { 0.0 };
+            let (centre, mut spread) = (origin[column] + shift, (square - shift * shift).max(0.0).sqrt());
+            // A centre near 0 is not worth a subtraction for each value.
+            let far = centred && spread.is_finite() && centre.is_finite() && centre.abs() > spread;
+            self.centres[column] = if far { centre } else { 0.0 };
+            self.centred |= far && centre != 0.0;
+            if !spread.is_finite() || (spread == 0.0 && square > 0.0) {
+                spread = sums[2 * n + column];
+            }
+            let scale = spread.hypot(penalty);
+            self.scales[column] = if scale > 1e-290 && scale.is_finite() { scale } else { 1.0 };
+        }
+    }
+
+    /// Dense rows without their centres.
+    pub(super) fn dense_rows<'r>(&self, rows: Range<usize>, numbers: &'r [f64]) -> Cow<'r, [f64]> {
+        let n = self.n_features;
+        let values = &numbers[rows.start * n..rows.end * n];
+        if !self.centred {
+            return Cow::Borrowed(values);
+        }
+        let mut own = values.to_vec();
+        for row in own.chunks_exact_mut(n.max(1)) {
+            row.iter_mut().zip(&self.centres).for_each(|(value, centre)| *value -= centre);
+        }
+        Cow::Owned(own)
+    }
+
+    /// A row of dense numbers without its centre, in `spare` where it has one.
+    pub(super) fn row<'r>(&self, numbers: &'r [f64], row: usize, spare: &'r mut [f64]) -> &'r [f64] {
+        let values = &numbers[row * self.n_features..(row + 1) * self.n_features];
+        if !self.centred {
+            return values;
+        }
+        for (out, (value, centre)) in spare.iter_mut().zip(values.iter().zip(&self.centres)) {
+            *out = value - centre;
+        }
+        spare
+    }
+}

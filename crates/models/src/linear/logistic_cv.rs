@@ -1,0 +1,284 @@
+//! Logistic regression whose penalty is chosen by cross-validation.
+
+use ndarray::{Array2, ArrayRef2};
+use perennial_core::{
+    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
+    Rows, Train,
+};
+use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
+
+use super::logistic::{LogisticRegression, Solver};
+use super::logistic_model::LogisticModel;
+use crate::classes::ClassWeight;
+use crate::setters::setters;
+
+const C: Param = Param::real("cs", "inverse of the strength of the penalty").at_least(1e-100);
+const L1_RATIO: Param = Param::real("l1_ratios", "the share of the L1 penalty").at_least(0.0).at_most(1.0);
+const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
+/// Probabilities below this count as this.
+const LEAST: f64 = 1e-15;
+
+/// How well probabilities of held-out rows fit their classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scoring {
+    /// The mean logarithm of the probability of the class: less sure is worse than surely right.
+    #[default]
+    LogLoss,
+    /// The share of rows whose most probable class is right.
+    Accuracy,
+}
+
+/// A logistic regression whose strength of penalty, and perhaps whose share of L1 penalty, is chosen by cross-validation.
+///
+/// Each fold holds its share of each class, in the order of the rows. All strengths and shares are tried in parallel on
+/// all folds; the pair with the best mean score, of equal ones that with the stronger penalty, is fitted to all rows.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `cs` | ten from 1e-4 to 1e4 | >= 1e-100 | inverses of the strengths that are tried |
+/// | `l1_ratios` | 0 | 0 to 1 | the shares of the L1 penalty that are tried |
+/// | `cv` | 5 | 2 to the rows | how many folds |
+/// | `scoring` | `LogLoss` | `LogLoss`, `Accuracy` | how well held-out rows are told |
+/// | `fit_intercept` | true | | whether scores may be shifted |
+/// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
+/// | `solver` | `Auto` | | how coefficients are found |
+/// | `max_iter` | 200 | >= 1 | the most steps of the solver |
+/// | `tolerance` | 1e-6 | >= 0 | the size of the gradient at which to stop |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Classes, Estimator, Matrix};
+/// use perennial_models::LogisticRegressionCv;
+///
+/// let x = Matrix::from(Array2::from_shape_fn((60, 2), |(i, j)| ((i * (j + 2)) as f64).sin()));
+/// let y = Classes::from_labels((0..60).map(|i| ((i * 2) as f64).sin() > 0.1));
+/// let model = LogisticRegressionCv::new().cs([0.01, 1.0, 100.0]).fit(&x, &y)?;
+/// assert_eq!(model.c(), 100.0);
+/// assert_eq!(model.scores().dim(), (3, 5));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogisticRegressionCv {
+    cs: Vec<f64>,
+    l1_ratios: Vec<f64>,
+    cv: usize,
+    scoring: Scoring,
+    fit_intercept: bool,
+    class_weight: ClassWeight,
+    solver: Solver,
+    max_iter: usize,
+    tolerance: f64,
+}
+
+impl Default for LogisticRegressionCv {
+    fn default() -> Self {
+        LogisticRegressionCv {
+            cs: (0..10).map(|i| 10f64.powf(-4.0 + 8.0 * f64::from(i) / 9.0)).collect(),
+            l1_ratios: vec![0.0],
+            cv: 5,
+            scoring: Scoring::LogLoss,
+            fit_intercept: true,
+            class_weight: ClassWeight::None,
+            solver: Solver::Auto,
+            max_iter: 200,
+            tolerance: 1e-6,
+        }
+    }
+}
+
+setters!(LogisticRegressionCv {
+    /// Sets how many folds there are.
+    cv: usize,
+    /// Sets how well held-out rows are told.
+    scoring: Scoring,
+    /// Sets whether scores may be shifted.
+    fit_intercept: bool,
+    /// Sets how much the rows of each class count.
+    class_weight: ClassWeight,
+    /// Sets how coefficients are found.
+    solver: Solver,
+    /// Sets the most steps of the solver.
+    max_iter: usize,
+    /// Sets the size of the gradient at which to stop.
+    tolerance: f64,
+});
+
+impl LogisticRegressionCv {
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[CV, super::logistic::MAX_ITER, super::logistic::TOLERANCE];
+
+    /// Sets the inverses of the strengths that are tried.
+    #[must_use]
+    pub fn cs(mut self, cs: impl Into<Vec<f64>>) -> Self {
+        self.cs = cs.into();
+        self
+    }
+
+    /// Sets the shares of the L1 penalty that are tried.
+    #[must_use]
+    pub fn l1_ratios(mut self, l1_ratios: impl Into<Vec<f64>>) -> Self {
+        self.l1_ratios = l1_ratios.into();
+        self
+    }
+
+    fn at(&self, (c, l1_ratio): (f64, f64)) -> LogisticRegression {
+        LogisticRegression::new()
+            .c(c)
+            .l1_ratio(l1_ratio)
+            .fit_intercept(self.fit_intercept)
+            .class_weight(self.class_weight.clone())
+            .solver(self.solver)
+            .max_iter(self.max_iter)
+            .tolerance(self.tolerance)
+    }
+
+    /// What is tried, the strongest penalty first.
+    fn candidates(&self) -> Result<Vec<(f64, f64)>> {
+        if self.cs.is_empty() {
+            return Err(Error::invalid_param("cs", "an empty list", "at least one number"));
+        }
+        if self.l1_ratios.is_empty() {
+            return Err(Error::invalid_param("l1_ratios", "an empty list", "at least one share"));
+        }
+        self.cs.iter().try_for_each(|&c| C.check(c))?;
+        self.l1_ratios.iter().try_for_each(|&ratio| L1_RATIO.check(ratio))?;
+        CV.check_count(self.cv)?;
+        let mut cs = self.cs.clone();
+        cs.sort_by(f64::total_cmp);
+        Ok(cs.iter().flat_map(|&c| self.l1_ratios.iter().map(move |&ratio| (c, ratio))).collect())
+    }
+}
+
+/// The fold of each row: each class is dealt out in runs of its rows.
+fn folds(y: &Classes, cv: usize) -> Vec<usize> {
+    let counts = y.counts();
+    let mut seen = vec![0; counts.len()];
+    y.codes()
+        .iter()
+        .map(|&code| {
+            let code = code as usize;
+            seen[code] += 1;
+            (seen[code] - 1) * cv / counts[code]
+        })
+        .collect()
+}
+
+impl Estimator for LogisticRegressionCv {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = LogisticRegressionCvModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LogisticRegressionCvModel> {
+        let candidates = self.candidates()?;
+        let n_rows = train.x.n_rows();
+        if self.cv > n_rows {
+            return Err(Error::insufficient_data(format!(
+                "{n_rows} rows cannot be cut into {} folds; set `cv` to at most the number of rows",
+                self.cv
+            )));
+        }
+        let folds = folds(train.y, self.cv);
+        let mut parts = Vec::with_capacity(self.cv);
+        for fold in 0..self.cv {
+            let (inside, outside): (Vec<usize>, Vec<usize>) =
+                (0..n_rows).partition(|&row| folds[row] == fold);
+            if inside.is_empty() || outside.is_empty() {
+                return Err(Error::insufficient_data(format!(
+                    "{n_rows} rows of few classes cannot be cut into {} folds; set `cv` lower",
+                    self.cv
+                )));
+            }
+            parts.push((
+                (train.x.take(&outside)?, train.y.take(&outside)?),
+                (train.x.take(&inside)?, train.y.take(&inside)?),
+            ));
+        }
+        let n = candidates.len();
+        let scores = reduce::try_map_each(n * self.cv, |task| {
+            train.ctx.check()?;
+            let ((x, y), (inside, truth)) = &parts[task % self.cv];
+            let settings = self.at(candidates[task / self.cv]);
+            let model = Train::new(x, y).context(train.ctx.child(&format!("task{task}"))).fit(&settings)?;
+            Ok(score(&model.predict_proba(inside)?, truth, self.scoring))
+        })?;
+        let scores = Array2::from_shape_fn((n, self.cv), |(i, fold)| scores[i * self.cv + fold]);
+        let mean = |i: usize| scores.row(i).sum() / self.cv as f64;
+        let best = (1..n).fold(0, |best, i| if mean(i) > mean(best) { i } else { best });
+        let model = self.at(candidates[best]).fit_on(train)?;
+        let (c, l1_ratio) = candidates[best];
+        Ok(LogisticRegressionCvModel { model, c, l1_ratio, candidates, scores })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
+    }
+}
+
+fn score(shares: &Probabilities, truth: &Classes, scoring: Scoring) -> f64 {
+    let n_rows = truth.codes().len() as f64;
+    match scoring {
+        Scoring::LogLoss => {
+            let rows = shares.values().rows().into_iter().zip(truth.codes());
+            rows.map(|(shares, &code)| shares[code as usize].max(LEAST).ln()).sum::<f64>() / n_rows
+        }
+        Scoring::Accuracy => {
+            let called = shares.most_likely();
+            called.codes().iter().zip(truth.codes()).filter(|(a, b)| a == b).count() as f64 / n_rows
+        }
+    }
+}
+
+/// The logistic regression of the chosen penalty, and the scores that it was chosen by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogisticRegressionCvModel {
+    model: LogisticModel,
+    c: f64,
+    l1_ratio: f64,
+    candidates: Vec<(f64, f64)>,
+    scores: Array2<f64>,
+}
+
+impl LogisticRegressionCvModel {
+    /// The model that was fitted to all rows.
+    pub fn model(&self) -> &LogisticModel {
+        &self.model
+    }
+
+    /// The chosen inverse of the strength.
+    pub fn c(&self) -> f64 {
+        self.c
+    }
+
+    /// The chosen share of the L1 penalty.
+    pub fn l1_ratio(&self) -> f64 {
+        self.l1_ratio
+    }
+
+    /// What was tried: inverses of strengths, the least first, with shares of the L1 penalty.
+    pub fn candidates(&self) -> &[(f64, f64)] {
+        &self.candidates
+    }
+
+    /// The score on each fold of what was tried, candidates x folds; larger is better.
+    pub fn scores(&self) -> &ArrayRef2<f64> {
+        &self.scores
+    }
+}
+
+impl Predictor for LogisticRegressionCvModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        self.model.predict(x)
+    }
+}
+
+impl Classifier for LogisticRegressionCvModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        self.model.predict_proba(x)
+    }
+}
