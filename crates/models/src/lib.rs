@@ -55,7 +55,10 @@ pub use boosting::{
 };
 pub use classes::ClassWeight;
 #[cfg(feature = "cluster")]
-pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+pub use cluster::{
+    AgglomerativeClustering, Birch, BisectingKMeans, Dbscan, Hdbscan, KMeans, MeanShift, MiniBatchKMeans,
+    Optics, SpectralClustering,
+};
 pub use covariance::{EmpiricalCovariance, LedoitWolf, Oas};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
@@ -75,15 +78,15 @@ pub use linear::{
     SgdClassifier, SgdRegressor, TweedieRegressor,
 };
 #[cfg(feature = "cluster")]
-pub use mixture::GaussianMixture;
+pub use mixture::{BayesianGaussianMixture, GaussianMixture};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
 };
 #[cfg(feature = "neighbors")]
 pub use neighbors::{
-    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
-    RadiusNeighborsRegressor,
+    KNeighborsClassifier, KNeighborsRegressor, KernelDensity, NearestCentroid, NearestNeighbors,
+    RadiusNeighborsClassifier, RadiusNeighborsRegressor,
 };
 #[cfg(feature = "neural")]
 pub use neural::{MlpClassifier, MlpRegressor};

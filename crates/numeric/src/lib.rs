@@ -2,6 +2,7 @@
 
 pub mod distance;
 pub mod kernel;
+pub mod laplacian;
 pub mod linalg;
 pub mod neighbors;
 pub mod optimize;
