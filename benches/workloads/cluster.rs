@@ -6,7 +6,7 @@ use ndarray::s;
 use perennial::core::{Clustered, Clusters, Estimator, Matrix, NoTarget, Predictor, Result};
 use perennial::models::cluster::Init;
 use perennial::models::mixture::{CovarianceType, MixtureInit};
-use perennial::models::{Dbscan, GaussianMixture, Hdbscan, KMeans, MiniBatchKMeans};
+use perennial::models::{AgglomerativeClustering, Dbscan, GaussianMixture, Hdbscan, KMeans, MiniBatchKMeans};
 
 use crate::measure::{Bench, Record};
 use crate::npy::{array, numbers};
@@ -87,6 +87,15 @@ fn hierarchy(bench: &Bench, n_rows: usize, data: &str) -> Result<Record> {
     let found = fitted.model.clusters();
     let (index, n_clusters) = (adjusted_rand_index(&y[..n_rows], found), found.n_clusters() as f64);
     Ok(fitted.record.quality("ARI", index).quality("clusters", n_clusters))
+}
+
+pub(crate) fn agglo_ward(bench: &Bench) -> Result<Record> {
+    let x = Matrix::from(array(bench, "blobs_500k_X")?.slice(s![..8000, ..]).to_owned());
+    let y = numbers(bench, "blobs_500k_y")?.1;
+    let settings = AgglomerativeClustering::new().n_clusters(20);
+    let fitted = bench.fit("ward, 20 clusters", "blobs first 8000x16", || settings.fit(&x, &NoTarget))?;
+    let index = adjusted_rand_index(&y[..8000], fitted.model.clusters());
+    Ok(fitted.record.quality("ARI", index))
 }
 
 /// Hubert and Arabie, 1985; noise counts as a cluster, as for the peers.

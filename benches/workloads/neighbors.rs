@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayRef2, s};
 use perennial::core::{Classes, Estimator, Matrix, NoTarget, Predictor, Result, Rows};
+use perennial::models::neighbors::Search;
 use perennial::models::{KNeighborsClassifier, NearestNeighbors};
 
 use crate::measure::{Bench, Record};
@@ -53,12 +54,20 @@ pub(crate) fn knn_clf(bench: &Bench) -> Result<Record> {
 }
 
 pub(crate) fn knn_embed(bench: &Bench) -> Result<Record> {
+    embeddings(bench, "exact k=10, 1000 queries", Search::Auto)
+}
+
+pub(crate) fn knn_embed_hnsw(bench: &Bench) -> Result<Record> {
+    embeddings(bench, "HNSW M=16 efC=100 efS=64, 1000 queries", Search::hnsw())
+}
+
+fn embeddings(bench: &Bench, params: &str, search: Search) -> Result<Record> {
     let (rows, queries) = (array(bench, "embed_100k_f32")?, array(bench, "embed_100k_q_f32")?);
     let (rows, queries) = (Matrix::from(rows), Matrix::from(queries));
     let truth = numbers(bench, "embed_100k_gt")?.1;
     let about = "embed_100k (100000x128)";
-    let settings = NearestNeighbors::new();
-    let mut fitted = bench.fit("exact k=10, 1000 queries", about, || settings.fit(&rows, &NoTarget))?;
+    let settings = NearestNeighbors::new().search(search);
+    let mut fitted = bench.fit(params, about, || settings.fit(&rows, &NoTarget))?;
     let found = fitted.predict(|model| model.nearest(&queries, K))?;
     let pairs = found.rows().chunks_exact(K).zip(truth.chunks_exact(K));
     let hits: usize = pairs

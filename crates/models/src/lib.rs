@@ -56,7 +56,10 @@ pub use boosting::{
 };
 pub use classes::ClassWeight;
 #[cfg(feature = "cluster")]
-pub use cluster::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+pub use cluster::{
+    AgglomerativeClustering, Birch, BisectingKMeans, Dbscan, Hdbscan, KMeans, MeanShift, MiniBatchKMeans,
+    Optics, SpectralClustering,
+};
 pub use covariance::{EmpiricalCovariance, GraphicalLasso, GraphicalLassoCv, LedoitWolf, MinCovDet, Oas};
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
@@ -78,15 +81,15 @@ pub use linear::{
     RidgeCv, SgdClassifier, SgdRegressor, TheilSenRegressor, TweedieRegressor,
 };
 #[cfg(feature = "cluster")]
-pub use mixture::GaussianMixture;
+pub use mixture::{BayesianGaussianMixture, GaussianMixture};
 pub use naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, GaussianNaiveBayes,
     MultinomialNaiveBayes,
 };
 #[cfg(feature = "neighbors")]
 pub use neighbors::{
-    KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
-    RadiusNeighborsRegressor,
+    KNeighborsClassifier, KNeighborsRegressor, KernelDensity, NearestCentroid, NearestNeighbors,
+    RadiusNeighborsClassifier, RadiusNeighborsRegressor,
 };
 #[cfg(feature = "neural")]
 pub use neural::{MlpClassifier, MlpRegressor};

@@ -3,6 +3,7 @@
 pub mod distance;
 pub mod folds;
 pub mod kernel;
+pub mod laplacian;
 pub mod linalg;
 pub mod neighbors;
 mod normal;

@@ -10,6 +10,7 @@ mod centred;
 mod cholesky;
 mod gemm;
 mod householder;
+mod krylov;
 mod product;
 mod qr;
 mod spectral;
@@ -20,6 +21,7 @@ pub(crate) use blocks::{array, contiguous, magnitude, power_of_two, row_block, r
 pub use centred::Centred;
 pub use cholesky::Cholesky;
 pub use gemm::{Side, multiply_f32};
+pub use krylov::{LargestEigen, largest_eigen};
 pub(crate) use product::add;
 pub use product::{gram, matmul, matvec, matvec_t};
 pub use qr::{LeastSquares, Qr};

@@ -104,7 +104,7 @@ impl BisectingKMeans {
         let lloyd = Lloyd { data, points: &points, max_iter: self.max_iter, tolerance };
         let run = |index: usize| {
             let mut random = random.fork(index as u64);
-            lloyd.run(&train.ctx, data.start(&points, &Init::KMeansPlusPlus, k, &mut random)?)
+            lloyd.run(&train.ctx, data.start(&train.ctx, &points, &Init::KMeansPlusPlus, k, &mut random)?)
         };
         let mut best = run(0)?;
         for index in 1..self.n_init {

@@ -91,7 +91,7 @@ impl Estimator for Dbscan {
         EPS.check(self.eps)?;
         MIN_SAMPLES.check(self.min_samples)?;
         let x = train.x.dense()?;
-        let index = Index::new(x, self.metric, Search::Auto)?;
+        let index = Index::new_in(&train.ctx, x, self.metric, Search::Auto)?;
         let dense = index.dense(&train.ctx, x, self.eps, train.weights, self.min_samples)?;
         let core: Vec<usize> = (0..x.nrows()).filter(|&row| dense[row]).collect();
         let mut parents: Vec<u32> = (0..x.nrows() as u32).collect();

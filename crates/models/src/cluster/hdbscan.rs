@@ -122,7 +122,7 @@ impl Estimator for Hdbscan {
                 x.nrows()
             )));
         }
-        let index = Index::new(x, self.metric, Search::Tree)?;
+        let index = Index::new_in(&train.ctx, x, self.metric, Search::Tree)?;
         let edges = index.reachability_tree(&train.ctx, x, min_samples)?;
         if edges.last().is_some_and(|edge| !edge.0.is_finite()) {
             return Err(Error::overflow(

@@ -1,5 +1,7 @@
 //! k-means.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
     Capabilities, Clusters, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor, Result, Train,
@@ -29,6 +31,8 @@ pub enum Init {
     /// Rows far from each other: greedy k-means++ (Arthur and Vassilvitskii, 2007).
     #[default]
     KMeansPlusPlus,
+    /// Rows far from each other, many drawn at once: k-means|| (Bahmani et al., 2012); faster where there are many clusters.
+    KMeansParallel,
     /// Rows drawn at random.
     Random,
     /// These centres, `n_clusters` x columns.
@@ -46,7 +50,7 @@ pub enum Init {
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_clusters` | 8 | 1 to 10^6 | the number of clusters |
-/// | `init` | k-means++ | | where the centres begin |
+/// | `init` | k-means++ | k-means\|\|, random, given | where the centres begin |
 /// | `n_init` | 1 | 1 to 1000 | how many starts are tried; the best counts. Given centres are tried once |
 /// | `max_iter` | 300 | >= 1 | the most steps of one start |
 /// | `tolerance` | 1e-4 | >= 0 | the squared move of the centres, relative to the mean variance of the columns, that ends it |
@@ -153,7 +157,8 @@ impl Estimator for KMeans {
         let mut best: Option<Found> = None;
         for index in 0..n_init {
             let ctx = train.ctx.child(&format!("start{index}"));
-            let start = data.start(&points, &self.init, self.n_clusters, &mut random.fork(index as u64))?;
+            let mut random = random.fork(index as u64);
+            let start = data.start(&ctx, &points, &self.init, self.n_clusters, &mut random)?;
             let found = lloyd.run(&ctx, start)?;
             if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
                 best = Some(found);
@@ -274,7 +279,17 @@ impl Predictor for KMeansModel {
 
 /// The nearest centre of each row.
 pub(super) fn predict(features: &Features, centres: &ArrayRef2<f64>, x: &Matrix) -> Result<Clusters> {
+    Clusters::of(place_rows(features, centres, x)?.1, centres.nrows() as u32)
+}
+
+/// The rows with the columns in order, and the nearest centre of each.
+pub(super) fn place_rows<'a>(
+    features: &Features,
+    centres: &ArrayRef2<f64>,
+    x: &'a Matrix,
+) -> Result<(Cow<'a, Matrix>, Vec<i32>)> {
     let x = features.align(x)?;
     x.check_finite(false)?;
-    Clusters::of(place(x.dense()?, centres), centres.nrows() as u32)
+    let nearest = place(x.dense()?, centres);
+    Ok((x, nearest))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Context, Error, Result, Train};
-use perennial_numeric::neighbors::Points;
+use perennial_numeric::neighbors::{Points, nearest_centres};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
@@ -93,6 +93,7 @@ impl<'a> Data<'a> {
     /// Where the iteration begins.
     pub(crate) fn start(
         &self,
+        ctx: &Context,
         points: &Points<'_>,
         init: &Init,
         n_clusters: usize,
@@ -100,7 +101,12 @@ impl<'a> Data<'a> {
     ) -> Result<Vec<f64>> {
         let gather = |rows: Vec<usize>| rows.into_iter().flat_map(|row| self.row(row).to_vec()).collect();
         match init {
-            Init::KMeansPlusPlus => Ok(gather(points.far_apart(n_clusters, self.weights.as_deref(), random))),
+            Init::KMeansPlusPlus => {
+                Ok(gather(points.far_apart_in(ctx, n_clusters, self.weights.as_deref(), random)?))
+            }
+            Init::KMeansParallel => {
+                Ok(gather(points.far_apart_at_once(ctx, n_clusters, self.weights.as_deref(), random)?))
+            }
             Init::Random => Ok(gather(random.sample(self.n_rows(), n_clusters))),
             Init::Given(centres) => {
                 check_start(centres, n_clusters, self.width)?;
@@ -306,16 +312,9 @@ pub(crate) fn squared(a: &[f64], b: &[f64]) -> f64 {
     (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
 }
 
-/// The nearest centre of each row of any matrix, in one unit for both.
+/// The nearest centre of each row of any matrix.
 pub(crate) fn place(x: &ArrayRef2<f64>, centres: &ArrayRef2<f64>) -> Vec<i32> {
-    let (mut cells, mut centres) = (row_major(x), row_major(centres));
-    let most = largest(&cells).max(largest(&centres));
-    if most > 1e100 || (most > 0.0 && most < 1e-100) {
-        let unit = power_of_two(most);
-        cells.to_mut().iter_mut().for_each(|value| *value /= unit);
-        centres.to_mut().iter_mut().for_each(|value| *value /= unit);
-    }
     let mut nearest = vec![0; x.nrows()];
-    Points::new(&cells, x.ncols()).nearest(&centres, &mut nearest);
+    nearest_centres(&row_major(x), x.ncols(), &row_major(centres), &mut nearest);
     nearest.into_iter().map(|label| label as i32).collect()
 }

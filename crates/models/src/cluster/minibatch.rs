@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Clusters, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit, Predictor, Result, Train,
+    Clusters, Context, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit, Predictor, Result,
+    Train,
 };
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
@@ -137,7 +138,7 @@ impl MiniBatchKMeans {
     }
 
     /// The best of several starts, judged by the inertia of a sample.
-    fn start(&self, data: &Data<'_>, random: &Random) -> Result<Vec<f64>> {
+    fn start(&self, ctx: &Context, data: &Data<'_>, random: &Random) -> Result<Vec<f64>> {
         let size = (3 * self.batch_size).max(3 * self.n_clusters).min(data.n_rows());
         let n_init = if matches!(self.init, Init::Given(_)) { 1 } else { self.n_init };
         let judge = draw(data, size, &mut random.stream("judge"));
@@ -147,7 +148,7 @@ impl MiniBatchKMeans {
             let mut own = random.fork(index as u64);
             let sample = take(data, &own.sample(data.n_rows(), size));
             let points = Points::new(&sample.cells, data.width);
-            let centres = sample.start(&points, &self.init, self.n_clusters, &mut own)?;
+            let centres = sample.start(ctx, &points, &self.init, self.n_clusters, &mut own)?;
             let mut labels = vec![0; judges.n_points()];
             judges.nearest(&centres, &mut labels);
             let inertia = inertia(&judge, &centres, &labels);
@@ -220,7 +221,7 @@ impl Estimator for MiniBatchKMeans {
         let data = Data::new(train)?;
         data.check_clusters(self.n_clusters)?;
         let random = Random::new(train.ctx.seed(self.seed));
-        let mut centres = self.start(&data, &random.stream("start"))?;
+        let mut centres = self.start(&train.ctx, &data, &random.stream("start"))?;
         let mut seen = vec![0.0; self.n_clusters];
         let (mut draws, mut revivals) = (random.stream("batches"), random.stream("revivals"));
         let size = self.batch_size.min(data.n_rows());

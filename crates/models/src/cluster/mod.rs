@@ -1,15 +1,32 @@
 //! Groups of rows that are like each other.
 
+mod agglomerative;
+mod birch;
 mod bisecting;
+mod chains;
 mod dbscan;
+mod feature_tree;
 mod hdbscan;
 mod kmeans;
 pub(crate) mod lloyd;
+mod mean_shift;
+mod merges;
 mod minibatch;
+mod optics;
+mod spectral;
+mod steep;
 mod tree;
+mod ward;
 
+pub use agglomerative::{AgglomerativeClustering, AgglomerativeModel, Linkage};
+pub use birch::{Birch, BirchModel};
 pub use bisecting::BisectingKMeans;
 pub use dbscan::{Dbscan, DbscanModel};
 pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanModel};
 pub use kmeans::{Init, KMeans, KMeansModel};
+pub use mean_shift::{MeanShift, MeanShiftModel};
+pub use merges::Merge;
 pub use minibatch::{MiniBatchKMeans, MiniBatchKMeansModel};
+pub use optics::{Optics, OpticsMethod, OpticsModel};
+pub use perennial_numeric::laplacian::Affinity;
+pub use spectral::{SpectralClustering, SpectralClusteringModel};

@@ -90,6 +90,27 @@ impl Components {
         Ok(Cholesky::new(&matrix.to_owned()).map_err(|_| collapsed(component))?.lower())
     }
 
+    /// Half the logarithm of the determinant of each component's inverse covariance.
+    pub(super) fn log_precision_roots(&self) -> Result<Vec<f64>> {
+        let (k, d) = (self.n_components(), self.width());
+        let root = |component: usize| {
+            Ok(match self.covariance {
+                CovarianceType::Full | CovarianceType::Tied => {
+                    let lower = self.factor(component)?;
+                    -(0..d).map(|i| lower[[i, i]].ln()).sum::<f64>()
+                }
+                CovarianceType::Diagonal => {
+                    -0.5 * self.covariances[component * d..][..d].iter().map(|value| value.ln()).sum::<f64>()
+                }
+                CovarianceType::Spherical => -0.5 * d as f64 * self.covariances[component].ln(),
+            })
+        };
+        match self.covariance {
+            CovarianceType::Tied => Ok(vec![root(0)?; k]),
+            _ => (0..k).map(root).collect(),
+        }
+    }
+
     pub(super) fn densities(&self) -> Result<Densities> {
         let (k, d) = (self.n_components(), self.width());
         let total: f64 = self.weights.iter().sum();
@@ -187,6 +208,15 @@ fn inverse_of_lower(lower: &Array2<f64>) -> Array2<f64> {
 }
 
 impl Densities {
+    /// Adds to the logarithm of each component.
+    pub(super) fn adjust(&mut self, by: impl Fn(usize) -> f64) {
+        self.constants.iter_mut().enumerate().for_each(|(component, constant)| *constant += by(component));
+    }
+
+    pub(super) fn n_components(&self) -> usize {
+        self.n_components
+    }
+
     /// The logarithm of weight times density of each component for some rows: rows x components.
     pub(super) fn logarithms(&self, cells: &[f64], rows: Range<usize>) -> Vec<f64> {
         let (k, d) = (self.n_components, self.shift.len());

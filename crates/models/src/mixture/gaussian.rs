@@ -1,24 +1,26 @@
 //! Gaussian mixtures.
 
 use ndarray::Array2;
-use perennial_core::{Capabilities, Error, Estimator, Matrix, NoTarget, Param, Result, Train};
+use perennial_core::{Capabilities, Context, Error, Estimator, Matrix, NoTarget, Param, Result, Train};
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::components::{Components, CovarianceType};
-use super::maximise::{Shares, expect, maximise};
+use super::maximise::{Expected, Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use crate::cluster::Init;
 use crate::cluster::lloyd::{Data, Lloyd};
 
-const N_COMPONENTS: Param =
+pub(super) const N_COMPONENTS: Param =
     Param::integer("n_components", "the number of components").at_least(1.0).at_most(1e5).search(1.0, 20.0);
 const TOLERANCE: Param =
     Param::real("tolerance", "the gain of the mean log density that ends the iteration").at_least(0.0);
-const REG_COVAR: Param = Param::real("reg_covar", "what is added to the variances").at_least(0.0);
-const MAX_ITER: Param = Param::integer("max_iter", "the most steps of one start").at_least(1.0).at_most(1e9);
-const N_INIT: Param = Param::integer("n_init", "how many starts are tried").at_least(1.0).at_most(1000.0);
+pub(super) const REG_COVAR: Param = Param::real("reg_covar", "what is added to the variances").at_least(0.0);
+pub(super) const MAX_ITER: Param =
+    Param::integer("max_iter", "the most steps of one start").at_least(1.0).at_most(1e9);
+pub(super) const N_INIT: Param =
+    Param::integer("n_init", "how many starts are tried").at_least(1.0).at_most(1000.0);
 
 /// Where the components begin.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -154,30 +156,6 @@ impl GaussianMixture {
         self
     }
 
-    /// The component that each row begins in.
-    fn labels(
-        &self,
-        train: &Train<'_, Matrix, NoTarget>,
-        data: &Data<'_>,
-        points: &Points<'_>,
-        random: &mut Random,
-    ) -> Result<Vec<u32>> {
-        let init = match &self.init {
-            MixtureInit::KMeans => {
-                let tolerance = 1e-4 * data.variance();
-                let lloyd = Lloyd { data, points, max_iter: 300, tolerance };
-                let start = data.start(points, &Init::KMeansPlusPlus, self.n_components, random)?;
-                return Ok(lloyd.run(&train.ctx.child("kmeans"), start)?.labels);
-            }
-            MixtureInit::Random => Init::Random,
-            MixtureInit::Given(means) => Init::Given(means.clone()),
-        };
-        let start = data.start(points, &init, self.n_components, random)?;
-        let mut labels = vec![0; data.n_rows()];
-        points.nearest(&start, &mut labels);
-        Ok(labels)
-    }
-
     fn run(&self, train: &Train<'_, Matrix, NoTarget>, data: &Data<'_>, labels: &[u32]) -> Result<Found> {
         let shares = Shares::of_labels(data, labels, self.n_components);
         let mut components = maximise(&train.ctx, data, &shares, self.covariance, self.reg_covar)?;
@@ -193,7 +171,8 @@ impl GaussianMixture {
         };
         for iteration in 0..self.max_iter {
             train.ctx.step(iteration, self.max_iter)?;
-            let (shares, bound) = expect(data, &found.components)?;
+            let Expected { shares, mean_log: bound, .. } =
+                expect(data, &found.components.densities()?, false)?;
             found.components = maximise(&train.ctx, data, &shares, self.covariance, self.reg_covar)?;
             found.change = bound - found.lower_bound;
             (found.lower_bound, found.n_iterations) = (bound, iteration + 1);
@@ -204,6 +183,47 @@ impl GaussianMixture {
         }
         Ok(found)
     }
+}
+
+/// The component that each row begins in.
+pub(super) fn first_labels(
+    ctx: &Context,
+    data: &Data<'_>,
+    points: &Points<'_>,
+    (init, n_components): (&MixtureInit, usize),
+    random: &mut Random,
+) -> Result<Vec<u32>> {
+    let init = match init {
+        MixtureInit::KMeans => {
+            let tolerance = 1e-4 * data.variance();
+            let lloyd = Lloyd { data, points, max_iter: 300, tolerance };
+            let start = data.start(ctx, points, &Init::KMeansPlusPlus, n_components, random)?;
+            return Ok(lloyd.run(&ctx.child("kmeans"), start)?.labels);
+        }
+        MixtureInit::Random => Init::Random,
+        MixtureInit::Given(means) => Init::Given(means.clone()),
+    };
+    let start = data.start(ctx, points, &init, n_components, random)?;
+    let mut labels = vec![0; data.n_rows()];
+    points.nearest(&start, &mut labels);
+    Ok(labels)
+}
+
+/// The rows in their own units, which must be those of the variances.
+pub(super) fn rows_of<'a>(train: &Train<'a, Matrix, NoTarget>, n_components: usize) -> Result<Data<'a>> {
+    let Data { mut cells, width, weights, unit } = Data::new(train)?;
+    if unit > 1.0 {
+        return Err(Error::overflow(
+            "the squares of the numbers are beyond the range of f64; scale the columns",
+        ));
+    }
+    if unit != 1.0 {
+        // Numbers so small vanish beside what is added to the variances.
+        cells.to_mut().iter_mut().for_each(|value| *value *= unit);
+    }
+    let data = Data { cells, width, weights, unit: 1.0 };
+    data.check_clusters(n_components)?;
+    Ok(data)
 }
 
 /// What one start gave.
@@ -226,27 +246,14 @@ impl Estimator for GaussianMixture {
         REG_COVAR.check(self.reg_covar)?;
         MAX_ITER.check_count(self.max_iter)?;
         N_INIT.check_count(self.n_init)?;
-        let data = Data::new(train)?;
-        if data.unit > 1.0 {
-            return Err(Error::overflow(
-                "the squares of the numbers are beyond the range of f64; scale the columns",
-            ));
-        }
-        // Numbers so small vanish beside what is added to the variances.
-        let data = if data.unit == 1.0 {
-            data
-        } else {
-            let Data { mut cells, width, weights, unit } = data;
-            cells.to_mut().iter_mut().for_each(|value| *value *= unit);
-            Data { cells, width, weights, unit: 1.0 }
-        };
-        data.check_clusters(self.n_components)?;
+        let data = rows_of(train, self.n_components)?;
         let points = Points::new(&data.cells, data.width);
         let random = Random::new(train.ctx.seed(self.seed));
         let n_init = if matches!(self.init, MixtureInit::Given(_)) { 1 } else { self.n_init };
         let mut best: Option<Found> = None;
         for index in 0..n_init {
-            let labels = self.labels(train, &data, &points, &mut random.fork(index as u64))?;
+            let start = (&self.init, self.n_components);
+            let labels = first_labels(&train.ctx, &data, &points, start, &mut random.fork(index as u64))?;
             let found = self.run(train, &data, &labels)?;
             if best.as_ref().is_none_or(|best| found.lower_bound > best.lower_bound) {
                 best = Some(found);

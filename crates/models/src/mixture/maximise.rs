@@ -5,7 +5,7 @@ use perennial_core::{Context, Error, Result};
 use perennial_numeric::linalg::gram;
 use perennial_numeric::reduce;
 
-use super::components::{Components, CovarianceType, normalise};
+use super::components::{Components, CovarianceType, Densities, normalise};
 use crate::cluster::lloyd::{Data, add};
 
 /// Rows of one task.
@@ -37,32 +37,45 @@ fn weight(data: &Data<'_>, row: usize) -> f64 {
     data.weights.as_ref().map_or(1.0, |weights| weights[row])
 }
 
-/// The shares of the rows, times their weights, and the mean logarithm of the density.
-pub(super) fn expect(data: &Data<'_>, components: &Components) -> Result<(Shares, f64)> {
-    let densities = components.densities()?;
-    let k = components.n_components();
+/// What the densities say of the rows.
+pub(super) struct Expected {
+    /// The shares of the rows, times their weights.
+    pub(super) shares: Shares,
+    /// The mean logarithm of the density.
+    pub(super) mean_log: f64,
+    /// The entropy of the shares, times the weights, where it is asked for.
+    pub(super) entropy: f64,
+}
+
+/// The shares of the rows in the components.
+pub(super) fn expect(data: &Data<'_>, densities: &Densities, with_entropy: bool) -> Result<Expected> {
+    let k = densities.n_components();
     let parts = reduce::map_chunks(data.n_rows(), BLOCK, |rows| {
         let mut shares = densities.logarithms(&data.cells, rows.clone());
-        let (mut sum, mut total) = (0.0, 0.0);
+        let (mut sum, mut total, mut entropy) = (0.0, 0.0, 0.0);
         for (row, shares) in rows.zip(shares.chunks_exact_mut(k)) {
             let weight = weight(data, row);
             sum += weight * normalise(shares);
             total += weight;
+            if with_entropy {
+                let parts = shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln());
+                entropy -= weight * parts.sum::<f64>();
+            }
             if weight != 1.0 {
                 shares.iter_mut().for_each(|share| *share *= weight);
             }
         }
-        (shares, sum, total)
+        (shares, [sum, total, entropy])
     });
-    let sum: f64 = parts.iter().map(|part| part.1).sum();
-    let total: f64 = parts.iter().map(|part| part.2).sum();
+    let [sum, total, entropy] =
+        parts.iter().fold([0.0; 3], |sums, part| std::array::from_fn(|place| sums[place] + part.1[place]));
     if !sum.is_finite() {
         return Err(Error::overflow(
             "rows are so far from all components that their density vanishes; scale the columns",
         ));
     }
     let blocks = parts.into_iter().map(|part| part.0).collect();
-    Ok((Shares { blocks, n_components: k }, sum / total))
+    Ok(Expected { shares: Shares { blocks, n_components: k }, mean_log: sum / total, entropy })
 }
 
 /// The components that fit the shares best; `reg_covar` is added to the variances.

@@ -91,6 +91,16 @@ impl GaussianMixtureModel {
         })
     }
 
+    /// The same components with other densities.
+    pub(super) fn with_densities(mut self, densities: Densities) -> Self {
+        self.densities = densities;
+        self
+    }
+
+    pub(super) fn components(&self) -> &Components {
+        &self.components
+    }
+
     /// The features it learned from.
     pub fn features(&self) -> &Features {
         &self.features

@@ -14,7 +14,8 @@ use crate::classes::{check_names, probabilities};
 
 /// The class that most of the nearest rows have (Fix and Hodges, 1951; Cover and Hart, 1967).
 ///
-/// The nearest rows are found exactly. Distances depend on the units of the columns, so standardise them first.
+/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Distances depend on the units of the columns,
+/// so standardise them first.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -73,7 +74,7 @@ impl Estimator for KNeighborsClassifier {
         N_NEIGHBORS.check_count(self.n_neighbors)?;
         enough_rows(self.n_neighbors, train.x.n_rows())?;
         Ok(NeighborsClassifierModel {
-            reference: Reference::new(train.x, self.metric, self.search)?,
+            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
             codes: train.y.codes().to_vec(),
             names: train.y.shared_names(),
             reach: Reach::Nearest(self.n_neighbors),
@@ -140,7 +141,7 @@ impl Estimator for RadiusNeighborsClassifier {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NeighborsClassifierModel> {
         RADIUS.check(self.radius)?;
         Ok(NeighborsClassifierModel {
-            reference: Reference::new(train.x, self.metric, self.search)?,
+            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
             codes: train.y.codes().to_vec(),
             names: train.y.shared_names(),
             reach: Reach::Radius(self.radius),

@@ -2,12 +2,14 @@
 
 mod centroid;
 mod classifier;
+mod kernel_density;
 pub(crate) mod reference;
 mod regressor;
 mod search;
 
 pub use centroid::{NearestCentroid, NearestCentroidModel};
 pub use classifier::{KNeighborsClassifier, NeighborsClassifierModel, RadiusNeighborsClassifier};
+pub use kernel_density::{Bandwidth, DensityKernel, KernelDensity, KernelDensityModel};
 pub use perennial_numeric::neighbors::{Metric, Search};
 pub use reference::Weighting;
 pub use regressor::{KNeighborsRegressor, NeighborsRegressorModel, RadiusNeighborsRegressor};

@@ -72,14 +72,18 @@ impl PartialEq for Reference {
 }
 
 impl Reference {
-    pub(crate) fn new(x: &Matrix, metric: Metric, search: Search) -> Result<Self> {
+    pub(crate) fn new(ctx: &Context, x: &Matrix, metric: Metric, search: Search) -> Result<Self> {
         let rows = x.dense()?;
-        let index = Index::new(rows, metric, search)?;
+        let index = Index::new_in(ctx, rows, metric, search)?;
         Ok(Reference { features: x.features().clone(), rows: rows.to_owned(), metric, search, index })
     }
 
     pub(crate) fn features(&self) -> &Features {
         &self.features
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
     }
 
     pub(crate) fn rows(&self) -> &ArrayRef2<f64> {
@@ -179,7 +183,7 @@ macro_rules! neighbor_builders {
             self
         }
 
-        /// Sets how the rows are searched; the answers are the same.
+        /// Sets how the rows are searched; the answers are the same but for [`Search::Hnsw`](crate::neighbors::Search::Hnsw).
         #[must_use]
         pub fn search(mut self, search: crate::neighbors::Search) -> Self {
             self.search = search;

@@ -8,7 +8,8 @@ use super::{Metric, Search};
 
 /// The mean of the targets of the nearest rows.
 ///
-/// The nearest rows are found exactly. Distances depend on the units of the columns, so standardise them first.
+/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Distances depend on the units of the columns,
+/// so standardise them first.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -67,7 +68,7 @@ impl Estimator for KNeighborsRegressor {
         N_NEIGHBORS.check_count(self.n_neighbors)?;
         enough_rows(self.n_neighbors, train.x.n_rows())?;
         Ok(NeighborsRegressorModel {
-            reference: Reference::new(train.x, self.metric, self.search)?,
+            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
             targets: train.y.as_slice().to_vec(),
             reach: Reach::Nearest(self.n_neighbors),
             weighting: self.weighting,
@@ -133,7 +134,7 @@ impl Estimator for RadiusNeighborsRegressor {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<NeighborsRegressorModel> {
         RADIUS.check(self.radius)?;
         Ok(NeighborsRegressorModel {
-            reference: Reference::new(train.x, self.metric, self.search)?,
+            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
             targets: train.y.as_slice().to_vec(),
             reach: Reach::Radius(self.radius),
             weighting: self.weighting,

@@ -9,9 +9,9 @@ use super::{Metric, Search};
 
 /// Finds the nearest rows of a matrix.
 ///
-/// The rows are found exactly: by a k-d tree (Bentley, 1975) where it passes over most rows, else by products in
-/// `f32` whose bounds decide which rows are measured in `f64`. Of rows at one distance the lower numbers
-/// come first, whichever way is used.
+/// The rows are found exactly, unless `search` is [`Search::Hnsw`]: by a k-d tree (Bentley, 1975) where it passes over most
+/// rows, else by products in `f32` whose bounds decide which rows are measured in `f64`. Of rows at one distance
+/// the lower numbers come first, whichever way is used.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -52,7 +52,7 @@ impl NearestNeighbors {
         self
     }
 
-    /// Sets how the rows are searched; the answers are the same.
+    /// Sets how the rows are searched; the answers are the same but for [`Search::Hnsw`].
     #[must_use]
     pub fn search(mut self, search: Search) -> Self {
         self.search = search;
@@ -66,7 +66,9 @@ impl Estimator for NearestNeighbors {
     type Model = NearestNeighborsModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<NearestNeighborsModel> {
-        Ok(NearestNeighborsModel { reference: Reference::new(train.x, self.metric, self.search)? })
+        Ok(NearestNeighborsModel {
+            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
+        })
     }
 }
 

@@ -115,7 +115,7 @@ impl Estimator for LocalOutlierFactor {
                 "`n_neighbors` is {k}, but there are only {n_rows} rows; there must be more rows than neighbours"
             )));
         }
-        let reference = Reference::new(train.x, self.metric, self.search)?;
+        let reference = Reference::new(&train.ctx, train.x, self.metric, self.search)?;
         let found = reference.index().nearest_others(&train.ctx, reference.rows(), k)?;
         let (rows, mut distances) = found.into_parts();
         // In units of the mean distance of the last neighbours nothing overflows or vanishes.

@@ -2,6 +2,8 @@
 
 #![cfg_attr(not(feature = "default"), allow(dead_code))]
 
+#[cfg(feature = "cluster")]
+mod agglomerative;
 mod bayes;
 #[cfg(feature = "trees")]
 mod binning;
@@ -23,6 +25,8 @@ mod boosting_settings;
 mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_conformance;
+#[cfg(feature = "cluster")]
+mod cluster_shapes;
 #[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
 mod compose;
 mod conformance;
@@ -37,6 +41,8 @@ mod gaussian_process;
 mod interchange;
 #[cfg(feature = "outlier")]
 mod isolation_forest;
+#[cfg(feature = "neighbors")]
+mod kernel_density;
 #[cfg(feature = "linear")]
 mod linear;
 #[cfg(feature = "linear")]
@@ -71,11 +77,15 @@ mod linear_robust;
 mod logistic;
 #[cfg(feature = "cluster")]
 mod mixture;
+#[cfg(feature = "cluster")]
+mod mixture_bayesian;
 mod naive_bayes;
 #[cfg(feature = "neighbors")]
 mod neighbors;
 #[cfg(feature = "neighbors")]
 mod neighbors_conformance;
+#[cfg(feature = "neighbors")]
+mod neighbors_graph;
 #[cfg(feature = "neural")]
 mod neural;
 #[cfg(feature = "trees")]

@@ -7,6 +7,11 @@ pub(super) trait Collect {
 
     /// A row and its distance, which may be beyond the limit.
     fn offer(&mut self, distance: f64, row: u32);
+
+    /// How many of the nearest rows are wanted; 0 where that is not the question.
+    fn wanted(&self) -> usize {
+        0
+    }
 }
 
 /// The `k` nearest rows so far; of rows at one distance the lower numbers.
@@ -30,6 +35,10 @@ impl Nearest {
 }
 
 impl Collect for Nearest {
+    fn wanted(&self) -> usize {
+        self.k
+    }
+
     #[inline(always)]
     fn limit(&self) -> f64 {
         if self.found.len() < self.k {

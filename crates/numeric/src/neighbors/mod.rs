@@ -1,19 +1,27 @@
-//! The nearest rows of a matrix, and the rows within a radius, exactly.
+//! The nearest rows of a matrix, and the rows within a radius: exactly, unless the search is asked to guess.
 //!
-//! Distances are computed coordinate by coordinate in one order, whichever way the rows were searched, so the way
-//! does not change a bit of the answer; of rows at one distance those with lower numbers come first.
+//! Distances are computed coordinate by coordinate in one order, whichever way the rows were searched, so the exact ways
+//! do not change a bit of the answer; of rows at one distance those with lower numbers come first.
 
 mod answers;
 mod collect;
+mod graph;
 mod norm;
+mod pairwise;
 mod panels;
 mod points;
 mod search;
+mod smooth;
 mod space;
 mod spanning;
+mod starts;
 mod tree;
+mod way;
 
 pub use answers::{Neighbors, Ranges};
-pub use points::Points;
-pub use search::{Index, Search};
+pub use pairwise::pairwise;
+pub use points::{Points, nearest_centres};
+pub use search::Index;
+pub use smooth::{Profile, Smoothing};
 pub use space::Metric;
+pub use way::Search;

@@ -5,9 +5,10 @@ use pulp::Simd;
 use super::norm::{Squares, between};
 use super::panels::{side, tile};
 use crate::reduce;
+use crate::simd::{self, Kernel};
 
 /// Points of one task; a multiple of the rows of a panel on any machine.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// Points whose nearest centres are asked for, packed once in panels of `f32`.
 ///
@@ -102,51 +103,20 @@ impl<'a> Points<'a> {
         let width = self.width;
         assert_eq!(nearest.len(), self.n_points(), "there must be one place for each point");
         assert!(centres.len() >= width, "there must be a centre");
-        // As many centres in a tile as leave the fewest places empty.
-        let n_centres = centres.len() / width;
-        let side = (4..=6).rev().min_by_key(|side| n_centres.next_multiple_of(*side)).unwrap_or(6);
-        let n_groups = n_centres.div_ceil(side);
-        let (mut factors, mut starts) =
-            (vec![0.0f32; n_groups * side * width], vec![f32::INFINITY; n_groups * side]);
-        let mut longest_centre: f64 = 0.0;
-        for (place, centre) in centres.chunks_exact(width).enumerate() {
-            let group = &mut factors[place / side * side * width..][..side * width];
-            let mut length = 0.0;
-            for (column, (value, shift)) in centre.iter().zip(&self.shift).enumerate() {
-                let value = (value - shift) * self.scale;
-                length += value * value;
-                group[column * side + place % side] = -value as f32;
-            }
-            starts[place] = (length / 2.0) as f32;
-            longest_centre = longest_centre.max(length.sqrt());
-        }
-        // As for the bounds of the search: each product and each sum errs by one part in 2^24 of the whole.
-        let products = longest_centre * (longest_centre / 2.0 + self.longest);
-        let shift = self.shift.iter().map(|shift| (shift * self.scale).powi(2)).sum::<f64>().sqrt();
-        let rounding = (width + 8) as f64 * 2f64.powi(-23) * products;
-        let slack = rounding
-            + shift * 2f64.powi(-50) * (self.longest + longest_centre) * (width as f64).sqrt()
-            + 1e-36;
-        // Where the slack is beyond `f32` everything is measured.
-        let slack = if slack < 1e30 { ((2.0 * slack) as f32).next_up() } else { f32::INFINITY };
+        let packed = Packed::new(centres, width, &self.shift, self.scale);
+        let slack = packed.slack(self.longest, &self.shift, self.scale);
         let stride = self.side * (width + 1);
         reduce::fill_chunks(nearest, BLOCK, |first, nearest| {
             let n_panels = nearest.len().div_ceil(self.side);
             let panels = &self.panels[first / self.side * stride..][..n_panels * stride];
             let cells = &self.cells[first * width..];
-            let (factors, starts) = (&factors, &starts);
-            let place = Place { panels, factors, starts, width, slack, nearest, cells, centres };
-            match side {
-                4 => pulp::Arch::new().dispatch(Tiles::<4>(place)),
-                5 => pulp::Arch::new().dispatch(Tiles::<5>(place)),
-                _ => pulp::Arch::new().dispatch(Tiles::<6>(place)),
-            }
+            packed.find(panels, slack, nearest, cells, centres);
         });
     }
 
     /// For each point the smaller of `closest` and its squared distance to point `to`, in the scale of the panels; and the
     /// sum of those over the points, each times its weight.
-    pub(crate) fn closer(&self, to: &[usize], closest: &[f32], weights: Option<&[f64]>) -> Vec<f64> {
+    pub(super) fn closer(&self, to: &[usize], closest: &[f32], weights: Option<&[f64]>) -> Vec<f64> {
         let add = crate::linalg::add;
         let part = |rows: std::ops::Range<usize>| {
             let mut potentials = vec![0.0; to.len()];
@@ -162,7 +132,7 @@ impl<'a> Points<'a> {
     }
 
     /// Makes each of `closest`, from point `first` on, the smaller of itself and the squared distance to point `to`.
-    fn lower(&self, to: usize, first: usize, closest: &mut [f32]) {
+    pub(super) fn lower(&self, to: usize, first: usize, closest: &mut [f32]) {
         let (width, side) = (self.width, self.side);
         let stride = side * (width + 1);
         let target: Vec<f32> =
@@ -170,71 +140,156 @@ impl<'a> Points<'a> {
         let panels = &self.panels[first / side * stride..];
         pulp::Arch::new().dispatch(Lower { panels, target: &target, closest });
     }
+}
 
-    /// `k` points that are far from each other, by greedy k-means++ (Arthur and Vassilvitskii, 2007): each is the
-    /// best of several that are drawn in proportion to their squared distance from those before, times their weight.
-    ///
-    /// # Panics
-    /// When there are no points.
-    pub fn far_apart(
-        &self,
-        k: usize,
-        weights: Option<&[f64]>,
-        random: &mut crate::random::Random,
-    ) -> Vec<usize> {
-        let n_points = self.n_points();
-        assert!(n_points > 0, "there must be points to draw from");
-        let n_trials = 2 + (k.max(1) as f64).ln() as usize;
-        let ones = |rows: std::ops::Range<usize>| {
-            rows.map(|row| weights.map_or(1.0, |weights| weights[row])).collect::<Vec<f64>>()
-        };
-        let first = draw(n_points, random, &ones).unwrap_or(0);
-        let mut chosen = vec![first];
-        let mut closest = vec![f32::INFINITY; n_points];
-        reduce::fill_chunks(&mut closest, BLOCK, |start, closest| self.lower(first, start, closest));
-        while chosen.len() < k {
-            let shares = |rows: std::ops::Range<usize>| {
-                let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-                rows.map(|row| f64::from(closest[row]) * weight(row)).collect::<Vec<f64>>()
-            };
-            let sums = reduce::map_chunks(n_points, BLOCK, |rows| shares(rows).iter().sum::<f64>());
-            let mut trials: Vec<usize> = (0..n_trials)
-                .filter_map(|_| {
-                    let block = random.weighted_index(&sums)?;
-                    let start = block * BLOCK;
-                    let inside = random.weighted_index(&shares(start..(start + BLOCK).min(n_points)))?;
-                    Some(start + inside)
-                })
-                .collect();
-            if trials.is_empty() {
-                // All points are where a centre is already.
-                trials.extend(draw(n_points, random, &ones));
-                trials.truncate(1);
+/// The nearest centre of each of some points of `width` numbers that are asked about once: as [`Points::nearest`], without
+/// keeping the panels. Right for numbers of any size.
+///
+/// # Panics
+/// When `width` is 0, `nearest` is not as long as there are points, or there is no centre.
+///
+/// ```
+/// let mut nearest = [9; 3];
+/// perennial_numeric::neighbors::nearest_centres(&[0.0, 1.0, 6.0], 1, &[0.4, 5.5], &mut nearest);
+/// assert_eq!(nearest, [0, 0, 1]);
+/// ```
+pub fn nearest_centres(cells: &[f64], width: usize, centres: &[f64], nearest: &mut [u32]) {
+    assert!(width > 0, "points have at least one coordinate");
+    assert_eq!(nearest.len(), cells.len() / width, "there must be one place for each point");
+    assert!(centres.len() >= width, "there must be a centre");
+    let n_centres = centres.len() / width;
+    let largest = |numbers: &[f64]| numbers.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let tame = |most: f64| most == 0.0 || (1e-90..=1e90).contains(&most);
+    let is_tame = tame(largest(centres));
+    let mut shift = vec![0.0; width];
+    for centre in centres.chunks_exact(width) {
+        shift.iter_mut().zip(centre).for_each(|(shift, value)| *shift += value / n_centres as f64);
+    }
+    let apart = centres.chunks_exact(width).flat_map(|centre| centre.iter().zip(&shift));
+    let spread = apart.fold(0.0, |most: f64, (value, shift)| most.max((value - shift).abs()));
+    let scale = 1.0 / crate::linalg::power_of_two(spread);
+    let packed = Packed::new(centres, width, &shift, scale);
+    let side = side();
+    let stride = side * (width + 1);
+    reduce::fill_chunks(nearest, BLOCK, |first, nearest| {
+        let cells = &cells[first * width..(first + nearest.len()) * width];
+        // A few panels at a time stay in the cache.
+        let n_rows = side * (2048 / stride).max(1);
+        let mut panels = vec![0.0f32; n_rows / side * stride];
+        for (nearest, cells) in nearest.chunks_mut(n_rows).zip(cells.chunks(n_rows * width)) {
+            let longest =
+                simd::widest(Pack { cells, width, side, shift: &shift, scale, panels: &mut panels });
+            if is_tame && longest < 1e15 {
+                // The lengths are those of rounded numbers, added up in `f32`.
+                let slack = packed.slack(1.01 * f64::from(longest), &shift, scale);
+                let used = &panels[..nearest.len().div_ceil(side) * stride];
+                packed.find(used, slack, nearest, cells, centres);
+                continue;
             }
-            let potentials = self.closer(&trials, &closest, weights);
-            let mut best = 0;
-            for trial in 1..trials.len() {
-                if potentials[trial] < potentials[best] {
-                    best = trial;
-                }
-            }
-            let next = trials.get(best).copied().unwrap_or(0);
-            reduce::fill_chunks(&mut closest, BLOCK, |start, closest| self.lower(next, start, closest));
-            chosen.push(next);
+            // In a unit in which squares neither overflow nor vanish.
+            let unit = crate::linalg::power_of_two(largest(cells).max(largest(centres)));
+            let scaled = |numbers: &[f64]| numbers.iter().map(|value| value / unit).collect::<Vec<f64>>();
+            let centres = scaled(centres);
+            let points = scaled(cells);
+            let points = points.chunks_exact(width);
+            nearest.iter_mut().zip(points).for_each(|(nearest, point)| *nearest = measure(point, &centres));
         }
-        chosen
+    });
+}
+
+/// Packs points as [`Points`] does; gives the length of the longest.
+struct Pack<'a> {
+    cells: &'a [f64],
+    width: usize,
+    side: usize,
+    shift: &'a [f64],
+    scale: f64,
+    panels: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let Pack { cells, width, side, shift, scale, panels } = self;
+        let mut longest = 0.0f32;
+        let mut lengths = [0.0f32; 64];
+        let lengths = &mut lengths[..side.min(64)];
+        for (cells, panel) in cells.chunks(side * width).zip(panels.chunks_exact_mut(side * (width + 1))) {
+            let n_rows = cells.len() / width;
+            let (zeros, columns) = panel.split_at_mut(side);
+            zeros.fill(0.0);
+            lengths.fill(0.0);
+            for (column, (out, shift)) in columns.chunks_exact_mut(side).zip(shift).enumerate() {
+                for (place, out) in out[..n_rows].iter_mut().enumerate() {
+                    *out = ((cells[place * width + column] - shift) * scale) as f32;
+                }
+                out[n_rows..].fill(0.0);
+                lengths.iter_mut().zip(out.iter()).for_each(|(length, value)| *length += value * value);
+            }
+            for length in lengths.iter() {
+                // What is no number must not be passed over.
+                longest = if *length <= longest || longest.is_nan() { longest } else { *length };
+            }
+        }
+        longest.sqrt()
     }
 }
 
-/// A point in proportion to its share.
-fn draw(
-    n_points: usize,
-    random: &mut crate::random::Random,
-    shares: &(impl Fn(std::ops::Range<usize>) -> Vec<f64> + Sync),
-) -> Option<usize> {
-    let sums = reduce::map_chunks(n_points, BLOCK, |rows| shares(rows).iter().sum::<f64>());
-    let start = random.weighted_index(&sums)? * BLOCK;
-    Some(start + random.weighted_index(&shares(start..(start + BLOCK).min(n_points)))?)
+/// Centres in the form that the tiles want.
+struct Packed {
+    width: usize,
+    side: usize,
+    factors: Vec<f32>,
+    starts: Vec<f32>,
+    longest: f64,
+}
+
+impl Packed {
+    fn new(centres: &[f64], width: usize, shift: &[f64], scale: f64) -> Self {
+        // As many centres in a tile as leave the fewest places empty.
+        let n_centres = centres.len() / width;
+        let side = (4..=6).rev().min_by_key(|side| n_centres.next_multiple_of(*side)).unwrap_or(6);
+        let n_groups = n_centres.div_ceil(side);
+        let (mut factors, mut starts) =
+            (vec![0.0f32; n_groups * side * width], vec![f32::INFINITY; n_groups * side]);
+        let mut longest: f64 = 0.0;
+        for (place, centre) in centres.chunks_exact(width).enumerate() {
+            let group = &mut factors[place / side * side * width..][..side * width];
+            let mut length = 0.0;
+            for (column, (value, shift)) in centre.iter().zip(shift).enumerate() {
+                let value = (value - shift) * scale;
+                length += value * value;
+                group[column * side + place % side] = -value as f32;
+            }
+            starts[place] = (length / 2.0) as f32;
+            longest = longest.max(length.sqrt());
+        }
+        Packed { width, side, factors, starts, longest }
+    }
+
+    /// Two centres whose sums are nearer than this may be in the wrong order, for points no longer than `longest`.
+    fn slack(&self, longest: f64, shift: &[f64], scale: f64) -> f32 {
+        // As for the bounds of the search: each product and each sum errs by one part in 2^24 of the whole.
+        let products = self.longest * (self.longest / 2.0 + longest);
+        let shift = shift.iter().map(|shift| (shift * scale).powi(2)).sum::<f64>().sqrt();
+        let rounding = (self.width + 8) as f64 * 2f64.powi(-23) * products;
+        let slack =
+            rounding + shift * 2f64.powi(-50) * (longest + self.longest) * (self.width as f64).sqrt() + 1e-36;
+        // Where the slack is beyond `f32` everything is measured.
+        if slack < 1e30 { ((2.0 * slack) as f32).next_up() } else { f32::INFINITY }
+    }
+
+    fn find(&self, panels: &[f32], slack: f32, nearest: &mut [u32], cells: &[f64], centres: &[f64]) {
+        let (factors, starts, width) = (&self.factors, &self.starts, self.width);
+        let place = Place { panels, factors, starts, width, slack, nearest, cells, centres };
+        match self.side {
+            4 => pulp::Arch::new().dispatch(Tiles::<4>(place)),
+            5 => pulp::Arch::new().dispatch(Tiles::<5>(place)),
+            _ => pulp::Arch::new().dispatch(Tiles::<6>(place)),
+        }
+    }
 }
 
 /// The sum, each value times its weight.

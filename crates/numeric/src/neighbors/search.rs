@@ -2,44 +2,19 @@
 
 use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result};
-use serde::{Deserialize, Serialize};
 
 use super::answers::{Neighbors, Ranges};
 use super::collect::{Collect, Count, Nearest, Pairs, Within};
-use super::norm::{Largest, Magnitudes, Norm, Powers, Squares};
-use super::panels::Panels;
+use super::graph;
+use super::norm::{Largest, Magnitudes, Powers, Squares};
 use super::space::{Metric, Space, haversine};
 use super::spanning::spanning_tree;
-use super::tree::Tree;
+use super::way::{Search, Way};
 use crate::linalg::row_block;
 use crate::reduce;
-use crate::simd::{self, Kernel};
 
 /// Queries of one task.
 const BLOCK: usize = 240;
-/// With more coordinates than this a tree is not even tried.
-const TREE_COORDINATES: usize = 40;
-/// A point that the tree comes upon costs as much as so many that the panels pass over.
-const TREE_COST: f64 = 6.0;
-/// With fewer rows than this nothing is tried.
-const FEW_ROWS: usize = 1024;
-/// Rows that are looked for to find out how well the tree prunes.
-const N_TRIALS: usize = 24;
-
-/// How rows are searched. The answers are the same; what differs is the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Search {
-    /// By the tree where some trial searches show that it passes over most rows, else every row against every query.
-    #[default]
-    Auto,
-    /// Every row against every query; metrics other than the Euclidean, cosine and haversine distances take the
-    /// tree all the same.
-    Brute,
-    /// By a k-d tree.
-    Tree,
-}
 
 /// Rows in a form in which the nearest are found fast.
 ///
@@ -54,17 +29,11 @@ pub enum Search {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Index {
-    space: Space,
-    n_rows: usize,
-    way: Way,
+    pub(super) space: Space,
+    pub(super) n_rows: usize,
+    pub(super) way: Way,
     /// Latitudes and longitudes, where those are the rows.
     angles: Vec<f64>,
-}
-
-#[derive(Clone, Debug)]
-enum Way {
-    Tree(Tree),
-    Panels(Panels),
 }
 
 impl Index {
@@ -74,6 +43,15 @@ impl Index {
     /// When there are no rows or columns, or 2^32 - 1 rows or more, a number is not finite, or the metric does
     /// not suit the columns.
     pub fn new(x: &ArrayRef2<f64>, metric: Metric, search: Search) -> Result<Self> {
+        Index::new_in(&Context::new(), x, metric, search)
+    }
+
+    /// As [`new`](Index::new), with somebody who may stop the work.
+    ///
+    /// # Errors
+    /// As for [`new`](Index::new), and when it is cancelled.
+    pub fn new_in(ctx: &Context, x: &ArrayRef2<f64>, metric: Metric, search: Search) -> Result<Self> {
+        ctx.check()?;
         let magnitude = crate::linalg::magnitude(x, "the matrix to search")?;
         if x.nrows() >= u32::MAX as usize {
             return Err(Error::too_large(format!(
@@ -86,7 +64,7 @@ impl Index {
         let rows = row_block(x, 0..x.nrows());
         let angles = if space.metric == Metric::Haversine { rows.to_vec() } else { Vec::new() };
         let cells = space.place(&rows, 0);
-        let way = Way::new(&space, cells, search);
+        let way = Way::new(ctx, &space, cells, search)?;
         Ok(Index { space, n_rows: x.nrows(), way, angles })
     }
 
@@ -102,9 +80,13 @@ impl Index {
 
     /// The way that is used.
     pub fn search(&self) -> Search {
-        match self.way {
+        match &self.way {
             Way::Tree(_) => Search::Tree,
             Way::Panels(_) => Search::Brute,
+            Way::Graph(graph) => {
+                let graph::Effort { m, ef_construction, ef_search } = graph.effort();
+                Search::Hnsw { m, ef_construction, ef_search }
+            }
         }
     }
 
@@ -370,13 +352,7 @@ impl Index {
         collect: impl Fn(usize) -> C + Sync,
         take: impl Fn(&mut C, &mut Vec<O>) + Sync,
     ) -> Result<Vec<Answers<O>>> {
-        if queries.ncols() != self.space.width {
-            return Err(Error::malformed(format!(
-                "the queries have {} columns, and the rows that are searched {}",
-                queries.ncols(),
-                self.space.width
-            )));
-        }
+        self.check_width(queries)?;
         let n_queries = queries.nrows();
         let points = self.space.place(&row_block(queries, 0..n_queries), 1);
         let width = self.space.n_coordinates();
@@ -403,8 +379,19 @@ impl Index {
         })
     }
 
+    pub(super) fn check_width(&self, queries: &ArrayRef2<f64>) -> Result<()> {
+        if queries.ncols() == self.space.width {
+            return Ok(());
+        }
+        Err(Error::malformed(format!(
+            "the queries have {} columns, and the rows that are searched {}",
+            queries.ncols(),
+            self.space.width
+        )))
+    }
+
     /// An order in which queries that follow each other look into the same leaves.
-    fn order(&self, points: &[f64], width: usize) -> Option<Vec<u32>> {
+    pub(super) fn order(&self, points: &[f64], width: usize) -> Option<Vec<u32>> {
         let Way::Tree(tree) = &self.way else { return None };
         let n_queries = points.len() / width;
         if n_queries <= BLOCK {
@@ -431,59 +418,3 @@ impl Index {
 
 /// The numbers of some queries, what was found, and where in that each of them ends.
 type Answers<O> = (Vec<u32>, Vec<O>, Vec<usize>);
-
-impl Way {
-    fn new(space: &Space, cells: Vec<f64>, search: Search) -> Self {
-        let width = space.n_coordinates();
-        let n_rows = cells.len() / width;
-        let flat = matches!(space.metric, Metric::Euclidean | Metric::Cosine | Metric::Haversine);
-        if !flat || search == Search::Tree {
-            return Way::Tree(Tree::new(&cells, width));
-        }
-        if search == Search::Brute || width > TREE_COORDINATES || n_rows < FEW_ROWS {
-            return Way::Panels(Panels::new(cells, width));
-        }
-        let tree = Tree::new(&cells, width);
-        let mut waiting = Vec::new();
-        let mut n_scanned = 0;
-        for trial in 0..N_TRIALS {
-            let row = trial * (n_rows / N_TRIALS);
-            let mut nearest = Nearest::new(10);
-            n_scanned += tree.search(Squares, &cells[row * width..][..width], &mut nearest, &mut waiting);
-        }
-        let share = n_scanned as f64 / (N_TRIALS * tree.n_leaves()) as f64;
-        if share * TREE_COST < 1.0 { Way::Tree(tree) } else { Way::Panels(Panels::new(cells, width)) }
-    }
-
-    fn search<C: Collect>(&self, metric: Metric, points: &[f64], width: usize, collects: &mut [C]) {
-        match self {
-            Way::Panels(panels) => panels.search(points, collects),
-            Way::Tree(tree) => match metric {
-                Metric::Manhattan => simd::widest(Walk { tree, norm: Magnitudes, points, width, collects }),
-                Metric::Chebyshev => simd::widest(Walk { tree, norm: Largest, points, width, collects }),
-                Metric::Minkowski(p) => simd::widest(Walk { tree, norm: Powers(p), points, width, collects }),
-                _ => simd::widest(Walk { tree, norm: Squares, points, width, collects }),
-            },
-        }
-    }
-}
-
-struct Walk<'a, N, C> {
-    tree: &'a Tree,
-    norm: N,
-    points: &'a [f64],
-    width: usize,
-    collects: &'a mut [C],
-}
-
-impl<N: Norm, C: Collect> Kernel for Walk<'_, N, C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let mut waiting = Vec::with_capacity(64);
-        for (point, collect) in self.points.chunks_exact(self.width).zip(self.collects) {
-            self.tree.search(self.norm, point, collect, &mut waiting);
-        }
-    }
-}

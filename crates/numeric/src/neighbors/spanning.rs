@@ -140,7 +140,7 @@ fn root(parents: &mut [u32], mut row: u32) -> u32 {
 }
 
 /// Gives each node what its leaves give, put together.
-fn fold<T: Copy>(
+pub(super) fn fold<T: Copy>(
     node: usize,
     first: usize,
     n_leaves: usize,
@@ -246,7 +246,7 @@ mod tests {
             let value = |value: f64| if step > 0.0 { (value / step).round() * step } else { value };
             let cells: Vec<f64> = (0..n * width).map(|_| value(random.normal())).collect();
             let core: Vec<f64> = (0..n).map(|_| 0.02 * random.uniform()).collect();
-            let tree = Tree::new(&cells, width);
+            let tree = Tree::new(&Context::new(), &cells, width).unwrap();
             let edges = spanning_tree(&Context::new(), &tree, Squares, &cells, width, &core).unwrap();
             assert_eq!(edges.len(), n - 1);
             let (total, truth) =

@@ -4,6 +4,8 @@
 //! columns. All leaves but the last are full, so the tree needs no pointers: a node's left child is the next
 //! node, and how many leaves it has says where its right child is.
 
+use perennial_core::{Context, Result};
+
 use super::collect::Collect;
 use super::norm::Norm;
 
@@ -35,13 +37,14 @@ type Waiting = (f64, u32, u32, u32);
 
 impl Tree {
     /// A tree over rows of `width` numbers; there must be fewer than `u32::MAX` rows, and at least one.
-    pub(super) fn new(cells: &[f64], width: usize) -> Self {
+    pub(super) fn new(ctx: &Context, cells: &[f64], width: usize) -> Result<Self> {
         let n_rows = cells.len() / width;
         let n_leaves = n_rows.div_ceil(LEAF);
         let mut rows: Vec<u32> = (0..n_rows as u32).collect();
         let mut cuts = vec![(0, 0.0); 2 * n_leaves - 1];
         let mut boxes = vec![0.0; (2 * n_leaves - 1) * 2 * width];
-        grow(cells, width, &mut rows, &mut cuts, &mut boxes);
+        grow(ctx, cells, width, &mut rows, &mut cuts, &mut boxes);
+        ctx.check()?;
         rows.resize(n_leaves * LEAF, u32::MAX);
         let mut points = vec![f64::INFINITY; n_leaves * LEAF * width];
         crate::reduce::fill_rows(&mut points, LEAF * width, 16, |first, points| {
@@ -53,7 +56,11 @@ impl Tree {
                 }
             }
         });
-        Tree { width, n_leaves, rows, points, cuts, boxes }
+        Ok(Tree { width, n_leaves, rows, points, cuts, boxes })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     pub(super) fn n_leaves(&self) -> usize {
@@ -168,6 +175,26 @@ impl Tree {
         norm.join(norm.join(lanes[0], lanes[1]), norm.join(lanes[2], lanes[3])) * SURE
     }
 
+    /// At least how far the farthest point of the node may be.
+    #[inline(always)]
+    pub(super) fn reach<N: Norm>(&self, norm: N, node: u32, point: &[f64]) -> f64 {
+        let sides = &self.boxes[node as usize * 2 * self.width..][..2 * self.width];
+        let (low, high) = sides.split_at(self.width);
+        let farther = |(value, (low, high)): (&f64, (&f64, &f64))| {
+            let (below, above) = (value - low, high - value);
+            if below > above { below } else { above }
+        };
+        let sides = point.iter().zip(low.iter().zip(high)).map(farther);
+        sides.fold(0.0, |sum, side| norm.join(sum, norm.term(side))) / SURE
+    }
+
+    /// Whether a point is on the left side of a node's cut.
+    #[inline(always)]
+    pub(super) fn is_left(&self, node: usize, point: &[f64]) -> bool {
+        let (column, value) = self.cuts[node];
+        point[column as usize] < value
+    }
+
     #[inline(always)]
     fn scan<N: Norm, C: Collect>(&self, norm: N, leaf: usize, point: &[f64], collect: &mut C) {
         let points = &self.points[leaf * LEAF * self.width..][..LEAF * self.width];
@@ -199,8 +226,15 @@ impl Tree {
     }
 }
 
-/// Orders the rows of a node and those below it, and notes cuts and boxes.
-fn grow(cells: &[f64], width: usize, rows: &mut [u32], cuts: &mut [(u32, f64)], boxes: &mut [f64]) {
+/// Orders the rows of a node and those below it, and notes cuts and boxes; leaves off when the work is cancelled.
+fn grow(
+    ctx: &Context,
+    cells: &[f64],
+    width: usize,
+    rows: &mut [u32],
+    cuts: &mut [(u32, f64)],
+    boxes: &mut [f64],
+) {
     let (sides, boxes) = boxes.split_at_mut(2 * width);
     let (low, high) = sides.split_at_mut(width);
     low.fill(f64::INFINITY);
@@ -233,12 +267,12 @@ fn grow(cells: &[f64], width: usize, rows: &mut [u32], cuts: &mut [(u32, f64)], 
     let (left_rows, right_rows) = rows.split_at_mut(n_left * LEAF);
     let (left_cuts, right_cuts) = cuts.split_at_mut(2 * n_left - 1);
     let (left_boxes, right_boxes) = boxes.split_at_mut((2 * n_left - 1) * 2 * width);
-    let mut left = || grow(cells, width, left_rows, left_cuts, left_boxes);
-    let mut right = || grow(cells, width, right_rows, right_cuts, right_boxes);
+    let mut left = || grow(ctx, cells, width, left_rows, left_cuts, left_boxes);
+    let mut right = || grow(ctx, cells, width, right_rows, right_cuts, right_boxes);
     if n_leaves < FORK_LEAVES {
         left();
         right();
-    } else {
+    } else if ctx.check().is_ok() {
         rayon::join(left, right);
     }
 }

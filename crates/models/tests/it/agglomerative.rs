@@ -1,0 +1,215 @@
+//! Hierarchies of clusters beside scikit-learn 1.9 and a plain search over all pairs:
+//!
+//! ```text
+//! i = arange(60); X = c_[sin(1.7 i) * 3, cos(.9 i) * 2, (37 i % 11) * .3]; X[i % 2 == 1] += 4
+//! m = AgglomerativeClustering(4, linkage=.., metric=.., compute_distances=True).fit(X)
+//! m.distances_[-4:], m.distances_.sum()
+//! ```
+
+use ndarray::Array2;
+use perennial_core::{Clustered, Estimator, Matrix, NoTarget};
+use perennial_models::AgglomerativeClustering;
+use perennial_models::cluster::{Linkage, Merge};
+use perennial_models::neighbors::Metric;
+use perennial_numeric::random::Random;
+use perennial_testing::{Tags, check};
+
+use crate::fixtures::assert_close;
+
+check!(
+    cluster_agglomerative,
+    group,
+    AgglomerativeClustering::new().n_clusters(3),
+    Tags::new().most_rows(6000)
+);
+check!(
+    cluster_agglomerative_complete,
+    group,
+    AgglomerativeClustering::new().n_clusters(3).linkage(Linkage::Complete),
+    Tags::new().most_rows(2000)
+);
+check!(
+    cluster_agglomerative_average,
+    group,
+    AgglomerativeClustering::new().n_clusters(3).linkage(Linkage::Average).metric(Metric::Manhattan),
+    Tags::new().most_rows(2000)
+);
+check!(
+    cluster_agglomerative_single,
+    group,
+    AgglomerativeClustering::new().linkage(Linkage::Single).distance_threshold(3.0),
+    // Its clusters are chains.
+    Tags::new().poor_score()
+);
+
+fn rows() -> Array2<f64> {
+    Array2::from_shape_fn((60, 3), |(i, column)| {
+        let value = match column {
+            0 => (i as f64 * 1.7).sin() * 3.0,
+            1 => (i as f64 * 0.9).cos() * 2.0,
+            _ => (i * 37 % 11) as f64 * 0.3,
+        };
+        value + if i % 2 == 1 { 4.0 } else { 0.0 }
+    })
+}
+
+#[test]
+fn hierarchies_are_those_of_scikit_learn() {
+    let cases: [(Linkage, Metric, [f64; 4], f64); 6] = [
+        (
+            Linkage::Ward,
+            Metric::Euclidean,
+            [7.866006379275377, 14.163736850677704, 15.815996302163082, 37.906098425271125],
+            183.97597911670064,
+        ),
+        (
+            Linkage::Complete,
+            Metric::Euclidean,
+            [5.810835116887428, 7.420369781751186, 7.450625182918314, 13.488473101499958],
+            127.7413088488962,
+        ),
+        (
+            Linkage::Average,
+            Metric::Euclidean,
+            [3.372883826741674, 4.526782460696574, 4.642941499016174, 7.5856868215706434],
+            96.12057250968513,
+        ),
+        (
+            Linkage::Single,
+            Metric::Euclidean,
+            [1.7655309531887229, 1.7868049404735835, 1.8283563615597382, 1.8752355045533047],
+            66.45215367070581,
+        ),
+        (
+            Linkage::Average,
+            Metric::Manhattan,
+            [5.086564970075351, 6.571560034284266, 6.772753940088878, 12.221142473052854],
+            140.10996736044885,
+        ),
+        (
+            Linkage::Average,
+            Metric::Cosine,
+            [0.36625069821084, 0.4835526282807121, 0.6995653284660596, 1.050664952478902],
+            4.7828515706569625,
+        ),
+    ];
+    let x = Matrix::from(rows());
+    for (linkage, metric, last, total) in cases {
+        let settings = AgglomerativeClustering::new().n_clusters(4).linkage(linkage).metric(metric);
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        let distances: Vec<f64> = model.merges().iter().map(|merge| merge.distance).collect();
+        assert_close(&distances[55..], &last, 1e-12, "the last distances");
+        assert_close(&[distances.iter().sum()], &[total], 1e-11, "all distances");
+        assert_eq!(model.clusters().n_clusters(), 4);
+    }
+    // [seen.setdefault(l, len(seen)) for l in AgglomerativeClustering(4, linkage="average").fit(X).labels_]
+    let labels = [
+        0, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0, 1, 3, 2, 0, 1, 3, 2, 0, 1, 3, 2, 3, 1, 0, 2, 3, 1, 0, 2,
+        3, 1, 0, 1, 3, 2, 0, 1, 3, 2, 0, 1, 3, 2, 0, 1, 0, 2, 3, 1, 0, 2, 3, 1, 0, 2,
+    ];
+    let average = AgglomerativeClustering::new().n_clusters(4).linkage(Linkage::Average);
+    assert_eq!(average.fit(&x, &NoTarget).unwrap().clusters().labels(), labels);
+    // AgglomerativeClustering(None, distance_threshold=5).fit(X).n_clusters_
+    let model = AgglomerativeClustering::new().distance_threshold(5.0).fit(&x, &NoTarget).unwrap();
+    assert_eq!(model.clusters().n_clusters(), 8);
+    assert_eq!(&model.cut(8).unwrap(), model.clusters());
+    assert_eq!(&model.cut_at(5.0).unwrap(), model.clusters());
+    assert_eq!(model.cut(60).unwrap().labels(), (0..60).collect::<Vec<i32>>());
+    assert!(model.cut(0).is_err() && model.cut(61).is_err() && model.cut_at(f64::NAN).is_err());
+}
+
+/// The distances of merges by a search over all pairs of clusters, measured on their rows.
+fn plain(x: &Array2<f64>, linkage: Linkage) -> Vec<f64> {
+    let distance = |a: usize, b: usize| (&x.row(a) - &x.row(b)).mapv(|v| v * v).sum().sqrt();
+    let mean = |rows: &[usize]| x.select(ndarray::Axis(0), rows).mean_axis(ndarray::Axis(0)).unwrap();
+    let between = |a: &[usize], b: &[usize]| {
+        let pairs = a.iter().flat_map(|&a| b.iter().map(move |&b| distance(a, b)));
+        match linkage {
+            Linkage::Complete => pairs.fold(0.0, f64::max),
+            Linkage::Single => pairs.fold(f64::INFINITY, f64::min),
+            Linkage::Average => pairs.sum::<f64>() / (a.len() * b.len()) as f64,
+            Linkage::Ward => {
+                let (n, m) = (a.len() as f64, b.len() as f64);
+                (2.0 * n * m / (n + m) * (mean(a) - mean(b)).mapv(|v| v * v).sum()).sqrt()
+            }
+        }
+    };
+    let mut clusters: Vec<Vec<usize>> = (0..x.nrows()).map(|row| vec![row]).collect();
+    let mut found = Vec::new();
+    while clusters.len() > 1 {
+        let mut best = (f64::INFINITY, 0, 0);
+        for a in 0..clusters.len() {
+            for b in 0..a {
+                let distance = between(&clusters[a], &clusters[b]);
+                if distance < best.0 {
+                    best = (distance, a, b);
+                }
+            }
+        }
+        let gone = clusters.swap_remove(best.1);
+        clusters[best.2].extend(gone);
+        found.push(best.0);
+    }
+    found
+}
+
+#[test]
+fn merges_are_those_of_a_search_over_all_pairs() {
+    let mut random = Random::new(4);
+    let x = Array2::from_shape_simple_fn((130, 2), || random.normal());
+    for linkage in [Linkage::Ward, Linkage::Complete, Linkage::Average, Linkage::Single] {
+        let settings = AgglomerativeClustering::new().linkage(linkage);
+        let model = settings.fit(&x.clone().into(), &NoTarget).unwrap();
+        let distances: Vec<f64> = model.merges().iter().map(|merge| merge.distance).collect();
+        assert_close(&distances, &plain(&x, linkage), 1e-12, "distances");
+        sound(model.merges());
+    }
+}
+
+/// Every cluster but the last is merged once, and sizes add up.
+fn sound(merges: &[Merge]) {
+    let n = merges.len() + 1;
+    let mut sizes = vec![1; n];
+    let mut seen = vec![false; 2 * n - 2];
+    for merge in merges {
+        assert!(merge.left < merge.right);
+        for side in [merge.left, merge.right] {
+            assert!(!std::mem::replace(&mut seen[side as usize], true));
+        }
+        assert_eq!(merge.size, sizes[merge.left as usize] + sizes[merge.right as usize]);
+        sizes.push(merge.size);
+    }
+    assert!(seen.iter().all(|seen| *seen));
+}
+
+#[test]
+fn edges_of_hierarchies() {
+    // Equal distances everywhere: a grid, and rows that are all the same.
+    let grid =
+        Array2::from_shape_fn((400, 2), |(i, j)| if j == 0 { (i % 20) as f64 } else { (i / 20) as f64 });
+    for linkage in [Linkage::Ward, Linkage::Complete, Linkage::Average, Linkage::Single] {
+        let settings = AgglomerativeClustering::new().linkage(linkage);
+        sound(settings.fit(&grid.clone().into(), &NoTarget).unwrap().merges());
+        let same = settings.fit(&Array2::from_elem((50, 3), 7.5).into(), &NoTarget).unwrap();
+        assert!(same.merges().iter().all(|merge| merge.distance == 0.0));
+        let one = settings.clone().n_clusters(1).fit(&Array2::zeros((1, 2)).into(), &NoTarget).unwrap();
+        assert!(one.merges().is_empty() && one.clusters().labels() == [0]);
+        // Squares leave the range of f64, distances do not.
+        let scaled = |factor: f64| {
+            let x = Matrix::from(rows().mapv(|value| value * factor));
+            settings.fit(&x, &NoTarget).unwrap().merges().last().unwrap().distance / factor
+        };
+        assert_close(&[scaled(2f64.powi(900)), scaled(2f64.powi(-900))], &[scaled(1.0); 2], 1e-12, "scales");
+    }
+    let error = |settings: AgglomerativeClustering, n: usize| {
+        settings.fit(&Array2::zeros((n, 2)).into(), &NoTarget).unwrap_err().to_string()
+    };
+    assert!(error(AgglomerativeClustering::new().n_clusters(5), 4).contains("at least as many rows"));
+    assert!(error(AgglomerativeClustering::new().metric(Metric::Manhattan), 4).contains("not manhattan"));
+    assert!(
+        error(AgglomerativeClustering::new().distance_threshold(f64::NAN), 4).contains("distance_threshold")
+    );
+    // Refused before anything of that size is held.
+    let average = AgglomerativeClustering::new().linkage(Linkage::Average);
+    assert!(error(average, 40_000).contains("at most 32768 rows"));
+}
