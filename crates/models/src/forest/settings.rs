@@ -222,7 +222,8 @@ macro_rules! forest_settings {
                 };
                 limits.check()?;
                 let monotone = directions(&self.monotone, binned.features())?;
-                let plan = Plan { binned, fine, limits, random_cuts: $random_cuts, monotone };
+                let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
+                let plan = Plan { binned, fine, limits, random_cuts, monotone };
                 let out_of_bag = self.out_of_bag;
                 if out_of_bag && !self.bootstrap && self.max_samples.is_none() {
                     return Err(Error::unsupported(

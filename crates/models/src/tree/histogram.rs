@@ -7,7 +7,7 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Grown;
-use super::in_bins::{Learning, Plan, Sample, grow};
+use super::in_bins::{ByRows, Learning, Plan, Sample, grow};
 use super::limits::Limits;
 use super::{Monotone, directions};
 use crate::binned::{Binner, N_BINS};
@@ -61,7 +61,7 @@ impl Histogram<'_> {
             binned: &binned,
             fine: None,
             limits: self.limits.clone(),
-            random_cuts: self.random_cuts,
+            random_cuts: self.random_cuts.then(|| ByRows::new(&binned)),
             monotone,
         };
         grow(&plan, learning, samples, random, ctx)

@@ -107,6 +107,16 @@ proptest! {
                     }
                 }
             }
+            let values: Vec<f64> = codes.iter().map(|&code| f64::from(code)).collect();
+            let forest = ExtraTreesRegressor::new().n_trees(1).seed(seed).fit(&x, &values.clone().into()).unwrap();
+            let tree = &forest.trees()[0];
+            let leaves = tree.leaves(x.dense().unwrap()).unwrap();
+            for leaf in (0..tree.n_nodes()).filter(|&node| tree.children(node).is_none()) {
+                let rows: Vec<usize> = (0..n_rows).filter(|&row| leaves[row] as usize == leaf).collect();
+                prop_assert_eq!(rows.len() as u64, tree.n_rows(leaf));
+                let mean = rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64;
+                prop_assert!((tree.value(leaf)[0] - mean).abs() < 1e-12);
+            }
         }
     }
 }
@@ -396,6 +406,54 @@ fn a_picture_of_a_tree_stands_alone() {
     assert!(values.to_svg().contains("more below") || values.tree().n_leaves() <= 32);
     if let Some(folder) = std::env::var_os("TREE_PICTURES") {
         std::fs::write(std::path::Path::new(&folder).join("tree.svg"), svg).unwrap();
+    }
+}
+
+/// A forest says the mean of what its trees say, which are asked here one row at a time: for all numbers of rows, missing
+/// values on both sides, categories, and values at the thresholds themselves.
+#[test]
+fn forests_say_the_mean_of_their_trees() {
+    let example = regression(700, 5, 2);
+    let mut cells = example.x.dense().unwrap().to_owned();
+    cells.column_mut(1).iter_mut().step_by(3).for_each(|value| *value = f64::NAN);
+    cells
+        .column_mut(4)
+        .iter_mut()
+        .enumerate()
+        .for_each(|(row, value)| *value = f64::from(row as u32 * 7 % 5));
+    let numbers = Matrix::from(cells.clone());
+    let features = (0..5).map(|column| match column {
+        4 => Feature::categorical("c4", 5),
+        _ => Feature::numeric(format!("x{column}")),
+    });
+    let features: Vec<Feature> = features.collect();
+    let mixed = Matrix::from(cells.clone()).with_features(Features::try_from(features).unwrap()).unwrap();
+    for x in [numbers, mixed] {
+        let random = RandomForestRegressor::new().n_trees(13).seed(3).fit(&x, &example.values).unwrap();
+        let extra = ExtraTreesRegressor::new().n_trees(13).seed(3).fit(&x, &example.values).unwrap();
+        for model in [random, extra] {
+            // Rows that lie at thresholds, and zeros of both signs.
+            let mut asked = cells.clone();
+            for (row, mut cells) in asked.rows_mut().into_iter().enumerate() {
+                let tree = &model.trees()[row % 13];
+                let node = row % tree.n_nodes();
+                if let Some(feature) = tree.feature(node).filter(|&feature| feature < 4) {
+                    cells[feature] = tree.threshold(node);
+                }
+                cells[2] = if row % 50 == 0 { -0.0 } else { cells[2] };
+            }
+            for n_rows in [1, 2, 15, 16, 17, 33, 700] {
+                let some = asked.slice(ndarray::s![..n_rows, ..]).to_owned();
+                let x = Matrix::from(some.clone()).with_features(x.features().clone()).unwrap();
+                let answers = model.predict(&x).unwrap();
+                for (row, answer) in some.rows().into_iter().zip(answers.as_slice()) {
+                    let row = row.to_vec();
+                    let says = |tree: &Tree| tree.value(tree.leaf(&row))[0];
+                    let mean = model.trees().iter().map(says).sum::<f64>() / 13.0;
+                    assert!((answer - mean).abs() <= 1e-12 * (1.0 + mean.abs()), "{answer} {mean}");
+                }
+            }
+        }
     }
 }
 

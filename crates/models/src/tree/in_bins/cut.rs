@@ -59,12 +59,12 @@ pub(super) struct Terms<'a> {
 
 impl Terms<'_> {
     /// Whether so many of the rows may go left.
-    fn allow(&self, n_left: u32, n_rows: u32) -> bool {
+    pub(super) fn allow(&self, n_left: u32, n_rows: u32) -> bool {
         n_left >= self.min_leaf && n_left <= n_rows.saturating_sub(self.min_leaf)
     }
 
     /// Whether answers follow the column as they must.
-    fn rises(&self, [left, right]: [f64; 2]) -> bool {
+    pub(super) fn rises(&self, [left, right]: [f64; 2]) -> bool {
         let rises = || (right - left) * f64::from(self.direction) >= 0.0;
         self.direction == 0 || (rises() && self.bounds.hold(left) && self.bounds.hold(right))
     }
@@ -79,7 +79,7 @@ pub(super) fn midway(low: f64, high: f64) -> f64 {
 /// Memory that all columns of a tree share.
 #[derive(Debug, Default)]
 pub(super) struct Scratch<T> {
-    table: T,
+    pub(super) table: T,
     codes: Vec<u8>,
     bins: Vec<u8>,
     /// Bin, part and place in the node of each row, from the highest bits down.
@@ -278,7 +278,7 @@ fn halfway(cuts: &[f64], left: u8, right: u8) -> u8 {
 }
 
 /// The cut above bin `left` and below bin `right` that is nearest to a value; the cut of a bin is its upper end.
-fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
+pub(super) fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
     let between = &cuts[left as usize..right as usize];
     let above = between.partition_point(|&cut| cut < value).min(between.len() - 1);
     let below = above.saturating_sub(1);

@@ -12,6 +12,7 @@ use super::super::limits::Limits;
 use super::super::structure::{Question, Rule, Summary};
 use super::cut::{Cut, Scratch, Split, Terms, best_cut};
 use super::fine::Fine;
+use super::random::{ByRows, LANES, Lanes, Spread};
 use super::{Bounds, Learning, Sample};
 use crate::binned::{Binned, Bins, MISSING};
 
@@ -29,8 +30,8 @@ pub(crate) struct Plan<'a> {
     /// The bins cut again, for small nodes.
     pub(crate) fine: Option<Fine<'a>>,
     pub(crate) limits: Limits,
-    /// Whether each column is cut at random instead of where it is best.
-    pub(crate) random_cuts: bool,
+    /// The bins row by row, where columns are cut at random instead of where it is best.
+    pub(crate) random_cuts: Option<ByRows>,
     /// For each column 1 where the answers may not fall along it, -1 where they may not rise; or nothing.
     pub(crate) monotone: Vec<i8>,
 }
@@ -92,6 +93,7 @@ struct Grower<'a, L: Learning> {
     ctx: &'a Context,
     random: Random,
     scratch: Scratch<L::Table>,
+    lanes: Lanes,
     /// The columns in the order in which they are drawn next.
     columns: Vec<u32>,
     spare: Vec<Sample>,
@@ -115,6 +117,7 @@ pub(crate) fn grow<L: Learning>(
         ctx,
         random,
         scratch: Scratch::default(),
+        lanes: Lanes::default(),
         columns: (0..plan.binned.n_cols() as u32).collect(),
         spare: vec![Sample::default(); samples.len()],
         grown: Vec::new(),
@@ -144,7 +147,7 @@ pub(crate) fn grow<L: Learning>(
     Ok(grower.grown)
 }
 
-impl<L: Learning> Grower<'_, L> {
+impl<'a, L: Learning> Grower<'a, L> {
     fn direction(&self, column: u32) -> i8 {
         self.plan.monotone.get(column as usize).copied().unwrap_or(0)
     }
@@ -171,7 +174,10 @@ impl<L: Learning> Grower<'_, L> {
         {
             return Ok(None);
         }
-        let cut = self.best_cut(samples, &totals, bounds)?;
+        let cut = match &self.plan.random_cuts {
+            Some(rows) => self.random_cut(rows, samples, &totals, bounds)?,
+            None => self.best_cut(samples, &totals, bounds)?,
+        };
         let worth = |cut: &Cut| {
             learning.in_units(cut.gain / self.root_weight) + f64::EPSILON >= limits.min_impurity_decrease
         };
@@ -188,24 +194,11 @@ impl<L: Learning> Grower<'_, L> {
             if n_seen == n_wanted {
                 break;
             }
-            self.n_read += samples.len();
-            if self.n_read >= PATIENCE {
-                self.n_read = 0;
-                self.ctx.check()?;
-            }
+            self.count(samples.len())?;
             if n_wanted < n_cols {
-                let other = place + self.random.below(n_cols - place);
-                self.columns.swap(place, other);
+                self.draw_column(place);
             }
-            let index = self.columns[place];
-            let bins = self.plan.binned.binning().column(index as usize);
-            let min_leaf = self.plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
-            let fine = self.plan.fine.as_ref().filter(|_| samples.len() <= FINE && !self.plan.random_cuts);
-            let fine = fine.and_then(|fine| fine.column(index as usize));
-            let terms = Terms { min_leaf, bins, fine, direction: self.direction(index), bounds };
-            let column = (index, self.plan.binned.column(index as usize));
-            let random = self.plan.random_cuts.then_some(&mut self.random);
-            let cut = best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random);
+            let cut = self.cut_column(self.columns[place], samples, totals, bounds);
             n_seen += usize::from(cut.is_some());
             if let Some(cut) = cut.flatten()
                 && best.is_none_or(|best| cut.beats(&best))
@@ -214,6 +207,102 @@ impl<L: Learning> Grower<'_, L> {
             }
         }
         Ok(best)
+    }
+
+    /// The best of cuts drawn at random, one for each column that is drawn; those without a choice do not count.
+    fn random_cut(
+        &mut self,
+        rows: &ByRows,
+        samples: &[Sample],
+        totals: &L::Totals,
+        bounds: Bounds,
+    ) -> Result<Option<Cut>> {
+        let n_cols = self.columns.len();
+        let n_wanted = self.plan.limits.max_features.unwrap_or(n_cols);
+        let mut best: Option<Cut> = None;
+        let better = |best: Option<Cut>, cut: Option<Cut>| match (best, cut) {
+            (Some(best), Some(cut)) if !cut.beats(&best) => Some(best),
+            (best, cut) => cut.or(best),
+        };
+        let (mut n_seen, mut place) = (0, 0);
+        while place < n_cols && n_seen < n_wanted {
+            // More than are wanted may be read, in case that some are without a choice.
+            let end = n_cols.min(place + LANES);
+            self.count(samples.len() * LANES)?;
+            if n_wanted < n_cols {
+                (place..end).for_each(|place| self.draw_column(place));
+            }
+            self.lanes.read(rows, &self.columns[place..end], samples);
+            let mut drawn = [false; LANES];
+            for lane in 0..end - place {
+                if n_seen == n_wanted {
+                    break;
+                }
+                let index = self.columns[place + lane];
+                match (self.plan.binned.binning().column(index as usize), self.lanes.spread(lane)) {
+                    (_, Spread::One) => {}
+                    (Bins::Numeric { cuts }, Spread::Many) => {
+                        self.lanes.draw(lane, cuts, &mut self.random);
+                        drawn[lane] = true;
+                        n_seen += 1;
+                    }
+                    _ => {
+                        let cut = self.cut_column(index, samples, totals, bounds);
+                        n_seen += usize::from(cut.is_some());
+                        best = better(best, cut.flatten());
+                    }
+                }
+            }
+            let sides = self.lanes.sides(self.learning, &mut self.scratch.table, totals, samples);
+            for (lane, side) in sides.into_iter().enumerate().filter(|(lane, _)| drawn[*lane]) {
+                let index = self.columns[place + lane];
+                let terms = self.terms(index, samples, bounds);
+                best = better(best, self.lanes.cut(lane, index, side, samples.len(), &terms));
+            }
+            place = end;
+        }
+        Ok(best)
+    }
+
+    /// Looks now and then at whether to stop.
+    fn count(&mut self, n_read: usize) -> Result<()> {
+        self.n_read += n_read;
+        if self.n_read >= PATIENCE {
+            self.n_read = 0;
+            self.ctx.check()?;
+        }
+        Ok(())
+    }
+
+    /// Draws which column comes at this place.
+    fn draw_column(&mut self, place: usize) {
+        let other = place + self.random.below(self.columns.len() - place);
+        self.columns.swap(place, other);
+    }
+
+    /// What a cut of a column must respect.
+    fn terms(&self, index: u32, samples: &[Sample], bounds: Bounds) -> Terms<'a> {
+        let plan = self.plan;
+        let min_leaf = plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
+        let fine = plan.fine.as_ref().filter(|_| samples.len() <= FINE);
+        let fine = fine.and_then(|fine| fine.column(index as usize));
+        let bins = plan.binned.binning().column(index as usize);
+        Terms { min_leaf, bins, fine, direction: self.direction(index), bounds }
+    }
+
+    /// The cut of one column; see [`best_cut`].
+    #[allow(clippy::option_option, reason = "as for all columns")]
+    fn cut_column(
+        &mut self,
+        index: u32,
+        samples: &[Sample],
+        totals: &L::Totals,
+        bounds: Bounds,
+    ) -> Option<Option<Cut>> {
+        let column = (index, self.plan.binned.column(index as usize));
+        let terms = self.terms(index, samples, bounds);
+        let random = self.plan.random_cuts.is_some().then_some(&mut self.random);
+        best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random)
     }
 
     /// Puts the rows that go left before the others; gives their end, and the number of the left child.
@@ -235,21 +324,18 @@ impl<L: Learning> Grower<'_, L> {
             (Split::UpToPart([bin, part], _), Some(fine)) => Some((bin, part, fine)),
             _ => None,
         };
-        let (mut n_left, mut n_right) = (0, 0);
-        for place in 0..samples.len() {
-            // Both are written and one counts: which one is too hard to foresee for a branch.
-            let sample = samples[place];
-            let bin = column[sample.row as usize];
-            let mut left = goes_left[bin as usize];
-            if let Some((last, part, fine)) = parted {
-                left |= bin == last && fine.part(sample.row as usize) <= part;
+        let spare = &mut self.spare;
+        let n_left = match (&self.plan.random_cuts, parted) {
+            (Some(rows), _) => {
+                partition(samples, spare, |row| goes_left[rows.code(row, cut.column) as usize])
             }
-            samples[n_left] = sample;
-            self.spare[n_right] = sample;
-            n_left += usize::from(left);
-            n_right += usize::from(!left);
-        }
-        samples[n_left..].copy_from_slice(&self.spare[..n_right]);
+            (None, None) => partition(samples, spare, |row| goes_left[column[row as usize] as usize]),
+            (None, Some((last, part, fine))) => partition(samples, spare, |row| {
+                let bin = column[row as usize];
+                goes_left[bin as usize] | (bin == last && fine.part(row as usize) <= part)
+            }),
+        };
+        let n_right = samples.len() - n_left;
         // Where no value was missing, missing values will follow the larger side.
         let missing_left = cut.missing_left.unwrap_or(n_left >= n_right);
         let question = self.question(cut)?;
@@ -289,4 +375,21 @@ impl<L: Learning> Grower<'_, L> {
             )),
         }
     }
+}
+
+/// Puts the rows that go left before the others, both in their order; gives their number.
+#[inline]
+fn partition(samples: &mut [Sample], spare: &mut [Sample], goes_left: impl Fn(u32) -> bool) -> usize {
+    let (mut n_left, mut n_right) = (0, 0);
+    for place in 0..samples.len() {
+        // Both are written and one counts: which one is too hard to foresee for a branch.
+        let sample = samples[place];
+        let left = goes_left(sample.row);
+        samples[n_left] = sample;
+        spare[n_right] = sample;
+        n_left += usize::from(left);
+        n_right += usize::from(!left);
+    }
+    samples[n_left..].copy_from_slice(&spare[..n_right]);
+    n_left
 }

@@ -5,14 +5,17 @@ mod classes;
 mod cut;
 mod fine;
 mod grow;
+mod random;
 mod sums;
 
 pub(crate) use classes::{ClassCriterion, ManyClasses};
 pub(crate) use fine::Fine;
 pub(crate) use grow::{Plan, grow};
+pub(crate) use random::ByRows;
 pub(crate) use sums::{SumCriterion, Sums};
 
 use super::structure::Summary;
+use random::{Codes, LANES, Side};
 
 /// A row of a tree's sample.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +56,22 @@ pub(crate) trait Learning: Sync {
     fn arrange(&self, table: &mut Self::Table, totals: &Self::Totals, categories: &mut [u8]);
     /// All rows on the right.
     fn sides<'a>(&'a self, table: &'a mut Self::Table, totals: &'a Self::Totals) -> Self::Sides<'a>;
+    /// What goes left where each of several columns is cut after its bin in `up_to`.
+    fn sides_of(
+        &self,
+        table: &mut Self::Table,
+        totals: &Self::Totals,
+        samples: &[Sample],
+        codes: &[Codes],
+        up_to: Codes,
+    ) -> [Side; LANES] {
+        std::array::from_fn(|lane| {
+            let mut sides = self.sides(table, totals);
+            let left = samples.iter().zip(codes).filter(|(_, codes)| codes[lane] <= up_to[lane]);
+            left.for_each(|(sample, _)| sides.move_row(sample));
+            Side { n_left: sides.n_left(), gain: sides.gain(), means: sides.means() }
+        })
+    }
     /// Forgets the column.
     fn clear(&self, table: &mut Self::Table, bins: &[u8]);
     /// An impurity in the units of the target.
