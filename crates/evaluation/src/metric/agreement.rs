@@ -125,7 +125,7 @@ impl CohenKappa {
         self
     }
 
-    fn score(self, confusion: &ConfusionMatrix) -> Result<f64> {
+    fn agreement(self, confusion: &ConfusionMatrix) -> Result<f64> {
         let (truth, given) = (confusion.true_weights(), confusion.predicted_weights());
         let total: f64 = truth.iter().sum();
         let cost = |a: usize, b: usize| {
@@ -151,4 +151,4 @@ impl CohenKappa {
 }
 
 of_confusion!(CohenKappa, -1.0, |metric| "cohen_kappa".to_owned(), |metric, confusion| metric
-    .score(confusion));
+    .agreement(confusion));
