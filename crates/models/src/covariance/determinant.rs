@@ -19,6 +19,8 @@ const N_TRIALS: Param = Param::integer("n_trials", "how many starts are drawn")
     .at_least(1.0)
     .at_most(1e6)
     .search_log(50.0, 1000.0);
+/// A column of which less than this share of the length is its own depends on the others.
+const OWN: f64 = 1e-7;
 /// Rows beyond this are searched in groups first.
 const GROUP: usize = 300;
 const MOST_GROUPS: usize = 5;
@@ -230,13 +232,10 @@ impl Sets {
         let roots = covariance.diag().mapv(f64::sqrt);
         let correlation =
             Array2::from_shape_fn(covariance.dim(), |(i, j)| covariance[[i, j]] / roots[i] / roots[j]);
-        let own = Cholesky::new(&correlation).ok()?.log_det();
-        let log_det = own + 2.0 * roots.mapv(f64::ln).sum();
-        (own > -30.0 * rows.ncols() as f64 && log_det.is_finite()).then_some(Found {
-            location,
-            covariance,
-            log_det,
-        })
+        let lower = Cholesky::new(&correlation).ok()?.lower();
+        let log_det = 2.0 * (lower.diag().mapv(f64::ln).sum() + roots.mapv(f64::ln).sum());
+        let apart = lower.diag().iter().all(|own| *own > OWN);
+        (apart && log_det.is_finite()).then_some(Found { location, covariance, log_det })
     }
 
     /// The `size` rows nearest to what was found.
@@ -265,7 +264,7 @@ impl Sets {
         let mut last = f64::INFINITY;
         for _ in 0..most {
             ctx.check()?;
-            let kept = self.nearest(rows, &here, size)?;
+            let Ok(kept) = self.nearest(rows, &here, size) else { return Ok(None) };
             let Some(next) = self.of(rows, &kept) else { return Ok(None) };
             let settled = next.log_det >= last - 1e-12 * last.abs().max(1.0);
             last = next.log_det;

@@ -128,6 +128,17 @@ fn large_samples_with_far_rows() {
     assert!(matches!(error.kind(), ErrorKind::InsufficientData { .. }));
 }
 
+/// Draws that lie on a plane are drawn again; where the closest half does, it is said.
+#[test]
+fn equal_rows_do_not_hinder() {
+    let x = Array2::from_shape_fn((60, 2), |(i, j)| if i < 10 { 99.0 } else { ((i * (j + 2)) as f64).sin() });
+    let model = MinCovDet::new().n_trials(50).fit(&x.into(), &NoTarget).unwrap();
+    assert!(model.support().iter().enumerate().all(|(row, inside)| row >= 10 || !inside));
+    let x = Array2::from_shape_fn((60, 2), |(i, j)| if i < 40 { 99.0 } else { ((i * (j + 2)) as f64).sin() });
+    let error = MinCovDet::new().n_trials(50).fit(&x.into(), &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Singular { .. }));
+}
+
 #[test]
 fn a_share_of_the_rows_is_outside() {
     let x = Matrix::from(cloud());

@@ -14,6 +14,25 @@ const MORE: usize = 2;
 /// `quadratic` times the square of each unknown.
 ///
 /// Quantile regression, the hinge loss and absolute penalties are all of this form.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::Context;
+/// use perennial_numeric::optimize::Kinked;
+///
+/// let median = Kinked {
+///     design: array![[1.0], [1.0], [1.0]],
+///     target: vec![1.0, 2.0, 9.0],
+///     up: vec![0.5; 3],
+///     down: vec![0.5; 3],
+///     quadratic: vec![0.0],
+/// };
+/// let near = median.minimise(1e-10, 50, &Context::new())?;
+/// assert!((near.x[0] - 2.0).abs() < 1e-6 && near.converged);
+/// let corner = median.corner(&near, &Context::new())?;
+/// assert_eq!(corner.map(|corner| corner.x), Some(vec![2.0]));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Kinked {
     /// Rows x unknowns.

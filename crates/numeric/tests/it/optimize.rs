@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, array};
 use perennial_core::{CancelToken, Context, ErrorKind};
 use perennial_numeric::linalg::{Cholesky, gram, matvec, matvec_t};
-use perennial_numeric::optimize::{Objective, SecondOrder, Settings, lbfgs, newton};
+use perennial_numeric::optimize::{Kinked, Objective, SecondOrder, Settings, lbfgs, newton};
 
 use crate::linalg::random_matrix;
 use crate::{fixture, number, numbers, same_bits};
@@ -251,4 +251,34 @@ impl Objective for Slope {
 fn a_function_without_a_minimum_ends() {
     let minimum = lbfgs(&Slope, &[0.0], &Settings::new(), &Context::new()).unwrap();
     assert!(!minimum.converged && minimum.value.is_finite());
+}
+
+/// Costs that differ from row to row have a weighted quantile as their minimum, and with a quadratic cost the point where
+/// both slopes cancel.
+#[test]
+fn kinks_have_weighted_quantiles() {
+    let ctx = Context::new();
+    let mut problem = Kinked {
+        design: Array2::ones((5, 1)),
+        target: vec![4.0, -1.0, 2.0, 8.0, 3.0],
+        up: vec![1.0, 2.0, 1.0, 0.5, 1.0],
+        down: vec![1.0, 0.5, 1.0, 3.0, 1.0],
+        quadratic: vec![0.0],
+    };
+    let cost = |problem: &Kinked, x: f64| problem.value(&[x], &problem.residuals(&[x]));
+    let near = problem.minimise(1e-10, 100, &ctx).unwrap();
+    let corner = problem.corner(&near, &ctx).unwrap().unwrap();
+    let least = problem.target.iter().map(|&x| cost(&problem, x)).fold(f64::INFINITY, f64::min);
+    assert!((corner.value - least).abs() < 1e-14 && (near.value - least).abs() < 1e-8 * least);
+    assert!(problem.target.contains(&corner.x[0]));
+    // Beside a steep bowl around 0 the minimum is between two targets.
+    problem.quadratic = vec![2.0];
+    let found = problem.minimise(1e-13, 100, &ctx).unwrap();
+    let (x, step) = (found.x[0], 1e-4);
+    assert!(found.converged && problem.corner(&found, &ctx).unwrap().is_none());
+    assert!(cost(&problem, x) <= cost(&problem, x + step) && cost(&problem, x) <= cost(&problem, x - step));
+    problem.up.pop();
+    assert!(problem.minimise(1e-8, 10, &ctx).is_err());
+    problem.up.push(f64::NAN);
+    assert!(problem.minimise(1e-8, 10, &ctx).is_err());
 }
