@@ -109,7 +109,7 @@ impl Birch {
         let mut tree = Tree::new(data.width, self.threshold, self.branching_factor);
         before.into_iter().for_each(|summary| tree.insert(summary));
         for row in 0..data.n_rows() {
-            if row % LOOK == 0 {
+            if row.is_multiple_of(LOOK) {
                 ctx.step(row, data.n_rows())?;
             }
             tree.insert(Summary::of_row(data.row(row).iter().map(|value| value * data.unit).collect()));

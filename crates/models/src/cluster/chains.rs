@@ -54,7 +54,7 @@ pub(super) fn chains(
     // Clusters by one of their rows, and how near each is to the one before.
     let mut chain: Vec<(f64, usize)> = Vec::new();
     while joints.len() + 1 < n_rows {
-        if joints.len() % LOOK == 0 {
+        if joints.len().is_multiple_of(LOOK) {
             ctx.step(joints.len(), n_rows)?;
         }
         let Some(&(least, top)) = chain.last() else {

@@ -166,7 +166,7 @@ impl Optics {
         let mut done = vec![false; n_rows];
         let mut rows = Vec::with_capacity(n_rows);
         while !rest.is_empty() {
-            if rows.len() % LOOK == 0 {
+            if rows.len().is_multiple_of(LOOK) {
                 train.ctx.step(rows.len(), n_rows)?;
             }
             let mut next = 0;

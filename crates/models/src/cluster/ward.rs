@@ -157,7 +157,7 @@ pub(super) fn ward(ctx: &Context, cells: &[f64], width: usize, sizes: Option<&[f
     let mut chain: Vec<(f64, u32)> = Vec::new();
     let mut start = 0;
     while joints.len() + 1 < n_rows {
-        if joints.len() % LOOK == 0 {
+        if joints.len().is_multiple_of(LOOK) {
             ctx.step(joints.len(), n_rows)?;
         }
         let Some(&(least, top)) = chain.last() else {

@@ -48,7 +48,7 @@ fn recall(x: &Matrix, queries: &Matrix, metric: Metric, search: Search, k: usize
 
 #[test]
 fn most_of_the_nearest_are_found() {
-    let (x, queries) = (Matrix::from(rows(20_000, 24, 1)), Matrix::from(rows(400, 24, 2)));
+    let (x, queries) = (Matrix::from(rows(8000, 24, 1)), Matrix::from(rows(200, 24, 2)));
     for metric in [Metric::Euclidean, Metric::Cosine] {
         let usual = recall(&x, &queries, metric, Search::hnsw(), 10);
         assert!(usual > 0.95, "{metric}: {usual}");
@@ -64,7 +64,7 @@ fn most_of_the_nearest_are_found() {
 
 #[test]
 fn the_graph_is_the_same_at_any_number_of_threads() {
-    let x = Matrix::from(rows(5000, 12, 1));
+    let x = Matrix::from(rows(3000, 12, 1));
     let find = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -75,7 +75,7 @@ fn the_graph_is_the_same_at_any_number_of_threads() {
     let one = find(1);
     assert!((2..=4).all(|threads| find(threads) == one));
     // Every row finds itself first.
-    assert!((0..5000).all(|row| one.get(row).0[0] as usize == row));
+    assert!((0..3000).all(|row| one.get(row).0[0] as usize == row));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::random::Random;
 /// Below this many rows the matrix is made and decomposed.
 const SMALL: usize = 256;
 /// Blocks of a basis, the first included.
-const BLOCKS: usize = 5;
+const BLOCKS: usize = 16;
 /// The most restarts.
 const MOST_CYCLES: usize = 500;
 

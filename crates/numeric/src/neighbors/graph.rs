@@ -53,6 +53,12 @@ pub(super) struct Graph {
 /// A candidate of a search: its distance, its node, and whether its links were followed.
 type Candidate = (f32, u32, bool);
 
+/// A node, a layer, and the links of the node there: distances and nodes.
+type NewLinks = (u32, usize, Vec<(f32, u32)>);
+
+/// A layer, a node, and a new node that links to it, with the distance before the new one.
+type BackLink = (u8, u32, f32, u32);
+
 /// What a search needs: which nodes were met, and the nearest so far.
 struct Beam {
     met: Vec<u64>,
@@ -182,7 +188,7 @@ impl Graph {
             ))
         })?;
         // Links there and back, by layer and node.
-        let mut back: Vec<(u8, u32, f32, u32)> = Vec::new();
+        let mut back: Vec<BackLink> = Vec::new();
         for (node, layer, links) in found.into_iter().flatten() {
             let range = self.range(node, layer);
             let out = if layer == 0 { &mut self.lowest[range] } else { &mut self.upper[range] };
@@ -194,7 +200,7 @@ impl Graph {
         back.sort_unstable_by(|a, b| {
             (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
         });
-        let groups: Vec<&[(u8, u32, f32, u32)]> = back.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
+        let groups: Vec<&[BackLink]> = back.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
         let kept = reduce::map_chunks(groups.len(), 4 * TASK, |range| {
             simd::widest(
                 #[inline(always)]
@@ -216,7 +222,7 @@ impl Graph {
 
     /// The links of a new node in each of its layers that are there already.
     #[inline(always)]
-    fn new_links(&self, node: u32, beam: &mut Beam) -> Vec<(u32, usize, Vec<(f32, u32)>)> {
+    fn new_links(&self, node: u32, beam: &mut Beam) -> Vec<NewLinks> {
         let point = self.point(node);
         let (own, top) =
             (usize::from(self.levels[node as usize]), usize::from(self.levels[self.entry as usize]));
@@ -234,7 +240,7 @@ impl Graph {
 
     /// The links of a node with those of new nodes among them.
     #[inline(always)]
-    fn with_back_links(&self, group: &[(u8, u32, f32, u32)]) -> Vec<u32> {
+    fn with_back_links(&self, group: &[BackLink]) -> Vec<u32> {
         let (layer, node) = (usize::from(group[0].0), group[0].1);
         let point = self.point(node);
         let most = if layer == 0 { 2 * self.effort.m } else { self.effort.m };

@@ -186,13 +186,12 @@ pub fn nearest_centres(cells: &[f64], width: usize, centres: &[f64], nearest: &m
                 packed.find(used, slack, nearest, cells, centres);
                 continue;
             }
-            // In a unit in which squares neither overflow nor vanish.
-            let unit = crate::linalg::power_of_two(largest(cells).max(largest(centres)));
-            let scaled = |numbers: &[f64]| numbers.iter().map(|value| value / unit).collect::<Vec<f64>>();
-            let centres = scaled(centres);
-            let points = scaled(cells);
-            let points = points.chunks_exact(width);
-            nearest.iter_mut().zip(points).for_each(|(nearest, point)| *nearest = measure(point, &centres));
+            for (nearest, point) in nearest.iter_mut().zip(cells.chunks_exact(width)) {
+                // In a unit in which squares neither overflow nor vanish.
+                let unit = crate::linalg::power_of_two(largest(point).max(largest(centres)));
+                let scaled = |numbers: &[f64]| numbers.iter().map(|value| value / unit).collect::<Vec<f64>>();
+                *nearest = measure(&scaled(point), &scaled(centres));
+            }
         }
     });
 }

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod centres;
 mod distance;
 mod least_squares;
 mod linalg;
