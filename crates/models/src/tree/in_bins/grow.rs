@@ -226,6 +226,7 @@ impl<'a, L: Learning> Grower<'a, L> {
         };
         let (mut n_seen, mut place) = (0, 0);
         while place < n_cols && n_seen < n_wanted {
+            let first = place;
             // More than are wanted may be read, in case that some are without a choice.
             let end = n_cols.min(place + LANES);
             self.count(samples.len() * LANES)?;
@@ -253,13 +254,16 @@ impl<'a, L: Learning> Grower<'a, L> {
                     }
                 }
             }
+            place = end;
+            if drawn == [false; LANES] {
+                continue;
+            }
             let sides = self.lanes.sides(self.learning, &mut self.scratch.table, totals, samples);
             for (lane, side) in sides.into_iter().enumerate().filter(|(lane, _)| drawn[*lane]) {
-                let index = self.columns[place + lane];
+                let index = self.columns[first + lane];
                 let terms = self.terms(index, samples, bounds);
                 best = better(best, self.lanes.cut(lane, index, side, samples.len(), &terms));
             }
-            place = end;
         }
         Ok(best)
     }

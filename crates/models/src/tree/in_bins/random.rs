@@ -3,13 +3,13 @@
 //! Nothing is sorted and no bin is added up: a node's lowest and highest bins say where a column may be cut, and only
 //! what goes left is summed.
 
+use perennial_core::Rows;
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
 use super::cut::{Cut, Split, Terms, nearest};
 use super::{Learning, Sample};
 use crate::binned::{Binned, MISSING};
-use perennial_core::Rows;
 
 /// Columns that are cut at a time.
 pub(crate) const LANES: usize = 8;
