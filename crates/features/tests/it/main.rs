@@ -2,5 +2,6 @@
 
 mod conformance;
 mod extraction;
+mod factors;
 mod leakage;
 mod reference;
