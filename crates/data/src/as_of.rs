@@ -1,5 +1,7 @@
 //! For each row the latest row of another table: what was known at that time.
 
+use std::cmp::Ordering;
+
 use perennial_core::{Error, Result};
 
 use crate::join::{beside, shared_keys};
@@ -158,7 +160,7 @@ impl AsOfJoin {
 }
 
 /// A time that can be compared: exact whole numbers, or real ones.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Time {
     Whole(i64),
     Real(f64),
@@ -166,12 +168,20 @@ enum Time {
 
 impl Eq for Time {}
 
+impl PartialOrd for Time {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Ord for Time {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Time::Whole(a), Time::Whole(b)) => a.cmp(b),
-            // Times of one column are of one kind, and no number of a table is NaN.
-            _ => self.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal),
+            // No number of a table is NaN.
+            (Time::Real(a), Time::Real(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            // Times of one column are of one kind.
+            _ => Ordering::Equal,
         }
     }
 }
