@@ -16,7 +16,7 @@ const MIN_SAMPLES: Param =
 const MAX_EPS: Param = Param::real("max_eps", "beyond which distance rows are no neighbours").above(0.0);
 const XI: Param =
     Param::real("xi", "how steep the border of a cluster is").above(0.0).at_most(0.999_999).search(0.01, 0.5);
-const EPS: Param = Param::real("eps", "how near two rows must be to be of one cluster").above(0.0);
+const EPS: Param = Param::real("dbscan", "how near two rows must be to be of one cluster").above(0.0);
 const MIN_CLUSTER_SIZE: Param =
     Param::integer("min_cluster_size", "the fewest rows of a cluster").at_least(2.0).at_most(1e9);
 /// Rows between two looks at the context.
@@ -52,9 +52,10 @@ pub enum OpticsMethod {
 /// use ndarray::array;
 /// use perennial_core::{Clustered, Estimator, Matrix, NoTarget};
 /// use perennial_models::Optics;
+/// use perennial_models::cluster::OpticsMethod;
 ///
 /// let x = Matrix::from(array![[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [90.0]]);
-/// let model = Optics::new().min_samples(2).fit(&x, &NoTarget)?;
+/// let model = Optics::new().min_samples(2).method(OpticsMethod::Dbscan(1.0)).fit(&x, &NoTarget)?;
 /// assert_eq!(model.clusters().labels(), [0, 0, 0, 1, 1, 1, -1]);
 /// assert_eq!(model.ordering(), [0, 1, 2, 3, 4, 5, 6]);
 /// # Ok::<(), perennial_core::Error>(())
