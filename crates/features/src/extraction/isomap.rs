@@ -331,7 +331,7 @@ impl Transformer for IsomapModel {
                     let lengths = self.parts.lengths.row(row as usize);
                     out.iter_mut().zip(lengths).for_each(|(out, length)| *out = out.min(distance + length));
                 }
-                out.iter_mut().for_each(|length| *length *= -0.5 * *length);
+                out.iter_mut().for_each(|length| *length = *length * (-0.5 * *length));
                 let mean = out.iter().sum::<f64>() / n as f64;
                 out.iter_mut()
                     .zip(&self.parts.means)

@@ -152,15 +152,15 @@ pub struct Resampling<R, E> {
     next: E,
 }
 
+/// The rows that were learned from, and what was learned.
+type Fitted<R, E> = (Resampled<<R as Resampler>::Input, <R as Resampler>::Target>, <E as Estimator>::Model);
+
 impl<R, E> Resampling<R, E>
 where
     R: Resampler,
     E: Estimator<Input = R::Input, Target = R::Target>,
 {
-    fn fit_parts(
-        &self,
-        train: &Train<'_, R::Input, R::Target>,
-    ) -> Result<(Resampled<R::Input, R::Target>, E::Model)> {
+    fn fit_parts(&self, train: &Train<'_, R::Input, R::Target>) -> Result<Fitted<R, E>> {
         let seeded =
             train.with_input(train.x, train.validation.map(|(x, _)| x)).context(train.ctx.child("resampled"));
         let sample = self.resampler.resample(&seeded).context("resampling")?;
