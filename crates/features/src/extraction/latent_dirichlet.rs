@@ -20,7 +20,8 @@ const LEARNING_DECAY: Param =
     Param::real("learning_decay", "how fast batches count less").at_least(0.0).at_most(1.0);
 const LEARNING_OFFSET: Param =
     Param::real("learning_offset", "how many batches the first ones are taken back by").at_least(0.0);
-const MAX_ITER: Param = Param::integer("max_iter", "the most passes over the documents").at_least(1.0);
+const MAX_ITER: Param =
+    Param::integer("max_iter", "the most passes over the documents").at_least(1.0).at_most(1000.0);
 const BATCH_SIZE: Param = Param::integer("batch_size", "the documents of a batch").at_least(1.0);
 const TOLERANCE: Param =
     Param::real("tolerance", "the fall of the perplexity, as a share of it, that ends it").at_least(0.0);
@@ -55,7 +56,7 @@ pub enum TopicLearning {
 /// | `learning` | batch | | how topics are learned |
 /// | `learning_decay` | 0.7 | 0 to 1 | how fast batches count less: above 0.5 it converges |
 /// | `learning_offset` | 10 | >= 0 | how many batches the first ones are taken back by |
-/// | `max_iter` | 10 | >= 1 | the most passes over the documents |
+/// | `max_iter` | 10 | 1 to 1000 | the most passes over the documents |
 /// | `batch_size` | 128 | >= 1 | the documents of a batch, where learning is online |
 /// | `tolerance` | 0 | >= 0 | the fall of the perplexity in a pass, as a share of it, that ends it; 0 measures nothing |
 /// | `mean_change_tolerance` | 1e-3 | >= 0 | the mean change of a document's topics that ends its inference |

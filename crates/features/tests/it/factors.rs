@@ -29,13 +29,18 @@ check!(isomap, transformer, Isomap::new().n_neighbors(8), Tags::new().most_rows(
 check!(
     topics,
     transformer,
-    LatentDirichletAllocation::new().n_components(3),
+    LatentDirichletAllocation::new().n_components(3).max_iter(3).max_document_iter(10),
     Tags::new().positive_only().most_rows(2000)
 );
 check!(
     topics_online,
     transformer,
-    LatentDirichletAllocation::new().n_components(3).learning(TopicLearning::Online).batch_size(16),
+    LatentDirichletAllocation::new()
+        .n_components(3)
+        .learning(TopicLearning::Online)
+        .batch_size(64)
+        .max_iter(1)
+        .max_document_iter(10),
     Tags::new().positive_only().most_rows(2000)
 );
 

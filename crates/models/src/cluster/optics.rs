@@ -28,7 +28,7 @@ const LOOK: usize = 64;
 pub enum OpticsMethod {
     /// Between steep falls and rises of the reachability: from one row to the next by a share of this, above 0 and below 1.
     Xi(f64),
-    /// Those of DBSCAN at this distance, but for rows at the border.
+    /// Those of DBSCAN at this distance, but for rows at the border; beyond `max_eps` nothing is reached.
     Dbscan(f64),
 }
 
@@ -133,12 +133,6 @@ impl Optics {
         match self.method {
             OpticsMethod::Xi(xi) => XI.check(xi)?,
             OpticsMethod::Dbscan(eps) => EPS.check(eps)?,
-        }
-        if let (OpticsMethod::Dbscan(eps), Some(most)) = (self.method, self.max_eps)
-            && eps > most
-        {
-            let expected = format!("at least the `eps` of the method, {eps}");
-            return Err(Error::invalid_param("max_eps", most, expected));
         }
         if self.min_samples > n_rows {
             return Err(Error::insufficient_data(format!(
