@@ -3,7 +3,7 @@
 use perennial_core::{Error, Param, Result, Values};
 use serde::{Deserialize, Serialize};
 
-use super::values::{checked, in_range, weighted_median};
+use super::values::{checked, in_range, weighted_quantile};
 use super::{Metric, mean_by};
 
 /// Metrics of numbers whose settings are checked first.
@@ -283,21 +283,7 @@ of_values!(
     |metric, truth, prediction, weights| {
         QUANTILE.check(metric.quantile)?;
         two_rows(truth.len(), "d2_pinball")?;
-        let constant = match weights {
-            Some(weights) if metric.quantile == 0.5 => weighted_median(truth, weights),
-            Some(_) => {
-                return Err(Error::unsupported(
-                    "`d2_pinball` with weights is defined for the quantile 0.5 here; score without weights",
-                ));
-            }
-            None => {
-                let mut sorted = truth.to_vec();
-                sorted.sort_by(f64::total_cmp);
-                let place = metric.quantile * (sorted.len() - 1) as f64;
-                let (low, part) = (place.floor() as usize, place.fract());
-                sorted[low] + part * (sorted[(low + 1).min(sorted.len() - 1)] - sorted[low])
-            }
-        };
+        let constant = weighted_quantile(truth, weights, metric.quantile);
         let pinball =
             |error: f64| if error >= 0.0 { metric.quantile * error } else { (metric.quantile - 1.0) * error };
         let own = mean_by(truth.len(), weights, |row| pinball(truth[row] - prediction[row]));

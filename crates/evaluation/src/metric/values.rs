@@ -231,7 +231,7 @@ of_all_rows!(MedianAbsoluteError, "median_absolute_error", false, |truth, predic
     match weights {
         None if errors.iter().all(|error| error.is_finite()) => median(&errors),
         None => Ok(f64::INFINITY),
-        Some(weights) => Ok(weighted_median(&errors, weights)),
+        Some(_) => Ok(weighted_quantile(&errors, weights, 0.5)),
     }
 });
 
@@ -244,20 +244,22 @@ fn largest_error(truth: &[f64], prediction: &[f64], weights: Option<&[f64]>) -> 
     (0..truth.len()).filter(counts).map(|row| (truth[row] - prediction[row]).abs()).fold(0.0, f64::max)
 }
 
-/// The value with half of the weight on either side; the middle of two where the halves meet between them.
-pub(super) fn weighted_median(values: &[f64], weights: &[f64]) -> f64 {
-    let mut rows: Vec<usize> = (0..values.len()).filter(|&row| weights[row] > 0.0).collect();
+/// The value with this share of the weight below it; the middle of two where the share ends between them. No other
+/// constant has a smaller pinball loss.
+pub(super) fn weighted_quantile(values: &[f64], weights: Option<&[f64]>, share: f64) -> f64 {
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let mut rows: Vec<usize> = (0..values.len()).filter(|&row| weight(row) > 0.0).collect();
     rows.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let half = 0.5 * reduce::sum_by(rows.len(), |place| weights[rows[place]]);
+    let wanted = share * reduce::sum_by(rows.len(), |place| weight(rows[place]));
     let mut reached = 0.0;
     for (place, &row) in rows.iter().enumerate() {
-        reached += weights[row];
-        if reached > half {
+        reached += weight(row);
+        if reached > wanted {
             return values[row];
         }
-        if reached == half {
+        if reached == wanted && share > 0.0 {
             let next = rows.get(place + 1).map_or(values[row], |&next| values[next]);
-            return 0.5 * (values[row] + next);
+            return 0.5 * values[row] + 0.5 * next;
         }
     }
     rows.last().map_or(f64::NAN, |&row| values[row])
