@@ -35,8 +35,11 @@ impl Default for Bounds {
     }
 }
 
-const FOLD: Param = Param::real("bounds", "how many distances beyond the middle").above(0.0).search(1.0, 5.0);
-const SHARE: Param = Param::real("bounds", "share of the rows").at_least(0.0).at_most(1.0);
+const fn fold(name: &'static str) -> Param {
+    Param::real(name, "how many distances beyond the middle").above(0.0).search(1.0, 5.0)
+}
+
+const SHARE: Param = Param::real("quantiles", "share of the rows").at_least(0.0).at_most(1.0);
 
 /// The median absolute deviation of a normal distribution is one standard deviation over this.
 const MAD_SCALE: f64 = 1.482_602_218_505_602;
@@ -44,14 +47,16 @@ const MAD_SCALE: f64 = 1.482_602_218_505_602;
 impl Bounds {
     fn check(self) -> Result<()> {
         match self {
-            Bounds::Quartiles(fold) | Bounds::Deviations(fold) | Bounds::Mad(fold) => FOLD.check(fold),
+            Bounds::Quartiles(distances) => fold("quartiles").check(distances),
+            Bounds::Deviations(distances) => fold("deviations").check(distances),
+            Bounds::Mad(distances) => fold("mad").check(distances),
             Bounds::Quantiles(low, high) => {
                 SHARE.check(low)?;
                 SHARE.check(high)?;
-                if low < high { Ok(()) } else { Err(empty(low, high)) }
+                if low < high { Ok(()) } else { Err(empty("quantiles", low, high)) }
             }
             Bounds::Fixed(low, high) if low <= high && (high - low).is_finite() => Ok(()),
-            Bounds::Fixed(low, high) => Err(empty(low, high)),
+            Bounds::Fixed(low, high) => Err(empty("fixed", low, high)),
         }
     }
 
@@ -89,10 +94,8 @@ impl Bounds {
     }
 }
 
-fn empty(low: f64, high: f64) -> Error {
-    Error::unsupported(format!(
-        "there is nothing between the bounds {low} and {high}; give the lower one first"
-    ))
+fn empty(name: &'static str, low: f64, high: f64) -> Error {
+    Error::invalid_param(name, (low, high), "two finite numbers, the lower one first")
 }
 
 fn finite(x: &Matrix, bounds: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>> {
