@@ -130,8 +130,8 @@ impl<M: Predictor<Output = Classes>> Predictor for MultiOutputClassifierModel<M>
 /// use perennial_models::compose::ClassifierChain;
 /// use perennial_models::naive_bayes::GaussianNaiveBayes;
 ///
-/// let x = Matrix::from(ndarray::Array2::from_shape_fn((20, 1), |(row, _)| (row % 4) as f64 * 5.0 + row as f64 / 50.0));
-/// let y = ClassOutputs::from_sets((0..20).map(|row| [vec![], vec!["a"], vec!["b"], vec!["a", "b"]][row % 4].clone()))?;
+/// let x = Matrix::from(ndarray::array![[0.0, 5.0], [0.2, 0.1], [4.0, 5.1], [4.1, 0.0]]);
+/// let y = ClassOutputs::from_sets([vec!["b"], vec![], vec!["a", "b"], vec!["a"]])?;
 /// let model = ClassifierChain::new(GaussianNaiveBayes::new()).order([1, 0]).fit(&x, &y)?;
 /// assert_eq!(model.predict(&x)?, y);
 /// # Ok::<(), perennial_core::Error>(())
