@@ -29,7 +29,7 @@ pub use impute::{
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use pass_through::{PassThrough, PassThroughModel};
 pub use resample::{
-    Balance, Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
+    Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
     RandomUnderSampler, Resampled, Resampler, Resampling, Smote, TomekLinks,
 };
 pub use scale::{

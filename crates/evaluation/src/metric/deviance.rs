@@ -4,7 +4,7 @@ use perennial_core::{Error, Param, Result, Values};
 use serde::{Deserialize, Serialize};
 
 use super::values::{checked, in_range, weighted_quantile};
-use super::{Metric, mean_by};
+use super::{MeanPinball, Metric, mean_by};
 
 /// Metrics of numbers whose settings are checked first.
 macro_rules! of_values {
@@ -251,42 +251,28 @@ of_values!(
 
 /// The share of the pinball loss that is explained, beside the quantile of the truth as a constant answer; for the
 /// quantile 0.5 that of the absolute error.
-///
-/// | setting | default | range | meaning |
-/// |---|---|---|---|
-/// | `quantile` | 0.5 | 0 to 1 | the share of the truth that should lie below the prediction |
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct D2Pinball {
-    quantile: f64,
+    loss: MeanPinball,
 }
-
-impl Default for D2Pinball {
-    fn default() -> Self {
-        D2Pinball { quantile: 0.5 }
-    }
-}
-
-const QUANTILE: Param = Param::real("quantile", "share below the prediction").at_least(0.0).at_most(1.0);
 
 impl D2Pinball {
     /// For predictions of this quantile.
     pub fn new(quantile: f64) -> Self {
-        D2Pinball { quantile }
+        D2Pinball { loss: MeanPinball::new(quantile) }
     }
 }
 
 of_values!(
     D2Pinball,
     true,
-    |metric| format!("d2_pinball_{}", metric.quantile),
+    |metric| format!("d2_pinball_{}", metric.loss.quantile),
     |metric, truth, prediction, weights| {
-        QUANTILE.check(metric.quantile)?;
+        metric.loss.check()?;
         two_rows(truth.len(), "d2_pinball")?;
-        let constant = weighted_quantile(truth, weights, metric.quantile);
-        let pinball =
-            |error: f64| if error >= 0.0 { metric.quantile * error } else { (metric.quantile - 1.0) * error };
-        let own = mean_by(truth.len(), weights, |row| pinball(truth[row] - prediction[row]));
-        share(own, mean_by(truth.len(), weights, |row| pinball(truth[row] - constant)))
+        let constant = weighted_quantile(truth, weights, metric.loss.quantile);
+        let own = mean_by(truth.len(), weights, |row| metric.loss.loss(truth[row], prediction[row]));
+        share(own, mean_by(truth.len(), weights, |row| metric.loss.loss(truth[row], constant)))
     }
 );

@@ -63,7 +63,7 @@ macro_rules! mean_of_rows {
         }
 
         impl $metric {
-            fn loss(&self, $truth: f64, $predicted: f64) -> f64 {
+            pub(super) fn loss(&self, $truth: f64, $predicted: f64) -> f64 {
                 let $self = self;
                 let _ = $self;
                 $loss
@@ -107,7 +107,7 @@ pub struct MeanAbsolutePercentageError;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MeanPinball {
-    quantile: f64,
+    pub(super) quantile: f64,
 }
 
 impl Default for MeanPinball {
@@ -124,7 +124,7 @@ impl MeanPinball {
         MeanPinball { quantile }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         QUANTILE.check(self.quantile)
     }
 

@@ -237,3 +237,51 @@ fn values_match() {
         }
     }
 }
+
+/// imbalanced-learn 0.14.2: `specificity_score` and `geometric_mean_score(average="multiclass")`.
+#[test]
+fn rates_of_the_other_classes() {
+    let truth = classes(&serde_json::json!([0, 0, 1, 1, 2, 2, 2, 1]), 3);
+    let answer = classes(&serde_json::json!([0, 1, 1, 1, 2, 0, 2, 2]), 3);
+    let weights = [1.0, 2.0, 3.0, 1.0, 1.0, 2.0, 1.0, 1.0];
+    let check =
+        |what: &str, got: f64, expected: f64| close("imbalanced", what, got, &serde_json::json!(expected));
+    check("specificity", Specificity::new().score(&truth, &answer).unwrap(), 0.8111111111111112);
+    check("of one class", Specificity::of("1").score(&truth, &answer).unwrap(), 0.8);
+    check("geometric mean", GeometricMean.score(&truth, &answer).unwrap(), 0.6057068642773799);
+    // By hand: of the weight outside each class that part which was not given it, 7 of 9, 5 of 7 and 7 of 8.
+    let by_hand = ((12.0 - 3.0 - 2.0) / 9.0 + (12.0 - 5.0 - 2.0) / 7.0 + (12.0 - 4.0 - 1.0) / 8.0) / 3.0;
+    check("weighted", Specificity::new().score_weighted(&truth, &answer, Some(&weights)).unwrap(), by_hand);
+    let never = classes(&serde_json::json!([0, 0, 1, 1, 0, 0, 0, 1]), 3);
+    assert_eq!(GeometricMean.score(&truth, &never).unwrap(), 0.0);
+}
+
+#[test]
+fn percentages_that_are_symmetric() {
+    let (truth, answer) = (Values::from(vec![1.0, 0.0, -2.0, 4.0]), Values::from(vec![3.0, 0.0, 2.0, 4.0]));
+    let forth = SymmetricMeanAbsolutePercentageError.score(&truth, &answer).unwrap();
+    // 2 / 2, nothing, 4 / 2, nothing.
+    assert!((forth - (1.0 + 0.0 + 2.0 + 0.0) / 4.0).abs() < 1e-15);
+    assert_eq!(SymmetricMeanAbsolutePercentageError.score(&answer, &truth).unwrap(), forth);
+    let huge = (Values::from(vec![1e308]), Values::from(vec![-1e308]));
+    assert!((SymmetricMeanAbsolutePercentageError.score(&huge.0, &huge.1).unwrap() - 2.0).abs() < 1e-12);
+}
+
+/// The constant of `D2Pinball` has the smallest loss of all, with weights as with repeated rows.
+#[test]
+fn shares_of_pinball_are_beside_the_best_constant() {
+    let (y, w) = (vec![3.0, 1.0, 4.0, 1.5, 9.0, 2.6], [1.0, 2.0, 1.0, 3.0, 1.0, 2.0]);
+    let repeated: Vec<f64> = y.iter().zip(w).flat_map(|(y, w)| std::iter::repeat_n(*y, w as usize)).collect();
+    for quantile in [0.1, 0.5, 0.73] {
+        let metric = D2Pinball::new(quantile);
+        for constant in &y {
+            let of = |n: usize| Values::from(vec![*constant; n]);
+            let weighted = metric.score_weighted(&y.clone().into(), &of(6), Some(&w)).unwrap();
+            let again = metric.score(&repeated.clone().into(), &of(repeated.len())).unwrap();
+            assert!(
+                (weighted - again).abs() < 1e-12 && weighted <= 1e-12,
+                "{quantile}: {weighted} and {again}"
+            );
+        }
+    }
+}

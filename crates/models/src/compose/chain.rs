@@ -79,6 +79,15 @@ impl<M> RegressorChainModel<M> {
     }
 }
 
+/// The order in which outputs are learned: that which is asked for, or as they stand.
+pub(super) fn order_of(asked: Option<&[usize]>, n_outputs: usize) -> Result<Vec<usize>> {
+    let order: Vec<usize> = asked.map_or_else(|| (0..n_outputs).collect(), <[usize]>::to_vec);
+    if is_order(&order, n_outputs) {
+        return Ok(order);
+    }
+    Err(Error::invalid_param("order", order, format!("each number from 0 to {} once", n_outputs - 1)))
+}
+
 pub(super) fn is_order(order: &[usize], n: usize) -> bool {
     let mut seen = vec![false; n];
     order.len() == n && order.iter().all(|&place| place < n && !std::mem::replace(&mut seen[place], true))
@@ -114,14 +123,7 @@ where
 
     fn fit_on(&self, train: &Train<'_, Matrix, Outputs>) -> Result<Self::Model> {
         let n_outputs = n_outputs(train.y, train.validation.map(|(_, y)| y))?;
-        let order = self.order.clone().unwrap_or_else(|| (0..n_outputs).collect());
-        if !is_order(&order, n_outputs) {
-            return Err(Error::invalid_param(
-                "order",
-                order,
-                format!("each number from 0 to {} once", n_outputs - 1),
-            ));
-        }
+        let order = order_of(self.order.as_deref(), n_outputs)?;
         let (mut before, mut before_validation, mut members) = (Vec::new(), Vec::new(), Vec::new());
         for (done, &column) in order.iter().enumerate() {
             train.ctx.step(done, n_outputs)?;

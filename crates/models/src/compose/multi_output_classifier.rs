@@ -10,7 +10,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::around;
-use super::chain::{is_order, link};
+use super::chain::{is_order, link, order_of};
 
 /// Refuses a validation set with other outputs.
 fn check_outputs(y: &ClassOutputs, validation: Option<&ClassOutputs>) -> Result<()> {
@@ -215,14 +215,7 @@ where
     fn fit_on(&self, train: &Train<'_, Matrix, ClassOutputs>) -> Result<Self::Model> {
         check_outputs(train.y, train.validation.map(|(_, y)| y))?;
         let n_outputs = train.y.outputs().len();
-        let order = self.order.clone().unwrap_or_else(|| (0..n_outputs).collect());
-        if !is_order(&order, n_outputs) {
-            return Err(Error::invalid_param(
-                "order",
-                order,
-                format!("each number from 0 to {} once", n_outputs - 1),
-            ));
-        }
+        let order = order_of(self.order.as_deref(), n_outputs)?;
         let (mut before, mut before_validation, mut members) = (Vec::new(), Vec::new(), Vec::new());
         for (done, &place) in order.iter().enumerate() {
             train.ctx.step(done, n_outputs)?;

@@ -16,6 +16,7 @@ use super::maximise::{Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use super::posterior::{Posterior, Priors, WeightPrior};
 use crate::cluster::lloyd::Data;
+use crate::setters::setters;
 
 const TOLERANCE: Param =
     Param::real("tolerance", "the gain of the lower bound that ends the iteration").at_least(0.0);
@@ -98,6 +99,27 @@ impl Default for BayesianGaussianMixture {
     }
 }
 
+setters!(BayesianGaussianMixture {
+    /// Sets the most components.
+    n_components: usize,
+    /// Sets the shape of the covariances.
+    covariance: CovarianceType,
+    /// Sets the gain of the lower bound that ends the iteration.
+    tolerance: f64,
+    /// Sets what is added to the variances.
+    reg_covar: f64,
+    /// Sets the most steps of one start.
+    max_iter: usize,
+    /// Sets how many starts are tried.
+    n_init: usize,
+    /// Sets where the components begin.
+    init: MixtureInit,
+    /// Sets what is believed of the weights.
+    weight_prior: WeightPrior,
+    /// Sets how many rows' worth the prior mean of a component counts.
+    mean_precision: f64,
+});
+
 impl BayesianGaussianMixture {
     /// The numeric settings with their ranges.
     pub const PARAMS: &'static [Param] = &[
@@ -111,78 +133,10 @@ impl BayesianGaussianMixture {
         DEGREES_OF_FREEDOM,
     ];
 
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the most components.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = n_components;
-        self
-    }
-
-    /// Sets the shape of the covariances.
-    #[must_use]
-    pub fn covariance(mut self, covariance: CovarianceType) -> Self {
-        self.covariance = covariance;
-        self
-    }
-
-    /// Sets the gain of the lower bound that ends the iteration.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets what is added to the variances.
-    #[must_use]
-    pub fn reg_covar(mut self, reg_covar: f64) -> Self {
-        self.reg_covar = reg_covar;
-        self
-    }
-
-    /// Sets the most steps of one start.
-    #[must_use]
-    pub fn max_iter(mut self, max_iter: usize) -> Self {
-        self.max_iter = max_iter;
-        self
-    }
-
-    /// Sets how many starts are tried.
-    #[must_use]
-    pub fn n_init(mut self, n_init: usize) -> Self {
-        self.n_init = n_init;
-        self
-    }
-
-    /// Sets where the components begin.
-    #[must_use]
-    pub fn init(mut self, init: MixtureInit) -> Self {
-        self.init = init;
-        self
-    }
-
-    /// Sets what is believed of the weights.
-    #[must_use]
-    pub fn weight_prior(mut self, weight_prior: WeightPrior) -> Self {
-        self.weight_prior = weight_prior;
-        self
-    }
-
     /// Sets how many rows' worth of weight a component has beforehand.
     #[must_use]
     pub fn weight_concentration(mut self, weight_concentration: f64) -> Self {
         self.weight_concentration = Some(weight_concentration);
-        self
-    }
-
-    /// Sets how many rows' worth the prior mean of a component counts.
-    #[must_use]
-    pub fn mean_precision(mut self, mean_precision: f64) -> Self {
-        self.mean_precision = mean_precision;
         self
     }
 

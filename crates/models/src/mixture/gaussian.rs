@@ -11,6 +11,7 @@ use super::maximise::{Expected, Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use crate::cluster::Init;
 use crate::cluster::lloyd::{Data, Lloyd};
+use crate::setters::setters;
 
 pub(super) const N_COMPONENTS: Param =
     Param::integer("n_components", "the number of components").at_least(1.0).at_most(1e5).search(1.0, 20.0);
@@ -91,63 +92,26 @@ impl Default for GaussianMixture {
     }
 }
 
+setters!(GaussianMixture {
+    /// Sets the number of components.
+    n_components: usize,
+    /// Sets the shape of the covariances.
+    covariance: CovarianceType,
+    /// Sets the gain of the mean log density that ends the iteration.
+    tolerance: f64,
+    /// Sets what is added to the variances.
+    reg_covar: f64,
+    /// Sets the most steps of one start.
+    max_iter: usize,
+    /// Sets how many starts are tried.
+    n_init: usize,
+    /// Sets where the components begin.
+    init: MixtureInit,
+});
+
 impl GaussianMixture {
     /// The numeric settings with their ranges.
     pub const PARAMS: &'static [Param] = &[N_COMPONENTS, TOLERANCE, REG_COVAR, MAX_ITER, N_INIT];
-
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the number of components.
-    #[must_use]
-    pub fn n_components(mut self, n_components: usize) -> Self {
-        self.n_components = n_components;
-        self
-    }
-
-    /// Sets the shape of the covariances.
-    #[must_use]
-    pub fn covariance(mut self, covariance: CovarianceType) -> Self {
-        self.covariance = covariance;
-        self
-    }
-
-    /// Sets the gain of the mean log density that ends the iteration.
-    #[must_use]
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
-        self
-    }
-
-    /// Sets what is added to the variances.
-    #[must_use]
-    pub fn reg_covar(mut self, reg_covar: f64) -> Self {
-        self.reg_covar = reg_covar;
-        self
-    }
-
-    /// Sets the most steps of one start.
-    #[must_use]
-    pub fn max_iter(mut self, max_iter: usize) -> Self {
-        self.max_iter = max_iter;
-        self
-    }
-
-    /// Sets how many starts are tried.
-    #[must_use]
-    pub fn n_init(mut self, n_init: usize) -> Self {
-        self.n_init = n_init;
-        self
-    }
-
-    /// Sets where the components begin.
-    #[must_use]
-    pub fn init(mut self, init: MixtureInit) -> Self {
-        self.init = init;
-        self
-    }
 
     /// Sets the seed of all draws.
     #[must_use]

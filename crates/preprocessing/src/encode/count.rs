@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
+    Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,8 @@ struct Counts {
 pub struct CountModel {
     columns: Vec<Counts>,
     unknown: Unknown,
+    #[serde(skip)]
+    output: Features,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +123,9 @@ impl TryFrom<Parts> for CountModel {
         if parts.columns.iter().any(|column| column.counts.len() != column.levels.len() + 2) {
             return Err(Error::corrupt("a count encoder has a category without a count"));
         }
-        Ok(CountModel { columns: parts.columns, unknown: parts.unknown })
+        let features = parts.columns.iter().map(|column| Feature::numeric(column.name.clone()));
+        let output = features.collect::<Vec<_>>().try_into()?;
+        Ok(CountModel { columns: parts.columns, unknown: parts.unknown, output })
     }
 }
 
@@ -129,12 +134,10 @@ impl Transformer for CountModel {
     type Output = Matrix;
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
-        let features = self.columns.iter().map(|column| Feature::numeric(column.name.clone()));
-        let features = features.collect::<Vec<_>>().try_into()?;
         let look_up =
             |column: &Counts| column.levels.places(&column.name, x.column(&column.name)?, self.unknown);
         let places = self.columns.iter().map(look_up).collect::<Result<Vec<_>>>()?;
-        coded_matrix(x, &features, |row, out| {
+        coded_matrix(x, &self.output, |row, out| {
             for ((out, column), places) in out.iter_mut().zip(&self.columns).zip(&places) {
                 *out = column.counts[places[row] as usize];
             }

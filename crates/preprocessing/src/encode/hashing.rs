@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Estimator, Feature, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -81,10 +82,10 @@ impl Estimator for HashingEncoder {
     type Model = HashingModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<HashingModel> {
-        N_COMPONENTS.check_count(self.n_components)?;
         // What cannot be encoded is refused here rather than in production.
         train.x.columns().try_for_each(|(name, column)| Coded::of(name, column).map(|_| ()))?;
-        Ok(HashingModel { settings: self.clone(), columns: train.x.names().map(Arc::from).collect() })
+        let columns = train.x.names().map(Arc::from).collect();
+        HashingModel::try_from(Parts { settings: self.clone(), columns })
     }
 
     /// It learns from no row, so no weight is ignored.
@@ -97,9 +98,29 @@ impl FitTransform for HashingEncoder {}
 
 /// A [`HashingEncoder`] that knows its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct HashingModel {
     settings: HashingEncoder,
     columns: Vec<Arc<str>>,
+    #[serde(skip)]
+    output: Features,
+}
+
+#[derive(Deserialize)]
+struct Parts {
+    settings: HashingEncoder,
+    columns: Vec<Arc<str>>,
+}
+
+impl TryFrom<Parts> for HashingModel {
+    type Error = Error;
+
+    fn try_from(Parts { settings, columns }: Parts) -> Result<Self> {
+        N_COMPONENTS.check_count(settings.n_components)?;
+        let output = (0..settings.n_components).map(|place| Feature::numeric(format!("hash {place}")));
+        let output = output.collect::<Vec<_>>().try_into()?;
+        Ok(HashingModel { settings, columns, output })
+    }
 }
 
 impl Transformer for HashingModel {
@@ -108,9 +129,6 @@ impl Transformer for HashingModel {
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
         let HashingEncoder { n_components, signed } = self.settings;
-        N_COMPONENTS.check_count(n_components)?;
-        let features = (0..n_components).map(|place| Feature::numeric(format!("hash {place}")));
-        let features = features.collect::<Vec<_>>().try_into()?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for name in &self.columns {
             let coded = Coded::of(name, x.column(name)?)?;
@@ -122,7 +140,7 @@ impl Transformer for HashingModel {
             };
             columns.push((coded.levels().map(place).collect::<Vec<_>>(), coded.codes));
         }
-        coded_matrix(x, &features, |row, out| {
+        coded_matrix(x, &self.output, |row, out| {
             for (places, codes) in &columns {
                 if codes[row] != MISSING {
                     let (place, sign) = places[codes[row] as usize];

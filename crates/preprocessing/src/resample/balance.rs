@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// How many rows the classes are to have beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Balance {
+pub(super) struct Balance {
     ratio: f64,
 }
 
@@ -16,15 +16,12 @@ impl Default for Balance {
     }
 }
 
-const RATIO: Param = Param::real("ratio", "rows of a smaller class beside those of a larger one")
+pub(super) const RATIO: Param = Param::real("ratio", "rows of a smaller class beside those of a larger one")
     .above(0.0)
     .at_most(1.0)
     .search(0.1, 1.0);
 
 impl Balance {
-    /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[RATIO];
-
     pub(super) fn ratio(ratio: f64) -> Self {
         Balance { ratio }
     }

@@ -11,7 +11,6 @@ use std::borrow::Borrow;
 use perennial_core::{Capabilities, Estimator, Result, ResultExt, Rows, Train};
 use serde::{Deserialize, Serialize};
 
-pub use balance::Balance;
 pub use corrected::{CorrectedModel, PriorCorrected};
 pub use neighbours::{EditedNearestNeighbours, NearMiss, TomekLinks};
 pub use random::{RandomOverSampler, RandomUnderSampler};

@@ -4,7 +4,7 @@ use perennial_core::{Capabilities, Classes, Matrix, Param, Result, Train};
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use serde::{Deserialize, Serialize};
 
-use super::balance::{Balance, counts, members};
+use super::balance::{Balance, RATIO, counts, members};
 use super::{Resampled, Resampler};
 
 /// Leaves out rows of the larger classes that their neighbours contradict (Wilson, 1972). The smallest class keeps
@@ -176,8 +176,8 @@ impl Default for NearMiss {
 }
 
 impl NearMiss {
-    /// The numeric settings, beside those of [`Balance`].
-    pub const PARAMS: &'static [Param] = &[N_NEIGHBORS];
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[N_NEIGHBORS, RATIO];
 
     /// Until all classes have equally many rows.
     pub fn new() -> Self {

@@ -6,7 +6,7 @@ use perennial_core::{Capabilities, Classes, Matrix, Param, Result, Rows, Train};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::balance::{Balance, members};
+use super::balance::{Balance, RATIO, members};
 use super::{Resampled, Resampler};
 
 macro_rules! sampler {
@@ -36,7 +36,7 @@ macro_rules! sampler {
 
         impl<X: ?Sized> $name<X> {
             /// The numeric settings.
-            pub const PARAMS: &'static [Param] = Balance::PARAMS;
+            pub const PARAMS: &'static [Param] = &[RATIO];
 
             /// Until all classes have equally many rows.
             pub fn new() -> Self {

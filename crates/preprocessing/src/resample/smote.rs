@@ -9,7 +9,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::balance::{Balance, members};
+use super::balance::{Balance, RATIO, members};
 use super::{Resampled, Resampler};
 use crate::stats::Moments;
 
@@ -74,8 +74,8 @@ const M_NEIGHBORS: Param = Param::integer("m_neighbors", "neighbours that tell w
     .search(3.0, 20.0);
 
 impl Smote {
-    /// The numeric settings, beside those of [`Balance`].
-    pub const PARAMS: &'static [Param] = &[K_NEIGHBORS, M_NEIGHBORS];
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[K_NEIGHBORS, M_NEIGHBORS, RATIO];
 
     /// New rows from all rows of the smaller classes.
     pub fn new() -> Self {

@@ -277,7 +277,6 @@ impl Transformer for SplineModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.parts.features.align(x)?;
-        x.check_finite(true)?;
         let extrapolation = self.parts.extrapolation;
         if extrapolation == Extrapolation::Error {
             self.check_inside(&x)?;

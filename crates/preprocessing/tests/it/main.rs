@@ -8,3 +8,4 @@ mod reference;
 mod resampling;
 mod supervised;
 mod tabular;
+mod values;
