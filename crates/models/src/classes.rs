@@ -151,3 +151,20 @@ pub(crate) fn probabilities(shares: Vec<f64>, names: &Arc<[String]>) -> Result<P
     let shape = (shares.len() / n_classes, names.len());
     Probabilities::new(Array2::from_shape_vec(shape, shares).map_err(Error::other)?, names.clone())
 }
+
+/// Refuses the classes of further rows where they are others than those that a model has learned.
+#[cfg(feature = "linear")]
+pub(crate) fn check_further(y: &Classes, names: &[String], present: &[u32]) -> Result<()> {
+    if y.names() != names {
+        return Err(Error::malformed(
+            "the classes of these rows are not those of the model; give each batch the whole list of names (`Classes::new`)",
+        ));
+    }
+    match y.codes().iter().find(|code| !present.contains(code)) {
+        None => Ok(()),
+        Some(&code) => Err(Error::malformed(format!(
+            "the class `{}` had no rows when the model was fitted first, so it has no score; fit again with rows of it",
+            y.names()[code as usize]
+        ))),
+    }
+}

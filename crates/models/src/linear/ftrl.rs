@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::iterative::Search;
 use super::logistic_model::LogisticModel;
-use crate::classes::two_or_more;
+use crate::classes::{check_further, two_or_more};
 use crate::rows::row_major;
 use crate::setters::setters;
 
@@ -273,18 +273,8 @@ impl Estimator for FtrlClassifier {
 impl PartialFit for FtrlClassifier {
     fn partial_fit_on(&self, model: FtrlModel, train: &Train<'_, Matrix, Classes>) -> Result<FtrlModel> {
         self.check()?;
-        if train.y.names() != model.linear.class_names() {
-            return Err(Error::malformed(
-                "the classes of these rows are not those of the model; give each batch the whole list of names (`Classes::new`)",
-            ));
-        }
         let present = model.linear.present().to_vec();
-        if let Some(&code) = train.y.codes().iter().find(|code| !present.contains(code)) {
-            return Err(Error::malformed(format!(
-                "the class `{}` had no rows when the model was fitted first, so it has no score; fit again with rows of it",
-                train.y.names()[code as usize]
-            )));
-        }
+        check_further(train.y, model.linear.class_names(), &present)?;
         let x = model.linear.features().align(train.x)?;
         self.learn(model.states, present, &x, train, 1)
     }

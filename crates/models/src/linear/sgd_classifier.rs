@@ -12,7 +12,7 @@ use super::iterative::Search;
 use super::sgd::{
     ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, common_builders, descent_builders,
 };
-use crate::classes::two_or_more;
+use crate::classes::{check_further, two_or_more};
 
 /// What a classifier by descent makes small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,18 +202,8 @@ pub(super) fn go_on(
     model: SgdClassifierModel,
     train: &Train<'_, Matrix, Classes>,
 ) -> Result<SgdClassifierModel> {
-    if train.y.names() != model.linear.class_names() {
-        return Err(Error::malformed(
-            "the classes of these rows are not those of the model; give each batch the whole list of names (`Classes::new`)",
-        ));
-    }
     let present = model.linear.present().to_vec();
-    if let Some(&code) = train.y.codes().iter().find(|code| !present.contains(code)) {
-        return Err(Error::malformed(format!(
-            "the class `{}` had no rows when the model was fitted first, so it has no score; fit again with rows of it",
-            train.y.names()[code as usize]
-        )));
-    }
+    check_further(train.y, model.linear.class_names(), &present)?;
     let x = model.linear.features().align(train.x)?;
     let passes = Passes { max_iter: 1, tolerance: -1.0, ..plan.passes };
     let plan = Plan { passes, ..plan.clone() };
