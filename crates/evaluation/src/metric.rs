@@ -7,23 +7,45 @@
 mod agreement;
 mod certainty;
 mod class_outputs;
+mod class_report;
 mod classes;
+pub mod clusters;
 mod confusion;
 mod deviance;
+mod distributions;
+mod error_sums;
+mod grouping;
+mod likelihood;
+mod pairwise;
 mod probabilities;
 pub mod ranking;
+mod scaled;
+mod shares;
 mod values;
 
 pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
 pub use certainty::{CalibrationError, TopKAccuracy};
 pub use class_outputs::{ExactMatch, HammingLoss};
-pub use classes::{Accuracy, Average, BalancedAccuracy, F1, Jaccard, MatthewsCorrelation, Precision, Recall};
+pub use class_report::{ClassReport, ClassScores};
+pub use classes::{
+    Accuracy, Average, BalancedAccuracy, F1, Jaccard, MatthewsCorrelation, OfConfusion, Precision, Recall,
+};
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use deviance::{
     D2Pinball, D2Tweedie, ExplainedVariance, MeanSquaredLogError, MeanTweedieDeviance,
     SymmetricMeanAbsolutePercentageError,
 };
+pub use distributions::{Crps, QuantileLoss};
+pub use error_sums::ErrorSums;
+pub use grouping::{
+    AdjustedMutualInformation, AdjustedRand, Completeness, FowlkesMallows, Homogeneity,
+    NormalizedMutualInformation, Rand,
+};
+pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
+pub use pairwise::OneVsOneAuc;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
+pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
+pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,

@@ -1,10 +1,13 @@
 //! Further metrics of classes.
 
 use perennial_core::{Classes, Error, Param, Result};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::classes::{of_confusion, ratio};
-use super::{Average, ConfusionMatrix, Metric, confusion_matrix};
+use super::confusion::Aligned;
+use super::{Average, ConfusionMatrix, Metric, OfConfusion, confusion_matrix};
+use crate::IntervalOptions;
 
 /// The weighted harmonic mean of precision and recall, recall counting `beta` times as much (van Rijsbergen, 1979).
 ///

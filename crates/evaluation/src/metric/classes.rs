@@ -52,13 +52,45 @@ impl Metric for Accuracy {
     }
 }
 
+/// A metric that the confusion matrix decides: one pass over the rows serves many of them, and matrices of parts of the
+/// rows can be [merged](ConfusionMatrix::merge) first.
+///
+/// ```
+/// use perennial_core::Classes;
+/// use perennial_evaluation::metric::{Accuracy, F1, OfConfusion, Recall, confusion_matrix};
+///
+/// let truth = Classes::from_labels(["no", "yes", "yes", "yes"]);
+/// let answer = Classes::from_labels(["no", "no", "yes", "yes"]);
+/// let mut confusion = confusion_matrix(&truth, &answer, None)?;
+/// confusion.merge(&confusion_matrix(&answer, &truth, None)?)?;
+/// assert_eq!(Accuracy.of_confusion(&confusion)?, 0.75);
+/// assert_eq!(F1::of("yes").of_confusion(&confusion)?, 0.8);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub trait OfConfusion: Metric<Truth = Classes, Prediction = Classes> {
+    /// The score of the rows that were counted.
+    ///
+    /// # Errors
+    /// When nothing was counted, or the metric is not defined for such counts.
+    fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64>;
+}
+
+impl OfConfusion for Accuracy {
+    fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64> {
+        Ok(confusion.counts().diag().sum() / confusion.total()?)
+    }
+}
+
 /// Metrics that the confusion matrix decides.
 macro_rules! of_confusion {
     ($metric:ident, $least:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
+        of_confusion!($metric, $least, 1.0, true, |$self| $name, |$this, $confusion| $score);
+    };
+    ($metric:ident, $least:expr, $most:expr, $higher:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
         impl Metric for $metric {
             type Truth = Classes;
             type Prediction = Classes;
-            const HIGHER_IS_BETTER: bool = true;
+            const HIGHER_IS_BETTER: bool = $higher;
 
             fn name(&self) -> String {
                 let $self = self;
@@ -67,7 +99,7 @@ macro_rules! of_confusion {
             }
 
             fn bounds(&self) -> (f64, f64) {
-                ($least, 1.0)
+                ($least, $most)
             }
 
             fn score_weighted(
@@ -76,9 +108,29 @@ macro_rules! of_confusion {
                 prediction: &Classes,
                 weights: Option<&[f64]>,
             ) -> Result<f64> {
+                self.of_confusion(&confusion_matrix(truth, prediction, weights)?)
+            }
+
+            fn interval(
+                &self,
+                truth: &Classes,
+                prediction: &Classes,
+                options: &IntervalOptions<'_>,
+            ) -> Result<Interval> {
+                let weights = options.row_weights();
+                self.score_weighted(truth, prediction, weights)?;
+                let pair = Aligned::new(truth, prediction, weights)?;
+                options.of_rows(pair.truth.len(), |rows| {
+                    self.of_confusion(&pair.confusion_of(rows, weights)).unwrap_or(f64::NAN)
+                })
+            }
+        }
+
+        impl OfConfusion for $metric {
+            fn of_confusion(&self, $confusion: &ConfusionMatrix) -> Result<f64> {
                 let $this = self;
                 let _ = $this;
-                let $confusion = &confusion_matrix(truth, prediction, weights)?;
+                $confusion.total()?;
                 $score
             }
         }

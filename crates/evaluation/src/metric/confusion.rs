@@ -5,18 +5,49 @@ use std::fmt;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayRef2};
-use perennial_core::{Classes, Result};
+use perennial_core::{Classes, Error, Result};
 use perennial_numeric::reduce;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check_pairs;
 use crate::stack::{all_names, places};
 
 /// The weight of the rows of each true class (rows) that were given each class (columns).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// It is what a stream of rows leaves behind: matrices of parts of the rows are [merged](ConfusionMatrix::merge), and
+/// every metric that is [`OfConfusion`](super::OfConfusion) reads its score from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct ConfusionMatrix {
     names: Arc<[String]>,
     counts: Array2<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    names: Arc<[String]>,
+    counts: Array2<f64>,
+}
+
+impl TryFrom<Parts> for ConfusionMatrix {
+    type Error = Error;
+
+    fn try_from(parts: Parts) -> Result<Self> {
+        let k = parts.names.len();
+        if parts.counts.dim() != (k, k) {
+            return Err(Error::malformed(format!(
+                "a confusion matrix of {k} classes has {k} rows and columns, not {:?}",
+                parts.counts.dim()
+            )));
+        }
+        if let Some(count) = parts.counts.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
+            return Err(Error::malformed(format!(
+                "a confusion matrix holds {count}; counts are finite and not negative"
+            )));
+        }
+        Ok(ConfusionMatrix { names: parts.names, counts: parts.counts })
+    }
 }
 
 /// Counts which class was taken for which; the classes are those of both lists of names.
@@ -68,6 +99,35 @@ pub fn confusion_matrix(
 }
 
 impl ConfusionMatrix {
+    /// Adds what was counted on other rows; classes that are new here get rows and columns at the end.
+    ///
+    /// # Errors
+    /// When a sum leaves the range of f64.
+    pub fn merge(&mut self, other: &ConfusionMatrix) -> Result<()> {
+        let names = all_names([self.names(), other.names()]).unwrap_or_default();
+        let mut counts: Array2<f64> = Array2::zeros((names.len(), names.len()));
+        for matrix in [&*self, other] {
+            let places = places(matrix.names(), &names);
+            for ((truth, given), count) in matrix.counts.indexed_iter() {
+                counts[[places[truth], places[given]]] += count;
+            }
+        }
+        if counts.iter().any(|count| !count.is_finite()) {
+            return Err(Error::overflow("the merged weights are beyond the range of f64; scale them"));
+        }
+        *self = ConfusionMatrix { names, counts };
+        Ok(())
+    }
+
+    /// The weight of all rows.
+    ///
+    /// # Errors
+    /// When it is 0.
+    pub fn total(&self) -> Result<f64> {
+        let total = self.counts.sum();
+        if total > 0.0 { Ok(total) } else { Err(Error::empty("the confusion matrix counts no rows")) }
+    }
+
     /// The weights, `n_classes` x `n_classes`: true classes down, given classes across.
     pub fn counts(&self) -> &ArrayRef2<f64> {
         &self.counts
@@ -120,5 +180,15 @@ impl<'a> Aligned<'a> {
         let places = places(prediction.names(), &names);
         let codes = prediction.codes().iter().map(|&code| places[code as usize] as u32).collect();
         Ok(Aligned { names, truth: truth.codes(), prediction: Cow::Owned(codes) })
+    }
+    /// The matrix of some of the rows, which may come more than once.
+    pub(super) fn confusion_of(&self, rows: &[usize], weights: Option<&[f64]>) -> ConfusionMatrix {
+        let k = self.names.len();
+        let mut counts = Array2::zeros((k, k));
+        for &row in rows {
+            let weight = weights.map_or(1.0, |weights| weights[row]);
+            counts[[self.truth[row] as usize, self.prediction[row] as usize]] += weight;
+        }
+        ConfusionMatrix { names: self.names.clone(), counts }
     }
 }

@@ -50,13 +50,13 @@ pub struct LogLoss;
 pub struct Brier;
 
 impl LogLoss {
-    fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
+    pub(super) fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
         -prediction.values()[[row, column]].clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
     }
 }
 
 impl Brier {
-    fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
+    pub(super) fn loss(prediction: &Probabilities, row: usize, column: usize) -> f64 {
         let shares = prediction.values().row(row);
         let squares = |(class, share): (usize, &f64)| (share - f64::from(class == column)).powi(2);
         let sum: f64 = shares.iter().enumerate().map(squares).sum();
@@ -106,6 +106,32 @@ mean_of_rows!(Brier, "brier");
 fn one_against_rest(prediction: &Probabilities, column: usize, columns: &[usize]) -> (Vec<f64>, Vec<bool>) {
     let scores = prediction.values().column(column).to_vec();
     (scores, columns.iter().map(|&of_row| of_row == column).collect())
+}
+
+/// The probability of one class in each row, and whether the row has it.
+pub(super) struct Binary {
+    pub(super) scores: Vec<f64>,
+    pub(super) positive: Vec<bool>,
+}
+
+impl Binary {
+    /// Of the class that is named, or else of the second of two classes.
+    pub(super) fn new(
+        truth: &Classes,
+        prediction: &Probabilities,
+        positive: Option<&str>,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
+        let columns = true_columns(truth, prediction, weights)?;
+        let column = positive_column(prediction, positive)?.ok_or_else(|| {
+            Error::unsupported(format!(
+                "a threshold needs one class to find; choose it by `positive`: {}",
+                prediction.names().join(", ")
+            ))
+        })?;
+        let (scores, positive) = one_against_rest(prediction, column, &columns);
+        Ok(Binary { scores, positive })
+    }
 }
 
 /// The column that is the positive class; `None` for more than two classes.

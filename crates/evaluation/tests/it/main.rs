@@ -3,6 +3,7 @@
 mod compile;
 mod cross_validation;
 mod fixtures;
+mod further_metrics;
 mod importance;
 mod interval;
 mod metric;

@@ -1,0 +1,151 @@
+//! What each threshold of a score does.
+
+use perennial_core::Result;
+use serde::{Deserialize, Serialize};
+
+use super::sides::{score_of, weighted};
+
+/// The shares of negative and positive rows at or above each threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RocCurve {
+    /// The share of the negative rows at or above the threshold, from 0 to 1.
+    pub false_positive_rate: Vec<f64>,
+    /// The share of the positive rows at or above the threshold, from 0 to 1.
+    pub true_positive_rate: Vec<f64>,
+    /// The thresholds, falling; the curve begins above the first, so it has one point more.
+    pub thresholds: Vec<f64>,
+}
+
+/// The ROC curve, with a point for each different score.
+///
+/// # Errors
+/// As [`roc_auc`](super::roc_auc).
+pub fn roc_curve(scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<RocCurve> {
+    let counts = threshold_counts(scores, positive, weights)?;
+    let from_none = |weights: &[f64], whole: f64| -> Vec<f64> {
+        std::iter::once(0.0).chain(weights.iter().map(|weight| (weight / whole).min(1.0))).collect()
+    };
+    Ok(RocCurve {
+        false_positive_rate: from_none(&counts.false_positives, counts.negative),
+        true_positive_rate: from_none(&counts.true_positives, counts.positive),
+        thresholds: counts.thresholds,
+    })
+}
+
+/// Precision and recall of the rows at or above each threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrecisionRecallCurve {
+    /// The share of the rows at or above the threshold that are positive; 1 for none, the last point.
+    pub precision: Vec<f64>,
+    /// The share of the positive rows at or above the threshold; falls to 0, the last point.
+    pub recall: Vec<f64>,
+    /// The thresholds, rising; the curve has one point more.
+    pub thresholds: Vec<f64>,
+}
+
+/// The curve of precision and recall, with a point for each different score and one for no row at all.
+///
+/// # Errors
+/// As [`roc_auc`](super::roc_auc).
+pub fn precision_recall_curve(
+    scores: &[f64],
+    positive: &[bool],
+    weights: Option<&[f64]>,
+) -> Result<PrecisionRecallCurve> {
+    let counts = threshold_counts(scores, positive, weights)?;
+    let n = counts.thresholds.len();
+    let mut curve = PrecisionRecallCurve {
+        precision: Vec::with_capacity(n + 1),
+        recall: Vec::with_capacity(n + 1),
+        thresholds: counts.thresholds.iter().rev().copied().collect(),
+    };
+    for place in (0..n).rev() {
+        let (right, wrong) = (counts.true_positives[place], counts.false_positives[place]);
+        curve.precision.push(right / (right + wrong));
+        curve.recall.push((right / counts.positive).min(1.0));
+    }
+    curve.precision.push(1.0);
+    curve.recall.push(0.0);
+    Ok(curve)
+}
+
+/// The two kinds of error at each threshold: rows that are taken for positive, and positive rows that are missed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetCurve {
+    /// The share of the negative rows at or above the threshold.
+    pub false_positive_rate: Vec<f64>,
+    /// The share of the positive rows below the threshold.
+    pub false_negative_rate: Vec<f64>,
+    /// The thresholds, falling.
+    pub thresholds: Vec<f64>,
+}
+
+/// The detection error trade-off (Martin and others, 1997), with a point for each different score.
+///
+/// # Errors
+/// As [`roc_auc`](super::roc_auc).
+pub fn det_curve(scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<DetCurve> {
+    let ThresholdCounts { thresholds, true_positives, false_positives, positive, negative } =
+        threshold_counts(scores, positive, weights)?;
+    Ok(DetCurve {
+        false_positive_rate: false_positives.iter().map(|wrong| (wrong / negative).min(1.0)).collect(),
+        false_negative_rate: true_positives.iter().map(|right| (1.0 - right / positive).max(0.0)).collect(),
+        thresholds,
+    })
+}
+
+/// What is right and wrong when the rows at or above each threshold are taken for positive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdCounts {
+    /// The different scores, falling.
+    pub thresholds: Vec<f64>,
+    /// The weight of the positive rows at or above each threshold.
+    pub true_positives: Vec<f64>,
+    /// The weight of the negative rows at or above each threshold.
+    pub false_positives: Vec<f64>,
+    /// The weight of all positive rows.
+    pub positive: f64,
+    /// The weight of all negative rows.
+    pub negative: f64,
+}
+
+/// Counts both sides at each different score: any measure of a threshold follows from it.
+///
+/// ```
+/// use perennial_evaluation::metric::ranking::threshold_counts;
+///
+/// let counts = threshold_counts(&[0.1, 0.4, 0.4, 0.8], &[false, false, true, true], None)?;
+/// assert_eq!(counts.thresholds, [0.8, 0.4, 0.1]);
+/// assert_eq!((counts.true_positives[1], counts.false_positives[1]), (2.0, 1.0));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`roc_auc`](super::roc_auc).
+pub fn threshold_counts(
+    scores: &[f64],
+    positive: &[bool],
+    weights: Option<&[f64]>,
+) -> Result<ThresholdCounts> {
+    let sides = weighted(scores, positive, weights)?.two_sides("the curve")?;
+    let mut counts = ThresholdCounts {
+        thresholds: Vec::new(),
+        true_positives: Vec::new(),
+        false_positives: Vec::new(),
+        positive: sides.positive_weight(),
+        negative: sides.negative_weight(),
+    };
+    let (mut right, mut wrong) = (0.0, 0.0);
+    sides.each_score(|key, positive, negative| {
+        right += positive;
+        wrong += negative;
+        counts.thresholds.push(score_of(key));
+        counts.true_positives.push(right);
+        counts.false_positives.push(wrong);
+    });
+    Ok(counts)
+}
