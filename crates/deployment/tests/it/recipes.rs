@@ -399,10 +399,23 @@ mod other_process {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address =
             lines.find_map(|line| line.unwrap().strip_prefix("serving ").map(str::to_owned)).unwrap();
-        Serving { child, lines, at: address.parse().unwrap() }
+        let serving = Serving { child, lines, at: address.parse().unwrap() };
+        while !serving.waits_for_signals() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        serving
     }
 
     impl Serving {
+        /// Whether SIGTERM is caught by now, where the operating system tells.
+        fn waits_for_signals(&self) -> bool {
+            let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())) else {
+                return true;
+            };
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("ffff");
+            u64::from_str_radix(caught.trim(), 16).unwrap() >> 14 & 1 == 1
+        }
+
         fn terminate(mut self, while_draining: impl FnOnce()) {
             Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
             while_draining();

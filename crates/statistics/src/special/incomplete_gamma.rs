@@ -118,7 +118,12 @@ fn uniform(a: f64, x: f64) -> Tails {
     } else {
         1.0 / mu - 1.0 / eta
     };
-    let factor = mills_ratio(z.abs()) + correction.copysign(correction * z) / a.sqrt();
+    let factor = if z > 1e4 && eta > 1e-3 {
+        // Mills' ratio is 1 / z - 1 / z^3 so far out, and its first term is taken away by the correction.
+        1.0 / (mu * a.sqrt()) - z.powi(-3)
+    } else {
+        mills_ratio(z.abs()) + correction.copysign(correction * z) / a.sqrt()
+    };
     let ln = -0.5 * z * z - LN_SQRT_2PI + factor.ln();
     let near = Tails::from_lower(ln.exp(), ln);
     if z < 0.0 { near } else { near.mirrored() }

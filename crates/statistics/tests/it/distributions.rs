@@ -185,3 +185,15 @@ fn special_functions_between_the_fixtures() {
     }
     score.finish("special functions between the fixtures");
 }
+
+#[test]
+fn far_tails_of_a_huge_gamma_are_shares() {
+    // Far beyond the mean Q(a, x) is x^a e^-x / (Gamma(a) (x - a)), with Stirling for Gamma.
+    for (a, x) in [(6.5e27, 8.2e175), (1e8, 1e12), (1e15, 1e17), (1e8, 1e200)] {
+        let tails = Gamma::new(a, 1.0).unwrap().tails(x);
+        assert_eq!((tails.lower, tails.upper), (1.0, 0.0), "{a} {x}");
+        let expected = a * (x / a).ln() - x + a - 0.5 * (std::f64::consts::TAU * a).ln() + (a / (x - a)).ln();
+        let error = ((tails.ln_upper - expected) / expected).abs();
+        assert!(error < 1e-13, "{a} {x}: {} is not {expected}", tails.ln_upper);
+    }
+}
