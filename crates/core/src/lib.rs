@@ -6,6 +6,7 @@ mod capabilities;
 mod class_outputs;
 mod clusters;
 mod context;
+mod contributions;
 mod csr;
 mod error;
 mod estimator;
@@ -25,6 +26,7 @@ pub use capabilities::Capabilities;
 pub use class_outputs::ClassOutputs;
 pub use clusters::Clusters;
 pub use context::{CancelToken, Context, Observer, Progress};
+pub use contributions::{Contributions, Explainer};
 pub use csr::Csr;
 pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use estimator::{

@@ -2,6 +2,7 @@
 
 mod compare;
 mod cross_validation;
+pub mod explain;
 mod importance;
 mod interval;
 pub mod metric;

@@ -2,6 +2,7 @@
 
 mod compile;
 mod cross_validation;
+mod explain;
 mod fixtures;
 mod further_metrics;
 mod importance;

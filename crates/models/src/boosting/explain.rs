@@ -1,6 +1,6 @@
 //! What boosters say about their answers, and how they leave the library.
 
-use perennial_core::{Error, Matrix, Result};
+use perennial_core::{Error, Explainer, Matrix, Result};
 
 use super::booster::Booster;
 use super::classifier::GradientBoostingClassifierModel;
@@ -29,6 +29,12 @@ impl Booster {
             ));
         }
         TreeModel::new(self.features().clone(), self.ensemble().clone(), link)
+    }
+}
+
+impl Explainer for Booster {
+    fn explain(&self, x: &Matrix) -> Result<Contributions> {
+        self.contributions(x)
     }
 }
 

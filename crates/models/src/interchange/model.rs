@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::{Array2, Array3};
-use perennial_core::{Error, Features, Matrix, Outputs, Predictor, Result, Rows};
+use perennial_core::{Error, Explainer, Features, Matrix, Outputs, Predictor, Result, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Ensemble;
@@ -199,6 +199,12 @@ impl TreeModel {
     pub fn interactions(&self, x: &Matrix) -> Result<Vec<Array3<f64>>> {
         let x = self.features.align(x)?;
         TreeShap::of_ensemble(&self.ensemble, self.cover)?.interactions(x.dense()?)
+    }
+}
+
+impl Explainer for TreeModel {
+    fn explain(&self, x: &Matrix) -> Result<Contributions> {
+        self.contributions(x)
     }
 }
 

@@ -5,7 +5,8 @@ mod path;
 mod quadrature;
 
 use ndarray::{Array2, Array3, ArrayRef2};
-use perennial_core::{Error, Result};
+pub use perennial_core::Contributions;
+use perennial_core::{Error, Explainer, Matrix, Result};
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
@@ -33,40 +34,6 @@ impl Cover {
             Cover::Weight => tree.weight(node),
             Cover::Rows => tree.n_rows(node) as f64,
         }
-    }
-}
-
-/// What each feature adds to each score of each row.
-///
-/// The values of a row and the base of an output add up to the score of the row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Contributions {
-    values: Vec<Array2<f64>>,
-    base: Vec<f64>,
-}
-
-impl Contributions {
-    /// For each output the values: `n_rows` x `n_features`.
-    pub fn values(&self) -> &[Array2<f64>] {
-        &self.values
-    }
-
-    /// For each output the score when nothing is known of a row.
-    pub fn base(&self) -> &[f64] {
-        &self.base
-    }
-
-    /// For each feature of one output the mean magnitude of its values; NaN without rows.
-    ///
-    /// # Panics
-    /// When there is no such output.
-    pub fn importances(&self, output: usize) -> Vec<f64> {
-        let values = &self.values[output];
-        values
-            .columns()
-            .into_iter()
-            .map(|column| column.iter().map(|v| v.abs()).sum::<f64>() / column.len() as f64)
-            .collect()
     }
 }
 
@@ -197,7 +164,7 @@ impl<'t> TreeShap<'t> {
                 *base += self.scale * expected;
             }
         }
-        Ok(Contributions { values: self.by_output(&values, x.nrows())?, base })
+        Contributions::new(self.by_output(&values, x.nrows())?, base)
     }
 
     /// Shapley interaction values along the paths of the trees, for each output: `n_rows` x `n_features` x `n_features`.
@@ -237,7 +204,7 @@ impl<'t> TreeShap<'t> {
                 }
             }
             for (row, values) in (first..).zip(values.chunks_exact_mut(square * n_outputs)) {
-                for (alone, values) in alone.values.iter().zip(values.chunks_exact_mut(square)) {
+                for (alone, values) in alone.values().iter().zip(values.chunks_exact_mut(square)) {
                     for feature in 0..p {
                         let others: f64 = values[feature * p..(feature + 1) * p].iter().sum();
                         values[feature * p + feature] = alone[[row, feature]] - others;
@@ -295,7 +262,7 @@ impl<'t> TreeShap<'t> {
             }
         }
         base.iter_mut().zip(&self.base).for_each(|(base, start)| *base += start);
-        Ok(Contributions { values: self.by_output(&values, x.nrows())?, base })
+        Contributions::new(self.by_output(&values, x.nrows())?, base)
     }
 
     fn by_output(&self, values: &[f64], n_rows: usize) -> Result<Vec<Array2<f64>>> {
@@ -314,5 +281,11 @@ impl<'t> TreeShap<'t> {
         }
         let (expected, got) = (self.n_features, x.ncols());
         Err(Error::malformed(format!("the trees take rows of {expected} numbers, but these have {got}")))
+    }
+}
+
+impl Explainer for TreeShap<'_> {
+    fn explain(&self, x: &Matrix) -> Result<Contributions> {
+        self.contributions(x.dense()?)
     }
 }

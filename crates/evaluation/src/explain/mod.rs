@@ -1,0 +1,29 @@
+//! Why a model says what it says.
+//!
+//! All but [`linear_contributions`] ask the model alone: it is a [`Score`], a number for each row, such as the probability
+//! of a class.
+//!
+//! | question | answer |
+//! |---|---|
+//! | how much does the model need a feature? | [`PermutationImportance`](crate::PermutationImportance) |
+//! | what did each feature add to this answer? | [`Shap`], [`linear_contributions`] |
+//! | how does the answer move with a feature? | [`partial_dependence`], [`accumulated_effects`] |
+//! | what would have to be different for another answer? | [`Counterfactuals`] |
+//! | what does the model do, in simple terms? | [`surrogate`] |
+
+mod coalitions;
+mod counterfactual;
+mod dependence;
+mod effects;
+mod linear;
+mod score;
+mod shap;
+mod surrogate;
+
+pub use counterfactual::{Change, Counterfactual, Counterfactuals};
+pub use dependence::{Dependence, Grid, partial_dependence};
+pub use effects::{AccumulatedEffects, accumulated_effects};
+pub use linear::linear_contributions;
+pub use score::Score;
+pub use shap::{Shap, ShapMethod};
+pub use surrogate::{Surrogate, surrogate};
