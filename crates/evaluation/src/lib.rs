@@ -2,6 +2,8 @@
 
 mod compare;
 mod cross_validation;
+mod diagnosis;
+pub mod errors;
 pub mod explain;
 mod importance;
 mod interval;
@@ -12,6 +14,7 @@ mod stack;
 
 pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds, mcnemar};
 pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
+pub use diagnosis::{Check, Diagnosis, Finding, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use metric::{Answers, Judges, Metric};

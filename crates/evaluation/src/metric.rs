@@ -43,9 +43,11 @@ pub use grouping::{
 };
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
 pub use pairwise::OneVsOneAuc;
+pub(crate) use probabilities::true_columns;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
+pub(crate) use values::checked_pair as paired_values;
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,
@@ -160,6 +162,15 @@ pub(crate) fn bootstrap<M: Metric + ?Sized>(
     })
 }
 
+/// Truth and prediction of some of the rows.
+pub(crate) fn score_parts<M: Metric + ?Sized>(
+    truth: &M::Truth,
+    prediction: &M::Prediction,
+    rows: &[usize],
+) -> Result<(<M::Truth as Rows>::Owned, M::Prediction)> {
+    Ok((truth.take(rows)?, prediction.take(rows)?))
+}
+
 /// The score of some of the rows.
 pub(crate) fn score_rows<M: Metric + ?Sized>(
     metric: &M,
@@ -168,7 +179,7 @@ pub(crate) fn score_rows<M: Metric + ?Sized>(
     weights: Option<&[f64]>,
     rows: &[usize],
 ) -> Result<f64> {
-    let (truth, prediction) = (truth.take(rows)?, prediction.take(rows)?);
+    let (truth, prediction) = score_parts::<M>(truth, prediction, rows)?;
     let weights = weights.map(|weights| weights.take(rows)).transpose()?;
     metric.score_weighted(truth.borrow(), &prediction, weights.as_deref())
 }

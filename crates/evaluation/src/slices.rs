@@ -11,6 +11,7 @@ use perennial_statistics::multiple::{Adjustment, adjust};
 use perennial_statistics::test::{Alternative, welch_t};
 use serde::{Deserialize, Serialize};
 
+use crate::interval::two_sided_t;
 use crate::metric::score_rows;
 use crate::{IntervalOptions, Metric};
 
@@ -109,6 +110,14 @@ impl SliceOptions {
         Self::default()
     }
 
+    pub(crate) fn least_support(&self) -> usize {
+        self.min_support
+    }
+
+    pub(crate) fn random_seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The rows that a slice must have.
     #[must_use]
     pub fn min_support(mut self, min_support: usize) -> Self {
@@ -148,6 +157,9 @@ pub struct SliceScore {
     pub support: usize,
     /// The score and how sure it is.
     pub interval: Interval,
+    /// The score drawn towards that of all rows, the more the less sure it is (James and Stein, 1961; the spread of the
+    /// true scores is that which the intervals leave unexplained): the best guess for new rows of the slice.
+    pub shrunken: f64,
     /// The score of all other rows.
     pub rest: f64,
     /// How likely a difference from the rest at least so large is, were the rows of the slice like all others: a
@@ -248,12 +260,30 @@ pub fn score_slices<M: Metric>(
     for (slice, adjusted) in scored.iter_mut().zip(adjust(&p_values, Adjustment::BenjaminiHochberg)?) {
         slice.adjusted_p_value = adjusted;
     }
+    shrink(&mut scored, overall);
     let goodness = |slice: &SliceScore| {
         if M::HIGHER_IS_BETTER { slice.interval.estimate } else { -slice.interval.estimate }
     };
     scored.sort_by(|a, b| goodness(a).total_cmp(&goodness(b)));
     let (metric, higher_is_better) = (metric.name(), M::HIGHER_IS_BETTER);
     Ok(SliceReport { metric, higher_is_better, overall, slices: scored, skipped })
+}
+
+/// Draws the scores towards that of all rows, by empirical Bayes with normal errors.
+fn shrink(slices: &mut [SliceScore], overall: f64) {
+    // What the width of an interval says of the standard error, whatever its level.
+    let variance = |slice: &SliceScore| {
+        let reach = two_sided_t(1e9, slice.interval.level).unwrap_or(1.96);
+        (slice.interval.width() / (2.0 * reach)).powi(2)
+    };
+    let n = slices.len() as f64;
+    let seen = slices.iter().map(|slice| (slice.interval.estimate - overall).powi(2)).sum::<f64>() / n;
+    let spread = (seen - slices.iter().map(variance).sum::<f64>() / n).max(0.0);
+    for slice in slices {
+        let own = variance(slice);
+        let trust = if own > 0.0 { spread / (spread + own) } else { 1.0 };
+        slice.shrunken = overall + trust * (slice.interval.estimate - overall);
+    }
 }
 
 /// Which rows are in a slice.
@@ -298,6 +328,7 @@ impl<M: Metric> Slice<'_, M> {
         Ok(SliceScore {
             name: name.to_owned(),
             support: rows.len(),
+            shrunken: interval.estimate,
             interval,
             rest: rest_score,
             p_value,

@@ -9,7 +9,7 @@ use super::{Metric, bootstrap, check_pairs, mean_by};
 use crate::IntervalOptions;
 
 /// The column of the probabilities that belongs to the class of each row.
-pub(super) fn true_columns(
+pub(crate) fn true_columns(
     truth: &Classes,
     prediction: &Probabilities,
     weights: Option<&[f64]>,

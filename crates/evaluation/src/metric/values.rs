@@ -19,6 +19,11 @@ pub(super) fn checked<'a>(
     Ok((truth, prediction))
 }
 
+/// Both sides as slices, all rows counting the same.
+pub(crate) fn checked_pair<'a>(truth: &'a Values, prediction: &'a Values) -> Result<(&'a [f64], &'a [f64])> {
+    checked(truth, prediction, None)
+}
+
 pub(super) fn in_range(score: f64, name: &str) -> Result<f64> {
     if score.is_finite() {
         return Ok(score);

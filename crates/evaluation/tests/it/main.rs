@@ -2,6 +2,7 @@
 
 mod compile;
 mod cross_validation;
+mod errors;
 mod explain;
 mod fixtures;
 mod further_metrics;

@@ -1,0 +1,423 @@
+use std::fmt;
+
+use ndarray::ArrayRef2;
+use perennial_core::{Error, FeatureKind, Matrix, Param, Result, Rows};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use perennial_statistics::describe::quantile_sorted;
+use serde::{Deserialize, Serialize};
+
+use crate::metric::score_parts;
+use crate::{Metric, SliceOptions, SliceReport, Slices, score_slices};
+
+/// What the rows of a slice have in common in one feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The feature has this value.
+    Is {
+        /// The feature.
+        feature: String,
+        /// Its value; a code where the feature is categorical.
+        value: f64,
+    },
+    /// The feature is above the one and at most the other value.
+    Between {
+        /// The feature.
+        feature: String,
+        /// What it is above; nothing where it has no lower end.
+        above: Option<f64>,
+        /// What it is at most; nothing where it has no upper end.
+        up_to: Option<f64>,
+    },
+    /// The feature has no value.
+    Missing {
+        /// The feature.
+        feature: String,
+    },
+}
+
+impl Condition {
+    /// The feature that it is about.
+    pub fn feature(&self) -> &str {
+        match self {
+            Condition::Is { feature, .. }
+            | Condition::Between { feature, .. }
+            | Condition::Missing { feature } => feature,
+        }
+    }
+
+    /// Whether it holds for a value of the feature.
+    pub fn holds(&self, value: f64) -> bool {
+        match self {
+            Condition::Is { value: wanted, .. } => value == *wanted,
+            Condition::Between { above, up_to, .. } => {
+                !value.is_nan()
+                    && above.is_none_or(|above| value > above)
+                    && up_to.is_none_or(|up_to| value <= up_to)
+            }
+            Condition::Missing { .. } => value.is_nan(),
+        }
+    }
+}
+
+/// A term such as `age in (30, 45]`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Is { feature, value } => write!(f, "{feature} = {value}"),
+            Condition::Between { feature, above: None, up_to: None } => write!(f, "{feature} has a value"),
+            Condition::Between { feature, above: None, up_to: Some(up_to) } => {
+                write!(f, "{feature} <= {up_to}")
+            }
+            Condition::Between { feature, above: Some(above), up_to: None } => {
+                write!(f, "{feature} > {above}")
+            }
+            Condition::Between { feature, above: Some(above), up_to: Some(up_to) } => {
+                write!(f, "{feature} in ({above}, {up_to}]")
+            }
+            Condition::Missing { feature } => write!(f, "{feature} is missing"),
+        }
+    }
+}
+
+/// Slices that were found on one half of the rows, and their scores on the other half.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiscoveredSlices {
+    /// The scores on the rows that were not searched, the worst first: their intervals and p-values hold although the slices
+    /// were looked for.
+    pub report: SliceReport,
+    /// What each slice is, by the name under which the report has it; in the order in which they were found.
+    pub conditions: Vec<(String, Vec<Condition>)>,
+}
+
+impl fmt::Display for DiscoveredSlices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.report.fmt(f)
+    }
+}
+
+/// Looks for parts of the rows for which the answers are worse, by beam search over conditions on features.
+///
+/// One half of the rows is searched, the other tells whether what was found is real: what stands out by chance in the one
+/// does not in the other. A further condition is kept only where it makes the slice worse.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `max_conditions` | 2 | 1 to 4 | features that a slice may speak of |
+/// | `n_bins` | 4 | 2 to 64 | parts of a numeric feature, by quantiles |
+/// | `beam_width` | 40 | >= 1 | slices from which the search goes on |
+/// | `max_slices` | 10 | >= 1 | slices that are given |
+/// | `options` | [`SliceOptions::new`] | | least support in each half, level, seed |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Matrix, Values};
+/// use perennial_evaluation::errors::SliceFinder;
+/// use perennial_evaluation::metric::MeanAbsoluteError;
+///
+/// // Right but for rows whose second feature is 3.
+/// let x = Matrix::from(Array2::from_shape_fn((800, 2), |(row, column)| (row / (1 + 4 * column) % 4) as f64))
+///     .with_names(["a", "b"])?;
+/// let truth: Values = (0..800).map(|row| f64::from(row % 10)).collect();
+/// let answer: Values = (0..800).map(|row| f64::from(row % 10) + f64::from(u8::from(row / 5 % 4 == 3))).collect();
+/// let found = SliceFinder::new().find(&MeanAbsoluteError, &truth, &answer, &x)?;
+/// assert_eq!(found.report.slices[0].name, "b = 3");
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SliceFinder {
+    max_conditions: usize,
+    n_bins: usize,
+    beam_width: usize,
+    max_slices: usize,
+    options: SliceOptions,
+}
+
+const MAX_CONDITIONS: Param =
+    Param::integer("max_conditions", "features that a slice may speak of").at_least(1.0).at_most(4.0);
+const N_BINS: Param = Param::integer("n_bins", "parts of a numeric feature").at_least(2.0).at_most(64.0);
+const BEAM_WIDTH: Param = Param::integer("beam_width", "slices from which the search goes on").at_least(1.0);
+const MAX_SLICES: Param = Param::integer("max_slices", "slices that are given").at_least(1.0);
+
+/// Slices that share more of their rows than this are one.
+const SAME: f64 = 0.7;
+
+impl Default for SliceFinder {
+    fn default() -> Self {
+        SliceFinder {
+            max_conditions: 2,
+            n_bins: 4,
+            beam_width: 40,
+            max_slices: 10,
+            options: SliceOptions::new(),
+        }
+    }
+}
+
+impl SliceFinder {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Features that a slice may speak of.
+    #[must_use]
+    pub fn max_conditions(mut self, max_conditions: usize) -> Self {
+        self.max_conditions = max_conditions;
+        self
+    }
+
+    /// Parts of a numeric feature.
+    #[must_use]
+    pub fn n_bins(mut self, n_bins: usize) -> Self {
+        self.n_bins = n_bins;
+        self
+    }
+
+    /// Slices from which the search goes on.
+    #[must_use]
+    pub fn beam_width(mut self, beam_width: usize) -> Self {
+        self.beam_width = beam_width;
+        self
+    }
+
+    /// Slices that are given.
+    #[must_use]
+    pub fn max_slices(mut self, max_slices: usize) -> Self {
+        self.max_slices = max_slices;
+        self
+    }
+
+    /// Least support in each half, level and seed.
+    #[must_use]
+    pub fn options(mut self, options: SliceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The slices of `x`, the features of the rows, for which the answers are worse.
+    ///
+    /// # Errors
+    /// When a setting is out of range, the metric is no mean over rows (such as `LogLoss`, `Accuracy`, `MeanAbsoluteError`),
+    /// `x` is sparse, or there are too few rows for two halves.
+    pub fn find<M: Metric>(
+        &self,
+        metric: &M,
+        truth: &M::Truth,
+        prediction: &M::Prediction,
+        x: &Matrix,
+    ) -> Result<DiscoveredSlices> {
+        MAX_CONDITIONS.check_count(self.max_conditions)?;
+        N_BINS.check_count(self.n_bins)?;
+        BEAM_WIDTH.check_count(self.beam_width)?;
+        MAX_SLICES.check_count(self.max_slices)?;
+        let n_rows = truth.n_rows();
+        if x.n_rows() != n_rows {
+            return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
+        }
+        metric.score(truth, prediction)?;
+        let scores = metric.row_scores(truth, prediction)?.ok_or_else(|| {
+            Error::unsupported(format!(
+                "`{}` is no mean over rows, so rows cannot be told apart by it; search with `LogLoss`, `Accuracy` or an error",
+                metric.name()
+            ))
+        })?;
+        let min_support = self.options.least_support();
+        if n_rows < 4 * min_support {
+            return Err(Error::insufficient_data(format!(
+                "{n_rows} rows are too few to search one half and confirm on the other, each with slices of {min_support} rows and a rest"
+            )));
+        }
+        let half = Random::new(self.options.random_seed()).stream("halves").sample(n_rows, n_rows / 2);
+        let mut searched = vec![false; n_rows];
+        half.iter().for_each(|&row| searched[row] = true);
+        let other: Vec<usize> = (0..n_rows).filter(|&row| !searched[row]).collect();
+
+        let values = x.dense()?;
+        let badness: Vec<f64> =
+            half.iter().map(|&row| if M::HIGHER_IS_BETTER { -scores[row] } else { scores[row] }).collect();
+        let terms = self.terms(values, x, &half);
+        let found = Beam { finder: self, terms: &terms, badness: &badness, min_support }.search();
+        let conditions: Vec<(String, Vec<Condition>)> = found
+            .into_iter()
+            .map(|slice| {
+                let conditions: Vec<Condition> =
+                    slice.terms.iter().map(|&term| terms[term].condition.clone()).collect();
+                let name = conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+                (name, conditions)
+            })
+            .collect();
+        let mut slices = Slices::new();
+        for (name, conditions) in &conditions {
+            let columns = conditions
+                .iter()
+                .map(|condition| Ok((x.features().position(condition.feature())?, condition)))
+                .collect::<Result<Vec<_>>>()?;
+            let inside = |&place: &usize| {
+                columns.iter().all(|(column, condition)| condition.holds(values[[other[place], *column]]))
+            };
+            slices = slices.rows(name.clone(), (0..other.len()).filter(inside).collect());
+        }
+        let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
+        let report =
+            score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options)?;
+        Ok(DiscoveredSlices { report, conditions })
+    }
+
+    /// All single conditions, with the searched rows for which they hold.
+    fn terms(&self, values: &ArrayRef2<f64>, x: &Matrix, half: &[usize]) -> Vec<Term> {
+        let of_column = |column: usize| {
+            let feature = x.features().name(column).to_owned();
+            let own: Vec<f64> = half.iter().map(|&row| values[[row, column]]).collect();
+            let mut sorted: Vec<f64> = own.iter().copied().filter(|value| !value.is_nan()).collect();
+            sorted.sort_by(f64::total_cmp);
+            let mut distinct = sorted.clone();
+            distinct.dedup();
+            let categorical = matches!(x.features().kind(column), FeatureKind::Categorical { .. });
+            let mut conditions = Vec::new();
+            if categorical || distinct.len() <= self.n_bins {
+                conditions
+                    .extend(distinct.iter().map(|&value| Condition::Is { feature: feature.clone(), value }));
+            } else {
+                let edge = |bin: usize| {
+                    let inner = bin > 0 && bin < self.n_bins;
+                    inner.then(|| quantile_sorted(&sorted, bin as f64 / self.n_bins as f64))
+                };
+                conditions.extend((0..self.n_bins).map(|bin| Condition::Between {
+                    feature: feature.clone(),
+                    above: edge(bin),
+                    up_to: edge(bin + 1),
+                }));
+            }
+            if sorted.len() < own.len() {
+                conditions.push(Condition::Missing { feature });
+            }
+            let term = |condition: Condition| {
+                let mut rows = vec![0_u64; half.len().div_ceil(64)];
+                for (place, _) in own.iter().enumerate().filter(|(_, value)| condition.holds(**value)) {
+                    rows[place / 64] |= 1 << (place % 64);
+                }
+                Term { column, condition, rows }
+            };
+            conditions.into_iter().map(term).collect::<Vec<_>>()
+        };
+        reduce::map_each(values.ncols(), of_column).into_iter().flatten().collect()
+    }
+}
+
+struct Term {
+    column: usize,
+    condition: Condition,
+    /// A bit for each searched row.
+    rows: Vec<u64>,
+}
+
+#[derive(Clone)]
+struct Found {
+    terms: Vec<usize>,
+    rows: Vec<u64>,
+    /// Welch's statistic of the badness against the rest.
+    statistic: f64,
+}
+
+struct Beam<'a> {
+    finder: &'a SliceFinder,
+    terms: &'a [Term],
+    badness: &'a [f64],
+    min_support: usize,
+}
+
+impl Beam<'_> {
+    fn search(&self) -> Vec<Found> {
+        let (total, squares) =
+            (reduce::sum(self.badness), reduce::sum_by(self.badness.len(), |row| self.badness[row].powi(2)));
+        let weigh = |terms: Vec<usize>, rows: Vec<u64>| {
+            self.statistic(&rows, total, squares).map(|statistic| Found { terms, rows, statistic })
+        };
+        let singles =
+            reduce::map_each(self.terms.len(), |term| weigh(vec![term], self.terms[term].rows.clone()));
+        let mut level: Vec<Found> = singles.into_iter().flatten().collect();
+        let mut all = Vec::new();
+        for size in 1..=self.finder.max_conditions {
+            rank(&mut level);
+            level.truncate(self.finder.beam_width);
+            all.extend(level.iter().cloned());
+            if size == self.finder.max_conditions {
+                break;
+            }
+            let grown = reduce::map_each(level.len(), |place| {
+                let parent = &level[place];
+                let taken =
+                    |column: usize| parent.terms.iter().any(|&term| self.terms[term].column == column);
+                let mut grown = Vec::new();
+                for (number, term) in self.terms.iter().enumerate().filter(|(_, term)| !taken(term.column)) {
+                    let rows: Vec<u64> = parent.rows.iter().zip(&term.rows).map(|(a, b)| a & b).collect();
+                    if rows == parent.rows {
+                        continue;
+                    }
+                    let mut terms = parent.terms.clone();
+                    terms.push(number);
+                    terms.sort_unstable();
+                    grown.extend(weigh(terms, rows).filter(|found| found.statistic > parent.statistic));
+                }
+                grown
+            });
+            level = grown.into_iter().flatten().collect();
+            // The same slice comes from each of its parents.
+            level.sort_by(|a, b| a.terms.cmp(&b.terms));
+            level.dedup_by(|a, b| a.terms == b.terms);
+        }
+        rank(&mut all);
+        let mut chosen: Vec<Found> = Vec::new();
+        for found in all {
+            if chosen.len() == self.finder.max_slices {
+                break;
+            }
+            if chosen.iter().all(|other| overlap(&other.rows, &found.rows) <= SAME) {
+                chosen.push(found);
+            }
+        }
+        chosen
+    }
+
+    /// How much worse these rows are than the rest, in standard errors; nothing where either side is too small or no worse.
+    fn statistic(&self, rows: &[u64], total: f64, squares: f64) -> Option<f64> {
+        let support: usize = rows.iter().map(|word| word.count_ones() as usize).sum();
+        let rest = self.badness.len() - support;
+        if support < self.min_support || rest < self.min_support {
+            return None;
+        }
+        let (mut sum, mut square) = (0.0, 0.0);
+        for (number, &word) in rows.iter().enumerate() {
+            let mut bits = word;
+            while bits != 0 {
+                let badness = self.badness[number * 64 + bits.trailing_zeros() as usize];
+                sum += badness;
+                square += badness * badness;
+                bits &= bits - 1;
+            }
+        }
+        let part = |n: usize, sum: f64, square: f64| {
+            let (n, mean) = (n as f64, sum / n as f64);
+            (mean, ((square / n - mean * mean).max(0.0) / (n - 1.0).max(1.0)))
+        };
+        let (inside, outside) = (part(support, sum, square), part(rest, total - sum, squares - square));
+        let gap = inside.0 - outside.0;
+        // Where nothing varies, any gap is as large as can be.
+        let error = (inside.1 + outside.1).sqrt().max(1e-12 * gap.abs()).max(f64::MIN_POSITIVE);
+        (gap > 0.0).then(|| gap / error)
+    }
+}
+
+fn rank(found: &mut [Found]) {
+    found.sort_by(|a, b| b.statistic.total_cmp(&a.statistic).then_with(|| a.terms.cmp(&b.terms)));
+}
+
+/// The rows of both as a share of the rows of either.
+fn overlap(a: &[u64], b: &[u64]) -> f64 {
+    let count = |of: fn(u64, u64) -> u64| a.iter().zip(b).map(|(a, b)| of(*a, *b).count_ones()).sum::<u32>();
+    f64::from(count(|a, b| a & b)) / f64::from(count(|a, b| a | b).max(1))
+}
