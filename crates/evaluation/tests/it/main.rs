@@ -1,6 +1,9 @@
 //! Integration tests, in one binary.
 
+mod calibration;
 mod compile;
+mod conformal;
+mod conformal_sets;
 mod cross_validation;
 mod fixtures;
 mod importance;
@@ -9,3 +12,4 @@ mod metric;
 mod models;
 mod slices_and_comparison;
 mod split;
+mod toys;
