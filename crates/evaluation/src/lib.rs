@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod align;
+pub mod calibration;
 mod compare;
+pub mod conformal;
+mod cross_fit;
 mod cross_validation;
 mod diagnosis;
 pub mod errors;
@@ -13,6 +17,7 @@ pub mod split;
 mod stack;
 
 pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds, mcnemar};
+pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
 pub use diagnosis::{Check, Diagnosis, Finding, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};

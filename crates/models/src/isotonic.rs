@@ -3,6 +3,7 @@
 use perennial_core::{
     Capabilities, Error, Estimator, Features, Matrix, Param, Predictor, Result, Train, Values,
 };
+use perennial_numeric::isotonic::{Point, corners, interpolate, pooled, tied};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::tame;
@@ -129,22 +130,11 @@ impl Estimator for IsotonicRegression {
             )));
         }
         let weights = tame(train.weights);
-        let mut rows: Vec<usize> = (0..x.nrows()).collect();
-        rows.retain(|&row| weights.as_ref().is_none_or(|weights| weights[row] > 0.0));
-        // -0 and 0 are one value.
-        let value = |row: usize| x[[row, 0]] + 0.0;
-        rows.sort_by(|&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
-        let mut points: Vec<Point> = Vec::new();
-        for row in rows {
-            let weight = weights.as_ref().map_or(1.0, |weights| weights[row]);
-            let (x, y) = (value(row), train.y.as_slice()[row]);
-            match points.last_mut() {
-                Some(last) if last.x == x => last.add(y, weight),
-                _ => points.push(Point { x, y, weight }),
-            }
-        }
-        let up = || pooled(&points, 1.0);
-        let down = || pooled(&points, -1.0);
+        let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let y = train.y.as_slice();
+        let points = tied(x.nrows(), |row| (x[[row, 0]], y[row], weight(row)));
+        let up = || pooled(&points, true);
+        let down = || pooled(&points, false);
         let (increasing, fitted) = match self.direction {
             Direction::Increasing => (true, up()),
             Direction::Decreasing => (false, down()),
@@ -158,17 +148,13 @@ impl Estimator for IsotonicRegression {
             self.y_max.map_or(y, |high| y.min(high))
         };
         let fitted: Vec<f64> = fitted.into_iter().map(bound).collect();
-        // Inside a level part only its ends are needed.
-        let keep = |i: usize| {
-            i == 0 || i + 1 == fitted.len() || fitted[i - 1] != fitted[i] || fitted[i] != fitted[i + 1]
-        };
-        let kept: Vec<usize> = (0..points.len()).filter(|&i| keep(i)).collect();
+        let (thresholds, values) = corners(&points, &fitted);
         IsotonicModel::try_from(Parts {
             features: train.x.features().clone(),
             increasing,
             out_of_bounds: self.out_of_bounds,
-            thresholds: kept.iter().map(|&i| points[i].x).collect(),
-            values: kept.iter().map(|&i| fitted[i]).collect(),
+            thresholds,
+            values,
         })
         .map_err(|_| Error::overflow("the means of the target leave the range of f64; scale the target"))
     }
@@ -176,46 +162,6 @@ impl Estimator for IsotonicRegression {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
     }
-}
-
-/// All rows of one value: their mean and their weight.
-#[derive(Clone, Copy)]
-struct Point {
-    x: f64,
-    y: f64,
-    weight: f64,
-}
-
-impl Point {
-    fn add(&mut self, y: f64, weight: f64) {
-        let sum = self.weight + weight;
-        // The mean of two numbers, without their sum, which could overflow.
-        self.y = self.y * (self.weight / sum) + y * (weight / sum);
-        self.weight = sum;
-    }
-}
-
-/// The values of least squares that never fall; with a sign of -1, that never rise.
-fn pooled(points: &[Point], sign: f64) -> Vec<f64> {
-    let mut blocks: Vec<(Point, usize)> = Vec::with_capacity(points.len());
-    for point in points {
-        let mut block = (*point, 1);
-        while let Some((before, n)) = blocks.last().copied() {
-            if sign * before.y < sign * block.0.y {
-                break;
-            }
-            blocks.pop();
-            let mut joined = before;
-            if before.y == block.0.y {
-                joined.weight += block.0.weight;
-            } else {
-                joined.add(block.0.y, block.0.weight);
-            }
-            block = (joined, n + block.1);
-        }
-        blocks.push(block);
-    }
-    blocks.into_iter().flat_map(|(block, n)| std::iter::repeat_n(block.y, n)).collect()
 }
 
 fn error(points: &[Point], fitted: &[f64]) -> f64 {
@@ -274,20 +220,6 @@ impl IsotonicModel {
     pub fn values(&self) -> &[f64] {
         &self.values
     }
-
-    fn at(&self, x: f64) -> f64 {
-        let above = self.thresholds.partition_point(|threshold| *threshold < x);
-        if above == self.thresholds.len() {
-            return self.values[above - 1];
-        }
-        if above == 0 || self.thresholds[above] == x {
-            return self.values[above];
-        }
-        let (low, high) = (self.thresholds[above - 1], self.thresholds[above]);
-        // Halves, because the difference of two numbers near the limit overflows.
-        let share = (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
-        self.values[above - 1] * (1.0 - share) + self.values[above] * share
-    }
 }
 
 impl Predictor for IsotonicModel {
@@ -306,6 +238,6 @@ impl Predictor for IsotonicModel {
                 cells[row]
             )));
         }
-        Ok(cells.into_iter().map(|value| self.at(value)).collect())
+        Ok(cells.into_iter().map(|value| interpolate(&self.thresholds, &self.values, value)).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod distance;
 pub mod folds;
+pub mod isotonic;
 pub mod kernel;
 pub mod laplacian;
 pub mod linalg;

@@ -1,6 +1,9 @@
 //! Integration tests, in one binary.
 
+mod calibration;
 mod compile;
+mod conformal;
+mod conformal_sets;
 mod cross_validation;
 mod errors;
 mod explain;
@@ -12,3 +15,4 @@ mod metric;
 mod models;
 mod slices_and_comparison;
 mod split;
+mod toys;

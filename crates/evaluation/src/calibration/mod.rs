@@ -1,0 +1,14 @@
+//! Whether probabilities mean what they say, and making them so.
+//!
+//! [`Reliability`] looks, [`Calibrated`] repairs: an estimator around a classifier whose probabilities are corrected
+//! on rows that it has not learned from. [`calibrate`] corrects a model that is fitted already.
+
+mod calibrated;
+mod calibrator;
+mod logistic;
+mod reliability;
+mod venn_abers;
+
+pub use calibrated::{Calibrated, CalibratedModel, calibrate};
+pub use calibrator::{CalibrationMethod, Calibrator};
+pub use reliability::{BinStrategy, BrierDecomposition, Reliability, ReliabilityBin, ReliabilityCurve};
