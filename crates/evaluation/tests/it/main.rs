@@ -9,3 +9,4 @@ mod metric;
 mod models;
 mod slices_and_comparison;
 mod split;
+mod splitters;
