@@ -20,6 +20,8 @@ use crate::{Answers, Judges, Metric, Split, SplitInputs, Splitter, Stack, Strata
 /// | `weights` | none | how much each row counts, in fits and in scores |
 /// | `groups` | none | which rows belong together, for splitters and fits |
 /// | `times` | none | when each row was, in any unit, for splitters |
+/// | `ends` | none | when the target of each row was known, in the unit of the times, for splitters that purge |
+/// | `coordinates` | none | where each row was, for splitters by place |
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,8 @@ pub struct CrossValidation<'a> {
     weights: Option<&'a [f64]>,
     groups: Option<&'a [u32]>,
     times: Option<&'a [i64]>,
+    ends: Option<&'a [i64]>,
+    coordinates: Option<&'a [[f64; 2]]>,
     ctx: Context,
     keep_models: bool,
 }
@@ -58,6 +62,20 @@ impl<'a> CrossValidation<'a> {
         self
     }
 
+    /// When the target of each row was known, in the unit of the times.
+    #[must_use]
+    pub fn ends(mut self, ends: &'a [i64]) -> Self {
+        self.ends = Some(ends);
+        self
+    }
+
+    /// Where each row was.
+    #[must_use]
+    pub fn coordinates(mut self, coordinates: &'a [[f64; 2]]) -> Self {
+        self.coordinates = Some(coordinates);
+        self
+    }
+
     /// Sets seed, progress and cancelling.
     #[must_use]
     pub fn context(mut self, ctx: Context) -> Self {
@@ -78,7 +96,11 @@ impl<'a> CrossValidation<'a> {
             n_rows,
             classes: y.classes(),
             groups: self.groups,
+            values: y.numbers(),
+            labels: y.label_sets(),
             times: self.times,
+            ends: self.ends,
+            coordinates: self.coordinates,
             ctx: self.ctx.child("split"),
         }
     }

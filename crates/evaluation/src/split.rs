@@ -1,14 +1,31 @@
 //! Which rows to learn from and which to test on.
 
+mod calendar;
 mod fold;
+mod grouped;
 mod holdout;
+mod leave;
+mod multilabel;
+mod purged;
+mod repeated;
+mod spatial;
 mod time;
+mod values;
 
+pub use calendar::{CalendarSplit, Period, TimeUnit};
 pub use fold::{GroupKFold, KFold, StratifiedKFold};
+pub use grouped::{LeaveOneGroupOut, LeavePGroupsOut, StratifiedGroupKFold};
 pub use holdout::{
-    FixedSplits, ShuffleSplit, grouped_train_test, stratified_train_test, time_train_test, train_test,
+    FixedSplits, GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit, grouped_train_test,
+    stratified_train_test, time_train_test, train_test,
 };
-pub use time::TimeSeriesSplit;
+pub use leave::{LeaveOneOut, LeavePOut, PredefinedSplit};
+pub use multilabel::MultilabelStratifiedKFold;
+pub use purged::{CombinatorialPurgedKFold, PurgedKFold};
+pub use repeated::{Repeated, RepeatedKFold, RepeatedStratifiedKFold};
+pub use spatial::SpatialBlockKFold;
+pub use time::{GroupTimeSeriesSplit, TimeSeriesSplit};
+pub use values::BinnedStratifiedKFold;
 
 use perennial_core::{ClassOutputs, Classes, Context, Error, NoTarget, Outputs, Result, Values};
 use serde::{Deserialize, Serialize};
@@ -41,8 +58,16 @@ pub struct SplitInputs<'a> {
     pub classes: Option<&'a Classes>,
     /// The group of each row, for splitters that keep groups whole.
     pub groups: Option<&'a [u32]>,
+    /// The number that each row has as its target, for splitters that stratify by it.
+    pub values: Option<&'a [f64]>,
+    /// The labels of each row, for splitters that keep the shares of all of them.
+    pub labels: Option<&'a ClassOutputs>,
     /// The time of each row in any unit, for splitters that respect time.
     pub times: Option<&'a [i64]>,
+    /// When the target of each row was known, in the unit of the times, for splitters that purge.
+    pub ends: Option<&'a [i64]>,
+    /// Where each row was, for splitters by place.
+    pub coordinates: Option<&'a [[f64; 2]]>,
     /// Gives the seed where the splitter has none of its own.
     pub ctx: Context,
 }
@@ -50,7 +75,17 @@ pub struct SplitInputs<'a> {
 impl<'a> SplitInputs<'a> {
     /// Rows of which nothing is known but their number.
     pub fn new(n_rows: usize) -> Self {
-        SplitInputs { n_rows, classes: None, groups: None, times: None, ctx: Context::new() }
+        SplitInputs {
+            n_rows,
+            classes: None,
+            groups: None,
+            values: None,
+            labels: None,
+            times: None,
+            ends: None,
+            coordinates: None,
+            ctx: Context::new(),
+        }
     }
 
     /// Rows with classes.
@@ -67,10 +102,39 @@ impl<'a> SplitInputs<'a> {
         self
     }
 
+    /// Rows with a number each as their target.
+    #[must_use]
+    pub fn values(mut self, values: &'a [f64]) -> Self {
+        self.values = Some(values);
+        self
+    }
+
+    /// Rows with any number of labels each.
+    #[must_use]
+    pub fn labels(mut self, labels: &'a ClassOutputs) -> Self {
+        self.labels = Some(labels);
+        self
+    }
+
     /// Rows with times, in any unit.
     #[must_use]
     pub fn times(mut self, times: &'a [i64]) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// When the target of each row was known: the end of the span that its label looks at, in the unit of the
+    /// times.
+    #[must_use]
+    pub fn ends(mut self, ends: &'a [i64]) -> Self {
+        self.ends = Some(ends);
+        self
+    }
+
+    /// Where each row was, such as metres east and north; distances are Euclidean.
+    #[must_use]
+    pub fn coordinates(mut self, coordinates: &'a [[f64; 2]]) -> Self {
+        self.coordinates = Some(coordinates);
         self
     }
 
@@ -79,6 +143,31 @@ impl<'a> SplitInputs<'a> {
     pub fn context(mut self, ctx: Context) -> Self {
         self.ctx = ctx;
         self
+    }
+
+    fn needed_classes(&self) -> Result<&'a Classes> {
+        let how = "use it with a target of classes, or give `SplitInputs::classes`";
+        let classes = self.classes.ok_or_else(|| missing("the class of each row", how))?;
+        needed("the class of each row", how, self.n_rows, Some(classes.codes()))?;
+        Ok(classes)
+    }
+
+    fn needed_groups(&self) -> Result<&'a [u32]> {
+        let how = "give it by `CrossValidation::groups` or `SplitInputs::groups`";
+        needed("the group of each row", how, self.n_rows, self.groups)
+    }
+
+    fn needed_times(&self) -> Result<&'a [i64]> {
+        let how = "give it by `CrossValidation::times` or `SplitInputs::times`";
+        needed("the time of each row", how, self.n_rows, self.times)
+    }
+
+    /// The times, or the numbers of the rows where there are none.
+    fn times_or_order(&self) -> Result<Vec<i64>> {
+        match self.times {
+            Some(_) => Ok(self.needed_times()?.to_vec()),
+            None => Ok((0..self.n_rows as i64).collect()),
+        }
     }
 }
 
@@ -129,6 +218,16 @@ pub trait Strata {
     fn classes(&self) -> Option<&Classes> {
         None
     }
+
+    /// The number of each row, where the target is a number.
+    fn numbers(&self) -> Option<&[f64]> {
+        None
+    }
+
+    /// The labels of each row, where the target is any number of them.
+    fn label_sets(&self) -> Option<&ClassOutputs> {
+        None
+    }
 }
 
 impl Strata for Classes {
@@ -137,16 +236,71 @@ impl Strata for Classes {
     }
 }
 
-impl Strata for Values {}
+impl Strata for Values {
+    fn numbers(&self) -> Option<&[f64]> {
+        Some(self.as_slice())
+    }
+}
+
+impl Strata for ClassOutputs {
+    fn label_sets(&self) -> Option<&ClassOutputs> {
+        Some(self)
+    }
+}
+
 impl Strata for Outputs {}
-impl Strata for ClassOutputs {}
 impl Strata for NoTarget {}
 
 /// Refuses inputs that a splitter needs and that are missing or of the wrong length.
 fn needed<'a, T>(what: &str, how: &str, n_rows: usize, given: Option<&'a [T]>) -> Result<&'a [T]> {
     match given {
-        None => Err(Error::unsupported(format!("this splitter needs {what}; {how}"))),
+        None => Err(missing(what, how)),
         Some(rows) if rows.len() != n_rows => Err(Error::length_mismatch(what, n_rows, rows.len())),
         Some(rows) => Ok(rows),
+    }
+}
+
+fn missing(what: &str, how: &str) -> Error {
+    Error::unsupported(format!("this splitter needs {what}; {how}"))
+}
+
+/// The rows that all splits together may hold: 1 GiB of row numbers.
+const MOST_ROWS: u128 = 1 << 27;
+
+/// Refuses numbers of splits that memory would not hold.
+fn check_size(n_splits: impl TryInto<u128>, n_rows: usize, what: &str) -> Result<()> {
+    let n_splits = n_splits.try_into().unwrap_or(u128::MAX);
+    if n_splits.saturating_mul(n_rows as u128) <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(Error::too_large(format!(
+        "{n_splits} {what} of {n_rows} rows would hold more than {MOST_ROWS} row numbers; use fewer folds, or \
+         `ShuffleSplit`"
+    )))
+}
+
+/// How many ways there are to choose `k` of `n`; the largest number where there are more.
+fn n_choose(n: usize, k: usize) -> u128 {
+    let k = k.min(n.saturating_sub(k));
+    // The product of the first i factors is divisible by i!.
+    (0..k as u128)
+        .try_fold(1_u128, |ways, i| Some(ways.checked_mul(n as u128 - i)? / (i + 1)))
+        .unwrap_or(u128::MAX)
+}
+
+/// All ways to choose `k` of 0 to `n` - 1, in the order of a dictionary.
+fn combinations(n: usize, k: usize) -> Vec<Vec<usize>> {
+    let mut chosen: Vec<usize> = (0..k).collect();
+    let mut all = Vec::new();
+    if k > n {
+        return all;
+    }
+    loop {
+        all.push(chosen.clone());
+        let Some(place) = (0..k).rev().find(|&place| chosen[place] < n - k + place) else { return all };
+        chosen[place] += 1;
+        for next in place + 1..k {
+            chosen[next] = chosen[next - 1] + 1;
+        }
     }
 }

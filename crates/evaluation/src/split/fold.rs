@@ -6,11 +6,12 @@ use perennial_core::{Classes, Error, Param, Result};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::{Split, SplitInputs, Splitter, needed};
+use super::{Split, SplitInputs, Splitter, check_size};
 
 const N_SPLITS: Param = Param::integer("n_splits", "number of folds").at_least(2.0);
 
-fn check_folds(n_splits: usize, available: usize, what: &str) -> Result<()> {
+/// Refuses fewer than two folds, and more folds than there is something to put into them.
+pub(super) fn check_folds(n_splits: usize, available: usize, what: &str) -> Result<()> {
     N_SPLITS.check_count(n_splits)?;
     if n_splits > available {
         return Err(Error::insufficient_data(format!(
@@ -21,7 +22,7 @@ fn check_folds(n_splits: usize, available: usize, what: &str) -> Result<()> {
 }
 
 /// The splits that test on each fold in turn.
-fn splits_of(fold_of_row: &[usize], n_splits: usize) -> Vec<Split> {
+pub(super) fn splits_of(fold_of_row: &[usize], n_splits: usize) -> Vec<Split> {
     (0..n_splits).map(|fold| Split::of(fold_of_row.len(), |row| fold_of_row[row] == fold)).collect()
 }
 
@@ -71,6 +72,7 @@ impl Splitter for KFold {
     fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
         let (n, k) = (inputs.n_rows, self.n_splits);
         check_folds(k, n, "rows")?;
+        check_size(k, n, "folds")?;
         let rows = if self.shuffle {
             Random::new(inputs.ctx.seed(self.seed)).permutation(n)
         } else {
@@ -147,37 +149,42 @@ pub(super) fn check_support(classes: &Classes, least: usize, purpose: &str) -> R
 impl Splitter for StratifiedKFold {
     fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
         let k = self.n_splits;
-        let how = "use it with a target of classes, or give `SplitInputs::classes`";
-        let codes = needed("the class of each row", how, inputs.n_rows, inputs.classes.map(Classes::codes))?;
+        let classes = inputs.needed_classes()?;
+        let codes = classes.codes();
         check_folds(k, codes.len(), "rows")?;
-        if let Some(classes) = inputs.classes {
-            check_support(classes, k, &format!("{k} stratified folds need"))?;
-        }
-        let mut members: Vec<Vec<usize>> = Vec::new();
-        // Classes in the order in which they occur: the remainders of all classes then spread over the folds.
-        let mut place = BTreeMap::new();
-        for (row, code) in codes.iter().enumerate() {
-            let class = *place.entry(code).or_insert_with(|| {
-                members.push(Vec::new());
-                members.len() - 1
-            });
-            members[class].push(row);
-        }
+        check_support(classes, k, &format!("{k} stratified folds need"))?;
+        check_size(k, codes.len(), "folds")?;
         let random = Random::new(inputs.ctx.seed(self.seed));
-        let mut fold_of_row = vec![0; codes.len()];
-        let mut first = 0;
-        for (class, rows) in members.iter().enumerate() {
-            // Dealt out like cards, where the class before stopped; then each fold takes neighbouring rows.
-            let mut folds: Vec<usize> = (first..first + rows.len()).map(|card| card % k).collect();
-            folds.sort_unstable();
-            if self.shuffle {
-                random.fork(class as u64).shuffle(&mut folds);
-            }
-            rows.iter().zip(folds).for_each(|(&row, fold)| fold_of_row[row] = fold);
-            first += rows.len();
-        }
+        let fold_of_row = deal(codes, k, self.shuffle.then_some(&random));
         Ok(splits_of(&fold_of_row, k))
     }
+}
+
+/// The fold of each row, such that each code is spread evenly over the folds.
+pub(super) fn deal(codes: &[u32], n_splits: usize, shuffle: Option<&Random>) -> Vec<usize> {
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    // Classes in the order in which they occur: the remainders of all classes then spread over the folds.
+    let mut place = BTreeMap::new();
+    for (row, code) in codes.iter().enumerate() {
+        let class = *place.entry(code).or_insert_with(|| {
+            members.push(Vec::new());
+            members.len() - 1
+        });
+        members[class].push(row);
+    }
+    let mut fold_of_row = vec![0; codes.len()];
+    let mut first = 0;
+    for (class, rows) in members.iter().enumerate() {
+        // Dealt out like cards, where the class before stopped; then each fold takes neighbouring rows.
+        let mut folds: Vec<usize> = (first..first + rows.len()).map(|card| card % n_splits).collect();
+        folds.sort_unstable();
+        if let Some(random) = shuffle {
+            random.fork(class as u64).shuffle(&mut folds);
+        }
+        rows.iter().zip(folds).for_each(|(&row, fold)| fold_of_row[row] = fold);
+        first += rows.len();
+    }
+    fold_of_row
 }
 
 /// Folds that keep groups whole: all visits of a patient are tested in the same fold.
@@ -208,23 +215,27 @@ impl GroupKFold {
 
 impl Splitter for GroupKFold {
     fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
-        let how = "give it by `CrossValidation::groups` or `SplitInputs::groups`";
-        let groups = needed("the group of each row", how, inputs.n_rows, inputs.groups)?;
-        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-        for &group in groups {
-            *sizes.entry(group).or_default() += 1;
-        }
-        check_folds(self.n_splits, sizes.len(), "groups")?;
-        let mut largest_first: Vec<(u32, usize)> = sizes.into_iter().collect();
-        largest_first.sort_by_key(|&(group, size)| std::cmp::Reverse((size, group)));
-        let mut filled = vec![0; self.n_splits];
-        let mut fold_of_group = BTreeMap::new();
-        for (group, size) in largest_first {
-            let fold = (0..self.n_splits).min_by_key(|&fold| filled[fold]).unwrap_or(0);
-            filled[fold] += size;
-            fold_of_group.insert(group, fold);
-        }
-        let fold_of_row: Vec<usize> = groups.iter().map(|group| fold_of_group[group]).collect();
-        Ok(splits_of(&fold_of_row, self.n_splits))
+        let groups = inputs.needed_groups()?;
+        Ok(splits_of(&balance(groups, self.n_splits, "groups")?, self.n_splits))
     }
+}
+
+/// The fold of each row: groups whole, the largest first, each into the fold that has the fewest rows so far.
+pub(super) fn balance(groups: &[u32], n_splits: usize, what: &str) -> Result<Vec<usize>> {
+    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+    for &group in groups {
+        *sizes.entry(group).or_default() += 1;
+    }
+    check_folds(n_splits, sizes.len(), what)?;
+    check_size(n_splits, groups.len(), "folds")?;
+    let mut largest_first: Vec<(u32, usize)> = sizes.into_iter().collect();
+    largest_first.sort_by_key(|&(group, size)| std::cmp::Reverse((size, group)));
+    let mut filled = vec![0; n_splits];
+    let mut fold_of_group = BTreeMap::new();
+    for (group, size) in largest_first {
+        let fold = (0..n_splits).min_by_key(|&fold| filled[fold]).unwrap_or(0);
+        filled[fold] += size;
+        fold_of_group.insert(group, fold);
+    }
+    Ok(groups.iter().map(|group| fold_of_group[group]).collect())
 }

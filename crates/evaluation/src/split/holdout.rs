@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::check_support;
 use super::time::before;
-use super::{Split, SplitInputs, Splitter};
+use super::{Split, SplitInputs, Splitter, check_size};
 
 const N_SPLITS: Param = Param::integer("n_splits", "number of splits").at_least(1.0);
 const TEST_SHARE: Param =
@@ -53,6 +53,10 @@ fn split_sample(n_rows: usize, n_tested: usize, random: &mut Random) -> Split {
 /// # Errors
 /// If the share is not in (0, 1), or a class has a single row.
 pub fn stratified_train_test(classes: &Classes, test_share: f64, seed: u64) -> Result<Split> {
+    stratified_sample(classes, test_share, &Random::new(seed))
+}
+
+fn stratified_sample(classes: &Classes, test_share: f64, random: &Random) -> Result<Split> {
     let total = n_tested(classes.codes().len(), test_share, "rows")?;
     check_support(classes, 2, "a stratified split needs")?;
     let mut members = vec![Vec::new(); classes.n_classes()];
@@ -66,7 +70,6 @@ pub fn stratified_train_test(classes: &Classes, test_share: f64, seed: u64) -> R
     let missing = total.saturating_sub(numbers.iter().sum());
     by_remainder.iter().take(missing).for_each(|&class| numbers[class] += 1);
 
-    let random = Random::new(seed);
     let mut tested = vec![false; classes.codes().len()];
     for (class, rows) in members.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
         let number = numbers[class].clamp(1, rows.len() - 1);
@@ -81,11 +84,15 @@ pub fn stratified_train_test(classes: &Classes, test_share: f64, seed: u64) -> R
 /// # Errors
 /// If the share is not in (0, 1), or there are fewer than two groups.
 pub fn grouped_train_test(groups: &[u32], test_share: f64, seed: u64) -> Result<Split> {
+    grouped_sample(groups, test_share, &mut Random::new(seed))
+}
+
+fn grouped_sample(groups: &[u32], test_share: f64, random: &mut Random) -> Result<Split> {
     let mut distinct = groups.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
     let n_tested = n_tested(distinct.len(), test_share, "groups")?;
-    let chosen = Random::new(seed).sample(distinct.len(), n_tested);
+    let chosen = random.sample(distinct.len(), n_tested);
     let tested: Vec<u32> = chosen.into_iter().map(|place| distinct[place]).collect();
     Ok(Split::of(groups.len(), |row| tested.binary_search(&groups[row]).is_ok()))
 }
@@ -111,48 +118,91 @@ pub fn time_train_test(times: &[i64], test_share: f64) -> Result<Split> {
     Ok(Split { train: rows, test })
 }
 
-/// Random parts to test on, drawn anew for each split; a row may be tested several times or never.
-///
-/// | setting | default | range | meaning |
-/// |---|---|---|---|
-/// | `n_splits` | 10 | >= 1 | number of splits |
-/// | `test_share` | 0.1 | in (0, 1) | share of the rows to test on, rounded up |
-/// | `seed` | from the context | | start of the random stream |
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ShuffleSplit {
-    n_splits: usize,
-    test_share: f64,
-    seed: Option<u64>,
+/// The three splitters that draw parts to test on anew for each split.
+macro_rules! shuffled {
+    ($(#[$doc:meta])* $name:ident, $unit:literal) => {
+        $(#[$doc])*
+        ///
+        /// | setting | default | range | meaning |
+        /// |---|---|---|---|
+        /// | `n_splits` | 10 | >= 1 | number of splits |
+        #[doc = concat!("| `test_share` | 0.1 | in (0, 1) | share of the ", $unit, " to test on, rounded up |")]
+        /// | `seed` | from the context | | start of the random stream |
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            n_splits: usize,
+            test_share: f64,
+            seed: Option<u64>,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { n_splits: 10, test_share: 0.1, seed: None }
+            }
+        }
+
+        impl $name {
+            #[doc = concat!("This many splits, each testing on `test_share` of the ", $unit, ".")]
+            pub fn new(n_splits: usize, test_share: f64) -> Self {
+                $name { n_splits, test_share, seed: None }
+            }
+
+            /// The start of the random stream.
+            #[must_use]
+            pub fn seed(mut self, seed: u64) -> Self {
+                self.seed = Some(seed);
+                self
+            }
+
+            fn draw(
+                &self,
+                inputs: &SplitInputs<'_>,
+                draw: impl Fn(Random) -> Result<Split>,
+            ) -> Result<Vec<Split>> {
+                N_SPLITS.check_count(self.n_splits)?;
+                check_size(self.n_splits, inputs.n_rows, "splits")?;
+                let random = Random::new(inputs.ctx.seed(self.seed));
+                (0..self.n_splits).map(|split| draw(random.fork(split as u64))).collect()
+            }
+        }
+    };
 }
 
-impl Default for ShuffleSplit {
-    fn default() -> Self {
-        ShuffleSplit { n_splits: 10, test_share: 0.1, seed: None }
-    }
-}
-
-impl ShuffleSplit {
-    /// This many splits, each testing on `test_share` of the rows.
-    pub fn new(n_splits: usize, test_share: f64) -> Self {
-        ShuffleSplit { n_splits, test_share, seed: None }
-    }
-
-    /// The start of the random stream.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-}
+shuffled!(
+    /// Random parts to test on, drawn anew for each split; a row may be tested several times or never.
+    ShuffleSplit, "rows"
+);
 
 impl Splitter for ShuffleSplit {
     fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
-        N_SPLITS.check_count(self.n_splits)?;
         let n_tested = n_tested(inputs.n_rows, self.test_share, "rows")?;
-        let random = Random::new(inputs.ctx.seed(self.seed));
-        let draw = |split| split_sample(inputs.n_rows, n_tested, &mut random.fork(split as u64));
-        Ok((0..self.n_splits).map(draw).collect())
+        self.draw(inputs, |mut random| Ok(split_sample(inputs.n_rows, n_tested, &mut random)))
+    }
+}
+
+shuffled!(
+    /// Random parts to test on, drawn anew for each split, in which each class has the share that it has among all
+    /// rows, as of [`stratified_train_test`].
+    StratifiedShuffleSplit, "rows"
+);
+
+impl Splitter for StratifiedShuffleSplit {
+    fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
+        let classes = inputs.needed_classes()?;
+        self.draw(inputs, |random| stratified_sample(classes, self.test_share, &random))
+    }
+}
+
+shuffled!(
+    /// Random groups to test on, drawn anew for each split; groups stay whole, as in [`grouped_train_test`].
+    GroupShuffleSplit, "groups"
+);
+
+impl Splitter for GroupShuffleSplit {
+    fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
+        let groups = inputs.needed_groups()?;
+        self.draw(inputs, |mut random| grouped_sample(groups, self.test_share, &mut random))
     }
 }
 

@@ -15,4 +15,5 @@ mod metric;
 mod models;
 mod slices_and_comparison;
 mod split;
+mod splitters;
 mod toys;
