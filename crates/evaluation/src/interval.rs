@@ -21,11 +21,13 @@ const MANY_UNITS: usize = 20_000;
 /// | `seed` | 0 | | start of the random stream |
 /// | `weights` | none | >= 0 | how much each row counts |
 /// | `groups` | none | | rows of a group are not independent and are drawn together |
+/// | `bootstrap` | false | | whether rows are drawn anew even where an exact or analytic interval is known |
 /// | `blocks` | none | >= 1 | rows are in the order of time, and this many neighbours are drawn together |
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntervalOptions<'a> {
     bootstrap: Bootstrap,
     level: f64,
+    forced: bool,
     weights: Option<&'a [f64]>,
     dependence: Dependence<'a>,
 }
@@ -42,6 +44,7 @@ impl Default for IntervalOptions<'_> {
         IntervalOptions {
             bootstrap: Bootstrap::new(),
             level: 0.95,
+            forced: false,
             weights: None,
             dependence: Dependence::None,
         }
@@ -69,6 +72,13 @@ impl<'a> IntervalOptions<'a> {
         self
     }
 
+    /// No more resamples than this.
+    #[cfg(feature = "report")]
+    pub(crate) fn at_most_replicates(mut self, most: usize) -> Self {
+        self.bootstrap = self.bootstrap.at_most(most);
+        self
+    }
+
     /// How the bootstrap reads the interval off the replicates.
     #[must_use]
     pub fn method(mut self, method: BootstrapMethod) -> Self {
@@ -80,6 +90,13 @@ impl<'a> IntervalOptions<'a> {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.bootstrap = self.bootstrap.seed(seed);
+        self
+    }
+
+    /// Draws rows anew even where an exact or analytic interval is known.
+    #[must_use]
+    pub fn bootstrap(mut self) -> Self {
+        self.forced = true;
         self
     }
 
@@ -114,9 +131,9 @@ impl<'a> IntervalOptions<'a> {
         self.weights
     }
 
-    /// Whether rows are independent and of the same weight, so that exact intervals hold.
+    /// Whether rows are independent and of the same weight, so that exact intervals hold, and may be used.
     pub fn is_plain(&self) -> bool {
-        self.weights.is_none() && self.dependence == Dependence::None
+        !self.forced && self.weights.is_none() && self.dependence == Dependence::None
     }
 
     /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.
@@ -168,7 +185,7 @@ impl<'a> IntervalOptions<'a> {
                 sums.into_values().collect()
             }
         };
-        if units.len() >= MANY_UNITS {
+        if units.len() >= MANY_UNITS && !self.forced {
             return self.student(&units);
         }
         self.bootstrap.interval(units.len(), |rows| ratio(&units, rows))

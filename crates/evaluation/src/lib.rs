@@ -12,6 +12,8 @@ pub mod explain;
 mod importance;
 mod interval;
 pub mod metric;
+#[cfg(feature = "report")]
+mod report;
 mod slices;
 pub mod split;
 mod stack;
@@ -23,6 +25,8 @@ pub use diagnosis::{Check, Diagnosis, Finding, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use metric::{Answers, Judges, Metric};
+#[cfg(feature = "report")]
+pub use report::{ClassCurves, ClassDetails, Details, Report, ReportedScore, ValueDetails};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;

@@ -49,10 +49,10 @@ pub struct StressCurve {
 
 impl fmt::Display for StressCurve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} with {:?}:", self.metric, self.disturbance)?;
-        self.points
-            .iter()
-            .try_for_each(|point| write!(f, " {} at {},", format_args!("{:.4}", point.score), point.severity))
+        write!(f, "{} with {:?}", self.metric, self.disturbance)?;
+        self.points.iter().enumerate().try_for_each(|(place, StressPoint { severity, score, .. })| {
+            write!(f, "{} {score:.4} at {severity}", if place == 0 { ":" } else { "," })
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use perennial_core::{Classes, Error, Probabilities, Result, Rows};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::ranking::{average_precision, roc_auc, roc_auc_interval};
-use super::{Metric, bootstrap, check_pairs, mean_by};
+use super::ranking::{Ranked, average_precision, roc_auc, roc_auc_interval};
+use super::{Metric, check_pairs, mean_by};
 use crate::IntervalOptions;
 
 /// The column of the probabilities that belongs to the class of each row.
@@ -208,6 +208,31 @@ macro_rules! of_ranking {
                 }
             }
 
+            /// The bootstrap over rows that are sorted once.
+            fn resampled(
+                &self,
+                truth: &Classes,
+                prediction: &Probabilities,
+                options: &IntervalOptions<'_>,
+                score: fn(&Ranked, &[usize], Option<&[f64]>) -> f64,
+            ) -> Result<Interval> {
+                let weights = options.row_weights();
+                self.score_weighted(truth, prediction, weights)?;
+                let columns = true_columns(truth, prediction, weights)?;
+                let wanted = match positive_column(prediction, self.positive.as_deref())? {
+                    Some(column) => column..column + 1,
+                    None => 0..prediction.names().len(),
+                };
+                let ranked = wanted.map(|column| {
+                    let (scores, positive) = one_against_rest(prediction, column, &columns);
+                    Ranked::new(&scores, &positive)
+                });
+                let ranked = ranked.collect::<Result<Vec<Ranked>>>()?;
+                options.of_rows(columns.len(), |rows| {
+                    ranked.iter().map(|ranked| score(ranked, rows, weights)).sum::<f64>() / ranked.len() as f64
+                })
+            }
+
             fn name_any(&self) -> String {
                 self.positive.as_ref().map_or($name.to_owned(), |class| format!("{}_{class}", $name))
             }
@@ -256,7 +281,7 @@ impl Metric for RocAuc {
                 let (scores, positive) = one_against_rest(prediction, column, &columns);
                 roc_auc_interval(&scores, &positive, options.confidence())
             }
-            _ => bootstrap(self, truth, prediction, options),
+            _ => self.resampled(truth, prediction, options, Ranked::roc_auc),
         }
     }
 }
@@ -277,5 +302,13 @@ impl Metric for AveragePrecision {
         weights: Option<&[f64]>,
     ) -> Result<f64> {
         self.score_any(truth, prediction, weights)
+    }
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        self.resampled(truth, prediction, options, Ranked::average_precision)
     }
 }

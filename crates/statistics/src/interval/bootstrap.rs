@@ -72,6 +72,13 @@ impl Bootstrap {
         self
     }
 
+    /// No more resamples than this.
+    #[must_use]
+    pub fn at_most(mut self, replicates: usize) -> Self {
+        self.replicates = self.replicates.min(replicates);
+        self
+    }
+
     /// The confidence level.
     #[must_use]
     pub fn level(mut self, level: f64) -> Self {

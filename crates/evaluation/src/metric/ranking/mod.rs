@@ -3,6 +3,7 @@
 mod curves;
 mod labels;
 mod queries;
+mod ranked;
 mod sides;
 
 pub use curves::{
@@ -16,6 +17,7 @@ use perennial_core::{Error, Result};
 use perennial_statistics::distribution::{Distribution, Normal};
 use perennial_statistics::interval::{Interval, clopper_pearson};
 
+pub(super) use ranked::Ranked;
 use sides::{Sides, weighted};
 
 /// The area under the ROC curve: the share of the pairs of a positive and a negative row in which the positive

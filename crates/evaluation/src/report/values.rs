@@ -1,0 +1,106 @@
+//! What is told of numbers.
+
+use perennial_core::{Result, Rows, Values};
+use perennial_statistics::describe::median;
+use perennial_statistics::interval::Interval;
+
+use super::{Details, Report, ReportedScore, ValueDetails};
+use crate::errors::worst_rows;
+use crate::metric::{
+    MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RootMeanSquaredError, paired_values,
+};
+use crate::{IntervalOptions, Metric};
+
+/// Rows that are drawn.
+const SAMPLE: usize = 1000;
+const BINS: usize = 40;
+const WORST: usize = 20;
+/// Rows times replicates of a bootstrap.
+const DRAWS: usize = 20_000_000;
+const LEAST_REPLICATES: usize = 100;
+
+/// A score with its interval and that of the constant answer; nothing where the metric is not defined on these rows.
+pub(super) fn scored<M: Metric>(
+    metric: &M,
+    truth: &M::Truth,
+    prediction: &M::Prediction,
+    constant: Option<&M::Prediction>,
+    options: &IntervalOptions<'_>,
+) -> Option<ReportedScore> {
+    let weights = options.row_weights();
+    let score = metric.score_weighted(truth, prediction, weights).ok()?;
+    let most = (DRAWS / truth.n_rows().max(1)).max(LEAST_REPLICATES);
+    let options = options.clone().at_most_replicates(most);
+    let alone = Interval { estimate: score, low: score, high: score, level: options.confidence() };
+    Some(ReportedScore {
+        metric: metric.name(),
+        higher_is_better: M::HIGHER_IS_BETTER,
+        interval: metric.interval(truth, prediction, &options).unwrap_or(alone),
+        constant: constant.and_then(|constant| metric.score_weighted(truth, constant, weights).ok()),
+    })
+}
+
+pub(super) fn report(
+    title: &str,
+    truth: &Values,
+    prediction: &Values,
+    options: &IntervalOptions<'_>,
+) -> Result<Report> {
+    let weights = options.row_weights();
+    RootMeanSquaredError.score_weighted(truth, prediction, weights)?;
+    R2.score_weighted(truth, prediction, weights)?;
+    let (t, p) = paired_values(truth, prediction)?;
+    let n = t.len();
+    let everywhere = |value: f64| -> Values { std::iter::repeat_n(value, n).collect() };
+    let mean = match weights {
+        None => t.iter().sum::<f64>() / n as f64,
+        Some(weights) => t.iter().zip(weights).map(|(t, w)| t * w).sum::<f64>() / weights.iter().sum::<f64>(),
+    };
+    let (mean, middle) = (everywhere(mean), everywhere(median(t)?));
+    let mut scores = Vec::new();
+    scores.extend(scored(&MeanAbsoluteError, truth, prediction, Some(&middle), options));
+    scores.extend(scored(&RootMeanSquaredError, truth, prediction, Some(&mean), options));
+    scores.extend(scored(&MedianAbsoluteError, truth, prediction, Some(&middle), options));
+    scores.extend(scored(&R2, truth, prediction, Some(&mean), options));
+    // The bootstrap knows nothing of an extreme: the largest error stands alone.
+    if let Ok(largest) = MaxError.score_weighted(truth, prediction, weights) {
+        scores.push(ReportedScore {
+            metric: MaxError.name(),
+            higher_is_better: false,
+            interval: Interval {
+                estimate: largest,
+                low: largest,
+                high: largest,
+                level: options.confidence(),
+            },
+            constant: None,
+        });
+    }
+    let residuals: Vec<f64> = t.iter().zip(p).map(|(t, p)| t - p).collect();
+    let (residual_edges, residual_counts) = histogram(&residuals);
+    let step = n.div_ceil(SAMPLE).max(1);
+    let sample = (0..n).step_by(step).map(|row| (t[row], p[row])).collect();
+    let details = Details::Values(ValueDetails { sample, residual_edges, residual_counts });
+    let worst = worst_rows(&MeanAbsoluteError, truth, prediction, WORST)?;
+    Ok(Report::new(title, n, scores, details, worst))
+}
+
+/// Bins of equal width from the least to the largest finite number.
+fn histogram(values: &[f64]) -> (Vec<f64>, Vec<u64>) {
+    let finite = || values.iter().copied().filter(|value| value.is_finite());
+    let (low, high) =
+        finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return (Vec::new(), Vec::new());
+    }
+    // Halved, so that the distance of the two largest numbers is finite; never 0.
+    let half = (high / 2.0 - low / 2.0).max(low.abs().max(1.0) * 1e-9);
+    let edge = |bin: usize| low + (half * (bin as f64 / BINS as f64)) * 2.0;
+    let edges: Vec<f64> = (0..=BINS).map(edge).collect();
+    let mut counts = vec![0; BINS];
+    for value in finite() {
+        let bin = ((value / 2.0 - low / 2.0) / half * BINS as f64) as usize;
+        counts[bin.min(BINS - 1)] += 1;
+    }
+    (edges, counts)
+}

@@ -1,0 +1,161 @@
+//! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind.
+
+use ndarray::Array2;
+use perennial_core::{Classes, Probabilities, Values};
+use perennial_evaluation::metric::{Accuracy, F1, LogLoss, MeanAbsoluteError, RocAuc, RootMeanSquaredError};
+use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, compare};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
+use perennial_statistics::special::normal_tails;
+
+const REPETITIONS: usize = 2000;
+
+/// The share of the repetitions whose interval holds the truth; printed, so that what the documents say can be checked.
+fn coverage(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) -> f64 {
+    let random = Random::new(95).stream(kind);
+    let held = reduce::map_each(REPETITIONS, |repetition| {
+        interval(&mut random.fork(repetition as u64)).contains(truth)
+    });
+    let share = held.into_iter().filter(|held| *held).count() as f64 / REPETITIONS as f64;
+    println!("{kind}: {:.2} %", 100.0 * share);
+    share
+}
+
+#[track_caller]
+fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
+    let share = coverage(kind, truth, interval);
+    assert!((0.935..=0.965).contains(&share), "{kind}: {share}");
+}
+
+/// Truth with a share of 0.4, told right with a chance of 0.8.
+fn told(n: usize, random: &mut Random) -> (Classes, Classes) {
+    let truth: Vec<u32> = (0..n).map(|_| u32::from(random.uniform() < 0.4)).collect();
+    let told = truth.iter().map(|&class| if random.uniform() < 0.8 { class } else { 1 - class }).collect();
+    let names = ["no", "yes"].map(String::from).to_vec();
+    (Classes::new(truth, names.clone()).unwrap(), Classes::new(told, names).unwrap())
+}
+
+/// Classes whose scores are normal and one deviation apart, as probabilities.
+fn scored(n: usize, random: &mut Random) -> (Classes, Probabilities) {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let truth: Vec<u32> = (0..n).map(|_| u32::from(random.uniform() < 0.4)).collect();
+    let shares: Vec<f64> =
+        truth.iter().map(|&class| 1.0 / (1.0 + (0.5 - f64::from(class) - random.normal()).exp())).collect();
+    let values = Array2::from_shape_fn(
+        (n, 2),
+        |(row, class)| if class == 1 { shares[row] } else { 1.0 - shares[row] },
+    );
+    (Classes::new(truth, names.clone()).unwrap(), Probabilities::new(values, names).unwrap())
+}
+
+#[test]
+fn exact_intervals_of_accuracy() {
+    // Exact intervals hold the truth in at least 95 %, and more where few counts are possible.
+    covers("exact", 0.8, |random| {
+        let (truth, answer) = told(500, random);
+        Accuracy.interval(&truth, &answer, &IntervalOptions::new()).unwrap()
+    });
+}
+
+#[test]
+fn areas_under_the_curve() {
+    let auc = normal_tails(std::f64::consts::FRAC_1_SQRT_2).lower;
+    covers("DeLong", auc, |random| {
+        let (truth, answer) = scored(300, random);
+        RocAuc::new().interval(&truth, &answer, &IntervalOptions::new()).unwrap()
+    });
+    covers("bootstrap of an area", auc, |random| {
+        let (truth, answer) = scored(200, random);
+        let options = IntervalOptions::new().bootstrap().replicates(600);
+        RocAuc::new().interval(&truth, &answer, &options).unwrap()
+    });
+}
+
+#[test]
+fn bootstraps_of_rows_and_groups() {
+    // The mean size of a normal number.
+    let size = (2.0 / std::f64::consts::PI).sqrt();
+    let zeros = |n: usize| -> Values { std::iter::repeat_n(0.0, n).collect() };
+    covers("bootstrap of a mean", size, |random| {
+        let answer: Values = (0..150).map(|_| random.normal()).collect();
+        MeanAbsoluteError.interval(&zeros(150), &answer, &IntervalOptions::new().replicates(600)).unwrap()
+    });
+    covers("bootstrap of a root mean square", 1.0, |random| {
+        let answer: Values = (0..150).map(|_| random.normal()).collect();
+        RootMeanSquaredError.interval(&zeros(150), &answer, &IntervalOptions::new().replicates(600)).unwrap()
+    });
+    covers("bootstrap of F1", 0.5 * (0.64 / 0.84 + 0.96 / 1.16), |random| {
+        let (truth, answer) = told(200, random);
+        F1::default().interval(&truth, &answer, &IntervalOptions::new().replicates(600)).unwrap()
+    });
+    let groups: Vec<u32> = (0..480).map(|row| row / 4).collect();
+    covers("bootstrap of groups", size, |random| {
+        let answer: Values = (0..120).flat_map(|_| [random.normal(); 4]).collect();
+        let options = IntervalOptions::new().replicates(600).groups(&groups);
+        MeanAbsoluteError.interval(&zeros(480), &answer, &options).unwrap()
+    });
+}
+
+#[test]
+fn students_interval_of_many_rows() {
+    let size = (2.0 / std::f64::consts::PI).sqrt();
+    let truth: Values = std::iter::repeat_n(0.0, 20_000).collect();
+    covers("Student", size, |random| {
+        let answer: Values = (0..20_000).map(|_| random.normal()).collect();
+        MeanAbsoluteError.interval(&truth, &answer, &IntervalOptions::new()).unwrap()
+    });
+}
+
+/// Blocks of finite series are never quite enough (Lahiri, 2003): a little less than 95 %.
+#[test]
+fn bootstraps_of_blocks() {
+    let truth: Values = std::iter::repeat_n(0.0, 1000).collect();
+    // |x| of a normal series with deviation 1 and a correlation of 0.5 from row to row.
+    let share = coverage("bootstrap of blocks", (2.0 / std::f64::consts::PI).sqrt(), |random| {
+        let mut last = random.normal();
+        let answer: Values = (0..1000)
+            .map(|_| {
+                last = 0.5 * last + 0.75_f64.sqrt() * random.normal();
+                last
+            })
+            .collect();
+        MeanAbsoluteError
+            .interval(&truth, &answer, &IntervalOptions::new().replicates(400).blocks(20))
+            .unwrap()
+    });
+    assert!((0.92..=0.965).contains(&share), "{share}");
+}
+
+#[test]
+fn gains_of_one_model_over_another() {
+    // Errors of two models with a common part; the mean gain in absolute error is known.
+    let size = (2.0 / std::f64::consts::PI).sqrt();
+    let truth: Values = std::iter::repeat_n(0.0, 200).collect();
+    covers("paired gain", size * (2.0_f64.sqrt() - 1.25_f64.sqrt()), |random| {
+        let common: Vec<f64> = (0..200).map(|_| random.normal()).collect();
+        let mut with =
+            |scale: f64| -> Values { common.iter().map(|c| c + scale * random.normal()).collect() };
+        let (first, second) = (with(1.0), with(0.5));
+        let options = ComparisonOptions::new().interval(IntervalOptions::new().replicates(600));
+        compare(&MeanAbsoluteError, &truth, &first, &second, &options).unwrap().gain
+    });
+}
+
+#[test]
+fn log_losses_of_probabilities() {
+    // Rows told with a share of 0.8 that are right with a chance of 0.8.
+    let loss = -(0.8 * 0.8_f64.ln() + 0.2 * 0.2_f64.ln());
+    covers("bootstrap of a log loss", loss, |random| {
+        let (truth, told) = told(200, random);
+        let values =
+            Array2::from_shape_fn(
+                (200, 2),
+                |(row, class)| {
+                    if told.codes()[row] as usize == class { 0.8 } else { 0.2 }
+                },
+            );
+        let said = Probabilities::new(values, truth.shared_names()).unwrap();
+        LogLoss.interval(&truth, &said, &IntervalOptions::new().replicates(600)).unwrap()
+    });
+}

@@ -1,0 +1,173 @@
+//! Reports: what they hold, and what they say of odd rows.
+
+use ndarray::{Array2, array};
+use perennial_core::{Classes, Probabilities, Values};
+use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
+use perennial_evaluation::{
+    ComparisonOptions, Details, Diagnosis, IntervalOptions, Metric, Report, SliceOptions, Slices, compare,
+    score_slices,
+};
+use perennial_numeric::random::Random;
+
+fn said(n: usize, n_classes: usize, strength: f64, seed: u64) -> (Classes, Probabilities) {
+    let mut random = Random::new(seed);
+    let names: Vec<String> = (0..n_classes).map(|class| format!("class {class}")).collect();
+    let (mut codes, mut shares) = (Vec::new(), Vec::new());
+    for _ in 0..n {
+        let truth = random.below(n_classes);
+        let mut own: Vec<f64> = (0..n_classes)
+            .map(|class| (random.normal() + if class == truth { strength } else { 0.0 }).exp())
+            .collect();
+        let sum: f64 = own.iter().sum();
+        own.iter_mut().for_each(|share| *share /= sum);
+        codes.push(truth as u32);
+        shares.extend(own);
+    }
+    let truth = Classes::new(codes, names.clone()).unwrap();
+    (truth, Probabilities::new(Array2::from_shape_vec((n, n_classes), shares).unwrap(), names).unwrap())
+}
+
+#[test]
+fn a_report_of_classes_holds_what_the_metrics_say() {
+    let (truth, answer) = said(400, 2, 1.5, 1);
+    let options = IntervalOptions::new().replicates(200);
+    let (_, weak) = said(400, 2, 0.0, 2);
+    let gain = compare(&LogLoss, &truth, &weak, &answer, &ComparisonOptions::new()).unwrap();
+    let slices = Slices::new().rows("first <b>half</b>", (0..200).collect());
+    let slices =
+        score_slices(&LogLoss, &truth, &answer, &slices, &SliceOptions::new().replicates(200)).unwrap();
+    let report = Report::of_classes("T <script>", &truth, &answer, &options)
+        .unwrap()
+        .comparison("a guess", gain)
+        .findings(Diagnosis::new().classes(&truth).find())
+        .slices(slices)
+        .note("a note");
+    let auc = report.score("roc_auc").unwrap();
+    assert_eq!(auc.interval, RocAuc::new().interval(&truth, &answer, &options).unwrap());
+    assert_eq!(auc.constant, Some(0.5));
+    let entropy = report.score("log_loss").unwrap();
+    let share = truth.counts()[1] as f64 / 400.0;
+    let expected = -(share * share.ln() + (1.0 - share) * (1.0 - share).ln());
+    assert!((entropy.constant.unwrap() - expected).abs() < 1e-12 && entropy.interval.high < expected);
+    let Details::Classes(details) = &report.details else { panic!("classes") };
+    assert_eq!(details.curves.len(), 1);
+    assert_eq!((details.curves[0].roc[0], *details.curves[0].roc.last().unwrap()), ((0.0, 0.0), (1.0, 1.0)));
+    assert!(details.curves[0].roc.len() <= 401);
+    let rows: f64 = details.curves[0].histogram.iter().map(|(own, other)| own + other).sum();
+    assert_eq!(rows, 400.0);
+    assert_eq!(report.worst.len(), 20);
+
+    let page = report.to_html();
+    assert!(
+        !page.contains("<script")
+            && !page.contains("<b>half")
+            && page.contains("against a guess") | page.contains("Against a guess")
+    );
+    assert!(report.to_string().contains("against a guess: log_loss: the second is better"));
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+}
+
+#[test]
+fn a_model_no_better_than_a_constant_is_called_so() {
+    let (truth, answer) = said(60, 2, 0.0, 3);
+    let report =
+        Report::of_classes("Guesses", &truth, &answer, &IntervalOptions::new().replicates(100)).unwrap();
+    assert!(report.to_html().contains("it is not shown that the model is better"));
+}
+
+#[test]
+fn many_classes_and_odd_rows_are_reported() {
+    for (n, n_classes) in [(300, 3), (300, 12), (40, 30)] {
+        let (truth, answer) = said(n, n_classes, 1.0, 4);
+        let report =
+            Report::of_classes("Many", &truth, &answer, &IntervalOptions::new().replicates(50)).unwrap();
+        assert!(report.to_html().contains("Classes"));
+    }
+    // A single row, and a single class: what is not defined is left out, not an error.
+    let names = ["no", "yes"].map(String::from).to_vec();
+    for codes in [vec![1], vec![0, 0, 0]] {
+        let answer = Probabilities::new(Array2::from_elem((codes.len(), 2), 0.5), names.clone()).unwrap();
+        let truth = Classes::new(codes, names.clone()).unwrap();
+        let report = Report::of_classes("Few", &truth, &answer, &IntervalOptions::new()).unwrap();
+        assert!(report.score("roc_auc").is_none() && report.score("log_loss").is_some());
+        assert!(report.to_html().contains("log_loss"));
+    }
+    let none = Classes::new(vec![], names.clone()).unwrap();
+    let answer = Probabilities::new(Array2::zeros((0, 2)), names).unwrap();
+    assert!(Report::of_classes("None", &none, &answer, &IntervalOptions::new()).is_err());
+}
+
+#[test]
+fn a_report_of_values_holds_what_the_metrics_say() {
+    let mut random = Random::new(5);
+    let truth: Values = (0..500).map(|_| 10.0 * random.uniform()).collect();
+    let answer: Values = truth.as_slice().iter().map(|t| t + random.normal()).collect();
+    let options = IntervalOptions::new().replicates(200);
+    let report = Report::of_values("Numbers", &truth, &answer, &options).unwrap();
+    let error = report.score("mean_absolute_error").unwrap();
+    assert_eq!(error.interval, MeanAbsoluteError.interval(&truth, &answer, &options).unwrap());
+    assert!(report.score("r2").unwrap().interval.low > 0.8);
+    let Details::Values(details) = &report.details else { panic!("values") };
+    assert_eq!(details.residual_counts.iter().sum::<u64>(), 500);
+    assert!(report.to_html().contains("Residuals against answer"));
+    for values in [vec![1e300, -1e300, 0.0], vec![2.0, 2.0]] {
+        let truth = Values::from(values);
+        let report = Report::of_values("Wild", &truth, &truth, &options).unwrap();
+        assert!(report.to_html().contains("<svg"));
+    }
+    assert!(Report::of_values("One", &Values::from(vec![1.0]), &Values::from(vec![1.0]), &options).is_err());
+    assert!(
+        Report::of_values("NaN", &Values::from(vec![1.0, f64::NAN]), &Values::from(vec![1.0, 2.0]), &options)
+            .is_err()
+    );
+}
+
+/// The bootstrap over sorted rows gives what scoring each resample gives: it is checked on the metrics themselves.
+#[test]
+fn ranked_rows_are_bootstrapped_as_any_metric() {
+    let (truth, answer) = said(120, 2, 1.0, 6);
+    // Ties, as of a model with few leaves.
+    let tied = answer.values().mapv(|share| (share * 8.0).round() / 8.0);
+    let answer = Probabilities::new(tied, truth.shared_names()).unwrap();
+    let mut random = Random::new(7);
+    let weights: Vec<f64> = (0..120).map(|_| random.below(3) as f64).collect();
+    let groups: Vec<u32> = (0..120).map(|row| row / 4).collect();
+    for options in [
+        IntervalOptions::new().bootstrap(),
+        IntervalOptions::new().weights(&weights),
+        IntervalOptions::new().groups(&groups),
+        IntervalOptions::new().blocks(5),
+    ] {
+        let options = options.replicates(100).seed(9);
+        let weights = options.row_weights();
+        let by_hand = |metric: &(dyn Fn(&Classes, &Probabilities, Option<&[f64]>) -> f64 + Sync)| {
+            options
+                .of_rows(120, |rows| {
+                    use perennial_core::Rows;
+                    let weights: Option<Vec<f64>> =
+                        weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
+                    metric(&truth.take(rows).unwrap(), &answer.take(rows).unwrap(), weights.as_deref())
+                })
+                .unwrap()
+        };
+        let auc = by_hand(&|t, p, w| RocAuc::new().score_weighted(t, p, w).unwrap());
+        let precision = by_hand(&|t, p, w| AveragePrecision::new().score_weighted(t, p, w).unwrap());
+        let of_class =
+            by_hand(&|t, p, w| Precision::of("class 1").score_weighted(t, &p.most_likely(), w).unwrap());
+        let near = |a: perennial_statistics::interval::Interval,
+                    b: perennial_statistics::interval::Interval| {
+            assert!(
+                (a.low - b.low).abs() < 1e-12
+                    && (a.high - b.high).abs() < 1e-12
+                    && (a.estimate - b.estimate).abs() < 1e-12
+            );
+        };
+        near(auc, RocAuc::new().interval(&truth, &answer, &options).unwrap());
+        near(precision, AveragePrecision::new().interval(&truth, &answer, &options).unwrap());
+        near(of_class, Precision::of("class 1").interval(&truth, &answer.most_likely(), &options).unwrap());
+    }
+    let alone = Classes::new(vec![1, 1], truth.shared_names()).unwrap();
+    let answer = Probabilities::new(array![[0.5, 0.5], [0.4, 0.6]], truth.shared_names()).unwrap();
+    assert!(RocAuc::new().interval(&alone, &answer, &IntervalOptions::new().bootstrap()).is_err());
+}
