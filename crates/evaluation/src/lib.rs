@@ -6,6 +6,8 @@ mod compare;
 pub mod conformal;
 mod cross_fit;
 mod cross_validation;
+pub mod decision;
+pub mod fairness;
 mod importance;
 mod interval;
 pub mod metric;
