@@ -9,6 +9,8 @@ mod cross_validation;
 mod diagnosis;
 pub mod errors;
 pub mod explain;
+pub mod decision;
+pub mod fairness;
 mod importance;
 mod interval;
 pub mod metric;

@@ -27,7 +27,7 @@ check!(
 
 /// Answers with the row itself as probabilities.
 #[derive(Debug, Clone)]
-struct Said(Vec<String>);
+pub(crate) struct Said(pub(crate) Vec<String>);
 
 impl Predictor for Said {
     type Input = Matrix;

@@ -1,0 +1,23 @@
+//! What answers are worth, and the threshold that is worth most.
+//!
+//! [`OutcomeValues`] says what each outcome is worth and [`CostMatrix`] what each confusion costs; both judge answers.
+//! [`ThresholdRule`] chooses a threshold, [`TunedThreshold`] does it inside a fit, on rows that the model has not seen.
+//! The curves show what would be gained at every threshold.
+
+mod costs;
+mod curves;
+mod rule;
+mod sweep;
+mod tuned;
+mod value;
+
+pub use costs::CostMatrix;
+pub use curves::{
+    CostCurve, DecisionCurve, LiftRow, NetBenefit, cost_curve, decision_curve, lift_table, profit_at_k,
+};
+pub use rule::{Objective, ThresholdChoice, ThresholdRule};
+pub use tuned::{FixedThreshold, TunedThreshold, TunedThresholdModel};
+pub use value::{MeanValue, OutcomeValues, ValueModel};
+
+pub(crate) use curves::upper_hull;
+pub(crate) use sweep::{Cut, Sweep};

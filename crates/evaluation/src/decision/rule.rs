@@ -1,0 +1,307 @@
+//! Which threshold is best.
+
+use std::fmt;
+
+use perennial_core::{Error, Param, Result};
+use perennial_statistics::interval::Interval;
+use serde::{Deserialize, Serialize};
+
+use super::sweep::{Cut, Sweep, share};
+use super::value::ValueModel;
+use crate::IntervalOptions;
+
+/// What a threshold is to make largest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The mean of recall and specificity.
+    #[default]
+    BalancedAccuracy,
+    /// The share of right answers.
+    Accuracy,
+    /// The harmonic mean of precision and recall.
+    F1,
+    /// The share of those called positive that are.
+    Precision,
+    /// The share of the positive rows that are called so.
+    Recall,
+    /// The mean value of the outcomes.
+    Value(ValueModel),
+}
+
+impl Objective {
+    fn name(&self) -> &'static str {
+        match self {
+            Objective::BalancedAccuracy => "balanced accuracy",
+            Objective::Accuracy => "accuracy",
+            Objective::F1 => "F1",
+            Objective::Precision => "precision",
+            Objective::Recall => "recall",
+            Objective::Value(_) => "mean value",
+        }
+    }
+
+    fn at(&self, sweep: &Sweep, cut: &Cut) -> f64 {
+        match self {
+            Objective::BalancedAccuracy => {
+                // A class without rows leaves the other.
+                match (sweep.positives > 0.0, sweep.negatives > 0.0) {
+                    (true, true) => 0.5 * (sweep.recall(cut) + 1.0 - sweep.false_positive_rate(cut)),
+                    (true, false) => sweep.recall(cut),
+                    _ => 1.0 - sweep.false_positive_rate(cut),
+                }
+            }
+            Objective::Accuracy => (cut.true_positive + sweep.negatives - cut.false_positive) / sweep.total(),
+            Objective::F1 => {
+                share(2.0 * cut.true_positive, cut.true_positive + cut.false_positive + sweep.positives)
+            }
+            Objective::Precision => cut.precision(),
+            Objective::Recall => sweep.recall(cut),
+            Objective::Value(_) => cut.value / sweep.total(),
+        }
+    }
+
+    fn values(&self) -> Option<&ValueModel> {
+        match self {
+            Objective::Value(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// Which threshold is best: the one with the largest objective among those that keep the bounds; of equals the highest.
+///
+/// A row is called positive where its score is at least the threshold, which is one of the scores, or just above all of
+/// them where it is best to call none.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `objective` | balanced accuracy | | what is to be largest |
+/// | `min_precision` | none | in [0, 1] | the least share of those called positive that are |
+/// | `min_recall` | none | in [0, 1] | the least share of the positive rows that are called so |
+/// | `max_flagged` | none | >= 0 | the most rows that may be called positive |
+/// | `max_flagged_share` | none | in [0, 1] | the most rows that may be called positive, as a share of the weight |
+///
+/// ```
+/// use perennial_evaluation::IntervalOptions;
+/// use perennial_evaluation::decision::{Objective, ThresholdRule};
+///
+/// let scores: Vec<f64> = (0..100).map(|row| f64::from(row) / 100.0).collect();
+/// let positive: Vec<bool> = (0..100).map(|row| row % 100 > 60 || row % 7 == 0).collect();
+/// let rule = ThresholdRule::new(Objective::Recall).min_precision(0.9);
+/// let choice = rule.choose(&scores, &positive, &IntervalOptions::new().replicates(200))?;
+/// assert_eq!(choice.threshold, 0.56);
+/// assert!(choice.precision.low > 0.8);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThresholdRule {
+    objective: Objective,
+    min_precision: Option<f64>,
+    min_recall: Option<f64>,
+    max_flagged: Option<usize>,
+    max_flagged_share: Option<f64>,
+}
+
+const fn share_param(name: &'static str, meaning: &'static str) -> Param {
+    Param::real(name, meaning).at_least(0.0).at_most(1.0)
+}
+
+const MIN_PRECISION: Param = share_param("min_precision", "least share of those called positive that are");
+const MIN_RECALL: Param = share_param("min_recall", "least share of the positive rows that are called so");
+const MAX_FLAGGED_SHARE: Param = share_param("max_flagged_share", "most rows that may be called positive");
+
+/// A threshold with what it does on the rows that it was chosen on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdChoice {
+    /// The score from which on a row is called positive.
+    pub threshold: f64,
+    /// What was to be largest.
+    pub objective: String,
+    /// How large it is, with its interval at this threshold.
+    pub value: Interval,
+    /// The share of those called positive that are; 0 where none is called.
+    pub precision: Interval,
+    /// The share of the positive rows that are called so.
+    pub recall: Interval,
+    /// The share of the rows that are called positive.
+    pub flagged: Interval,
+}
+
+impl ThresholdRule {
+    /// With what is to be largest, and no bounds.
+    pub fn new(objective: Objective) -> Self {
+        ThresholdRule { objective, ..ThresholdRule::default() }
+    }
+
+    /// That makes the mean value of the outcomes largest.
+    pub fn value(values: impl Into<ValueModel>) -> Self {
+        ThresholdRule::new(Objective::Value(values.into()))
+    }
+
+    /// Sets the least share of those called positive that are.
+    #[must_use]
+    pub fn min_precision(mut self, share: f64) -> Self {
+        self.min_precision = Some(share);
+        self
+    }
+
+    /// Sets the least share of the positive rows that are called so.
+    #[must_use]
+    pub fn min_recall(mut self, share: f64) -> Self {
+        self.min_recall = Some(share);
+        self
+    }
+
+    /// Sets the most rows that may be called positive.
+    #[must_use]
+    pub fn max_flagged(mut self, rows: usize) -> Self {
+        self.max_flagged = Some(rows);
+        self
+    }
+
+    /// Sets the most rows that may be called positive, as a share of the weight.
+    #[must_use]
+    pub fn max_flagged_share(mut self, share: f64) -> Self {
+        self.max_flagged_share = Some(share);
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let shares = [
+            (MIN_PRECISION, self.min_precision),
+            (MIN_RECALL, self.min_recall),
+            (MAX_FLAGGED_SHARE, self.max_flagged_share),
+        ];
+        shares.iter().try_for_each(|(param, share)| share.map_or(Ok(()), |share| param.check(share)))
+    }
+
+    /// The best threshold alone.
+    ///
+    /// # Errors
+    /// When there are no rows, the lengths differ, a number is not acceptable, or no threshold keeps the bounds.
+    pub fn threshold(&self, scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<f64> {
+        self.best(scores, positive, weights).map(|(cut, _)| cut.threshold)
+    }
+
+    fn best(&self, scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<(Cut, f64)> {
+        self.check()?;
+        let sweep = Sweep::new(scores, positive, weights, self.objective.values())?;
+        // Shares of the same rows in another order of adding must not miss a bound by a rounding.
+        let close = 1e-12;
+        let kept = |cut: &&Cut| {
+            self.min_precision.is_none_or(|least| cut.flagged > 0 && cut.precision() >= least - close)
+                && self.min_recall.is_none_or(|least| sweep.recall(cut) >= least - close)
+                && self.max_flagged.is_none_or(|most| cut.flagged <= most)
+                && self.max_flagged_share.is_none_or(|most| {
+                    (cut.true_positive + cut.false_positive) / sweep.total() <= most + close
+                })
+        };
+        let mut best: Option<(Cut, f64)> = None;
+        for cut in sweep.cuts.iter().filter(kept) {
+            let value = self.objective.at(&sweep, cut);
+            if best.is_none_or(|(_, most)| value > most) {
+                best = Some((*cut, value));
+            }
+        }
+        best.ok_or_else(|| {
+            let most = |of: &dyn Fn(&Cut) -> f64| sweep.cuts.iter().map(of).fold(0.0, f64::max);
+            Error::unsupported(format!(
+                "no threshold keeps all bounds; alone, precision reaches {:.4} and recall {:.4}: loosen a bound, or find better scores",
+                most(&|cut| cut.precision()),
+                most(&|cut| sweep.recall(cut))
+            ))
+        })
+    }
+
+    /// The best threshold, and what it does on these rows with intervals: weights, groups and level are those of the
+    /// options.
+    ///
+    /// The intervals are those of the threshold as it is chosen: on the rows that it was chosen on they are a little
+    /// too good. Choose on rows that the model has not seen, and judge on others.
+    ///
+    /// # Errors
+    /// As [`threshold`](ThresholdRule::threshold), or as [`Metric::interval`](crate::Metric::interval).
+    pub fn choose(
+        &self,
+        scores: &[f64],
+        positive: &[bool],
+        options: &IntervalOptions<'_>,
+    ) -> Result<ThresholdChoice> {
+        let weights = options.row_weights();
+        let (cut, _) = self.best(scores, positive, weights)?;
+        self.judge(cut.threshold, scores, positive, options)
+    }
+
+    /// What a given threshold does on rows, with intervals.
+    ///
+    /// # Errors
+    /// As [`choose`](ThresholdRule::choose), but for bounds, which are not looked at.
+    pub fn judge(
+        &self,
+        threshold: f64,
+        scores: &[f64],
+        positive: &[bool],
+        options: &IntervalOptions<'_>,
+    ) -> Result<ThresholdChoice> {
+        let weights = options.row_weights();
+        Sweep::new(scores, positive, weights, self.objective.values())?;
+        let called: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
+        let sums = |rows: &[usize]| {
+            let mut sums = [[0.0; 2]; 2];
+            for &row in rows {
+                let weight = weights.map_or(1.0, |weights| weights[row]);
+                sums[usize::from(positive[row])][usize::from(called[row])] += weight;
+            }
+            let (positives, negatives) = (sums[1][0] + sums[1][1], sums[0][0] + sums[0][1]);
+            let cut = Cut {
+                threshold,
+                flagged: 0,
+                true_positive: sums[1][1],
+                false_positive: sums[0][1],
+                value: 0.0,
+            };
+            (Sweep { cuts: Vec::new(), positives, negatives }, cut)
+        };
+        let n_rows = scores.len();
+        let value = match self.objective.values() {
+            Some(values) => {
+                let worth: Vec<f64> =
+                    (0..n_rows).map(|row| values.row(row).of(positive[row], called[row])).collect();
+                options.of_mean(&worth)?
+            }
+            None => options.of_rows(n_rows, |rows| {
+                let (sweep, cut) = sums(rows);
+                self.objective.at(&sweep, &cut)
+            })?,
+        };
+        let flags: Vec<f64> = called.iter().map(|&called| f64::from(u8::from(called))).collect();
+        let of = |share: &(dyn Fn(&Sweep, &Cut) -> f64 + Sync)| {
+            options.of_rows(n_rows, |rows| {
+                let (sweep, cut) = sums(rows);
+                share(&sweep, &cut)
+            })
+        };
+        Ok(ThresholdChoice {
+            threshold,
+            objective: self.objective.name().to_owned(),
+            value,
+            precision: of(&|_, cut| cut.precision())?,
+            recall: of(&|sweep, cut| sweep.recall(cut))?,
+            flagged: options.of_mean(&flags)?,
+        })
+    }
+}
+
+/// A sentence.
+impl fmt::Display for ThresholdChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ThresholdChoice { threshold, objective, value, precision, recall, flagged } = self;
+        write!(
+            f,
+            "from {threshold:.4} on a row is called positive: {objective} {value}, precision {precision}, recall {recall}, called {flagged}"
+        )
+    }
+}

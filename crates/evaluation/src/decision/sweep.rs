@@ -1,0 +1,95 @@
+//! All thresholds of a list of scores, from the highest down.
+
+use perennial_core::{Result, check_numbers};
+
+use super::value::ValueModel;
+use crate::align::check_rows_of;
+
+/// What is called positive at and above a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cut {
+    /// The score from which on rows are called positive; above all scores where none is.
+    pub(crate) threshold: f64,
+    /// How many rows are called positive.
+    pub(crate) flagged: usize,
+    /// The weight of the positive rows among them.
+    pub(crate) true_positive: f64,
+    /// The weight of the negative rows among them.
+    pub(crate) false_positive: f64,
+    /// The weighted sum of the values of all rows.
+    pub(crate) value: f64,
+}
+
+/// The cuts, and the weights of all positive and all negative rows.
+pub(crate) struct Sweep {
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) positives: f64,
+    pub(crate) negatives: f64,
+}
+
+impl Sweep {
+    /// # Errors
+    /// When there are no rows, the lengths differ, or a number is not acceptable.
+    pub(crate) fn new(
+        scores: &[f64],
+        positive: &[bool],
+        weights: Option<&[f64]>,
+        values: Option<&ValueModel>,
+    ) -> Result<Self> {
+        check_rows_of(positive.len(), scores.len(), weights)?;
+        check_numbers("the scores", scores)?;
+        values.map_or(Ok(()), |values| values.check(positive.len()))?;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let worth = |row: usize, called: bool| {
+            values.map_or(0.0, |values| weight(row) * values.row(row).of(positive[row], called))
+        };
+        let mut rows: Vec<usize> = (0..scores.len()).filter(|&row| weight(row) > 0.0).collect();
+        rows.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        let highest = rows.first().map_or(0.0, |&row| scores[row]);
+        let mut cut = Cut {
+            threshold: highest.next_up().min(f64::MAX),
+            flagged: 0,
+            true_positive: 0.0,
+            false_positive: 0.0,
+            value: rows.iter().map(|&row| worth(row, false)).sum(),
+        };
+        let mut cuts = vec![cut];
+        for tied in rows.chunk_by(|&a, &b| scores[a] == scores[b]) {
+            for &row in tied {
+                cut.flagged += 1;
+                if positive[row] {
+                    cut.true_positive += weight(row);
+                } else {
+                    cut.false_positive += weight(row);
+                }
+                cut.value += worth(row, true) - worth(row, false);
+            }
+            cut.threshold = scores[tied[0]];
+            cuts.push(cut);
+        }
+        Ok(Sweep { cuts, positives: cut.true_positive, negatives: cut.false_positive })
+    }
+
+    pub(crate) fn total(&self) -> f64 {
+        self.positives + self.negatives
+    }
+
+    pub(crate) fn recall(&self, cut: &Cut) -> f64 {
+        share(cut.true_positive, self.positives)
+    }
+
+    pub(crate) fn false_positive_rate(&self, cut: &Cut) -> f64 {
+        share(cut.false_positive, self.negatives)
+    }
+}
+
+/// A share that is 0 where there is nothing to have a share of.
+pub(super) fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+impl Cut {
+    pub(super) fn precision(&self) -> f64 {
+        share(self.true_positive, self.true_positive + self.false_positive)
+    }
+}

@@ -1,0 +1,176 @@
+//! Any metric by groups.
+
+use std::fmt;
+
+use perennial_core::{Error, Param, Result, Rows};
+use serde::{Deserialize, Serialize};
+
+use super::gaps::{Gap, difference_and_ratio, gap};
+use super::sensitive::{Grouped, SensitiveFeatures};
+use crate::align::check_rows_of;
+use crate::metric::score_rows;
+use crate::{IntervalOptions, Metric, SliceOptions, SliceReport, Slices, score_slices};
+
+/// How groups are compared.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `min_support` | 30 | >= 2 | groups with fewer rows are not compared |
+/// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
+/// | `replicates` | 2000 | >= 1 | resamples |
+/// | `seed` | 0 | | start of the random stream |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FairnessOptions {
+    pub(super) min_support: usize,
+    pub(super) level: f64,
+    replicates: usize,
+    seed: u64,
+}
+
+pub(super) const MIN_SUPPORT: Param =
+    Param::integer("min_support", "rows that a group must have").at_least(2.0);
+
+impl Default for FairnessOptions {
+    fn default() -> Self {
+        FairnessOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0 }
+    }
+}
+
+impl FairnessOptions {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the rows that a group must have.
+    #[must_use]
+    pub fn min_support(mut self, min_support: usize) -> Self {
+        self.min_support = min_support;
+        self
+    }
+
+    /// Sets the confidence level of the intervals.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets the number of resamples.
+    #[must_use]
+    pub fn replicates(mut self, replicates: usize) -> Self {
+        self.replicates = replicates;
+        self
+    }
+
+    /// Sets the start of the random stream.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    pub(super) fn interval(&self) -> IntervalOptions<'static> {
+        IntervalOptions::new().level(self.level).replicates(self.replicates).seed(self.seed)
+    }
+}
+
+/// A metric by the groups of sensitive features and their intersections.
+///
+/// ```
+/// use perennial_core::Classes;
+/// use perennial_evaluation::fairness::{FairnessOptions, MetricFrame, SensitiveFeatures};
+/// use perennial_evaluation::metric::Accuracy;
+///
+/// let truth = Classes::from_labels((0..200).map(|row| row % 2));
+/// // Right for one group, and for the other in two rows of three.
+/// let given = Classes::from_labels((0..200).map(|row| if row < 100 || row % 3 > 0 { row % 2 } else { 1 - row % 2 }));
+/// let group: Vec<String> = (0..200).map(|row| if row < 100 { "a" } else { "b" }.to_owned()).collect();
+/// let sensitive = SensitiveFeatures::new().by("group", &group);
+/// let frame = MetricFrame::measure(&Accuracy, &truth, &given, &sensitive, &FairnessOptions::new())?;
+/// assert!((frame.gap.difference.estimate - 0.33).abs() < 1e-12);
+/// assert!(frame.gap.difference.low > 0.2);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricFrame {
+    /// The metric overall and by group, the worst first, with intervals, and how likely each group's distance from
+    /// the rest is by chance, adjusted for the number of groups.
+    pub by_group: SliceReport,
+    /// How far groups are apart, of those with enough rows.
+    pub gap: Gap,
+}
+
+impl MetricFrame {
+    /// Scores each group.
+    ///
+    /// # Errors
+    /// When the lengths differ, a setting is out of range, the metric is not defined on all rows, or fewer than two groups
+    /// have enough rows.
+    pub fn measure<M: Metric>(
+        metric: &M,
+        truth: &M::Truth,
+        prediction: &M::Prediction,
+        sensitive: &SensitiveFeatures,
+        options: &FairnessOptions,
+    ) -> Result<Self> {
+        MIN_SUPPORT.check_count(options.min_support)?;
+        check_rows_of(truth.n_rows(), prediction.n_rows(), None)?;
+        let groups = Grouped::new(&sensitive.groups()?, truth.n_rows())?;
+        let mut slices = Slices::new();
+        for (group, name) in groups.names.iter().enumerate() {
+            let rows = (0..groups.of_row.len()).filter(|&row| groups.of_row[row] == group).collect();
+            slices = slices.rows(name.clone(), rows);
+        }
+        let of_slices = SliceOptions::new()
+            .min_support(options.min_support)
+            .level(options.level)
+            .replicates(options.replicates)
+            .seed(options.seed);
+        let by_group = score_slices(metric, truth, prediction, &slices, &of_slices)?;
+        let supports = groups.supports();
+        let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
+        enough_groups(&kept)?;
+        let row_scores = metric.row_scores(truth, prediction)?;
+        let gap = gap(&options.interval(), truth.n_rows(), |rows| {
+            let n_groups = groups.names.len();
+            if let Some(scores) = &row_scores {
+                let mut sums = vec![(0.0, 0.0); n_groups];
+                for &row in rows {
+                    let sum = &mut sums[groups.of_row[row]];
+                    *sum = (sum.0 + scores[row], sum.1 + 1.0);
+                }
+                let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
+                return difference_and_ratio(means.map(|(sum, _)| sum.0 / sum.1));
+            }
+            let mut members = vec![Vec::new(); n_groups];
+            rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
+            let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
+            // A draw in which the metric is not defined for a group says nothing of that group.
+            difference_and_ratio(
+                scored.map(|(rows, _)| score_rows(metric, truth, prediction, None, rows).unwrap_or(f64::NAN)),
+            )
+        })?;
+        Ok(MetricFrame { by_group, gap })
+    }
+}
+
+pub(super) fn enough_groups(kept: &[bool]) -> Result<()> {
+    let n_kept = kept.iter().filter(|kept| **kept).count();
+    if n_kept >= 2 {
+        return Ok(());
+    }
+    Err(Error::insufficient_data(format!(
+        "{n_kept} of {} groups have enough rows, and a comparison needs 2; lower `min_support`, or join groups",
+        kept.len()
+    )))
+}
+
+/// A sentence, and a line for each group.
+impl fmt::Display for MetricFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "groups differ: {}\n{}", self.gap, self.by_group)
+    }
+}

@@ -1,0 +1,177 @@
+//! The rates of decisions by groups.
+
+use std::fmt;
+
+use perennial_core::{Classes, Result, Rows};
+use perennial_statistics::interval::{Interval, clopper_pearson};
+use serde::{Deserialize, Serialize};
+
+use super::frame::{FairnessOptions, MIN_SUPPORT, enough_groups};
+use super::gaps::{Gap, difference_and_ratio, gap};
+use super::sensitive::{Grouped, SensitiveFeatures};
+use crate::align::{check_rows_of, codes_in, positive_class};
+use crate::stack::all_names;
+
+/// The rates of one group, with exact intervals at a level that holds for all groups together (Bonferroni); nothing where
+/// the group has no such rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupRates {
+    /// The group.
+    pub group: String,
+    /// How many rows it has.
+    pub support: usize,
+    /// The share that is given the positive class.
+    pub selection_rate: Interval,
+    /// The share of its positive rows that are given the positive class.
+    pub true_positive_rate: Option<Interval>,
+    /// The share of its other rows that are given the positive class.
+    pub false_positive_rate: Option<Interval>,
+}
+
+/// How decisions fall on groups and their intersections.
+///
+/// ```
+/// use perennial_core::Classes;
+/// use perennial_evaluation::fairness::{FairnessOptions, FairnessReport, SensitiveFeatures};
+///
+/// let truth = Classes::from_labels((0..400).map(|row| row % 2));
+/// let given = Classes::from_labels((0..400).map(|row| i32::from(row % 2 == 1 && (row < 200 || row % 4 == 1))));
+/// let group: Vec<String> = (0..400).map(|row| if row < 200 { "a" } else { "b" }.to_owned()).collect();
+/// let sensitive = SensitiveFeatures::new().by("group", &group);
+/// let report = FairnessReport::measure(&truth, &given, Some("1"), &sensitive, &FairnessOptions::new())?;
+/// assert_eq!(report.demographic_parity.difference.estimate, 0.25);
+/// assert_eq!(report.equal_opportunity.ratio.estimate, 0.5);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FairnessReport {
+    /// The class whose giving is judged.
+    pub positive: String,
+    /// The groups with enough rows, by name.
+    pub groups: Vec<GroupRates>,
+    /// The groups with too few rows, and how many they have.
+    pub skipped: Vec<(String, usize)>,
+    /// How far selection rates are apart.
+    pub demographic_parity: Gap,
+    /// How far true positive rates are apart.
+    pub equal_opportunity: Gap,
+    /// How far true or false positive rates are apart, whichever are further.
+    pub equalized_odds: Gap,
+}
+
+/// What the rows of one group count to: by truth and answer.
+type Counts = [[f64; 2]; 2];
+
+fn selection_rate(counts: &Counts) -> f64 {
+    (counts[0][1] + counts[1][1]) / counts.iter().flatten().sum::<f64>()
+}
+
+fn rate(counts: &Counts, truth: usize) -> f64 {
+    counts[truth][1] / (counts[truth][0] + counts[truth][1])
+}
+
+impl FairnessReport {
+    /// Measures the decisions; of two classes the second is positive, or the one named.
+    ///
+    /// # Errors
+    /// When the lengths differ, a setting is out of range, no class has the name, or fewer than two groups have enough rows.
+    pub fn measure(
+        truth: &Classes,
+        given: &Classes,
+        positive: Option<&str>,
+        sensitive: &SensitiveFeatures,
+        options: &FairnessOptions,
+    ) -> Result<Self> {
+        MIN_SUPPORT.check_count(options.min_support)?;
+        check_rows_of(truth.n_rows(), given.n_rows(), None)?;
+        let groups = Grouped::new(&sensitive.groups()?, truth.n_rows())?;
+        let names = all_names([truth.names(), given.names()]).unwrap_or_default();
+        let class = positive_class(&names, positive)?;
+        let is = |classes: &Classes| -> Result<Vec<usize>> {
+            Ok(codes_in(classes, &names)?.into_iter().map(|code| usize::from(code == class)).collect())
+        };
+        let (true_sides, given_sides) = (is(truth)?, is(given)?);
+        let supports = groups.supports();
+        let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
+        enough_groups(&kept)?;
+        let count = |rows: &mut dyn Iterator<Item = usize>| {
+            let mut counts = vec![Counts::default(); groups.names.len()];
+            rows.for_each(|row| counts[groups.of_row[row]][true_sides[row]][given_sides[row]] += 1.0);
+            counts
+                .into_iter()
+                .zip(&kept)
+                .filter(|(_, kept)| **kept)
+                .map(|(counts, _)| counts)
+                .collect::<Vec<_>>()
+        };
+        let n_rows = truth.n_rows();
+        let counts = count(&mut (0..n_rows));
+        let settings = options.interval();
+        let of = |rates: &(dyn Fn(&[Counts]) -> (f64, f64) + Sync)| {
+            gap(&settings, n_rows, |rows| rates(&count(&mut rows.iter().copied())))
+        };
+        let of_truth = |counts: &[Counts], truth: usize| {
+            difference_and_ratio(counts.iter().map(|counts| rate(counts, truth)))
+        };
+        let demographic_parity = of(&|counts| difference_and_ratio(counts.iter().map(selection_rate)))?;
+        let equal_opportunity = of(&|counts| of_truth(counts, 1))?;
+        let equalized_odds = of(&|counts| {
+            let (hits, alarms) = (of_truth(counts, 1), of_truth(counts, 0));
+            (hits.0.max(alarms.0), hits.1.min(alarms.1))
+        })?;
+        // Each interval is wider, so that all of them hold together.
+        let level = 1.0 - (1.0 - options.level) / counts.len() as f64;
+        let share = |hit: f64, all: f64| clopper_pearson(hit as u64, all as u64, level);
+        let of_group = |(group, counts): (usize, &Counts)| {
+            let side = |truth: usize| {
+                let all = counts[truth][0] + counts[truth][1];
+                (all > 0.0).then(|| share(counts[truth][1], all)).transpose()
+            };
+            Ok(GroupRates {
+                group: groups.names[group].clone(),
+                support: supports[group],
+                selection_rate: share(counts[0][1] + counts[1][1], supports[group] as f64)?,
+                true_positive_rate: side(1)?,
+                false_positive_rate: side(0)?,
+            })
+        };
+        let places = (0..kept.len()).filter(|&group| kept[group]);
+        let small = (0..kept.len()).filter(|&group| !kept[group]);
+        Ok(FairnessReport {
+            positive: names[class].clone(),
+            skipped: small.map(|group| (groups.names[group].clone(), supports[group])).collect(),
+            groups: places.zip(&counts).map(of_group).collect::<Result<_>>()?,
+            demographic_parity,
+            equal_opportunity,
+            equalized_odds,
+        })
+    }
+}
+
+/// Sentences, and a line for each group.
+impl fmt::Display for FairnessReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "`{}` given by group", self.positive)?;
+        writeln!(f, "demographic parity: {}", self.demographic_parity)?;
+        writeln!(f, "equal opportunity: {}", self.equal_opportunity)?;
+        write!(f, "equalized odds: {}", self.equalized_odds)?;
+        let show = |rate: &Option<Interval>| rate.map_or("not defined".to_owned(), |rate| rate.to_string());
+        for group in &self.groups {
+            write!(
+                f,
+                "\n{}: selected {}, true positives {}, false positives {}, on {} rows",
+                group.group,
+                group.selection_rate,
+                show(&group.true_positive_rate),
+                show(&group.false_positive_rate),
+                group.support
+            )?;
+        }
+        for (group, support) in &self.skipped {
+            write!(f, "\n{group}: skipped, it has {support} rows")?;
+        }
+        Ok(())
+    }
+}
