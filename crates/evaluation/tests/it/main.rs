@@ -1,7 +1,9 @@
 //! Integration tests, in one binary.
 
+mod audit;
 mod compile;
 mod cross_validation;
+mod curves;
 mod fixtures;
 mod importance;
 mod interval;
