@@ -197,6 +197,25 @@ impl<P, M> CrossValidated<P, M> {
         self.folds.iter().map(|fold| fold.score).collect()
     }
 
+    /// The scores alone, without models and answers, so that results of different models are of one type.
+    pub fn scores_only(&self) -> CrossValidated<(), ()> {
+        let folds = self.folds.iter().map(|fold| Fold {
+            n_train: fold.n_train,
+            test: fold.test.clone(),
+            score: fold.score,
+            fit_seconds: fold.fit_seconds,
+            score_seconds: fold.score_seconds,
+            model: None,
+        });
+        CrossValidated {
+            metric: self.metric.clone(),
+            higher_is_better: self.higher_is_better,
+            bounds: self.bounds,
+            folds: folds.collect(),
+            predictions: None,
+        }
+    }
+
     /// The mean of the scores.
     pub fn mean(&self) -> f64 {
         reduce::mean(&self.scores())
@@ -232,7 +251,7 @@ impl<P, M> fmt::Display for CrossValidated<P, M> {
 }
 
 /// The standard error of the mean of a number per fold (Nadeau and Bengio, 2003).
-fn corrected_error<M>(values: &[f64], folds: &[Fold<M>]) -> f64 {
+pub(crate) fn corrected_error<M>(values: &[f64], folds: &[Fold<M>]) -> f64 {
     let (_, variance) = reduce::mean_variance(values, 1);
     let shares = folds.iter().map(|fold| fold.test.len() as f64 / fold.n_train as f64);
     let share = shares.sum::<f64>() / folds.len() as f64;

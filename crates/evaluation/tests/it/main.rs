@@ -1,7 +1,9 @@
 //! Integration tests, in one binary.
 
 mod audit;
+mod comparisons;
 mod compile;
+mod constraints;
 mod cross_validation;
 mod curves;
 mod fixtures;
