@@ -1,5 +1,15 @@
 //! Which of two models is better, on the same rows.
 
+mod bayes;
+mod delong;
+mod folds;
+mod table;
+
+pub use bayes::{BayesianComparison, compare_bayes};
+pub use delong::compare_roc_auc;
+pub use folds::{FiveByTwo, compare_folds, five_by_two};
+pub use table::{ModelPair, ModelRow, ModelTable, ModelTableBuilder};
+
 use std::fmt;
 
 use perennial_core::{Classes, Error, Param, Result, Rows};
@@ -7,9 +17,8 @@ use perennial_statistics::interval::Interval;
 use perennial_statistics::test::{self, TestResult};
 use serde::{Deserialize, Serialize};
 
-use crate::cross_validation::corrected_half;
 use crate::metric::score_rows;
-use crate::{CrossValidated, IntervalOptions, Metric};
+use crate::{IntervalOptions, Metric};
 
 /// What can be said of the second model against the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +85,9 @@ pub struct Comparison {
     pub equivalence: f64,
     /// What can be said of the second against the first.
     pub verdict: Verdict,
+    /// The probability of a gain or loss at least as large, were there none; where a test gives it.
+    #[serde(default)]
+    pub p_value: Option<f64>,
 }
 
 impl Comparison {
@@ -89,14 +101,14 @@ impl Comparison {
         } else {
             Verdict::Unclear
         };
-        Comparison { metric, first: scores[0], second: scores[1], gain, equivalence, verdict }
+        Comparison { metric, first: scores[0], second: scores[1], gain, equivalence, verdict, p_value: None }
     }
 }
 
 /// A sentence, such as "accuracy: the second is better than the first by 0.03 [0.01, 0.05] (0.84 against 0.81)".
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { metric, first, second, gain, equivalence, verdict } = self;
+        let Comparison { metric, first, second, gain, equivalence, verdict, .. } = self;
         let scores = format!("{second:.4} against {first:.4}");
         match verdict {
             Verdict::Better => {
@@ -161,43 +173,6 @@ pub fn compare<M: Metric>(
         })?,
     };
     Ok(Comparison::new(metric.name(), scores, gain, options.equivalence))
-}
-
-/// Compares two models by their scores on the same folds: Student's interval of the differences with the standard
-/// error corrected for the rows that the fits share (Nadeau and Bengio, 2003).
-///
-/// Of `options`, the level and the region of equivalence count.
-///
-/// # Errors
-/// When the metrics or the tested rows differ, or there are fewer than two folds.
-pub fn compare_folds<P, Q, A, B>(
-    first: &CrossValidated<P, A>,
-    second: &CrossValidated<Q, B>,
-    options: &ComparisonOptions<'_>,
-) -> Result<Comparison> {
-    EQUIVALENCE.check(options.equivalence)?;
-    if first.metric != second.metric {
-        return Err(Error::unsupported(format!(
-            "`{}` cannot be compared with `{}`; score both models with the same metric",
-            first.metric, second.metric
-        )));
-    }
-    let tested = |a: &Vec<usize>, b: &Vec<usize>| a == b;
-    let same = first.folds.len() == second.folds.len()
-        && first.folds.iter().zip(&second.folds).all(|(a, b)| tested(&a.test, &b.test));
-    if !same {
-        return Err(Error::unsupported(
-            "the two models were not tested on the same folds; give the splitter a seed, or use `FixedSplits`",
-        ));
-    }
-    let sign = if first.higher_is_better { 1.0 } else { -1.0 };
-    let gains: Vec<f64> =
-        first.scores().iter().zip(second.scores()).map(|(first, second)| sign * (second - first)).collect();
-    let level = options.interval.confidence();
-    let half = corrected_half(&gains, &first.folds, level)?;
-    let estimate = gains.iter().sum::<f64>() / gains.len() as f64;
-    let gain = Interval { estimate, low: estimate - half, high: estimate + half, level };
-    Ok(Comparison::new(first.metric.clone(), [first.mean(), second.mean()], gain, options.equivalence))
 }
 
 /// Do two classifiers err equally often on the same rows? (McNemar, 1947.)

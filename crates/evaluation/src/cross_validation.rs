@@ -1,17 +1,27 @@
 //! Learning on one part of the rows and scoring on another, several times.
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+mod curves;
+mod nested;
+mod permutation;
+mod rounds;
+mod run;
+mod several;
 
-use perennial_core::{Context, Error, Estimator, Predictor, Result, ResultExt, Rows, Train, check_rows};
+pub use curves::{Curve, CurvePoint, learning_curve, validation_curve};
+pub use nested::{Nested, nested_cross_validate};
+pub use permutation::{PermutationTest, permutation_test_score};
+pub use run::{cross_predict, cross_validate};
+pub use several::{Metrics, cross_validate_all};
+
+use std::fmt;
+
+use perennial_core::{Context, Error, Result};
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::{Answers, Judges, Metric, Split, SplitInputs, Splitter, Stack, Strata};
+use crate::{SplitInputs, Splitter, Strata};
 
 /// What cross-validation may use beside rows and target.
 ///
@@ -24,6 +34,7 @@ use crate::{Answers, Judges, Metric, Split, SplitInputs, Splitter, Stack, Strata
 /// | `coordinates` | none | where each row was, for splitters by place |
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
+/// | `validation_share`, `validation_splitter` | none | what of each training part is set aside to watch, for estimators that stop early |
 #[derive(Debug, Clone, Default)]
 pub struct CrossValidation<'a> {
     weights: Option<&'a [f64]>,
@@ -33,6 +44,23 @@ pub struct CrossValidation<'a> {
     coordinates: Option<&'a [[f64; 2]]>,
     ctx: Context,
     keep_models: bool,
+    validation: Option<Validation<'a>>,
+}
+
+/// What of the rows to learn from is set aside to watch.
+#[derive(Clone, Copy)]
+enum Validation<'a> {
+    Share(f64),
+    Splitter(&'a dyn Splitter),
+}
+
+impl fmt::Debug for Validation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Validation::Share(share) => write!(f, "Share({share})"),
+            Validation::Splitter(_) => f.write_str("Splitter(..)"),
+        }
+    }
 }
 
 impl<'a> CrossValidation<'a> {
@@ -90,10 +118,28 @@ impl<'a> CrossValidation<'a> {
         self
     }
 
+    /// Sets a share of each training part aside to watch, for an estimator that stops early.
+    ///
+    /// Whole groups where there are groups; else the latest rows where there are times; else rows of each class where
+    /// there are classes. An estimator that does not look at a validation set learns from all rows.
+    #[must_use]
+    pub fn validation_share(mut self, share: f64) -> Self {
+        self.validation = Some(Validation::Share(share));
+        self
+    }
+
+    /// Sets the part of each training part aside to watch that the first split of `splitter` tests.
+    #[must_use]
+    pub fn validation_splitter(mut self, splitter: &'a dyn Splitter) -> Self {
+        self.validation = Some(Validation::Splitter(splitter));
+        self
+    }
+
     /// What a splitter sees of these rows.
     pub fn split_inputs<'b, Y: ?Sized + Strata>(&'b self, n_rows: usize, y: &'b Y) -> SplitInputs<'b> {
         SplitInputs {
             n_rows,
+            rows: None,
             classes: y.classes(),
             groups: self.groups,
             values: y.numbers(),
@@ -136,6 +182,7 @@ pub struct CrossValidated<P, M> {
     /// Whether a larger score is better.
     pub higher_is_better: bool,
     /// The lowest and the highest score there can be.
+    #[serde(with = "bounds")]
     pub bounds: (f64, f64),
     /// The folds, in the order of the splits.
     pub folds: Vec<Fold<M>>,
@@ -148,6 +195,25 @@ impl<P, M> CrossValidated<P, M> {
     /// The score of each fold.
     pub fn scores(&self) -> Vec<f64> {
         self.folds.iter().map(|fold| fold.score).collect()
+    }
+
+    /// The scores alone, without models and answers, so that results of different models are of one type.
+    pub fn scores_only(&self) -> CrossValidated<(), ()> {
+        let folds = self.folds.iter().map(|fold| Fold {
+            n_train: fold.n_train,
+            test: fold.test.clone(),
+            score: fold.score,
+            fit_seconds: fold.fit_seconds,
+            score_seconds: fold.score_seconds,
+            model: None,
+        });
+        CrossValidated {
+            metric: self.metric.clone(),
+            higher_is_better: self.higher_is_better,
+            bounds: self.bounds,
+            folds: folds.collect(),
+            predictions: None,
+        }
     }
 
     /// The mean of the scores.
@@ -185,7 +251,7 @@ impl<P, M> fmt::Display for CrossValidated<P, M> {
 }
 
 /// The standard error of the mean of a number per fold (Nadeau and Bengio, 2003).
-fn corrected_error<M>(values: &[f64], folds: &[Fold<M>]) -> f64 {
+pub(crate) fn corrected_error<M>(values: &[f64], folds: &[Fold<M>]) -> f64 {
     let (_, variance) = reduce::mean_variance(values, 1);
     let shares = folds.iter().map(|fold| fold.test.len() as f64 / fold.n_train as f64);
     let share = shares.sum::<f64>() / folds.len() as f64;
@@ -200,153 +266,17 @@ pub(crate) fn corrected_half<M>(values: &[f64], folds: &[Fold<M>], level: f64) -
     Ok(two_sided_t(folds.len() as f64 - 1.0, level)? * corrected_error(values, folds))
 }
 
-/// Fits on the training part of each split and scores on its test part, folds in parallel.
-///
-/// Each fold has a context of its own, so the scores are the same for any number of threads. An error says in
-/// which fold it happened; folds are counted from 0.
-///
-/// # Errors
-/// When the splitter refuses, a fit or a prediction fails, the metric is not defined on a fold, or the work was
-/// cancelled.
-pub fn cross_validate<E, S, M>(
-    estimator: &E,
-    x: &E::Input,
-    y: &E::Target,
-    splitter: &S,
-    metric: &M,
-    options: &CrossValidation<'_>,
-) -> Result<CrossValidated<M::Prediction, E::Model>>
-where
-    E: Estimator<Target: Strata> + ?Sized,
-    E::Model: Predictor<Input = E::Input>,
-    S: Splitter + ?Sized,
-    M: Metric<Truth = E::Target> + Judges<E::Model>,
-{
-    let rounds = Rounds { estimator, x, y, options };
-    let done = rounds.run(splitter, |split, model, fit_seconds| {
-        let start = Instant::now();
-        let answer = metric.ask(&model, x.take(&split.test)?.borrow())?;
-        let truth = y.take(&split.test)?;
-        let weights = options.weights.map(|weights| weights.take(&split.test)).transpose()?;
-        let score = metric.score_weighted(truth.borrow(), &answer, weights.as_deref())?;
-        let fold = Fold {
-            n_train: split.train.len(),
-            test: split.test.clone(),
-            score,
-            fit_seconds,
-            score_seconds: start.elapsed().as_secs_f64(),
-            model: options.keep_models.then_some(model),
-        };
-        Ok((fold, answer))
-    })?;
-    let (folds, answers): (Vec<Fold<E::Model>>, Vec<M::Prediction>) = done.into_iter().unzip();
-    let predictions = match rows_in_order(folds.iter().map(|fold| &fold.test[..]), x.n_rows()) {
-        Ok(order) => Some(M::Prediction::stack(&answers)?.take(&order)?),
-        Err(_) => None,
-    };
-    Ok(CrossValidated {
-        metric: metric.name(),
-        higher_is_better: M::HIGHER_IS_BETTER,
-        bounds: metric.bounds(),
-        folds,
-        predictions,
-    })
-}
+/// Bounds that are infinite are written as nothing, since JSON has no infinity.
+mod bounds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The answer for each row by a model that has not seen it, in the order of the rows, to score with many metrics.
-///
-/// # Errors
-/// As [`cross_validate`], or when the splitter does not test every row exactly once.
-pub fn cross_predict<E, S, P>(
-    estimator: &E,
-    x: &E::Input,
-    y: &E::Target,
-    splitter: &S,
-    options: &CrossValidation<'_>,
-) -> Result<P>
-where
-    E: Estimator<Target: Strata> + ?Sized,
-    E::Model: Predictor<Input = E::Input> + Answers<P>,
-    S: Splitter + ?Sized,
-    P: Stack + Send + Sync,
-{
-    let rounds = Rounds { estimator, x, y, options };
-    let done = rounds.run(splitter, |split, model, _| {
-        Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
-    })?;
-    let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();
-    let order = rows_in_order(tested.iter().map(Vec::as_slice), x.n_rows())?;
-    P::stack(&answers)?.take(&order)
-}
-
-/// Where each row stands among the tested rows.
-fn rows_in_order<'a>(tested: impl Iterator<Item = &'a [usize]>, n_rows: usize) -> Result<Vec<usize>> {
-    const MISSING: usize = usize::MAX;
-    let mut order = vec![MISSING; n_rows];
-    for (place, &row) in tested.flatten().enumerate() {
-        if order[row] != MISSING {
-            return Err(Error::unsupported(format!(
-                "row {row} is tested more than once, so it has no single answer; use folds, such as `KFold`"
-            )));
-        }
-        order[row] = place;
-    }
-    match order.iter().position(|&place| place == MISSING) {
-        None => Ok(order),
-        Some(row) => Err(Error::unsupported(format!(
-            "row {row} is never tested, so it has no answer; use folds, such as `KFold`"
-        ))),
-    }
-}
-
-/// The fits of one estimator on the parts of the rows.
-struct Rounds<'a, E: Estimator + ?Sized> {
-    estimator: &'a E,
-    x: &'a E::Input,
-    y: &'a E::Target,
-    options: &'a CrossValidation<'a>,
-}
-
-impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
-    /// Fits on each split in parallel and passes on the model with the seconds that the fit took.
-    fn run<T: Send>(
-        &self,
-        splitter: &(impl Splitter + ?Sized),
-        then: impl Fn(&Split, E::Model, f64) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let n_rows = self.x.n_rows();
-        if !self.y.matches(n_rows) {
-            return Err(Error::length_mismatch("the target", n_rows, self.y.n_rows()));
-        }
-        if let Some(weights) = self.options.weights
-            && weights.len() != n_rows
-        {
-            return Err(Error::length_mismatch("the weights", n_rows, weights.len()));
-        }
-        let splits = splitter.split(&self.options.split_inputs(n_rows, self.y))?;
-        let done = AtomicUsize::new(0);
-        reduce::try_map_each(splits.len(), |number| {
-            let round = || {
-                check_rows(&splits[number].test, n_rows)?;
-                let ctx = self.options.ctx.child(&format!("fold{number}"));
-                let start = Instant::now();
-                let model = self.fit(&splits[number], ctx)?;
-                let result = then(&splits[number], model, start.elapsed().as_secs_f64())?;
-                self.options.ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
-                Ok(result)
-            };
-            round().context(format!("fold {number}"))
-        })
+    pub(super) fn serialize<S: Serializer>(bounds: &(f64, f64), to: S) -> Result<S::Ok, S::Error> {
+        let finite = |bound: f64| bound.is_finite().then_some(bound);
+        (finite(bounds.0), finite(bounds.1)).serialize(to)
     }
 
-    fn fit(&self, split: &Split, ctx: Context) -> Result<E::Model> {
-        let (x, y) = (self.x.take(&split.train)?, self.y.take(&split.train)?);
-        let weights = self.options.weights.map(|weights| weights.take(&split.train)).transpose()?;
-        let groups = self.options.groups.map(|groups| groups.take(&split.train)).transpose()?;
-        let mut train = Train::new(x.borrow(), y.borrow()).context(ctx);
-        train.weights = weights.as_deref();
-        train.groups = groups.as_deref();
-        // Groups may be meant for the splitter alone.
-        train.limited_to(&self.estimator.capabilities()).fit(self.estimator)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<(f64, f64), D::Error> {
+        let (low, high) = <(Option<f64>, Option<f64>)>::deserialize(from)?;
+        Ok((low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)))
     }
 }

@@ -5,6 +5,9 @@ pub mod calibration;
 mod compare;
 pub mod conformal;
 mod cross_fit;
+mod audit;
+mod compare;
+mod constraints;
 mod cross_validation;
 mod diagnosis;
 pub mod errors;
@@ -13,9 +16,11 @@ pub mod decision;
 pub mod fairness;
 mod importance;
 mod interval;
+mod ladder;
 pub mod metric;
 #[cfg(feature = "report")]
 mod report;
+mod sealed;
 mod slices;
 pub mod split;
 mod stack;
@@ -24,11 +29,24 @@ pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds
 pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
 pub use diagnosis::{Check, Diagnosis, Finding, Findings, SearchedSetting};
+pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
+pub use compare::{
+    BayesianComparison, Comparison, ComparisonOptions, FiveByTwo, ModelPair, ModelRow, ModelTable,
+    ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc, five_by_two, mcnemar,
+};
+pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
+pub use cross_validation::{
+    CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested, PermutationTest,
+    cross_predict, cross_validate, cross_validate_all, learning_curve, nested_cross_validate,
+    permutation_test_score, validation_curve,
+};
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
+pub use ladder::{Climb, Ladder, Step, one_standard_error};
 pub use metric::{Answers, Judges, Metric};
 #[cfg(feature = "report")]
 pub use report::{ClassCurves, ClassDetails, Details, Report, ReportedScore, ValueDetails};
+pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;

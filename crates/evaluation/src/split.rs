@@ -27,7 +27,7 @@ pub use spatial::SpatialBlockKFold;
 pub use time::{GroupTimeSeriesSplit, TimeSeriesSplit};
 pub use values::BinnedStratifiedKFold;
 
-use perennial_core::{ClassOutputs, Classes, Context, Error, NoTarget, Outputs, Result, Values};
+use perennial_core::{ClassOutputs, Classes, Context, Error, Matrix, NoTarget, Outputs, Result, Values};
 use serde::{Deserialize, Serialize};
 
 /// The rows to learn from and the rows to test on; both in rising order, or in the order of time.
@@ -54,6 +54,8 @@ impl Split {
 pub struct SplitInputs<'a> {
     /// The number of rows.
     pub n_rows: usize,
+    /// The rows themselves, for the audit of a split; no splitter looks at them.
+    pub rows: Option<&'a Matrix>,
     /// The class of each row, for splitters that keep the shares of the classes.
     pub classes: Option<&'a Classes>,
     /// The group of each row, for splitters that keep groups whole.
@@ -77,6 +79,7 @@ impl<'a> SplitInputs<'a> {
     pub fn new(n_rows: usize) -> Self {
         SplitInputs {
             n_rows,
+            rows: None,
             classes: None,
             groups: None,
             values: None,
@@ -86,6 +89,13 @@ impl<'a> SplitInputs<'a> {
             coordinates: None,
             ctx: Context::new(),
         }
+    }
+
+    /// The rows themselves.
+    #[must_use]
+    pub fn rows(mut self, rows: &'a Matrix) -> Self {
+        self.rows = Some(rows);
+        self
     }
 
     /// Rows with classes.

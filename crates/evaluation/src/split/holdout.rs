@@ -226,6 +226,11 @@ impl FixedSplits {
     pub fn from_splitter(splitter: &impl Splitter, inputs: &SplitInputs<'_>) -> Result<Self> {
         Ok(FixedSplits { splits: splitter.split(inputs)? })
     }
+
+    /// The splits, in order.
+    pub fn as_slice(&self) -> &[Split] {
+        &self.splits
+    }
 }
 
 impl Splitter for FixedSplits {

@@ -1,0 +1,333 @@
+//! What the two sides of a split share, found when the split is made.
+
+mod duplicates;
+mod finding;
+
+pub use finding::{AuditReport, Check, Finding, Severity};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use perennial_core::{Error, Matrix, Param, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::split::{FixedSplits, SplitInputs, Splitter};
+use crate::{Split, audit::finding::Waivers};
+
+/// Makes splits and looks at once for what their two sides share.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `near` | none | > 0 | how near two rows may be, as the root of the mean squared difference of their columns in standard deviations; where there are few columns, rows are near each other by chance |
+/// | `tolerated` | 0 | in [0, 1] | share of the tested rows that may have a copy, near or exact, among those learned from |
+/// | `min_support` | 1 | >= 0 | rows that each class must have on each side |
+/// | `waive` | nothing | | why a finding is right as it is; the reason stays in the report |
+///
+/// What is looked for follows from what is known of the rows: copies need [`SplitInputs::rows`], entities
+/// [`SplitInputs::groups`], and so on. Whoever has no times or groups to give is told of nothing there.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::Matrix;
+/// use perennial_evaluation::split::{KFold, SplitInputs};
+/// use perennial_evaluation::{Check, SplitAudit};
+///
+/// let x = Matrix::from(array![[1.0], [2.0], [1.0], [3.0]]);
+/// let inputs = SplitInputs::new(4).rows(&x);
+/// let folds = KFold::new(2).shuffle(false);
+/// let error = SplitAudit::new().split(&folds, &inputs).unwrap_err();
+/// assert!(error.to_string().contains("exact copy"));
+///
+/// // Or they stay, for a reason that stays with them.
+/// let audit = SplitAudit::new().waive(Check::DuplicateRows, "two patients may be of one age");
+/// let splits = audit.split(&folds, &inputs)?;
+/// assert_eq!(splits.report().findings.len(), 1);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitAudit {
+    near: Option<f64>,
+    tolerated: f64,
+    min_support: usize,
+    waivers: Waivers,
+}
+
+const NEAR: Param = Param::real("near", "how near two rows may be").above(0.0);
+const TOLERATED: Param = Param::real("tolerated", "share of copies").at_least(0.0).at_most(1.0);
+
+impl Default for SplitAudit {
+    fn default() -> Self {
+        SplitAudit { near: None, tolerated: 0.0, min_support: 1, waivers: Waivers::default() }
+    }
+}
+
+impl SplitAudit {
+    /// The settings of the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How near two rows may be, in standard deviations of the columns.
+    #[must_use]
+    pub fn near(mut self, distance: f64) -> Self {
+        self.near = Some(distance);
+        self
+    }
+
+    /// The share of the tested rows that may have a copy among those learned from.
+    #[must_use]
+    pub fn tolerated(mut self, share: f64) -> Self {
+        self.tolerated = share;
+        self
+    }
+
+    /// The rows that each class must have on each side.
+    #[must_use]
+    pub fn min_support(mut self, rows: usize) -> Self {
+        self.min_support = rows;
+        self
+    }
+
+    /// Says why what a check finds is right as it is.
+    #[must_use]
+    pub fn waive(mut self, check: Check, reason: &str) -> Self {
+        self.waivers.add(check, reason);
+        self
+    }
+
+    /// The splits that `splitter` makes, with the report on them.
+    ///
+    /// # Errors
+    /// As [`Splitter::split`]; when a setting is out of range; and [`ErrorKind::Leakage`](perennial_core::ErrorKind)
+    /// when something is found that is not waived.
+    pub fn split<S>(&self, splitter: &S, inputs: &SplitInputs<'_>) -> Result<AuditedSplits>
+    where
+        S: Splitter + ?Sized,
+    {
+        let splits = splitter.split(inputs)?;
+        let report = self.report(&splits, inputs)?;
+        report.enforce()?;
+        Ok(AuditedSplits { splits: FixedSplits::new(splits), report })
+    }
+
+    /// All that the two sides of each split share, waived or not.
+    ///
+    /// # Errors
+    /// When a setting is out of range, or the splits or inputs do not belong together.
+    pub fn report(&self, splits: &[Split], inputs: &SplitInputs<'_>) -> Result<AuditReport> {
+        self.near.map_or(Ok(()), |near| NEAR.check(near))?;
+        TOLERATED.check(self.tolerated)?;
+        self.waivers.check()?;
+        let n = inputs.n_rows;
+        // Rows that do not exist, and rows on both sides, are no matter of opinion.
+        FixedSplits::new(splits.iter().cloned()).split(inputs)?;
+        let mut findings = Vec::new();
+        if let Some(x) = inputs.rows {
+            length("the rows", n, perennial_core::Rows::n_rows(x))?;
+            self.copies(splits, x, inputs, &mut findings)?;
+        }
+        if let Some(groups) = inputs.groups {
+            length("the groups", n, groups.len())?;
+            findings.extend(entities(splits, groups));
+        }
+        if let Some(times) = inputs.times {
+            length("the times", n, times.len())?;
+            let ends = inputs.ends.unwrap_or(times);
+            length("the ends of labels", n, ends.len())?;
+            findings.extend(moments(splits, times, ends));
+        }
+        if let Some(classes) = inputs.classes {
+            length("the classes", n, classes.codes().len())?;
+            findings.extend(self.support(splits, classes));
+        }
+        Ok(AuditReport { findings: self.waivers.apply(findings) })
+    }
+
+    fn copies(
+        &self,
+        splits: &[Split],
+        x: &Matrix,
+        inputs: &SplitInputs<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<()> {
+        let same = duplicates::identical(x);
+        let exact = Found::of(splits, |split| {
+            let learned: BTreeSet<u32> = split.train.iter().map(|&row| same[row]).collect();
+            Ok(split.test.iter().copied().filter(|&row| learned.contains(&same[row])).collect())
+        })?;
+        if exact.share() > self.tolerated {
+            let what = "tested rows have an exact copy among the rows learned from";
+            let advice = "leave one of each two out, or keep them on one side by `groups`";
+            findings.push(exact.finding(Check::DuplicateRows, Severity::Error, what, advice));
+        }
+        let Some(near) = self.near else { return Ok(()) };
+        let scaled = duplicates::Scaled::new(x, near)?;
+        let close = Found::of(splits, |split| {
+            inputs.ctx.check()?;
+            Ok(scaled.near(split, &same))
+        })?;
+        if close.share() > self.tolerated {
+            let what = format!(
+                "tested rows have a row within {near} standard deviations, but no copy, among those learned from"
+            );
+            let advice = "keep such rows on one side by `groups`, or ask for nearer ones";
+            findings.push(close.finding(Check::NearDuplicateRows, Severity::Error, &what, advice));
+        }
+        Ok(())
+    }
+
+    fn support(&self, splits: &[Split], classes: &perennial_core::Classes) -> Option<Finding> {
+        let (codes, all) = (classes.codes(), classes.counts());
+        let mut lacking = Vec::new();
+        let mut first = None;
+        for (number, split) in splits.iter().enumerate() {
+            for (side, rows) in [("learned from", &split.train), ("tested", &split.test)] {
+                let mut counts = vec![0; all.len()];
+                rows.iter().for_each(|&row| counts[codes[row] as usize] += 1);
+                for class in (0..all.len()).filter(|&class| all[class] > 0) {
+                    if counts[class] < self.min_support {
+                        lacking.push(number);
+                        first.get_or_insert_with(|| {
+                            let name = &classes.names()[class];
+                            format!("class `{name}` has {} rows {side} in split {number}", counts[class])
+                        });
+                    }
+                }
+            }
+        }
+        let first = first?;
+        let count = lacking.len();
+        lacking.dedup();
+        let message = format!(
+            "{first}; at least {} are asked for ({count} such cases); stratify, or merge rare classes",
+            self.min_support
+        );
+        Some(Finding::new(Check::ClassSupport, Severity::Error, message).at(lacking, count, Vec::new()))
+    }
+}
+
+fn length(what: &str, expected: usize, got: usize) -> Result<()> {
+    if expected == got { Ok(()) } else { Err(Error::length_mismatch(what, expected, got)) }
+}
+
+/// Tested rows for which something holds, of all splits.
+struct Found {
+    splits: Vec<usize>,
+    rows: Vec<usize>,
+    n_tested: usize,
+}
+
+impl Found {
+    fn of(splits: &[Split], mut find: impl FnMut(&Split) -> Result<Vec<usize>>) -> Result<Self> {
+        let mut found = Found { splits: Vec::new(), rows: Vec::new(), n_tested: 0 };
+        for (number, split) in splits.iter().enumerate() {
+            let rows = find(split)?;
+            if !rows.is_empty() {
+                found.splits.push(number);
+            }
+            found.rows.extend(rows);
+            found.n_tested += split.test.len();
+        }
+        Ok(found)
+    }
+
+    fn share(&self) -> f64 {
+        if self.rows.is_empty() { 0.0 } else { self.rows.len() as f64 / self.n_tested as f64 }
+    }
+
+    fn finding(&self, check: Check, severity: Severity, what: &str, advice: &str) -> Finding {
+        let message = format!(
+            "{} of {} {what} (row {} in split {}); {advice}",
+            self.rows.len(),
+            self.n_tested,
+            self.rows[0],
+            self.splits[0]
+        );
+        Finding::new(check, severity, message).at(self.splits.clone(), self.rows.len(), self.rows.clone())
+    }
+}
+
+fn entities(splits: &[Split], groups: &[u32]) -> Option<Finding> {
+    let found = Found::of(splits, |split| {
+        let learned: BTreeSet<u32> = split.train.iter().map(|&row| groups[row]).collect();
+        Ok(split.test.iter().copied().filter(|&row| learned.contains(&groups[row])).collect())
+    });
+    let found = found.ok().filter(|found| !found.rows.is_empty())?;
+    let what = "tested rows are of a group that is learned from as well";
+    let advice = "keep groups whole, as `GroupKFold` and `GroupShuffleSplit` do";
+    Some(found.finding(Check::SharedGroups, Severity::Error, what, advice))
+}
+
+/// Moments on both sides, and moments learned from that come after tested ones.
+fn moments(splits: &[Split], times: &[i64], ends: &[i64]) -> Vec<Finding> {
+    let shared = Found::of(splits, |split| {
+        // Spans learned from, by their start, each with the latest end so far: does one of them meet the tested span?
+        let mut latest: BTreeMap<i64, i64> = BTreeMap::new();
+        for &row in &split.train {
+            let end = latest.entry(times[row]).or_insert(ends[row]);
+            *end = ends[row].max(*end);
+        }
+        let mut so_far = i64::MIN;
+        for end in latest.values_mut() {
+            so_far = so_far.max(*end);
+            *end = so_far;
+        }
+        let meets = |row: usize| {
+            latest.range(..=ends[row]).next_back().is_some_and(|(_, &latest)| latest >= times[row])
+        };
+        Ok(split.test.iter().copied().filter(|&row| meets(row)).collect())
+    });
+    let future = Found::of(splits, |split| {
+        let last = split.train.iter().map(|&row| times[row]).max();
+        Ok(split.test.iter().copied().filter(|&row| last.is_some_and(|last| last > times[row])).collect())
+    });
+    let mut findings = Vec::new();
+    if let Ok(found) = shared
+        && !found.rows.is_empty()
+    {
+        let what = "tested rows are of a time that is learned from as well, or their labels look at one";
+        let advice = "leave such rows out, as `TimeSeriesSplit` and `PurgedKFold` do";
+        findings.push(found.finding(Check::SharedTimes, Severity::Error, what, advice));
+    }
+    if let Ok(found) = future
+        && !found.rows.is_empty()
+    {
+        let what = "tested rows are earlier than rows learned from";
+        let advice = "learn from the past alone, as `TimeSeriesSplit` and `CalendarSplit` do";
+        findings.push(found.finding(Check::FutureRows, Severity::Error, what, advice));
+    }
+    findings
+}
+
+/// Splits that passed an audit, with its report; they go wherever a [`Splitter`] goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditedSplits {
+    splits: FixedSplits,
+    report: AuditReport,
+}
+
+impl AuditedSplits {
+    /// What the audit found; all of it is waived or a warning.
+    pub fn report(&self) -> &AuditReport {
+        &self.report
+    }
+
+    /// The splits.
+    pub fn splits(&self) -> &[Split] {
+        self.splits.as_slice()
+    }
+}
+
+impl Splitter for AuditedSplits {
+    fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
+        self.splits.split(inputs)
+    }
+}
+
+impl fmt::Display for AuditedSplits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} splits; {}", self.splits().len(), self.report)
+    }
+}

@@ -1,0 +1,125 @@
+//! Rows that are the same, or nearly.
+
+use std::cmp::Ordering;
+
+use ndarray::{Array1, Array2, Axis};
+use perennial_core::{Matrix, Result, Rows};
+use perennial_numeric::random::Random;
+use perennial_numeric::reduce;
+
+use crate::Split;
+
+/// The values of a row that are not zero, with their columns; 0 and -0 are one value, and so are all NaN.
+fn cells(x: &Matrix, row: usize) -> impl Iterator<Item = (usize, u64)> {
+    let bits = |value: f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
+    let dense = x.dense().ok().map(|x| x.row(row).to_owned());
+    let sparse = x.sparse().map(|x| x.row(row));
+    let from_dense = dense.into_iter().flat_map(|cells| cells.into_iter().enumerate());
+    let from_sparse = sparse.into_iter().flat_map(|(columns, values)| {
+        columns.iter().map(|&column| column as usize).zip(values.iter().copied())
+    });
+    from_dense
+        .chain(from_sparse)
+        .filter(|(_, value)| *value != 0.0)
+        .map(move |(column, value)| (column, bits(value)))
+}
+
+/// A number per row; rows have the same where all their values are the same.
+pub(super) fn identical(x: &Matrix) -> Vec<u32> {
+    let n = x.n_rows();
+    // A sum of the cells sorts nearly all rows; only those that it does not tell apart are compared.
+    let mix = |sum: u64, (column, bits): (usize, u64)| {
+        (sum ^ bits ^ (column as u64).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    };
+    let sums =
+        reduce::map_chunks(n, 1024, |rows| rows.map(|row| cells(x, row).fold(1, mix)).collect::<Vec<u64>>())
+            .concat();
+    let compare = |a: usize, b: usize| sums[a].cmp(&sums[b]).then_with(|| cells(x, a).cmp(cells(x, b)));
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| compare(a, b));
+    let mut same = vec![0; n];
+    let mut number = 0;
+    for (place, &row) in order.iter().enumerate() {
+        if place > 0 && compare(order[place - 1], row) != Ordering::Equal {
+            number += 1;
+        }
+        same[row] = number;
+    }
+    same
+}
+
+/// The columns in standard deviations, and the rows in the order of one direction.
+pub(super) struct Scaled {
+    x: Array2<f64>,
+    along: Array1<f64>,
+    reach: f64,
+}
+
+impl Scaled {
+    /// Rows with a value that is not finite are near to none.
+    pub(super) fn new(x: &Matrix, near: f64) -> Result<Self> {
+        let mut x = x.to_dense()?.dense()?.to_owned();
+        for mut column in x.axis_iter_mut(Axis(1)) {
+            let known: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
+            // Divided by the largest first, so that squares stay in range.
+            let most = known.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+            let scaled: Vec<f64> = known.iter().map(|value| value / most).collect();
+            let (mean, variance) = reduce::mean_variance(&scaled, 0);
+            let deviation = variance.sqrt();
+            let usual = most > 0.0 && deviation > 1e-12;
+            column.mapv_inplace(|value| match value.is_finite() {
+                true if usual => (value / most - mean) / deviation,
+                true => 0.0,
+                false => f64::NAN,
+            });
+        }
+        let p = x.ncols();
+        let mut random = Random::new(0).stream("direction");
+        let direction: Vec<f64> = (0..p).map(|_| random.normal()).collect();
+        let length = direction.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let along = x.rows().into_iter().map(|row| {
+            row.iter().zip(&direction).map(|(value, weight)| value * weight).sum::<f64>() / length
+        });
+        let along = along.collect();
+        Ok(Scaled { x, along, reach: near * (p as f64).sqrt() })
+    }
+
+    /// The tested rows that have a near row, but no copy, among those learned from.
+    pub(super) fn near(&self, split: &Split, same: &[u32]) -> Vec<usize> {
+        // Two near rows are near in every direction, so only rows near in one are compared.
+        let mut learned: Vec<usize> =
+            split.train.iter().copied().filter(|&row| self.along[row].is_finite()).collect();
+        learned.sort_by(|&a, &b| self.along[a].total_cmp(&self.along[b]).then(a.cmp(&b)));
+        let mut copies: Vec<u32> = split.train.iter().map(|&row| same[row]).collect();
+        copies.sort_unstable();
+        let reach = self.reach * (1.0 + 1e-9);
+        let has = |row: usize| {
+            let at = self.along[row];
+            if !at.is_finite() || copies.binary_search(&same[row]).is_ok() {
+                return false;
+            }
+            let first = learned.partition_point(|&other| self.along[other] < at - reach);
+            learned[first..]
+                .iter()
+                .take_while(|&&other| self.along[other] <= at + reach)
+                .any(|&other| self.within(row, other))
+        };
+        let tested = &split.test;
+        let found = reduce::map_chunks(tested.len(), 256, |places| {
+            tested[places].iter().copied().filter(|&row| has(row)).collect::<Vec<usize>>()
+        });
+        found.concat()
+    }
+
+    fn within(&self, a: usize, b: usize) -> bool {
+        let limit = self.reach * self.reach;
+        let mut sum = 0.0;
+        for (a, b) in self.x.row(a).iter().zip(self.x.row(b)) {
+            sum += (a - b) * (a - b);
+            if sum > limit {
+                return false;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,168 @@
+//! The fits of one estimator on parts of the rows.
+
+use std::borrow::Borrow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use perennial_core::{Context, Error, Estimator, Result, ResultExt, Rows, Train, check_rows};
+use perennial_numeric::reduce;
+
+use super::{CrossValidation, Validation};
+use crate::split::{grouped_train_test, stratified_train_test, time_train_test, train_test};
+use crate::{Split, Splitter, Strata};
+
+/// The fits of one estimator on the parts of the rows.
+pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
+    pub(super) estimator: &'a E,
+    pub(super) x: &'a E::Input,
+    pub(super) y: &'a E::Target,
+    pub(super) options: &'a CrossValidation<'a>,
+}
+
+impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
+    /// The splits of a splitter.
+    pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<Vec<Split>> {
+        let n_rows = self.x.n_rows();
+        if !self.y.matches(n_rows) {
+            return Err(Error::length_mismatch("the target", n_rows, self.y.n_rows()));
+        }
+        if let Some(weights) = self.options.weights
+            && weights.len() != n_rows
+        {
+            return Err(Error::length_mismatch("the weights", n_rows, weights.len()));
+        }
+        let splits = splitter.split(&self.options.split_inputs(n_rows, self.y))?;
+        if splits.is_empty() {
+            return Err(Error::empty("the splitter gave no splits"));
+        }
+        Ok(splits)
+    }
+
+    /// Fits on each split in parallel and passes on the model with the seconds that the fit took.
+    pub(super) fn run<T: Send>(
+        &self,
+        splitter: &(impl Splitter + ?Sized),
+        then: impl Fn(&Split, E::Model, f64) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        let splits = self.splits(splitter)?;
+        let done = AtomicUsize::new(0);
+        reduce::try_map_each(splits.len(), |number| {
+            let ctx = &self.options.ctx;
+            let round = || {
+                let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), &then)?;
+                ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
+                Ok(result)
+            };
+            round().context(format!("fold {number}"))
+        })
+    }
+
+    /// Fits on one split and passes on the model with the seconds that the fit took.
+    pub(super) fn round<T>(
+        &self,
+        split: &Split,
+        ctx: Context,
+        then: impl Fn(&Split, E::Model, f64) -> Result<T>,
+    ) -> Result<T> {
+        check_rows(&split.test, self.x.n_rows())?;
+        ctx.check()?;
+        let start = Instant::now();
+        let model = self.fit(split, ctx)?;
+        then(split, model, start.elapsed().as_secs_f64())
+    }
+
+    /// The weights of some rows.
+    pub(super) fn weights(&self, rows: &[usize]) -> Result<Option<Vec<f64>>> {
+        self.options.weights.map(|weights| weights.take(rows)).transpose()
+    }
+
+    fn fit(&self, split: &Split, ctx: Context) -> Result<E::Model> {
+        let capabilities = self.estimator.capabilities();
+        let watched = match self.options.validation {
+            Some(validation) if capabilities.validation => {
+                Some(self.set_aside(validation, split, &ctx).context("validation set")?)
+            }
+            _ => None,
+        };
+        let learned = watched.as_ref().map_or(&split.train, |watched| &watched.train);
+        let (x, y) = (self.x.take(learned)?, self.y.take(learned)?);
+        let weights = self.weights(learned)?;
+        let groups = self.options.groups.map(|groups| groups.take(learned)).transpose()?;
+        let mut train = Train::new(x.borrow(), y.borrow()).context(ctx);
+        train.weights = weights.as_deref();
+        train.groups = groups.as_deref();
+        let validation = watched
+            .map(|watched| {
+                let groups = self.options.groups.map(|groups| groups.take(&watched.test)).transpose()?;
+                Ok((self.x.take(&watched.test)?, self.y.take(&watched.test)?, groups))
+            })
+            .transpose()?;
+        if let Some((x, y, groups)) = &validation {
+            train.validation = Some((x.borrow(), y.borrow()));
+            train.validation_groups = groups.as_deref();
+        }
+        // Groups may be meant for the splitter alone.
+        train.limited_to(&capabilities).fit(self.estimator)
+    }
+
+    /// The rows of a training part to learn from and to watch.
+    fn set_aside(&self, validation: Validation<'_>, split: &Split, ctx: &Context) -> Result<Split> {
+        let rows = &split.train;
+        let y = self.y.take(rows)?;
+        let y: &E::Target = y.borrow();
+        let part = Part::new(self.options, rows)?;
+        let ctx = ctx.child("validation");
+        let inner = match validation {
+            Validation::Share(share) => {
+                let seed = ctx.seed(None);
+                match (&part.groups, &part.times, y.classes()) {
+                    (Some(groups), ..) => grouped_train_test(groups, share, seed)?,
+                    (None, Some(times), _) => time_train_test(times, share)?,
+                    (None, None, Some(classes)) => stratified_train_test(classes, share, seed)?,
+                    (None, None, None) => train_test(rows.len(), share, seed)?,
+                }
+            }
+            Validation::Splitter(splitter) => {
+                let none = || Error::empty("the splitter gave no splits");
+                let options = part.options(ctx);
+                let splits = splitter.split(&options.split_inputs(rows.len(), y))?;
+                splits.into_iter().next().ok_or_else(none)?
+            }
+        };
+        Ok(Split { train: rows.take(&inner.train)?, test: rows.take(&inner.test)? })
+    }
+}
+
+/// What is known of some of the rows.
+pub(super) struct Part {
+    weights: Option<Vec<f64>>,
+    groups: Option<Vec<u32>>,
+    times: Option<Vec<i64>>,
+    ends: Option<Vec<i64>>,
+    coordinates: Option<Vec<[f64; 2]>>,
+}
+
+impl Part {
+    pub(super) fn new(options: &CrossValidation<'_>, rows: &[usize]) -> Result<Self> {
+        Ok(Part {
+            weights: options.weights.map(|weights| weights.take(rows)).transpose()?,
+            groups: options.groups.map(|groups| groups.take(rows)).transpose()?,
+            times: options.times.map(|times| times.take(rows)).transpose()?,
+            ends: options.ends.map(|ends| ends.take(rows)).transpose()?,
+            coordinates: options.coordinates.map(|places| places.take(rows)).transpose()?,
+        })
+    }
+
+    /// Options for work on these rows alone.
+    pub(super) fn options(&self, ctx: Context) -> CrossValidation<'_> {
+        CrossValidation {
+            weights: self.weights.as_deref(),
+            groups: self.groups.as_deref(),
+            times: self.times.as_deref(),
+            ends: self.ends.as_deref(),
+            coordinates: self.coordinates.as_deref(),
+            ctx,
+            ..CrossValidation::new()
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Cross-validation by one metric, and answers for rows that were not learned from.
+
+use std::borrow::Borrow;
+use std::time::Instant;
+
+use perennial_core::{Error, Estimator, Predictor, Result, Rows};
+
+use super::rounds::Rounds;
+use super::{CrossValidated, CrossValidation, Fold};
+use crate::{Answers, Judges, Metric, Split, Splitter, Stack, Strata};
+
+/// Fits on the training part of each split and scores on its test part, folds in parallel.
+///
+/// Each fold has a context of its own, so the scores are the same for any number of threads. An error says in
+/// which fold it happened; folds are counted from 0.
+///
+/// # Errors
+/// When the splitter refuses, a fit or a prediction fails, the metric is not defined on a fold, or the work was
+/// cancelled.
+pub fn cross_validate<E, S, M>(
+    estimator: &E,
+    x: &E::Input,
+    y: &E::Target,
+    splitter: &S,
+    metric: &M,
+    options: &CrossValidation<'_>,
+) -> Result<CrossValidated<M::Prediction, E::Model>>
+where
+    E: Estimator<Target: Strata> + ?Sized,
+    E::Model: Predictor<Input = E::Input>,
+    S: Splitter + ?Sized,
+    M: Metric<Truth = E::Target> + Judges<E::Model>,
+{
+    let rounds = Rounds { estimator, x, y, options };
+    let done =
+        rounds.run(splitter, |split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
+    collect(metric, x.n_rows(), done)
+}
+
+/// Scores a model on the test part of a split.
+pub(super) fn score_fold<E, M>(
+    rounds: &Rounds<'_, E>,
+    metric: &M,
+    split: &Split,
+    model: E::Model,
+    fit_seconds: f64,
+) -> Result<(Fold<E::Model>, M::Prediction)>
+where
+    E: Estimator<Target: Strata> + ?Sized,
+    E::Model: Predictor<Input = E::Input>,
+    M: Metric<Truth = E::Target> + Judges<E::Model>,
+{
+    let start = Instant::now();
+    let answer = metric.ask(&model, rounds.x.take(&split.test)?.borrow())?;
+    let truth = rounds.y.take(&split.test)?;
+    let weights = rounds.weights(&split.test)?;
+    let score = metric.score_weighted(truth.borrow(), &answer, weights.as_deref())?;
+    let fold = Fold {
+        n_train: split.train.len(),
+        test: split.test.clone(),
+        score,
+        fit_seconds,
+        score_seconds: start.elapsed().as_secs_f64(),
+        model: rounds.options.keep_models.then_some(model),
+    };
+    Ok((fold, answer))
+}
+
+/// Puts folds and their answers together.
+pub(super) fn collect<M: Metric, T>(
+    metric: &M,
+    n_rows: usize,
+    done: Vec<(Fold<T>, M::Prediction)>,
+) -> Result<CrossValidated<M::Prediction, T>> {
+    let (folds, answers): (Vec<Fold<T>>, Vec<M::Prediction>) = done.into_iter().unzip();
+    let predictions = match rows_in_order(folds.iter().map(|fold| &fold.test[..]), n_rows) {
+        Ok(order) => Some(M::Prediction::stack(&answers)?.take(&order)?),
+        Err(_) => None,
+    };
+    Ok(CrossValidated {
+        metric: metric.name(),
+        higher_is_better: M::HIGHER_IS_BETTER,
+        bounds: metric.bounds(),
+        folds,
+        predictions,
+    })
+}
+
+/// The answer for each row by a model that has not seen it, in the order of the rows, to score with many metrics.
+///
+/// # Errors
+/// As [`cross_validate`], or when the splitter does not test every row exactly once.
+pub fn cross_predict<E, S, P>(
+    estimator: &E,
+    x: &E::Input,
+    y: &E::Target,
+    splitter: &S,
+    options: &CrossValidation<'_>,
+) -> Result<P>
+where
+    E: Estimator<Target: Strata> + ?Sized,
+    E::Model: Predictor<Input = E::Input> + Answers<P>,
+    S: Splitter + ?Sized,
+    P: Stack + Send + Sync,
+{
+    let rounds = Rounds { estimator, x, y, options };
+    let done = rounds.run(splitter, |split, model, _| {
+        Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
+    })?;
+    let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();
+    let order = rows_in_order(tested.iter().map(Vec::as_slice), x.n_rows())?;
+    P::stack(&answers)?.take(&order)
+}
+
+/// Where each row stands among the tested rows.
+fn rows_in_order<'a>(tested: impl Iterator<Item = &'a [usize]>, n_rows: usize) -> Result<Vec<usize>> {
+    const MISSING: usize = usize::MAX;
+    let mut order = vec![MISSING; n_rows];
+    for (place, &row) in tested.flatten().enumerate() {
+        if order[row] != MISSING {
+            return Err(Error::unsupported(format!(
+                "row {row} is tested more than once, so it has no single answer; use folds, such as `KFold`"
+            )));
+        }
+        order[row] = place;
+    }
+    match order.iter().position(|&place| place == MISSING) {
+        None => Ok(order),
+        Some(row) => Err(Error::unsupported(format!(
+            "row {row} is never tested, so it has no answer; use folds, such as `KFold`"
+        ))),
+    }
+}

@@ -1,0 +1,137 @@
+//! Several metrics at once, with one fit for all.
+
+use std::borrow::Borrow;
+use std::time::Instant;
+
+use perennial_core::{Estimator, Predictor, Result, Rows};
+
+use super::rounds::Rounds;
+use super::{CrossValidated, CrossValidation, Fold};
+use crate::{Judges, Metric, Splitter, Strata};
+
+/// Metrics of the same truth that judge the same model: a tuple of up to eight.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no set of metrics that judge the model `{T}`",
+    note = "give a tuple of metrics of the same truth, such as `(Accuracy, LogLoss)`; one metric alone is `(Accuracy,)`"
+)]
+pub trait Metrics<T: Predictor>: Send + Sync {
+    /// What is true.
+    type Truth: ?Sized + Rows + Sync;
+
+    /// A result without folds for each metric.
+    #[doc(hidden)]
+    fn results(&self) -> Vec<CrossValidated<(), ()>>;
+
+    /// The score by each metric.
+    ///
+    /// # Errors
+    /// As [`Judges::ask`] and [`Metric::score_weighted`].
+    fn scores(
+        &self,
+        model: &T,
+        x: &T::Input,
+        truth: &Self::Truth,
+        weights: Option<&[f64]>,
+    ) -> Result<Vec<f64>>;
+}
+
+fn result<M: Metric>(metric: &M) -> CrossValidated<(), ()> {
+    CrossValidated {
+        metric: metric.name(),
+        higher_is_better: M::HIGHER_IS_BETTER,
+        bounds: metric.bounds(),
+        folds: Vec::new(),
+        predictions: None,
+    }
+}
+
+macro_rules! tuples {
+    ($($first:ident $($other:ident)*;)*) => {$(
+        impl<T, $first, $($other),*> Metrics<T> for ($first, $($other,)*)
+        where
+            T: Predictor,
+            $first: Judges<T>,
+            $($other: Metric<Truth = $first::Truth> + Judges<T>,)*
+        {
+            type Truth = $first::Truth;
+
+            #[allow(non_snake_case)]
+            fn results(&self) -> Vec<CrossValidated<(), ()>> {
+                let ($first, $($other,)*) = self;
+                vec![result($first), $(result($other)),*]
+            }
+
+            #[allow(non_snake_case)]
+            fn scores(
+                &self,
+                model: &T,
+                x: &T::Input,
+                truth: &Self::Truth,
+                weights: Option<&[f64]>,
+            ) -> Result<Vec<f64>> {
+                let ($first, $($other,)*) = self;
+                Ok(vec![
+                    $first.score_weighted(truth, &$first.ask(model, x)?, weights)?,
+                    $($other.score_weighted(truth, &$other.ask(model, x)?, weights)?),*
+                ])
+            }
+        }
+    )*};
+}
+
+tuples! {
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D F;
+    A B C D F G;
+    A B C D F G H;
+    A B C D F G H I;
+}
+
+/// Fits once on the training part of each split and scores on its test part by all metrics: a result for each of
+/// them, in their order, to be judged and compared like that of [`cross_validate`](crate::cross_validate).
+///
+/// Models and answers are not kept.
+///
+/// # Errors
+/// As [`cross_validate`](crate::cross_validate).
+pub fn cross_validate_all<E, S, M>(
+    estimator: &E,
+    x: &E::Input,
+    y: &E::Target,
+    splitter: &S,
+    metrics: &M,
+    options: &CrossValidation<'_>,
+) -> Result<Vec<CrossValidated<(), ()>>>
+where
+    E: Estimator<Target: Strata> + ?Sized,
+    E::Model: Predictor<Input = E::Input>,
+    S: Splitter + ?Sized,
+    M: Metrics<E::Model, Truth = E::Target>,
+{
+    let rounds = Rounds { estimator, x, y, options };
+    let done = rounds.run(splitter, |split, model, fit_seconds| {
+        let start = Instant::now();
+        let (x, truth) = (x.take(&split.test)?, y.take(&split.test)?);
+        let weights = rounds.weights(&split.test)?;
+        let scores = metrics.scores(&model, x.borrow(), truth.borrow(), weights.as_deref())?;
+        let fold = Fold {
+            n_train: split.train.len(),
+            test: split.test.clone(),
+            score: f64::NAN,
+            fit_seconds,
+            score_seconds: start.elapsed().as_secs_f64(),
+            model: None,
+        };
+        Ok((fold, scores))
+    })?;
+    let mut results = metrics.results();
+    for (fold, scores) in done {
+        for (result, score) in results.iter_mut().zip(scores) {
+            result.folds.push(Fold { score, ..fold.clone() });
+        }
+    }
+    Ok(results)
+}

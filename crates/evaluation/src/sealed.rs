@@ -1,0 +1,242 @@
+//! A test part that counts who looks at it.
+
+use std::fmt;
+
+use perennial_core::{Error, Param, Result, Rows};
+use serde::{Deserialize, Serialize};
+
+use crate::Split;
+
+/// Something to look at seldom, such as the rows of a final test: each look is counted and must be given a reason.
+///
+/// A score on rows that were looked at k times is the best of k tries, and [`SealLog::level`] says how sure its
+/// interval must be to hold all the same.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `limit` | none | >= 1 | how many looks there may be |
+/// | `ladder` | off | > 0 | scores are told only where they are better than the best so far by this step, and rounded to it (Blum and Hardt, 2015) |
+///
+/// ```
+/// use perennial_evaluation::Sealed;
+///
+/// let mut test = Sealed::new(vec![1.0, 2.0, 3.0]).limit(2);
+/// let mean = test.score("final model", |rows| Ok(rows.iter().sum::<f64>() / 3.0))?;
+/// assert_eq!(mean, 2.0);
+/// test.open("where does it err?")?;
+/// assert!(test.open("once more").unwrap_err().to_string().contains("2 looks"));
+/// assert_eq!(test.log().to_string(), "2 looks: 1. final model: 2.0000; 2. where does it err?");
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub struct Sealed<T> {
+    value: T,
+    log: SealLog,
+    limit: Option<usize>,
+    ladder: Option<Ladder>,
+}
+
+/// Scores are told in steps, and only where they are better.
+#[derive(Debug, Clone, Copy)]
+struct Ladder {
+    step: f64,
+    higher_is_better: bool,
+    best: Option<f64>,
+}
+
+const LIMIT: Param = Param::integer("limit", "how many looks there may be").at_least(1.0);
+const STEP: Param = Param::real("step", "least gain that is told").above(0.0);
+
+/// One look.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// Why.
+    pub reason: String,
+    /// The score that was told, where one was asked for.
+    pub score: Option<f64>,
+}
+
+/// All looks, in order, for a report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealLog {
+    /// The looks.
+    pub looks: Vec<Look>,
+}
+
+impl SealLog {
+    /// The confidence level that each interval needs so that those of all looks hold together with `level`
+    /// (Bonferroni).
+    ///
+    /// ```
+    /// let mut test = perennial_evaluation::Sealed::new(1);
+    /// test.open("first")?;
+    /// test.open("second")?;
+    /// assert_eq!(test.log().level(0.95), 0.975);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    pub fn level(&self, level: f64) -> f64 {
+        1.0 - (1.0 - level) / self.looks.len().max(1) as f64
+    }
+}
+
+/// How many looks, and why.
+impl fmt::Display for SealLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.looks.len() {
+            0 => return f.write_str("no looks"),
+            1 => f.write_str("1 look:")?,
+            n => write!(f, "{n} looks:")?,
+        }
+        for (place, look) in self.looks.iter().enumerate() {
+            let end = if place + 1 < self.looks.len() { ";" } else { "" };
+            match look.score {
+                Some(score) => write!(f, " {}. {}: {score:.4}{end}", place + 1, look.reason)?,
+                None => write!(f, " {}. {}{end}", place + 1, look.reason)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T> Sealed<T> {
+    /// Nobody has looked at this.
+    pub fn new(value: T) -> Self {
+        Sealed { value, log: SealLog::default(), limit: None, ladder: None }
+    }
+
+    /// Goes on with the log of an earlier run on the same rows.
+    #[must_use]
+    pub fn resume(mut self, log: SealLog) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// How many looks there may be.
+    #[must_use]
+    pub fn limit(mut self, looks: usize) -> Self {
+        self.limit = Some(looks);
+        self
+    }
+
+    /// Tells a score only where it is better than the best so far by more than `step`, and rounded to it; otherwise
+    /// the best so far. So even many looks cannot fit the rows (Blum and Hardt, 2015).
+    #[must_use]
+    pub fn ladder(mut self, step: f64, higher_is_better: bool) -> Self {
+        self.ladder = Some(Ladder { step, higher_is_better, best: None });
+        self
+    }
+
+    /// Looks at all of it.
+    ///
+    /// # Errors
+    /// When the reason is empty, there were as many looks as there may be, or only scores are told.
+    pub fn open(&mut self, reason: &str) -> Result<&T> {
+        if self.ladder.is_some() {
+            return Err(Error::unsupported(
+                "only scores are told of what is sealed with a ladder; ask by `score`, or seal it without one",
+            ));
+        }
+        self.admit(reason)?;
+        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        Ok(&self.value)
+    }
+
+    /// Looks at a score of it, which is logged. A score that fails counts as a look all the same.
+    ///
+    /// # Errors
+    /// As [`open`](Sealed::open), when the scoring fails, or the score is not a number.
+    pub fn score(&mut self, reason: &str, score: impl FnOnce(&T) -> Result<f64>) -> Result<f64> {
+        self.admit(reason)?;
+        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        let score = score(&self.value)?;
+        if score.is_nan() {
+            return Err(Error::overflow("the score is NaN; check the answers of the model"));
+        }
+        let told = match &mut self.ladder {
+            None => score,
+            Some(ladder) => ladder.tell(score, &self.log)?,
+        };
+        if let Some(look) = self.log.looks.last_mut() {
+            look.score = Some(told);
+        }
+        Ok(told)
+    }
+
+    /// All looks so far.
+    pub fn log(&self) -> &SealLog {
+        &self.log
+    }
+
+    fn admit(&self, reason: &str) -> Result<()> {
+        if reason.trim().is_empty() {
+            return Err(Error::invalid_param("reason", reason, "words that say why this is looked at"));
+        }
+        let Some(limit) = self.limit else { return Ok(()) };
+        LIMIT.check_count(limit)?;
+        if self.log.looks.len() >= limit {
+            return Err(Error::unsupported(format!(
+                "there were {} looks at what is sealed, and {limit} were allowed; collect new rows to test on",
+                self.log.looks.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Ladder {
+    fn tell(&mut self, score: f64, log: &SealLog) -> Result<f64> {
+        STEP.check(self.step)?;
+        let sign = if self.higher_is_better { 1.0 } else { -1.0 };
+        // What an earlier run was told counts too.
+        let earlier = log.looks.iter().filter_map(|look| look.score);
+        let best = earlier.chain(self.best).max_by(|a, b| (sign * a).total_cmp(&(sign * b)));
+        let told = match best {
+            Some(best) if sign * (score - best) <= self.step => best,
+            _ => (score / self.step).round() * self.step,
+        };
+        self.best = Some(told);
+        Ok(told)
+    }
+}
+
+/// Rows and their target.
+type Part<X, Y> = (<X as Rows>::Owned, <Y as Rows>::Owned);
+
+/// What to learn from, and what is tested in the end.
+type HeldOut<X, Y> = (Part<X, Y>, Sealed<Part<X, Y>>);
+
+/// The rows to learn from, and the rows to test on, sealed.
+///
+/// ```
+/// use perennial_core::Values;
+/// use perennial_evaluation::{hold_out, split::train_test};
+///
+/// let (x, y) = (vec![1, 2, 3, 4], Values::from(vec![1.0, 2.0, 3.0, 4.0]));
+/// let ((x_train, y_train), mut test) = hold_out(&x, &y, &train_test(4, 0.25, 1)?)?;
+/// assert_eq!((x_train.len(), y_train.as_slice().len()), (3, 3));
+/// let (x_test, y_test) = test.open("final test")?;
+/// assert_eq!(f64::from(x_test[0]), y_test.as_slice()[0]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the target is of another length, or the split names rows that do not exist.
+pub fn hold_out<X, Y>(x: &X, y: &Y, split: &Split) -> Result<HeldOut<X, Y>>
+where
+    X: Rows + ?Sized,
+    Y: Rows + ?Sized,
+{
+    if !y.matches(x.n_rows()) {
+        return Err(Error::length_mismatch("the target", x.n_rows(), y.n_rows()));
+    }
+    let part = |rows: &[usize]| -> Result<Part<X, Y>> { Ok((x.take(rows)?, y.take(rows)?)) };
+    Ok((part(&split.train)?, Sealed::new(part(&split.test)?)))
+}
+
+/// Shows the looks, not what is sealed.
+impl<T> fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").field("log", &self.log).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}

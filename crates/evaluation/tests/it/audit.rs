@@ -1,0 +1,236 @@
+//! What the sides of a split share is found, waived with a reason, and kept; looks at a sealed part are counted.
+
+use ndarray::{Array2, array};
+use perennial_core::{Classes, Csr, ErrorKind, Matrix, Values};
+use perennial_evaluation::metric::MeanAbsoluteError;
+use perennial_evaluation::split::*;
+use perennial_evaluation::*;
+use perennial_numeric::random::Random;
+use proptest::prelude::*;
+
+use crate::models::{Slope, line};
+
+fn checks(report: &AuditReport) -> Vec<Check> {
+    report.findings.iter().map(|finding| finding.check).collect()
+}
+
+#[test]
+fn copies_are_found_and_waived() {
+    let (x, y) = line(40, 1);
+    let folds = KFold::new(4).shuffle(false);
+    let clean = SplitAudit::new().split(&folds, &SplitInputs::new(40).rows(&x)).unwrap();
+    assert!(clean.report().findings.is_empty());
+    assert_eq!(clean.to_string(), "4 splits; nothing was found");
+
+    let mut cells = x.dense().unwrap().to_owned();
+    (cells[[3, 0]], cells[[33, 0]]) = (0.0, -0.0);
+    cells[[20, 0]] = cells[[12, 0]];
+    // Copies on one side of every split do no harm.
+    cells[[21, 0]] = cells[[22, 0]];
+    let x = Matrix::from(cells);
+    let inputs = SplitInputs::new(40).rows(&x);
+    let error = SplitAudit::new().split(&folds, &inputs).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Leakage { .. }));
+    assert!(
+        error.to_string().starts_with("duplicate rows: 4 of 40 tested rows have an exact copy"),
+        "{error}"
+    );
+    assert!(SplitAudit::new().tolerated(0.1).split(&folds, &inputs).is_ok());
+
+    let audit = SplitAudit::new().waive(Check::DuplicateRows, "both were measured");
+    let splits = audit.split(&folds, &inputs).unwrap();
+    let finding = &splits.report().findings[0];
+    assert_eq!((finding.count, &finding.rows[..]), (4, &[3, 12, 20, 33][..]));
+    assert_eq!((finding.splits.clone(), finding.is_open()), (vec![0, 1, 2, 3], false));
+    assert!(splits.to_string().ends_with("[waived: both were measured]"));
+    let json = serde_json::to_string(&splits).unwrap();
+    let back: AuditedSplits = serde_json::from_str(&json).unwrap();
+    assert_eq!(back, splits);
+    // They go where splitters go.
+    let options = CrossValidation::new();
+    let scored = cross_validate(&Slope { alpha: 0.1 }, &x, &y, &back, &MeanAbsoluteError, &options).unwrap();
+    assert_eq!(scored.folds.len(), 4);
+
+    let empty = SplitAudit::new().waive(Check::DuplicateRows, "  ").split(&folds, &inputs);
+    assert!(empty.unwrap_err().to_string().contains("a reason, in words"));
+    let short = SplitAudit::new().split(&folds, &SplitInputs::new(39).rows(&x));
+    assert!(short.unwrap_err().to_string().contains("expected 39"));
+    let leaking = [Split { train: vec![1, 2], test: vec![2] }];
+    assert!(SplitAudit::new().report(&leaking, &inputs).is_err());
+}
+
+proptest! {
+    #[test]
+    fn copies_are_those_of_all_pairs(cells in prop::collection::vec(0_u8..3, 30), near in 0.1..1.5_f64) {
+        let value = |code: u8| [0.0, 1.0, f64::NAN][code as usize];
+        let x = Array2::from_shape_fn((15, 2), |(row, column)| value(cells[2 * row + column]));
+        let splits = KFold::new(3).seed(1).split(&SplitInputs::new(15)).unwrap();
+        let expected: usize = splits.iter().map(|split| {
+            split.test.iter().filter(|&&a| split.train.iter().any(|&b| {
+                cells[2 * a..2 * a + 2] == cells[2 * b..2 * b + 2]
+            })).count()
+        }).sum();
+        let report = |x: &Matrix, audit: SplitAudit| audit.report(&splits, &SplitInputs::new(15).rows(x)).unwrap();
+        let found = report(&Matrix::from(x.clone()), SplitAudit::new());
+        prop_assert_eq!(found.findings.first().map_or(0, |finding| finding.count), expected);
+        // The sparse form of the rows has the same copies.
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for row in x.rows() {
+            for (column, value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+                indices.push(column as u32);
+                values.push(*value);
+            }
+            indptr.push(indices.len());
+        }
+        let sparse = Matrix::from(Csr::new(2, indptr, indices, values).unwrap());
+        prop_assert_eq!(report(&sparse, SplitAudit::new()), found);
+
+        // Near rows, against all pairs.
+        let mut random = Random::new(7);
+        let x = x.mapv(|value| if value.is_nan() { random.normal() } else { value });
+        let deviation = |column: usize| x.column(column).std(0.0);
+        let close = |a: usize, b: usize| {
+            let squares: f64 = (0..2).map(|column| {
+                let scale = deviation(column);
+                if scale > 0.0 { ((x[[a, column]] - x[[b, column]]) / scale).powi(2) } else { 0.0 }
+            }).sum();
+            (squares / 2.0).sqrt()
+        };
+        let (mut expected, mut on_the_border) = (0, false);
+        for split in &splits {
+            for &a in &split.test {
+                let nearest = split.train.iter().map(|&b| close(a, b)).fold(f64::INFINITY, f64::min);
+                on_the_border |= (nearest - near).abs() < 1e-9;
+                expected += usize::from(nearest > 0.0 && nearest <= near);
+            }
+        }
+        prop_assume!(!on_the_border);
+        let found = report(&Matrix::from(x.clone()), SplitAudit::new().near(near));
+        let count = found.findings.iter().find(|finding| finding.check == Check::NearDuplicateRows);
+        prop_assert_eq!(count.map_or(0, |finding| finding.count), expected);
+    }
+}
+
+#[test]
+fn entities_times_and_classes_are_looked_at() {
+    let groups = [0, 0, 1, 1, 2, 2];
+    let inputs = SplitInputs::new(6).groups(&groups);
+    let report = |splitter: &dyn Splitter, inputs: &SplitInputs<'_>| {
+        SplitAudit::new().report(&splitter.split(inputs).unwrap(), inputs).unwrap()
+    };
+    let folds = KFold::new(2).shuffle(false);
+    let found = report(&folds, &inputs);
+    assert_eq!(checks(&found), [Check::SharedGroups]);
+    assert_eq!((found.findings[0].count, &found.findings[0].rows[..]), (2, &[2, 3][..]));
+    assert!(report(&GroupKFold::new(3), &inputs).findings.is_empty());
+
+    let times = [10, 20, 30, 30, 40, 50];
+    let inputs = SplitInputs::new(6).times(&times);
+    let found = report(&folds, &inputs);
+    assert_eq!(checks(&found), [Check::SharedTimes, Check::FutureRows]);
+    assert_eq!((&found.findings[0].rows[..], &found.findings[1].rows[..]), (&[2, 3][..], &[0, 1, 2][..]));
+    assert!(report(&TimeSeriesSplit::new(2), &inputs).findings.is_empty());
+
+    // A purged fold learns from the future, but never from a span that it tests.
+    let times: Vec<i64> = (0..30).collect();
+    let ends: Vec<i64> = (3..33).collect();
+    let inputs = SplitInputs::new(30).times(&times).ends(&ends);
+    assert_eq!(checks(&report(&PurgedKFold::new(3), &inputs)), [Check::FutureRows]);
+    assert_eq!(
+        checks(&report(&KFold::new(3).shuffle(false), &inputs)),
+        [Check::SharedTimes, Check::FutureRows]
+    );
+    // The labels of the rows before the split look beyond it.
+    let found = report(&TimeSeriesSplit::new(2), &inputs);
+    assert_eq!(
+        (checks(&found), &found.findings[0].rows[..]),
+        (vec![Check::SharedTimes], &[10, 11, 12, 20, 21, 22][..])
+    );
+    assert!(report(&TimeSeriesSplit::new(2).gap(3), &inputs).findings.is_empty());
+
+    let y = Classes::from_labels(["a", "a", "a", "a", "b", "b"]);
+    let inputs = SplitInputs::new(6).classes(&y);
+    let found = report(&folds, &inputs);
+    assert_eq!(checks(&found), [Check::ClassSupport]);
+    assert!(found.to_string().contains("class `b` has 0 rows tested in split 0"), "{found}");
+    assert_eq!((found.findings[0].count, &found.findings[0].splits[..]), (2, &[0, 1][..]));
+    assert!(report(&StratifiedKFold::new(2), &inputs).findings.is_empty());
+    let strict = SplitAudit::new().min_support(2);
+    assert_eq!(
+        strict.report(&StratifiedKFold::new(2).split(&inputs).unwrap(), &inputs).unwrap().findings.len(),
+        1
+    );
+}
+
+#[test]
+fn settings_and_huge_numbers_are_survived() {
+    let x = Matrix::from(array![[1e300, 1.0], [-1e300, 1.0], [1e300, f64::INFINITY], [5.0, f64::NAN]]);
+    let inputs = SplitInputs::new(4).rows(&x);
+    let splits = KFold::new(2).split(&inputs).unwrap();
+    assert!(SplitAudit::new().near(0.1).report(&splits, &inputs).unwrap().findings.is_empty());
+    assert!(SplitAudit::new().near(0.0).report(&splits, &inputs).is_err());
+    assert!(SplitAudit::new().tolerated(f64::NAN).report(&splits, &inputs).is_err());
+    let constant = Matrix::from(Array2::ones((4, 3)));
+    let inputs = SplitInputs::new(4).rows(&constant);
+    assert_eq!(
+        checks(&SplitAudit::new().near(0.1).report(&splits, &inputs).unwrap()),
+        [Check::DuplicateRows]
+    );
+    let none = Matrix::from(Array2::zeros((4, 0)));
+    assert!(SplitAudit::new().near(0.1).report(&splits, &SplitInputs::new(4).rows(&none)).is_ok());
+}
+
+#[test]
+fn looks_are_counted() {
+    let truth = Values::from(vec![1.0, 2.0, 3.0]);
+    let mut test = Sealed::new(truth);
+    assert_eq!(test.log().to_string(), "no looks");
+    assert!(test.open("  ").is_err() && test.log().looks.is_empty());
+    assert_eq!(test.open("first look").unwrap().as_slice()[0], 1.0);
+    let failed = test.score("second", |_| Err(perennial_core::Error::unsupported("no")));
+    assert!(failed.is_err() && test.log().looks.len() == 2);
+    assert!(test.score("third", |_| Ok(f64::NAN)).is_err());
+    assert!(!format!("{test:?}").contains("2.0"));
+
+    let json = serde_json::to_string(test.log()).unwrap();
+    let mut later = Sealed::new(0).resume(serde_json::from_str(&json).unwrap()).limit(4);
+    later.open("fourth").unwrap();
+    assert_eq!(later.log().level(0.9), 1.0 - (1.0 - 0.9) / 4.0);
+    assert!(later.open("fifth").unwrap_err().to_string().contains("4 looks"));
+    assert!(Sealed::new(0).limit(0).open("no").unwrap_err().to_string().contains("`limit` is 0"));
+}
+
+#[test]
+fn a_ladder_tells_only_real_gains() {
+    let mut test = Sealed::new(()).ladder(0.01, true);
+    let mut ask = |score: f64| test.score("try", |()| Ok(score)).unwrap();
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-12;
+    assert!(close(ask(0.503), 0.5));
+    assert!(close(ask(0.509), 0.5) && close(ask(0.4), 0.5));
+    assert!(close(ask(0.517), 0.52));
+    assert!(test.open("all of it").unwrap_err().to_string().contains("only scores are told"));
+    assert_eq!(test.log().looks.len(), 4);
+    // A later run knows what was told.
+    let mut later = Sealed::new(()).resume(test.log().clone()).ladder(0.01, true);
+    assert!(close(later.score("again", |()| Ok(0.525)).unwrap(), 0.52));
+    let mut errors = Sealed::new(()).ladder(0.1, false);
+    assert!(close(errors.score("a", |()| Ok(1.04)).unwrap(), 1.0));
+    assert!(close(errors.score("b", |()| Ok(0.95)).unwrap(), 1.0));
+    assert!(close(errors.score("c", |()| Ok(0.72)).unwrap(), 0.7));
+    assert!(Sealed::new(()).ladder(0.0, true).score("a", |()| Ok(1.0)).is_err());
+}
+
+#[test]
+fn threads_do_not_matter() {
+    let mut random = Random::new(2);
+    let x = Matrix::from(Array2::from_shape_fn((3000, 3), |_| (random.normal() * 4.0).round()));
+    let inputs = SplitInputs::new(3000).rows(&x);
+    let splits = KFold::new(3).split(&inputs).unwrap();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| SplitAudit::new().near(0.2).report(&splits, &inputs).unwrap())
+    };
+    let one = run(1);
+    assert!((2..=4).all(|threads| run(threads) == one));
+    assert!(!one.findings.is_empty());
+}
