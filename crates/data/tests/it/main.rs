@@ -7,7 +7,9 @@ mod csv_reading;
 mod json_lines;
 #[cfg(feature = "parquet")]
 mod parquet_files;
+mod reshape;
 mod round_trip;
+mod rules;
 #[cfg(feature = "samples")]
 mod sample_data;
 mod shape;
