@@ -99,19 +99,8 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
         }
         Expect::Between { column: name, range } => {
             let column = column(table, name)?;
-            let end = |scalar| Operand::of(scalar, column).map_err(|why| Fault::new(name, why));
-            let min = range.min.as_ref().map(end).transpose()?;
-            let max = range.max.as_ref().map(end).transpose()?;
-            // An end that is left out is broken by a cell that equals it, too.
-            let outside = |end: &Option<Operand>, row, side: Ordering, left_out: bool| {
-                end.as_ref().is_some_and(|end| {
-                    end.order(column, row).is_some_and(|order| order == side || (left_out && order.is_eq()))
-                })
-            };
-            Ok(of_present(column, |row| {
-                outside(&min, row, Ordering::Less, range.above_min)
-                    || outside(&max, row, Ordering::Greater, range.below_max)
-            }))
+            let ends = range.ends(column).map_err(|why| Fault::new(name, why))?;
+            Ok(of_present(column, |row| !ends.hold(column, row)))
         }
         Expect::Length { column: name, range } => {
             of_texts(table, name, |text| range.holds(text.chars().count()))

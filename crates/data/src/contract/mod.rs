@@ -25,6 +25,8 @@ pub use self::distribution::{Distance, Distribution};
 pub use self::report::{Check, ContractReport, Severity, Violation};
 pub use self::rule::{Relation, Rule, Statistic};
 pub use self::scalar::Scalar;
+#[cfg(feature = "parquet")]
+pub(crate) use self::scalar::{Ends, Range};
 pub use self::sift::Sifted;
 
 /// What a table must be like: its columns and, for each of them, what its cells may be.

@@ -123,7 +123,7 @@ impl Operand {
 /// Values with the ends that they may have.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Range {
+pub(crate) struct Range {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) min: Option<Scalar>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +140,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Range {
-    pub(super) fn of<T: Into<Scalar> + Clone>(range: &impl RangeBounds<T>) -> Self {
+    pub(crate) fn of<T: Into<Scalar> + Clone>(range: &impl RangeBounds<T>) -> Self {
         let end = |bound: Bound<&T>| match bound {
             Bound::Included(value) => (Some(value.clone().into()), false),
             Bound::Excluded(value) => (Some(value.clone().into()), true),
@@ -148,6 +148,14 @@ impl Range {
         };
         let ((min, above_min), (max, below_max)) = (end(range.start_bound()), end(range.end_bound()));
         Range { min, max, above_min, below_max }
+    }
+
+    /// The range in the terms of a column, or why it has none there.
+    pub(crate) fn ends(&self, column: &Column) -> Result<Ends, String> {
+        let end =
+            |scalar: &Option<Scalar>| scalar.as_ref().map(|scalar| Operand::of(scalar, column)).transpose();
+        let (min, max) = (end(&self.min)?, end(&self.max)?);
+        Ok(Ends { min, max, above_min: self.above_min, below_max: self.below_max })
     }
 
     /// Whether a number lies in the range, or why the range is none of numbers.
@@ -166,6 +174,33 @@ impl Range {
         let max = self.max.as_ref().map(end).transpose()?;
         let over = min.is_none_or(|min| if self.above_min { number > min } else { number >= min });
         Ok(over && max.is_none_or(|max| if self.below_max { number < max } else { number <= max }))
+    }
+}
+
+/// A range in the terms of a column.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    min: Option<Operand>,
+    max: Option<Operand>,
+    above_min: bool,
+    below_max: bool,
+}
+
+impl Ends {
+    /// Whether a cell lies below the range; a missing one does not.
+    pub(crate) fn is_below(&self, column: &Column, row: usize) -> bool {
+        let order = self.min.as_ref().and_then(|min| min.order(column, row));
+        order.is_some_and(|order| order.is_lt() || (self.above_min && order.is_eq()))
+    }
+
+    /// Whether a cell lies above the range; a missing one does not.
+    pub(crate) fn is_above(&self, column: &Column, row: usize) -> bool {
+        let order = self.max.as_ref().and_then(|max| max.order(column, row));
+        order.is_some_and(|order| order.is_gt() || (self.below_max && order.is_eq()))
+    }
+
+    pub(crate) fn hold(&self, column: &Column, row: usize) -> bool {
+        !self.is_below(column, row) && !self.is_above(column, row)
     }
 }
 
