@@ -179,7 +179,7 @@ pub fn write_json_lines(table: &Table, path: impl AsRef<Path>) -> Result<()> {
 }
 
 /// One value of an object.
-enum Cell {
+pub(crate) enum Cell {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -188,7 +188,7 @@ enum Cell {
 }
 
 /// The cells of a column so far; rows that did not have it are not there yet.
-enum Cells {
+pub(crate) enum Cells {
     Nothing,
     Boolean(Vec<Option<bool>>),
     Integer(Vec<Option<i64>>),
@@ -212,7 +212,7 @@ impl Cells {
     }
 
     /// Whether a cell goes with those before it.
-    fn check(&self, cell: &Cell) -> Result<()> {
+    pub(crate) fn check(&self, cell: &Cell) -> Result<()> {
         let (shown, kind): (String, _) = match (self, cell) {
             (Cells::Nothing, _) | (_, Cell::Null) => return Ok(()),
             (Cells::Boolean(_), Cell::Boolean(_))
@@ -235,7 +235,7 @@ impl Cells {
     }
 
     /// Takes a cell that was checked.
-    fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
+    pub(crate) fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
         if let (Cells::Integer(cells), Cell::Real(_)) = (&*self, &cell) {
             *self = Cells::Real(cells.iter().map(|cell| cell.map(exact).transpose()).collect::<Result<_>>()?);
         }
@@ -260,7 +260,7 @@ impl Cells {
         Ok(())
     }
 
-    fn column(self, n_rows: usize) -> Column {
+    pub(crate) fn column(self, n_rows: usize) -> Column {
         fn filled<T>(mut cells: Vec<Option<T>>, n_rows: usize) -> Vec<Option<T>> {
             cells.resize_with(n_rows, || None);
             cells

@@ -33,6 +33,8 @@ pub mod samples;
 mod saved;
 mod schema;
 mod sketch;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod summary;
 mod table;
 mod targets;
@@ -64,5 +66,7 @@ pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 pub use rows::Order;
 pub use schema::{Field, Schema};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;

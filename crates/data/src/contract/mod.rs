@@ -3,13 +3,16 @@
 mod cells;
 mod distribution;
 mod finding;
+mod json_form;
 mod json_schema;
+mod odcs;
 mod report;
 mod rule;
 mod scalar;
 mod sift;
 mod time_format;
 mod whole;
+mod yaml;
 
 use std::collections::BTreeSet;
 

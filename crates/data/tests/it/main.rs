@@ -8,8 +8,11 @@ mod catalogs;
 mod contracts;
 mod csv_limits;
 mod csv_reading;
+#[cfg(feature = "sqlite")]
+mod databases;
 mod differences;
 mod json_lines;
+mod json_schemas;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
