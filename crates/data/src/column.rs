@@ -1,6 +1,7 @@
 //! One column of a table.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -323,6 +324,35 @@ impl Column {
         }
     }
 
+    /// How a cell stands to one of another column: numbers to numbers, without rounding; texts by their bytes; days and
+    /// moments; booleans. Nothing where one is missing or they do not compare.
+    pub(crate) fn order(left: &Column, a: usize, right: &Column, b: usize) -> Option<Ordering> {
+        if left.is_null(a) || right.is_null(b) {
+            return None;
+        }
+        match (&left.0, &right.0) {
+            (Data::Integer(left), Data::Integer(right)) => Some(left.value(a).cmp(&right.value(b))),
+            (Data::Integer(left), Data::Real(right)) => Some(beside_real(left.value(a), right.value(b))),
+            (Data::Real(left), Data::Integer(right)) => {
+                Some(beside_real(right.value(b), left.value(a)).reverse())
+            }
+            (Data::Real(left), Data::Real(right)) => left.value(a).partial_cmp(&right.value(b)),
+            (Data::Boolean(left), Data::Boolean(right)) => Some(left.value(a).cmp(&right.value(b))),
+            (Data::Date(left), Data::Date(right)) => Some(left.value(a).cmp(&right.value(b))),
+            (Data::DateTime(left), Data::DateTime(right)) => Some(left.value(a).cmp(&right.value(b))),
+            (Data::Date(left), Data::DateTime(right)) => {
+                Some((i64::from(left.value(a)) * DAY).cmp(&right.value(b)))
+            }
+            (Data::DateTime(left), Data::Date(right)) => {
+                Some(left.value(a).cmp(&(i64::from(right.value(b)) * DAY)))
+            }
+            (Data::Text(_) | Data::Category(_), Data::Text(_) | Data::Category(_)) => {
+                Some(left.text_at(a).cmp(&right.text_at(b)))
+            }
+            _ => None,
+        }
+    }
+
     /// A column of missing cells.
     pub(crate) fn nulls(column_type: ColumnType, n_rows: usize) -> Self {
         Column(match column_type {
@@ -406,6 +436,17 @@ impl Column {
 pub(crate) fn is_exact(cell: i64) -> bool {
     // `as` saturates, so 2^63 - 1 would seem to come back.
     cell.unsigned_abs() <= 1 << 53 || (cell != i64::MAX && (cell as f64) as i64 == cell)
+}
+
+/// A whole number beside a real one, without rounding either.
+pub(crate) fn beside_real(whole: i64, real: f64) -> Ordering {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    let floor = real.floor();
+    match () {
+        () if floor >= LIMIT => Ordering::Less,
+        () if floor < -LIMIT => Ordering::Greater,
+        () => whole.cmp(&(floor as i64)).then(if real > floor { Ordering::Less } else { Ordering::Equal }),
+    }
 }
 
 /// A real array in which NaN is missing.

@@ -128,7 +128,7 @@ pub(crate) fn shared_keys(left: &Table, right: &Table, on: &[&str]) -> Result<(K
     Ok((Keys { numbers, n_keys }, Keys { numbers: theirs, n_keys }))
 }
 
-fn check_once(
+pub(crate) fn check_once(
     table: &Table,
     on: &[&str],
     numbers: &[u32],

@@ -7,7 +7,7 @@ use std::path::Path;
 use perennial_core::{Error, Result, write_atomic};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::csv::{DEFAULT_LIMITS, read_limited};
+use crate::csv::{DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
 use crate::{Column, ColumnType, Table, calendar};
 
 /// Reads a file of JSON lines, plain or gzip.
@@ -40,6 +40,48 @@ pub fn read_json_lines(path: impl AsRef<Path>) -> Result<Table> {
 /// # Errors
 /// As for [`read_json_lines`].
 pub fn parse_json_lines(bytes: &[u8]) -> Result<Table> {
+    parse(bytes, |_, _, error| Err(error))
+}
+
+/// As [`read_json_lines`], with the lines that it would refuse set aside. The second table has the number of each such `line`, the
+/// `record` as it stands, at most 64 characters of it, and the `reason`. Where cells of a column are of two kinds, those of the
+/// first line that has one are right.
+///
+/// # Errors
+/// When the file cannot be read, is larger than allowed, or no line is an object.
+pub fn read_json_lines_with_quarantine(path: impl AsRef<Path>) -> Result<(Table, Table)> {
+    parse_json_lines_with_quarantine(&read_limited(
+        path.as_ref(),
+        Limits { line: usize::MAX, ..DEFAULT_LIMITS },
+    )?)
+}
+
+/// As [`read_json_lines_with_quarantine`], from bytes.
+///
+/// ```
+/// use perennial_data::parse_json_lines_with_quarantine;
+///
+/// let (table, quarantine) = parse_json_lines_with_quarantine(b"{\"id\": 1}\n{\"id\": \"two\"}\n{\"id\": 3\n")?;
+/// assert_eq!((table.n_rows(), quarantine.n_rows()), (1, 2));
+/// assert_eq!(quarantine.column("line")?.as_integer()?.flatten().collect::<Vec<_>>(), [2, 3]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`read_json_lines_with_quarantine`].
+pub fn parse_json_lines_with_quarantine(bytes: &[u8]) -> Result<(Table, Table)> {
+    let mut aside: Vec<(usize, String, String)> = Vec::new();
+    let table = parse(bytes, |number, line, error| {
+        aside.push((number, excerpt(line.trim_ascii_end()), error.to_string()));
+        Ok(())
+    })?;
+    let quarantine =
+        quarantine_of(aside.iter().map(|(line, record, why)| (*line, record.as_str(), why.as_str())))?;
+    Ok((table, quarantine))
+}
+
+/// All lines; `wrong` is told the number, the bytes and the error of each that is no row, and says whether to go on.
+fn parse(bytes: &[u8], mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>) -> Result<Table> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut names: Vec<String> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -49,34 +91,44 @@ pub fn parse_json_lines(bytes: &[u8]) -> Result<Table> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        if line.len() > DEFAULT_LIMITS.line {
-            return Err(Error::too_large(format!(
-                "line {number} is longer than {} bytes",
-                DEFAULT_LIMITS.line
-            )));
+        let row = row(number, line).and_then(|row| {
+            let fits = |(name, cell): &(String, Cell)| match places.get(name) {
+                Some(&place) => columns[place]
+                    .check(cell)
+                    .map_err(|error| error.context(format!("line {number}, column `{name}`"))),
+                None => Ok(()),
+            };
+            row.0.iter().try_for_each(fits).map(|()| row)
+        });
+        match row {
+            Ok(row) => {
+                for (name, cell) in row.0 {
+                    let place = *places.entry(name).or_insert_with_key(|name| {
+                        names.push(name.clone());
+                        columns.push(Cells::Nothing);
+                        names.len() - 1
+                    });
+                    columns[place].push(cell, n_rows)?;
+                }
+                n_rows += 1;
+            }
+            Err(error) => wrong(number, line, error)?,
         }
-        let row: Row = serde_json::from_slice(line).map_err(|error| {
-            Error::malformed(format!(
-                "line {number} is no object of texts, numbers, booleans and nulls: {error}"
-            ))
-            .with_source(error)
-        })?;
-        for (name, cell) in row.0 {
-            let place = *places.entry(name).or_insert_with_key(|name| {
-                names.push(name.clone());
-                columns.push(Cells::Nothing);
-                names.len() - 1
-            });
-            columns[place]
-                .push(cell, n_rows)
-                .map_err(|error| error.context(format!("line {number}, column `{}`", names[place])))?;
-        }
-        n_rows += 1;
     }
     if n_rows == 0 {
         return Err(Error::empty("there is no object in these JSON lines"));
     }
     Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+}
+
+fn row(number: usize, line: &[u8]) -> Result<Row> {
+    if line.len() > DEFAULT_LIMITS.line {
+        return Err(Error::too_large(format!("line {number} is longer than {} bytes", DEFAULT_LIMITS.line)));
+    }
+    serde_json::from_slice(line).map_err(|error| {
+        Error::malformed(format!("line {number} is no object of texts, numbers, booleans and nulls: {error}"))
+            .with_source(error)
+    })
 }
 
 /// A table as JSON lines: missing cells are `null`, days and moments are texts. Real numbers come back with the same bits.
@@ -127,7 +179,7 @@ pub fn write_json_lines(table: &Table, path: impl AsRef<Path>) -> Result<()> {
 }
 
 /// One value of an object.
-enum Cell {
+pub(crate) enum Cell {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -136,7 +188,7 @@ enum Cell {
 }
 
 /// The cells of a column so far; rows that did not have it are not there yet.
-enum Cells {
+pub(crate) enum Cells {
     Nothing,
     Boolean(Vec<Option<bool>>),
     Integer(Vec<Option<i64>>),
@@ -159,7 +211,31 @@ impl Cells {
         }
     }
 
-    fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
+    /// Whether a cell goes with those before it.
+    pub(crate) fn check(&self, cell: &Cell) -> Result<()> {
+        let (shown, kind): (String, _) = match (self, cell) {
+            (Cells::Nothing, _) | (_, Cell::Null) => return Ok(()),
+            (Cells::Boolean(_), Cell::Boolean(_))
+            | (Cells::Integer(_), Cell::Integer(_))
+            | (Cells::Real(_), Cell::Real(_))
+            | (Cells::Text(_), Cell::Text(_)) => return Ok(()),
+            (Cells::Integer(cells), Cell::Real(_)) => {
+                return cells.iter().flatten().try_for_each(|cell| exact(*cell).map(drop));
+            }
+            (Cells::Real(_), Cell::Integer(cell)) => return exact(*cell).map(drop),
+            (_, Cell::Boolean(cell)) => (cell.to_string(), "a boolean"),
+            (_, Cell::Text(cell)) => (format!("`{}`", cell.chars().take(40).collect::<String>()), "a text"),
+            (_, Cell::Integer(cell)) => (cell.to_string(), "a number"),
+            (_, Cell::Real(cell)) => (cell.to_string(), "a number"),
+        };
+        Err(Error::malformed(format!(
+            "{shown} is {kind}, and the lines before have {}; write all cells of a column in one way",
+            self.kind()
+        )))
+    }
+
+    /// Takes a cell that was checked.
+    pub(crate) fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
         if let (Cells::Integer(cells), Cell::Real(_)) = (&*self, &cell) {
             *self = Cells::Real(cells.iter().map(|cell| cell.map(exact).transpose()).collect::<Result<_>>()?);
         }
@@ -179,26 +255,12 @@ impl Cells {
                 };
                 return self.push(cell, row);
             }
-            (cells, cell) => {
-                let (shown, kind): (String, _) = match cell {
-                    Cell::Boolean(cell) => (cell.to_string(), "a boolean"),
-                    Cell::Text(cell) => {
-                        (format!("`{}`", cell.chars().take(40).collect::<String>()), "a text")
-                    }
-                    Cell::Integer(cell) => (cell.to_string(), "a number"),
-                    Cell::Real(cell) => (cell.to_string(), "a number"),
-                    Cell::Null => ("null".to_owned(), "nothing"),
-                };
-                return Err(Error::malformed(format!(
-                    "{shown} is {kind}, and the lines before have {}; write all cells of a column in one way",
-                    cells.kind()
-                )));
-            }
+            (cells, cell) => return cells.check(&cell),
         }
         Ok(())
     }
 
-    fn column(self, n_rows: usize) -> Column {
+    pub(crate) fn column(self, n_rows: usize) -> Column {
         fn filled<T>(mut cells: Vec<Option<T>>, n_rows: usize) -> Vec<Option<T>> {
             cells.resize_with(n_rows, || None);
             cells

@@ -4,37 +4,69 @@ mod arrow;
 mod as_of;
 mod builder;
 pub mod calendar;
+#[cfg(feature = "catalog")]
+mod catalog;
 mod category;
 mod column;
+mod concat;
 mod contract;
 mod csv;
+mod diff;
 mod display;
+mod exact_sum;
+mod freshness;
 mod group;
 mod hash;
 mod interner;
+#[cfg(feature = "ipc")]
+mod ipc;
 mod join;
 mod json_lines;
 mod keys;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod pii;
+mod pivot;
+mod rows;
 #[cfg(feature = "samples")]
 pub mod samples;
 mod saved;
 mod schema;
+mod sketch;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod summary;
 mod table;
 mod targets;
 
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
+#[cfg(feature = "catalog")]
+pub use catalog::{Catalog, CatalogReport, Format, Sensitivity, Source};
 pub use category::Category;
 pub use column::{Column, ColumnType};
-pub use contract::{Check, ColumnContract, Contract, ContractReport, Violation};
-pub use csv::{CsvError, CsvOptions, CsvReader, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
+pub use contract::{
+    Check, ColumnContract, Contract, ContractReport, Distance, Distribution, Relation, Rule, Scalar,
+    Severity, Sifted, Statistic, Violation,
+};
+pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
+pub use diff::{ColumnDiff, TableDiff};
+pub use freshness::{Freshness, LabelMaturity, MaturityReport};
 pub use group::Aggregate;
 pub use hash::content_hash;
+#[cfg(feature = "ipc")]
+pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
-pub use json_lines::{parse_json_lines, read_json_lines, to_json_lines, write_json_lines};
+pub use json_lines::{
+    parse_json_lines, parse_json_lines_with_quarantine, read_json_lines, read_json_lines_with_quarantine,
+    to_json_lines, write_json_lines,
+};
 #[cfg(feature = "parquet")]
-pub use parquet::{ParquetReader, read_parquet, write_parquet};
+pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
+pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
+pub use rows::Order;
 pub use schema::{Field, Schema};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{read_sqlite, write_sqlite};
+pub use summary::{ColumnSummary, Summary};
 pub use table::Table;

@@ -1,6 +1,5 @@
 //! The table: named columns of equal length.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,8 +7,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, UInt64Array};
 use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
 
-use crate::column::{Column, Data};
-use crate::{Schema, TableBuilder};
+use crate::{Column, Schema, TableBuilder};
 
 /// Named columns of equal length. It never changes; cloning shares it. Tables are equal when names, types, cells
 /// and levels are.
@@ -221,53 +219,6 @@ impl Table {
         let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
         columns[position].0 = to.into();
         Table::with_rows(self.n_rows(), columns)
-    }
-
-    /// The rows in ascending order of one column, missing cells last; equal rows keep their order. Text and
-    /// categories are ordered by their bytes.
-    ///
-    /// # Errors
-    /// When there is no such column.
-    pub fn sort_by(&self, name: &str) -> Result<Table> {
-        let column = self.column(name)?;
-        let mut rows: Vec<usize> = (0..self.n_rows()).collect();
-        let order = |a: &usize, b: &usize| -> Ordering {
-            let (a, b) = (*a, *b);
-            column.is_null(a).cmp(&column.is_null(b)).then_with(|| match &column.0 {
-                Data::Text(_) | Data::Category(_) => column.text_at(a).cmp(&column.text_at(b)),
-                _ if column.is_null(a) => Ordering::Equal,
-                Data::Integer(array) => array.value(a).cmp(&array.value(b)),
-                Data::Real(array) => array.value(a).total_cmp(&array.value(b)),
-                Data::Boolean(array) => array.value(a).cmp(&array.value(b)),
-                Data::Date(array) => array.value(a).cmp(&array.value(b)),
-                Data::DateTime(array) => array.value(a).cmp(&array.value(b)),
-            })
-        };
-        rows.sort_by(order);
-        self.take(&rows)
-    }
-
-    /// Tables below each other. Columns are matched by name and follow the order of the first table; the levels
-    /// of a category column are those of all tables.
-    ///
-    /// # Errors
-    /// When there are no tables, or their columns do not agree.
-    pub fn concat(tables: &[Table]) -> Result<Table> {
-        let Some((first, rest)) = tables.split_first() else {
-            return Err(Error::empty("there are no tables to put below each other"));
-        };
-        // Once through all tables to collect the levels, once more to use them.
-        let mut schema = first.schema();
-        for table in rest {
-            schema = schema.align(table)?.schema();
-        }
-        let tables = tables.iter().map(|table| schema.align(table)).collect::<Result<Vec<_>>>()?;
-        let n_rows = tables.iter().map(Table::n_rows).sum();
-        let columns = first.0.names.iter().map(|name| {
-            let parts = tables.iter().map(|table| table.column(name)).collect::<Result<Vec<_>>>()?;
-            Ok((name.clone(), Column::concat(&parts)?))
-        });
-        Table::with_rows(n_rows, columns.collect::<Result<Vec<_>>>()?)
     }
 }
 

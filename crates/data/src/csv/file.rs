@@ -20,6 +20,17 @@ pub(super) struct File<'a> {
     reader: &'a CsvReader,
     pub(super) bytes: &'a [u8],
     dialect: Dialect,
+    /// Where the bytes stand, when they are the records of a part of a file.
+    part: Option<Part<'a>>,
+}
+
+/// What is known of a file before one of its parts is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) names: &'a [String],
+    /// The lines and the bytes before the part.
+    pub(super) lines: usize,
+    pub(super) bytes: usize,
 }
 
 /// What is known about a column before a block is read.
@@ -37,23 +48,22 @@ type Placed<T> = std::result::Result<T, (usize, Flaw)>;
 impl<'a> File<'a> {
     pub(super) fn new(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        File { reader, bytes, dialect: Dialect { delimiter: reader.delimiter, quote: reader.quote } }
+        File { reader, bytes, dialect: reader.dialect(), part: None }
+    }
+
+    /// Whole records of a file, without its header.
+    pub(super) fn part(reader: &'a CsvReader, bytes: &'a [u8], part: Part<'a>) -> Self {
+        File { reader, bytes, dialect: reader.dialect(), part: Some(part) }
     }
 
     /// The table, and why each column got its type.
     pub(super) fn read(&self) -> Result<(Table, Vec<Evidence>)> {
         let (names, start) = self.names()?;
-        let rules = Rules {
-            nulls: NullTokens::new(&self.reader.null_tokens),
-            quote: self.dialect.quote,
-            max_categories: self.reader.max_categories,
-        };
+        let rules = self.rules();
         let mut goals = self.goals(&names)?;
-        let blocks = scan::blocks(self.bytes, start, self.dialect, self.reader.block_bytes)
-            .map_err(|offset| self.error(&names, (offset, Flaw::UnterminatedQuote)))?;
+        let blocks = self.blocks(&names, start)?;
         let mut columns = self.pieces(&names, &blocks, &rules, &mut goals)?;
-        let found: Vec<Evidence> =
-            columns.iter().zip(&goals).map(|(pieces, goal)| Evidence::of(pieces, &blocks, *goal)).collect();
+        let found = evidence(&columns, &blocks, &goals);
         self.widen(&blocks, &rules, &mut columns, &found)?;
         self.check_range(&names, &blocks, &columns)?;
         let columns: Vec<Result<Column>> = names
@@ -68,8 +78,33 @@ impl<'a> File<'a> {
         Ok((Table::with_rows(n_rows, named)?, found))
     }
 
+    /// What the cells of each column have in common, and nothing more.
+    pub(super) fn survey(&self) -> Result<Vec<Evidence>> {
+        let (names, start) = self.names()?;
+        let mut goals = self.goals(&names)?;
+        let blocks = self.blocks(&names, start)?;
+        let columns = self.pieces(&names, &blocks, &self.rules(), &mut goals)?;
+        Ok(evidence(&columns, &blocks, &goals))
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            nulls: NullTokens::new(&self.reader.null_tokens),
+            quote: self.dialect.quote,
+            max_categories: self.reader.max_categories,
+        }
+    }
+
+    fn blocks(&self, names: &[String], start: usize) -> Result<Vec<Range<usize>>> {
+        scan::blocks(self.bytes, start, self.dialect, self.reader.block_bytes)
+            .map_err(|offset| self.error(names, (offset, Flaw::UnterminatedQuote)))
+    }
+
     /// The names of the columns, and the byte at which the first row starts.
-    fn names(&self) -> Result<(Vec<String>, usize)> {
+    pub(super) fn names(&self) -> Result<(Vec<String>, usize)> {
+        if let Some(part) = self.part {
+            return Ok((part.names.to_vec(), 0));
+        }
         let limit = self.reader.max_line_bytes;
         let window = &self.bytes[..self.bytes.len().min(limit + 1)];
         let too_long = || CsvError::LineTooLong { line: 1, limit };
@@ -209,7 +244,7 @@ impl<'a> File<'a> {
             None => Ok(()),
             Some((offset, name)) => {
                 let (line, column, value) = (self.line(offset), name.clone(), self.cell_at(offset));
-                Err(CsvError::Number { line, offset, column, value }.into())
+                Err(CsvError::Number { line, offset: self.offset(offset), column, value }.into())
             }
         }
     }
@@ -223,11 +258,16 @@ impl<'a> File<'a> {
     }
 
     fn line(&self, offset: usize) -> usize {
-        1 + scan::line_ends(self.bytes, 0..offset)
+        1 + self.part.map_or(0, |part| part.lines) + scan::line_ends(self.bytes, 0..offset)
+    }
+
+    /// A byte of these as one of the file.
+    fn offset(&self, offset: usize) -> usize {
+        self.part.map_or(0, |part| part.bytes) + offset
     }
 
     fn error(&self, names: &[String], (offset, flaw): (usize, Flaw)) -> Error {
-        let line = self.line(offset);
+        let (line, at, offset) = (self.line(offset), offset, self.offset(offset));
         let error = match flaw {
             Flaw::Ragged { got } => CsvError::Ragged { line, offset, expected: names.len(), got },
             Flaw::UnterminatedQuote => CsvError::UnterminatedQuote { line, offset },
@@ -235,7 +275,7 @@ impl<'a> File<'a> {
             Flaw::InvalidUtf8 => CsvError::InvalidUtf8 { line, offset },
             Flaw::Type { column, expected } => {
                 let column = names.get(column).cloned().unwrap_or_default();
-                CsvError::Value { line, offset, column, value: self.cell_at(offset), expected }
+                CsvError::Value { line, offset, column, value: self.cell_at(at), expected }
             }
         };
         error.into()
@@ -259,6 +299,10 @@ impl<'a> File<'a> {
             _ => excerpt(&rest[..rest.len().min(64)]),
         }
     }
+}
+
+fn evidence(columns: &[Vec<Piece>], blocks: &[Range<usize>], goals: &[Goal]) -> Vec<Evidence> {
+    columns.iter().zip(goals).map(|(pieces, goal)| Evidence::of(pieces, blocks, *goal)).collect()
 }
 
 /// All results, or the error that comes first in the file.

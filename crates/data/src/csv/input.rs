@@ -30,6 +30,22 @@ pub(super) fn is_gzip(bytes: &[u8]) -> bool {
 /// The contents of a file.
 pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
+    let (whole, length, gzip) = start(path)?;
+    match gzip {
+        true => gunzip(whole, limits),
+        false => read_all(whole, length, limits).map_err(|stop| stop.into_error(place)),
+    }
+}
+
+/// The contents of a file to be read piece by piece, decompressed.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
+    let (whole, _, gzip) = start(path)?;
+    Ok(if gzip { Box::new(MultiGzDecoder::new(std::io::BufReader::new(whole))) } else { Box::new(whole) })
+}
+
+/// A file from its first byte on, its length, and whether it is gzip.
+fn start(path: &Path) -> Result<(impl Read + Send + use<>, u64, bool)> {
+    let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     // Opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(path).map_err(place)?;
     if !metadata.is_file() {
@@ -39,11 +55,7 @@ pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     let mut start = Vec::new();
     file.by_ref().take(GZIP.len() as u64).read_to_end(&mut start).map_err(place)?;
     let gzip = is_gzip(&start);
-    let whole = std::io::Cursor::new(start).chain(file);
-    match gzip {
-        true => gunzip(whole, limits),
-        false => read_all(whole, metadata.len(), limits).map_err(|stop| stop.into_error(place)),
-    }
+    Ok((std::io::Cursor::new(start).chain(file), metadata.len(), gzip))
 }
 
 /// The contents of a gzip stream.

@@ -1,18 +1,23 @@
 //! Comma-separated values.
 
+mod batches;
 mod cell;
 mod error;
 mod file;
 mod input;
 mod merge;
 mod piece;
+mod quarantine;
 mod reader;
 mod report;
 mod scan;
 mod write;
 
+pub use batches::CsvScan;
 pub use error::CsvError;
-pub(crate) use input::{DEFAULT_LIMITS, read_path as read_limited};
+pub(crate) use error::excerpt;
+pub(crate) use input::{DEFAULT_LIMITS, Limits, read_path as read_limited};
+pub(crate) use quarantine::quarantine_of;
 pub use reader::{CsvReader, NULL_TOKENS, read_csv};
 pub use report::Inferred;
 pub use write::{CsvOptions, to_csv, write_csv};

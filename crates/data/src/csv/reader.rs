@@ -10,6 +10,7 @@ use super::error::CsvError;
 use super::file::File;
 use super::input::{self, DEFAULT_LIMITS, Limits};
 use super::report::Inferred;
+use super::scan::Dialect;
 use crate::{ColumnType, Schema, Table};
 
 /// The cells that mean "missing" unless told otherwise.
@@ -231,11 +232,15 @@ impl CsvReader {
         }
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        Dialect { delimiter: self.delimiter, quote: self.quote }
+    }
+
     fn limits(&self) -> Limits {
         Limits { bytes: self.max_bytes, line: self.max_line_bytes }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if self.delimiter == self.quote || b"\r\n".contains(&self.delimiter) || b"\r\n".contains(&self.quote)
         {
             let both = (char::from(self.delimiter), char::from(self.quote));

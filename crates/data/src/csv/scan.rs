@@ -181,6 +181,29 @@ pub(super) fn header(bytes: &[u8], dialect: Dialect) -> Result<Option<(Cells<'_>
     Ok(Some((Cells { bytes, ranges, n_cols, trim: false }, after_end(bytes, end))))
 }
 
+/// The record at a byte, end of line included, and its cells: none for a line to be skipped, nothing for a quote that is never
+/// closed, which takes in all that follows.
+pub(super) fn record(
+    bytes: &[u8],
+    at: usize,
+    dialect: Dialect,
+    n_cols: usize,
+) -> (Range<usize>, Option<Vec<Cell<'_>>>) {
+    if is_end(bytes[at]) && n_cols != 1 {
+        return (at..after_end(bytes, at), Some(Vec::new()));
+    }
+    let mut ranges = Vec::with_capacity(n_cols);
+    // Ends are kept in 31 bits, as in a block.
+    let window = &bytes[at..bytes.len().min(at + (1 << 30))];
+    match split_record(window, 0, dialect, &mut ranges) {
+        Ok(end) => {
+            let cells = Cells { bytes: window, n_cols: ranges.len(), ranges, trim: false };
+            (at..after_end(bytes, at + end), Some(cells.row().collect()))
+        }
+        Err(_) => (at..bytes.len(), None),
+    }
+}
+
 /// Cuts bytes into blocks of whole records, each of about `size` bytes. The blocks depend on nothing else.
 ///
 /// # Errors
@@ -208,7 +231,12 @@ pub(super) fn blocks(
 ///
 /// Outside of quotes, a quote opens a cell exactly when a delimiter or a line end stands before it, so the way
 /// leads from quote to quote; the lines between need not be looked at.
-fn record_start_from(bytes: &[u8], start: usize, target: usize, dialect: Dialect) -> Result<usize, usize> {
+pub(super) fn record_start_from(
+    bytes: &[u8],
+    start: usize,
+    target: usize,
+    dialect: Dialect,
+) -> Result<usize, usize> {
     let mut at = start;
     loop {
         let from = at.max(target);

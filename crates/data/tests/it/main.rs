@@ -1,15 +1,28 @@
 //! Integration tests, in one binary.
 
+#[cfg(feature = "ipc")]
+mod arrow_files;
 mod bad_csv;
+#[cfg(feature = "catalog")]
+mod catalogs;
 mod contracts;
 mod csv_limits;
 mod csv_reading;
+#[cfg(feature = "sqlite")]
+mod databases;
+mod differences;
 mod json_lines;
+mod json_schemas;
 #[cfg(feature = "parquet")]
 mod parquet_files;
+mod personal;
+mod reshape;
 mod round_trip;
+mod rules;
 #[cfg(feature = "samples")]
 mod sample_data;
+mod scans;
+mod set_aside;
 mod shape;
 mod shared_data;
 mod tables;

@@ -53,6 +53,97 @@ fn columns_keep_their_order_and_types() {
     let _ = Column::real([1.0]);
 }
 
+/// A file of row groups of 100 rows, in which `id` rises.
+fn grouped(path: &std::path::Path) -> Table {
+    let table = large().head(1000).with_column("day", Column::date(0..1000)).unwrap();
+    let batch = table.to_record_batch().unwrap();
+    let properties =
+        parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    table
+}
+
+#[test]
+fn filters_read_the_rows_that_are_wanted_and_no_other_row_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("groups.parquet");
+    let table = grouped(&path);
+    let rows = |range: std::ops::Range<usize>| table.slice(range).unwrap();
+    let all = || ParquetReader::new();
+    assert_eq!(
+        content_hash(&all().filter("id", 250..=449).read(&path).unwrap()),
+        content_hash(&rows(250..450))
+    );
+    assert_eq!(
+        content_hash(&all().filter("day", "1970-01-02".."1970-01-04").read(&path).unwrap()),
+        content_hash(&rows(1..3))
+    );
+    let both =
+        all().filter("id", 990..).filter("city", "Bern"..="Bern").columns(["x", "note"]).read(&path).unwrap();
+    let expected: Vec<bool> = (0..1000).map(|row| row >= 990 && row % 3 == 0).collect();
+    assert_eq!(
+        content_hash(&both),
+        content_hash(&table.filter(&expected).unwrap().select(&["x", "note"]).unwrap())
+    );
+    // A missing cell lies in no range, not even in one without ends.
+    assert_eq!(
+        all().filter::<f64>("x", ..).read(&path).unwrap().n_rows(),
+        1000 - table.column("x").unwrap().null_count()
+    );
+    let none = all().filter("id", 5000..).columns(["note"]).read(&path).unwrap();
+    assert_eq!((none.n_rows(), none.names().collect::<Vec<_>>()), (0, vec!["note"]));
+    for (error, words) in [
+        (all().filter("no", 1..).read(&path).unwrap_err(), "`no`"),
+        (all().filter("id", "a"..).read(&path).unwrap_err(), "does not compare with `a`"),
+        (all().filter("day", 3..).read(&path).unwrap_err(), "column `day` is of type date"),
+    ] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    // Without the bytes of the first eight groups the last two can be read.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let half = bytes.len() / 2;
+    bytes[4..half].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(read_parquet(&path).is_err());
+    assert_eq!(content_hash(&all().filter("id", 800..).read(&path).unwrap()), content_hash(&rows(800..1000)));
+    assert_eq!(
+        all()
+            .filter("id", 800..)
+            .scan(&path, 64)
+            .unwrap()
+            .map(|table| table.unwrap().n_rows())
+            .sum::<usize>(),
+        200
+    );
+}
+
+#[test]
+fn a_scan_is_the_file_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("groups.parquet");
+    let table = grouped(&path);
+    for batch in [1, 33, 100, 5000] {
+        let parts: Vec<Table> =
+            ParquetReader::new().scan(&path, batch).unwrap().map(|table| table.unwrap()).collect();
+        assert!(parts.len() >= 10 && parts.iter().all(|part| part.n_rows() <= batch));
+        assert_eq!(content_hash(&Table::concat(&parts).unwrap()), content_hash(&table));
+    }
+    let scan = || ParquetReader::new().filter("id", 95..105).scan(&path, 1000).unwrap();
+    assert_eq!(scan().map(|table| table.unwrap().n_rows()).collect::<Vec<_>>(), [5, 5]);
+    let none: Vec<Table> =
+        ParquetReader::new().filter("id", ..0).scan(&path, 10).unwrap().map(|table| table.unwrap()).collect();
+    assert_eq!((none.len(), none[0].n_rows(), none[0].n_cols()), (1, 0, 5));
+    assert!(ParquetReader::new().scan(&path, 0).is_err());
+    assert!(ParquetReader::new().max_bytes(100).scan(&path, 10).is_err());
+    let summary =
+        perennial_data::Summary::of_all(ParquetReader::new().columns(["id"]).scan(&path, 7).unwrap())
+            .unwrap();
+    assert_eq!(summary.column("id").unwrap().mean(), Some(499.5));
+}
+
 #[test]
 fn damaged_files_are_errors() {
     let directory = tempfile::tempdir().unwrap();

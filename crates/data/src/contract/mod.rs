@@ -1,16 +1,36 @@
 //! What data must be like, learned from good data or written down.
 
+mod cells;
+mod distribution;
+mod finding;
+mod json_form;
+mod json_schema;
+mod odcs;
+mod report;
+mod rule;
+mod scalar;
+mod sift;
+mod time_format;
+mod whole;
+mod yaml;
+
 use std::collections::BTreeSet;
-use std::fmt;
 
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use self::cells::numbers;
+use self::finding::Finding;
 use crate::column::Data;
 use crate::{Column, ColumnType, Table};
 
-/// How many rows a violation names.
-const ROWS_NAMED: usize = 5;
+pub use self::distribution::{Distance, Distribution};
+pub use self::report::{Check, ContractReport, Severity, Violation};
+pub use self::rule::{Relation, Rule, Statistic};
+pub use self::scalar::Scalar;
+#[cfg(feature = "parquet")]
+pub(crate) use self::scalar::{Ends, Range};
+pub use self::sift::Sifted;
 
 /// What a table must be like: its columns and, for each of them, what its cells may be.
 ///
@@ -31,12 +51,30 @@ const ROWS_NAMED: usize = 5;
 /// assert!(matches!(contract.enforce(&bad).unwrap_err().kind(), ErrorKind::ContractViolation { .. }));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `min_rows` | 0 | the smallest number of rows |
+/// | `extra_columns` | false | whether there may be columns that no [`ColumnContract`] names |
+/// | `max_quarantined` | 1 | the share of rows that [`sift`](Contract::sift) sets aside at most, from 0 to 1 |
+/// | `columns` | none | what the cells of each column may be |
+/// | `rules` | none | anything else, see [`Rule`] |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Contract {
     min_rows: usize,
     extra_columns: bool,
+    max_quarantined: f64,
     columns: Vec<ColumnContract>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<Rule>,
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        let (min_rows, extra_columns, max_quarantined) = (0, false, 1.0);
+        Contract { min_rows, extra_columns, max_quarantined, columns: Vec::new(), rules: Vec::new() }
+    }
 }
 
 /// What the cells of one column may be.
@@ -47,6 +85,7 @@ pub struct Contract {
 /// | `min`, `max` | none | the range of numbers |
 /// | `allowed` | none | the texts or levels that there may be |
 /// | `unique` | false | whether no two cells may be equal; missing cells are not compared |
+/// | `severity` | fail | what follows where cells are not so; a column that is missing or of another type sets no rows aside, and fails |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnContract {
@@ -56,6 +95,8 @@ pub struct ColumnContract {
     nullable: bool,
     #[serde(default)]
     unique: bool,
+    #[serde(default, skip_serializing_if = "is_fail")]
+    severity: Severity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,11 +105,15 @@ pub struct ColumnContract {
     allowed: Option<BTreeSet<String>>,
 }
 
+fn is_fail(severity: &Severity) -> bool {
+    *severity == Severity::Fail
+}
+
 impl ColumnContract {
     /// A column of this name and type, with any cells but missing ones.
     pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
-        let (name, nullable, unique, min, max, allowed) = (name.into(), false, false, None, None, None);
-        ColumnContract { name, column_type, nullable, unique, min, max, allowed }
+        let (name, nullable, unique, severity) = (name.into(), false, false, Severity::Fail);
+        ColumnContract { name, column_type, nullable, unique, severity, min: None, max: None, allowed: None }
     }
 
     /// Whether cells may be missing.
@@ -106,6 +151,13 @@ impl ColumnContract {
         self
     }
 
+    /// What follows where cells are not so.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
     /// The name of the column.
     pub fn name(&self) -> &str {
         &self.name
@@ -125,25 +177,23 @@ impl ColumnContract {
             }
             Data::Text(_) | Data::Integer(_) => {
                 contract.unique =
-                    column.n_rows() > 1 && column.null_count() == 0 && repeated(column).is_empty();
+                    column.n_rows() > 1 && column.null_count() == 0 && repeats(name, column).is_empty();
             }
             _ => {}
         }
         contract
     }
 
-    fn check(&self, column: &Column, found: &mut Vec<Violation>) {
+    fn check(&self, column: &Column, found: &mut Vec<Finding>) {
         if column.column_type() != self.column_type {
             let message = format!("is of type {}, expected {}", column.column_type(), self.column_type);
-            found.push(Violation::of_table(&self.name, Check::Type, 0, message));
+            found.push(Finding::of_column(&self.name, Check::Type, self.severity, message));
             return;
         }
-        let mut add = |check: Check, rows: Vec<usize>, rule: String| {
-            if let Some(&first) = rows.first() {
-                let cell = column.cell(first).map_or("missing".into(), |cell| format!("`{cell}`"));
-                let message = format!("is {cell} at row {first}, {rule} ({} rows)", rows.len());
-                let (count, rows) = (rows.len(), rows.into_iter().take(ROWS_NAMED).collect());
-                found.push(Violation { column: Some(self.name.clone()), check, count, rows, message });
+        let mut add = |check: Check, rows: Vec<usize>, why: String| {
+            if !rows.is_empty() {
+                let about = [(self.name.as_str(), column)];
+                found.push(Finding::of_rows(&about, check, self.severity, rows, why));
             }
         };
         let all = 0..column.n_rows();
@@ -171,7 +221,7 @@ impl ColumnContract {
             add(Check::Allowed, rows, format!("which is none of the {} allowed values", allowed.len()));
         }
         if self.unique {
-            add(Check::Unique, repeated(column), "which stands in an earlier row too".into());
+            add(Check::Unique, repeats(&self.name, column), "which stands in an earlier row too".into());
         }
     }
 }
@@ -187,7 +237,7 @@ impl Contract {
     /// different must be. At least one row.
     pub fn infer(table: &Table) -> Self {
         let columns = table.columns().map(|(name, column)| ColumnContract::infer(name, column)).collect();
-        Contract { min_rows: 1, extra_columns: false, columns }
+        Contract { min_rows: 1, columns, ..Contract::default() }
     }
 
     /// Adds a column, or replaces the one of that name.
@@ -214,39 +264,76 @@ impl Contract {
         self
     }
 
+    /// The share of rows that [`sift`](Contract::sift) sets aside at most, from 0 to 1.
+    #[must_use]
+    pub fn max_quarantined(mut self, share: f64) -> Self {
+        self.max_quarantined = share;
+        self
+    }
+
+    /// Adds a rule.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
     /// The columns in order.
     pub fn columns(&self) -> &[ColumnContract] {
         &self.columns
     }
 
+    /// The rules in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// All that breaks the contract.
     pub fn check(&self, table: &Table) -> ContractReport {
-        let mut violations = Vec::new();
+        self.check_beside(table, &[])
+    }
+
+    /// All that breaks the contract, with the other tables that its rules name.
+    pub fn check_beside(&self, table: &Table, others: &[(&str, &Table)]) -> ContractReport {
+        let violations = self.findings(table, others).into_iter().map(|finding| finding.violation);
+        ContractReport { n_rows: table.n_rows(), violations: violations.collect() }
+    }
+
+    fn findings(&self, table: &Table, others: &[(&str, &Table)]) -> Vec<Finding> {
+        let mut found = Vec::new();
         if table.n_rows() < self.min_rows {
             let message = format!("there are {} rows, expected at least {}", table.n_rows(), self.min_rows);
-            let (count, rows) = (self.min_rows - table.n_rows(), Vec::new());
-            violations.push(Violation { column: None, check: Check::RowCount, count, rows, message });
+            let mut finding = Finding::of_table(Check::RowCount, Severity::Fail, message);
+            finding.violation.count = self.min_rows - table.n_rows();
+            found.push(finding);
         }
         for contract in &self.columns {
             match table.column(&contract.name) {
-                Ok(column) => contract.check(column, &mut violations),
+                Ok(column) => contract.check(column, &mut found),
                 Err(_) => {
-                    let message = "is missing".to_owned();
-                    violations.push(Violation::of_table(&contract.name, Check::MissingColumn, 0, message));
+                    let (check, words) = (Check::MissingColumn, "is missing".to_owned());
+                    found.push(Finding::of_column(&contract.name, check, contract.severity, words));
                 }
             }
         }
         if !self.extra_columns {
             let known: BTreeSet<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
             for name in table.names().filter(|name| !known.contains(name)) {
-                let message = "is not part of the contract".to_owned();
-                violations.push(Violation::of_table(name, Check::ExtraColumn, 0, message));
+                let (check, words) = (Check::ExtraColumn, "is not part of the contract".to_owned());
+                found.push(Finding::of_column(name, check, Severity::Fail, words));
             }
         }
-        ContractReport { n_rows: table.n_rows(), violations }
+        for (at, rule) in self.rules.iter().enumerate() {
+            if let Some(mut finding) = finding::of_rule(rule, table, others) {
+                finding.violation.rule = Some(at);
+                found.push(finding);
+            }
+        }
+        found
     }
 
-    /// Refuses a table that breaks the contract.
+    /// Refuses a table that breaks the contract, but for warnings. Rows that could be set aside break it too; see
+    /// [`sift`](Contract::sift).
     ///
     /// # Errors
     /// [`ErrorKind::ContractViolation`](perennial_core::ErrorKind::ContractViolation) naming columns and cells.
@@ -256,124 +343,8 @@ impl Contract {
     }
 }
 
-/// What a [`Violation`] breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Check {
-    /// There are enough rows.
-    RowCount,
-    /// The column is there.
-    MissingColumn,
-    /// The column is part of the contract.
-    ExtraColumn,
-    /// The column has its type.
-    Type,
-    /// No cell is missing.
-    Nulls,
-    /// Numbers are large enough.
-    Minimum,
-    /// Numbers are small enough.
-    Maximum,
-    /// Texts are among the allowed ones.
-    Allowed,
-    /// No two cells are equal.
-    Unique,
-}
-
-/// One way in which a table breaks its contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Violation {
-    /// The column; nothing where it is about the whole table.
-    pub column: Option<String>,
-    /// What is broken.
-    pub check: Check,
-    /// In how many rows; 0 where it is not about rows.
-    pub count: usize,
-    /// The first of these rows, counted from 0.
-    pub rows: Vec<usize>,
-    /// The violation in words, to follow the name of the column.
-    pub message: String,
-}
-
-impl Violation {
-    fn of_table(column: &str, check: Check, count: usize, message: String) -> Self {
-        Violation { column: Some(column.to_owned()), check, count, rows: Vec::new(), message }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.column {
-            Some(column) => write!(f, "column `{column}` {}", self.message),
-            None => f.write_str(&self.message),
-        }
-    }
-}
-
-/// All that breaks a contract in one table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ContractReport {
-    n_rows: usize,
-    violations: Vec<Violation>,
-}
-
-impl ContractReport {
-    /// Whether nothing breaks the contract.
-    pub fn is_met(&self) -> bool {
-        self.violations.is_empty()
-    }
-
-    /// The number of rows that were checked.
-    pub fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-
-    /// What breaks the contract, in the order of the contract.
-    pub fn violations(&self) -> &[Violation] {
-        &self.violations
-    }
-}
-
-impl fmt::Display for ContractReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_met() {
-            return write!(f, "{} rows meet the contract", self.n_rows);
-        }
-        let texts: Vec<String> = self.violations.iter().map(Violation::to_string).collect();
-        f.write_str(&texts.join("; "))
-    }
-}
-
-/// The cells of a column of numbers; integers beyond ±2^53 are near enough for a range.
-fn numbers(column: &Column) -> Option<Vec<Option<f64>>> {
-    match &column.0 {
-        Data::Integer(array) => Some(array.iter().map(|cell| cell.map(|cell| cell as f64)).collect()),
-        Data::Real(array) => Some(array.iter().collect()),
-        _ => None,
-    }
-}
-
 /// The rows whose cell stands in an earlier row.
-fn repeated(column: &Column) -> Vec<usize> {
-    let mut rows: Vec<usize> = (0..column.n_rows()).filter(|&row| !column.is_null(row)).collect();
-    match &column.0 {
-        Data::Integer(array) => keep_repeated(&mut rows, |row| array.value(row)),
-        Data::Date(array) => keep_repeated(&mut rows, |row| array.value(row)),
-        Data::DateTime(array) => keep_repeated(&mut rows, |row| array.value(row)),
-        Data::Boolean(array) => keep_repeated(&mut rows, |row| array.value(row)),
-        // Zero equals minus zero, and there is no NaN.
-        Data::Real(array) => keep_repeated(&mut rows, |row| (array.value(row) + 0.0).to_bits()),
-        Data::Text(_) | Data::Category(_) => keep_repeated(&mut rows, |row| column.text_at(row)),
-    }
-    rows
-}
-
-fn keep_repeated<T: Ord>(rows: &mut Vec<usize>, cell: impl Fn(usize) -> T) {
-    rows.sort_by_key(|&row| cell(row));
-    let again: Vec<usize> =
-        rows.windows(2).filter(|pair| cell(pair[0]) == cell(pair[1])).map(|pair| pair[1]).collect();
-    *rows = again;
-    rows.sort_unstable();
+fn repeats(name: &str, column: &Column) -> Vec<usize> {
+    // One column has nothing that could be refused.
+    cells::repeated(&[name.to_owned()], &[column]).map_or(Vec::new(), |broken| broken.rows)
 }

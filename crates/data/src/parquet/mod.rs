@@ -1,11 +1,17 @@
 //! Parquet files.
 
+mod filter;
+mod scan;
+
 use std::fs::File;
+use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
@@ -15,7 +21,10 @@ use perennial_core::{Error, Result, ResultExt, write_atomic};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Table;
+use self::filter::Filter;
+use crate::{Scalar, Table};
+
+pub use self::scan::ParquetScan;
 
 const BATCH: usize = 1 << 16;
 
@@ -32,6 +41,7 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
 /// | setting | default | meaning |
 /// |---|---|---|
 /// | `columns` | all | which columns to read, in this order |
+/// | `filters` | none | ranges of columns; only rows whose cells lie in all of them are read |
 /// | `max_bytes` | 16 GiB | how much the columns may hold once decompressed, as the file declares it |
 ///
 /// Columns with an Arrow dictionary of text are categories; other types are taken over as by
@@ -40,12 +50,14 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
 #[serde(default, deny_unknown_fields)]
 pub struct ParquetReader {
     columns: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    filters: Vec<Filter>,
     max_bytes: u64,
 }
 
 impl Default for ParquetReader {
     fn default() -> Self {
-        ParquetReader { columns: None, max_bytes: 16 << 30 }
+        ParquetReader { columns: None, filters: Vec::new(), max_bytes: 16 << 30 }
     }
 }
 
@@ -59,6 +71,30 @@ impl ParquetReader {
     #[must_use]
     pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.columns = Some(columns.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only rows whose cell of this column lies in a range; a missing cell lies in none. Row groups of which the file says that no
+    /// cell does are not read at all. The column need not be among `columns`. Several filters must all hold.
+    ///
+    /// ```
+    /// use perennial_data::{Column, ParquetReader, Table, write_parquet};
+    ///
+    /// let directory = tempfile::tempdir().unwrap();
+    /// let path = directory.path().join("orders.parquet");
+    /// let orders = Table::new([("day", Column::date(0..100)), ("sum", Column::integer(0..100))])?;
+    /// write_parquet(&orders, &path)?;
+    /// let reader = ParquetReader::new().columns(["sum"]).filter("day", "1970-01-11".."1970-01-14");
+    /// assert_eq!(reader.read(&path)?.values("sum")?.as_slice(), [10.0, 11.0, 12.0]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn filter<S: Into<Scalar> + Clone>(
+        mut self,
+        column: impl Into<String>,
+        range: impl RangeBounds<S>,
+    ) -> Self {
+        self.filters.push(Filter::new(column.into(), &range));
         self
     }
 
@@ -83,29 +119,56 @@ impl ParquetReader {
     }
 
     fn read_file(&self, path: &Path) -> Result<Table> {
-        let open = || File::open(path).map_err(|error| Error::io("cannot open it", error));
+        let (loaded, mask, groups) = self.open(path)?;
+        self.check_size(&loaded, &mask, &groups)?;
+        let read = |group: &usize| -> Result<Vec<Table>> {
+            self.batches(path, &loaded, &mask, *group, BATCH)?.map(|batch| self.table(batch)).collect()
+        };
+        let groups: Vec<Result<Vec<Table>>> = groups.par_iter().map(read).collect();
+        let parts: Vec<Table> =
+            groups.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        match parts.as_slice() {
+            [] => self.without_rows(&loaded, &mask),
+            parts => Table::concat(parts),
+        }
+    }
+
+    /// The metadata of a file, the columns to read, and the row groups that may have rows that are wanted.
+    fn open(&self, path: &Path) -> Result<(ArrowReaderMetadata, ProjectionMask, Vec<usize>)> {
         let metadata = std::fs::metadata(path).map_err(|error| Error::io("cannot open it", error))?;
         if !metadata.is_file() {
             return Err(Error::unsupported("it is not a regular file"));
         }
-        let loaded = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::new()).map_err(damaged)?;
+        let loaded = ArrowReaderMetadata::load(&opened(path)?, ArrowReaderOptions::new()).map_err(damaged)?;
         let mask = self.mask(&loaded)?;
-        self.check_size(&loaded, &mask)?;
-        let read = |group: usize| -> Result<Vec<Table>> {
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, loaded.clone());
-            let builder =
-                builder.with_row_groups(vec![group]).with_batch_size(BATCH).with_projection(mask.clone());
-            let batches = builder.build().map_err(damaged)?;
-            batches.map(|batch| Table::from_record_batch(&batch.map_err(refused)?)).collect()
-        };
-        let n_groups = loaded.metadata().num_row_groups();
-        let groups: Vec<Result<Vec<Table>>> = (0..n_groups).into_par_iter().map(read).collect();
-        let parts: Vec<Table> =
-            groups.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-        let table = match parts.as_slice() {
-            [] => self.without_rows(&loaded, &mask)?,
-            parts => Table::concat(parts)?,
-        };
+        let mut groups: Vec<usize> = (0..loaded.metadata().num_row_groups()).collect();
+        for filter in &self.filters {
+            let skipped = filter.skipped(&loaded);
+            groups.retain(|&group| !skipped.get(group).copied().unwrap_or(false));
+        }
+        Ok((loaded, mask, groups))
+    }
+
+    fn batches(
+        &self,
+        path: &Path,
+        loaded: &ArrowReaderMetadata,
+        mask: &ProjectionMask,
+        group: usize,
+        batch_rows: usize,
+    ) -> Result<ParquetRecordBatchReader> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened(path)?, loaded.clone());
+        let builder =
+            builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
+        builder.build().map_err(damaged)
+    }
+
+    /// The rows of a batch that are wanted, with the columns that are.
+    fn table(&self, batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Table> {
+        let mut table = Table::from_record_batch(&batch.map_err(refused)?)?;
+        for filter in &self.filters {
+            table = filter.apply(&table)?;
+        }
         match &self.columns {
             Some(columns) => table.select(columns),
             None => Ok(table),
@@ -121,13 +184,19 @@ impl ParquetReader {
                 Error::unknown(format!("no column is named `{name}`; there are: {}", known.join(", ")))
             })
         };
-        let positions = columns.iter().map(position).collect::<Result<Vec<_>>>()?;
+        let filtered = self.filters.iter().map(Filter::column);
+        let positions = columns.iter().chain(filtered).map(position).collect::<Result<Vec<_>>>()?;
         Ok(ProjectionMask::roots(loaded.parquet_schema(), positions))
     }
 
-    fn check_size(&self, loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Result<()> {
+    fn check_size(
+        &self,
+        loaded: &ArrowReaderMetadata,
+        mask: &ProjectionMask,
+        groups: &[usize],
+    ) -> Result<()> {
         let mut bytes = 0_u64;
-        for group in loaded.metadata().row_groups() {
+        for group in groups.iter().map(|&group| loaded.metadata().row_group(group)) {
             for (at, column) in group.columns().iter().enumerate() {
                 let size = if mask.leaf_included(at) { column.uncompressed_size() } else { 0 };
                 let size =
@@ -154,7 +223,7 @@ impl ParquetReader {
             })
             .collect();
         let schema = loaded.schema().project(&roots).map_err(refused)?;
-        Table::from_record_batch(&arrow_array::RecordBatch::new_empty(schema.into()))
+        self.table(Ok(RecordBatch::new_empty(schema.into())))
     }
 }
 
@@ -180,6 +249,10 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<()> {
         Error::unsupported(format!("the table cannot be written as Parquet: {error}")).with_source(error)
     })?;
     write_atomic(path, &bytes)
+}
+
+fn opened(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::io("cannot open it", error))
 }
 
 fn damaged(error: ParquetError) -> Error {

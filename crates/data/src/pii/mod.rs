@@ -1,0 +1,7 @@
+//! Personal data: where they stand, and what becomes of them.
+
+mod find;
+mod policy;
+
+pub use find::{PiiFinding, PiiKind, find_pii};
+pub use policy::{PiiAction, PiiPolicy, Redacted};

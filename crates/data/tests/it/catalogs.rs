@@ -1,0 +1,117 @@
+//! Catalogs beside what they describe.
+
+use perennial_core::Result;
+use perennial_data::{
+    Catalog, ColumnContract, ColumnType, Contract, CsvReader, Format, Sensitivity, Source, Table,
+    write_json_lines,
+};
+
+fn source() -> Source {
+    Source::new("orders", "orders.csv").owner("sales").licence("own").access(["analysts"])
+}
+
+fn problems(source: Source, directory: &std::path::Path, now: i64) -> Vec<String> {
+    Catalog::new()
+        .source(source)
+        .verify(directory, now)
+        .problems()
+        .iter()
+        .map(|problem| problem.1.clone())
+        .collect()
+}
+
+#[test]
+fn what_a_catalog_says_is_compared_with_the_files() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let day = 86_400_000_000;
+    std::fs::write(at.join("orders.csv"), "day,sum\n1970-01-05,3\n1970-01-09,4\n").unwrap();
+    assert!(problems(source(), at, 0).is_empty());
+    let wrong = problems(Source::new("orders", "orders.csv"), at, 0);
+    assert_eq!(wrong, ["has no owner; say it", "has no licence; say it", "has no access; say it"]);
+    // sha256sum of the file.
+    let sum = "077b5c8c763aca9a5befc16d8c93065a8205e872a390a41593e7404e4b3f1a05";
+    assert!(problems(source().sha256(sum.to_uppercase()), at, 0).is_empty());
+    assert_eq!(problems(source().sha256("00"), at, 0), [format!("has the checksum {sum}, expected 00")]);
+    assert!(problems(source().fresh("day", 1.0), at, 9 * day).is_empty());
+    assert_eq!(
+        problems(source().fresh("day", 1.0), at, 11 * day),
+        ["its newest row is 3 days old, more than 1"]
+    );
+    assert!(problems(source().fresh("sum", 1.0), at, 0)[0].contains("does not give moments"));
+    assert!(problems(source().fresh("day", f64::NAN), at, 0)[0].contains("more than NaN"));
+    let contract =
+        Contract::new().extra_columns(true).with(ColumnContract::new("sum", ColumnType::Integer).max(3.0));
+    assert!(
+        problems(source().contract(contract), at, 0)[0]
+            .starts_with("breaks its contract: column `sum` is `4`")
+    );
+    for location in ["", "../orders.csv", "/etc/passwd", "a/../../b.csv"] {
+        let found = problems(Source::new("x", location).owner("a").licence("b").access(["c"]), at, 0);
+        assert!(found[0].contains("is no path inside"), "{found:?}");
+    }
+    assert!(
+        problems(Source::new("x", "no.csv").owner("a").licence("b").access(["c"]), at, 0)[0]
+            .contains("cannot read")
+    );
+    // Permissions and personal data.
+    let personal = source().sensitivity(Sensitivity::Personal);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |mode| {
+            std::fs::set_permissions(at.join("orders.csv"), std::fs::Permissions::from_mode(mode)).unwrap()
+        };
+        mode(0o644);
+        assert!(problems(personal.clone(), at, 0)[0].contains("may be read by every user"));
+        mode(0o600);
+    }
+    assert!(problems(personal, at, 0).is_empty());
+    std::fs::write(at.join("orders.csv"), "ip\n10.0.0.1\n").unwrap();
+    assert!(problems(source(), at, 0)[0].contains("column `ip` holds personal data (ip)"));
+    // Files that nobody listed, and names that stand twice.
+    let report = Catalog::new().verify(at, 0);
+    assert_eq!(report.problems()[0].0, "orders.csv");
+    std::fs::write(at.join("orders.csv"), "x\n1\n").unwrap();
+    let twice = Catalog::new().source(source()).source(source()).verify(at, 0);
+    assert_eq!(twice.to_string(), "`orders`: stands twice in the catalog; give each source its own name");
+    assert_eq!(
+        Catalog::new().source(source()).verify(at, 0).to_string(),
+        "1 sources are as the catalog says"
+    );
+    assert!(!Catalog::new().verify(at.join("none"), 0).is_met());
+    Ok(())
+}
+
+#[test]
+fn a_catalog_is_a_file_that_opens_others() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let table = Table::builder().integer("n", [1, 2]).build()?;
+    std::fs::write(at.join("semi.txt"), "a;b\n1;2\n").unwrap();
+    write_json_lines(&table, at.join("lines.jsonl"))?;
+    let catalog = Catalog::new()
+        .source(Source::new("semi", "semi.txt").format(Format::Csv).csv(CsvReader::new().delimiter(b';')))
+        .source(Source::new("lines", "lines.jsonl").description("two rows").contract(Contract::infer(&table)))
+        .source(source().sensitivity(Sensitivity::Secret).fresh("day", 2.0).sha256("ab"));
+    catalog.write(at.join("catalog.toml"))?;
+    let again = Catalog::read(at.join("catalog.toml"))?;
+    assert_eq!(again, catalog);
+    assert_eq!(again.open(at, "semi")?.n_cols(), 2);
+    assert_eq!(again.open(at, "lines")?, table);
+    assert!(again.open(at, "no").unwrap_err().to_string().contains("there are: semi, lines, orders"));
+    assert!(
+        Catalog::new()
+            .source(Source::new("semi", "semi.txt"))
+            .open(at, "semi")
+            .unwrap_err()
+            .to_string()
+            .contains("says no format")
+    );
+    std::fs::write(at.join("catalog.toml"), "[[sources]]\nname = \"x\"\nlocation = \"y\"\ncolour = 1\n")
+        .unwrap();
+    let error = Catalog::read(at.join("catalog.toml")).unwrap_err().to_string();
+    assert!(error.contains("it is no catalog") && error.contains("colour"), "{error}");
+    assert!(Catalog::read(at).is_err());
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Two tables compared, and how old data are.
+
+use perennial_core::{Result, Rows};
+use perennial_data::{Column, ColumnType, LabelMaturity, Table};
+use proptest::prelude::*;
+
+type Row = (i64, Option<i64>, Option<&'static str>);
+
+fn table(rows: &[Row]) -> Table {
+    Table::new([
+        ("id", Column::integer(rows.iter().map(|row| row.0))),
+        ("n", Column::integer(rows.iter().map(|row| row.1))),
+        ("s", Column::category(rows.iter().map(|row| row.2))),
+    ])
+    .unwrap()
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let number = prop_oneof![Just(None), (0_i64..3).prop_map(Some)];
+    let text = prop_oneof![Just(None), Just(Some("a")), Just(Some("b"))];
+    proptest::collection::btree_map(0_i64..12, (number, text), 0..10)
+        .prop_map(|rows| rows.into_iter().map(|(id, (n, s))| (id, n, s)).collect())
+}
+
+proptest! {
+    #[test]
+    fn a_diff_counts_what_two_loops_count(old in rows(), new in rows().prop_shuffle()) {
+        let diff = table(&old).diff(&table(&new), &["id"]).unwrap();
+        let partner = |row: &Row| new.iter().find(|other| other.0 == row.0);
+        let removed: Vec<Row> = old.iter().copied().filter(|row| partner(row).is_none()).collect();
+        let added: Vec<Row> = new.iter().copied().filter(|row| !old.iter().any(|other| other.0 == row.0)).collect();
+        let cells = |table: &Table, name: &str| table.column(name).unwrap().clone();
+        prop_assert_eq!(cells(&table(&removed), "id"), cells(&diff.removed, "id"));
+        prop_assert_eq!(cells(&table(&added), "n"), cells(&diff.added, "n"));
+        let pairs: Vec<(&Row, &Row)> = old.iter().filter_map(|row| Some((row, partner(row)?))).collect();
+        prop_assert_eq!(diff.n_changed, pairs.iter().filter(|(a, b)| a != b).count());
+        prop_assert_eq!(diff.n_same, pairs.iter().filter(|(a, b)| a == b).count());
+        prop_assert_eq!(diff.columns[0].n_changed, pairs.iter().filter(|(a, b)| a.1 != b.1).count());
+        prop_assert_eq!(diff.columns[1].n_changed, pairs.iter().filter(|(a, b)| a.2 != b.2).count());
+        prop_assert_eq!(diff.columns[0].n_lost, pairs.iter().filter(|(a, b)| a.1.is_some() && b.1.is_none()).count());
+        prop_assert_eq!(diff.columns[1].n_filled, pairs.iter().filter(|(a, b)| a.2.is_none() && b.2.is_some()).count());
+        let changes: Vec<f64> = pairs.iter().filter_map(|(a, b)| Some((b.1? - a.1?) as f64)).collect();
+        prop_assert_eq!(diff.columns[0].max_change, changes.iter().map(|change| change.abs()).reduce(f64::max));
+        prop_assert_eq!(diff.changes.n_rows(), diff.columns[0].n_changed + diff.columns[1].n_changed);
+        prop_assert_eq!(diff.is_empty(), removed.is_empty() && added.is_empty() && diff.n_changed == 0);
+        let json = serde_json::to_string(&diff).unwrap();
+        prop_assert_eq!(serde_json::from_str::<perennial_data::TableDiff>(&json).unwrap(), diff);
+    }
+}
+
+#[test]
+fn columns_types_and_keys() -> Result<()> {
+    let old = table(&[(1, Some(5), Some("a")), (2, None, Some("b"))]);
+    let new = old
+        .with_column("n", Column::real([Some(5.0), Some(1.5)]))?
+        .drop(&["s"])?
+        .with_column("t", Column::boolean([true, false]))?;
+    let diff = old.diff(&new, &["id"])?;
+    assert_eq!(
+        (diff.columns_added.clone(), diff.columns_removed.clone()),
+        (vec!["t".to_owned()], vec!["s".to_owned()])
+    );
+    assert_eq!(diff.types_changed, [("n".to_owned(), ColumnType::Integer, ColumnType::Real)]);
+    // 5 and 5.0 are the same number.
+    assert_eq!((diff.n_changed, diff.columns[0].n_filled), (1, 1));
+    assert_eq!(
+        diff.to_string(),
+        "0 rows added, 0 removed, 1 changed, 1 the same; new columns: t; dropped columns: s; `n` was integer and is real; `n` changed in 1 rows, by 0 on average"
+    );
+    // Texts that become numbers are compared as they are written.
+    let texts = old.with_column("n", Column::text([Some("5"), Some("x")]))?;
+    assert_eq!(old.diff(&texts, &["id"])?.columns[0].n_changed, 1);
+    let reversed = old.take(&[1, 0])?.select(&["s", "n", "id"])?;
+    assert!(old.diff(&reversed, &["id"])?.is_empty());
+    assert_eq!(old.diff(&old, &["id"])?.to_string(), "no difference in 2 rows");
+    assert_eq!(old.head(0).diff(&old, &["id"])?.added, old);
+    let twice = old.take(&[0, 0])?;
+    let said = |result: Result<_>| result.map(|_: perennial_data::TableDiff| ()).unwrap_err().to_string();
+    assert!(said(old.diff(&twice, &["id"])).contains("id = 1 stands 2 times in the newer table"));
+    assert!(said(old.diff(&old, &["n"])).contains("row 1 of the older table has the key n = missing"));
+    assert!(said(old.diff(&old, &[])).contains("key"));
+    assert!(said(old.diff(&old, &["no"])).contains("`no`"));
+    // Infinite numbers have no difference from themselves.
+    let infinite = old.with_column("n", Column::real([f64::INFINITY, 1.0]))?;
+    assert_eq!(infinite.diff(&infinite, &["id"])?.columns[0].max_change, Some(0.0));
+    Ok(())
+}
+
+#[test]
+fn ages_and_labels() -> Result<()> {
+    let day = 86_400_000_000_i64;
+    let table = Table::new([
+        ("at", Column::date([Some(10), Some(20), None, Some(31)])),
+        ("y", Column::integer([Some(1), None, Some(1), Some(0)])),
+    ])?;
+    let freshness = table.freshness("at", 30 * day)?;
+    assert_eq!((freshness.newest_days, freshness.oldest_days), (-1.0, 20.0));
+    assert_eq!((freshness.n_future, freshness.n_missing), (1, 1));
+    assert!(table.freshness("y", 0).is_err() && table.freshness("no", 0).is_err());
+    assert!(table.head(0).freshness("at", 0).is_err());
+    let report = LabelMaturity::new("at", "y", 10.0).report(&table, 30 * day)?;
+    assert_eq!(
+        (report.n_mature, report.n_overdue, report.n_immature, report.n_early, report.n_missing),
+        (1, 1, 1, 1, 1)
+    );
+    assert_eq!(LabelMaturity::new("at", "y", 0.0).mature(&table, 40 * day)?, table.take(&[0, 3])?);
+    for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(
+            LabelMaturity::new("at", "y", wrong)
+                .report(&table, 0)
+                .unwrap_err()
+                .to_string()
+                .contains("`delay`")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Personal data found and taken out.
+
+use perennial_core::Result;
+use perennial_data::{Column, ColumnType, PiiAction, PiiKind, PiiPolicy, Table, find_pii};
+
+fn table() -> Table {
+    Table::builder()
+        .text(
+            "note",
+            [
+                Some("mail ada@example.org or call +41 44 668 18 00"),
+                None,
+                Some("nothing"),
+                Some("ADA@example.org"),
+            ],
+        )
+        .category("host", ["10.0.0.1", "10.0.0.1", "x", "10.0.0.2"])
+        .integer("card", [4_111_111_111_111_111, 5_555_555_555_554_444, 1, 2])
+        .integer("id", [1, 2, 3, 4])
+        .text("first_name", [Some("Ada"), Some("Grace"), None, Some("Ada")])
+        .date("birth_date", [1, 2, 3, 4])
+        .real("x", [1.0, 2.0, 3.0, 4.0])
+        .build()
+        .unwrap()
+}
+
+fn texts(table: &Table, name: &str) -> Vec<Option<String>> {
+    let column = table.column(name).unwrap();
+    (0..column.n_rows()).map(|row| column.cell(row).map(|cell| cell.into_owned())).collect()
+}
+
+#[test]
+fn columns_and_kinds_are_named() {
+    use PiiKind as K;
+    let found: Vec<_> = find_pii(&table())
+        .into_iter()
+        .map(|found| (found.column, found.kind, found.n_cells, found.first_row, found.by_name))
+        .collect();
+    let expected = [
+        ("note", K::Email, 2, Some(0), false),
+        ("note", K::Phone, 1, Some(0), false),
+        ("host", K::Ip, 3, Some(0), false),
+        ("card", K::Card, 2, Some(0), false),
+        ("first_name", K::Name, 0, None, true),
+        ("birth_date", K::Birth, 0, None, true),
+    ];
+    assert_eq!(found, expected.map(|(column, kind, n, row, named)| (column.to_owned(), kind, n, row, named)));
+    assert!(find_pii(&Table::new::<String>([]).unwrap()).is_empty());
+    assert!(find_pii(&Table::new([("n", Column::integer(vec![None; 3]))]).unwrap()).is_empty());
+}
+
+#[test]
+fn each_action_does_what_it_says() -> Result<()> {
+    let table = table();
+    let error = PiiPolicy::new()
+        .action(PiiAction::Mask)
+        .kind(PiiKind::Ip, PiiAction::Deny)
+        .apply(&table)
+        .unwrap_err();
+    assert!(error.to_string().contains("stand in `host` (ip, 3 cells); drop"), "{error}");
+    let policy = PiiPolicy::new()
+        .action(PiiAction::Mask)
+        .kind(PiiKind::Ip, PiiAction::Keep)
+        .kind(PiiKind::Email, PiiAction::Tokenise)
+        .column("first_name", PiiAction::Hash)
+        .column("card", PiiAction::Tokenise);
+    assert!(policy.apply(&table).unwrap_err().to_string().contains("`key` is \"of 0 bytes\""));
+    let policy = policy.key("sixteen bytes ok");
+    let redacted = policy.apply(&table)?;
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        texts(&redacted.table, "note"),
+        [some("mail email-1 or call [phone]"), None, some("nothing"), some("email-2")]
+    );
+    assert_eq!(redacted.table.column("host")?, table.column("host")?);
+    assert_eq!(texts(&redacted.table, "card"), ["card-1", "card-2", "card-3", "card-4"].map(some));
+    let names = texts(&redacted.table, "first_name");
+    assert!(names[0] == names[3] && names[0] != names[1] && names[2].is_none());
+    assert_eq!(names[0].as_ref().unwrap().len(), 32);
+    assert_eq!(texts(&redacted.table, "birth_date"), vec![some("[birth]"); 4]);
+    assert_eq!(redacted.table.column("x")?.column_type(), ColumnType::Real);
+    assert_eq!(texts(&redacted.vault, "original").len(), 6);
+    assert_eq!(redacted.findings, find_pii(&table));
+    // Another key, other hashes; the key is told to nobody.
+    let other = policy.clone().key("another sixteen bytes").apply(&table)?;
+    assert_ne!(texts(&other.table, "first_name")[0], names[0]);
+    assert!(!format!("{policy:?}").contains("sixteen"));
+    let saved = toml::to_string(&policy).unwrap();
+    assert!(!saved.contains("sixteen"));
+    assert!(toml::from_str::<PiiPolicy>(&saved).unwrap().apply(&table).is_err());
+    assert!(PiiPolicy::new().column("no", PiiAction::Keep).apply(&table).is_err());
+    let empty = PiiPolicy::new().action(PiiAction::Mask).apply(&table.head(0))?;
+    assert_eq!((empty.table.n_rows(), empty.vault.n_rows()), (0, 0));
+    Ok(())
+}
