@@ -12,7 +12,7 @@ use crate::FeatureImportance;
 /// One of the sixteen things that are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Check {
+pub enum Diagnostic {
     /// Much better on rows that were learned from.
     Overfit,
     /// No better than the baseline even on rows that were learned from.
@@ -47,41 +47,41 @@ pub enum Check {
     NotTuned,
 }
 
-impl Check {
+impl Diagnostic {
     /// All of them.
-    pub const ALL: [Check; 16] = [
-        Check::Overfit,
-        Check::Underfit,
-        Check::InconsistentFolds,
-        Check::ClassImbalance,
-        Check::RareClass,
-        Check::UnscaledCoefficients,
-        Check::BiasedImportances,
-        Check::CorrelatedFeatures,
-        Check::NoBetterThanBaseline,
-        Check::SlowerThanBaseline,
-        Check::GoldenFeature,
-        Check::UselessFeatures,
-        Check::TimeOverlap,
-        Check::OptimumAtEdge,
-        Check::WorthTuning,
-        Check::NotTuned,
+    pub const ALL: [Diagnostic; 16] = [
+        Diagnostic::Overfit,
+        Diagnostic::Underfit,
+        Diagnostic::InconsistentFolds,
+        Diagnostic::ClassImbalance,
+        Diagnostic::RareClass,
+        Diagnostic::UnscaledCoefficients,
+        Diagnostic::BiasedImportances,
+        Diagnostic::CorrelatedFeatures,
+        Diagnostic::NoBetterThanBaseline,
+        Diagnostic::SlowerThanBaseline,
+        Diagnostic::GoldenFeature,
+        Diagnostic::UselessFeatures,
+        Diagnostic::TimeOverlap,
+        Diagnostic::OptimumAtEdge,
+        Diagnostic::WorthTuning,
+        Diagnostic::NotTuned,
     ];
 }
 
 /// Something that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Finding {
+pub struct Diagnosed {
     /// What was looked for.
-    pub check: Check,
+    pub diagnostic: Diagnostic,
     /// What was seen, with its numbers.
     pub seen: String,
     /// What to do about it.
     pub advice: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Diagnosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.seen, self.advice)
     }
@@ -91,12 +91,12 @@ impl fmt::Display for Finding {
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Findings {
-    /// What was found, in the order of [`Check::ALL`].
-    pub found: Vec<Finding>,
+    /// What was found, in the order of [`Diagnostic::ALL`].
+    pub found: Vec<Diagnosed>,
     /// What was looked for and not found.
-    pub passed: Vec<Check>,
+    pub passed: Vec<Diagnostic>,
     /// What could not be looked for, because nothing was said about it.
-    pub unknown: Vec<Check>,
+    pub unknown: Vec<Diagnostic>,
 }
 
 impl fmt::Display for Findings {
@@ -127,16 +127,16 @@ impl fmt::Display for Findings {
 /// | [`search`](Diagnosis::search) | settings at the edge, settings not searched |
 ///
 /// ```
-/// use perennial_evaluation::{Check, Diagnosis};
+/// use perennial_evaluation::{Diagnostic, Diagnosis};
 ///
 /// let findings = Diagnosis::new().scores(&[0.99, 0.98, 0.99], &[0.71, 0.74, 0.70], true)?.find();
-/// assert_eq!(findings.found[0].check, Check::Overfit);
+/// assert_eq!(findings.found[0].diagnostic, Diagnostic::Overfit);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Diagnosis {
-    found: Vec<Finding>,
-    looked: Vec<Check>,
+    found: Vec<Diagnosed>,
+    looked: Vec<Diagnostic>,
     scores: Option<Scores>,
 }
 
@@ -184,9 +184,13 @@ impl Diagnosis {
         Self::default()
     }
 
-    fn look(&mut self, check: Check, found: Option<(String, &str)>) {
-        self.looked.push(check);
-        self.found.extend(found.map(|(seen, advice)| Finding { check, seen, advice: advice.to_owned() }));
+    fn look(&mut self, diagnostic: Diagnostic, found: Option<(String, &str)>) {
+        self.looked.push(diagnostic);
+        self.found.extend(found.map(|(seen, advice)| Diagnosed {
+            diagnostic,
+            seen,
+            advice: advice.to_owned(),
+        }));
     }
 
     /// The scores of each fold on the rows that it learned from, and on those that it was tested on.
@@ -208,7 +212,7 @@ impl Diagnosis {
         let gap = sign * (train_mean - mean);
         let overfit = gap > LARGE * mean.abs().max(f64::MIN_POSITIVE) && gap > 2.0 * error;
         self.look(
-            Check::Overfit,
+            Diagnostic::Overfit,
             overfit.then(|| {
                 (
                     format!(
@@ -221,7 +225,7 @@ impl Diagnosis {
         let worst = test.iter().fold(0.0_f64, |worst, score| worst.max((score - mean).abs()));
         let far = test.len() > 2 && worst > 2.0 * LARGE * mean.abs().max(f64::MIN_POSITIVE);
         self.look(
-            Check::InconsistentFolds,
+            Diagnostic::InconsistentFolds,
             far.then(|| {
                 let fold = test.iter().position(|score| (score - mean).abs() == worst).unwrap_or(0);
                 (
@@ -254,7 +258,7 @@ impl Diagnosis {
         let better = gain(scores.test) > 2.0 * scores.error && gain(scores.test) > 0.0;
         let learns = gain(scores.train) > 2.0 * scores.error && gain(scores.train) > 0.0;
         self.look(
-            Check::Underfit,
+            Diagnostic::Underfit,
             (!learns).then(|| {
                 (
                     format!("even on rows that were learned from the score is {:.4}, and that of the baseline {baseline:.4}", scores.train),
@@ -263,7 +267,7 @@ impl Diagnosis {
             }),
         );
         self.look(
-            Check::NoBetterThanBaseline,
+            Diagnostic::NoBetterThanBaseline,
             (!better).then(|| {
                 (
                     format!("the score is {:.4} and that of the baseline {baseline:.4}, within two standard errors", scores.test),
@@ -273,7 +277,7 @@ impl Diagnosis {
         );
         let slow = !better && model_seconds > SLOWER * baseline_seconds;
         self.look(
-            Check::SlowerThanBaseline,
+            Diagnostic::SlowerThanBaseline,
             slow.then(|| {
                 (
                     format!("a fit takes {model_seconds:.3} s, that of the baseline {baseline_seconds:.3} s, and it is no better"),
@@ -293,7 +297,7 @@ impl Diagnosis {
         let share = |class: usize| counts[class] as f64 / total.max(1) as f64;
         let most = (0..counts.len()).max_by_key(|&class| counts[class]);
         self.look(
-            Check::ClassImbalance,
+            Diagnostic::ClassImbalance,
             most.filter(|&class| counts.len() > 1 && share(class) > MOST).map(|class| {
                 (
                     format!("{:.0} % of the rows are of class `{}`", 100.0 * share(class), name(class)),
@@ -305,7 +309,7 @@ impl Diagnosis {
             .filter(|&class| counts[class] < RARE_ROWS || share(class) < RARE_SHARE / counts.len() as f64)
             .min_by_key(|&class| counts[class]);
         self.look(
-            Check::RareClass,
+            Diagnostic::RareClass,
             rare.map(|class| {
                 (
                     format!("class `{}` has {} of {total} rows", name(class), counts[class]),
@@ -335,7 +339,7 @@ impl Diagnosis {
         let most = (0..x.n_cols()).filter(spread).max_by(order);
         let found = least.zip(most).filter(|(least, most)| deviations[*most] > SCALES * deviations[*least]);
         self.look(
-            Check::UnscaledCoefficients,
+            Diagnostic::UnscaledCoefficients,
             found.map(|(least, most)| {
                 (
                     format!(
@@ -373,7 +377,7 @@ impl Diagnosis {
         let many = (0..x.n_cols()).filter(used).max_by_key(|&column| numbers[column]);
         let found = few.zip(many).filter(|(few, many)| numbers[*many] as f64 > VALUES * numbers[*few] as f64);
         self.look(
-            Check::BiasedImportances,
+            Diagnostic::BiasedImportances,
             found.map(|(few, many)| {
                 (
                     format!(
@@ -411,7 +415,7 @@ impl Diagnosis {
         found.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
         let number = found.len();
         self.look(
-            Check::CorrelatedFeatures,
+            Diagnostic::CorrelatedFeatures,
             found.first().map(|(correlation, (a, b))| {
                 let more =
                     if number > 1 { format!(", and {} other pairs", number - 1) } else { String::new() };
@@ -436,7 +440,7 @@ impl Diagnosis {
             importances.len() > 1 && total > 0.0 && feature.interval.estimate > GOLDEN * total
         });
         self.look(
-            Check::GoldenFeature,
+            Diagnostic::GoldenFeature,
             golden.map(|feature| {
                 (
                     format!(
@@ -454,7 +458,7 @@ impl Diagnosis {
             .map(|feature| format!("`{}`", feature.feature))
             .collect();
         self.look(
-            Check::UselessFeatures,
+            Diagnostic::UselessFeatures,
             (!useless.is_empty()).then(|| {
                 (
                     format!("without any one of {} the score would be the same", useless.join(", ")),
@@ -470,7 +474,7 @@ impl Diagnosis {
     pub fn times(mut self, train: &[i64], test: &[i64]) -> Self {
         let overlap = train.iter().max().zip(test.iter().min()).filter(|(last, first)| last >= first);
         self.look(
-            Check::TimeOverlap,
+            Diagnostic::TimeOverlap,
             overlap.map(|(last, first)| {
                 let late = train.iter().filter(|time| *time >= first).count();
                 (
@@ -491,7 +495,7 @@ impl Diagnosis {
             range > 0.0 && (setting.best - setting.low).min(setting.high - setting.best) <= EDGE * range
         });
         self.look(
-            Check::OptimumAtEdge,
+            Diagnostic::OptimumAtEdge,
             at_edge.map(|SearchedSetting { name, best, low, high }| {
                 (
                     format!("the best `{name}` is {best}, at the end of {low} to {high}"),
@@ -501,12 +505,12 @@ impl Diagnosis {
         );
         let named: Vec<String> = not_searched.iter().map(|name| format!("`{name}`")).collect();
         self.look(
-            Check::WorthTuning,
+            Diagnostic::WorthTuning,
             (!searched.is_empty() && !named.is_empty())
                 .then(|| (format!("{} were not searched", named.join(", ")), "search them too")),
         );
         self.look(
-            Check::NotTuned,
+            Diagnostic::NotTuned,
             searched.is_empty().then(|| {
                 (
                     "no setting was searched".to_owned(),
@@ -519,11 +523,13 @@ impl Diagnosis {
 
     /// What was found.
     pub fn find(mut self) -> Findings {
-        self.found.sort_by_key(|finding| finding.check);
-        let found = |check: &Check| self.found.iter().any(|finding| finding.check == *check);
-        let passed =
-            Check::ALL.into_iter().filter(|check| self.looked.contains(check) && !found(check)).collect();
-        let unknown = Check::ALL.into_iter().filter(|check| !self.looked.contains(check)).collect();
+        self.found.sort_by_key(|finding| finding.diagnostic);
+        let found = |check: &Diagnostic| self.found.iter().any(|finding| finding.diagnostic == *check);
+        let passed = Diagnostic::ALL
+            .into_iter()
+            .filter(|check| self.looked.contains(check) && !found(check))
+            .collect();
+        let unknown = Diagnostic::ALL.into_iter().filter(|check| !self.looked.contains(check)).collect();
         Findings { passed, unknown, found: self.found }
     }
 }

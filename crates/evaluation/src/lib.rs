@@ -1,18 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod align;
+mod audit;
 pub mod calibration;
 mod compare;
 pub mod conformal;
-mod cross_fit;
-mod audit;
-mod compare;
 mod constraints;
+mod cross_fit;
 mod cross_validation;
+pub mod decision;
 mod diagnosis;
 pub mod errors;
 pub mod explain;
-pub mod decision;
 pub mod fairness;
 mod importance;
 mod interval;
@@ -25,21 +24,19 @@ mod slices;
 pub mod split;
 mod stack;
 
-pub use compare::{Comparison, ComparisonOptions, Verdict, compare, compare_folds, mcnemar};
-pub use cross_fit::{CrossFit, Holdout};
-pub use cross_validation::{CrossValidated, CrossValidation, Fold, cross_predict, cross_validate};
-pub use diagnosis::{Check, Diagnosis, Finding, Findings, SearchedSetting};
 pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
 pub use compare::{
     BayesianComparison, Comparison, ComparisonOptions, FiveByTwo, ModelPair, ModelRow, ModelTable,
     ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc, five_by_two, mcnemar,
 };
 pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
+pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{
     CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested, PermutationTest,
     cross_predict, cross_validate, cross_validate_all, learning_curve, nested_cross_validate,
     permutation_test_score, validation_curve,
 };
+pub use diagnosis::{Diagnosed, Diagnosis, Diagnostic, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use ladder::{Climb, Ladder, Step, one_standard_error};

@@ -7,7 +7,7 @@ use perennial_evaluation::metric::{
     Accuracy, MeanAbsoluteError, MeanSquaredError, R2, RocAuc, confusion_matrix,
 };
 use perennial_evaluation::{
-    Check, Diagnosis, FeatureImportance, SearchedSetting, SliceOptions, Slices, score_slices,
+    Diagnosis, Diagnostic, FeatureImportance, SearchedSetting, SliceOptions, Slices, score_slices,
 };
 use perennial_numeric::random::Random;
 use perennial_statistics::interval::Interval;
@@ -330,11 +330,11 @@ fn every_mistake_is_found_where_it_is_and_nowhere_else() {
             .search(&[], &[])
             .find(),
     ];
-    let mut found: Vec<Check> =
-        bad.iter().flat_map(|findings| &findings.found).map(|finding| finding.check).collect();
+    let mut found: Vec<Diagnostic> =
+        bad.iter().flat_map(|findings| &findings.found).map(|finding| finding.diagnostic).collect();
     found.sort();
     found.dedup();
-    assert_eq!(found, Check::ALL);
+    assert_eq!(found, Diagnostic::ALL);
     let good = Diagnosis::new()
         .scores(&[0.3, 0.31, 0.3], &[0.32, 0.31, 0.33], false)
         .unwrap()

@@ -1,22 +1,20 @@
 //! Integration tests, in one binary.
 
+mod audit;
 mod calibration;
+mod comparisons;
 mod compile;
 mod conformal;
 mod conformal_sets;
+mod constraints;
 mod coverage;
 mod cross_validation;
+mod curves;
+mod decision;
 mod errors;
 mod explain;
-mod decision;
 mod fairness;
 mod fairness_reductions;
-mod audit;
-mod comparisons;
-mod compile;
-mod constraints;
-mod cross_validation;
-mod curves;
 mod fixtures;
 mod further_metrics;
 mod importance;

@@ -123,6 +123,8 @@ fn a_report_of_values_holds_what_the_metrics_say() {
     );
 }
 
+type Scored = dyn Fn(&Classes, &Probabilities, Option<&[f64]>) -> f64 + Sync;
+
 /// The bootstrap over sorted rows gives what scoring each resample gives: it is checked on the metrics themselves.
 #[test]
 fn ranked_rows_are_bootstrapped_as_any_metric() {
@@ -141,7 +143,7 @@ fn ranked_rows_are_bootstrapped_as_any_metric() {
     ] {
         let options = options.replicates(100).seed(9);
         let weights = options.row_weights();
-        let by_hand = |metric: &(dyn Fn(&Classes, &Probabilities, Option<&[f64]>) -> f64 + Sync)| {
+        let by_hand = |metric: &Scored| {
             options
                 .of_rows(120, |rows| {
                     use perennial_core::Rows;
