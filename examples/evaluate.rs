@@ -10,7 +10,7 @@ use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
 use perennial::evaluation::{
     ComparisonOptions, CrossValidation, Diagnosis, Fold, IntervalOptions, Metric, PermutationImportance,
-    Report, SliceOptions, Slices, compare, cross_validate, score_slices,
+    Report, SliceOptions, Slices, compare, cross_validate, learning_curve, score_slices,
 };
 use perennial::models::{DummyClassifier, GradientBoostingClassifier, LogisticRegression};
 use perennial::prelude::*;
@@ -74,6 +74,17 @@ fn main() -> Result<()> {
         .search(&[], &["learning_rate", "max_leaves"])
         .find();
 
+    // Would more rows help?
+    let grown = learning_curve(
+        &boosting,
+        &train_x,
+        &train_y,
+        &folds,
+        &RocAuc::new(),
+        &[0.1, 0.3, 0.6, 1.0],
+        &CrossValidation::new(),
+    )?;
+
     // For whom is it worse?
     let weather = test.classes("weather")?;
     let slices = Slices::new().by_class("weather", &weather);
@@ -86,6 +97,7 @@ fn main() -> Result<()> {
     let report = Report::of_classes("Will this hour be busy?", &truth, &said, &interval)?
         .comparison("a logistic regression", gain)
         .findings(findings)
+        .curve(grown)
         .slices(slices)
         .discovered(discovered)
         .importances(importances)

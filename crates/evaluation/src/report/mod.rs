@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::{BrierDecomposition, ReliabilityCurve};
 use crate::errors::{DiscoveredSlices, LabelIssues, ResidualPatterns, StressCurve, WorstRow};
 use crate::metric::{ClassReport, ConfusionMatrix};
-use crate::{Comparison, FeatureImportance, Findings, IntervalOptions, SliceReport};
+use crate::{
+    Comparison, Curve, FeatureImportance, Findings, IntervalOptions, ModelTable, SealLog, SliceReport,
+};
 
 /// A score with its interval, beside that of the best answer that is the same for all rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +122,12 @@ pub struct Report {
     pub findings: Option<Findings>,
     /// Comparisons with other models, by name: the model of this report is the second of each.
     pub comparisons: Vec<(String, Comparison)>,
+    /// Models on the same folds, a baseline among them.
+    pub models: Option<ModelTable>,
+    /// How often the tested rows were looked at, and why.
+    pub looks: Option<SealLog>,
+    /// How scores change with the number of rows, or with settings.
+    pub curves: Vec<Curve>,
     /// Slices that were declared.
     pub slices: Option<SliceReport>,
     /// Slices that were found.
@@ -152,6 +160,9 @@ impl Report {
             worst,
             findings: None,
             comparisons: Vec::new(),
+            models: None,
+            looks: None,
+            curves: Vec::new(),
             slices: None,
             discovered: None,
             importances: Vec::new(),
@@ -208,6 +219,27 @@ impl Report {
     #[must_use]
     pub fn comparison(mut self, against: impl Into<String>, comparison: Comparison) -> Self {
         self.comparisons.push((against.into(), comparison));
+        self
+    }
+
+    /// Adds models on the same folds.
+    #[must_use]
+    pub fn models(mut self, models: ModelTable) -> Self {
+        self.models = Some(models);
+        self
+    }
+
+    /// Adds how often the tested rows were looked at.
+    #[must_use]
+    pub fn looks(mut self, looks: SealLog) -> Self {
+        self.looks = Some(looks);
+        self
+    }
+
+    /// Adds how scores change with the number of rows, or with a setting.
+    #[must_use]
+    pub fn curve(mut self, curve: Curve) -> Self {
+        self.curves.push(curve);
         self
     }
 
@@ -293,6 +325,13 @@ impl fmt::Display for Report {
         self.comparisons
             .iter()
             .try_for_each(|(against, comparison)| writeln!(f, "against {against}: {comparison}"))?;
+        if let Some(models) = &self.models {
+            writeln!(f, "{models}")?;
+        }
+        if let Some(looks) = &self.looks {
+            writeln!(f, "the tested rows: {looks}")?;
+        }
+        self.curves.iter().try_for_each(|curve| writeln!(f, "{curve}"))?;
         if let Some(slices) = &self.slices {
             writeln!(f, "{slices}")?;
         }

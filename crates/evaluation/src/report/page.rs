@@ -17,6 +17,13 @@ pub(super) fn document(report: &Report) -> Document {
     page.facts([("rows", format_number(report.n_rows as f64))]);
     scores(&mut page, report);
     page.list(report.notes.iter().cloned());
+    if let Some(looks) = &report.looks {
+        page.text(format!("The tested rows: {looks}."));
+    }
+    if let Some(models) = &report.models {
+        page.section("Models");
+        page.code(models.to_string());
+    }
     match &report.details {
         Details::Classes(details) => {
             let ClassDetails { confusion, classes, reliability, brier, curves } = &**details;
@@ -67,6 +74,10 @@ pub(super) fn document(report: &Report) -> Document {
         }
     }
     found(&mut page, report);
+    for curve in &report.curves {
+        page.section(format!("Scores by {}", curve.name));
+        page.chart(pictures::curve(curve));
+    }
     if let Some(slices) = &report.slices {
         page.section("Slices");
         slice_table(&mut page, slices);

@@ -6,7 +6,7 @@ use super::ClassCurves;
 use crate::calibration::ReliabilityCurve;
 use crate::errors::StressCurve;
 use crate::metric::ConfusionMatrix;
-use crate::{FeatureImportance, SliceReport};
+use crate::{Curve, FeatureImportance, SliceReport};
 
 /// More bars than this do not fit.
 const MOST_BARS: usize = 20;
@@ -154,4 +154,24 @@ pub(super) fn stress(curves: &[StressCurve]) -> Chart {
         let scores: Vec<f64> = curve.points.iter().map(|point| point.score).collect();
         chart.series(Series::xy(format!("{:?}", curve.disturbance).to_lowercase(), &severities, &scores))
     })
+}
+
+/// Both scores at each point, those of the test parts with their 95 % interval.
+pub(super) fn curve(curve: &Curve) -> Chart {
+    let metric = curve.points.first().map_or(String::new(), |point| point.test.metric.clone());
+    let at: Vec<f64> = curve.points.iter().map(|point| point.at).collect();
+    let train: Vec<f64> = curve.points.iter().map(|point| point.train_mean()).collect();
+    let test: Vec<f64> = curve.points.iter().map(|point| point.test.mean()).collect();
+    let bounds = curve.points.iter().map(|point| {
+        point
+            .test
+            .interval(0.95)
+            .map_or((point.test.mean(), point.test.mean()), |interval| (interval.low, interval.high))
+    });
+    let (low, high): (Vec<f64>, Vec<f64>) = bounds.unzip();
+    Chart::line(format!("{metric} by {}", curve.name))
+        .x(curve.name.clone())
+        .y(metric)
+        .series(Series::xy("tested rows", &at, &test).bounds(&low, &high))
+        .series(Series::xy("rows learned from", &at, &train))
 }
