@@ -3,6 +3,8 @@
 //! The question: will more than 300 bicycles be rented in this hour? Learned from January to August 2011, asked from
 //! September on.
 
+use std::path::{Path, PathBuf};
+
 use perennial::core::BoxClassifierEstimator;
 use perennial::data::samples;
 use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, stress};
@@ -17,6 +19,7 @@ use perennial::prelude::*;
 use perennial::preprocessing::{
     Columns, OneHotEncoder, OrdinalEncoder, PassThrough, StandardScaler, categorical, numeric,
 };
+use perennial::reporting::Block;
 
 const FEATURES: [&str; 8] =
     ["hour", "temperature", "humidity", "wind_speed", "weekday", "working_day", "holiday", "weather"];
@@ -107,12 +110,33 @@ fn main() -> Result<()> {
             "Learned from January to August 2011, tested on the rest of the year; intervals draw whole days.",
         );
     println!("{report}");
-    for (path, text) in [
-        ("target/evaluate.html", report.to_html()),
-        ("target/evaluate.json", serde_json::to_string(&report).map_err(Error::other)?),
-    ] {
-        perennial::core::write_atomic(path, text.as_bytes())?;
-        println!("{path}");
+    let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/evaluate"), PathBuf::from);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Error::io(format!("cannot make `{}`", folder.display()), error))?;
+    save(&folder, "evaluate.html", &report.to_html())?;
+    save(&folder, "evaluate.json", &serde_json::to_string(&report).map_err(Error::other)?)?;
+    // The pictures of the page, each alone.
+    for block in report.to_document().blocks {
+        if let Block::Chart(chart) = block
+            && let Some((_, name)) = PICTURES.iter().find(|(title, _)| chart.title.starts_with(title))
+        {
+            save(&folder, &format!("evaluate-{name}.svg"), &chart.to_svg())?;
+        }
     }
+    Ok(())
+}
+
+const PICTURES: [(&str, &str); 5] = [
+    ("ROC curve", "roc"),
+    ("Do probabilities", "calibration"),
+    ("roc_auc by share", "learning"),
+    ("How much the model", "importances"),
+    ("What if", "stress"),
+];
+
+fn save(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    perennial::core::write_atomic(&path, text.as_bytes())?;
+    println!("{}", path.display());
     Ok(())
 }

@@ -21,6 +21,10 @@ pages! {
     families: "../../../docs/guide/families.md";
     training: "../../../docs/guide/07-training.md";
     evaluation: "../../../docs/guide/08-evaluation.md";
+    splits: "../../../docs/guide/splits.md";
+    calibration: "../../../docs/guide/calibration.md";
+    decisions: "../../../docs/guide/decisions.md";
+    errors: "../../../docs/guide/errors.md";
     tuning: "../../../docs/guide/09-tuning.md";
     deployment: "../../../docs/guide/10-deployment.md";
     monitoring: "../../../docs/guide/11-monitoring.md";
