@@ -37,17 +37,18 @@ use crate::{Contract, CsvReader, Table, find_pii};
 /// use perennial_data::{Catalog, Sensitivity, Source};
 ///
 /// let directory = tempfile::tempdir().unwrap();
-/// std::fs::write(directory.path().join("people.csv"), "mail\nada@example.org\n").unwrap();
-/// let source = Source::new("people", "people.csv").owner("hr@example.org").licence("internal use").access(["hr"]);
-/// let catalog = Catalog::new().source(source.clone().sensitivity(Sensitivity::Personal));
-/// catalog.write(directory.path().join("catalog.toml"))?;
+/// let file = directory.path().join("orders.csv");
+/// std::fs::write(&file, "sum\n3\n").unwrap();
+/// let source = Source::new("orders", "orders.csv").owner("sales@example.org").licence("internal use").access(["sales"]);
+/// Catalog::new().source(source.sensitivity(Sensitivity::Internal)).write(directory.path().join("catalog.toml"))?;
 ///
 /// let catalog = Catalog::read(directory.path().join("catalog.toml"))?;
 /// assert!(catalog.verify(directory.path(), 0).is_met());
-/// assert_eq!(catalog.open(directory.path(), "people")?.n_rows(), 1);
+/// assert_eq!(catalog.open(directory.path(), "orders")?.n_rows(), 1);
 ///
-/// let wrong = Catalog::new().source(source.sensitivity(Sensitivity::Public)).verify(directory.path(), 0);
-/// assert!(wrong.to_string().contains("column `mail` holds personal data (email)"));
+/// std::fs::write(&file, "mail\nada@example.org\n").unwrap();
+/// let report = catalog.verify(directory.path(), 0);
+/// assert!(report.to_string().contains("column `mail` holds personal data (email)"));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -45,7 +45,7 @@ fn answer(path: &Path, query: &str) -> Result<Table> {
     // Functions that a foreign file hides in its schema are not called.
     connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;").map_err(refused)?;
     let mut statement = connection.prepare(query).map_err(refused)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     if names.is_empty() {
         return Err(Error::malformed("the query has no columns; give a `SELECT`"));
     }

@@ -6,9 +6,10 @@ use rayon::prelude::*;
 use regex::Regex;
 use serde::de::IgnoredAny;
 
+use super::expect::{Expect, Matching};
 use super::json_schema::JsonSchema;
 use super::report::Check;
-use super::rule::{Expect, Matching, Relation};
+use super::rule::Relation;
 use super::scalar::Operand;
 use super::time_format::TimeFormat;
 use crate::column::Data;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use perennial_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::rule::{Expect, Matching, Rule};
+use super::expect::{Expect, Matching};
+use super::rule::Rule;
 use super::scalar::{Range, Scalar};
 use super::{ColumnContract, Contract};
 use crate::ColumnType;

@@ -2,6 +2,7 @@
 
 mod cells;
 mod distribution;
+mod expect;
 mod finding;
 mod json_form;
 mod json_schema;
@@ -13,6 +14,7 @@ mod sift;
 mod time_format;
 mod whole;
 mod yaml;
+mod yaml_flow;
 
 use std::collections::BTreeSet;
 

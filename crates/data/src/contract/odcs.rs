@@ -3,9 +3,10 @@
 use perennial_core::{Error, Result, ResultExt};
 use serde_json::{Map, Value, json};
 
+use super::expect::Expect;
 use super::json_form::{number, rule_of};
 use super::report::Severity;
-use super::rule::{Expect, Rule, Statistic};
+use super::rule::{Rule, Statistic};
 use super::scalar::Counts;
 use super::{ColumnContract, Contract, yaml};
 use crate::ColumnType;
@@ -16,7 +17,8 @@ const ENGINE: &str = "perennial";
 impl Contract {
     /// The contract as a YAML file of the Open Data Contract Standard 3.1, with one object of this name. Columns become properties;
     /// rules that the standard has no words for become `custom` quality of the engine `perennial`, which
-    /// [`from_odcs`](Contract::from_odcs) reads again. That there may be no other columns is not said there.
+    /// [`from_odcs`](Contract::from_odcs) reads again. That there may be no other columns, severities of columns and `max_quarantined` are not
+    /// said there.
     ///
     /// ```
     /// use perennial_data::{ColumnContract, ColumnType, Contract, Rule};

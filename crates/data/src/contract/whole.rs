@@ -2,7 +2,8 @@
 
 use super::cells::{Fault, column, is_among, keys, mean_deviation, operands};
 use super::distribution::{cramers_v, distance};
-use super::rule::{Expect, Sets, Statistic};
+use super::expect::{Expect, Sets};
+use super::rule::Statistic;
 use super::scalar::{Operand, Range, Scalar};
 use crate::calendar::{self, DAY};
 use crate::column::Data;
