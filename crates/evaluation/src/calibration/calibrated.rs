@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
-    Rows, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, ResultExt, Rows,
+    Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,12 +48,12 @@ use crate::{CrossFit, Splitter, Stack};
 /// # }
 /// use perennial_evaluation::calibration::{Calibrated, CalibrationMethod};
 ///
-/// // `Sure` says 0.99 and is right in four rows out of five.
+/// // `Sure` says 0.99 and is right in four rows out of five, more or less in each fold.
 /// let x = Matrix::from(Array2::from_shape_fn((500, 1), |(row, _)| if row % 2 == 0 { 1.0 } else { -1.0 }));
 /// let y = Classes::from_labels((0..500).map(|row| (row % 2 == 0) != (row % 10 < 2)));
 /// let model = Calibrated::new(Sure).method(CalibrationMethod::Isotonic).fit(&x, &y)?;
 /// let said = model.predict_proba(&x)?;
-/// assert!((said.of("true")?.as_slice()[0] - 0.8).abs() < 1e-12);
+/// assert!((said.of("true")?.as_slice()[0] - 0.8).abs() < 0.02);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,9 +81,6 @@ impl<E> Calibrated<E> {
 }
 
 impl<E, S> Calibrated<E, S> {
-    /// The numeric settings with their ranges; those of the splitter and the estimator are theirs.
-    pub const PARAMS: &'static [Param] = &[];
-
     /// Sets how probabilities are corrected.
     #[must_use]
     pub fn method(mut self, method: CalibrationMethod) -> Self {

@@ -35,6 +35,32 @@ pub enum CrossMethod {
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals should hold |
 /// | `method` | plus | | how the models of the folds make an interval |
 /// | `splitter` | [`CrossFit::new(5)`](CrossFit) | folds | which rows are held out together |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Mean;
+/// # struct MeanModel(f64);
+/// # impl Estimator for Mean {
+/// #     type Input = Matrix; type Target = Values; type Model = MeanModel;
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<MeanModel> {
+/// #         let y = train.y.as_slice(); Ok(MeanModel(y.iter().sum::<f64>() / y.len() as f64)) }
+/// # }
+/// # impl Predictor for MeanModel {
+/// #     type Input = Matrix; type Output = Values;
+/// #     fn predict(&self, x: &Matrix) -> Result<Values> { Ok(vec![self.0; x.n_rows()].into()) }
+/// # }
+/// use perennial_evaluation::CrossFit;
+/// use perennial_evaluation::conformal::{CrossConformalRegressor, IntervalPredictor};
+///
+/// // `Mean` predicts the mean of the target. With as many folds as rows it is the jackknife+.
+/// let x = Matrix::from(Array2::zeros((50, 1)));
+/// let y: Values = (0..50).map(f64::from).collect();
+/// let model = CrossConformalRegressor::new(Mean).level(0.8).splitter(CrossFit::new(50)).fit(&x, &y)?;
+/// let intervals = model.predict_interval(&x)?;
+/// assert!((intervals.low[0] - 4.0).abs() < 2.0 && (intervals.high[0] - 45.0).abs() < 2.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrossConformalRegressor<E, S = CrossFit> {

@@ -25,6 +25,33 @@ use crate::cross_fit::part;
 /// | `block` | 10 | >= 1 | how many neighbouring rows are drawn together |
 /// | `level` | 0.9 | in (0, 1) | the share of the truths that intervals hold |
 /// | `seed` | from the context | | which blocks are drawn |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Mean;
+/// # struct MeanModel(f64);
+/// # impl Estimator for Mean {
+/// #     type Input = Matrix; type Target = Values; type Model = MeanModel;
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<MeanModel> {
+/// #         let y = train.y.as_slice(); Ok(MeanModel(y.iter().sum::<f64>() / y.len() as f64)) }
+/// # }
+/// # impl Predictor for MeanModel {
+/// #     type Input = Matrix; type Output = Values;
+/// #     fn predict(&self, x: &Matrix) -> Result<Values> { Ok(vec![self.0; x.n_rows()].into()) }
+/// # }
+/// use perennial_evaluation::conformal::{EnbPiRegressor, IntervalPredictor};
+///
+/// // `Mean` predicts the mean of the target, which goes up and down.
+/// let x = Matrix::from(Array2::zeros((200, 1)));
+/// let y: Values = (0..200).map(|row| (f64::from(row) * 0.3).sin()).collect();
+/// let mut model = EnbPiRegressor::new(Mean).fit(&x, &y)?;
+/// let before = model.predict_interval(&x)?.high[0];
+/// // The series rises: intervals follow.
+/// model.update(&x, &y.as_slice().iter().map(|value| value + 1.0).collect())?;
+/// assert!(model.predict_interval(&x)?.high[0] > before + 0.8);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnbPiRegressor<E> {

@@ -21,6 +21,31 @@ use crate::{CrossFit, Holdout, Splitter};
 /// |---|---|---|---|
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals hold |
 /// | `splitter` | [`Holdout::new(0.25)`](Holdout) | one split | which rows are held out |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Mean;
+/// # struct MeanModel(f64);
+/// # impl Estimator for Mean {
+/// #     type Input = Matrix; type Target = Values; type Model = MeanModel;
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<MeanModel> {
+/// #         let y = train.y.as_slice(); Ok(MeanModel(y.iter().sum::<f64>() / y.len() as f64)) }
+/// # }
+/// # impl Predictor for MeanModel {
+/// #     type Input = Matrix; type Output = Values;
+/// #     fn predict(&self, x: &Matrix) -> Result<Values> { Ok(vec![self.0; x.n_rows()].into()) }
+/// # }
+/// use perennial_evaluation::conformal::{IntervalPredictor, NormalizedConformalRegressor};
+///
+/// // `Mean` predicts the mean of what it learns: here errors are expected to be as large everywhere.
+/// let x = Matrix::from(Array2::zeros((200, 1)));
+/// let y: Values = (0..200).map(|row| f64::from(row * 37 % 101)).collect();
+/// let model = NormalizedConformalRegressor::new(Mean, Mean).level(0.8).fit(&x, &y)?;
+/// let intervals = model.predict_interval(&x)?;
+/// assert!((intervals.high[0] - intervals.low[0] - 80.0).abs() < 15.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NormalizedConformalRegressor<E, R, S = Holdout> {

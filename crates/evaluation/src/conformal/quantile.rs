@@ -21,6 +21,29 @@ use crate::{Holdout, Splitter};
 /// |---|---|---|---|
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals hold |
 /// | `splitter` | [`Holdout::new(0.25)`](Holdout) | one split | which rows are held out |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Always(f64);
+/// # impl Estimator for Always {
+/// #     type Input = Matrix; type Target = Values; type Model = Always;
+/// #     fn fit_on(&self, _: &Train<'_, Matrix, Values>) -> Result<Always> { Ok(self.clone()) }
+/// # }
+/// # impl Predictor for Always {
+/// #     type Input = Matrix; type Output = Values;
+/// #     fn predict(&self, x: &Matrix) -> Result<Values> { Ok(vec![self.0; x.n_rows()].into()) }
+/// # }
+/// use perennial_evaluation::Metric;
+/// use perennial_evaluation::conformal::{ConformalizedQuantileRegressor, Coverage, IntervalPredictor};
+///
+/// // `Always(q)` predicts q. The two are too near to each other, which is put right.
+/// let x = Matrix::from(Array2::zeros((400, 1)));
+/// let y: Values = (0..400).map(|row| f64::from(row * 37 % 101)).collect();
+/// let model = ConformalizedQuantileRegressor::new(Always(40.0), Always(60.0)).level(0.8).fit(&x, &y)?;
+/// assert!((Coverage.score(&y, &model.predict_interval(&x)?)? - 0.8).abs() < 0.08);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConformalizedQuantileRegressor<L, U, S = Holdout> {

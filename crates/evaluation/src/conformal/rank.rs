@@ -27,9 +27,12 @@ fn rank(n: usize, level: f64) -> usize {
 /// When the level is not in (0, 1).
 pub fn rows_needed(level: f64) -> Result<usize> {
     LEVEL.check(level)?;
-    let about = (level / (1.0 - level)).floor().min(1e15) as usize;
-    let mut needed = about.saturating_sub(1).max(1);
-    while rank(needed, level) > needed {
+    let level_in_rank = level * (1.0 - 4.0 * f64::EPSILON);
+    let mut needed = ((level_in_rank / (1.0 - level_in_rank)).ceil() as usize).max(1);
+    // Rounding of the quotient can be off by one.
+    if needed > 1 && rank(needed - 1, level) < needed {
+        needed -= 1;
+    } else if rank(needed, level) > needed {
         needed += 1;
     }
     Ok(needed)

@@ -99,6 +99,39 @@ fn draw(shares: ArrayView1<'_, f64>) -> f64 {
 /// | `score` | LAC | | what is measured of a row held out |
 /// | `by_class` | false | | whether the level is kept for the rows of each class (Mondrian); a class without rows held out is then in no set |
 /// | `splitter` | [`Holdout::new(0.25)`](Holdout) | one split | which rows are held out |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Slope;
+/// # #[derive(Debug)] struct SlopeModel(Vec<String>);
+/// # impl Estimator for Slope {
+/// #     type Input = Matrix; type Target = Classes; type Model = SlopeModel;
+/// #     fn capabilities(&self) -> Capabilities { Capabilities::new().weights() }
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<SlopeModel> { Ok(SlopeModel(train.y.names().to_vec())) }
+/// # }
+/// # impl Predictor for SlopeModel {
+/// #     type Input = Matrix; type Output = Classes;
+/// #     fn predict(&self, x: &Matrix) -> Result<Classes> { Ok(self.predict_proba(x)?.most_likely()) }
+/// # }
+/// # impl Classifier for SlopeModel {
+/// #     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+/// #         let x = x.dense()?;
+/// #         let share = |row: usize, class: usize| if class == 1 { x[[row, 0]] } else { 1.0 - x[[row, 0]] };
+/// #         Probabilities::new(Array2::from_shape_fn((x.nrows(), 2), |(row, class)| share(row, class)), self.0.clone())
+/// #     }
+/// # }
+/// use perennial_evaluation::Metric;
+/// use perennial_evaluation::conformal::{SetCoverage, SetPredictor, SplitConformalClassifier};
+///
+/// // `Slope` takes its only column for the probability of the second class.
+/// let x = Matrix::from(Array2::from_shape_fn((400, 1), |(row, _)| (row * 37 % 101) as f64 / 101.0));
+/// let y = Classes::from_labels((0..400).map(|row| row * 37 % 101 + row * 7 % 40 > 70));
+/// let model = SplitConformalClassifier::new(Slope).level(0.9).fit(&x, &y)?;
+/// let sets = model.predict_set(&x)?;
+/// assert!((SetCoverage.score(&y, &sets)? - 0.9).abs() < 0.06);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitConformalClassifier<E, S = Holdout> {

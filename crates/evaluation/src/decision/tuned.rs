@@ -1,8 +1,8 @@
 //! Classifiers that answer by a threshold.
 
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
-    Rows, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, ResultExt, Rows,
+    Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,38 @@ impl<M: Classifier> Classifier for FixedThreshold<M> {
 /// | `positive` | the second of two classes | a class name | the class to find |
 /// | `refit` | true | | whether the model learns from all rows; else, with a single split, it is the model of that split |
 /// | `splitter` | [`CrossFit::new(5)`](CrossFit) | | how the rows are divided |
+///
+/// ```
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Slope;
+/// # #[derive(Debug)] struct SlopeModel(Vec<String>);
+/// # impl Estimator for Slope {
+/// #     type Input = Matrix; type Target = Classes; type Model = SlopeModel;
+/// #     fn capabilities(&self) -> Capabilities { Capabilities::new().weights() }
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<SlopeModel> { Ok(SlopeModel(train.y.names().to_vec())) }
+/// # }
+/// # impl Predictor for SlopeModel {
+/// #     type Input = Matrix; type Output = Classes;
+/// #     fn predict(&self, x: &Matrix) -> Result<Classes> { Ok(self.predict_proba(x)?.most_likely()) }
+/// # }
+/// # impl Classifier for SlopeModel {
+/// #     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+/// #         let x = x.dense()?;
+/// #         let share = |row: usize, class: usize| if class == 1 { x[[row, 0]] } else { 1.0 - x[[row, 0]] };
+/// #         Probabilities::new(Array2::from_shape_fn((x.nrows(), 2), |(row, class)| share(row, class)), self.0.clone())
+/// #     }
+/// # }
+/// use perennial_evaluation::decision::{Objective, OutcomeValues, ThresholdRule, TunedThreshold};
+///
+/// // `Slope` takes its only column for the probability of the second class; rows from 0.3 on have it.
+/// let x = Matrix::from(Array2::from_shape_fn((200, 1), |(row, _)| (row * 37 % 101) as f64 / 101.0));
+/// let y = Classes::from_labels((0..200).map(|row| row * 37 % 101 >= 31));
+/// let model = TunedThreshold::new(Slope, ThresholdRule::new(Objective::Accuracy)).fit(&x, &y)?;
+/// assert_eq!(model.threshold(), 31.0 / 101.0);
+/// assert_eq!(model.predict(&x)?, y);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TunedThreshold<E, S = CrossFit> {
@@ -114,9 +146,6 @@ impl<E> TunedThreshold<E> {
 }
 
 impl<E, S> TunedThreshold<E, S> {
-    /// The numeric settings with their ranges; those of the rule, the splitter and the estimator are theirs.
-    pub const PARAMS: &'static [Param] = &[];
-
     /// Sets the class to find.
     #[must_use]
     pub fn positive(mut self, class: impl Into<String>) -> Self {

@@ -153,6 +153,9 @@ impl MetricFrame {
                 scored.map(|(rows, _)| score_rows(metric, truth, prediction, None, rows).unwrap_or(f64::NAN)),
             )
         })?;
+        let gap = gap.ok_or_else(|| {
+            Error::insufficient_data("the metric is defined for fewer than two groups, so there is no gap")
+        })?;
         Ok(MetricFrame { by_group, gap })
     }
 }

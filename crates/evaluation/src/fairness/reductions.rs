@@ -31,6 +31,44 @@ use crate::align::{check_two_classes, codes_in, positive_class, tame};
 /// | `nu` | 0.001 | > 0 | stop when the mixture is within this of the best |
 /// | `eta` | 2 | > 0 | how fast prices move |
 /// | `positive` | the second of two classes | a class name | the class whose giving is judged |
+///
+/// ```
+/// # use std::collections::BTreeMap;
+/// # use ndarray::Array2;
+/// # use perennial_core::*;
+/// # #[derive(Clone, Debug)] struct Cells;
+/// # struct CellsModel(BTreeMap<u64, f64>, Vec<String>);
+/// # impl Estimator for Cells {
+/// #     type Input = Matrix; type Target = Classes; type Model = CellsModel;
+/// #     fn capabilities(&self) -> Capabilities { Capabilities::new().weights() }
+/// #     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<CellsModel> {
+/// #         let mut sums = BTreeMap::new();
+/// #         for (row, code) in train.y.codes().iter().enumerate() {
+/// #             let sign = if *code == 1 { 1.0 } else { -1.0 };
+/// #             *sums.entry(train.x.dense()?[[row, 0]] as u64).or_insert(0.0) += sign * train.weight(row);
+/// #         }
+/// #         Ok(CellsModel(sums, train.y.names().to_vec()))
+/// #     }
+/// # }
+/// # impl Predictor for CellsModel {
+/// #     type Input = Matrix; type Output = Classes;
+/// #     fn predict(&self, x: &Matrix) -> Result<Classes> {
+/// #         let x = x.dense()?;
+/// #         let code = |row: usize| u32::from(self.0.get(&(x[[row, 0]] as u64)).is_some_and(|sum| *sum > 0.0));
+/// #         Classes::new((0..x.nrows()).map(code).collect(), self.1.clone())
+/// #     }
+/// # }
+/// use perennial_evaluation::fairness::ExponentiatedGradient;
+///
+/// // `Cells` answers with the class that has more weight among the rows with the same value.
+/// let x = Matrix::from(Array2::from_shape_fn((200, 1), |(row, _)| (row % 4) as f64));
+/// let y = Classes::from_labels((0..200).map(|row| row % 4 > 1 || row % 20 == 0));
+/// let groups: Vec<String> = (0..200).map(|row| if row % 8 < 5 { "a" } else { "b" }.to_owned()).collect();
+/// // Group a has the class in two rows of five, group b in two of three.
+/// let model = ExponentiatedGradient::new(Cells).eps(0.05).fit(&x, &y, &groups)?;
+/// assert!(model.training_violation() < 0.051 && model.training_error() > 0.05);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExponentiatedGradient<E> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use perennial_core::{Classes, Result, Rows};
+use perennial_core::{Classes, Error, Result, Rows};
 use perennial_statistics::interval::{Interval, clopper_pearson};
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct GroupRates {
 /// let sensitive = SensitiveFeatures::new().by("group", &group);
 /// let report = FairnessReport::measure(&truth, &given, Some("1"), &sensitive, &FairnessOptions::new())?;
 /// assert_eq!(report.demographic_parity.difference.estimate, 0.25);
-/// assert_eq!(report.equal_opportunity.ratio.estimate, 0.5);
+/// assert_eq!(report.equal_opportunity.unwrap().ratio.estimate, 0.5);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,10 +55,10 @@ pub struct FairnessReport {
     pub skipped: Vec<(String, usize)>,
     /// How far selection rates are apart.
     pub demographic_parity: Gap,
-    /// How far true positive rates are apart.
-    pub equal_opportunity: Gap,
-    /// How far true or false positive rates are apart, whichever are further.
-    pub equalized_odds: Gap,
+    /// How far true positive rates are apart; nothing where fewer than two groups have positive rows.
+    pub equal_opportunity: Option<Gap>,
+    /// How far true or false positive rates are apart, whichever are further, of those that two groups have.
+    pub equalized_odds: Option<Gap>,
 }
 
 /// What the rows of one group count to: by truth and answer.
@@ -115,7 +115,8 @@ impl FairnessReport {
         let of_truth = |counts: &[Counts], truth: usize| {
             difference_and_ratio(counts.iter().map(|counts| rate(counts, truth)))
         };
-        let demographic_parity = of(&|counts| difference_and_ratio(counts.iter().map(selection_rate)))?;
+        let demographic_parity = of(&|counts| difference_and_ratio(counts.iter().map(selection_rate)))?
+            .ok_or_else(|| Error::insufficient_data("fewer than two groups have a selection rate"))?;
         let equal_opportunity = of(&|counts| of_truth(counts, 1))?;
         let equalized_odds = of(&|counts| {
             let (hits, alarms) = (of_truth(counts, 1), of_truth(counts, 0));
@@ -155,8 +156,9 @@ impl fmt::Display for FairnessReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "`{}` given by group", self.positive)?;
         writeln!(f, "demographic parity: {}", self.demographic_parity)?;
-        writeln!(f, "equal opportunity: {}", self.equal_opportunity)?;
-        write!(f, "equalized odds: {}", self.equalized_odds)?;
+        let shown = |gap: &Option<Gap>| gap.map_or("not defined".to_owned(), |gap| gap.to_string());
+        writeln!(f, "equal opportunity: {}", shown(&self.equal_opportunity))?;
+        write!(f, "equalized odds: {}", shown(&self.equalized_odds))?;
         let show = |rate: &Option<Interval>| rate.map_or("not defined".to_owned(), |rate| rate.to_string());
         for group in &self.groups {
             write!(

@@ -97,6 +97,8 @@ fn ranks_are_those_of_the_definition() {
         assert_eq!(rows_needed(level).unwrap(), needed);
     }
     assert!(rows_needed(1.0).is_err() && rows_needed(f64::NAN).is_err());
+    assert!(rows_needed(1.0 - f64::EPSILON).unwrap() > 1 << 49);
+    assert_eq!(rows_needed(1e-300).unwrap(), 1);
 }
 
 /// The mean over repetitions of the share of truths held, and its standard error.

@@ -148,6 +148,7 @@ fn reductions_make_odds_alike_with_an_ordinary_classifier() {
         FairnessReport::measure(&y, given, None, &sensitive, &quick())
             .unwrap()
             .equalized_odds
+            .unwrap()
             .difference
             .estimate
     };
