@@ -14,7 +14,6 @@ mod sift;
 mod time_format;
 mod whole;
 mod yaml;
-mod yaml_flow;
 
 use std::collections::BTreeSet;
 
