@@ -7,6 +7,7 @@
 mod frame;
 mod gaps;
 mod mixture;
+mod moments;
 mod rates;
 mod reductions;
 mod report;
