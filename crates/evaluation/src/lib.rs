@@ -7,6 +7,7 @@ mod cross_validation;
 mod importance;
 mod interval;
 mod ladder;
+mod leakage;
 pub mod metric;
 mod sealed;
 mod slices;
@@ -27,6 +28,7 @@ pub use cross_validation::{
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use ladder::{Climb, Ladder, Step, one_standard_error};
+pub use leakage::LeakageScan;
 pub use metric::{Answers, Judges, Metric};
 pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};

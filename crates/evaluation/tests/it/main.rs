@@ -9,6 +9,7 @@ mod curves;
 mod fixtures;
 mod importance;
 mod interval;
+mod leakage;
 mod metric;
 mod models;
 mod slices_and_comparison;
