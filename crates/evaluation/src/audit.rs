@@ -3,6 +3,7 @@
 mod duplicates;
 mod finding;
 
+pub(crate) use finding::Waivers;
 pub use finding::{AuditReport, Check, Finding, Severity};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +12,8 @@ use std::fmt;
 use perennial_core::{Error, Matrix, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::Split;
 use crate::split::{FixedSplits, SplitInputs, Splitter};
-use crate::{Split, audit::finding::Waivers};
 
 /// Makes splits and looks at once for what their two sides share.
 ///

@@ -16,6 +16,7 @@ pub mod fairness;
 mod importance;
 mod interval;
 mod ladder;
+mod leakage;
 pub mod metric;
 #[cfg(feature = "report")]
 mod report;
@@ -40,6 +41,7 @@ pub use diagnosis::{Diagnosed, Diagnosis, Diagnostic, Findings, SearchedSetting}
 pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use ladder::{Climb, Ladder, Step, one_standard_error};
+pub use leakage::LeakageScan;
 pub use metric::{Answers, Judges, Metric};
 #[cfg(feature = "report")]
 pub use report::{ClassCurves, ClassDetails, Details, Report, ReportedScore, ValueDetails};

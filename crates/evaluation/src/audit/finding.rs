@@ -98,6 +98,11 @@ impl Finding {
         self
     }
 
+    pub(crate) fn column(mut self, name: &str) -> Self {
+        self.columns.push(name.to_owned());
+        self
+    }
+
     /// Whether it stops the work.
     pub fn is_open(&self) -> bool {
         self.severity == Severity::Error && self.waiver.is_none()

@@ -61,6 +61,25 @@ fn copies_are_found_and_waived() {
 
 proptest! {
     #[test]
+    fn shared_times_are_those_of_all_pairs(spans in prop::collection::vec((0_i64..30, 0_i64..6), 12..20)) {
+        let times: Vec<i64> = spans.iter().map(|span| span.0).collect();
+        let ends: Vec<i64> = spans.iter().map(|span| span.0 + span.1).collect();
+        let inputs = SplitInputs::new(times.len()).times(&times).ends(&ends);
+        let splits = KFold::new(3).seed(2).split(&inputs).unwrap();
+        let meet = |a: usize, b: usize| times[a] <= ends[b] && times[b] <= ends[a];
+        let count = |holds: &dyn Fn(usize, usize) -> bool| -> usize {
+            let of = |split: &Split| split.test.iter().filter(|&&a| split.train.iter().any(|&b| holds(a, b))).count();
+            splits.iter().map(of).sum()
+        };
+        let report = SplitAudit::new().report(&splits, &inputs).unwrap();
+        let found = |check: Check| {
+            report.findings.iter().find(|finding| finding.check == check).map_or(0, |finding| finding.count)
+        };
+        prop_assert_eq!(found(Check::SharedTimes), count(&meet));
+        prop_assert_eq!(found(Check::FutureRows), count(&|a, b| times[b] > times[a]));
+    }
+
+    #[test]
     fn copies_are_those_of_all_pairs(cells in prop::collection::vec(0_u8..3, 30), near in 0.1..1.5_f64) {
         let value = |code: u8| [0.0, 1.0, f64::NAN][code as usize];
         let x = Array2::from_shape_fn((15, 2), |(row, column)| value(cells[2 * row + column]));

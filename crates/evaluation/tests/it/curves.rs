@@ -64,6 +64,7 @@ fn watching(
             assert!(y.as_slice().iter().zip(rows(x)).all(|(y, row)| *y == row as f64));
             rows(x)
         });
+        assert_eq!(train.validation_groups.is_some(), train.groups.is_some() && watched.is_some());
         if let (Some(groups), Some(rows)) = (train.validation_groups, &watched) {
             assert!(groups.iter().zip(rows).all(|(&group, &row)| group as usize == row / 4));
         }

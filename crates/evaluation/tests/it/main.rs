@@ -19,6 +19,7 @@ mod fixtures;
 mod further_metrics;
 mod importance;
 mod interval;
+mod leakage;
 mod metric;
 mod models;
 mod report;
