@@ -84,7 +84,7 @@ fn main() -> Result<()> {
         println!(
             "{name}: accuracy {:.3}; of those who repay, the groups get loans {} apart",
             Accuracy.score(&truth, given)?,
-            report.equal_opportunity.difference
+            report.equal_opportunity.as_ref().map_or_else(String::new, |gap| gap.difference.to_string())
         );
     }
     Ok(())

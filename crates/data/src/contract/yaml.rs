@@ -20,7 +20,8 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let (mut whole, mut n_documents) = (Value::Null, 0);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| error.to_string())?;
+        let (event, span) =
+            event.map_err(|error| format!("line {}: {}", error.marker().line(), error.info()))?;
         let at = |what: &str| format!("line {} {what}", span.start.line());
         let plain_only = |anchor: usize, tagged: bool| {
             if anchor == 0 && !tagged { Ok(()) } else { Err(at("has an anchor or a tag; leave it out")) }

@@ -213,7 +213,7 @@ schema:
         assert!(!report.violations().is_empty() && report.is_met() == warns, "{name} {report}");
     }
     for (text, words) in [
-        ("a: [", "is not understood: line 1"),
+        ("a: [", "is not understood: line 2: "),
         ("kind: Other", "has no `kind: DataContract`"),
         ("kind: DataContract\napiVersion: v2.2.2", "has the `apiVersion` `v2.2.2`"),
         (
