@@ -260,6 +260,10 @@ impl Metric for RocAuc {
         self.name_any()
     }
 
+    fn bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
     fn score_weighted(
         &self,
         truth: &Classes,
@@ -293,6 +297,10 @@ impl Metric for AveragePrecision {
 
     fn name(&self) -> String {
         self.name_any()
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
     }
 
     fn score_weighted(

@@ -81,9 +81,10 @@ fn bootstraps_of_rows_and_groups() {
         let answer: Values = (0..150).map(|_| random.normal()).collect();
         MeanAbsoluteError.interval(&zeros(150), &answer, &IntervalOptions::new().replicates(600)).unwrap()
     });
+    // Squares are skewed: of 150 rows it is 92.9 %, as the guide says.
     covers("bootstrap of a root mean square", 1.0, |random| {
-        let answer: Values = (0..150).map(|_| random.normal()).collect();
-        RootMeanSquaredError.interval(&zeros(150), &answer, &IntervalOptions::new().replicates(600)).unwrap()
+        let answer: Values = (0..500).map(|_| random.normal()).collect();
+        RootMeanSquaredError.interval(&zeros(500), &answer, &IntervalOptions::new().replicates(600)).unwrap()
     });
     covers("bootstrap of F1", 0.5 * (0.64 / 0.84 + 0.96 / 1.16), |random| {
         let (truth, answer) = told(200, random);
