@@ -82,9 +82,9 @@ fn main() -> Result<()> {
         &boosting,
         &train_x,
         &train_y,
-        &folds,
+        &TimeSeriesSplit::new(2),
         &RocAuc::new(),
-        &[0.1, 0.3, 0.6, 1.0],
+        &[0.1, 0.25, 0.5, 1.0],
         &CrossValidation::new(),
     )?;
 
