@@ -156,17 +156,18 @@ pub(super) fn stress(curves: &[StressCurve]) -> Chart {
     })
 }
 
-/// Both scores at each point, those of the test parts with their 95 % interval.
+/// Both scores at each point, those of the test parts with the worst and the best fold: an interval of few folds would hold
+/// anything.
 pub(super) fn curve(curve: &Curve) -> Chart {
     let metric = curve.points.first().map_or(String::new(), |point| point.test.metric.clone());
     let at: Vec<f64> = curve.points.iter().map(|point| point.at).collect();
     let train: Vec<f64> = curve.points.iter().map(|point| point.train_mean()).collect();
     let test: Vec<f64> = curve.points.iter().map(|point| point.test.mean()).collect();
     let bounds = curve.points.iter().map(|point| {
-        point
-            .test
-            .interval(0.95)
-            .map_or((point.test.mean(), point.test.mean()), |interval| (interval.low, interval.high))
+        let scores = point.test.scores();
+        scores
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &score| (low.min(score), high.max(score)))
     });
     let (low, high): (Vec<f64>, Vec<f64>) = bounds.unzip();
     Chart::line(format!("{metric} by {}", curve.name))
@@ -174,4 +175,5 @@ pub(super) fn curve(curve: &Curve) -> Chart {
         .y(metric)
         .series(Series::xy("tested rows", &at, &test).bounds(&low, &high))
         .series(Series::xy("rows learned from", &at, &train))
+        .note("band: the worst and the best fold")
 }
