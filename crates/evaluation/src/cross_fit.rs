@@ -10,7 +10,7 @@ use perennial_core::{
 use perennial_numeric::{folds, reduce};
 use serde::{Deserialize, Serialize};
 
-use crate::split::{grouped_train_test, stratified_train_test, train_test};
+use crate::split::{grouped_train_test, splits_of, stratified_train_test, train_test};
 use crate::{Split, SplitInputs, Splitter};
 
 const N_SPLITS: Param =
@@ -76,7 +76,7 @@ impl Splitter for CrossFit {
         let strata = inputs.classes.map(Classes::codes);
         let seed = inputs.ctx.seed(self.seed);
         let fold_of = folds::assign(inputs.n_rows, self.n_splits, strata, inputs.groups, seed);
-        Ok((0..self.n_splits).map(|fold| Split::of(inputs.n_rows, |row| fold_of[row] == fold)).collect())
+        Ok(splits_of(&fold_of, self.n_splits))
     }
 }
 

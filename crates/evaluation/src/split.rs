@@ -13,6 +13,7 @@ mod time;
 mod values;
 
 pub use calendar::{CalendarSplit, Period, TimeUnit};
+pub(crate) use fold::splits_of;
 pub use fold::{GroupKFold, KFold, StratifiedKFold};
 pub use grouped::{LeaveOneGroupOut, LeavePGroupsOut, StratifiedGroupKFold};
 pub use holdout::{

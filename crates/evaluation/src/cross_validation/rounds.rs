@@ -8,8 +8,8 @@ use perennial_core::{Context, Error, Estimator, Result, ResultExt, Rows, Train, 
 use perennial_numeric::reduce;
 
 use super::{CrossValidation, Validation};
-use crate::split::{grouped_train_test, stratified_train_test, time_train_test, train_test};
-use crate::{Split, Splitter, Strata};
+use crate::split::time_train_test;
+use crate::{Holdout, Split, Splitter, Strata};
 
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
@@ -112,22 +112,16 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
         let y: &E::Target = y.borrow();
         let part = Part::new(self.options, rows)?;
         let ctx = ctx.child("validation");
-        let inner = match validation {
-            Validation::Share(share) => {
-                let seed = ctx.seed(None);
-                match (&part.groups, &part.times, y.classes()) {
-                    (Some(groups), ..) => grouped_train_test(groups, share, seed)?,
-                    (None, Some(times), _) => time_train_test(times, share)?,
-                    (None, None, Some(classes)) => stratified_train_test(classes, share, seed)?,
-                    (None, None, None) => train_test(rows.len(), share, seed)?,
-                }
-            }
-            Validation::Splitter(splitter) => {
-                let none = || Error::empty("the splitter gave no splits");
-                let options = part.options(ctx);
-                let splits = splitter.split(&options.split_inputs(rows.len(), y))?;
-                splits.into_iter().next().ok_or_else(none)?
-            }
+        let seed = ctx.seed(None);
+        let options = part.options(ctx);
+        let first = |splitter: &dyn Splitter| {
+            let splits = splitter.split(&options.split_inputs(rows.len(), y))?;
+            splits.into_iter().next().ok_or_else(|| Error::empty("the splitter gave no splits"))
+        };
+        let inner = match (validation, &part.groups, &part.times) {
+            (Validation::Share(share), None, Some(times)) => time_train_test(times, share)?,
+            (Validation::Share(share), ..) => first(&Holdout::new(share).seed(seed))?,
+            (Validation::Splitter(splitter), ..) => first(splitter)?,
         };
         Ok(Split { train: rows.take(&inner.train)?, test: rows.take(&inner.test)? })
     }

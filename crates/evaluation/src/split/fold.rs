@@ -22,7 +22,7 @@ pub(super) fn check_folds(n_splits: usize, available: usize, what: &str) -> Resu
 }
 
 /// The splits that test on each fold in turn.
-pub(super) fn splits_of(fold_of_row: &[usize], n_splits: usize) -> Vec<Split> {
+pub(crate) fn splits_of(fold_of_row: &[usize], n_splits: usize) -> Vec<Split> {
     (0..n_splits).map(|fold| Split::of(fold_of_row.len(), |row| fold_of_row[row] == fold)).collect()
 }
 
