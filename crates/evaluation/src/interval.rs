@@ -1,7 +1,5 @@
 //! How sure a score is.
 
-use std::collections::BTreeMap;
-
 use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, StudentT};
@@ -151,6 +149,29 @@ impl<'a> IntervalOptions<'a> {
         }
     }
 
+    /// The bootstrap interval of a statistic of how often each row is drawn; several times faster than
+    /// [`of_rows`](IntervalOptions::of_rows) where a pass over all rows gives the statistic.
+    ///
+    /// # Errors
+    /// As [`of_rows`](IntervalOptions::of_rows).
+    pub fn of_counts(&self, n_rows: usize, statistic: impl Fn(&[u32]) -> f64 + Sync) -> Result<Interval> {
+        match self.dependence {
+            Dependence::None => self.bootstrap.interval_counted(n_rows, statistic),
+            Dependence::Groups(groups) => {
+                check_groups(groups, n_rows)?;
+                let (units, n_units) = numbered(groups);
+                self.bootstrap.interval_counted(n_units, |counts| {
+                    statistic(&units.iter().map(|&unit| counts[unit]).collect::<Vec<u32>>())
+                })
+            }
+            Dependence::Blocks(length) => self.bootstrap.interval_blocks(n_rows, length, |rows| {
+                let mut counts = vec![0; n_rows];
+                rows.iter().for_each(|&row| counts[row] += 1);
+                statistic(&counts)
+            }),
+        }
+    }
+
     /// The interval of the weighted mean of a number per row, such as the loss.
     ///
     /// The bootstrap by sums of rows or groups; Student's interval from 20 000 of them on.
@@ -164,31 +185,29 @@ impl<'a> IntervalOptions<'a> {
         let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
         let pairs: Vec<[f64; 2]> =
             values.iter().enumerate().map(|(row, value)| [weight(row) * value, weight(row)]).collect();
-        let ratio = |pairs: &[[f64; 2]], rows: &[usize]| {
-            let [sum, weight] = rows
-                .iter()
-                .fold([0.0; 2], |[sum, weight], &row| [sum + pairs[row][0], weight + pairs[row][1]]);
+        let ratio = |pairs: &[[f64; 2]], counts: &[u32]| {
+            let [sum, weight] = pairs.iter().zip(counts).fold([0.0; 2], |[sum, weight], (pair, &count)| {
+                [sum + f64::from(count) * pair[0], weight + f64::from(count) * pair[1]]
+            });
             sum / weight
         };
         let units = match self.dependence {
-            Dependence::Blocks(length) => {
-                return self.bootstrap.interval_blocks(values.len(), length, |rows| ratio(&pairs, rows));
-            }
+            Dependence::Blocks(_) => return self.of_counts(values.len(), |counts| ratio(&pairs, counts)),
             Dependence::None => pairs,
             Dependence::Groups(groups) => {
                 check_groups(groups, values.len())?;
-                let mut sums: BTreeMap<u32, [f64; 2]> = BTreeMap::new();
-                for (group, pair) in groups.iter().zip(&pairs) {
-                    let sum = sums.entry(*group).or_default();
-                    *sum = [sum[0] + pair[0], sum[1] + pair[1]];
+                let (unit_of_row, n_units) = numbered(groups);
+                let mut sums = vec![[0.0; 2]; n_units];
+                for (&unit, pair) in unit_of_row.iter().zip(&pairs) {
+                    sums[unit] = [sums[unit][0] + pair[0], sums[unit][1] + pair[1]];
                 }
-                sums.into_values().collect()
+                sums
             }
         };
         if units.len() >= MANY_UNITS && !self.forced {
             return self.student(&units);
         }
-        self.bootstrap.interval(units.len(), |rows| ratio(&units, rows))
+        self.bootstrap.interval_counted(units.len(), |counts| ratio(&units, counts))
     }
 
     /// Student's interval of a ratio of sums, linearised (Cochran, 1977).
@@ -209,6 +228,16 @@ pub(crate) fn two_sided_t(df: f64, level: f64) -> Result<f64> {
         return Err(Error::invalid_param("level", level, "a number > 0 and < 1"));
     }
     Ok(StudentT::new(df)?.isf(0.5 * (1.0 - level)))
+}
+
+/// The number of each row's group in the order of the groups, and how many there are.
+fn numbered(groups: &[u32]) -> (Vec<usize>, usize) {
+    let mut different = groups.to_vec();
+    different.sort_unstable();
+    different.dedup();
+    // Each group is among the different ones.
+    let number = |group: &u32| different.binary_search(group).unwrap_or_default();
+    (groups.iter().map(number).collect(), different.len())
 }
 
 pub(crate) fn check_groups(groups: &[u32], n_rows: usize) -> Result<()> {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use perennial_core::{CancelToken, Context, ErrorKind};
 
 use crate::regression;
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure};
+use crate::subject::{Checks, Subject, Verdict, ensure};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("L01", "a fit stops soon after it is cancelled", cancelled),
         ("L02", "a fit under a token that is cancelled already does not start", before),
@@ -18,7 +18,7 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
 /// The bound is generous because the machine may be busy; work that ignores the token takes as long as it takes.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-fn cancelled<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn cancelled(subject: &Subject<'_>) -> Verdict {
     let mut example = regression(subject.tags.most_rows, 10, 4);
     if subject.tags.positive_only {
         example = example.made_positive();
@@ -42,7 +42,7 @@ fn cancelled<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn before<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn before(subject: &Subject<'_>) -> Verdict {
     let token = CancelToken::new();
     token.cancel();
     let error = subject.fit_in(&subject.example(), Context::new().with_cancel(token)).err();

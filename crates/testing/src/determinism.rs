@@ -3,10 +3,10 @@
 use perennial_core::{Context, Result};
 use rayon::prelude::*;
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, difference, ensure, same_bits, skip};
+use crate::subject::{Checks, Subject, Verdict, difference, ensure, same_bits, skip};
 use crate::{Example, regression};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("D01", "the same seed gives the same model twice", seed),
         ("D02", "1, 2, 3, 4 and 7 threads give the same model and the same answers", threads),
@@ -16,15 +16,15 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
 }
 
 /// Large enough to be split over threads.
-fn large<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Example {
+fn large(subject: &Subject<'_>) -> Example {
     let example = regression(subject.tags.most_rows.min(10_000), 4, 3);
     if subject.tags.positive_only { example.made_positive() } else { example }
 }
 
-fn seed<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn seed(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     for seed in [0, 7] {
-        let fit = || subject.bytes(&subject.fit_in(&example, Context::new().with_seed(seed))?);
+        let fit = || subject.fit_in(&example, Context::new().with_seed(seed))?.bytes();
         let first = fit()?;
         for _ in 0..3 {
             ensure!(first == fit()?, "seed {seed} gave two different models");
@@ -33,11 +33,11 @@ fn seed<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn threads<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn threads(subject: &Subject<'_>) -> Verdict {
     let example = large(subject);
     let work = || -> Result<_> {
         let model = subject.fit(&example)?;
-        Ok((subject.bytes(&model)?, subject.apply(&model, &example.x)?))
+        Ok((model.bytes()?, model.apply(&example.x)?))
     };
     let mut right = None;
     for n_threads in [1, 2, 3, 4, 7] {
@@ -54,10 +54,10 @@ fn threads<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn nested<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn nested(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
-    let alone = subject.bytes(&subject.fit(&example)?)?;
-    let fit = |_| subject.fit(&example).and_then(|model| subject.bytes(&model));
+    let alone = subject.fit(&example)?.bytes()?;
+    let fit = |_| subject.fit(&example).and_then(|model| model.bytes());
     let together: Vec<Result<Vec<u8>>> = (0..8).into_par_iter().map(fit).collect();
     for state in together {
         ensure!(state? == alone, "eight fits at once gave another model than one alone");
@@ -65,14 +65,14 @@ fn nested<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn row_order<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn row_order(subject: &Subject<'_>) -> Verdict {
     if !subject.tags.exact_solver {
         return skip("not tagged as an exact solver");
     }
     let example = subject.example();
     let order: Vec<usize> = (0..example.n_rows()).rev().collect();
-    let right = subject.apply(&subject.fit(&example)?, &example.x)?;
-    let turned = subject.apply(&subject.fit(&example.take(&order)?)?, &example.x)?;
+    let right = subject.fit(&example)?.apply(&example.x)?;
+    let turned = subject.fit(&example.take(&order)?)?.apply(&example.x)?;
     let gap = difference(&right, &turned);
     ensure!(gap <= 1e-9, "training rows in another order changed the answers by {gap:.1e}");
     Ok(())

@@ -3,10 +3,10 @@
 use ndarray::{Array2, Axis, s};
 use perennial_core::{ErrorKind, Matrix, Rows};
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, is_typed, same_bits, skip};
+use crate::subject::{Checks, Subject, Verdict, ensure, is_typed, same_bits, skip};
 use crate::{Example, adversaries};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("E03", "hostile input gives finite answers or a typed error, and never a panic", adversarial),
         ("E06", "no rows: an error at fit, no answers at predict", no_rows),
@@ -26,7 +26,7 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
     ]
 }
 
-fn adversarial<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn adversarial(subject: &Subject<'_>) -> Verdict {
     adversaries().iter().try_for_each(|(name, example)| subject.tolerates(name, example))
 }
 
@@ -34,24 +34,24 @@ fn named(names: &[&str]) -> Vec<Example> {
     adversaries().into_iter().filter(|(name, _)| names.contains(name)).map(|(_, example)| example).collect()
 }
 
-fn no_rows<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn no_rows(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let error = subject.fit(&example.take(&[])?).err();
     ensure!(
         error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::Empty { .. })),
         "fitting no rows gave {error:?} where an error of kind Empty was expected"
     );
-    if !T::PLACES_NEW_ROWS {
+    if !subject.places_new_rows() {
         return Ok(());
     }
     let model = subject.fit(&example)?;
-    let width = subject.apply(&model, &example.x)?.ncols();
-    let none = subject.apply(&model, &example.x.take(&[])?)?;
+    let width = model.apply(&example.x)?.ncols();
+    let none = model.apply(&example.x.take(&[])?)?;
     ensure!(none.dim() == (0, width), "no rows gave answers of shape {:?}, not (0, {width})", none.dim());
     Ok(())
 }
 
-fn no_columns<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn no_columns(subject: &Subject<'_>) -> Verdict {
     let example = subject.example().with_x(Array2::zeros((120, 0)));
     match subject.fit(&example) {
         Err(error) => is_typed("no columns", &error),
@@ -64,39 +64,39 @@ fn ensure_failed(what: &str) -> Verdict {
     Ok(())
 }
 
-fn one_row<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn one_row(subject: &Subject<'_>) -> Verdict {
     subject.tolerates("one row", &subject.example().take(&[3])?)?;
-    if !T::PLACES_NEW_ROWS {
+    if !subject.places_new_rows() {
         return Ok(());
     }
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let one = subject.apply(&model, &example.x.take(&[3])?)?;
+    let one = model.apply(&example.x.take(&[3])?)?;
     ensure!(one.nrows() == 1, "one row gave {} answers", one.nrows());
     Ok(())
 }
 
-fn one_column<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn one_column(subject: &Subject<'_>) -> Verdict {
     named(&["one_column"]).iter().try_for_each(|example| subject.tolerates("one column", example))
 }
 
-fn wide<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn wide(subject: &Subject<'_>) -> Verdict {
     let wide = named(&["more_columns_than_rows"]);
     wide.iter().try_for_each(|example| subject.tolerates("5 rows of 12 columns", example))
 }
 
-fn constant<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn constant(subject: &Subject<'_>) -> Verdict {
     let constant = named(&["constant_column", "zero_variance_all"]);
     constant.iter().try_for_each(|example| subject.tolerates("constant column", example))
 }
 
-fn repeated<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn repeated(subject: &Subject<'_>) -> Verdict {
     let repeated = named(&["duplicate_rows", "duplicate_columns", "collinear"]);
     repeated.iter().try_for_each(|example| subject.tolerates("repeated data", example))
 }
 
-fn width<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn width(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     let example = subject.example();
@@ -105,7 +105,7 @@ fn width<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     let narrow = Matrix::from(x.slice(s![.., ..4]).to_owned());
     let wide = Matrix::from(ndarray::concatenate![Axis(1), x, x.slice(s![.., ..1])]);
     for (other, got) in [(narrow, 4), (wide, 6)] {
-        let error = subject.apply(&model, &other).err();
+        let error = model.apply(&other).err();
         let right = error.as_ref().is_some_and(
             |error| matches!(error.kind(), ErrorKind::FeatureMismatch { expected: 5, got: g, .. } if *g == got),
         );
@@ -114,19 +114,19 @@ fn width<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn names<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn names(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     let example = subject.example();
     let names = ["a", "b", "c", "d", "e"];
     let x = example.x.clone().with_names(names)?;
     let model = subject.fit(&example.with_x(x.clone()))?;
-    let right = subject.apply(&model, &x)?;
-    let turned = subject.apply(&model, &x.select(&[4, 2, 0, 1, 3])?)?;
+    let right = model.apply(&x)?;
+    let turned = model.apply(&x.select(&[4, 2, 0, 1, 3])?)?;
     ensure!(same_bits(&right, &turned), "the same columns in another order gave other answers");
     let wrong = x.with_names(["a", "b", "c", "d", "other"])?;
-    let error = subject.apply(&model, &wrong).err();
+    let error = model.apply(&wrong).err();
     let named = error.as_ref().is_some_and(|error| {
         matches!(error.kind(), ErrorKind::FeatureMismatch { .. })
             && (error.to_string().contains("`e`") || error.to_string().contains("`other`"))
@@ -135,25 +135,24 @@ fn names<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn lengths<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn lengths(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let weights = vec![1.0; 7];
     let error = subject.fit_weighted(&example, &weights).err();
     ensure!(error.is_some(), "7 weights for 120 rows were taken");
-    if !T::SUPERVISED {
+    if !subject.supervised() {
         return Ok(());
     }
-    let short = T::take(&T::target(&example), &[0, 1, 2])?;
-    let error = subject.estimator.fit(&example.x, &short).err();
+    let error = subject.fit_with_targets_of(&example, &[0, 1, 2]).err();
     let right = error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::LengthMismatch { .. }));
     ensure!(right, "3 targets for 120 rows gave {error:?}");
     Ok(())
 }
 
-fn non_finite<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn non_finite(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let missing = subject.estimator.capabilities().missing;
+    let missing = subject.capabilities().missing;
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for (row, column) in [(0, 0), (60, 2), (119, 4)] {
             let mut x = example.array();
@@ -161,13 +160,13 @@ fn non_finite<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
             let bad = example.with_x(x);
             if missing && value.is_nan() {
                 subject.fit(&bad)?;
-                subject.apply(&model, &bad.x)?;
+                model.apply(&bad.x)?;
                 continue;
             }
             let name = format!("x{column}");
             let mut errors = vec![("fit", subject.fit(&bad).err())];
-            if T::PLACES_NEW_ROWS {
-                errors.push(("use", subject.apply(&model, &bad.x).err()));
+            if subject.places_new_rows() {
+                errors.push(("use", model.apply(&bad.x).err()));
             }
             for (when, error) in errors {
                 let right = error.as_ref().is_some_and(|error| {
@@ -180,18 +179,18 @@ fn non_finite<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn scales<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn scales(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     subject.tolerates("times 1e300", &example.map(|value| value * 1e300))?;
     subject.tolerates("times 1e-300", &example.map(|value| value * 1e-300))?;
     subject.tolerates("plus 1e8", &example.map(|value| value + 1e8))
 }
 
-fn layouts<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn layouts(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let x = example.array();
     let model = subject.fit(&example)?;
-    let (right, state) = (subject.apply(&model, &example.x)?, subject.bytes(&model)?);
+    let (right, state) = (model.apply(&example.x)?, model.bytes()?);
     let columns_first = {
         let mut array = Array2::zeros(ndarray::ShapeBuilder::f(x.dim()));
         array.assign(&x);
@@ -209,15 +208,15 @@ fn layouts<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     };
     for (layout, array) in [("column-major", columns_first), ("strided", strided), ("reversed", reversed)] {
         let same = example.with_x(array);
-        let answers = subject.apply(&model, &same.x)?;
+        let answers = model.apply(&same.x)?;
         ensure!(same_bits(&right, &answers), "a {layout} input gave other answers");
         let refit = subject.fit(&same)?;
-        ensure!(subject.bytes(&refit)? == state, "a {layout} input gave another model");
+        ensure!(refit.bytes()? == state, "a {layout} input gave another model");
     }
     Ok(())
 }
 
-fn minus_zero<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn minus_zero(subject: &Subject<'_>) -> Verdict {
     let example = subject.example().map(|value| if value.abs() < 0.7 { 0.0 } else { value });
     let model = match subject.fit(&example) {
         Ok(model) => model,
@@ -227,7 +226,7 @@ fn minus_zero<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
         }
     };
     let negative = example.map(|value| if value == 0.0 { -0.0 } else { value });
-    let (plus, minus) = (subject.apply(&model, &example.x)?, subject.apply(&model, &negative.x)?);
+    let (plus, minus) = (model.apply(&example.x)?, model.apply(&negative.x)?);
     ensure!(plus == minus, "-0.0 gave another answer than 0.0");
     Ok(())
 }

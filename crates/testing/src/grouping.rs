@@ -2,10 +2,10 @@
 
 use perennial_core::{Error, ErrorKind};
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, skip};
+use crate::subject::{Checks, Subject, Verdict, ensure, skip};
 use crate::{Example, blobs, regression};
 
-pub(crate) fn clusters<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn clusters() -> Checks {
     vec![
         ("K01", "labels are whole numbers from -1 on, and those from 0 on leave no gap", labels),
         ("K02", "clouds that are far apart are told apart", told_apart),
@@ -13,16 +13,16 @@ pub(crate) fn clusters<E: Testable, T: Task<E>>() -> Checks<E, T> {
     ]
 }
 
-pub(crate) fn outliers<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn outliers() -> Checks {
     vec![
         ("O01", "the classes are `inlier` and `outlier`", names),
         ("O02", "rows far from all others are outliers, and most of the others are not", far),
     ]
 }
 
-fn labels<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn labels(subject: &Subject<'_>) -> Verdict {
     let example = prepared(subject, blobs(3, 4));
-    let answers = subject.apply(&subject.fit(&example)?, &example.x)?;
+    let answers = subject.fit(&example)?.apply(&example.x)?;
     ensure!(answers.dim() == (300, 1), "300 rows gave answers of shape {:?}", answers.dim());
     let odd = answers.iter().find(|label| label.fract() != 0.0 || **label < -1.0);
     ensure!(odd.is_none(), "{odd:?} is no label");
@@ -32,12 +32,12 @@ fn labels<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn told_apart<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn told_apart(subject: &Subject<'_>) -> Verdict {
     if subject.tags.poor_score {
         return skip("tagged as a poor scorer");
     }
     let example = prepared(subject, blobs(3, 10));
-    let answers = subject.apply(&subject.fit(&example)?, &example.x)?;
+    let answers = subject.fit(&example)?.apply(&example.x)?;
     let found: Vec<i64> = answers.iter().map(|&label| label as i64).collect();
     let truth: Vec<i64> = example.classes.codes().iter().map(|&code| i64::from(code)).collect();
     let index = adjusted_rand_index(&truth, &found);
@@ -45,7 +45,7 @@ fn told_apart<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn few<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn few(subject: &Subject<'_>) -> Verdict {
     for n_rows in [1, 2, 3, 5] {
         let rows: Vec<usize> = (0..n_rows).collect();
         subject.tolerates(&format!("{n_rows} rows"), &subject.example().take(&rows)?)?;
@@ -53,14 +53,14 @@ fn few<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn names<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn names(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
-    let names = T::class_names(&subject.fit(&example)?, &example.x)?;
+    let names = subject.fit(&example)?.class_names(&example.x)?;
     ensure!(names == ["inlier", "outlier"], "the classes are {names:?}");
     Ok(())
 }
 
-fn far<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn far(subject: &Subject<'_>) -> Verdict {
     if subject.tags.poor_score {
         return skip("tagged as a poor scorer");
     }
@@ -75,7 +75,7 @@ fn far<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
         });
     }
     let example = near.with_x(x);
-    let found = subject.apply(&subject.fit(&example)?, &example.x)?;
+    let found = subject.fit(&example)?.apply(&example.x)?;
     let missed = strange.into_iter().find(|&row| found[[row, 0]] == 0.0);
     ensure!(missed.is_none(), "row {missed:?} is far from all others and is called an inlier");
     let called = found.iter().filter(|code| **code == 1.0).count();
@@ -83,18 +83,18 @@ fn far<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn prepared<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>, example: Example) -> Example {
+fn prepared(subject: &Subject<'_>, example: Example) -> Example {
     if subject.tags.positive_only { example.made_positive() } else { example }
 }
 
 /// One class: that class, or an error that says so.
-pub(crate) fn one_class<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+pub(crate) fn one_class(subject: &Subject<'_>) -> Verdict {
     let mut example = subject.example();
     example.classes = perennial_core::Classes::from_labels(vec!["only"; example.x.dense()?.nrows()]);
     let error: Option<Error> = match subject.fit(&example) {
         Err(error) => Some(error),
         Ok(model) => {
-            let answers = subject.apply(&model, &example.x)?;
+            let answers = model.apply(&example.x)?;
             ensure!(answers.iter().all(|code| *code == 0.0), "one class is not predicted");
             None
         }

@@ -3,13 +3,10 @@
 use ndarray::{Array2, Axis};
 use perennial_core::{Classes, ErrorKind, Values};
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, difference, ensure, same_bits, skip};
-use crate::{Classify, Decide, Example, Regress, blobs, grouping, regression};
+use crate::subject::{Checks, Subject, Verdict, difference, ensure, same_bits, skip};
+use crate::{Example, blobs, grouping, regression};
 
-pub(crate) fn classifier<E: Testable>() -> Checks<E, Classify>
-where
-    Classify: Task<E>,
-{
+pub(crate) fn classifier() -> Checks {
     vec![
         ("C01", "classes are those of the target, in its order", class_names),
         ("C02", "probabilities lie in [0, 1] and sum to 1, however far the point", probabilities),
@@ -20,10 +17,7 @@ where
     ]
 }
 
-pub(crate) fn decider<E: Testable>() -> Checks<E, Decide>
-where
-    Decide: Task<E>,
-{
+pub(crate) fn decider() -> Checks {
     vec![
         ("C05", "clouds that are far apart are told apart", told_apart),
         ("C06", "one class: an error that says so, or that class", grouping::one_class),
@@ -31,10 +25,7 @@ where
     ]
 }
 
-pub(crate) fn regressor<E: Testable>() -> Checks<E, Regress>
-where
-    Regress: Task<E>,
-{
+pub(crate) fn regressor() -> Checks {
     vec![
         ("R01", "a linear target with little noise is learned", learned),
         ("R02", "a constant target is predicted", constant),
@@ -46,10 +37,7 @@ fn codes(answers: &Array2<f64>) -> Vec<usize> {
     answers.column(0).iter().map(|&code| code as usize).collect()
 }
 
-fn class_names<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn class_names(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let odd = ["-7", "3", "1000000000"];
     let values = example.values.as_slice().to_vec();
@@ -57,28 +45,25 @@ where
     let classes = Classes::new(values.iter().map(code).collect(), odd.map(str::to_owned).to_vec())?;
     let example = Example { classes, ..example };
     let model = subject.fit(&example)?;
-    let names = Classify::class_names(&model, &example.x)?;
+    let names = model.class_names(&example.x)?;
     ensure!(names == odd, "the target has the classes {odd:?}, the answers {names:?}");
-    let answers = subject.apply(&model, &example.x)?;
+    let answers = model.apply(&example.x)?;
     ensure!(answers.ncols() == 4, "three classes gave {} probabilities", answers.ncols() - 1);
     ensure!(codes(&answers).iter().all(|&code| code < 3), "a predicted class is not one of the target's");
     // A class list may name classes that the training rows do not have; their columns stay.
     let low: Vec<usize> = (0..values.len()).filter(|&row| values[row] <= 12.0).collect();
     let fewer = example.take(&low)?;
-    let answers = subject.apply(&subject.fit(&fewer)?, &fewer.x)?;
+    let answers = subject.fit(&fewer)?.apply(&fewer.x)?;
     ensure!(answers.ncols() == 4, "a class without training rows lost its column");
     Ok(())
 }
 
-fn probabilities<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn probabilities(subject: &Subject<'_>) -> Verdict {
     let example = blobs(3, 6);
     let example = if subject.tags.positive_only { example.made_positive() } else { example };
     let model = subject.fit(&example)?;
     for x in [example.clone(), example.map(|value| value * 1e4), example.map(|value| value * 1e12)] {
-        let answers = subject.apply(&model, &x.x)?;
+        let answers = model.apply(&x.x)?;
         for (row, answer) in answers.rows().into_iter().enumerate() {
             let sum: f64 = answer.iter().skip(1).sum();
             let inside = answer.iter().skip(1).all(|share| (0.0..=1.0).contains(share));
@@ -91,10 +76,7 @@ where
     Ok(())
 }
 
-fn most_likely<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn most_likely(subject: &Subject<'_>) -> Verdict {
     // Two clouds that are exact mirror images: the centre is as far from one as from the other.
     let half = blobs(2, 8).take(&(0..300).step_by(2).collect::<Vec<_>>())?;
     let both = ndarray::concatenate![Axis(0), half.array(), -half.array()];
@@ -104,7 +86,7 @@ where
         let example = if subject.tags.positive_only { example.made_positive() } else { example };
         let model = subject.fit(&example)?;
         for x in [&example.x, &middle.x] {
-            let answers = subject.apply(&model, x)?;
+            let answers = model.apply(x)?;
             for (row, code) in codes(&answers).into_iter().enumerate() {
                 let shares = answers.row(row);
                 let best = (1..shares.len())
@@ -119,14 +101,14 @@ where
     Ok(())
 }
 
-fn told_apart<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn told_apart(subject: &Subject<'_>) -> Verdict {
     if subject.tags.poor_score {
         return skip("tagged as a poor scorer");
     }
     for n_classes in [2, 3] {
         let example = blobs(n_classes, 10);
         let example = if subject.tags.positive_only { example.made_positive() } else { example };
-        let answers = subject.apply(&subject.fit(&example)?, &example.x)?;
+        let answers = subject.fit(&example)?.apply(&example.x)?;
         let right =
             codes(&answers).iter().zip(example.classes.codes()).filter(|(a, b)| **a == **b as usize).count();
         let accuracy = right as f64 / example.n_rows() as f64;
@@ -135,10 +117,7 @@ fn told_apart<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn one_class<E: Testable>(subject: &Subject<'_, E, Classify>) -> Verdict
-where
-    Classify: Task<E>,
-{
+fn one_class(subject: &Subject<'_>) -> Verdict {
     let mut example = subject.example();
     example.classes = Classes::from_labels(vec!["only"; example.n_rows()]);
     match subject.fit(&example) {
@@ -147,7 +126,7 @@ where
             ensure!(right, "one class gave an error that does not say so: {error}");
         }
         Ok(model) => {
-            let answers = subject.apply(&model, &example.x)?;
+            let answers = model.apply(&example.x)?;
             ensure!(
                 answers.column(1).iter().all(|&share| share == 1.0),
                 "one class is not predicted with certainty"
@@ -157,28 +136,25 @@ where
     Ok(())
 }
 
-fn renamed<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn renamed(subject: &Subject<'_>) -> Verdict {
     let example = blobs(3, 12);
     let example = if subject.tags.positive_only { example.made_positive() } else { example };
     let names = ["0", "1", "2"].map(str::to_owned).to_vec();
     let other =
         Example { classes: Classes::new(example.classes.codes().to_vec(), names)?, ..example.clone() };
-    let right = subject.apply(&subject.fit(&example)?, &example.x)?;
-    let renamed = subject.apply(&subject.fit(&other)?, &example.x)?;
+    let right = subject.fit(&example)?.apply(&example.x)?;
+    let renamed = subject.fit(&other)?.apply(&example.x)?;
     ensure!(same_bits(&right, &renamed), "other class names gave other answers");
     Ok(())
 }
 
-fn learned<E: Testable>(subject: &Subject<'_, E, Regress>) -> Verdict
-where
-    Regress: Task<E>,
-{
+fn learned(subject: &Subject<'_>) -> Verdict {
     if subject.tags.poor_score {
         return skip("tagged as a poor scorer");
     }
     let example = regression(400, 5, 13);
     let example = if subject.tags.positive_only { example.made_positive() } else { example };
-    let answers = subject.apply(&subject.fit(&example)?, &example.x)?;
+    let answers = subject.fit(&example)?.apply(&example.x)?;
     let truth = example.values.view();
     let mean = truth.mean().unwrap_or(0.0);
     let total: f64 = truth.iter().map(|value| (value - mean).powi(2)).sum();
@@ -188,32 +164,26 @@ where
     Ok(())
 }
 
-fn constant<E: Testable>(subject: &Subject<'_, E, Regress>) -> Verdict
-where
-    Regress: Task<E>,
-{
+fn constant(subject: &Subject<'_>) -> Verdict {
     for value in [3.0, -1e6, 1e-6] {
         let mut example = subject.example();
         example.values = vec![value; example.n_rows()].into();
-        let answers = subject.apply(&subject.fit(&example)?, &example.x)?;
+        let answers = subject.fit(&example)?.apply(&example.x)?;
         let worst = answers.iter().fold(0.0_f64, |worst, answer| worst.max((answer - value).abs()));
         ensure!(worst <= 1e-9 * value.abs(), "a target that is always {value} is missed by {worst:e}");
     }
     Ok(())
 }
 
-fn equivariant<E: Testable>(subject: &Subject<'_, E, Regress>) -> Verdict
-where
-    Regress: Task<E>,
-{
+fn equivariant(subject: &Subject<'_>) -> Verdict {
     if !subject.tags.equivariant {
         return skip("not tagged as equivariant");
     }
     let example = subject.example();
-    let right = subject.apply(&subject.fit(&example)?, &example.x)?;
+    let right = subject.fit(&example)?.apply(&example.x)?;
     let changed = |f: &dyn Fn(f64) -> f64| -> perennial_core::Result<Array2<f64>> {
         let values: Values = example.values.as_slice().iter().map(|&value| f(value)).collect();
-        subject.apply(&subject.fit(&Example { values, ..example.clone() })?, &example.x)
+        subject.fit(&Example { values, ..example.clone() })?.apply(&example.x)
     };
     let shifted = difference(&(&right + 100.0), &changed(&|value| value + 100.0)?);
     ensure!(shifted <= 1e-8, "adding 100 to the target moves predictions by something else ({shifted:.1e})");

@@ -5,6 +5,7 @@ mod data;
 mod determinism;
 mod edges;
 mod grouping;
+mod hidden;
 mod learning;
 mod prediction;
 mod random_tables;
@@ -13,14 +14,14 @@ mod saving;
 mod settings;
 mod subject;
 mod tags;
+mod task;
 mod transforming;
 mod weights;
 
 pub use data::{Example, adversaries, blobs, regression};
 pub use report::{Check, Outcome, Report};
-pub use subject::{Classify, Cluster, Decide, FindOutliers, Group, Regress, Task, Testable, Transform};
 pub use tags::Tags;
-pub use transforming::Step;
+pub use task::{Classify, Cluster, Decide, FindOutliers, Group, Regress, Step, Task, Testable, Transform};
 
 use subject::{Checks, Subject};
 
@@ -88,8 +89,11 @@ where
     run::<E, Transform<Y>>(estimator, tags, transforming::checks())
 }
 
-fn run<E: Testable, T: Task<E>>(estimator: &E, tags: Tags, special: Checks<E, T>) -> Report {
-    let subject = Subject::<E, T>::new(estimator, tags);
+fn run<E: Testable, T: Task<E>>(estimator: &E, tags: Tags, special: Checks) -> Report {
+    check(&Subject::new::<E, T>(estimator, tags), special)
+}
+
+fn check(subject: &Subject<'_>, special: Checks) -> Report {
     let all = edges::checks()
         .into_iter()
         .chain(settings::checks())

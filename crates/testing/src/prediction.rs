@@ -5,9 +5,9 @@ use perennial_core::Rows;
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, same_bits, skip};
+use crate::subject::{Checks, Subject, Verdict, ensure, same_bits, skip};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("P01", "answers do not depend on how rows are batched", batches),
         ("P02", "answers do not depend on the order of the rows", order),
@@ -16,8 +16,8 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
     ]
 }
 
-fn batches<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn batches(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     if !subject.tags.row_independent {
@@ -25,12 +25,12 @@ fn batches<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     }
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let whole = subject.apply(&model, &example.x)?;
+    let whole = model.apply(&example.x)?;
     let rows: Vec<usize> = (0..example.n_rows()).collect();
     for size in [1, 7, 64] {
         let mut parts: Vec<Array2<f64>> = Vec::new();
         for batch in rows.chunks(size) {
-            parts.push(subject.apply(&model, &example.x.take(batch)?)?);
+            parts.push(model.apply(&example.x.take(batch)?)?);
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let joined = ndarray::concatenate(Axis(0), &views).unwrap_or_default();
@@ -39,8 +39,8 @@ fn batches<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn order<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn order(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     if !subject.tags.row_independent {
@@ -49,37 +49,33 @@ fn order<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     let example = subject.example();
     let model = subject.fit(&example)?;
     let order = Random::new(1).permutation(example.n_rows());
-    let right = subject.apply(&model, &example.x)?.select(Axis(0), &order);
-    let turned = subject.apply(&model, &example.x.take(&order)?)?;
+    let right = model.apply(&example.x)?.select(Axis(0), &order);
+    let turned = model.apply(&example.x.take(&order)?)?;
     ensure!(same_bits(&right, &turned), "rows in another order gave other answers");
     Ok(())
 }
 
-fn pure<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn pure(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let other = example.map(|value| value * 0.5);
     let model = subject.fit(&example)?;
     // A twin that has answered nothing yet: what was asked before must not matter.
-    let twin = subject.estimator.decode(&subject.bytes(&model)?)?;
-    let first = subject.apply(&model, &example.x)?;
-    let elsewhere = subject.apply(&model, &other.x)?;
-    ensure!(same_bits(&first, &subject.apply(&model, &example.x)?), "asking twice gave two answers");
-    ensure!(
-        same_bits(&elsewhere, &subject.apply(&twin, &other.x)?),
-        "what was asked before changed the answer"
-    );
-    let answers: Vec<_> = (0..16).into_par_iter().map(|_| subject.apply(&model, &example.x)).collect();
+    let twin = subject.decode(&model.bytes()?)?;
+    let first = model.apply(&example.x)?;
+    let elsewhere = model.apply(&other.x)?;
+    ensure!(same_bits(&first, &model.apply(&example.x)?), "asking twice gave two answers");
+    ensure!(same_bits(&elsewhere, &twin.apply(&other.x)?), "what was asked before changed the answer");
+    let answers: Vec<_> = (0..16).into_par_iter().map(|_| model.apply(&example.x)).collect();
     for answer in answers {
         ensure!(same_bits(&first, &answer?), "many threads asking one model got different answers");
     }
     Ok(())
 }
 
-fn cloned<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn cloned(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
-    let state = subject.bytes(&subject.fit(&example)?)?;
-    let twin = subject.estimator.clone();
-    let twin = Subject::<E, T>::new(&twin, subject.tags.clone());
-    ensure!(state == twin.bytes(&twin.fit(&example)?)?, "a clone of the settings gave another model");
+    let state = subject.fit(&example)?.bytes()?;
+    let twin = subject.cloned();
+    ensure!(state == twin.fit(&example)?.bytes()?, "a clone of the settings gave another model");
     Ok(())
 }

@@ -2,35 +2,35 @@
 
 use perennial_numeric::random::Random;
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, same_bits};
+use crate::subject::{Checks, Subject, Verdict, ensure, same_bits};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("S01", "a loaded model gives the same bits, and saves to the same bytes", round_trip),
         ("S02", "damaged bytes are an error or another sound model, and never a panic", damaged),
     ]
 }
 
-fn round_trip<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn round_trip(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let bytes = subject.bytes(&model)?;
-    let loaded = subject.estimator.decode(&bytes)?;
-    let (right, again) = (subject.apply(&model, &example.x)?, subject.apply(&loaded, &example.x)?);
+    let bytes = model.bytes()?;
+    let loaded = subject.decode(&bytes)?;
+    let (right, again) = (model.apply(&example.x)?, loaded.apply(&example.x)?);
     ensure!(same_bits(&right, &again), "the loaded model gives other answers");
-    ensure!(bytes == subject.bytes(&loaded)?, "the loaded model saves to other bytes");
+    ensure!(bytes == loaded.bytes()?, "the loaded model saves to other bytes");
     Ok(())
 }
 
 /// The artifact around these bytes has a checksum; here, without one, what can still be read must be sound.
-fn damaged<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn damaged(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
-    let bytes = subject.bytes(&subject.fit(&example)?)?;
+    let bytes = subject.fit(&example)?.bytes()?;
     let mut random = Random::new(17);
     for _ in 0..200.min(bytes.len()) {
         let cut = random.below(bytes.len());
         ensure!(
-            subject.estimator.decode(&bytes[..cut]).is_err(),
+            subject.decode(&bytes[..cut]).is_err(),
             "a model cut to {cut} of {} bytes was loaded",
             bytes.len()
         );
@@ -39,9 +39,9 @@ fn damaged<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
         let mut damaged = bytes.clone();
         let place = random.below(bytes.len());
         damaged[place] ^= 1 << random.below(8);
-        if let Ok(model) = subject.estimator.decode(&damaged) {
+        if let Ok(model) = subject.decode(&damaged) {
             // Any answer or error will do; a panic or a hang will not.
-            let _ = subject.apply(&model, &example.x);
+            let _ = model.apply(&example.x);
         }
     }
     Ok(())

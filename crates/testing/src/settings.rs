@@ -3,10 +3,10 @@
 use ciborium::Value;
 use perennial_core::{ErrorKind, Matrix};
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, is_typed};
+use crate::subject::{Checks, Subject, Verdict, ensure, is_typed};
 use crate::{Example, regression};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         (
             "E01",
@@ -49,8 +49,8 @@ fn replace(value: &mut Value, path: &[usize], new: Value) {
     }
 }
 
-fn edges<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    let Ok(settings) = Value::serialized(subject.estimator) else {
+fn edges(subject: &Subject<'_>) -> Verdict {
+    let Some(settings) = subject.settings() else {
         ensure!(false, "the settings cannot be written");
         return Ok(());
     };
@@ -68,22 +68,16 @@ fn edges<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
             let mut changed = settings.clone();
             replace(&mut changed, &path, candidate.clone());
             // A type that cannot hold the value refuses it here, which is as good.
-            if let Ok(estimator) = changed.deserialized::<E>() {
-                let what = format!("{name} = {candidate:?}");
-                one_setting(&Subject::<E, T>::new(&estimator, subject.tags.clone()), &name, &what, &example)?;
+            if let Some(other) = subject.with_settings(&changed) {
+                one_setting(&other, &name, &format!("{name} = {candidate:?}"), &example)?;
             }
         }
     }
     Ok(())
 }
 
-fn one_setting<E: Testable, T: Task<E>>(
-    subject: &Subject<'_, E, T>,
-    name: &str,
-    what: &str,
-    example: &Example,
-) -> Verdict {
-    let fitted = subject.fit(example).and_then(|model| subject.apply(&model, &example.x));
+fn one_setting(subject: &Subject<'_>, name: &str, what: &str, example: &Example) -> Verdict {
+    let fitted = subject.fit(example).and_then(|model| model.apply(&example.x));
     match fitted {
         Ok(answers) => {
             ensure!(answers.iter().all(|value| value.is_finite()), "{what} gave answers that are not finite")
@@ -98,14 +92,14 @@ fn one_setting<E: Testable, T: Task<E>>(
     Ok(())
 }
 
-fn kept<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    let before = Value::serialized(subject.estimator).ok();
+fn kept(subject: &Subject<'_>) -> Verdict {
+    let before = subject.settings();
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let state = subject.bytes(&model)?;
+    let state = model.bytes()?;
     let x: &Matrix = &example.x;
-    subject.apply(&model, x)?;
-    ensure!(before == Value::serialized(subject.estimator).ok(), "fitting changed the settings");
-    ensure!(state == subject.bytes(&model)?, "predicting changed the model");
+    model.apply(x)?;
+    ensure!(before == subject.settings(), "fitting changed the settings");
+    ensure!(state == model.bytes()?, "predicting changed the model");
     Ok(())
 }

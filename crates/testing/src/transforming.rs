@@ -1,20 +1,11 @@
 //! T: transformers.
 
-use ndarray::Array2;
-use perennial_core::{Classes, Context, FitTransform, Matrix, Result, Train, Transformer};
+use perennial_core::Classes;
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, ensure, same_bits, skip};
-use crate::{Example, Transform};
+use crate::Example;
+use crate::subject::{Checks, Subject, Verdict, ensure, same_bits, skip};
 
-/// A step of matrices that others can follow.
-pub trait Step<Y>: Testable<Target = Y, Model: Transformer<Output = Matrix>> + FitTransform {}
-
-impl<E, Y> Step<Y> for E where E: Testable<Target = Y, Model: Transformer<Output = Matrix>> + FitTransform {}
-
-pub(crate) fn checks<E: Step<Y>, Y>() -> Checks<E, Transform<Y>>
-where
-    Transform<Y>: Task<E>,
-{
+pub(crate) fn checks() -> Checks {
     vec![
         ("T01", "fitting and transforming at once is the same as one after the other", at_once),
         ("T02", "the number of columns does not depend on the rows", width),
@@ -22,59 +13,39 @@ where
     ]
 }
 
-fn at_once<E: Step<Y>, Y>(subject: &Subject<'_, E, Transform<Y>>) -> Verdict
-where
-    Transform<Y>: Task<E>,
-{
-    if Transform::<Y>::SUPERVISED {
+fn at_once(subject: &Subject<'_>) -> Verdict {
+    if subject.supervised() {
         return skip("a supervised step may treat its training rows with care");
     }
     let example = subject.example();
-    let y = Transform::<Y>::target(&example);
-    let train = Train::new(&example.x, &y).context(Context::new());
-    let (model, together) = subject.estimator.fit_transform_on(&train)?;
-    let together = together.to_dense()?.dense()?.to_owned();
+    let (model, together) = subject.fit_transform(&example)?;
     ensure!(
-        same_bits(&together, &subject.apply(&model, &example.x)?),
+        same_bits(&together, &model.apply(&example.x)?),
         "the training output is not what the model gives"
     );
     let apart = subject.fit(&example)?;
-    ensure!(
-        same_bits(&together, &subject.apply(&apart, &example.x)?),
-        "fitting with and without output differ"
-    );
+    ensure!(same_bits(&together, &apart.apply(&example.x)?), "fitting with and without output differ");
     Ok(())
 }
 
-fn width<E: Step<Y>, Y>(subject: &Subject<'_, E, Transform<Y>>) -> Verdict
-where
-    Transform<Y>: Task<E>,
-{
+fn width(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     let model = subject.fit(&example)?;
-    let all = subject.apply(&model, &example.x)?.ncols();
-    let one = subject.apply(&model, &example.take(&[7])?.x)?.ncols();
+    let all = model.apply(&example.x)?.ncols();
+    let one = model.apply(&example.take(&[7])?.x)?.ncols();
     ensure!(all == one, "{all} columns for all rows, {one} for one row");
     Ok(())
 }
 
-fn no_leak<E: Step<Y>, Y>(subject: &Subject<'_, E, Transform<Y>>) -> Verdict
-where
-    Transform<Y>: Task<E>,
-{
-    if !Transform::<Y>::SUPERVISED {
+fn no_leak(subject: &Subject<'_>) -> Verdict {
+    if !subject.supervised() {
         return skip("does not look at a target");
     }
     if subject.tags.selects_by_target {
         return skip("tagged as a selection by the target");
     }
     let example = subject.example();
-    let output = |example: &Example| -> Result<Array2<f64>> {
-        let y = Transform::<Y>::target(example);
-        let (_, output) = subject.estimator.fit_transform_on(&Train::new(&example.x, &y))?;
-        Ok(output.to_dense()?.dense()?.to_owned())
-    };
-    let before = output(&example)?;
+    let (_, before) = subject.fit_transform(&example)?;
     for row in [0, 31, 119] {
         let mut values = example.values.as_slice().to_vec();
         values[row] += 1000.0;
@@ -82,7 +53,7 @@ where
         codes[row] = 1 - codes[row];
         let classes = Classes::new(codes, example.classes.shared_names())?;
         let changed = Example { x: example.x.clone(), values: values.into(), classes };
-        let after = output(&changed)?;
+        let (_, after) = subject.fit_transform(&changed)?;
         ensure!(before.row(row) == after.row(row), "row {row} is transformed by its own target");
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use perennial_core::ErrorKind;
 
-use crate::subject::{Checks, Subject, Task, Testable, Verdict, difference, ensure, skip};
+use crate::subject::{Checks, Subject, Verdict, difference, ensure, skip};
 
-pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
+pub(crate) fn checks() -> Checks {
     vec![
         ("W01", "a weight of k is the same as k copies of the row", copies),
         ("W02", "a weight of 0 is the same as no row", zeros),
@@ -13,12 +13,12 @@ pub(crate) fn checks<E: Testable, T: Task<E>>() -> Checks<E, T> {
     ]
 }
 
-fn weighs<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> bool {
-    subject.estimator.capabilities().weights
+fn weighs(subject: &Subject<'_>) -> bool {
+    subject.capabilities().weights
 }
 
-fn copies<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn copies(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     if !weighs(subject) {
@@ -29,15 +29,15 @@ fn copies<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     let weights: Vec<f64> = (0..example.n_rows()).map(|row| times(row) as f64).collect();
     let rows: Vec<usize> =
         (0..example.n_rows()).flat_map(|row| std::iter::repeat_n(row, times(row))).collect();
-    let weighted = subject.apply(&subject.fit_weighted(&example, &weights)?, &example.x)?;
-    let repeated = subject.apply(&subject.fit(&example.take(&rows)?)?, &example.x)?;
+    let weighted = subject.fit_weighted(&example, &weights)?.apply(&example.x)?;
+    let repeated = subject.fit(&example.take(&rows)?)?.apply(&example.x)?;
     let gap = difference(&weighted, &repeated);
     ensure!(gap <= subject.tags.weight_tolerance, "weights and repeated rows differ by {gap:.1e}");
     Ok(())
 }
 
-fn zeros<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
-    if !T::PLACES_NEW_ROWS {
+fn zeros(subject: &Subject<'_>) -> Verdict {
+    if !subject.places_new_rows() {
         return skip("answers for its training rows alone");
     }
     if !weighs(subject) {
@@ -54,14 +54,14 @@ fn zeros<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     let weights: Vec<f64> = (0..example.n_rows()).map(|row| f64::from(u8::from(counts(row)))).collect();
     let kept: Vec<usize> = (0..example.n_rows()).filter(|&row| counts(row)).collect();
     let kept = example.take(&kept)?;
-    let weighted = subject.apply(&subject.fit_weighted(&example, &weights)?, &kept.x)?;
-    let removed = subject.apply(&subject.fit(&kept)?, &kept.x)?;
+    let weighted = subject.fit_weighted(&example, &weights)?.apply(&kept.x)?;
+    let removed = subject.fit(&kept)?.apply(&kept.x)?;
     let gap = difference(&weighted, &removed);
     ensure!(gap <= subject.tags.weight_tolerance, "rows of weight 0 change the answers by {gap:.1e}");
     Ok(())
 }
 
-fn refused<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn refused(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
     for (what, bad) in [("negative", -1.0), ("NaN", f64::NAN), ("infinite", f64::INFINITY)] {
         let mut weights = vec![1.0; example.n_rows()];
@@ -73,7 +73,7 @@ fn refused<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
     Ok(())
 }
 
-fn ignored<E: Testable, T: Task<E>>(subject: &Subject<'_, E, T>) -> Verdict {
+fn ignored(subject: &Subject<'_>) -> Verdict {
     if weighs(subject) {
         return skip("takes weights");
     }

@@ -249,10 +249,10 @@ impl ThresholdRule {
         let weights = options.row_weights();
         Sweep::new(scores, positive, weights, self.objective.values())?;
         let called: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
-        let sums = |rows: &[usize]| {
+        let sums = |counts: &[u32]| {
             let mut sums = [[0.0; 2]; 2];
-            for &row in rows {
-                let weight = weights.map_or(1.0, |weights| weights[row]);
+            for (row, &count) in counts.iter().enumerate() {
+                let weight = f64::from(count) * weights.map_or(1.0, |weights| weights[row]);
                 sums[usize::from(positive[row])][usize::from(called[row])] += weight;
             }
             let (positives, negatives) = (sums[1][0] + sums[1][1], sums[0][0] + sums[0][1]);
@@ -272,15 +272,15 @@ impl ThresholdRule {
                     (0..n_rows).map(|row| values.row(row).of(positive[row], called[row])).collect();
                 options.of_mean(&worth)?
             }
-            None => options.of_rows(n_rows, |rows| {
-                let (sweep, cut) = sums(rows);
+            None => options.of_counts(n_rows, |counts| {
+                let (sweep, cut) = sums(counts);
                 self.objective.at(&sweep, &cut)
             })?,
         };
         let flags: Vec<f64> = called.iter().map(|&called| f64::from(u8::from(called))).collect();
         let of = |share: &(dyn Fn(&Sweep, &Cut) -> f64 + Sync)| {
-            options.of_rows(n_rows, |rows| {
-                let (sweep, cut) = sums(rows);
+            options.of_counts(n_rows, |counts| {
+                let (sweep, cut) = sums(counts);
                 share(&sweep, &cut)
             })
         };

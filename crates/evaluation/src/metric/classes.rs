@@ -120,8 +120,8 @@ macro_rules! of_confusion {
                 let weights = options.row_weights();
                 self.score_weighted(truth, prediction, weights)?;
                 let pair = Aligned::new(truth, prediction, weights)?;
-                options.of_rows(pair.truth.len(), |rows| {
-                    self.of_confusion(&pair.confusion_of(rows, weights)).unwrap_or(f64::NAN)
+                options.of_counts(pair.truth.len(), |counts| {
+                    self.of_confusion(&pair.confusion_of(counts, weights)).unwrap_or(f64::NAN)
                 })
             }
         }

@@ -181,14 +181,15 @@ impl<'a> Aligned<'a> {
         let codes = prediction.codes().iter().map(|&code| places[code as usize] as u32).collect();
         Ok(Aligned { names, truth: truth.codes(), prediction: Cow::Owned(codes) })
     }
-    /// The matrix of some of the rows, which may come more than once.
-    pub(super) fn confusion_of(&self, rows: &[usize], weights: Option<&[f64]>) -> ConfusionMatrix {
+
+    /// The matrix of rows that come so often.
+    pub(super) fn confusion_of(&self, counts: &[u32], weights: Option<&[f64]>) -> ConfusionMatrix {
         let k = self.names.len();
-        let mut counts = Array2::zeros((k, k));
-        for &row in rows {
+        let mut cells = Array2::zeros((k, k));
+        for (row, &count) in counts.iter().enumerate() {
             let weight = weights.map_or(1.0, |weights| weights[row]);
-            counts[[self.truth[row] as usize, self.prediction[row] as usize]] += weight;
+            cells[[self.truth[row] as usize, self.prediction[row] as usize]] += f64::from(count) * weight;
         }
-        ConfusionMatrix { names: self.names.clone(), counts }
+        ConfusionMatrix { names: self.names.clone(), counts: cells }
     }
 }

@@ -214,7 +214,7 @@ macro_rules! of_ranking {
                 truth: &Classes,
                 prediction: &Probabilities,
                 options: &IntervalOptions<'_>,
-                score: fn(&Ranked, &[usize], Option<&[f64]>) -> f64,
+                score: fn(&Ranked, &[u32], Option<&[f64]>) -> f64,
             ) -> Result<Interval> {
                 let weights = options.row_weights();
                 self.score_weighted(truth, prediction, weights)?;
@@ -228,8 +228,8 @@ macro_rules! of_ranking {
                     Ranked::new(&scores, &positive)
                 });
                 let ranked = ranked.collect::<Result<Vec<Ranked>>>()?;
-                options.of_rows(columns.len(), |rows| {
-                    ranked.iter().map(|ranked| score(ranked, rows, weights)).sum::<f64>() / ranked.len() as f64
+                options.of_counts(columns.len(), |counts| {
+                    ranked.iter().map(|ranked| score(ranked, counts, weights)).sum::<f64>() / ranked.len() as f64
                 })
             }
 

@@ -81,7 +81,6 @@ fn bootstraps_of_rows_and_groups() {
         let answer: Values = (0..150).map(|_| random.normal()).collect();
         MeanAbsoluteError.interval(&zeros(150), &answer, &IntervalOptions::new().replicates(600)).unwrap()
     });
-    // Squares are skewed: of 150 rows it is 92.9 %, as the guide says.
     covers("bootstrap of a root mean square", 1.0, |random| {
         let answer: Values = (0..500).map(|_| random.normal()).collect();
         RootMeanSquaredError.interval(&zeros(500), &answer, &IntervalOptions::new().replicates(600)).unwrap()
@@ -125,7 +124,7 @@ fn bootstraps_of_blocks() {
             .interval(&truth, &answer, &IntervalOptions::new().replicates(400).blocks(20))
             .unwrap()
     });
-    assert!((0.92..=0.965).contains(&share), "{share}");
+    assert!((0.925..=0.965).contains(&share), "{share}");
 }
 
 #[test]

@@ -145,8 +145,11 @@ fn ranked_rows_are_bootstrapped_as_any_metric() {
         let weights = options.row_weights();
         let by_hand = |metric: &Scored| {
             options
-                .of_rows(120, |rows| {
+                .of_counts(120, |counts| {
                     use perennial_core::Rows;
+                    let rows: Vec<usize> =
+                        (0..120).flat_map(|row| std::iter::repeat_n(row, counts[row] as usize)).collect();
+                    let rows = rows.as_slice();
                     let weights: Option<Vec<f64>> =
                         weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
                     metric(&truth.take(rows).unwrap(), &answer.take(rows).unwrap(), weights.as_deref())

@@ -1,6 +1,7 @@
 //! Intervals: what is known about a number, and how sure it is.
 
 mod bootstrap;
+mod counts;
 mod mean;
 mod proportion;
 
