@@ -311,6 +311,10 @@ impl Rows for Matrix {
         Ok(Matrix { storage, features: self.features.clone() })
     }
 
+    fn as_matrix(&self) -> Option<&Matrix> {
+        Some(self)
+    }
+
     fn admit(&self, accepts: &Capabilities) -> Result<()> {
         if self.n_cols() == 0 {
             return Err(Error::empty("the matrix has no columns"));

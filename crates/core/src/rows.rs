@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use crate::{Capabilities, Error, Result};
+use crate::{Capabilities, Error, Matrix, Result};
 
 /// Data made of rows that can be counted and picked.
 ///
@@ -34,6 +34,11 @@ pub trait Rows {
     /// Whether this can stand beside `n_rows` rows of something else.
     fn matches(&self, n_rows: usize) -> bool {
         self.n_rows() == n_rows
+    }
+
+    /// The rows as a matrix, where they are one: whoever holds rows of any kind can then look for copies among them.
+    fn as_matrix(&self) -> Option<&Matrix> {
+        None
     }
 
     /// Refuses values that an estimator with these capabilities cannot take.

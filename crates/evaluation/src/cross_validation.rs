@@ -21,7 +21,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::{SplitInputs, Splitter, Strata};
+use crate::{AuditReport, SplitAudit, SplitInputs, Splitter, Strata};
 
 /// What cross-validation may use beside rows and target.
 ///
@@ -34,6 +34,7 @@ use crate::{SplitInputs, Splitter, Strata};
 /// | `coordinates` | none | where each row was, for splitters by place |
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
+/// | `audit` | groups and times on one side; warnings for the rest | what is looked for in the splits |
 /// | `validation_share`, `validation_splitter` | none | what of each training part is set aside to watch, for estimators that stop early |
 #[derive(Debug, Clone, Default)]
 pub struct CrossValidation<'a> {
@@ -44,6 +45,7 @@ pub struct CrossValidation<'a> {
     coordinates: Option<&'a [[f64; 2]]>,
     ctx: Context,
     keep_models: bool,
+    audit: Option<SplitAudit>,
     validation: Option<Validation<'a>>,
 }
 
@@ -118,6 +120,17 @@ impl<'a> CrossValidation<'a> {
         self
     }
 
+    /// What is looked for in the splits, and why it may stay.
+    ///
+    /// Without it, groups or times on both sides of a split are an error, where groups or times are given; exact copies
+    /// on both sides, rows learned from that are later than tested ones, and classes that a side lacks are warnings.
+    /// What was found stays with the result. Splits that were [audited](SplitAudit::split) are not audited again.
+    #[must_use]
+    pub fn audit(mut self, audit: SplitAudit) -> Self {
+        self.audit = Some(audit);
+        self
+    }
+
     /// Sets a share of each training part aside to watch, for an estimator that stops early.
     ///
     /// Whole groups where there are groups; else the latest rows where there are times; else rows of each class where
@@ -189,6 +202,9 @@ pub struct CrossValidated<P, M> {
     /// The answer for each row by the model that has not seen it, in the order of the rows; nothing unless every
     /// row was tested exactly once.
     pub predictions: Option<P>,
+    /// What the two sides of the splits share; all of it is a warning or waived.
+    #[serde(default)]
+    pub audit: AuditReport,
 }
 
 impl<P, M> CrossValidated<P, M> {
@@ -213,6 +229,7 @@ impl<P, M> CrossValidated<P, M> {
             bounds: self.bounds,
             folds: folds.collect(),
             predictions: None,
+            audit: self.audit.clone(),
         }
     }
 
@@ -239,14 +256,16 @@ impl<P, M> CrossValidated<P, M> {
     }
 }
 
-/// Shows the mean score with its 95 % interval.
+/// Shows the mean score with its 95 % interval, and whether the audit of the splits found something.
 impl<P, M> fmt::Display for CrossValidated<P, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n_folds = self.folds.len();
         match self.interval(0.95) {
-            Ok(interval) => write!(f, "{}: {interval} over {n_folds} folds", self.metric),
-            Err(_) => write!(f, "{}: {:.4} on one split", self.metric, self.mean()),
+            Ok(interval) => write!(f, "{}: {interval} over {n_folds} folds", self.metric)?,
+            Err(_) => write!(f, "{}: {:.4} on one split", self.metric, self.mean())?,
         }
+        let found: Vec<String> = self.audit.findings.iter().map(|found| found.check.to_string()).collect();
+        if found.is_empty() { Ok(()) } else { write!(f, " (the audit found: {})", found.join(", ")) }
     }
 }
 

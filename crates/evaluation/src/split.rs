@@ -31,6 +31,8 @@ pub use values::BinnedStratifiedKFold;
 use perennial_core::{ClassOutputs, Classes, Context, Error, Matrix, NoTarget, Outputs, Result, Values};
 use serde::{Deserialize, Serialize};
 
+use crate::AuditReport;
+
 /// The rows to learn from and the rows to test on; both in rising order, or in the order of time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,19 +205,28 @@ pub trait Splitter: Send + Sync {
     /// # Errors
     /// When a setting is out of range, there are too few rows, or the inputs lack what it needs.
     fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>>;
-}
 
-impl<S: Splitter + ?Sized> Splitter for &S {
-    fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
-        (**self).split(inputs)
+    /// What an audit of these splits found, where there was one.
+    fn audited(&self) -> Option<&AuditReport> {
+        None
     }
 }
 
-impl<S: Splitter + ?Sized> Splitter for Box<S> {
-    fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
-        (**self).split(inputs)
-    }
+macro_rules! splits_through {
+    ($($pointer:ty),*) => {$(
+        impl<S: Splitter + ?Sized> Splitter for $pointer {
+            fn split(&self, inputs: &SplitInputs<'_>) -> Result<Vec<Split>> {
+                (**self).split(inputs)
+            }
+
+            fn audited(&self) -> Option<&AuditReport> {
+                (**self).audited()
+            }
+        }
+    )*};
 }
+
+splits_through!(&S, Box<S>);
 
 /// A target that may tell the class of each row, so that splitters can stratify.
 ///

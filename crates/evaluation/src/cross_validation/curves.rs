@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
-use crate::{Judges, Metric, Split, Splitter, Strata};
+use crate::{AuditedSplits, Judges, Metric, Split, Splitter, Strata};
 
 /// Scores at several numbers of rows, or at several values of a setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,7 +95,8 @@ where
     }
     shares.iter().try_for_each(|&share| SHARE.check(share))?;
     let rounds = Rounds { estimator, x, y, options };
-    let splits = rounds.splits(splitter)?;
+    let audited = rounds.splits(splitter)?;
+    let splits = audited.splits();
     let codes = y.classes().map(|classes| classes.codes().to_vec());
     let random = Random::new(options.ctx.child("learning_curve").seed(None));
     let orders: Vec<Vec<usize>> = splits
@@ -112,7 +113,7 @@ where
         let train = split.train.iter().zip(kept).filter(|(_, kept)| *kept).map(|(&row, _)| row).collect();
         Split { train, test: split.test.clone() }
     };
-    curve("share of the rows", shares, splits.len(), metric, options, |point, number, ctx| {
+    curve("share of the rows", shares, &audited, metric, options, |point, number, ctx| {
         score_both(&rounds, metric, &part(point, number), ctx).context(format!("share {}", shares[point]))
     })
 }
@@ -166,8 +167,9 @@ where
     }
     let estimators: Vec<E> = values.iter().map(|&value| make(value)).collect();
     let rounds = |point: usize| Rounds { estimator: &estimators[point], x, y, options };
-    let splits = rounds(0).splits(splitter)?;
-    curve(name, values, splits.len(), metric, options, |point, number, ctx| {
+    let audited = rounds(0).splits(splitter)?;
+    let splits = audited.splits();
+    curve(name, values, &audited, metric, options, |point, number, ctx| {
         score_both(&rounds(point), metric, &splits[number], ctx).context(format!("{name} {}", values[point]))
     })
 }
@@ -176,11 +178,12 @@ where
 fn curve<M: Metric>(
     name: &str,
     values: &[f64],
-    n_folds: usize,
+    audited: &AuditedSplits,
     metric: &M,
     options: &CrossValidation<'_>,
     score: impl Fn(usize, usize, Context) -> Result<(f64, Fold<()>)> + Sync,
 ) -> Result<Curve> {
+    let n_folds = audited.splits().len();
     let (total, done) = (values.len() * n_folds, AtomicUsize::new(0));
     let scores = reduce::try_map_each(total, |task| {
         let (point, number) = (task / n_folds, task % n_folds);
@@ -199,6 +202,7 @@ fn curve<M: Metric>(
             bounds: metric.bounds(),
             folds,
             predictions: None,
+            audit: audited.report().clone(),
         };
         CurvePoint { at, train, test }
     };

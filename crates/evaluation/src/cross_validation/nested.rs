@@ -70,7 +70,8 @@ where
     if candidates.is_empty() {
         return Err(Error::empty("the list of candidates is empty"));
     }
-    let splits = Rounds { estimator: &candidates[0], x, y, options }.splits(outer)?;
+    let audited = Rounds { estimator: &candidates[0], x, y, options }.splits(outer)?;
+    let splits = audited.splits();
     let done = AtomicUsize::new(0);
     let folds = reduce::try_map_each(splits.len(), |number| {
         let round = || {
@@ -89,7 +90,7 @@ where
     })?;
     let (scored, choices): (Vec<_>, Vec<_>) = folds.into_iter().unzip();
     let (chosen, inner) = choices.into_iter().unzip();
-    Ok(Nested { outer: collect(metric, x.n_rows(), scored)?, chosen, inner })
+    Ok(Nested { outer: collect(metric, x.n_rows(), scored, audited.report().clone())?, chosen, inner })
 }
 
 /// The mean score of each candidate on some of the rows.
@@ -119,6 +120,7 @@ where
     // All candidates are tried on the same inner splits, by the same seeds.
     let mut inside = part.options(ctx.child("inner"));
     inside.validation = options.validation;
+    inside.audit.clone_from(&options.audit);
     let score = |(place, candidate): (usize, &E)| {
         let scored = cross_validate(candidate, x.borrow(), y.borrow(), inner, metric, &inside);
         scored.map(|scored| scored.mean()).context(format!("candidate {place}"))

@@ -9,7 +9,7 @@ use perennial_numeric::reduce;
 
 use super::{CrossValidation, Validation};
 use crate::split::time_train_test;
-use crate::{Holdout, Split, Splitter, Strata};
+use crate::{AuditReport, AuditedSplits, Holdout, Split, SplitAudit, Splitter, Strata};
 
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
@@ -20,8 +20,8 @@ pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
 }
 
 impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
-    /// The splits of a splitter.
-    pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<Vec<Split>> {
+    /// The splits of a splitter, with what their sides share.
+    pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits> {
         let n_rows = self.x.n_rows();
         if !self.y.matches(n_rows) {
             return Err(Error::length_mismatch("the target", n_rows, self.y.n_rows()));
@@ -31,8 +31,11 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
         {
             return Err(Error::length_mismatch("the weights", n_rows, weights.len()));
         }
-        let splits = splitter.split(&self.options.split_inputs(n_rows, self.y))?;
-        if splits.is_empty() {
+        let mut inputs = self.options.split_inputs(n_rows, self.y);
+        inputs.rows = self.x.as_matrix();
+        let audit = self.options.audit.clone().unwrap_or_else(SplitAudit::gentle);
+        let splits = audit.split(splitter, &inputs)?;
+        if splits.splits().is_empty() {
             return Err(Error::empty("the splitter gave no splits"));
         }
         Ok(splits)
@@ -43,10 +46,11 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
         &self,
         splitter: &(impl Splitter + ?Sized),
         then: impl Fn(&Split, E::Model, f64) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        let splits = self.splits(splitter)?;
+    ) -> Result<(Vec<T>, AuditReport)> {
+        let audited = self.splits(splitter)?;
+        let splits = audited.splits();
         let done = AtomicUsize::new(0);
-        reduce::try_map_each(splits.len(), |number| {
+        let done = reduce::try_map_each(splits.len(), |number| {
             let ctx = &self.options.ctx;
             let round = || {
                 let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), &then)?;
@@ -54,7 +58,8 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
                 Ok(result)
             };
             round().context(format!("fold {number}"))
-        })
+        })?;
+        Ok((done, audited.report().clone()))
     }
 
     /// Fits on one split and passes on the model with the seconds that the fit took.

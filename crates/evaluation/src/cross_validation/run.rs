@@ -7,7 +7,7 @@ use perennial_core::{Error, Estimator, Predictor, Result, Rows};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
-use crate::{Answers, Judges, Metric, Split, Splitter, Stack, Strata};
+use crate::{Answers, AuditReport, Judges, Metric, Split, Splitter, Stack, Strata};
 
 /// Fits on the training part of each split and scores on its test part, folds in parallel.
 ///
@@ -15,7 +15,7 @@ use crate::{Answers, Judges, Metric, Split, Splitter, Stack, Strata};
 /// which fold it happened; folds are counted from 0.
 ///
 /// # Errors
-/// When the splitter refuses, a fit or a prediction fails, the metric is not defined on a fold, or the work was
+/// When the splitter refuses, the [audit](CrossValidation::audit) of the splits does, a fit or a prediction fails, the metric is not defined on a fold, or the work was
 /// cancelled.
 pub fn cross_validate<E, S, M>(
     estimator: &E,
@@ -32,9 +32,9 @@ where
     M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
     let rounds = Rounds { estimator, x, y, options };
-    let done =
+    let (done, audit) =
         rounds.run(splitter, |split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
-    collect(metric, x.n_rows(), done)
+    collect(metric, x.n_rows(), done, audit)
 }
 
 /// Scores a model on the test part of a split.
@@ -71,6 +71,7 @@ pub(super) fn collect<M: Metric, T>(
     metric: &M,
     n_rows: usize,
     done: Vec<(Fold<T>, M::Prediction)>,
+    audit: AuditReport,
 ) -> Result<CrossValidated<M::Prediction, T>> {
     let (folds, answers): (Vec<Fold<T>>, Vec<M::Prediction>) = done.into_iter().unzip();
     let predictions = match rows_in_order(folds.iter().map(|fold| &fold.test[..]), n_rows) {
@@ -83,6 +84,7 @@ pub(super) fn collect<M: Metric, T>(
         bounds: metric.bounds(),
         folds,
         predictions,
+        audit,
     })
 }
 
@@ -104,7 +106,7 @@ where
     P: Stack + Send + Sync,
 {
     let rounds = Rounds { estimator, x, y, options };
-    let done = rounds.run(splitter, |split, model, _| {
+    let (done, _) = rounds.run(splitter, |split, model, _| {
         Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
     })?;
     let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();

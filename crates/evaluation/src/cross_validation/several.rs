@@ -7,7 +7,7 @@ use perennial_core::{Estimator, Predictor, Result, Rows};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
-use crate::{Judges, Metric, Splitter, Strata};
+use crate::{AuditReport, Judges, Metric, Splitter, Strata};
 
 /// Metrics of the same truth that judge the same model: a tuple of up to eight.
 #[diagnostic::on_unimplemented(
@@ -42,6 +42,7 @@ fn result<M: Metric>(metric: &M) -> CrossValidated<(), ()> {
         bounds: metric.bounds(),
         folds: Vec::new(),
         predictions: None,
+        audit: AuditReport::default(),
     }
 }
 
@@ -112,7 +113,7 @@ where
     M: Metrics<E::Model, Truth = E::Target>,
 {
     let rounds = Rounds { estimator, x, y, options };
-    let done = rounds.run(splitter, |split, model, fit_seconds| {
+    let (done, audit) = rounds.run(splitter, |split, model, fit_seconds| {
         let start = Instant::now();
         let (x, truth) = (x.take(&split.test)?, y.take(&split.test)?);
         let weights = rounds.weights(&split.test)?;
@@ -128,6 +129,7 @@ where
         Ok((fold, scores))
     })?;
     let mut results = metrics.results();
+    results.iter_mut().for_each(|result| result.audit.clone_from(&audit));
     for (fold, scores) in done {
         for (result, score) in results.iter_mut().zip(scores) {
             result.folds.push(Fold { score, ..fold.clone() });

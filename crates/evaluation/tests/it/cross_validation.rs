@@ -9,7 +9,7 @@ use perennial_core::{
 };
 use perennial_evaluation::metric::{Accuracy, LogLoss, MeanAbsoluteError, R2, RocAuc};
 use perennial_evaluation::split::*;
-use perennial_evaluation::{CrossValidation, Metric, cross_predict, cross_validate};
+use perennial_evaluation::{Check, CrossValidation, Metric, SplitAudit, cross_predict, cross_validate};
 
 use crate::models::{Sigmoid, Slope, SlopeModel, coin, line};
 
@@ -31,7 +31,8 @@ fn no_fit_sees_the_rows_it_is_tested_on() {
         Ok(SlopeModel(1.0))
     })
     .takes(Capabilities::new().groups());
-    let options = CrossValidation::new().groups(&groups).context(Context::new().child("cv"));
+    let mixed = SplitAudit::new().waive(Check::SharedGroups, "what fits see is at stake here, not the score");
+    let options = CrossValidation::new().groups(&groups).context(Context::new().child("cv")).audit(mixed);
     let splitters: [Box<dyn Splitter>; 4] = [
         Box::new(KFold::new(5)),
         Box::new(GroupKFold::new(4)),
@@ -152,7 +153,7 @@ fn errors_name_the_fold() {
         run(&Values::from(vec![1.0; 11]), &folds, &options).contains("the target has 11 rows; expected 12")
     );
     assert!(run(&y, &folds, &options.clone().weights(&[1.0])).contains("the weights has 1 rows"));
-    assert!(run(&y, &folds, &options.clone().groups(&[1])).contains("row 1"));
+    assert!(run(&y, &folds, &options.clone().groups(&[1])).contains("the groups has 1 rows"));
     assert!(run(&y, &StratifiedKFold::new(2), &options).contains("needs the class of each row"));
     let once: perennial_core::Result<Values> =
         cross_predict(&slope, &x, &y, &ShuffleSplit::new(1, 0.5), &options);
@@ -228,4 +229,44 @@ fn an_interval_stays_within_the_scores_there_can_be() -> perennial_core::Result<
     let interval = scored.interval(0.95)?;
     assert!(scored.mean() + 2.0 * scored.standard_error() > 1.0 && interval.high == 1.0, "{interval:?}");
     Ok(())
+}
+
+#[test]
+fn splits_are_audited_when_they_are_made() {
+    let x = Matrix::from(Array2::from_shape_fn((40, 1), |(row, _)| (row / 2) as f64));
+    let y: Values = (0..40).map(|row| f64::from(row / 2)).collect();
+    let folds = KFold::new(4).seed(3);
+    let run = |options: &CrossValidation<'_>| {
+        cross_validate(&Slope { alpha: 0.0 }, &x, &y, &folds, &MeanAbsoluteError, options)
+    };
+
+    // Copies are a warning that stays with the result, and an error where an audit is asked for.
+    let scored = run(&CrossValidation::new()).unwrap();
+    assert_eq!(scored.audit.findings.len(), 1);
+    assert!(scored.to_string().ends_with("(the audit found: duplicate rows)"), "{scored}");
+    let error = run(&CrossValidation::new().audit(SplitAudit::new())).unwrap_err().to_string();
+    assert!(error.contains("exact copy"), "{error}");
+
+    // Groups on both sides are an error, unless there is a reason, which stays.
+    let pairs: Vec<u32> = (0..40).map(|row| row / 2).collect();
+    let options = CrossValidation::new().groups(&pairs);
+    let error = run(&options).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Leakage { .. }), "{error}");
+    let audit = SplitAudit::new()
+        .waive(Check::SharedGroups, "only the weights are of groups")
+        .waive(Check::DuplicateRows, "pairs");
+    let scored = run(&options.clone().audit(audit.clone())).unwrap();
+    assert_eq!(scored.audit.findings.len(), 2);
+    assert!(scored.audit.findings.iter().all(|finding| finding.waiver.is_some()));
+
+    // Splits that were audited are not audited again.
+    let inputs = options.split_inputs(40, &y).rows(&x);
+    let audited = audit.split(&folds, &inputs).unwrap();
+    let again =
+        cross_validate(&Slope { alpha: 0.0 }, &x, &y, &audited, &MeanAbsoluteError, &options).unwrap();
+    assert_eq!(again.audit, scored.audit);
+    let groups = GroupKFold::new(4);
+    let scored =
+        cross_validate(&Slope { alpha: 0.0 }, &x, &y, &groups, &MeanAbsoluteError, &options).unwrap();
+    assert!(scored.audit.findings.is_empty());
 }
