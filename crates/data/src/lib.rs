@@ -13,6 +13,8 @@ mod contract;
 mod csv;
 mod diff;
 mod display;
+#[cfg(feature = "http")]
+mod download;
 mod exact_sum;
 mod freshness;
 mod group;
@@ -38,6 +40,8 @@ mod sqlite;
 mod summary;
 mod table;
 mod targets;
+#[cfg(feature = "zstd")]
+mod zstd;
 
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
@@ -51,6 +55,8 @@ pub use contract::{
 };
 pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
 pub use diff::{ColumnDiff, TableDiff};
+#[cfg(feature = "http")]
+pub use download::{Download, Downloaded};
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
 pub use group::Aggregate;
 pub use hash::content_hash;

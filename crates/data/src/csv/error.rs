@@ -141,9 +141,11 @@ pub enum CsvError {
         /// The column.
         column: String,
     },
-    /// The gzip stream is damaged.
-    #[error("the gzip stream is damaged: {detail}")]
-    Gzip {
+    /// What is compressed is damaged.
+    #[error("the {format} stream is damaged: {detail}")]
+    Compressed {
+        /// `gzip` or `zstd`.
+        format: &'static str,
         /// What is wrong with it.
         detail: String,
     },

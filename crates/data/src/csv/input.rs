@@ -1,7 +1,7 @@
 //! The bytes of a CSV file, decompressed, within limits.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -10,7 +10,45 @@ use perennial_core::{Error, Result};
 use super::error::CsvError;
 
 const CHUNK: u64 = 1 << 18;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// By the first bytes.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+            // A frame, or one of sixteen kinds that are to be skipped.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
+    fn decoder<'a>(self, stream: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>> {
+        let stream = BufReader::new(stream);
+        match self {
+            Compression::Gzip => Ok(Box::new(MultiGzDecoder::new(stream))),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => Ok(Box::new(crate::zstd::Frames::new(stream))),
+            #[cfg(not(feature = "zstd"))]
+            Compression::Zstd => Err(Error::unsupported(
+                "the data is compressed by zstd, which needs the feature `zstd` of `perennial-data`",
+            )),
+        }
+    }
+}
 
 /// How much may be read.
 #[derive(Clone, Copy, Debug)]
@@ -22,29 +60,27 @@ pub(crate) struct Limits {
 /// How much may be read unless told otherwise.
 pub(crate) const DEFAULT_LIMITS: Limits = Limits { bytes: 4 << 30, line: 16 << 20 };
 
-/// Whether bytes are a gzip stream.
-pub(super) fn is_gzip(bytes: &[u8]) -> bool {
-    bytes.starts_with(&GZIP)
-}
-
 /// The contents of a file.
 pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
-    let (whole, length, gzip) = start(path)?;
-    match gzip {
-        true => gunzip(whole, limits),
-        false => read_all(whole, length, limits).map_err(|stop| stop.into_error(place)),
+    let (whole, length, compression) = start(path)?;
+    match compression {
+        Some(compression) => decompress(compression, whole, limits),
+        None => read_all(whole, length, limits).map_err(|stop| stop.into_error(place)),
     }
 }
 
 /// The contents of a file to be read piece by piece, decompressed.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let (whole, _, gzip) = start(path)?;
-    Ok(if gzip { Box::new(MultiGzDecoder::new(std::io::BufReader::new(whole))) } else { Box::new(whole) })
+    let (whole, _, compression) = start(path)?;
+    match compression {
+        Some(compression) => compression.decoder(whole),
+        None => Ok(Box::new(whole)),
+    }
 }
 
-/// A file from its first byte on, its length, and whether it is gzip.
-fn start(path: &Path) -> Result<(impl Read + Send + use<>, u64, bool)> {
+/// A file from its first byte on, its length, and how it is compressed.
+fn start(path: &Path) -> Result<(impl Read + Send + use<>, u64, Option<Compression>)> {
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     // Opening a pipe would wait for a writer.
     let metadata = std::fs::metadata(path).map_err(place)?;
@@ -53,15 +89,20 @@ fn start(path: &Path) -> Result<(impl Read + Send + use<>, u64, bool)> {
     }
     let mut file = File::open(path).map_err(place)?;
     let mut start = Vec::new();
-    file.by_ref().take(GZIP.len() as u64).read_to_end(&mut start).map_err(place)?;
-    let gzip = is_gzip(&start);
-    Ok((std::io::Cursor::new(start).chain(file), metadata.len(), gzip))
+    file.by_ref().take(4).read_to_end(&mut start).map_err(place)?;
+    let compression = Compression::of(&start);
+    Ok((std::io::Cursor::new(start).chain(file), metadata.len(), compression))
 }
 
-/// The contents of a gzip stream.
-pub(super) fn gunzip(stream: impl Read, limits: Limits) -> Result<Vec<u8>> {
-    let damaged = |error: std::io::Error| CsvError::Gzip { detail: error.to_string() }.into();
-    read_all(MultiGzDecoder::new(stream), 0, limits).map_err(|stop| stop.into_error(damaged))
+/// The contents of what is compressed.
+pub(super) fn decompress(
+    compression: Compression,
+    stream: impl Read + Send,
+    limits: Limits,
+) -> Result<Vec<u8>> {
+    let format = compression.name();
+    let damaged = |error: std::io::Error| CsvError::Compressed { format, detail: error.to_string() }.into();
+    read_all(compression.decoder(stream)?, 0, limits).map_err(|stop| stop.into_error(damaged))
 }
 
 enum Stop {

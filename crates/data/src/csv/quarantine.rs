@@ -8,7 +8,7 @@ use perennial_core::{Error, Result, ResultExt};
 use super::cell::{self, NullTokens};
 use super::error::{CsvError, excerpt};
 use super::file::File;
-use super::input;
+use super::input::{self, Compression};
 use super::reader::CsvReader;
 use super::scan::{self, Cell, line_ends};
 use crate::{Column, ColumnType, Table, calendar};
@@ -61,15 +61,15 @@ impl CsvReader {
     /// As for [`read_path_with_quarantine`](CsvReader::read_path_with_quarantine).
     pub fn read_bytes_with_quarantine(&self, bytes: &[u8]) -> Result<(Table, Table)> {
         self.check()?;
-        match input::is_gzip(bytes) {
-            true => {
+        match Compression::of(bytes) {
+            Some(compression) => {
                 let limits = input::Limits { bytes: self.max_bytes, line: usize::MAX };
-                self.sifted(&input::gunzip(bytes, limits)?)
+                self.sifted(&input::decompress(compression, bytes, limits)?)
             }
-            false if bytes.len() as u64 > self.max_bytes => {
+            None if bytes.len() as u64 > self.max_bytes => {
                 Err(CsvError::TooLarge { limit: self.max_bytes }.into())
             }
-            false => self.sifted(bytes),
+            None => self.sifted(bytes),
         }
     }
 

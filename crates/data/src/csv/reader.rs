@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CsvError;
 use super::file::File;
-use super::input::{self, DEFAULT_LIMITS, Limits};
+use super::input::{self, Compression, DEFAULT_LIMITS, Limits};
 use super::report::Inferred;
 use super::scan::Dialect;
 use crate::{ColumnType, Schema, Table};
@@ -223,12 +223,14 @@ impl CsvReader {
 
     fn unpack<T>(&self, bytes: &[u8], read: impl Fn(&File<'_>) -> Result<T>) -> Result<T> {
         self.check()?;
-        match input::is_gzip(bytes) {
-            true => read(&File::new(self, &input::gunzip(bytes, self.limits())?)),
-            false if bytes.len() as u64 > self.max_bytes => {
+        match Compression::of(bytes) {
+            Some(compression) => {
+                read(&File::new(self, &input::decompress(compression, bytes, self.limits())?))
+            }
+            None if bytes.len() as u64 > self.max_bytes => {
                 Err(CsvError::TooLarge { limit: self.max_bytes }.into())
             }
-            false => read(&File::new(self, bytes)),
+            None => read(&File::new(self, bytes)),
         }
     }
 

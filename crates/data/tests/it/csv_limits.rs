@@ -79,8 +79,54 @@ fn gzip_is_read_and_its_damage_found() {
     assert_eq!((table.n_rows(), table.n_cols()), (1, 2));
     for length in 2..packed.len() {
         let error = CsvReader::new().read_bytes(&packed[..length]).unwrap_err();
-        assert!(matches!(error.find(), Some(CsvError::Gzip { .. })), "{length}: {error}");
+        assert!(matches!(error.find(), Some(CsvError::Compressed { .. })), "{length}: {error}");
     }
+}
+
+/// What the program `zstd` 1.5 writes of two rows and of fifty, with checksums.
+#[cfg(feature = "zstd")]
+const FRAMES: [&str; 2] =
+    ["28b52ffd0458410000612c620a312c320a35e7cace", "28b52ffd04685d000020332c340a010041d425029636a840"];
+
+#[cfg(feature = "zstd")]
+#[test]
+fn zstd_is_read_frame_by_frame_and_its_damage_found() {
+    let bytes = |hex: &str| -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    };
+    let [head, rows] = FRAMES.map(bytes);
+    let comment = [&[0x51, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let packed = [&comment[..], &head, &comment, &rows, &comment].concat();
+    let table = CsvReader::new().read_bytes(&packed).unwrap();
+    assert_eq!((table.n_rows(), table.n_cols()), (51, 2));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.csv.zst");
+    std::fs::write(&path, &packed).unwrap();
+    assert_eq!(CsvReader::new().read_path(&path).unwrap(), table);
+    let whole = [
+        comment.len(),
+        comment.len() + head.len(),
+        2 * comment.len() + head.len(),
+        packed.len() - comment.len(),
+    ];
+    for length in (4..packed.len()).filter(|length| !whole.contains(length)) {
+        let error = CsvReader::new().read_bytes(&packed[..length]).unwrap_err();
+        assert!(
+            matches!(error.find(), Some(CsvError::Compressed { format: "zstd", .. })),
+            "{length}: {error}"
+        );
+    }
+    // A bit of the contents, which the checksum alone sees.
+    let mut damaged = head.clone();
+    let place = damaged.windows(3).position(|bytes| bytes == b"1,2").unwrap();
+    damaged[place] = b'7';
+    let error = CsvReader::new().read_bytes(&damaged).unwrap_err();
+    assert!(error.to_string().contains("checksum"), "{error}");
+    // Ten gigabytes in a few bytes stop at the limit: blocks of one byte, repeated.
+    let mut bomb = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x58];
+    (0..80_000).for_each(|_| bomb.extend([0x02, 0x00, 0x10, b'\n']));
+    let error = CsvReader::new().max_bytes(8 << 20).read_bytes(&bomb).unwrap_err();
+    assert_eq!(error.find(), Some(&CsvError::TooLarge { limit: 8 << 20 }));
 }
 
 #[test]

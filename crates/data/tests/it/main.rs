@@ -11,6 +11,8 @@ mod csv_reading;
 #[cfg(feature = "sqlite")]
 mod databases;
 mod differences;
+#[cfg(feature = "http")]
+mod downloads;
 mod json_lines;
 mod json_schemas;
 #[cfg(feature = "parquet")]
