@@ -7,6 +7,8 @@ pub mod calendar;
 #[cfg(feature = "catalog")]
 mod catalog;
 mod category;
+#[cfg(feature = "clean")]
+pub mod clean;
 mod column;
 mod concat;
 mod contract;

@@ -5,6 +5,8 @@ mod arrow_files;
 mod bad_csv;
 #[cfg(feature = "catalog")]
 mod catalogs;
+#[cfg(feature = "clean")]
+mod cleaning;
 mod contracts;
 mod csv_limits;
 mod csv_reading;

@@ -1,0 +1,258 @@
+//! Repairs of a table.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use perennial_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::text::{amount, key, trimmed};
+use crate::{Column, ColumnType, Table};
+
+/// What to do to a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Fix {
+    /// Takes white space off the ends of texts, and leaves one space where there was more inside.
+    Trim {
+        /// The column of texts or categories.
+        column: String,
+    },
+    /// Puts one text in the place of others.
+    Replace {
+        /// The column of texts or categories.
+        column: String,
+        /// Each text with what takes its place.
+        values: BTreeMap<String, String>,
+    },
+    /// Makes cells missing.
+    Missing {
+        /// The column of texts, categories or numbers.
+        column: String,
+        /// What such cells hold; numbers as they are shown.
+        values: Vec<String>,
+    },
+    /// Reads texts as numbers, with marks of thousands, signs of money and percent; what is no number becomes missing.
+    ToNumber {
+        /// The column of texts or categories.
+        column: String,
+    },
+    /// Leaves a column out.
+    DropColumn {
+        /// The column.
+        column: String,
+    },
+    /// Keeps the first of rows that are the same.
+    DropRepeatedRows {
+        /// Whether case, punctuation and white space of texts do not count.
+        loosely: bool,
+    },
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fix::Trim { column } => write!(f, "trimming white space in `{column}`"),
+            Fix::Replace { column, values } => {
+                let pairs: Vec<String> =
+                    values.iter().take(3).map(|(from, to)| format!("`{from}` by `{to}`")).collect();
+                let more = if values.len() > 3 { " and so on" } else { "" };
+                write!(f, "replacing {}{more} in `{column}`", pairs.join(", "))
+            }
+            Fix::Missing { column, values } => {
+                write!(f, "taking {} of `{column}` for missing", quoted(values))
+            }
+            Fix::ToNumber { column } => write!(f, "reading `{column}` as numbers"),
+            Fix::DropColumn { column } => write!(f, "leaving out `{column}`"),
+            Fix::DropRepeatedRows { loosely: false } => {
+                f.write_str("keeping the first of rows that are the same")
+            }
+            Fix::DropRepeatedRows { loosely: true } => f.write_str(
+                "keeping the first of rows that are the same but for case, punctuation and white space",
+            ),
+        }
+    }
+}
+
+/// The first few values, quoted.
+pub(super) fn quoted<S: AsRef<str>>(values: &[S]) -> String {
+    let some: Vec<String> = values.iter().take(3).map(|value| format!("`{}`", value.as_ref())).collect();
+    format!("{}{}", some.join(", "), if values.len() > 3 { " and so on" } else { "" })
+}
+
+impl Fix {
+    /// The repaired table, and how many rows were changed.
+    ///
+    /// # Errors
+    /// When a column does not exist or has another type.
+    pub fn apply(&self, table: &Table) -> Result<(Table, usize)> {
+        let (name, (column, rows)) = match self {
+            Fix::DropColumn { column } => return Ok((table.drop(&[column])?, table.n_rows())),
+            Fix::DropRepeatedRows { loosely } => {
+                let keep = first_of_kind(table, *loosely);
+                let dropped = keep.iter().filter(|keep| !**keep).count();
+                return Ok((table.filter(&keep)?, dropped));
+            }
+            Fix::Trim { column } => (column, relabel(table, column, |text| Some(trimmed(text)))?),
+            Fix::Replace { column, values } => {
+                let replace = |text| values.get(text).map_or(text, String::as_str);
+                (column, relabel(table, column, |text| Some(Cow::Borrowed(replace(text))))?)
+            }
+            Fix::Missing { column, values } => (column, without(table, column, values)?),
+            Fix::ToNumber { column } => (column, to_number(table, column)?),
+        };
+        Ok((table.with_column(name.as_str(), column)?, rows))
+    }
+}
+
+/// A column with another text for each text, or none, and how many rows have another one.
+fn relabel<'a>(
+    table: &'a Table,
+    name: &str,
+    new: impl Fn(&'a str) -> Option<Cow<'a, str>>,
+) -> Result<(Column, usize)> {
+    let column = table.column(name)?;
+    match column.column_type() {
+        ColumnType::Text => {
+            let mut changed = 0;
+            let cells: Vec<Option<Cow<'_, str>>> = column
+                .as_text()?
+                .map(|cell| {
+                    let other = cell.and_then(&new);
+                    changed += usize::from(other.as_deref() != cell);
+                    other
+                })
+                .collect();
+            Ok((Column::text(cells.iter().map(Option::as_deref)), changed))
+        }
+        ColumnType::Category => {
+            let category = column.as_category()?;
+            let mut levels: Vec<Cow<'_, str>> = Vec::new();
+            let mut numbers: HashMap<Cow<'_, str>, u32> = HashMap::new();
+            let mut moved = Vec::with_capacity(category.n_levels());
+            for level in category.levels() {
+                let Some(other) = new(level) else {
+                    moved.push((None, true));
+                    continue;
+                };
+                let changes = other != level;
+                let number = *numbers.entry(other.clone()).or_insert_with(|| {
+                    levels.push(other);
+                    levels.len() as u32 - 1
+                });
+                moved.push((Some(number), changes));
+            }
+            let mut changed = 0;
+            let codes: Vec<Option<u32>> = category
+                .codes()
+                .map(|code| {
+                    let (number, changes) = moved[code? as usize];
+                    changed += usize::from(changes);
+                    number
+                })
+                .collect();
+            Ok((Column::category_codes(codes, &levels)?, changed))
+        }
+        other => Err(Error::unsupported(format!(
+            "column `{name}` is of type {other}; texts or categories are needed"
+        ))),
+    }
+}
+
+/// A column whose cells with these values are missing.
+fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usize)> {
+    let column = table.column(name)?;
+    let values: HashSet<&str> = values.iter().map(String::as_str).collect();
+    match column.column_type() {
+        ColumnType::Integer => {
+            let gone = |cell: i64| values.contains(cell.to_string().as_str());
+            let cells = column.as_integer()?.map(|cell| cell.filter(|cell| !gone(*cell)));
+            let new = Column::integer(cells);
+            let changed = new.null_count() - column.null_count();
+            Ok((new, changed))
+        }
+        ColumnType::Real => {
+            let gone: Vec<f64> = values.iter().filter_map(|value| value.parse().ok()).collect();
+            let cells: Vec<Option<f64>> = column
+                .as_real()?
+                .iter()
+                .enumerate()
+                .map(|(row, &cell)| (!column.is_null(row) && !gone.contains(&cell)).then_some(cell))
+                .collect();
+            let new = Column::real(cells);
+            let changed = new.null_count() - column.null_count();
+            Ok((new, changed))
+        }
+        _ => relabel(table, name, |text| (!values.contains(text)).then_some(Cow::Borrowed(text))),
+    }
+}
+
+fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
+    let column = table.column(name)?;
+    if !matches!(column.column_type(), ColumnType::Text | ColumnType::Category) {
+        let what =
+            format!("column `{name}` is of type {}; texts or categories are needed", column.column_type());
+        return Err(Error::unsupported(what));
+    }
+    let category = column.to_category()?;
+    let numbers: Vec<Option<f64>> = category.levels().map(amount).collect();
+    let cells = category.codes().map(|code| numbers[code? as usize]);
+    Ok((Column::real(cells), column.n_rows() - column.null_count()))
+}
+
+/// For each row, whether none before it is the same; missing cells are the same as each other.
+pub(super) fn first_of_kind(table: &Table, loosely: bool) -> Vec<bool> {
+    let columns: Vec<Vec<u64>> = table.columns().map(|(_, column)| numbers(column, loosely)).collect();
+    let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();
+    (0..table.n_rows())
+        .map(|row| {
+            let hash = columns.iter().fold(0_u64, |hash, cells| {
+                (hash ^ cells[row]).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+            });
+            let alike = seen.entry(hash).or_default();
+            // The hash says which rows may be the same; the cells say which are.
+            let first = !alike.iter().any(|&other| columns.iter().all(|cells| cells[row] == cells[other]));
+            if first {
+                alike.push(row);
+            }
+            first
+        })
+        .collect()
+}
+
+/// A number for each cell; cells have the same where they are the same.
+pub(super) fn numbers(column: &Column, loosely: bool) -> Vec<u64> {
+    const MISSING: u64 = u64::MAX;
+    let texts = || -> Option<Vec<u64>> {
+        let category = column.to_category().ok()?;
+        let mut keys: HashMap<Cow<'_, str>, u64> = HashMap::new();
+        let of_level: Vec<u64> = category
+            .levels()
+            .map(|level| {
+                let text = if loosely { Cow::Owned(key(level)) } else { Cow::Borrowed(level) };
+                let next = keys.len() as u64;
+                *keys.entry(text).or_insert(next)
+            })
+            .collect();
+        Some(category.codes().map(|code| code.map_or(MISSING, |code| of_level[code as usize])).collect())
+    };
+    let reals = || -> Option<Vec<u64>> {
+        let cells = column.as_real().ok()?;
+        let bits =
+            |(row, cell): (usize, &f64)| if column.is_null(row) { MISSING } else { (cell + 0.0).to_bits() };
+        Some(cells.iter().enumerate().map(bits).collect())
+    };
+    let whole = |cell: Option<i64>| cell.map_or(MISSING, |cell| cell as u64);
+    match column.column_type() {
+        ColumnType::Text | ColumnType::Category | ColumnType::Boolean => texts(),
+        ColumnType::Real => reals(),
+        ColumnType::Integer => column.as_integer().ok().map(|cells| cells.map(whole).collect()),
+        ColumnType::Date => {
+            column.as_date().ok().map(|days| days.map(|day| whole(day.map(i64::from))).collect())
+        }
+        ColumnType::DateTime => column.as_date_time().ok().map(|times| times.map(whole).collect()),
+    }
+    .unwrap_or_default()
+}

@@ -1,0 +1,275 @@
+//! Looking for what may be wrong.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::fix::{first_of_kind, numbers, quoted};
+use super::text::{amount, key, one_slip_apart, says_missing, trimmed, with_one_left_out};
+use super::{Decision, Fix, Proposal, Review};
+use crate::{Category, Column, ColumnType, Table};
+
+/// A rare spelling has at most this share of the rows of the frequent one.
+const RARE: f64 = 0.05;
+/// Fewer letters than this are too few to call a slip.
+const LEAST_LETTERS: usize = 5;
+/// From this share of the cells on, texts that are numbers are numbers that were typed as texts.
+const MOSTLY: f64 = 0.9;
+
+/// Proposals to repair a table; nothing is repaired.
+///
+/// | proposal | what was seen |
+/// |---|---|
+/// | `trim` | white space at the ends of texts, or more than one space inside |
+/// | `missing` | texts that say "nothing", such as `n/a`, and numbers such as -999 that lie far from all others |
+/// | `number` | texts of which at least 90 % are numbers, with marks of thousands, signs of money or percent |
+/// | `merge` | texts that differ in case, punctuation and white space alone: the most frequent is kept |
+/// | `typo` | rare texts that are one letter away from a frequent one (at least five letters, no digits) |
+/// | `drop` | columns with one value alone, without any, or the same as another |
+/// | `repeated`, `alike` | rows that are the same, also when case, punctuation and white space do not count |
+///
+/// Each is looked for in the table that the proposals before it would leave.
+pub fn auto_clean(table: &Table) -> Review {
+    let mut search = Search { table: table.clone(), proposals: Vec::new() };
+    let names: Vec<String> = table.names().map(str::to_owned).collect();
+    for name in &names {
+        search.texts(name);
+        search.sentinels(name);
+    }
+    search.columns(&names);
+    search.rows();
+    Review { proposals: search.proposals }
+}
+
+struct Search {
+    table: Table,
+    proposals: Vec<Proposal>,
+}
+
+impl Search {
+    fn propose(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
+        // What cannot be carried out is not proposed.
+        let Ok((table, rows)) = fix.apply(&self.table) else { return };
+        self.table = table;
+        let id = if of.is_empty() { kind.to_owned() } else { format!("{kind}:{of}") };
+        let (decision, reason) = (Decision::Open, String::new());
+        self.proposals.push(Proposal { id, decision, reason, because, rows, fix });
+    }
+
+    /// The texts of a column, each with its number of rows; nothing where the column holds none.
+    fn counted(&self, name: &str) -> Option<Vec<(String, usize)>> {
+        let column = self.table.column(name).ok()?;
+        if !matches!(column.column_type(), ColumnType::Text | ColumnType::Category) {
+            return None;
+        }
+        let category = column.to_category().ok()?;
+        let counts = counts(&category);
+        Some(category.levels().map(str::to_owned).zip(counts).filter(|(_, count)| *count > 0).collect())
+    }
+
+    fn texts(&mut self, name: &str) {
+        let column = || name.to_owned();
+        let Some(levels) = self.counted(name) else { return };
+        let odd: Vec<&str> =
+            levels.iter().map(|(level, _)| level.as_str()).filter(|level| trimmed(level) != *level).collect();
+        if !odd.is_empty() {
+            let because = format!("{} have white space that says nothing", quoted(&odd));
+            self.propose("trim", name, because, Fix::Trim { column: column() });
+        }
+        let Some(levels) = self.counted(name) else { return };
+        let missing: Vec<String> =
+            levels.iter().filter(|(level, _)| says_missing(level)).map(|(level, _)| level.clone()).collect();
+        if !missing.is_empty() {
+            let because = format!("{} say that there is nothing", quoted(&missing));
+            self.propose("missing", name, because, Fix::Missing { column: column(), values: missing });
+        }
+        let Some(levels) = self.counted(name) else { return };
+        let (mut all, mut read) = (0, 0);
+        for (level, count) in &levels {
+            all += count;
+            read += if amount(level).is_some() { *count } else { 0 };
+        }
+        if read > 0 && read as f64 >= MOSTLY * all as f64 {
+            let rest: Vec<&str> = levels
+                .iter()
+                .map(|(level, _)| level.as_str())
+                .filter(|level| amount(level).is_none())
+                .collect();
+            let others =
+                if rest.is_empty() { String::new() } else { format!("; {} would be missing", quoted(&rest)) };
+            let because = format!("{read} of {all} texts are numbers{others}");
+            return self.propose("number", name, because, Fix::ToNumber { column: column() });
+        }
+        if let Some((because, values)) = variants(&levels) {
+            self.propose("merge", name, because, Fix::Replace { column: column(), values });
+        }
+        let Some(levels) = self.counted(name) else { return };
+        if let Some((because, values)) = slips(&levels) {
+            self.propose("typo", name, because, Fix::Replace { column: column(), values });
+        }
+    }
+
+    /// Numbers that stand for "missing": repeated, at one end, and far from all others.
+    fn sentinels(&mut self, name: &str) {
+        let Ok(column) = self.table.column(name) else { return };
+        let Some(mut cells) = cells(column) else { return };
+        cells.sort_by(f64::total_cmp);
+        let (Some(&least), Some(&most)) = (cells.first(), cells.last()) else { return };
+        let mut values = Vec::new();
+        for end in [least, most] {
+            let rest: Vec<f64> =
+                cells.iter().copied().filter(|cell| *cell != end && !values.contains(cell)).collect();
+            let (Some(&low), Some(&high)) = (rest.first(), rest.last()) else { continue };
+            let count = cells.len() - rest.len();
+            let gap = if end == least { low - end } else { end - high };
+            if count >= 2 && is_sentinel(end) && high > low && gap > high - low {
+                values.push(end);
+            }
+        }
+        if !values.is_empty() {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            let because = format!("{} come more than once, far from all others", quoted(&values));
+            self.propose("missing", name, because, Fix::Missing { column: name.to_owned(), values });
+        }
+    }
+
+    fn columns(&mut self, names: &[String]) {
+        let mut seen: HashMap<u64, Vec<String>> = HashMap::new();
+        for name in names {
+            let Ok(column) = self.table.column(name) else { continue };
+            let n_rows = column.n_rows();
+            let same_as = |first: &&String| self.table.column(first).is_ok_and(|first| first == column);
+            let because = if n_rows > 0 && column.null_count() == n_rows {
+                Some("it has no value".to_owned())
+            } else if n_rows < 2 {
+                None
+            } else if one_value(column) {
+                Some("it has one value alone".to_owned())
+            } else {
+                // The first rows say which columns may be the same; the columns say which are.
+                let start = (0..n_rows.min(100)).fold(0, |hash, row| mix(hash, column.cell(row).as_deref()));
+                let alike = seen.entry(start).or_default();
+                let first = alike.iter().find(same_as).map(|first| format!("it is the same as `{first}`"));
+                if first.is_none() {
+                    alike.push(name.clone());
+                }
+                first
+            };
+            if let Some(because) = because {
+                self.propose("drop", name, because, Fix::DropColumn { column: name.clone() });
+            }
+        }
+    }
+
+    fn rows(&mut self) {
+        for (kind, loosely) in [("repeated", false), ("alike", true)] {
+            let repeated = first_of_kind(&self.table, loosely).iter().filter(|first| !**first).count();
+            if repeated > 0 && self.table.n_cols() > 0 {
+                let because = format!("{repeated} rows come again");
+                self.propose(kind, "", because, Fix::DropRepeatedRows { loosely });
+            }
+        }
+    }
+}
+
+fn one_value(column: &Column) -> bool {
+    let cells = numbers(column, false);
+    cells.iter().all(|cell| *cell == cells[0])
+}
+
+/// FNV-1a.
+fn mix(hash: u64, text: Option<&str>) -> u64 {
+    let next = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    next(text.unwrap_or("\u{0}").bytes().fold(hash ^ 0xcbf2_9ce4_8422_2325, next), 0xff)
+}
+
+fn counts(category: &Category) -> Vec<usize> {
+    let mut counts = vec![0; category.n_levels()];
+    category.codes().flatten().for_each(|code| counts[code as usize] += 1);
+    counts
+}
+
+/// The numbers of a column that are there and finite.
+fn cells(column: &Column) -> Option<Vec<f64>> {
+    match column.column_type() {
+        ColumnType::Integer | ColumnType::Real => {
+            let cells = column.as_real().ok()?;
+            let there =
+                |(row, cell): (usize, &f64)| (!column.is_null(row) && cell.is_finite()).then_some(*cell);
+            Some(cells.iter().enumerate().filter_map(there).collect())
+        }
+        _ => None,
+    }
+}
+
+/// -1, and numbers of nines such as -999 and 9999.
+fn is_sentinel(value: f64) -> bool {
+    let nines = value.abs().to_string();
+    value == -1.0 || (nines.len() >= 2 && nines.bytes().all(|digit| digit == b'9'))
+}
+
+/// Texts that differ in case, punctuation and white space alone, each with the most frequent of them.
+fn variants(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, String>)> {
+    let mut kinds: BTreeMap<String, Vec<&(String, usize)>> = BTreeMap::new();
+    for level in levels {
+        let key = key(&level.0);
+        if !key.is_empty() {
+            kinds.entry(key).or_default().push(level);
+        }
+    }
+    let mut values = BTreeMap::new();
+    for alike in kinds.values().filter(|alike| alike.len() > 1) {
+        let best = alike.iter().min_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)))?;
+        alike.iter().filter(|level| level.0 != best.0).for_each(|level| {
+            values.insert(level.0.clone(), best.0.clone());
+        });
+    }
+    let first = values.iter().next()?;
+    let because = format!(
+        "{} texts, such as `{}`, differ from another, such as `{}`, in case or punctuation alone",
+        values.len(),
+        first.0,
+        first.1
+    );
+    Some((because, values))
+}
+
+/// Rare texts that are one letter away from a frequent one, each with that one.
+fn slips(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, String>)> {
+    let eligible = |text: &str| text.chars().count() >= LEAST_LETTERS && !text.chars().any(char::is_numeric);
+    let levels: Vec<&(String, usize)> = levels.iter().filter(|(text, _)| eligible(text)).collect();
+    // By what is left without one letter, or without none: two texts that are a letter apart meet there.
+    let mut meeting: HashMap<String, Vec<usize>> = HashMap::new();
+    for (place, (text, _)) in levels.iter().enumerate() {
+        meeting.entry(text.clone()).or_default().push(place);
+        let mut parts: Vec<String> = with_one_left_out(text).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        parts.into_iter().for_each(|part| meeting.entry(part).or_default().push(place));
+    }
+    let mut best: BTreeMap<usize, usize> = BTreeMap::new();
+    for places in meeting.values() {
+        // So many texts that are a letter apart are no slips but numbers of a kind.
+        if places.len() > 50 {
+            continue;
+        }
+        for (&rare, &frequent) in places.iter().flat_map(|a| places.iter().map(move |b| (a, b))) {
+            let (few, many) = (levels[rare], levels[frequent]);
+            let slip = few.1 as f64 <= RARE * many.1 as f64 && one_slip_apart(&few.0, &many.0);
+            if slip {
+                let kept = best.entry(rare).or_insert(frequent);
+                if (many.1, &levels[*kept].0) > (levels[*kept].1, &many.0) {
+                    *kept = frequent;
+                }
+            }
+        }
+    }
+    let values: BTreeMap<String, String> =
+        best.iter().map(|(&rare, &frequent)| (levels[rare].0.clone(), levels[frequent].0.clone())).collect();
+    let first = values.iter().next()?;
+    let because = format!(
+        "{} rare texts, such as `{}`, are a letter away from a frequent one, such as `{}`",
+        values.len(),
+        first.0,
+        first.1
+    );
+    Some((because, values))
+}

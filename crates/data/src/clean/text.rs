@@ -1,0 +1,173 @@
+//! Texts as people type them.
+
+use std::borrow::Cow;
+
+/// Without white space at the ends, and with one space where there was more white space inside.
+pub(super) fn trimmed(text: &str) -> Cow<'_, str> {
+    let ends = text.trim();
+    let mut odd = false;
+    let mut last = ' ';
+    for letter in ends.chars() {
+        odd |= letter.is_whitespace() && (letter != ' ' || last.is_whitespace());
+        last = letter;
+    }
+    match odd {
+        true => Cow::Owned(ends.split_whitespace().collect::<Vec<_>>().join(" ")),
+        false => Cow::Borrowed(ends),
+    }
+}
+
+/// What is left when case, punctuation and white space do not count.
+pub(super) fn key(text: &str) -> String {
+    let letters = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
+    let plain: String = text.chars().flat_map(char::to_lowercase).map(letters).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The words for "there is nothing", beside those that readers know.
+pub(super) fn says_missing(text: &str) -> bool {
+    const WORDS: [&str; 20] = [
+        "",
+        "-",
+        "--",
+        "---",
+        "?",
+        "??",
+        ".",
+        "n/a",
+        "n.a.",
+        "na",
+        "nan",
+        "nil",
+        "none",
+        "null",
+        "missing",
+        "not available",
+        "not known",
+        "unknown",
+        "tbd",
+        "#n/a",
+    ];
+    WORDS.contains(&text.trim().to_lowercase().as_str())
+}
+
+/// A number as people write it: `1,234.50`, `1'234`, `$ 12`, `(3)` for -3, `12 %` for 0.12, `3,5`.
+pub(super) fn amount(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (text, negative) = match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        Some(inner) => (inner.trim(), true),
+        None => (text, false),
+    };
+    let (text, share) = match text.strip_suffix('%') {
+        Some(before) => (before.trim_end(), true),
+        None => (text, false),
+    };
+    let is_money = |letter: char| matches!(letter, '$' | '€' | '£' | '¥');
+    let (sign, text) = match text.strip_prefix(['-', '+']) {
+        Some(rest) => (if text.starts_with('-') { -1.0 } else { 1.0 }, rest),
+        None => (1.0, text),
+    };
+    let digits = text.trim_start_matches(is_money).trim_end_matches(is_money).trim();
+    let plain = plain_digits(digits)?;
+    let number: f64 = plain.parse().ok().filter(|number: &f64| number.is_finite())?;
+    let number = sign * if share { number / 100.0 } else { number };
+    Some(if negative { -number } else { number })
+}
+
+/// The digits with a point and without marks of thousands.
+fn plain_digits(text: &str) -> Option<Cow<'_, str>> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit() || b".,'_ ".contains(&byte)) {
+        return None;
+    }
+    let grouped = |text: &str, mark: char| {
+        let mut groups = text.split(mark);
+        let first = groups.next().is_some_and(|group| (1..=3).contains(&group.len()));
+        first && groups.all(|group| group.len() == 3) && text.chars().all(|c| c == mark || c.is_ascii_digit())
+    };
+    let (whole, rest) = match text.rsplit_once('.') {
+        Some((whole, rest)) => (whole, Some(rest)),
+        None => (text, None),
+    };
+    if rest.is_some_and(|rest| rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_digit())) {
+        return None;
+    }
+    if whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return (!whole.is_empty()).then_some(Cow::Borrowed(text));
+    }
+    if let Some(mark) = [',', '\'', '_', ' '].into_iter().find(|&mark| grouped(whole, mark)) {
+        let whole: String = whole.chars().filter(|letter| *letter != mark).collect();
+        return Some(Cow::Owned(rest.map_or(whole.clone(), |rest| format!("{whole}.{rest}"))));
+    }
+    // A comma before the decimals.
+    let (whole, decimals) = text.split_once(',').filter(|_| rest.is_none())?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(whole) && digits(decimals)).then(|| Cow::Owned(format!("{whole}.{decimals}")))
+}
+
+/// Whether one letter was changed, left out, put in, or two neighbours were swapped (Damerau, 1964).
+pub(super) fn one_slip_apart(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[start..], &b[start..]);
+    match (a, b) {
+        ([], []) => false,
+        ([_, rest @ ..], b) if rest == b => true,
+        (a, [_, rest @ ..]) if rest == a => true,
+        ([_, a @ ..], [_, b @ ..]) if a == b => true,
+        ([a0, a1, a @ ..], [b0, b1, b @ ..]) => a0 == b1 && a1 == b0 && a == b,
+        _ => false,
+    }
+}
+
+/// The text without each of its letters in turn.
+pub(super) fn with_one_left_out(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.char_indices().map(|(at, letter)| format!("{}{}", &text[..at], &text[at + letter.len_utf8()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        for (text, number) in [
+            ("12", 12.0),
+            (" 1,234.50 ", 1234.5),
+            ("1'234'567", 1_234_567.0),
+            ("1 234", 1234.0),
+            ("$ 12", 12.0),
+            ("-$12.5", -12.5),
+            ("12 €", 12.0),
+            ("(3.5)", -3.5),
+            ("12 %", 0.12),
+            ("3,5", 3.5),
+            ("1,234", 1234.0),
+            ("0.5", 0.5),
+        ] {
+            assert_eq!(amount(text), Some(number), "{text}");
+        }
+        for text in ["", "a", "1,23,4", "1.2.3", "--3", "1e5", "12-03", ".", "1,2.3", "5.", "$", "inf"] {
+            assert_eq!(amount(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn slips_are_one_letter() {
+        for (a, b) in
+            [("Basel", "Basle"), ("Basel", "Bassel"), ("Basel", "Bsel"), ("Basel", "Barel"), ("a", "")]
+        {
+            assert!(one_slip_apart(a, b) && one_slip_apart(b, a), "{a} {b}");
+        }
+        for (a, b) in [("Basel", "Basel"), ("Basel", "Bern"), ("abcd", "badc"), ("Basel", "Ba")] {
+            assert!(!one_slip_apart(a, b) && !one_slip_apart(b, a), "{a} {b}");
+        }
+        assert_eq!(with_one_left_out("äb").collect::<Vec<_>>(), ["b", "ä"]);
+    }
+
+    #[test]
+    fn white_space_is_one_space() {
+        assert_eq!(trimmed(" a\t b\n"), "a b");
+        assert!(matches!(trimmed("a b"), Cow::Borrowed("a b")));
+        assert_eq!(key("  St. Gallen!"), "st gallen");
+    }
+}
