@@ -1,7 +1,7 @@
 //! Repairs of a table.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use perennial_core::{Error, Result};
@@ -130,7 +130,7 @@ fn relabel<'a>(
         ColumnType::Category => {
             let category = column.as_category()?;
             let mut levels: Vec<Cow<'_, str>> = Vec::new();
-            let mut numbers: HashMap<Cow<'_, str>, u32> = HashMap::new();
+            let mut numbers: BTreeMap<Cow<'_, str>, u32> = BTreeMap::new();
             let mut moved = Vec::with_capacity(category.n_levels());
             for level in category.levels() {
                 let Some(other) = new(level) else {
@@ -164,7 +164,7 @@ fn relabel<'a>(
 /// A column whose cells with these values are missing.
 fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usize)> {
     let column = table.column(name)?;
-    let values: HashSet<&str> = values.iter().map(String::as_str).collect();
+    let values: BTreeSet<&str> = values.iter().map(String::as_str).collect();
     match column.column_type() {
         ColumnType::Integer => {
             let gone = |cell: i64| values.contains(cell.to_string().as_str());
@@ -205,7 +205,7 @@ fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
 /// For each row, whether none before it is the same; missing cells are the same as each other.
 pub(super) fn first_of_kind(table: &Table, loosely: bool) -> Vec<bool> {
     let columns: Vec<Vec<u64>> = table.columns().map(|(_, column)| numbers(column, loosely)).collect();
-    let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();
+    let mut seen: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     (0..table.n_rows())
         .map(|row| {
             let hash = columns.iter().fold(0_u64, |hash, cells| {
@@ -227,7 +227,7 @@ pub(super) fn numbers(column: &Column, loosely: bool) -> Vec<u64> {
     const MISSING: u64 = u64::MAX;
     let texts = || -> Option<Vec<u64>> {
         let category = column.to_category().ok()?;
-        let mut keys: HashMap<Cow<'_, str>, u64> = HashMap::new();
+        let mut keys: BTreeMap<Cow<'_, str>, u64> = BTreeMap::new();
         let of_level: Vec<u64> = category
             .levels()
             .map(|level| {

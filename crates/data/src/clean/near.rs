@@ -1,6 +1,6 @@
 //! Texts that are nearly the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use perennial_core::{Param, Result};
 use rayon::prelude::*;
@@ -60,7 +60,7 @@ pub fn near_duplicate_texts<'a>(
     let texts: Vec<Option<&str>> = texts.into_iter().collect();
     let keys: Vec<String> = texts.par_iter().map(|text| text.map(key).unwrap_or_default()).collect();
     let mut pairs = Vec::new();
-    let mut first_of: HashMap<&str, usize> = HashMap::new();
+    let mut first_of: BTreeMap<&str, usize> = BTreeMap::new();
     let mut different = Vec::new();
     for (row, key) in keys.iter().enumerate().filter(|(_, key)| !key.is_empty()) {
         match first_of.get(key.as_str()) {
@@ -75,7 +75,7 @@ pub fn near_duplicate_texts<'a>(
     let signatures: Vec<[u64; BANDS]> = pieces.par_iter().map(signature).collect();
     let mut candidates: BTreeSet<(usize, usize)> = BTreeSet::new();
     for band in 0..BANDS {
-        let mut buckets: HashMap<u64, Vec<usize>> = HashMap::new();
+        let mut buckets: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (place, signature) in signatures.iter().enumerate() {
             let bucket = buckets.entry(signature[band]).or_default();
             // Only with the last of many: their number must not grow with the square of those that are alike.

@@ -1,6 +1,6 @@
 //! Looking for what may be wrong.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::fix::{first_of_kind, numbers, quoted};
 use super::text::{amount, key, one_slip_apart, says_missing, trimmed, with_one_left_out};
@@ -132,7 +132,7 @@ impl Search {
     }
 
     fn columns(&mut self, names: &[String]) {
-        let mut seen: HashMap<u64, Vec<String>> = HashMap::new();
+        let mut seen: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for name in names {
             let Ok(column) = self.table.column(name) else { continue };
             let n_rows = column.n_rows();
@@ -237,7 +237,7 @@ fn slips(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, String>
     let eligible = |text: &str| text.chars().count() >= LEAST_LETTERS && !text.chars().any(char::is_numeric);
     let levels: Vec<&(String, usize)> = levels.iter().filter(|(text, _)| eligible(text)).collect();
     // By what is left without one letter, or without none: two texts that are a letter apart meet there.
-    let mut meeting: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut meeting: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (place, (text, _)) in levels.iter().enumerate() {
         meeting.entry(text.clone()).or_default().push(place);
         let mut parts: Vec<String> = with_one_left_out(text).collect();

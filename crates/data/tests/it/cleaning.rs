@@ -26,11 +26,11 @@ fn messy() -> Table {
     };
     let rent = |row: usize| match row {
         9 => "ask".to_owned(),
-        _ if row % 2 == 0 => format!("$ {row}"),
+        _ if row.is_multiple_of(2) => format!("$ {row}"),
         _ => format!("${row}"),
     };
     let age = |row: usize| if row % 20 == 7 { -999 } else { 20 + (row * 7 % 50) as i64 };
-    let code = |row: usize| format!("A{:04}", row);
+    let code = |row: usize| format!("A{row:04}");
     let rents: Vec<String> = (0..90).map(rent).collect();
     let codes: Vec<String> = (0..90).map(code).collect();
     Table::new([
