@@ -9,7 +9,7 @@ mod proximal;
 mod vertex;
 
 pub use interior::{Kinked, KinkedMinimum};
-pub use lbfgs::lbfgs;
+pub use lbfgs::{lbfgs, lbfgs_near};
 pub use levenberg::{LeastSquaresMinimum, LeastSquaresSettings, Residuals, least_squares};
 use ndarray::Array2;
 pub use newton::newton;

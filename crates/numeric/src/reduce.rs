@@ -10,6 +10,8 @@ use std::ops::Range;
 use perennial_core::Result;
 use rayon::prelude::*;
 
+use crate::simd;
+
 /// The number of elements that one task of a sum adds up.
 const CHUNK: usize = 4096;
 /// The number of partial sums inside a chunk: two AVX2 or one AVX-512 registers.
@@ -64,6 +66,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The inner product on one thread, in the order of a chunk.
+#[inline(always)]
 pub(crate) fn dot_chunk(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
@@ -76,6 +79,28 @@ pub(crate) fn dot_chunk(a: &[f64], b: &[f64]) -> f64 {
         *lane += a * b;
     }
     pair(lanes)
+}
+
+/// The place of the first value that is NaN or infinite. Where there is none, it takes a pass of vectors and no more.
+///
+/// ```
+/// assert_eq!(perennial_numeric::reduce::first_not_finite(&[1.0, f64::NAN, f64::INFINITY]), Some(1));
+/// ```
+pub fn first_not_finite(values: &[f64]) -> Option<usize> {
+    let (index, block) =
+        values.chunks(CHUNK).enumerate().find(|(_, block)| !simd::widest(AllFinite(block)))?;
+    Some(index * CHUNK + block.iter().position(|value| !value.is_finite())?)
+}
+
+struct AllFinite<'a>(&'a [f64]);
+
+impl simd::Kernel for AllFinite<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        !self.0.iter().fold(false, |bad, value| bad | !value.is_finite())
+    }
 }
 
 /// The mean of the values; NaN when there are none.

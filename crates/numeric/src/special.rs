@@ -36,6 +36,41 @@ pub fn exp(x: f64) -> f64 {
     power * power_of_two(half) * power_of_two(whole - half)
 }
 
+/// `ln(1 + x)` for `x` from 0 to 1, to within two units in the last place, without branches as [`exp`].
+///
+/// What it gives outside these bounds is not the logarithm; NaN stays NaN.
+///
+/// ```
+/// use perennial_numeric::special::ln_1p_share;
+///
+/// assert_eq!(ln_1p_share(0.0), 0.0);
+/// assert!((ln_1p_share(1e-10) / 1e-10f64.ln_1p() - 1.0).abs() < 1e-15);
+/// ```
+#[inline(always)]
+pub fn ln_1p_share(x: f64) -> f64 {
+    /// `1 / (2 k + 1)`; the first term left out is below 2^-57 of the result.
+    const ODD: [f64; 12] = {
+        let mut values = [1.0; 12];
+        let mut k = 1;
+        while k < values.len() {
+            values[k] = 1.0 / (2 * k + 1) as f64;
+            k += 1;
+        }
+        values
+    };
+    // Above the root of 2 it is the logarithm of half the number and that of 2; then 2 artanh(s) by its series.
+    let halved = x > std::f64::consts::SQRT_2 - 1.0;
+    let (over, under, rest) =
+        if halved { (x - 1.0, x + 3.0, std::f64::consts::LN_2) } else { (x, x + 2.0, 0.0) };
+    let s = over / under;
+    let z = s * s;
+    let (z2, pair) = (z * z, |k: usize| ODD[k] + ODD[k + 1] * z);
+    let quad = |k: usize| pair(k) + pair(k + 2) * z2;
+    let z4 = z2 * z2;
+    let tail = pair(1) + pair(3) * z2 + (quad(5) + (pair(9) + ODD[11] * z2) * z4) * z4;
+    rest + (2.0 * s + 2.0 * s * z * tail)
+}
+
 /// Replaces each number by its [`exp`], in vectors. The bits depend on each number alone.
 ///
 /// ```

@@ -5,6 +5,7 @@ use perennial_core::{
     Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
 use perennial_numeric::linalg::{Centred, matmul};
+use perennial_numeric::reduce::first_not_finite;
 use serde::{Deserialize, Serialize};
 
 use super::spectrum::{PcaSolver, Spectrum, spectrum};
@@ -313,8 +314,10 @@ impl PcaModel {
         let turned =
             Array2::from_shape_fn((self.mean.len(), self.scales.len()), |(j, k)| self.components[[k, j]]);
         let mut out = Centred::new(x, Some(&self.mean)).times(&turned);
-        for (mut column, scale) in out.columns_mut().into_iter().zip(&self.scales) {
-            column.mapv_inplace(|value| value / scale);
+        if self.scales.iter().any(|scale| *scale != 1.0) {
+            for mut row in out.rows_mut() {
+                row.iter_mut().zip(&self.scales).for_each(|(value, scale)| *value /= scale);
+            }
         }
         out
     }
@@ -326,16 +329,20 @@ impl Transformer for PcaModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
-        finish(self.project(x.dense()?), "pc")
+        // A value that is not finite makes a projection so; only then is it looked for.
+        finish(self.project(x.dense()?), "pc").or_else(|error| x.check_finite(false).and(Err(error)))
     }
 }
 
 /// A matrix of new columns, none of them beyond the range of f64.
 pub(super) fn finish(out: Array2<f64>, name: &str) -> Result<Matrix> {
+    let finite = match out.as_slice_memory_order() {
+        Some(values) => first_not_finite(values).is_none(),
+        None => out.iter().all(|value| value.is_finite()),
+    };
+    if !finite {
+        return Err(Error::overflow("a projection leaves the range of f64; scale the columns first"));
+    }
     let names = (0..out.ncols()).map(|i| format!("{name}{i}"));
-    let out = Matrix::from(out).with_names(names)?;
-    out.check_finite(false)
-        .map_err(|_| Error::overflow("a projection leaves the range of f64; scale the columns first"))?;
-    Ok(out)
+    Matrix::from(out).with_names(names)
 }

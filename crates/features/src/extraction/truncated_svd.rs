@@ -239,7 +239,8 @@ impl Transformer for TruncatedSvdModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
-        finish(times(&x, &self.components.t().to_owned())?, "svd")
+        // A value that is not finite makes a projection so; only then is it looked for.
+        let out = times(&x, &self.components.t().to_owned()).and_then(|out| finish(out, "svd"));
+        out.or_else(|error| x.check_finite(false).and(Err(error)))
     }
 }

@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use perennial_core::{Context, Error, Matrix, Result, Rows};
 use perennial_numeric::linalg::gram;
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{Kernel, widest};
 
 use super::model::total_weight;
 use crate::rows::row_major;
 
 /// Numbers of a block that stays in the second-level cache.
 const NUMBERS: usize = 1 << 16;
+/// Rows whose means are where deviations are taken from.
+const ORIGIN_ROWS: usize = 64;
 
 /// A regression problem: the rows, their weights, and the means that are taken away where there is an intercept.
 pub(super) struct Centred<'a> {
@@ -24,6 +27,8 @@ pub(super) struct Centred<'a> {
     pub(super) n_features: usize,
     pub(super) means: Vec<f64>,
     pub(super) mean: f64,
+    /// What [`pull`](Centred::pull) gives where no coefficient counts, where it came with the means.
+    start: Option<(Vec<f64>, f64)>,
 }
 
 impl<'a> Centred<'a> {
@@ -43,8 +48,9 @@ impl<'a> Centred<'a> {
             n_features,
             means: vec![0.0; n_features],
             mean: 0.0,
+            start: None,
         };
-        if intercept {
+        if intercept && n_rows > 0 {
             problem.find_means();
         }
         if problem.means.iter().chain([&problem.mean]).all(|mean| mean.is_finite()) {
@@ -69,24 +75,43 @@ impl<'a> Centred<'a> {
         (NUMBERS / self.n_features.max(1)).clamp(64, 4096)
     }
 
-    /// Two passes, the second of which corrects the rounding of the first.
+    /// Means and products with the target in one pass. Deviations are taken from the means of a few rows, which are so
+    /// near that the correction at the end costs no digits; those of the few rows from the first of them, so that constant
+    /// columns stay exact.
     fn find_means(&mut self) {
-        for _ in 0..2 {
-            let part = |rows: Range<usize>| {
-                let mut sums = vec![0.0; self.n_features + 1];
-                for row in rows {
-                    let weight = self.weight(row) / self.total_weight;
-                    for ((sum, value), mean) in sums.iter_mut().zip(self.row(row)).zip(&self.means) {
-                        *sum += weight * (value - mean);
-                    }
-                    sums[self.n_features] += weight * self.target(row);
-                }
-                sums
-            };
-            let sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
-            self.means.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean += sum);
-            self.mean += sums[self.n_features];
+        let n = self.n_features;
+        let rows = (0..self.n_rows).step_by(self.n_rows.div_ceil(ORIGIN_ROWS));
+        let rows: Vec<usize> = rows.filter(|&row| self.weight(row) > 0.0).collect();
+        let Some(&first) = rows.first() else { return };
+        let share = 1.0 / rows.len() as f64;
+        let mut origin = vec![0.0; n];
+        for &row in &rows {
+            for ((origin, value), base) in origin.iter_mut().zip(self.row(row)).zip(self.row(first)) {
+                *origin += share * (value - base);
+            }
         }
+        origin.iter_mut().zip(self.row(first)).for_each(|(origin, base)| *origin += base);
+        let base = self.y[first];
+        let y_origin = base + rows.iter().map(|&row| share * (self.y[row] - base)).sum::<f64>();
+        let part = |rows: Range<usize>| {
+            let mut sums = vec![0.0; 2 * n + 2];
+            widest(Moments {
+                values: &self.x[rows.start * n..rows.end * n],
+                y: &self.y[rows.clone()],
+                weights: self.weights.map(|weights| &weights[rows]),
+                origin: &origin,
+                y_origin,
+                sums: &mut sums,
+            });
+            sums
+        };
+        let sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
+        let drift = |sum: f64| sum / self.total_weight;
+        let y_drift = drift(sums[2 * n]);
+        self.means = origin.iter().zip(&sums).map(|(origin, sum)| origin + drift(*sum)).collect();
+        self.mean = y_origin + y_drift;
+        let cross = sums[n..2 * n].iter().zip(&sums).map(|(cross, sum)| cross - sum * y_drift).collect();
+        self.start = Some((cross, (sums[2 * n + 1] - sums[2 * n] * y_drift).max(0.0)));
     }
 
     /// The rows of a block around the means, of the given columns or of all, then the target and a one, each times the
@@ -107,7 +132,7 @@ impl<'a> Centred<'a> {
             block.push(root * self.target(row));
             block.push(root);
         }
-        ArrayView2::from_shape((n_rows, width), &block).map(|block| block.to_owned()).unwrap_or_default()
+        Array2::from_shape_vec((n_rows, width), block).unwrap_or_default()
     }
 
     /// Some rows around the means.
@@ -129,8 +154,8 @@ impl<'a> Centred<'a> {
     ) -> Result<Array2<f64>> {
         let width = columns.map_or(self.n_features, <[usize]>::len) + 2;
         let first = rows.start;
-        // Long enough for the product to be worth its set-up, short enough to stop when asked to.
-        let step = (1 << 18) / width;
+        // Long enough for the product to be worth its set-up and its sum, short enough to stop when asked to.
+        let step = ((1 << 18) / width).max(4 * width);
         let part = |part: Range<usize>| {
             ctx.check()?;
             Ok(gram(&self.block(first + part.start..first + part.end, columns), None))
@@ -143,20 +168,24 @@ impl<'a> Centred<'a> {
     /// `columns` are not 0; and the sum of weighted squares of the residuals.
     pub(super) fn pull(&self, columns: &[usize], coefficients: &[f64]) -> (Vec<f64>, f64) {
         let n = self.n_features;
+        if let (true, Some((cross, squares))) = (columns.is_empty(), &self.start) {
+            return (cross.clone(), *squares);
+        }
         let offset: f64 = columns.iter().zip(coefficients).map(|(&j, weight)| self.means[j] * weight).sum();
         let part = |rows: Range<usize>| {
             let mut sums = vec![0.0; n + 2];
-            for row in rows {
+            let mut pulls = Vec::with_capacity(rows.len());
+            for row in rows.clone() {
                 let values = self.row(row);
                 let fitted: f64 =
                     columns.iter().zip(coefficients).map(|(&j, weight)| values[j] * weight).sum();
                 let residual = self.target(row) - (fitted - offset);
                 let pull = self.weight(row) * residual;
-                for ((sum, value), mean) in sums.iter_mut().zip(values).zip(&self.means) {
-                    *sum += pull * (value - mean);
-                }
+                pulls.push(pull);
                 sums[n] += pull * residual;
             }
+            let values = &self.x[rows.start * n..rows.end * n];
+            widest(Pulled { values, means: &self.means, pulls: &pulls, sums: &mut sums[..n] });
             sums
         };
         let mut sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
@@ -169,6 +198,62 @@ impl<'a> Centred<'a> {
     /// The intercept of the features as they are.
     pub(super) fn intercept(&self, coefficients: &[f64]) -> f64 {
         self.mean - self.means.iter().zip(coefficients).map(|(mean, weight)| mean * weight).sum::<f64>()
+    }
+}
+
+/// Sums over rows of weighted deviations from an origin, of their products with the target's, and at last of the target's
+/// deviations and their squares.
+struct Moments<'a> {
+    values: &'a [f64],
+    y: &'a [f64],
+    weights: Option<&'a [f64]>,
+    origin: &'a [f64],
+    y_origin: f64,
+    sums: &'a mut [f64],
+}
+
+impl Kernel for Moments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.origin.len();
+        let (sums, rest) = self.sums.split_at_mut(n);
+        let (cross, last) = rest.split_at_mut(n);
+        for (row, y) in self.y.iter().enumerate() {
+            let weight = self.weights.map_or(1.0, |weights| weights[row]);
+            let deviation = y - self.y_origin;
+            let pull = weight * deviation;
+            last[0] += pull;
+            last[1] += pull * deviation;
+            let values = self.values[row * n..(row + 1) * n].iter().zip(self.origin);
+            for ((sum, cross), (value, origin)) in sums.iter_mut().zip(cross.iter_mut()).zip(values) {
+                let deviation = value - origin;
+                *sum += weight * deviation;
+                *cross += pull * deviation;
+            }
+        }
+    }
+}
+
+/// The sum of the rows around the means, each times its pull.
+struct Pulled<'a> {
+    values: &'a [f64],
+    means: &'a [f64],
+    pulls: &'a [f64],
+    sums: &'a mut [f64],
+}
+
+impl Kernel for Pulled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.means.len();
+        for (row, pull) in self.pulls.iter().enumerate() {
+            let values = self.values[row * n..(row + 1) * n].iter().zip(self.means);
+            self.sums.iter_mut().zip(values).for_each(|(sum, (value, mean))| *sum += pull * (value - mean));
+        }
     }
 }
 

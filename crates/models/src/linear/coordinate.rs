@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 use perennial_core::{Context, Error, Result};
 use perennial_numeric::linalg::Cholesky;
+use perennial_numeric::simd::{Kernel, widest};
 
 /// Half the mean squared error as a quadratic form: `(yy - 2 c . b + b . G b) / 2`.
 pub(super) struct Quadratic {
@@ -115,19 +116,8 @@ impl Quadratic {
 
     /// One pass over coordinates; the largest change, in the units of the target.
     fn sweep(&self, state: &mut State, coordinates: &[usize], penalty: Penalty) -> f64 {
-        let mut largest: f64 = 0.0;
-        for &j in coordinates {
-            let row = self.row(j);
-            let (old, own) = (state.weights[j], row[j]);
-            let free = state.pull[j] + own * old;
-            let new = shrink(free, penalty.l1) / (own + penalty.l2);
-            let change = new - old;
-            if change != 0.0 {
-                state.weights[j] = new;
-                state.pull.iter_mut().zip(row).for_each(|(pull, g)| *pull -= change * g);
-                largest = largest.max(change * change * own);
-            }
-        }
+        let (weights, pull) = (&mut state.weights[..], &mut state.pull[..]);
+        let largest = widest(Sweep { quadratic: self, weights, pull, coordinates, penalty });
         state.n_sweeps += 1;
         largest
     }
@@ -174,6 +164,38 @@ impl Quadratic {
         exact.converged = true;
         *state = exact;
         true
+    }
+}
+
+/// One pass over coordinates.
+struct Sweep<'a> {
+    quadratic: &'a Quadratic,
+    weights: &'a mut [f64],
+    pull: &'a mut [f64],
+    coordinates: &'a [usize],
+    penalty: Penalty,
+}
+
+impl Kernel for Sweep<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let Sweep { quadratic, weights, pull, coordinates, penalty } = self;
+        let mut largest: f64 = 0.0;
+        for &j in coordinates {
+            let row = quadratic.row(j);
+            let (old, own) = (weights[j], row[j]);
+            let free = pull[j] + own * old;
+            let new = shrink(free, penalty.l1) / (own + penalty.l2);
+            let change = new - old;
+            if change != 0.0 {
+                weights[j] = new;
+                pull.iter_mut().zip(row).for_each(|(pull, g)| *pull -= change * g);
+                largest = largest.max(change * change * own);
+            }
+        }
+        largest
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use perennial_core::{Csr, Matrix, Result, Rows};
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{Kernel, widest};
 
 use super::model::total_weight;
 use crate::rows::row_major;
@@ -24,7 +25,7 @@ pub(super) struct Design<'a> {
     pub(super) numbers: Numbers<'a>,
     pub(super) n_rows: usize,
     pub(super) n_features: usize,
-    pub(super) weights: Option<&'a [f64]>,
+    weights: Option<Cow<'a, [f64]>>,
     pub(super) total_weight: f64,
     pub(super) alpha: f64,
     pub(super) intercept: bool,
@@ -51,7 +52,7 @@ impl<'a> Design<'a> {
             numbers,
             n_rows,
             n_features,
-            weights,
+            weights: weights.map(Cow::Borrowed),
             total_weight,
             alpha,
             intercept,
@@ -64,7 +65,40 @@ impl<'a> Design<'a> {
     }
 
     pub(super) fn weight(&self, row: usize) -> f64 {
-        self.weights.map_or(1.0, |weights| weights[row])
+        self.weights.as_deref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// The weights of some rows, where there are any.
+    pub(super) fn weights(&self, rows: Range<usize>) -> Option<&[f64]> {
+        self.weights.as_deref().map(|weights| &weights[rows])
+    }
+
+    /// Every `step`-th of dense rows, in the same units and with the same penalty for its weight; `None` of sparse rows,
+    /// and where the part has no weight.
+    pub(super) fn every(&self, step: usize) -> Option<Design<'static>> {
+        let Numbers::Dense(numbers) = &self.numbers else { return None };
+        let rows = || (0..self.n_rows).step_by(step);
+        let n = self.n_features;
+        let mut part = Vec::with_capacity(rows().len() * n);
+        rows().for_each(|row| part.extend_from_slice(&numbers[row * n..(row + 1) * n]));
+        let weights =
+            self.weights.as_deref().map(|weights| rows().map(|row| weights[row]).collect::<Vec<f64>>());
+        let total_weight = total_weight(weights.as_deref(), rows().len());
+        if !(total_weight > 0.0) {
+            return None;
+        }
+        Some(Design {
+            numbers: Numbers::Dense(Cow::Owned(part)),
+            n_rows: rows().len(),
+            n_features: n,
+            weights: weights.map(Cow::Owned),
+            total_weight,
+            alpha: self.alpha * (total_weight / self.total_weight),
+            intercept: self.intercept,
+            centred: self.centred,
+            centres: self.centres.clone(),
+            scales: self.scales.clone(),
+        })
     }
 
     pub(super) fn block_rows(&self) -> usize {
@@ -87,21 +121,22 @@ impl<'a> Design<'a> {
             let mut sums = vec![0.0; 3 * n];
             let (sum, rest) = sums.split_at_mut(n);
             let (squares, largest) = rest.split_at_mut(n);
-            for row in rows {
-                let weight = self.weight(row);
-                let mut add = |column: usize, value: f64| {
-                    let deviation = value - origin[column];
-                    sum[column] += weight * deviation;
-                    squares[column] += weight * deviation * deviation;
-                    largest[column] = f64::max(largest[column], value.abs());
-                };
-                match &self.numbers {
-                    Numbers::Dense(numbers) => {
-                        numbers[row * n..(row + 1) * n].iter().enumerate().for_each(|(c, &v)| add(c, v));
-                    }
-                    Numbers::Sparse(csr) => {
+            match &self.numbers {
+                Numbers::Dense(numbers) => {
+                    let values = &numbers[rows.start * n..rows.end * n];
+                    let (origin, weights) = (&origin[..], self.weights(rows));
+                    widest(Spread { values, origin, weights, sum, squares, largest });
+                }
+                Numbers::Sparse(csr) => {
+                    for row in rows {
+                        let weight = self.weight(row);
                         let (columns, values) = csr.row(row);
-                        columns.iter().zip(values).for_each(|(&c, &v)| add(c as usize, v));
+                        for (&column, &value) in columns.iter().zip(values) {
+                            let column = column as usize;
+                            sum[column] += weight * value;
+                            squares[column] += weight * value * value;
+                            largest[column] = f64::max(largest[column], value.abs());
+                        }
                     }
                 }
             }
@@ -157,5 +192,39 @@ impl<'a> Design<'a> {
             *out = value - centre;
         }
         spare
+    }
+}
+
+/// For each column of some rows the sums of weighted deviations from an origin and of their squares, and the largest
+/// magnitude.
+struct Spread<'a> {
+    values: &'a [f64],
+    origin: &'a [f64],
+    weights: Option<&'a [f64]>,
+    sum: &'a mut [f64],
+    squares: &'a mut [f64],
+    largest: &'a mut [f64],
+}
+
+impl Kernel for Spread<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.origin.len();
+        if n == 0 {
+            return;
+        }
+        for (row, values) in self.values.chunks_exact(n).enumerate() {
+            let weight = self.weights.map_or(1.0, |weights| weights[row]);
+            let sums = self.sum.iter_mut().zip(self.squares.iter_mut()).zip(self.largest.iter_mut());
+            for (((sum, square), largest), (value, origin)) in sums.zip(values.iter().zip(self.origin)) {
+                let deviation = value - origin;
+                let weighted = weight * deviation;
+                *sum += weighted;
+                *square += weighted * deviation;
+                *largest = f64::max(*largest, value.abs());
+            }
+        }
     }
 }

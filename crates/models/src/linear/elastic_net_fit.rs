@@ -8,7 +8,7 @@ use super::coordinate::{Limits, Penalty, Quadratic, State, duality_gap};
 /// So many columns at most are served by all products of columns at once.
 pub(super) const MOST_PRODUCTS: usize = 2048;
 /// Columns that a search for few of them begins with.
-const FIRST_COLUMNS: usize = 64;
+const FIRST_COLUMNS: usize = 128;
 
 /// The two penalties of a strength and a share.
 pub(super) fn penalty(alpha: f64, l1_ratio: f64) -> Penalty {

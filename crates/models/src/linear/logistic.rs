@@ -1,10 +1,14 @@
 //! Logistic regression: settings and fitting.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use ndarray::Array2;
 use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
-use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton, proximal_newton};
+use perennial_numeric::linalg::Cholesky;
+use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, lbfgs_near, newton, proximal_newton};
+use perennial_numeric::simd::{Kernel, widest};
+use perennial_numeric::special::{exp, ln_1p_share};
 use serde::{Deserialize, Serialize};
 
 use super::design::Design;
@@ -12,7 +16,7 @@ use super::iterative::Search;
 use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
-use super::smooth::{AtScore, Smooth, spreads};
+use super::smooth::{AtScore, RowLoss, Smooth, spreads};
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
 
@@ -25,12 +29,22 @@ pub(super) const TOLERANCE: Param =
     Param::real("tolerance", "the size of the gradient at which to stop").at_least(0.0);
 /// Up to so many unknowns the Hessian costs less than the further passes of L-BFGS.
 const NEWTON_UNKNOWNS: usize = 128;
+/// One of so many rows begins the search where there are many.
+const SAMPLE: usize = 8;
+/// The fewest rows of such a part, and the fewest for each unknown.
+const PART_ROWS: usize = 2048;
+const PART_ROWS_EACH: usize = 16;
+/// A part of the rows knows the answer no better than this.
+const PART_TOLERANCE: f64 = 1e-3;
+/// The Hessian of a part is worth its making for so many unknowns.
+const PART_UNKNOWNS: usize = 512;
 
 /// How the coefficients are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// Newton for up to 128 unknowns on dense input, else L-BFGS.
+    /// Newton for up to 128 unknowns on dense input, else L-BFGS. Where dense rows are many, an eighth of them gives the
+    /// start and the curvature, and L-BFGS goes on from there with all: a few passes instead of many.
     #[default]
     Auto,
     /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).
@@ -171,9 +185,11 @@ impl LogisticRegression {
         TOLERANCE.check(self.tolerance)
     }
 
-    fn minimise(
+    /// `part` makes the problem of some of the rows.
+    fn minimise<P: SecondOrder>(
         &self,
         loss: &impl SecondOrder,
+        part: impl FnOnce() -> Option<P>,
         design: &Design<'_>,
         l1: f64,
         start: &[f64],
@@ -197,6 +213,15 @@ impl LogisticRegression {
             let strengths: Vec<f64> = (0..start.len()).map(strength).collect();
             return proximal_newton(loss, &strengths, start, &settings, &train.ctx);
         }
+        let part_rows = design.n_rows / SAMPLE;
+        let many = part_rows >= PART_ROWS.max(PART_ROWS_EACH * start.len()) && start.len() <= PART_UNKNOWNS;
+        if self.solver == Solver::Auto
+            && dense
+            && many
+            && let Some(minimum) = self.by_part(loss, part, start, train)?
+        {
+            return Ok(minimum);
+        }
         match self.solver {
             Solver::Newton if !dense => Err(Error::unsupported(
                 "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
@@ -208,16 +233,81 @@ impl LogisticRegression {
             _ => lbfgs(loss, start, &settings, &train.ctx),
         }
     }
+
+    /// The minimum by way of that of a part of the rows; `None` where it does not get there.
+    fn by_part<P: SecondOrder>(
+        &self,
+        loss: &impl SecondOrder,
+        part: impl FnOnce() -> Option<P>,
+        start: &[f64],
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<Option<Minimum>> {
+        let Some(part) = part() else { return Ok(None) };
+        let settings = optimize::Settings::new().max_iter(self.max_iter);
+        let rough = settings.clone().tolerance(self.tolerance.max(PART_TOLERANCE));
+        let first = match start.len() <= NEWTON_UNKNOWNS {
+            true => newton(&part, start, &rough, &train.ctx)?,
+            false => lbfgs(&part, start, &rough, &train.ctx)?,
+        };
+        let mut hessian = Array2::zeros((start.len(), start.len()));
+        part.hessian(&first.x, &mut hessian);
+        let Ok(factor) = Cholesky::new(&hessian) else { return Ok(None) };
+        let minimum = lbfgs_near(loss, &first.x, &factor, &settings.tolerance(self.tolerance), &train.ctx)?;
+        Ok(minimum.converged.then_some(minimum))
+    }
 }
 
-/// The log loss of a row of one of two classes.
-fn binary(second: bool, score: f64) -> AtScore {
-    let sign = if second { 1.0 } else { -1.0 };
+/// The log loss of rows of two classes, from 1 for the second class and -1 for the first.
+struct Binary {
+    signs: Vec<f64>,
+}
+
+impl Binary {
+    fn new(codes: &[u32], second: u32) -> Self {
+        Binary { signs: codes.iter().map(|&code| if code == second { 1.0 } else { -1.0 }).collect() }
+    }
+
+    /// The loss of every `step`-th row.
+    fn every(&self, step: usize) -> Self {
+        Binary { signs: self.signs.iter().step_by(step).copied().collect() }
+    }
+}
+
+#[inline(always)]
+fn binary(sign: f64, score: f64) -> AtScore {
     let margin = sign * score;
-    let odds = (-margin.abs()).exp();
+    let odds = exp(-margin.abs());
     let share = 1.0 / (1.0 + odds);
     let slope = -sign * if margin > 0.0 { odds } else { 1.0 } * share;
-    AtScore { value: odds.ln_1p() + f64::max(-margin, 0.0), slope, curvature: odds * share * share }
+    AtScore { value: ln_1p_share(odds) + f64::max(-margin, 0.0), slope, curvature: odds * share * share }
+}
+
+impl RowLoss for Binary {
+    fn at(&self, row: usize, score: f64) -> AtScore {
+        binary(self.signs[row], score)
+    }
+
+    fn fill(&self, first: usize, scores: &mut [f64], values: &mut [f64]) {
+        widest(BinaryRows { signs: &self.signs[first..first + scores.len()], scores, values });
+    }
+}
+
+struct BinaryRows<'a> {
+    signs: &'a [f64],
+    scores: &'a mut [f64],
+    values: &'a mut [f64],
+}
+
+impl Kernel for BinaryRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for ((score, value), &sign) in self.scores.iter_mut().zip(self.values).zip(self.signs) {
+            let at = binary(sign, *score);
+            (*score, *value) = (at.slope, at.value);
+        }
+    }
 }
 
 impl Estimator for LogisticRegression {
@@ -234,14 +324,24 @@ impl Estimator for LogisticRegression {
         let design = Design::new(train.x, weights.as_deref(), alpha, self.fit_intercept)?;
         let loss = Loss::new(&design, train.y.codes(), &present);
         let start = vec![0.0; loss.n_unknowns()];
+        let codes = train.y.codes();
+        let sample = OnceCell::new();
+        let sample = || sample.get_or_init(|| design.every(SAMPLE)).as_ref();
         let minimum = match present[..] {
             [_, second] => {
-                let codes = train.y.codes();
-                let two = |row: usize, score: f64| binary(codes[row] == second, score);
-                let smooth = Smooth { design: &design, offsets: None, loss: two };
-                self.minimise(&smooth, &design, l1, &start, train)?
+                let signs = Binary::new(codes, second);
+                let few = signs.every(SAMPLE);
+                let part = || Some(Smooth { design: sample()?, offsets: None, loss: few });
+                let smooth = Smooth { design: &design, offsets: None, loss: signs };
+                self.minimise(&smooth, part, &design, l1, &start, train)?
             }
-            _ => self.minimise(&loss, &design, l1, &start, train)?,
+            _ => {
+                let part = || {
+                    let codes: Vec<u32> = codes.iter().step_by(SAMPLE).copied().collect();
+                    Some(Loss::new(sample()?, &codes, &present))
+                };
+                self.minimise(&loss, part, &design, l1, &start, train)?
+            }
         };
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());

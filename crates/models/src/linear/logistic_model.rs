@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use perennial_core::{Classes, Classifier, Error, Features, Matrix, Predictor, Probabilities, Result, Rows};
 use perennial_numeric::linalg::matmul;
+use perennial_numeric::reduce;
 use perennial_numeric::sparse::csr_matmul_dense;
 use serde::{Deserialize, Serialize};
 
@@ -190,7 +191,6 @@ impl LogisticModel {
     /// When the columns are not those it learned from, a value is not finite, or a score cannot be computed.
     pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
         let out = match self.coefficients.nrows() {
             1 => {
                 let row: Vec<f64> = self.coefficients.iter().copied().collect();
@@ -207,6 +207,11 @@ impl LogisticModel {
                 out
             }
         };
+        // A value that is not finite makes a score so; only then is it looked for.
+        if out.as_slice().is_some_and(|scores| reduce::first_not_finite(scores).is_none()) {
+            return Ok(out);
+        }
+        x.check_finite(false)?;
         match out.indexed_iter().find(|(_, score)| score.is_nan()) {
             Some(((row, _), &score)) => Err(too_far(row, score)),
             None => Ok(out),

@@ -138,7 +138,7 @@ pub(super) fn scores(x: &Matrix, coefficients: &[f64], intercept: f64) -> Result
         Some(csr) => sparse::csr_matvec(csr, &coefficients),
         None => matvec(x.dense()?, &coefficients),
     };
-    let mut scores = products.to_vec();
+    let mut scores = products.into_raw_vec_and_offset().0;
     scores.iter_mut().for_each(|score| *score += intercept);
     Ok(scores)
 }
@@ -156,10 +156,13 @@ impl Predictor for LinearModel {
 
     fn predict(&self, x: &Matrix) -> Result<Values> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
         let scores = scores(&x, &self.coefficients, self.intercept)?;
-        match scores.iter().position(|score| !score.is_finite()) {
-            Some(row) => Err(too_far(row, scores[row])),
+        match reduce::first_not_finite(&scores) {
+            Some(row) => {
+                // A value that is not finite makes the score so; only then is it looked for.
+                x.check_finite(false)?;
+                Err(too_far(row, scores[row]))
+            }
             None => Ok(scores.into()),
         }
     }

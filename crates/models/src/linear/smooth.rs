@@ -22,6 +22,27 @@ pub(super) struct AtScore {
     pub(super) curvature: f64,
 }
 
+/// The losses of rows at their scores. A function of row and score is one.
+pub(super) trait RowLoss: Sync {
+    /// The loss of one row.
+    fn at(&self, row: usize, score: f64) -> AtScore;
+
+    /// Turns the scores of the rows from `first` on into slopes, and writes their losses into `values`.
+    fn fill(&self, first: usize, scores: &mut [f64], values: &mut [f64]) {
+        for (i, (score, value)) in scores.iter_mut().zip(values).enumerate() {
+            let at = self.at(first + i, *score);
+            (*score, *value) = (at.slope, at.value);
+        }
+    }
+}
+
+impl<F: Fn(usize, f64) -> AtScore + Sync> RowLoss for F {
+    #[inline]
+    fn at(&self, row: usize, score: f64) -> AtScore {
+        self(row, score)
+    }
+}
+
 /// The objective: `loss(row, score)` for each row, plus the penalty of the design.
 pub(super) struct Smooth<'a, F> {
     pub(super) design: &'a Design<'a>,
@@ -30,7 +51,7 @@ pub(super) struct Smooth<'a, F> {
     pub(super) loss: F,
 }
 
-impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
+impl<F: RowLoss> Smooth<'_, F> {
     pub(super) fn n_unknowns(&self) -> usize {
         self.design.n_features + usize::from(self.design.intercept)
     }
@@ -76,17 +97,23 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
         let values = design.dense_rows(rows.clone(), numbers);
         let mut slopes = vec![0.0; rows.len()];
         widest(Scores { values: &values, vector, out: &mut slopes });
-        for (row, slope) in rows.zip(&mut slopes) {
-            let weight = design.weight(row);
-            if weight == 0.0 {
-                *slope = 0.0;
-                continue;
-            }
-            let at = (self.loss)(row, *slope + intercept + self.offset(row));
-            *slope = weight * at.slope;
-            sums[n] += *slope;
-            sums[n + 1] += weight * at.value;
+        for (row, slope) in rows.clone().zip(&mut slopes) {
+            *slope += intercept + self.offset(row);
         }
+        let mut losses = vec![0.0; rows.len()];
+        self.loss.fill(rows.start, &mut slopes, &mut losses);
+        if let Some(weights) = design.weights(rows) {
+            // A row without weight must not count, whatever its loss.
+            let weigh = |number: &mut f64, weight: &f64| {
+                *number = if *weight == 0.0 { 0.0 } else { weight * *number }
+            };
+            for ((slope, loss), weight) in slopes.iter_mut().zip(&mut losses).zip(weights) {
+                weigh(slope, weight);
+                weigh(loss, weight);
+            }
+        }
+        sums[n] = reduce::sum(&slopes);
+        sums[n + 1] = reduce::sum(&losses);
         widest(Pulls { values: &values, slopes: &slopes, sums: &mut sums[..n] });
         sums
     }
@@ -107,7 +134,7 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Smooth<'_, F> {
                 for row in rows.filter(|&row| design.weight(row) != 0.0) {
                     let (columns, values) = csr.row(row);
                     let (score, weight) = (self.sparse_score(row, &vector, intercept), design.weight(row));
-                    let at = (self.loss)(row, score);
+                    let at = self.loss.at(row, score);
                     let slope = weight * at.slope;
                     sums[n] += slope;
                     sums[n + 1] += weight * at.value;
@@ -240,7 +267,7 @@ impl Kernel for Weighted<'_> {
     }
 }
 
-impl<F: Fn(usize, f64) -> AtScore + Sync> Objective for Smooth<'_, F> {
+impl<F: RowLoss> Objective for Smooth<'_, F> {
     fn value_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let (design, n) = (self.design, self.design.n_features);
         let sums = self.sums(x);
@@ -258,7 +285,7 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> Objective for Smooth<'_, F> {
     }
 }
 
-impl<F: Fn(usize, f64) -> AtScore + Sync> SecondOrder for Smooth<'_, F> {
+impl<F: RowLoss> SecondOrder for Smooth<'_, F> {
     fn hessian(&self, x: &[f64], hessian: &mut Array2<f64>) {
         let (design, n) = (self.design, self.design.n_features);
         let (vector, intercept) = self.vector(x);
@@ -280,7 +307,7 @@ impl<F: Fn(usize, f64) -> AtScore + Sync> SecondOrder for Smooth<'_, F> {
                     None => self.sparse_score(row, &vector, intercept),
                 };
                 let weight = design.weight(row);
-                let curvature = if weight == 0.0 { 0.0 } else { weight * (self.loss)(row, score).curvature };
+                let curvature = if weight == 0.0 { 0.0 } else { weight * self.loss.at(row, score).curvature };
                 *root = curvature.max(0.0).sqrt();
             }
             let mut block = vec![0.0; rows.len() * width];

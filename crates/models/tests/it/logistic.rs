@@ -141,3 +141,52 @@ fn units_that_differ_wildly_do_not_hinder() {
         assert!((a.values() - b.values()).iter().all(|gap| gap.abs() < 1e-6));
     }
 }
+
+#[test]
+fn many_rows_are_begun_with_few_and_end_at_the_same_minimum() {
+    // An eighth of 24,000 rows is enough to begin with. The truth is Newton's method on all of them from 0.
+    let mut random = perennial_numeric::random::Random::new(7);
+    let x = Array2::from_shape_fn((24_000, 4), |(_, j)| 3.0 * j as f64 + (1.0 + j as f64) * random.normal());
+    let score = |row: usize, random: &mut perennial_numeric::random::Random| {
+        0.8 * x[[row, 0]] - 0.2 * (x[[row, 1]] - 3.0) + random.normal()
+    };
+    let scores: Vec<f64> = (0..x.nrows()).map(|row| score(row, &mut random)).collect();
+    let two = Classes::from_labels(scores.iter().map(|score| if *score > 0.3 { "b" } else { "a" }));
+    let three = Classes::from_labels(scores.iter().map(|score| match score {
+        score if *score > 1.0 => "c",
+        score if *score > 0.0 => "b",
+        _ => "a",
+    }));
+    let x = Matrix::from(x);
+    let weights: Vec<f64> = (0..scores.len()).map(|row| (row % 3) as f64).collect();
+    for y in [&two, &three] {
+        for weights in [None, Some(&weights[..])] {
+            let train = || match weights {
+                Some(weights) => Train::new(&x, y).weights(weights),
+                None => Train::new(&x, y),
+            };
+            let settings = LogisticRegression::new().c(0.01).tolerance(1e-11);
+            let quick = train().fit(&settings).unwrap();
+            let sure = train().fit(&settings.clone().solver(Solver::Newton)).unwrap();
+            assert!(quick.converged() && sure.converged());
+            let flat = |model: &perennial_models::linear::LogisticModel| {
+                model.coefficients().iter().chain(&model.intercepts()).copied().collect::<Vec<f64>>()
+            };
+            assert_close(&flat(&quick), &flat(&sure), 1e-7, "many rows");
+            let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+            let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+            let again = |pool: &rayon::ThreadPool| pool.install(|| flat(&train().fit(&settings).unwrap()));
+            assert_eq!(again(&one), again(&three));
+        }
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_found_where_they_are() {
+    let data = blobs(2, 1);
+    let model = LogisticRegression::new().fit(&data.x, &data.classes).unwrap();
+    let mut bad = data.x.dense().unwrap().to_owned();
+    bad[[7, 1]] = f64::INFINITY;
+    let error = model.predict(&Matrix::from(bad)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NonFinite { row: 7, .. }), "{error}");
+}

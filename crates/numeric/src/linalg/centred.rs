@@ -9,7 +9,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use ndarray::{Array2, ArrayRef2};
 
 use super::blocks::{array, row_block, rows_of};
-use super::product::add;
+use super::product::{add, products};
 use crate::reduce;
 
 /// Rows of one task.
@@ -57,11 +57,11 @@ impl<'a> Centred<'a> {
     fn block(&self, range: Range<usize>) -> Cow<'a, [f64]> {
         let block = row_block(self.rows, range);
         let Some(mean) = self.mean else { return block };
-        let mut block = block.into_owned();
-        for row in block.chunks_exact_mut(mean.len().max(1)) {
-            row.iter_mut().zip(mean).for_each(|(value, mean)| *value -= mean);
+        let mut shifted = Vec::with_capacity(block.len());
+        for row in block.chunks_exact(mean.len().max(1)) {
+            shifted.extend(row.iter().zip(mean).map(|(value, mean)| value - mean));
         }
-        Cow::Owned(block)
+        Cow::Owned(shifted)
     }
 
     fn blocks(&self, task: Range<usize>) -> impl Iterator<Item = Range<usize>> {
@@ -135,15 +135,16 @@ impl<'a> Centred<'a> {
 
     /// The rows times `b`; a row of the result depends on the same row alone, to the bit.
     pub fn times(&self, b: &Array2<f64>) -> Array2<f64> {
-        let (n, width) = (self.rows.nrows(), b.ncols());
-        let step = rows_of(CACHED, self.rows.ncols()).next_multiple_of(256);
-        let mut out = vec![0.0; n * width];
-        reduce::fill_rows(&mut out, width, step, |first, out| {
-            let range = first..first + out.len() / width;
-            let rows = array(range.len(), self.rows.ncols(), self.block(range).into_owned());
-            out.copy_from_slice(super::matmul(&rows, b).as_slice().unwrap_or_default());
+        let (n, inner) = self.rows.dim();
+        if b.ncols() != 1 {
+            return array(n, b.ncols(), products(n, inner, b, |rows| self.block(rows)));
+        }
+        let mut out = vec![0.0; n];
+        reduce::fill_rows(&mut out, 1, rows_of(CACHED, inner), |first, out| {
+            let rows = array(out.len(), inner, self.block(first..first + out.len()).into_owned());
+            out.copy_from_slice(super::matvec(&rows, &b.column(0)).as_slice().unwrap_or_default());
         });
-        array(n, width, out)
+        array(n, 1, out)
     }
 
     /// The turned rows times `b`, which has as many rows.

@@ -1,5 +1,6 @@
 //! Products of matrices and vectors.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use faer::linalg::matmul;
@@ -10,6 +11,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use super::blocks::{array, contiguous, row_block, rows_of};
 use super::tall;
 use crate::reduce;
+use crate::simd::{Kernel, widest};
 
 /// Rows of one task of a Gram matrix.
 const GRAM_ROWS: usize = 8192;
@@ -38,6 +40,17 @@ pub fn matmul(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
         let product = matvec(a, &b.column(0));
         return array(n_rows, 1, product.to_vec());
     }
+    array(n_rows, width, products(n_rows, inner, b, |rows| row_block(a, rows)))
+}
+
+/// The products of `n_rows` rows of `inner` numbers, given block by block, with `b`.
+pub(super) fn products<'a>(
+    n_rows: usize,
+    inner: usize,
+    b: &ArrayRef2<f64>,
+    rows_at: impl Fn(Range<usize>) -> Cow<'a, [f64]> + Sync,
+) -> Vec<f64> {
+    let width = b.ncols();
     let mut out = vec![0.0; n_rows * width];
     let b = row_block(b, 0..inner);
     // The kernel for small products differs from that for large ones, so the number of rows may not
@@ -48,7 +61,7 @@ pub fn matmul(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
         for (index, out) in out.chunks_mut(block * width).enumerate() {
             let n = out.len() / width;
             let start = first + index * block;
-            let rows = row_block(a, start..start + n);
+            let rows = rows_at(start..start + n);
             if n.is_multiple_of(unit) {
                 multiply(&rows, &b, out, inner);
             } else {
@@ -61,7 +74,7 @@ pub fn matmul(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
             }
         }
     });
-    array(n_rows, width, out)
+    out
 }
 
 /// `out = a b` for row-major matrices; `inner` is the number of columns of `a`.
@@ -145,12 +158,28 @@ pub fn matvec(a: &ArrayRef2<f64>, v: &ArrayRef1<f64>) -> Array1<f64> {
     if width > 0 {
         reduce::fill_chunks(&mut out, rows_of(1 << 16, width), |first, out| {
             let rows = row_block(a, first..first + out.len());
-            for (out, row) in out.iter_mut().zip(rows.chunks_exact(width)) {
-                *out = reduce::dot_chunk(row, &v);
-            }
+            widest(RowsTimes { rows: &rows, v: &v, out });
         });
     }
     Array1::from(out)
+}
+
+/// The inner products of rows with a vector.
+struct RowsTimes<'a> {
+    rows: &'a [f64],
+    v: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl Kernel for RowsTimes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, row) in self.out.iter_mut().zip(self.rows.chunks_exact(self.v.len())) {
+            *out = reduce::dot_chunk(row, self.v);
+        }
+    }
 }
 
 /// The product `a^T v`.

@@ -4,6 +4,7 @@
 //! do not change a bit of the answer; of rows at one distance those with lower numbers come first.
 
 mod answers;
+mod broad;
 mod collect;
 mod graph;
 mod norm;

@@ -7,6 +7,7 @@
 
 use pulp::Simd;
 
+use super::broad;
 use super::collect::Collect;
 use super::norm::{Squares, between};
 use crate::reduce;
@@ -17,12 +18,12 @@ const GROUP: usize = 6;
 /// Rows in `f32`, shifted to their mean and scaled to at most 1, transposed in panels of two vectors.
 #[derive(Clone, Debug)]
 pub(super) struct Panels {
-    width: usize,
+    pub(super) width: usize,
     n_rows: usize,
     /// Rows of a panel.
     side: usize,
     /// For each panel half the squared lengths of its rows, then their values column by column.
-    panels: Vec<f32>,
+    pub(super) panels: Vec<f32>,
     cells: Vec<f64>,
     centre: Vec<f64>,
     scale: f64,
@@ -67,7 +68,7 @@ impl Panels {
         };
         let longest = cells.chunks_exact(width).map(length).fold(0.0, f64::max).sqrt();
         let shift = centre.iter().map(|centre| (centre * scale).powi(2)).sum::<f64>().sqrt();
-        let side = side();
+        let side = if broad::fits() { broad::SIDE } else { side() };
         let stride = side * (width + 1);
         let mut panels = vec![0.0f32; n_rows.div_ceil(side) * stride];
         reduce::fill_rows(&mut panels, stride, 64, |first, panels| {
@@ -90,39 +91,38 @@ impl Panels {
     /// Offers each query all rows that may be within its limit.
     pub(super) fn search<C: Collect>(&self, queries: &[f64], collects: &mut [C]) {
         let width = self.width;
-        let n_groups = collects.len().div_ceil(GROUP);
-        let mut packed = vec![0.0f32; n_groups * GROUP * width];
-        let mut known = Vec::with_capacity(n_groups * GROUP);
+        let size = if broad::fits() { broad::GROUP } else { GROUP };
+        let n_groups = collects.len().div_ceil(size);
+        let mut packed = vec![0.0f32; n_groups * size * width];
+        let mut known = Vec::with_capacity(n_groups * size);
         for (place, query) in queries.chunks_exact(width).enumerate() {
-            let group = &mut packed[place / GROUP * GROUP * width..][..GROUP * width];
+            let group = &mut packed[place / size * size * width..][..size * width];
             let mut length = 0.0;
             for (column, (value, centre)) in query.iter().zip(&self.centre).enumerate() {
                 let value = (value - centre) * self.scale;
                 length += value * value;
-                group[column * GROUP + place % GROUP] = -value as f32;
+                group[column * size + place % size] = -value as f32;
             }
             known.push(Query::new(self, length));
         }
-        known.resize(n_groups * GROUP, Query { length: 0.0, slack: 0.0, bound: f32::NEG_INFINITY });
+        known.resize(n_groups * size, Query { length: 0.0, slack: 0.0, bound: f32::NEG_INFINITY });
         for (query, collect) in known.iter_mut().zip(&*collects) {
             query.lower(collect.limit(), self.scale);
         }
-        pulp::Arch::new().dispatch(Scan {
-            panels: self,
-            queries,
-            packed: &packed,
-            known: &mut known,
-            collects,
-        });
+        let scan = Scan { panels: self, queries, packed: &packed, known: &mut known, collects };
+        match broad::fits() {
+            true => broad::scan(scan),
+            false => pulp::Arch::new().dispatch(scan),
+        }
     }
 }
 
 /// What is known of a query: its squared length, how far a bound may be off, and the bound that rows must pass.
 #[derive(Clone, Copy, Debug)]
-struct Query {
+pub(super) struct Query {
     length: f64,
     slack: f64,
-    bound: f32,
+    pub(super) bound: f32,
 }
 
 impl Query {
@@ -147,12 +147,12 @@ impl Query {
     }
 }
 
-struct Scan<'a, C> {
-    panels: &'a Panels,
-    queries: &'a [f64],
-    packed: &'a [f32],
-    known: &'a mut [Query],
-    collects: &'a mut [C],
+pub(super) struct Scan<'a, C> {
+    pub(super) panels: &'a Panels,
+    pub(super) queries: &'a [f64],
+    pub(super) packed: &'a [f32],
+    pub(super) known: &'a mut [Query],
+    pub(super) collects: &'a mut [C],
 }
 
 impl<C: Collect> pulp::WithSimd for Scan<'_, C> {
@@ -191,7 +191,7 @@ fn as_floats<S: Simd>(vectors: &[S::f32s; 2]) -> &[f32] {
 
 /// Measures the rows of a panel that pass the bound.
 #[inline(never)]
-fn measure<C: Collect>(
+pub(super) fn measure<C: Collect>(
     panels: &Panels,
     first: usize,
     sums: &[f32],

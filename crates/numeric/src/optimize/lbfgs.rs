@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use ndarray::ArrayView1;
 use perennial_core::{Context, Result};
 
 use super::line_search::line_search;
 use super::{Minimum, Objective, Point, Settings};
+use crate::linalg::Cholesky;
 use crate::reduce::dot;
 
 /// A remembered step, with the change of the gradient along it.
@@ -43,15 +45,44 @@ pub fn lbfgs(
     settings: &Settings,
     ctx: &Context,
 ) -> Result<Minimum> {
+    search(problem, x0, None, settings, ctx)
+}
+
+/// As [`lbfgs`], from the factor of a matrix that is near the Hessian, such as that of a part of the rows: a handful of
+/// steps then do what else takes dozens.
+///
+/// # Errors
+/// As for [`lbfgs`].
+///
+/// # Panics
+/// When the factor is not of the size of `x0`.
+pub fn lbfgs_near(
+    problem: &(impl Objective + ?Sized),
+    x0: &[f64],
+    hessian: &Cholesky,
+    settings: &Settings,
+    ctx: &Context,
+) -> Result<Minimum> {
+    search(problem, x0, Some(hessian), settings, ctx)
+}
+
+fn search(
+    problem: &(impl Objective + ?Sized),
+    x0: &[f64],
+    hessian: Option<&Cholesky>,
+    settings: &Settings,
+    ctx: &Context,
+) -> Result<Minimum> {
     settings.check()?;
     let mut here = Point::start(problem, x0)?;
     let mut memory: VecDeque<Pair> = VecDeque::with_capacity(settings.history);
     let mut done = 0;
     while done < settings.max_iter && here.gradient_norm() > settings.tolerance {
         ctx.step(done, settings.max_iter)?;
-        let direction = direction(&here.gradient, &memory);
-        // Without a memory of the curvature the first step has length 1 at most.
-        let first_step = if memory.is_empty() { 1.0 / here.gradient_norm().max(1.0) } else { 1.0 };
+        let direction = direction(&here.gradient, &memory, hessian);
+        // Without knowledge of the curvature the first step has length 1 at most.
+        let blind = memory.is_empty() && hessian.is_none();
+        let first_step = if blind { 1.0 / here.gradient_norm().max(1.0) } else { 1.0 };
         let Some(next) = line_search(problem, &here, &direction, first_step) else {
             if memory.is_empty() {
                 break;
@@ -76,7 +107,7 @@ pub fn lbfgs(
 }
 
 /// The two-loop recursion (Nocedal and Wright, 2006, algorithm 7.4).
-fn direction(gradient: &[f64], memory: &VecDeque<Pair>) -> Vec<f64> {
+fn direction(gradient: &[f64], memory: &VecDeque<Pair>, hessian: Option<&Cholesky>) -> Vec<f64> {
     let add = |to: &mut [f64], factor: f64, from: &[f64]| {
         to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
     };
@@ -87,7 +118,9 @@ fn direction(gradient: &[f64], memory: &VecDeque<Pair>) -> Vec<f64> {
         add(&mut direction, -factor, &pair.change);
         factors.push(factor);
     }
-    if let Some(last) = memory.back() {
+    if let Some(hessian) = hessian {
+        direction = hessian.solve(&ArrayView1::from(&direction)).to_vec();
+    } else if let Some(last) = memory.back() {
         let scale = last.curvature / dot(&last.change, &last.change);
         direction.iter_mut().for_each(|value| *value *= scale);
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, array};
 use perennial_core::{CancelToken, Context, ErrorKind};
 use perennial_numeric::linalg::{Cholesky, gram, matvec, matvec_t};
-use perennial_numeric::optimize::{Kinked, Objective, SecondOrder, Settings, lbfgs, newton};
+use perennial_numeric::optimize::{Kinked, Objective, SecondOrder, Settings, lbfgs, lbfgs_near, newton};
 
 use crate::linalg::random_matrix;
 use crate::{fixture, number, numbers, same_bits};
@@ -281,4 +281,34 @@ fn kinks_have_weighted_quantiles() {
     assert!(problem.minimise(1e-8, 10, &ctx).is_err());
     problem.up.push(f64::NAN);
     assert!(problem.minimise(1e-8, 10, &ctx).is_err());
+}
+
+#[test]
+fn a_hessian_that_is_near_saves_steps() {
+    let n = 20;
+    let rows = random_matrix(5, 200, n);
+    let mut a = gram(&rows, None) / 200.0;
+    // Columns of very different lengths, which is what takes a search without curvature long.
+    for ((i, j), value) in a.indexed_iter_mut() {
+        *value *= 3f64.powi(i as i32 % 5) * 3f64.powi(j as i32 % 5);
+    }
+    let b = Array1::from_iter((0..n).map(|i| 1.0 + i as f64));
+    let truth = Cholesky::new(&a).unwrap().solve(&b);
+    let mut near = a.clone();
+    for ((i, j), value) in near.indexed_iter_mut() {
+        *value *= if i == j { 1.2 } else { 1.0 };
+    }
+    let problem = Quadratic { a, b };
+    let settings = Settings::new().tolerance(1e-9);
+    let factor = |a: &Array2<f64>| Cholesky::new(a).unwrap();
+    let exact = lbfgs_near(&problem, &vec![0.0; n], &factor(&problem.a), &settings, &Context::new()).unwrap();
+    let rough = lbfgs_near(&problem, &vec![0.0; n], &factor(&near), &settings, &Context::new()).unwrap();
+    let blind = lbfgs(&problem, &vec![0.0; n], &settings, &Context::new()).unwrap();
+    for (found, most) in [(&exact, 1), (&rough, 25)] {
+        assert!(found.converged && found.n_iterations <= most, "{} steps", found.n_iterations);
+        for (found, truth) in found.x.iter().zip(&truth) {
+            assert!((found - truth).abs() <= 1e-6 * (1.0 + truth.abs()), "{found} for {truth}");
+        }
+    }
+    assert!(2 * rough.n_iterations < blind.n_iterations, "{} of {}", rough.n_iterations, blind.n_iterations);
 }

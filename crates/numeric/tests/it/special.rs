@@ -52,3 +52,18 @@ fn exp_has_the_same_bits_in_vectors_and_alone() {
     let vectors: Vec<u64> = simd::widest(|| x.iter().map(|&x| special::exp(x).to_bits()).collect());
     assert_eq!(alone, vectors);
 }
+
+#[test]
+fn ln_1p_share_is_within_two_ulp_and_the_same_in_vectors() {
+    let mut random = Random::new(3);
+    let mut x = vec![0.0, 1.0, f64::MIN_POSITIVE, 1e-320, 1e-17, std::f64::consts::SQRT_2 - 1.0];
+    for (low, high) in [(0.0, 1.0), (0.41, 0.42), (0.0, 1e-3), (0.0, 1e-12)] {
+        x.extend((0..100_000).map(|_| random.uniform_in(low, high)));
+    }
+    let worst = x.iter().map(|&x| ulps(special::ln_1p_share(x), libm::log1p(x))).max();
+    assert!(worst <= Some(2), "{worst:?} ulp");
+    let alone: Vec<u64> = x.iter().map(|&x| special::ln_1p_share(x).to_bits()).collect();
+    let vectors: Vec<u64> = simd::widest(|| x.iter().map(|&x| special::ln_1p_share(x).to_bits()).collect());
+    assert_eq!(alone, vectors);
+    assert!(special::ln_1p_share(f64::NAN).is_nan());
+}
