@@ -246,14 +246,18 @@ impl LogisticRegression {
         let settings = optimize::Settings::new().max_iter(self.max_iter);
         let rough = settings.clone().tolerance(self.tolerance.max(PART_TOLERANCE));
         let first = match start.len() <= NEWTON_UNKNOWNS {
-            true => newton(&part, start, &rough, &train.ctx)?,
-            false => lbfgs(&part, start, &rough, &train.ctx)?,
+            true => newton(&part, start, &rough, &train.ctx),
+            false => lbfgs(&part, start, &rough, &train.ctx),
         };
+        // A part may have what all rows have not, such as one class alone; only who asked to stop is heard.
+        train.ctx.check()?;
+        let Ok(first) = first else { return Ok(None) };
         let mut hessian = Array2::zeros((start.len(), start.len()));
         part.hessian(&first.x, &mut hessian);
         let Ok(factor) = Cholesky::new(&hessian) else { return Ok(None) };
-        let minimum = lbfgs_near(loss, &first.x, &factor, &settings.tolerance(self.tolerance), &train.ctx)?;
-        Ok(minimum.converged.then_some(minimum))
+        let minimum = lbfgs_near(loss, &first.x, &factor, &settings.tolerance(self.tolerance), &train.ctx);
+        train.ctx.check()?;
+        Ok(minimum.ok().filter(|minimum| minimum.converged))
     }
 }
 

@@ -4,6 +4,7 @@ use ndarray::{Array2, Axis, array};
 use perennial_core::{Classes, Classifier, Csr, ErrorKind, Estimator, Matrix, Predictor, Train};
 use perennial_models::LogisticRegression;
 use perennial_models::linear::Solver;
+use perennial_numeric::random::Random;
 use perennial_testing::{blobs, regression};
 
 use crate::fixtures::{array, assert_close, classes, matrix, number, numbers, of_kind};
@@ -189,4 +190,34 @@ fn values_that_are_not_finite_are_found_where_they_are() {
     bad[[7, 1]] = f64::INFINITY;
     let error = model.predict(&Matrix::from(bad)).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NonFinite { row: 7, .. }), "{error}");
+}
+
+/// Every eighth row, where the search begins, may be a world of its own.
+#[test]
+fn a_part_that_is_like_no_other_does_no_harm() {
+    let n = 40_000;
+    let mut random = Random::new(3);
+    let x = Array2::from_shape_simple_fn((n, 3), || random.normal());
+    for odd in 0..3 {
+        let class = |row: usize| {
+            let score = x[[row, 0]] - 0.5 * x[[row, 1]] + 2.0 * (random.uniform() - 0.5);
+            match (row % 8, odd) {
+                // One class alone, classes that a plane separates far away, and the opposite of all others.
+                (0, 0) => 0,
+                (0, 1) => u32::from(x[[row, 2]] > 0.0),
+                (0, 2) => u32::from(score <= 0.0),
+                _ => u32::from(score > 0.0),
+            }
+        };
+        let codes: Vec<u32> = (0..n).map(class).collect();
+        let y = Classes::new(codes, vec!["no".into(), "yes".into()]).unwrap();
+        let x = Matrix::from(x.clone());
+        for settings in [LogisticRegression::new(), LogisticRegression::new().no_penalty()] {
+            let quick = settings.clone().fit(&x, &y).unwrap();
+            let sure = settings.solver(Solver::Newton).tolerance(1e-9).fit(&x, &y).unwrap();
+            for (a, b) in quick.coefficients().iter().zip(sure.coefficients()) {
+                assert!((a - b).abs() < 2e-3, "{odd}: {a} {b}");
+            }
+        }
+    }
 }
