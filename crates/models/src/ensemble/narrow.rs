@@ -11,7 +11,9 @@ use crate::tree::structure::{LEAF, Node};
 use super::walk::key;
 
 /// Rows that walk down a tree side by side.
-const LANES: usize = 16;
+const MANY: usize = 16;
+/// And where there are not as many.
+const SOME: usize = 4;
 /// Steps between two looks at which rows are at leaves.
 const STRIDE: usize = 4;
 /// Bits of a key that a code leaves out; one more says whether they were all 0.
@@ -94,8 +96,8 @@ impl Narrow {
             columns.push((0, true));
         }
         let column_bits = columns.len().next_power_of_two().ilog2();
-        let most_nodes = (1_usize << (32 - column_bits)).min((i32::MAX - LEAVES) as usize);
-        if trees.iter().any(|tree| tree.n_nodes() >= most_nodes) {
+        let most_nodes = (1_u64 << (32 - column_bits)).min((i32::MAX - LEAVES) as u64);
+        if trees.iter().any(|tree| tree.n_nodes() as u64 >= most_nodes) {
             return None;
         }
         let mut narrow = Narrow { columns, column_bits, ways: Vec::new() };
@@ -160,7 +162,11 @@ impl Narrow {
         let coded = self.coded(rows, n_features);
         let mut leaves = Vec::new();
         for way in &self.ways {
-            self.down(way, &coded, &mut leaves);
+            match coded.n_rows {
+                ..SOME => self.down::<1>(way, &coded, &mut leaves),
+                SOME..MANY => self.down::<SOME>(way, &coded, &mut leaves),
+                MANY.. => self.down::<MANY>(way, &coded, &mut leaves),
+            }
             let width = way.values.len() / way.steps.len().div_ceil(2);
             for (row, &leaf) in leaves[..coded.n_rows].iter().enumerate() {
                 tell(row, &way.values[leaf as usize * width..][..width]);
@@ -169,7 +175,7 @@ impl Narrow {
     }
 
     /// The number of the leaf of each row.
-    fn down(&self, way: &Way, coded: &Coded<'_>, leaves: &mut Vec<u32>) {
+    fn down<const LANES: usize>(&self, way: &Way, coded: &Coded<'_>, leaves: &mut Vec<u32>) {
         let n_rows = coded.n_rows;
         leaves.clear();
         leaves.resize(n_rows + 1, 0);
