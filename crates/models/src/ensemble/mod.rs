@@ -3,7 +3,6 @@
 mod blocks;
 pub(crate) mod build;
 mod coding;
-pub(crate) mod narrow;
 pub(crate) mod walk;
 
 use std::fmt;

@@ -37,7 +37,7 @@ struct Step {
 
 /// Whole numbers in the order of the numbers.
 #[inline]
-pub(super) fn key(value: f64) -> i64 {
+fn key(value: f64) -> i64 {
     // Adding 0 makes -0 and 0 the same.
     let bits = (value + 0.0).to_bits() as i64;
     if value.is_nan() { MISSING } else { bits ^ (bits >> 63 & i64::MAX) }

@@ -1,6 +1,5 @@
 //! Averages over trees.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -10,7 +9,6 @@ use perennial_numeric::reduce;
 use serde::Serialize;
 
 use crate::binned::{Binned, Bins, MISSING};
-use crate::ensemble::narrow::Narrow;
 use crate::ensemble::walk::{MOST_FEATURES, Walk, keys_of};
 use crate::rows::row_major;
 use crate::tree::Tree;
@@ -35,16 +33,9 @@ pub(super) fn mean(sum: f64, n: usize) -> f64 {
 #[serde(transparent)]
 pub(super) struct Averaged {
     pub(super) trees: Vec<Tree>,
-    #[serde(skip)]
-    layout: Layout,
-}
-
-/// How rows walk down the trees: the first way wherever it can be.
-#[derive(Clone)]
-enum Layout {
-    Narrow(Narrow),
     /// One for each tree.
-    Wide(Vec<Walk>),
+    #[serde(skip)]
+    walks: Vec<Walk>,
 }
 
 impl fmt::Debug for Averaged {
@@ -62,19 +53,17 @@ impl PartialEq for Averaged {
 
 impl Averaged {
     pub(super) fn new(trees: Vec<Tree>) -> Self {
-        let layout = Narrow::new(&trees).map(Layout::Narrow).unwrap_or_else(|| {
-            Layout::Wide(reduce::map_each(trees.len(), |index| {
-                Walk::new(std::slice::from_ref(&trees[index]), trees[index].n_values())
-            }))
+        let walks = reduce::map_each(trees.len(), |index| {
+            Walk::new(std::slice::from_ref(&trees[index]), trees[index].n_values())
         });
-        Averaged { trees, layout }
+        Averaged { trees, walks }
     }
 
     /// The mean of what the trees say of each row, `width` numbers a row.
     pub(super) fn means(&self, x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
         let (rows, n_cols) = (row_major(x), x.ncols());
         self.means_of(x.nrows(), n_cols, width, |block| {
-            Cow::Borrowed(&rows[block.start * n_cols..block.end * n_cols])
+            keys_of(&rows[block.start * n_cols..block.end * n_cols])
         })
     }
 
@@ -89,30 +78,26 @@ impl Averaged {
             ));
         }
         self.trees.iter().try_for_each(|tree| check_cuts(tree, x))?;
-        Ok(self.means_of(x.n_rows(), x.n_cols(), width, |block| Cow::Owned(numbers_in(x, block))))
+        let keys = |block: Range<usize>| keys_of(&numbers_in(x, block));
+        Ok(self.means_of(x.n_rows(), x.n_cols(), width, keys))
     }
 
-    fn means_of<'r>(
+    fn means_of(
         &self,
         n_rows: usize,
         n_cols: usize,
         width: usize,
-        rows: impl Fn(Range<usize>) -> Cow<'r, [f64]> + Sync,
+        keys: impl Fn(Range<usize>) -> Vec<i64> + Sync,
     ) -> Vec<f64> {
         let block = (BLOCK_CELLS / n_cols.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
         let mut means = vec![0.0; n_rows * width];
         reduce::fill_rows(&mut means, width, block, |first, means| {
-            let rows = rows(first..first + means.len() / width);
-            let mut add = |row: usize, value: &[f64]| {
-                let sums = &mut means[row * width..(row + 1) * width];
-                sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
-            };
-            match &self.layout {
-                Layout::Narrow(narrow) => narrow.tell(&rows, n_cols, &mut add),
-                Layout::Wide(walks) => {
-                    let keys = keys_of(&rows);
-                    walks.iter().for_each(|walk| walk.tell(0, &keys, n_cols, &mut add));
-                }
+            let keys = keys(first..first + means.len() / width);
+            for walk in &self.walks {
+                walk.tell(0, &keys, n_cols, |row, value| {
+                    let sums = &mut means[row * width..(row + 1) * width];
+                    sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+                });
             }
             means.iter_mut().for_each(|sum| *sum = mean(*sum, self.trees.len()));
         });
