@@ -143,6 +143,7 @@ pub(super) fn trees(
             y[row]
         )));
     }
+    let criterion = criterion.in_bins()?;
     let rows = rows_that_count(train.x.n_rows(), train.weights)?;
     let weights = tame(train.weights);
     let unit = power_of_two(y.iter().fold(0.0, |largest, value| f64::max(largest, value.abs())));
@@ -160,7 +161,7 @@ pub(super) fn trees(
         ));
         samples
     };
-    forest.grow(&Sums { criterion: criterion.into(), unit }, &sampling, random, &train.ctx, sample)
+    forest.grow(&Sums { criterion, unit }, &sampling, random, &train.ctx, sample)
 }
 
 fn fit(

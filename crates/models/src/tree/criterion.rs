@@ -28,7 +28,7 @@ pub(super) trait Impurity: Sync {
 }
 
 /// The weight of a row.
-fn weight(weights: Option<&[f64]>, row: u32) -> f64 {
+pub(super) fn weight(weights: Option<&[f64]>, row: u32) -> f64 {
     weights.map_or(1.0, |weights| weights[row as usize])
 }
 

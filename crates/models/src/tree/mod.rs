@@ -1,5 +1,6 @@
 //! Decision trees (Breiman, Friedman, Olshen and Stone, 1984).
 
+mod absolute;
 mod classifier;
 mod criterion;
 pub(crate) mod grow;

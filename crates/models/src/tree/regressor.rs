@@ -6,6 +6,7 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
+use super::absolute::AbsoluteError;
 use super::criterion::{Poisson, SquaredError};
 use super::grow::{Exact, categorical_columns};
 use super::in_bins::{Sample, SumCriterion, Sums};
@@ -26,13 +27,24 @@ pub enum RegressionCriterion {
     SquaredError,
     /// Half the Poisson deviance, for counts and rates >= 0; no node answers 0 unless all its rows do.
     Poisson,
+    /// The mean absolute deviation from the median, which nodes answer; a few rows far away do not move it. Only with
+    /// exact splits, so for single trees; a node of `n` rows costs `n log n` for each column.
+    AbsoluteError,
 }
 
-impl From<RegressionCriterion> for SumCriterion {
-    fn from(criterion: RegressionCriterion) -> Self {
-        match criterion {
-            RegressionCriterion::SquaredError => SumCriterion::SquaredError,
-            RegressionCriterion::Poisson => SumCriterion::Poisson,
+impl RegressionCriterion {
+    /// The criterion where columns are cut between bins.
+    ///
+    /// # Errors
+    /// For the absolute error, which sums in bins do not tell.
+    pub(crate) fn in_bins(self) -> Result<SumCriterion> {
+        match self {
+            RegressionCriterion::SquaredError => Ok(SumCriterion::SquaredError),
+            RegressionCriterion::Poisson => Ok(SumCriterion::Poisson),
+            RegressionCriterion::AbsoluteError => Err(Error::unsupported(
+                "the criterion `AbsoluteError` needs exact splits, and here columns are cut between bins; use \
+                 `SquaredError`, or one tree with `splits` set to `Exact`",
+            )),
         }
     }
 }
@@ -47,7 +59,7 @@ tree_settings! {
     ///
     /// | setting | default | range | meaning |
     /// |---|---|---|---|
-    /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson` | how impurity is measured |
+    /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson`, `AbsoluteError` (exact splits only) | how impurity is measured |
     /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
     /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
     /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
@@ -131,7 +143,7 @@ impl Estimator for DecisionTreeRegressor {
                     Sample { weight, y: scaled[row as usize], row, class: 0 }
                 };
                 let samples = rows.iter().map(sample).collect();
-                let learning = Sums { criterion: self.criterion.into(), unit };
+                let learning = Sums { criterion: self.criterion.in_bins()?, unit };
                 (histogram.grow(&learning, x, train.weights, samples, random, ctx)?, None)
             }
             None => {
@@ -142,6 +154,7 @@ impl Estimator for DecisionTreeRegressor {
                 let grown = match self.criterion {
                     RegressionCriterion::SquaredError => exact.grow(&SquaredError { y, weights, unit }),
                     RegressionCriterion::Poisson => exact.grow(&Poisson(SquaredError { y, weights, unit })),
+                    RegressionCriterion::AbsoluteError => exact.grow(&AbsoluteError { y, weights, unit }),
                 };
                 (grown?, limits.max_leaf_nodes)
             }
@@ -166,7 +179,7 @@ impl DecisionTreeRegressorModel {
         &self.features
     }
 
-    /// The share of each feature in the decrease of squared error.
+    /// The share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
         self.tree.feature_importances()
     }

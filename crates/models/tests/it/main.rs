@@ -109,4 +109,6 @@ mod texts;
 #[cfg(feature = "trees")]
 mod trees;
 #[cfg(feature = "trees")]
+mod trees_absolute;
+#[cfg(feature = "trees")]
 mod trees_conformance;
