@@ -190,7 +190,7 @@ pub(crate) fn pipeline_mixed(bench: &Bench) -> Result<Record> {
     let (y, test_y) = (y.take(&rows[..n_train])?, y.take(&rows[n_train..])?);
     let pipeline = Columns::new()
         .on(numeric(), SimpleImputer::median().then(StandardScaler::new()))
-        .on(["c_low", "c_mid"], OneHotEncoder::new().unknown(Unknown::Ignore))
+        .on(["c_low", "c_mid"], OneHotEncoder::new().unknown(Unknown::Ignore).sparse(true))
         .then(LogisticRegression::new().max_iter(200));
     let about = "mixed_1m (800000 rows, 12 cols)";
     let mut fitted = bench.fit("median+scale / one-hot, logistic", about, || pipeline.fit(&train, &y))?;

@@ -172,17 +172,9 @@ impl Matrix {
     /// # Errors
     /// When the numbers of rows differ or a name occurs twice.
     pub fn hstack(parts: &[Matrix]) -> Result<Matrix> {
-        let Some(first) = parts.first() else {
-            return Err(Error::empty("there are no matrices to put side by side"));
-        };
-        let n_rows = first.n_rows();
-        if let Some(odd) = parts.iter().find(|part| part.n_rows() != n_rows) {
-            return Err(Error::length_mismatch("a matrix to be put beside others", n_rows, odd.n_rows()));
-        }
-        let features: Features =
-            parts.iter().flat_map(|part| part.features.iter().cloned()).collect::<Vec<_>>().try_into()?;
-        if let Some(sparse) = parts.iter().map(Matrix::sparse).collect::<Option<Vec<_>>>() {
-            return Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, &sparse)?), features });
+        let (n_rows, features) = side_by_side(parts)?;
+        if parts.iter().all(|part| part.sparse().is_some()) {
+            return Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, parts)?), features });
         }
         let mut all = Array2::zeros((n_rows, features.len()));
         let mut start = 0;
@@ -193,6 +185,28 @@ impl Matrix {
             start = end;
         }
         Ok(Matrix { storage: Storage::Dense(all.into_shared()), features })
+    }
+
+    /// As [`hstack`](Matrix::hstack), always in sparse form: zeros of dense parts are left out.
+    ///
+    /// # Errors
+    /// When the numbers of rows differ or a name occurs twice.
+    pub fn hstack_sparse(parts: &[Matrix]) -> Result<Matrix> {
+        let (n_rows, features) = side_by_side(parts)?;
+        Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, parts)?), features })
+    }
+
+    /// The number of entries that are not 0, or are stored.
+    pub fn n_nonzero(&self) -> usize {
+        match &self.storage {
+            // Counted a row at a time in numbers that fit into vectors.
+            Storage::Dense(array) => array
+                .rows()
+                .into_iter()
+                .map(|row| row.iter().map(|cell| u32::from(*cell != 0.0)).sum::<u32>() as usize)
+                .sum(),
+            Storage::Sparse(csr) => csr.n_stored(),
+        }
     }
 
     /// Refuses infinities, and NaN unless `missing` is allowed.
@@ -273,18 +287,43 @@ fn select_columns(csr: &Csr, columns: &[usize]) -> Result<Csr> {
     Csr::new(columns.len(), indptr, indices, values)
 }
 
-fn hstack_sparse(n_rows: usize, parts: &[&Csr]) -> Result<Csr> {
-    let n_stored = parts.iter().map(|part| part.n_stored()).sum();
-    let n_cols = parts.iter().map(|part| part.n_cols()).sum();
+/// How many rows matrices to be put side by side have, and what their columns are.
+fn side_by_side(parts: &[Matrix]) -> Result<(usize, Features)> {
+    let Some(first) = parts.first() else {
+        return Err(Error::empty("there are no matrices to put side by side"));
+    };
+    let n_rows = first.n_rows();
+    if let Some(odd) = parts.iter().find(|part| part.n_rows() != n_rows) {
+        return Err(Error::length_mismatch("a matrix to be put beside others", n_rows, odd.n_rows()));
+    }
+    let features = parts.iter().flat_map(|part| part.features.iter().cloned()).collect::<Vec<_>>();
+    Ok((n_rows, features.try_into()?))
+}
+
+fn hstack_sparse(n_rows: usize, parts: &[Matrix]) -> Result<Csr> {
+    let n_stored = parts.iter().map(Matrix::n_nonzero).sum();
+    let n_cols = parts.iter().map(Matrix::n_cols).sum();
     let mut indptr = Vec::with_capacity(n_rows + 1);
     let (mut indices, mut values) = (Vec::with_capacity(n_stored), Vec::with_capacity(n_stored));
     indptr.push(0);
     for row in 0..n_rows {
         let mut start = 0;
         for part in parts {
-            let (columns, entries) = part.row(row);
-            indices.extend(columns.iter().map(|&column| column + start));
-            values.extend_from_slice(entries);
+            match &part.storage {
+                Storage::Sparse(csr) => {
+                    let (columns, entries) = csr.row(row);
+                    indices.extend(columns.iter().map(|&column| column + start));
+                    values.extend_from_slice(entries);
+                }
+                Storage::Dense(array) => {
+                    for (column, &cell) in (start..).zip(array.row(row)) {
+                        if cell != 0.0 {
+                            indices.push(column);
+                            values.push(cell);
+                        }
+                    }
+                }
+            }
             start += part.n_cols() as u32;
         }
         indptr.push(indices.len());

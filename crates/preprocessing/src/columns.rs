@@ -1,8 +1,8 @@
 //! Routes columns of a table to steps, and puts what they make side by side.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, JoinTarget, Matrix, NoTarget, Result, ResultExt, Rows,
-    Train, Transformer,
+    Capabilities, Error, Estimator, FitTransform, JoinTarget, Matrix, NoTarget, Param, Result, ResultExt,
+    Rows, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,13 @@ use crate::Selector;
 /// A step is any transformer of matrices or of tables, or a pipeline of them. Steps of matrices take the
 /// numeric, boolean columns they are given, with missing cells as NaN. Columns that no step takes must be
 /// dropped by name or by [`drop_rest`](Columns::drop_rest): nothing is left out silently.
+///
+/// Where a step makes a sparse matrix and few of all cells are not 0, what they make together is sparse. This is
+/// decided once, by the training rows.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `sparse_threshold` | 0.3 | 0 to 1 | the share of cells that are not 0 below which a sparse step makes all sparse; 0 for never |
 ///
 /// ```
 /// use perennial_core::{Estimator, NoTarget, Transformer};
@@ -31,11 +38,28 @@ use crate::Selector;
 /// assert_eq!(x.features().names().collect::<Vec<_>>(), ["age", "city=Oslo", "city=Rome"]);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Columns<B = ()> {
     branches: B,
     drop: Vec<String>,
     drop_rest: bool,
+    #[serde(default = "sparse_threshold")]
+    sparse_threshold: f64,
+}
+
+const SPARSE_THRESHOLD: Param =
+    Param::real("sparse_threshold", "share of cells that are not 0 below which the output is sparse")
+        .at_least(0.0)
+        .at_most(1.0);
+
+fn sparse_threshold() -> f64 {
+    0.3
+}
+
+impl Default for Columns<()> {
+    fn default() -> Self {
+        Columns::new()
+    }
 }
 
 /// A selector and the step for its columns.
@@ -48,11 +72,14 @@ pub struct Branch<E> {
 impl Columns<()> {
     /// No steps yet.
     pub fn new() -> Self {
-        Columns { branches: (), drop: Vec::new(), drop_rest: false }
+        Columns { branches: (), drop: Vec::new(), drop_rest: false, sparse_threshold: sparse_threshold() }
     }
 }
 
 impl<B> Columns<B> {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[SPARSE_THRESHOLD];
+
     /// Sends the columns that `selector` picks to `step`.
     pub fn on<E>(self, selector: impl Into<Selector>, step: E) -> Columns<(B, Branch<E>)>
     where
@@ -61,7 +88,19 @@ impl<B> Columns<B> {
         B::Target: JoinTarget<E::Target>,
     {
         let branch = Branch { selector: selector.into(), step };
-        Columns { branches: (self.branches, branch), drop: self.drop, drop_rest: self.drop_rest }
+        Columns {
+            branches: (self.branches, branch),
+            drop: self.drop,
+            drop_rest: self.drop_rest,
+            sparse_threshold: self.sparse_threshold,
+        }
+    }
+
+    /// The share of cells that are not 0 below which a step with a sparse output makes all sparse; 0 for never.
+    #[must_use]
+    pub fn sparse_threshold(mut self, share: f64) -> Self {
+        self.sparse_threshold = share;
+        self
     }
 
     /// Leaves these columns out.
@@ -76,6 +115,14 @@ impl<B> Columns<B> {
     pub fn drop_rest(mut self) -> Self {
         self.drop_rest = true;
         self
+    }
+
+    /// Whether the steps' outputs are to be put side by side in sparse form.
+    fn is_sparse(&self, outputs: &[Matrix]) -> bool {
+        let cells: f64 = outputs.iter().map(|part| part.n_rows() as f64 * part.n_cols() as f64).sum();
+        let below = |n: usize| (n as f64) < self.sparse_threshold * cells;
+        outputs.iter().any(|part| part.sparse().is_some())
+            && below(outputs.iter().map(Matrix::n_nonzero).sum())
     }
 
     fn check_all_used(&self, table: &Table, used: &[Vec<String>]) -> Result<()> {
@@ -273,8 +320,10 @@ impl<B: Branches> Estimator for Columns<B> {
 impl<B: Branches> FitTransform for Columns<B> {
     fn fit_transform_on(&self, train: &Train<'_, Table, B::Target>) -> Result<(Self::Model, Matrix)> {
         self.check_all_used(train.x, &self.branches.pick(train.x)?)?;
+        SPARSE_THRESHOLD.check(self.sparse_threshold)?;
         let (models, outputs) = self.branches.fit(train)?;
-        Ok((ColumnsModel { models }, side_by_side(outputs)?))
+        let sparse = self.is_sparse(&outputs);
+        Ok((ColumnsModel { models, sparse }, side_by_side(outputs, sparse)?))
     }
 }
 
@@ -282,6 +331,7 @@ impl<B: Branches> FitTransform for Columns<B> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnsModel<M> {
     models: M,
+    sparse: bool,
 }
 
 impl<M: BranchModels> Transformer for ColumnsModel<M> {
@@ -289,14 +339,22 @@ impl<M: BranchModels> Transformer for ColumnsModel<M> {
     type Output = Matrix;
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
-        side_by_side(self.models.transform(x)?)
+        side_by_side(self.models.transform(x)?, self.sparse)
     }
 }
 
-fn side_by_side(mut outputs: Vec<Matrix>) -> Result<Matrix> {
+fn side_by_side(mut outputs: Vec<Matrix>, sparse: bool) -> Result<Matrix> {
     match outputs.len() {
-        1 => Ok(outputs.remove(0)),
         0 => Err(Error::unsupported("no step takes any column; add one with `.on(..)`")),
-        _ => Matrix::hstack(&outputs),
+        // As its step made it.
+        1 => Ok(outputs.remove(0)),
+        _ if sparse => Matrix::hstack_sparse(&outputs),
+        _ => {
+            // Whether a matrix is sparse must not differ between the rows of fitting and others.
+            if outputs.iter().all(|part| part.sparse().is_some()) {
+                outputs[0] = outputs[0].to_dense()?;
+            }
+            Matrix::hstack(&outputs)
+        }
     }
 }

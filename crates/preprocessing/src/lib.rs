@@ -19,8 +19,8 @@ pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
     Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,
-    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, RareLabelEncoder, RareLabelModel,
-    Scheme, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
+    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, QuantileEncoder,
+    RareLabelEncoder, RareLabelModel, Scheme, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
 };
 pub use impute::{
     CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,

@@ -24,7 +24,16 @@ fn sparse_and_dense_agree_on_rows_columns_and_stacking() {
     let renamed = |m: &Matrix| m.clone().with_names(["a", "b", "c"]).unwrap();
     let wide = Matrix::hstack(&[sparse.clone(), renamed(&sparse)]).unwrap();
     assert!(wide.sparse().is_some());
-    same(&wide, &Matrix::hstack(&[dense.clone(), renamed(&dense)]).unwrap());
+    let beside = Matrix::hstack(&[dense.clone(), renamed(&dense)]).unwrap();
+    same(&wide, &beside);
+    for part in [&sparse, &dense] {
+        let mixed = Matrix::hstack_sparse(&[part.clone(), renamed(&dense)]).unwrap();
+        assert_eq!(mixed, wide, "zeros of dense parts are not stored");
+        assert_eq!((mixed.n_nonzero(), beside.n_nonzero()), (6, 6));
+    }
+    let hole = Matrix::from(array![[f64::NAN, 0.0]]);
+    assert_eq!(Matrix::hstack_sparse(&[hole]).unwrap().n_nonzero(), 1, "what is missing is stored");
+    assert!(Matrix::hstack_sparse(&[]).is_err());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::categories::{Coded, Levels, MISSING, Unknown, count};
+use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
 ///
@@ -106,8 +106,12 @@ impl OneHotEncoder {
         self
     }
 
-    fn learn(&self, name: &str, column: &perennial_data::Column, weights: Option<&[f64]>) -> Result<Encoded> {
-        let counted = count(name, column, weights)?;
+    fn check(&self) -> Result<()> {
+        MIN_FREQUENCY.check(self.min_frequency)?;
+        MAX_CATEGORIES.check_count(self.max_categories)
+    }
+
+    fn learn(&self, name: &str, counted: Counted) -> Result<Encoded> {
         let frequent = |position: &usize| counted.weights[*position] >= self.min_frequency;
         let kept: Vec<usize> = (0..counted.levels.len()).filter(frequent).collect();
         if kept.len() > self.max_categories {
@@ -160,9 +164,9 @@ impl Estimator for OneHotEncoder {
     type Model = OneHotModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<OneHotModel> {
-        MIN_FREQUENCY.check(self.min_frequency)?;
-        MAX_CATEGORIES.check_count(self.max_categories)?;
-        let columns = train.x.columns().map(|(name, column)| self.learn(name, column, train.weights));
+        self.check()?;
+        let learn = |(name, column)| self.learn(name, count(name, column, train.weights)?);
+        let columns = train.x.columns().map(learn);
         let columns = columns.collect::<Result<Vec<_>>>()?;
         OneHotModel::new(columns, self.unknown, self.drop_first, self.sparse)
     }
@@ -172,7 +176,35 @@ impl Estimator for OneHotEncoder {
     }
 }
 
-impl FitTransform for OneHotEncoder {}
+impl FitTransform for OneHotEncoder {
+    /// The codes that were counted say what becomes 1: each text is hashed once.
+    fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(OneHotModel, Matrix)> {
+        if train.weights.is_some() {
+            // A category whose rows all weigh nothing is unknown, which `transform` sees to.
+            let model = self.fit_on(train)?;
+            let x = model.transform(train.x)?;
+            return Ok((model, x));
+        }
+        self.check()?;
+        let (mut columns, mut hot) = (Vec::new(), Vec::new());
+        for (name, column) in train.x.columns() {
+            let mut counted = count(name, column, None)?;
+            hot.push(std::mem::take(&mut counted.codes));
+            columns.push(self.learn(name, counted)?);
+        }
+        let model = OneHotModel::new(columns, self.unknown, self.drop_first, self.sparse)?;
+        for ((encoded, start), codes) in model.columns.iter().zip(model.starts()).zip(&mut hot) {
+            let place = |slot: u32| model.place(start, slot);
+            let places: Vec<u32> = encoded.slots.iter().map(|&slot| place(slot)).collect();
+            let missing = encoded.missing.map_or(MISSING, place);
+            for code in codes {
+                *code = if *code == MISSING { missing } else { places[*code as usize] };
+            }
+        }
+        let x = model.write(train.x, &hot)?;
+        Ok((model, x))
+    }
+}
 
 /// A fitted [`OneHotEncoder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -212,6 +244,24 @@ impl OneHotModel {
         Ok(OneHotModel { columns, unknown, drop_first, sparse, output })
     }
 
+    /// The output column of a slot of a column whose slots start at `start`; [`MISSING`] where it is dropped.
+    fn place(&self, start: u32, slot: u32) -> u32 {
+        match slot {
+            0 if self.drop_first => MISSING,
+            slot => start + slot - u32::from(self.drop_first),
+        }
+    }
+
+    /// Where the output columns of each column start.
+    fn starts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.columns.iter().scan(0, |next, encoded| {
+            let start = *next;
+            let dropped = self.drop_first && !encoded.names.is_empty();
+            *next += (encoded.names.len() - usize::from(dropped)) as u32;
+            Some(start)
+        })
+    }
+
     /// For each row, the output column that becomes 1; [`MISSING`] for a dropped or ignored category.
     fn hot(&self, encoded: &Encoded, start: u32, table: &Table) -> Result<Vec<u32>> {
         let mut coded = Coded::of(&encoded.name, table.column(&encoded.name)?)?;
@@ -232,10 +282,7 @@ impl OneHotModel {
                 code => encoded.levels.unknown(&encoded.name, coded.level(code), row),
             });
         }
-        let place = |slot: u32| match slot {
-            0 if self.drop_first => MISSING,
-            slot => start + slot - u32::from(self.drop_first),
-        };
+        let place = |slot: u32| self.place(start, slot);
         let places: Vec<u32> = slots.iter().map(|slot| slot.map_or(MISSING, place)).collect();
         let missing = encoded.missing.map_or(MISSING, place);
         for code in &mut coded.codes {
@@ -250,12 +297,15 @@ impl Transformer for OneHotModel {
     type Output = Matrix;
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
-        let mut hot = Vec::with_capacity(self.columns.len());
-        let mut start = 0;
-        for encoded in &self.columns {
-            hot.push(self.hot(encoded, start, x)?);
-            start += (encoded.names.len() - usize::from(self.drop_first && !encoded.names.is_empty())) as u32;
-        }
+        let columns = self.columns.iter().zip(self.starts());
+        let hot = columns.map(|(encoded, start)| self.hot(encoded, start, x)).collect::<Result<Vec<_>>>()?;
+        self.write(x, &hot)
+    }
+}
+
+impl OneHotModel {
+    /// A row for each row of `x`, with 1 at the places that `hot` tells for it column by column.
+    fn write(&self, x: &Table, hot: &[Vec<u32>]) -> Result<Matrix> {
         let (n_rows, n_cols) = (x.n_rows(), self.output.len());
         if self.sparse {
             let mut indptr = Vec::with_capacity(n_rows + 1);

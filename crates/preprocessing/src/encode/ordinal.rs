@@ -67,7 +67,26 @@ impl Estimator for OrdinalEncoder {
     }
 }
 
-impl FitTransform for OrdinalEncoder {}
+impl FitTransform for OrdinalEncoder {
+    /// The codes that were counted are those to write: each text is hashed once.
+    fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(OrdinalModel, Matrix)> {
+        if train.weights.is_some() {
+            // A category whose rows all weigh nothing is unknown, which `transform` sees to.
+            let model = self.fit_on(train)?;
+            let x = model.transform(train.x)?;
+            return Ok((model, x));
+        }
+        let (mut columns, mut codes) = (Vec::new(), Vec::new());
+        for (name, column) in train.x.columns() {
+            let counted = count(name, column, None)?;
+            columns.push((Arc::from(name), counted.levels));
+            codes.push(counted.codes);
+        }
+        let model = OrdinalModel::new(columns, self.unknown)?;
+        let x = model.write(train.x, &codes)?;
+        Ok((model, x))
+    }
+}
 
 /// The name of a column and its categories in the order of their codes.
 type Learned = (Arc<str>, Levels);
@@ -103,6 +122,15 @@ impl OrdinalModel {
         Ok(OrdinalModel { columns, unknown, output })
     }
 
+    /// A row of codes for each row of `x`.
+    fn write(&self, x: &Table, codes: &[Vec<u32>]) -> Result<Matrix> {
+        coded_matrix(x, &self.output, |row, out| {
+            for (out, codes) in out.iter_mut().zip(codes) {
+                *out = if codes[row] == MISSING { f64::NAN } else { f64::from(codes[row]) };
+            }
+        })
+    }
+
     /// The categories of a column in the order of their codes.
     ///
     /// # Errors
@@ -120,10 +148,6 @@ impl Transformer for OrdinalModel {
     fn transform(&self, x: &Table) -> Result<Matrix> {
         let look_up = |(name, levels): &Learned| levels.look_up(name, x.column(name)?, self.unknown);
         let codes = self.columns.iter().map(look_up).collect::<Result<Vec<_>>>()?;
-        coded_matrix(x, &self.output, |row, out| {
-            for (out, codes) in out.iter_mut().zip(&codes) {
-                *out = if codes[row] == MISSING { f64::NAN } else { f64::from(codes[row]) };
-            }
-        })
+        self.write(x, &codes)
     }
 }

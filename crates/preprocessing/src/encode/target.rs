@@ -306,13 +306,13 @@ fn centre(values: &mut [f64], weights: Option<&[f64]>) -> f64 {
 /// The codes of the categories of one column: a list for each output, with those of missing cells and of unknown
 /// categories at its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Encoded {
-    name: Arc<str>,
-    levels: Levels,
-    codes: Vec<Vec<f64>>,
+pub(super) struct Encoded {
+    pub(super) name: Arc<str>,
+    pub(super) levels: Levels,
+    pub(super) codes: Vec<Vec<f64>>,
 }
 
-/// A fitted [`TargetEncoder`] or [`WoeEncoder`](super::WoeEncoder).
+/// A fitted [`TargetEncoder`], [`QuantileEncoder`](super::QuantileEncoder) or [`WoeEncoder`](super::WoeEncoder).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct TargetModel {
@@ -339,7 +339,7 @@ impl TryFrom<Parts> for TargetModel {
 }
 
 impl TargetModel {
-    fn new(columns: Vec<Encoded>, labels: Vec<Option<String>>, unknown: Unknown) -> Result<Self> {
+    pub(super) fn new(columns: Vec<Encoded>, labels: Vec<Option<String>>, unknown: Unknown) -> Result<Self> {
         let sound = |column: &Encoded| {
             column.codes.len() == labels.len()
                 && column.codes.iter().all(|codes| codes.len() == column.levels.len() + 2)
@@ -359,6 +359,10 @@ impl TargetModel {
         };
         let output = columns.iter().flat_map(feature).collect::<Vec<_>>().try_into()?;
         Ok(TargetModel { columns, labels, unknown, output })
+    }
+
+    pub(super) fn output(&self) -> &Features {
+        &self.output
     }
 
     /// What a category becomes, one number for each output; nothing for a category that was not there at fit.

@@ -1,6 +1,8 @@
 //! Columns are routed, and nothing is left out silently.
 
-use perennial_core::{ErrorKind, Estimator, NoTarget, Persist, Result, Rows, Train, Transformer};
+use perennial_core::{
+    Csr, ErrorKind, Estimator, FitTransform, NoTarget, Persist, Result, Rows, Train, Transformer,
+};
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
     CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
@@ -77,5 +79,62 @@ fn weights_reach_every_step() -> Result<()> {
     let kept = columns.fit(&table.take(&[0, 3])?, &NoTarget)?;
     let rows = table.take(&[0, 3])?;
     assert_eq!(weighted.transform(&rows)?, kept.transform(&rows)?);
+    Ok(())
+}
+
+/// One row in `n` cells of a one-hot encoding is 1.
+fn cities(n: usize) -> Table {
+    let names: Vec<String> = (0..3 * n).map(|row| format!("c{:02}", row % n)).collect();
+    let sizes = (0..3 * n).map(|row| if row % 5 == 0 { 0.0 } else { row as f64 });
+    Table::new([("city", Column::text(names.iter().map(String::as_str))), ("size", Column::real(sizes))])
+        .unwrap()
+}
+
+#[test]
+fn a_sparse_step_makes_all_sparse_where_few_cells_are_not_zero() -> Result<()> {
+    let columns = |sparse| {
+        Columns::new()
+            .on(["size"], StandardScaler::new().with_mean(false))
+            .on(["city"], OneHotEncoder::new().sparse(sparse))
+    };
+    let table = cities(20);
+    let dense = columns(false).fit(&table, &NoTarget)?.transform(&table)?;
+    let model = columns(true).fit(&table, &NoTarget)?;
+    let x = model.transform(&table)?;
+    // 60 of the encoding, and 48 sizes.
+    assert_eq!(x.sparse().map(Csr::n_stored), Some(108));
+    assert_eq!(x.to_dense()?, dense);
+    let fitted = columns(true).fit_transform_on(&Train::new(&table, &NoTarget))?.1;
+    assert_eq!(fitted, x);
+    for row in 0..60 {
+        assert_eq!(model.transform(&table.take(&[row])?)?, x.take(&[row])?, "one row is as the batch");
+    }
+    // 108 of 1260 cells.
+    assert!(
+        columns(true).sparse_threshold(0.085).fit(&table, &NoTarget)?.transform(&table)?.sparse().is_none()
+    );
+    assert!(
+        columns(true).sparse_threshold(0.086).fit(&table, &NoTarget)?.transform(&table)?.sparse().is_some()
+    );
+    let never = columns(true).sparse_threshold(0.0);
+    assert_eq!(never.fit(&table, &NoTarget)?.transform(&table)?, dense);
+    let error = columns(true).sparse_threshold(f64::NAN).fit(&table, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("sparse_threshold"), "{error}");
+    Ok(())
+}
+
+/// The form is decided by the training rows, whatever the density of others.
+#[test]
+fn the_form_does_not_depend_on_the_rows_that_are_transformed() -> Result<()> {
+    let columns = Columns::new()
+        .on(["city"], OneHotEncoder::new().sparse(true).unknown(Unknown::Ignore))
+        .on(["code"], OneHotEncoder::new().sparse(true).unknown(Unknown::Ignore));
+    let two = |cities: [&str; 2], codes: [&str; 2]| {
+        Table::new([("city", Column::text(cities)), ("code", Column::text(codes))]).unwrap()
+    };
+    let model = columns.fit(&two(["a", "b"], ["x", "y"]), &NoTarget)?;
+    for table in [two(["a", "b"], ["x", "y"]), two(["?", "?"], ["?", "?"])] {
+        assert!(model.transform(&table)?.sparse().is_none(), "half of the training cells were 1");
+    }
     Ok(())
 }

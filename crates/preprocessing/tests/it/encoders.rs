@@ -1,7 +1,8 @@
 //! Encoders at their edges.
 
 use perennial_core::{
-    Error, ErrorKind, Estimator, FeatureKind, NoTarget, Persist, Result, Rows, Train, Transformer,
+    Error, ErrorKind, Estimator, FeatureKind, FitTransform, Matrix, NoTarget, Persist, Result, Rows, Train,
+    Transformer,
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{CategoryImputer, OneHotEncoder, OrdinalEncoder, Unknown};
@@ -113,4 +114,32 @@ fn rare_categories_count_as_one_towards_the_most_that_are_allowed() {
     // What the error advises helps.
     let model = encoder.min_frequency(2.0).fit(&table, &NoTarget).unwrap();
     assert_eq!(model.transform(&table).unwrap().n_cols(), 2);
+}
+
+/// What is written while fitting is what the model makes of the same rows.
+#[test]
+fn fitting_and_transforming_at_once_is_as_one_after_the_other() {
+    fn same<E>(encoder: &E, table: &Table)
+    where
+        E: FitTransform<Input = Table, Target = NoTarget, Model: Transformer<Output = Matrix>>,
+    {
+        let (model, x) = encoder.fit_transform_on(&Train::new(table, &NoTarget)).unwrap();
+        let bits = |x: &Matrix| {
+            x.to_dense().unwrap().dense().unwrap().iter().map(|cell| cell.to_bits()).collect::<Vec<_>>()
+        };
+        let after = model.transform(table).unwrap();
+        assert_eq!((bits(&x), x.features()), (bits(&after), after.features()));
+    }
+    let city = Column::text([Some("b"), Some("a"), None, Some("c"), Some("a"), Some("b"), Some("d")]);
+    let size = Column::integer([10, 9, 9, 10, 100, 9, 10]);
+    let never =
+        Column::category_codes([Some(2), Some(0), Some(2), None, None, Some(0), Some(2)], &["x", "no", "a"]);
+    let table = Table::new([("city", city), ("size", size), ("kind", never.unwrap())]).unwrap();
+    same(&OrdinalEncoder::new(), &table);
+    for encoder in [OneHotEncoder::new(), OneHotEncoder::new().min_frequency(2.0)] {
+        for drop_first in [false, true] {
+            same(&encoder.clone().drop_first(drop_first), &table);
+            same(&encoder.clone().drop_first(drop_first).sparse(true), &table);
+        }
+    }
 }

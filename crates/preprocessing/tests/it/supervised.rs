@@ -1,11 +1,13 @@
 //! Encoders that look at the target keep each training row from its own.
 
 use perennial_core::{
-    Classes, Estimator, FitTransform, Matrix, Train, Transformer, Values, from_bytes, to_bytes,
+    Classes, Estimator, FitTransform, Matrix, Rows, Train, Transformer, Values, from_bytes, to_bytes,
 };
 use perennial_data::{Column, Table};
 use perennial_numeric::random::Random;
-use perennial_preprocessing::{Columns, Smoothing, StandardScaler, TargetEncoder, WoeEncoder, numeric};
+use perennial_preprocessing::{
+    Columns, QuantileEncoder, Smoothing, StandardScaler, TargetEncoder, WoeEncoder, numeric,
+};
 use serde::de::DeserializeOwned;
 
 const N: usize = 400;
@@ -186,4 +188,67 @@ fn the_same_bits_at_any_number_of_threads_and_after_saving() {
         let one = model.transform(&table.slice(row..row + 1).unwrap()).unwrap();
         assert_eq!(one.dense().unwrap().row(0), all.dense().unwrap().row(row));
     }
+}
+
+/// category_encoders 2: `QuantileEncoder(quantile=q, m=1.5).fit(X, y)`, on the categories a, b, c and an unknown one.
+#[test]
+fn quantiles_are_those_of_category_encoders() {
+    const EXPECTED: [[f64; 3]; 4] = [
+        [0.056818181818181816, 1.7727272727272727, 3.5],
+        [1.4583333333333333, 2.8333333333333335, 5.5],
+        [3.325, 4.3, 6.1],
+        [0.875, 2.5, 5.5],
+    ];
+    let table = |names: &[&str]| Table::new([("c", Column::text(names.iter().copied()))]).unwrap();
+    let y = Values::from(vec![1.0, 5.0, 2.0, 8.0, 3.0, 7.0, -4.0, 0.5]);
+    let rows = table(&["a", "a", "a", "b", "b", "c", "a", "b"]);
+    let model = QuantileEncoder::summary().m(1.5).fit(&rows, &y).unwrap();
+    let x = model.transform(&table(&["a", "b", "c", "new"])).unwrap();
+    let names: Vec<&str> = x.features().names().collect();
+    assert_eq!(names, ["c of quantile 0.25", "c of quantile 0.5", "c of quantile 0.75"]);
+    for (got, expected) in x.dense().unwrap().iter().zip(EXPECTED.as_flattened()) {
+        assert!((got - expected).abs() < 1e-12, "{got} is not {expected}");
+    }
+    let weighted = Train::new(&rows, &y).weights(&[2.0; 8]).fit(&QuantileEncoder::new().m(3.0)).unwrap();
+    let copies = rows.take(&[0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]).unwrap();
+    let y_copies = Values::from([y.as_slice(), y.as_slice()].concat());
+    let copied = QuantileEncoder::new().m(3.0).fit(&copies, &y_copies).unwrap();
+    for name in ["a", "b", "c"] {
+        let (got, expected) = (weighted.code("c", name).unwrap(), copied.code("c", name).unwrap());
+        assert!((got.unwrap()[0] - expected.unwrap()[0]).abs() < 1e-12, "weights count as copies");
+    }
+}
+
+/// A quantile moves with the others' targets by steps, never with its own.
+#[test]
+fn a_quantile_never_sees_its_own_target_or_that_of_its_group() {
+    let (table, y) = (cities(1), numbers(2));
+    let groups: Vec<u32> = (0..N as u32).map(|row| row / 8).collect();
+    let codes = |y: &[f64]| {
+        let y = Values::from(y.to_vec());
+        let train = Train::new(&table, &y).groups(&groups);
+        column(&QuantileEncoder::new().seed(5).fit_transform_on(&train).unwrap().1)
+    };
+    let mut other = y.clone();
+    other[80..88].iter_mut().for_each(|y| *y += 50.0);
+    let (before, after) = (codes(&y), codes(&other));
+    assert_eq!(before[80..88], after[80..88]);
+    assert!((0..N).filter(|&row| before[row] != after[row]).count() > 10);
+}
+
+#[test]
+fn hostile_quantiles_and_targets_are_refused_or_survived() {
+    let table = cities(3);
+    let y = Values::from(numbers(4));
+    for quantiles in [vec![], vec![0.5, 0.5], vec![0.9, 0.1], vec![f64::NAN], vec![-0.1], vec![1.5]] {
+        let error = QuantileEncoder::new().quantiles(quantiles.clone()).fit(&table, &y).unwrap_err();
+        assert!(error.to_string().contains("quantiles"), "{quantiles:?}: {error}");
+    }
+    let huge = Values::from((0..N).map(|row| if row % 2 == 0 { 1e308 } else { -1e308 }).collect::<Vec<_>>());
+    let model = QuantileEncoder::summary().fit(&table, &huge).unwrap();
+    assert!(model.transform(&table).unwrap().dense().unwrap().iter().all(|code| code.is_finite()));
+    let one = table.take(&[0]).unwrap();
+    let (_, x) =
+        QuantileEncoder::new().fit_transform_on(&Train::new(&one, &Values::from(vec![3.0]))).unwrap();
+    assert!(column(&x)[0].is_finite());
 }
