@@ -77,39 +77,50 @@ impl<'a> Centred<'a> {
 
     /// Means and products with the target in one pass. Deviations are taken from the means of a few rows, which are so
     /// near that the correction at the end costs no digits; those of the few rows from the first of them, so that constant
-    /// columns stay exact.
+    /// columns stay exact. With weights the few rows may be far from what counts, and a second pass starts from the means.
     fn find_means(&mut self) {
         let n = self.n_features;
         let rows = (0..self.n_rows).step_by(self.n_rows.div_ceil(ORIGIN_ROWS));
-        let rows: Vec<usize> = rows.filter(|&row| self.weight(row) > 0.0).collect();
+        let mut rows: Vec<usize> = rows.filter(|&row| self.weight(row) > 0.0).collect();
+        if rows.is_empty() {
+            rows.extend((0..self.n_rows).find(|&row| self.weight(row) > 0.0));
+        }
         let Some(&first) = rows.first() else { return };
-        let share = 1.0 / rows.len() as f64;
-        let mut origin = vec![0.0; n];
+        let weight: f64 = rows.iter().map(|&row| self.weight(row)).sum();
+        let (mut origin, mut y_origin) = (vec![0.0; n], 0.0);
         for &row in &rows {
+            let share = self.weight(row) / weight;
             for ((origin, value), base) in origin.iter_mut().zip(self.row(row)).zip(self.row(first)) {
                 *origin += share * (value - base);
             }
+            y_origin += share * (self.y[row] - self.y[first]);
         }
         origin.iter_mut().zip(self.row(first)).for_each(|(origin, base)| *origin += base);
-        let base = self.y[first];
-        let y_origin = base + rows.iter().map(|&row| share * (self.y[row] - base)).sum::<f64>();
+        (self.means, self.mean) = (origin, y_origin + self.y[first]);
+        for _ in 0..if self.weights.is_some() { 2 } else { 1 } {
+            self.correct_means();
+        }
+    }
+
+    /// Moves the means to where the deviations from them add up to nothing, and makes the products with the target.
+    fn correct_means(&mut self) {
+        let n = self.n_features;
         let part = |rows: Range<usize>| {
             let mut sums = vec![0.0; 2 * n + 2];
             widest(Moments {
                 values: &self.x[rows.start * n..rows.end * n],
                 y: &self.y[rows.clone()],
                 weights: self.weights.map(|weights| &weights[rows]),
-                origin: &origin,
-                y_origin,
+                origin: &self.means,
+                y_origin: self.mean,
                 sums: &mut sums,
             });
             sums
         };
         let sums = reduce::map_reduce(self.n_rows, self.block_rows(), part, add).unwrap_or_default();
-        let drift = |sum: f64| sum / self.total_weight;
-        let y_drift = drift(sums[2 * n]);
-        self.means = origin.iter().zip(&sums).map(|(origin, sum)| origin + drift(*sum)).collect();
-        self.mean = y_origin + y_drift;
+        let y_drift = sums[2 * n] / self.total_weight;
+        self.means.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean += sum / self.total_weight);
+        self.mean += y_drift;
         let cross = sums[n..2 * n].iter().zip(&sums).map(|(cross, sum)| cross - sum * y_drift).collect();
         self.start = Some((cross, (sums[2 * n + 1] - sums[2 * n] * y_drift).max(0.0)));
     }

@@ -117,3 +117,30 @@ fn cross_validation_is_what_it_says() {
     let best = (0..means.len()).fold(0, |best, i| if means[i] < means[best] { i } else { best });
     assert_eq!(model.alpha(), model.alphas()[best]);
 }
+
+#[test]
+fn rows_without_weight_do_not_count_wherever_they_stand() {
+    // Every second, fourth and eighth row has no weight, and they lie far from the others: the fit is that of the others alone.
+    let mut random = Random::new(11);
+    for (n_rows, period) in [(256, 2), (256, 4), (640, 8), (67, 2), (5, 2)] {
+        let counts = |row: usize| row % period == 1;
+        let x = Array2::from_shape_fn((n_rows, 3), |(row, _)| {
+            random.normal() + if counts(row) { 40.0 } else { -700.0 }
+        });
+        let y: Vec<f64> = x.rows().into_iter().map(|row| 9.0 + row[0] - 0.5 * row[1]).collect();
+        let weights: Vec<f64> = (0..n_rows).map(|row| f64::from(u8::from(counts(row)))).collect();
+        let kept: Vec<usize> = (0..n_rows).filter(|&row| counts(row)).collect();
+        let few = Matrix::from(x.select(ndarray::Axis(0), &kept));
+        let few_y = Values::from(kept.iter().map(|&row| y[row]).collect::<Vec<f64>>());
+        let (x, y) = (Matrix::from(x), Values::from(y));
+        let settings = Lasso::new().alpha(0.01).tolerance(1e-12).max_iter(100_000);
+        let weighted = Train::new(&x, &y).weights(&weights).fit(&settings).unwrap();
+        let alone = settings.fit(&few, &few_y).unwrap();
+        // As good as without weight: so little of it that the far rows do not count in f64.
+        let weights: Vec<f64> = weights.iter().map(|&weight| f64::max(weight, 1e-200)).collect();
+        let light = Train::new(&x, &y).weights(&weights).fit(&settings).unwrap();
+        assert_close(&light.coefficients().to_vec(), &alone.coefficients().to_vec(), 1e-7, "tiny weights");
+        assert_close(&weighted.coefficients().to_vec(), &alone.coefficients().to_vec(), 1e-7, "coefficients");
+        assert!((weighted.intercept() - alone.intercept()).abs() < 1e-5, "{n_rows} rows, period {period}");
+    }
+}
