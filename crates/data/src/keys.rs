@@ -36,6 +36,12 @@ impl Keys {
         Ok(Keys { numbers: numbers.into_iter().zip(none).map(number).collect(), n_keys })
     }
 
+    /// For each row, whether none before it has its key.
+    pub(crate) fn firsts(&self) -> Vec<bool> {
+        let mut seen = vec![false; self.n_keys];
+        self.numbers.iter().map(|&number| !std::mem::replace(&mut seen[number as usize], true)).collect()
+    }
+
     /// The rows of each key, in their order, one key after the other, and where each key starts.
     pub(crate) fn rows(&self) -> (Vec<usize>, Vec<usize>) {
         grouped(&self.numbers, self.n_keys)

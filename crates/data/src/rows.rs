@@ -65,11 +65,7 @@ impl Table {
         if columns.is_empty() {
             return Err(Error::empty("rows are distinct in no column; name the columns"));
         }
-        let Keys { numbers, n_keys } = Keys::of(self, columns, true)?;
-        let mut seen = vec![false; n_keys];
-        let keep: Vec<bool> =
-            numbers.iter().map(|&number| !std::mem::replace(&mut seen[number as usize], true)).collect();
-        self.filter(&keep)
+        self.filter(&Keys::of(self, columns, true)?.firsts())
     }
 
     /// The rows without a missing cell in these columns.

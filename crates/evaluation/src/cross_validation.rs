@@ -15,13 +15,13 @@ pub use several::{Metrics, cross_validate_all};
 
 use std::fmt;
 
-use perennial_core::{Context, Error, Result};
+use perennial_core::{Context, Error, Result, Rows};
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::{AuditReport, SplitAudit, SplitInputs, Splitter, Strata};
+use crate::{AuditReport, AuditedSplits, SplitAudit, SplitInputs, Splitter, Strata};
 
 /// What cross-validation may use beside rows and target.
 ///
@@ -164,6 +164,31 @@ impl<'a> CrossValidation<'a> {
         }
     }
 
+    /// The splits of these rows with what their sides share: made once, they serve several calls, such as one for each of
+    /// many models, and are not looked at again.
+    ///
+    /// # Errors
+    /// When the target is of another length, the splitter refuses or gives nothing, or the
+    /// [audit](CrossValidation::audit) finds what is not waived.
+    pub fn splits<X, Y>(&self, x: &X, y: &Y, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits>
+    where
+        X: Rows + ?Sized,
+        Y: Rows + Strata + ?Sized,
+    {
+        let n_rows = x.n_rows();
+        if !y.matches(n_rows) {
+            return Err(Error::length_mismatch("the target", n_rows, y.n_rows()));
+        }
+        let mut inputs = self.split_inputs(n_rows, y);
+        inputs.rows = x.as_matrix();
+        let audit = self.audit.clone().unwrap_or_else(SplitAudit::gentle);
+        let splits = audit.split(splitter, &inputs)?;
+        if splits.splits().is_empty() {
+            return Err(Error::empty("the splitter gave no splits"));
+        }
+        Ok(splits)
+    }
+
     /// Where the work stands.
     pub fn surroundings(&self) -> &Context {
         &self.ctx
@@ -233,6 +258,14 @@ impl<P, M> CrossValidated<P, M> {
         }
     }
 
+    /// The mean with its interval, in words.
+    fn score(&self) -> String {
+        match self.interval(0.95) {
+            Ok(interval) => format!("{}: {interval} over {} folds", self.metric, self.folds.len()),
+            Err(_) => format!("{}: {:.4} on one split", self.metric, self.mean()),
+        }
+    }
+
     /// The mean of the scores.
     pub fn mean(&self) -> f64 {
         reduce::mean(&self.scores())
@@ -259,13 +292,11 @@ impl<P, M> CrossValidated<P, M> {
 /// Shows the mean score with its 95 % interval, and whether the audit of the splits found something.
 impl<P, M> fmt::Display for CrossValidated<P, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n_folds = self.folds.len();
-        match self.interval(0.95) {
-            Ok(interval) => write!(f, "{}: {interval} over {n_folds} folds", self.metric)?,
-            Err(_) => write!(f, "{}: {:.4} on one split", self.metric, self.mean())?,
+        f.write_str(&self.score())?;
+        match self.audit.in_short() {
+            Some(found) => write!(f, " ({found})"),
+            None => Ok(()),
         }
-        let found: Vec<String> = self.audit.findings.iter().map(|found| found.check.to_string()).collect();
-        if found.is_empty() { Ok(()) } else { write!(f, " (the audit found: {})", found.join(", ")) }
     }
 }
 

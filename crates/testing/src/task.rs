@@ -75,6 +75,21 @@ pub trait Task<E: Estimator<Input = Matrix, Target: Sized>> {
     }
 }
 
+/// What a task learns from.
+macro_rules! learns_from {
+    ($target:ty, $supervised:expr, $example:ident => $make:expr) => {
+        const SUPERVISED: bool = $supervised;
+
+        fn target($example: &Example) -> $target {
+            $make
+        }
+
+        fn take(y: &$target, rows: &[usize]) -> Result<$target> {
+            y.take(rows)
+        }
+    };
+}
+
 /// Classification: the class code, then the probabilities.
 #[derive(Debug)]
 pub struct Classify;
@@ -84,15 +99,7 @@ where
     E: Estimator<Input = Matrix, Target = Classes>,
     E::Model: Classifier<Input = Matrix>,
 {
-    const SUPERVISED: bool = true;
-
-    fn target(example: &Example) -> Classes {
-        example.classes.clone()
-    }
-
-    fn take(y: &Classes, rows: &[usize]) -> Result<Classes> {
-        y.take(rows)
-    }
+    learns_from!(Classes, true, example => example.classes.clone());
 
     fn class_names(model: &E::Model, x: &Matrix) -> Result<Vec<String>> {
         let (classes, shares) = (model.predict(x)?, model.predict_proba(x)?);
@@ -122,15 +129,7 @@ where
     E: Estimator<Input = Matrix, Target = Values>,
     E::Model: Predictor<Input = Matrix, Output = Values>,
 {
-    const SUPERVISED: bool = true;
-
-    fn target(example: &Example) -> Values {
-        example.values.clone()
-    }
-
-    fn take(y: &Values, rows: &[usize]) -> Result<Values> {
-        y.take(rows)
-    }
+    learns_from!(Values, true, example => example.values.clone());
 
     fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
         let values = model.predict(x)?;
@@ -150,26 +149,14 @@ where
     E: Estimator<Input = Matrix, Target = Classes>,
     E::Model: Predictor<Input = Matrix, Output = Classes>,
 {
-    const SUPERVISED: bool = true;
-
-    fn target(example: &Example) -> Classes {
-        example.classes.clone()
-    }
-
-    fn take(y: &Classes, rows: &[usize]) -> Result<Classes> {
-        y.take(rows)
-    }
+    learns_from!(Classes, true, example => example.classes.clone());
 
     fn class_names(model: &E::Model, x: &Matrix) -> Result<Vec<String>> {
         Ok(model.predict(x)?.names().to_vec())
     }
 
     fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
-        let classes = model.predict(x)?;
-        if classes.n_rows() != x.n_rows() {
-            return Err(wrong_rows(x, classes.n_rows()));
-        }
-        column(classes.codes().iter().map(|&code| f64::from(code)))
+        class_codes(&model.predict(x)?, x)
     }
 }
 
@@ -182,15 +169,7 @@ where
     E: Estimator<Input = Matrix, Target = NoTarget>,
     E::Model: Predictor<Input = Matrix, Output = Clusters>,
 {
-    const SUPERVISED: bool = false;
-
-    fn target(_: &Example) -> NoTarget {
-        NoTarget
-    }
-
-    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
-        y.take(rows)
-    }
+    learns_from!(NoTarget, false, _example => NoTarget);
 
     fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
         let clusters = model.predict(x)?;
@@ -210,16 +189,8 @@ where
     E: Estimator<Input = Matrix, Target = NoTarget>,
     E::Model: Clustered,
 {
-    const SUPERVISED: bool = false;
     const PLACES_NEW_ROWS: bool = false;
-
-    fn target(_: &Example) -> NoTarget {
-        NoTarget
-    }
-
-    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
-        y.take(rows)
-    }
+    learns_from!(NoTarget, false, _example => NoTarget);
 
     fn apply(model: &E::Model, _: &Matrix) -> Result<Array2<f64>> {
         column(model.clusters().labels().iter().map(|&label| f64::from(label)))
@@ -235,27 +206,23 @@ where
     E: Estimator<Input = Matrix, Target = NoTarget>,
     E::Model: Predictor<Input = Matrix, Output = Classes>,
 {
-    const SUPERVISED: bool = false;
-
-    fn target(_: &Example) -> NoTarget {
-        NoTarget
-    }
-
-    fn take(y: &NoTarget, rows: &[usize]) -> Result<NoTarget> {
-        y.take(rows)
-    }
+    learns_from!(NoTarget, false, _example => NoTarget);
 
     fn class_names(model: &E::Model, x: &Matrix) -> Result<Vec<String>> {
         Ok(model.predict(x)?.names().to_vec())
     }
 
     fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
-        let classes = model.predict(x)?;
-        if classes.n_rows() != x.n_rows() {
-            return Err(wrong_rows(x, classes.n_rows()));
-        }
-        column(classes.codes().iter().map(|&code| f64::from(code)))
+        class_codes(&model.predict(x)?, x)
     }
+}
+
+/// The class code of each row.
+fn class_codes(classes: &Classes, x: &Matrix) -> Result<Array2<f64>> {
+    if classes.n_rows() != x.n_rows() {
+        return Err(wrong_rows(x, classes.n_rows()));
+    }
+    column(classes.codes().iter().map(|&code| f64::from(code)))
 }
 
 /// One number per row.
@@ -275,15 +242,7 @@ macro_rules! transform {
             E: FitTransform<Input = Matrix, Target = $target>,
             E::Model: Transformer<Input = Matrix, Output = Matrix>,
         {
-            const SUPERVISED: bool = $supervised;
-
-            fn target($example: &Example) -> $target {
-                $make
-            }
-
-            fn take(y: &$target, rows: &[usize]) -> Result<$target> {
-                y.take(rows)
-            }
+            learns_from!($target, $supervised, $example => $make);
 
             fn apply(model: &E::Model, x: &Matrix) -> Result<Array2<f64>> {
                 let output = model.transform(x)?;

@@ -5,8 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use perennial_core::{Context, Error, ErrorKind, Estimator, Param, Predictor, Result, Rows};
-use perennial_evaluation::split::FixedSplits;
+use perennial_core::{Context, Error, ErrorKind, Estimator, Param, Predictor, Result};
 use perennial_evaluation::{CrossValidation, Judges, Metric, Splitter, Strata, cross_validate};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -118,7 +117,7 @@ pub trait Search: Send + Sync {
     /// study is the same for any number of threads. A trial that fails is recorded with the reason.
     ///
     /// # Errors
-    /// When the space cannot be searched, the splitter refuses, every trial fails, or the work was cancelled.
+    /// When the space cannot be searched, the splitter or the audit of its splits refuses, every trial fails, or the work was cancelled.
     fn run<E, S, M>(
         &self,
         x: &E::Input,
@@ -137,8 +136,7 @@ pub trait Search: Send + Sync {
     {
         let candidates = self.candidates(&options.ctx)?;
         let cross_validation = options.cross_validation(options.ctx.clone());
-        let inputs = cross_validation.split_inputs(x.n_rows(), y);
-        let splits = FixedSplits::from_splitter(splitter, &inputs)?;
+        let splits = cross_validation.splits(x, y, splitter)?;
         let done = AtomicUsize::new(0);
         let trials = reduce::try_map_each(candidates.len(), |number| {
             options.ctx.check()?;

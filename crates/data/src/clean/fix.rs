@@ -8,6 +8,7 @@ use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::text::{amount, key, trimmed};
+use crate::keys::Keys;
 use crate::{Column, ColumnType, Table};
 
 /// What to do to a table.
@@ -91,7 +92,7 @@ impl Fix {
         let (name, (column, rows)) = match self {
             Fix::DropColumn { column } => return Ok((table.drop(&[column])?, table.n_rows())),
             Fix::DropRepeatedRows { loosely } => {
-                let keep = first_of_kind(table, *loosely);
+                let keep = alike(table, *loosely)?.firsts();
                 let dropped = keep.iter().filter(|keep| !**keep).count();
                 return Ok((table.filter(&keep)?, dropped));
             }
@@ -202,57 +203,28 @@ fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
     Ok((Column::real(cells), column.n_rows() - column.null_count()))
 }
 
-/// For each row, whether none before it is the same; missing cells are the same as each other.
-pub(super) fn first_of_kind(table: &Table, loosely: bool) -> Vec<bool> {
-    let columns: Vec<Vec<u64>> = table.columns().map(|(_, column)| numbers(column, loosely)).collect();
-    let mut seen: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    (0..table.n_rows())
-        .map(|row| {
-            let hash = columns.iter().fold(0_u64, |hash, cells| {
-                (hash ^ cells[row]).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
-            });
-            let alike = seen.entry(hash).or_default();
-            // The hash says which rows may be the same; the cells say which are.
-            let first = !alike.iter().any(|&other| columns.iter().all(|cells| cells[row] == cells[other]));
-            if first {
-                alike.push(row);
-            }
-            first
-        })
-        .collect()
+/// Rows numbered by all of their cells; missing cells are the same as each other.
+pub(super) fn alike(table: &Table, loosely: bool) -> Result<Keys> {
+    let comparable = |(name, column): (&str, &Column)| Ok((name.to_owned(), comparable(column, loosely)?));
+    let columns = table.columns().map(comparable).collect::<Result<Vec<_>>>()?;
+    let names: Vec<&str> = table.names().collect();
+    Keys::of(&Table::new(columns)?, &names, true)
 }
 
-/// A number for each cell; cells have the same where they are the same.
-pub(super) fn numbers(column: &Column, loosely: bool) -> Vec<u64> {
-    const MISSING: u64 = u64::MAX;
-    let texts = || -> Option<Vec<u64>> {
-        let category = column.to_category().ok()?;
-        let mut keys: BTreeMap<Cow<'_, str>, u64> = BTreeMap::new();
-        let of_level: Vec<u64> = category
-            .levels()
-            .map(|level| {
-                let text = if loosely { Cow::Owned(key(level)) } else { Cow::Borrowed(level) };
-                let next = keys.len() as u64;
-                *keys.entry(text).or_insert(next)
-            })
-            .collect();
-        Some(category.codes().map(|code| code.map_or(MISSING, |code| of_level[code as usize])).collect())
-    };
-    let reals = || -> Option<Vec<u64>> {
-        let cells = column.as_real().ok()?;
-        let bits =
-            |(row, cell): (usize, &f64)| if column.is_null(row) { MISSING } else { (cell + 0.0).to_bits() };
-        Some(cells.iter().enumerate().map(bits).collect())
-    };
-    let whole = |cell: Option<i64>| cell.map_or(MISSING, |cell| cell as u64);
+/// A column whose cells are equal where those of `column` are the same.
+fn comparable(column: &Column, loosely: bool) -> Result<Column> {
     match column.column_type() {
-        ColumnType::Text | ColumnType::Category | ColumnType::Boolean => texts(),
-        ColumnType::Real => reals(),
-        ColumnType::Integer => column.as_integer().ok().map(|cells| cells.map(whole).collect()),
-        ColumnType::Date => {
-            column.as_date().ok().map(|days| days.map(|day| whole(day.map(i64::from))).collect())
+        ColumnType::Text | ColumnType::Category if loosely => {
+            let category = column.to_category()?;
+            let keys: Vec<String> = category.levels().map(key).collect();
+            Ok(Column::category(category.codes().map(|code| Some(keys[code? as usize].as_str()))))
         }
-        ColumnType::DateTime => column.as_date_time().ok().map(|times| times.map(whole).collect()),
+        ColumnType::Real => {
+            let cells = column.as_real()?;
+            let bits =
+                |(row, cell): (usize, &f64)| (!column.is_null(row)).then_some((cell + 0.0).to_bits() as i64);
+            Ok(Column::integer(cells.iter().enumerate().map(bits)))
+        }
+        _ => Ok(column.clone()),
     }
-    .unwrap_or_default()
 }

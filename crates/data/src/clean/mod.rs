@@ -62,7 +62,12 @@ impl fmt::Display for Proposal {
             Decision::Accept => "accepted",
             Decision::Reject => "rejected",
         };
-        write!(f, "{} ({decision}): {}; {} would change {} rows", self.id, self.because, self.fix, self.rows)
+        let s = if self.rows == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{} ({decision}): {}; {} would change {} row{s}",
+            self.id, self.because, self.fix, self.rows
+        )
     }
 }
 

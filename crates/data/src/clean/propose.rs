@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fix::{first_of_kind, numbers, quoted};
+use super::fix::{alike, quoted};
 use super::text::{amount, key, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
 use crate::{Category, Column, ColumnType, Table};
@@ -71,14 +71,14 @@ impl Search {
         let odd: Vec<&str> =
             levels.iter().map(|(level, _)| level.as_str()).filter(|level| trimmed(level) != *level).collect();
         if !odd.is_empty() {
-            let because = format!("{} have white space that says nothing", quoted(&odd));
+            let because = format!("there is white space that says nothing, as in {}", quoted(&odd));
             self.propose("trim", name, because, Fix::Trim { column: column() });
         }
         let Some(levels) = self.counted(name) else { return };
         let missing: Vec<String> =
             levels.iter().filter(|(level, _)| says_missing(level)).map(|(level, _)| level.clone()).collect();
         if !missing.is_empty() {
-            let because = format!("{} say that there is nothing", quoted(&missing));
+            let because = format!("there are words for \"nothing\": {}", quoted(&missing));
             self.propose("missing", name, because, Fix::Missing { column: column(), values: missing });
         }
         let Some(levels) = self.counted(name) else { return };
@@ -126,7 +126,8 @@ impl Search {
         }
         if !values.is_empty() {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            let because = format!("{} come more than once, far from all others", quoted(&values));
+            let because =
+                format!("there are numbers that come again and lie far from all others: {}", quoted(&values));
             self.propose("missing", name, because, Fix::Missing { column: name.to_owned(), values });
         }
     }
@@ -141,7 +142,7 @@ impl Search {
                 Some("it has no value".to_owned())
             } else if n_rows < 2 {
                 None
-            } else if one_value(column) {
+            } else if self.n_values(name) == Some(1) {
                 Some("it has one value alone".to_owned())
             } else {
                 // The first rows say which columns may be the same; the columns say which are.
@@ -159,20 +160,20 @@ impl Search {
         }
     }
 
+    /// How many different values a column has, "missing" being one.
+    fn n_values(&self, name: &str) -> Option<usize> {
+        Some(alike(&self.table.select(&[name]).ok()?, false).ok()?.n_keys)
+    }
+
     fn rows(&mut self) {
         for (kind, loosely) in [("repeated", false), ("alike", true)] {
-            let repeated = first_of_kind(&self.table, loosely).iter().filter(|first| !**first).count();
+            let repeated = alike(&self.table, loosely).map_or(0, |rows| self.table.n_rows() - rows.n_keys);
             if repeated > 0 && self.table.n_cols() > 0 {
-                let because = format!("{repeated} rows come again");
+                let because = format!("rows that come again: {repeated}");
                 self.propose(kind, "", because, Fix::DropRepeatedRows { loosely });
             }
         }
     }
-}
-
-fn one_value(column: &Column) -> bool {
-    let cells = numbers(column, false);
-    cells.iter().all(|cell| *cell == cells[0])
 }
 
 /// FNV-1a.
@@ -224,10 +225,10 @@ fn variants(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, Stri
     }
     let first = values.iter().next()?;
     let because = format!(
-        "{} texts, such as `{}`, differ from another, such as `{}`, in case or punctuation alone",
-        values.len(),
+        "texts differ in case or punctuation alone, such as `{}` and `{}` ({} in all)",
         first.0,
-        first.1
+        first.1,
+        values.len()
     );
     Some((because, values))
 }
@@ -266,10 +267,10 @@ fn slips(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, String>
         best.iter().map(|(&rare, &frequent)| (levels[rare].0.clone(), levels[frequent].0.clone())).collect();
     let first = values.iter().next()?;
     let because = format!(
-        "{} rare texts, such as `{}`, are a letter away from a frequent one, such as `{}`",
-        values.len(),
+        "rare texts are a letter away from a frequent one, such as `{}` from `{}` ({} in all)",
         first.0,
-        first.1
+        first.1,
+        values.len()
     );
     Some((because, values))
 }

@@ -79,6 +79,10 @@ fn plain_digits(text: &str) -> Option<Cow<'_, str>> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit() || b".,'_ ".contains(&byte)) {
         return None;
     }
+    // `08001` is the name of a place, not a number.
+    if text.starts_with('0') && text[1..].starts_with(|next: char| next.is_ascii_digit()) {
+        return None;
+    }
     let grouped = |text: &str, mark: char| {
         let mut groups = text.split(mark);
         let first = groups.next().is_some_and(|group| (1..=3).contains(&group.len()));
@@ -146,7 +150,22 @@ mod tests {
         ] {
             assert_eq!(amount(text), Some(number), "{text}");
         }
-        for text in ["", "a", "1,23,4", "1.2.3", "--3", "1e5", "12-03", ".", "1,2.3", "5.", "$", "inf"] {
+        for text in [
+            "",
+            "a",
+            "1,23,4",
+            "1.2.3",
+            "--3",
+            "1e5",
+            "12-03",
+            ".",
+            "1,2.3",
+            "5.",
+            "$",
+            "inf",
+            "08001",
+            "030 123 456",
+        ] {
             assert_eq!(amount(text), None, "{text}");
         }
     }

@@ -29,7 +29,8 @@ use part::{Part, hash_of};
 /// rest: where the file is pinned by `sha256`, or the server can tell that it has not changed. The file itself
 /// appears when it is whole. Without a pin the file is fetched anew each time.
 ///
-/// `https` needs the feature of that name; without it such an address is an error.
+/// `https` needs the feature of that name; without it such an address is an error, and one that sends on to `http` is too.
+/// A server may send on to another one; that gets the headers as well, but for `authorization` and cookies.
 ///
 /// ```no_run
 /// use perennial_core::Context;
@@ -133,7 +134,7 @@ impl Download {
 
     /// Fetches the file, unless it is there already and is what it must be.
     ///
-    /// Progress is counted in bytes. A fit that is cancelled stops with the next bytes, or after `patience`.
+    /// Progress is counted in bytes. Work that is cancelled stops with the next bytes, or after `patience`.
     ///
     /// # Errors
     /// When a setting is out of range, the server refuses, the file is too large or is not what it must be, no attempt
@@ -153,6 +154,7 @@ impl Download {
                 .timeout_connect(Some(self.patience))
                 .timeout_recv_response(Some(self.patience))
                 .timeout_per_read(Some(self.patience))
+                .https_only(self.is_https())
                 .accept_encoding("identity")
                 .build(),
         );
@@ -179,6 +181,10 @@ impl Download {
                 Err(Failure::For(error)) => return Err(error),
             }
         }
+    }
+
+    fn is_https(&self) -> bool {
+        self.url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
     }
 
     fn check(&self) -> Result<()> {
@@ -274,6 +280,11 @@ impl Download {
     /// Whether what has come is what it must be.
     fn settle(&self, part: &mut Part) -> std::result::Result<(u64, String), Failure> {
         let (n_bytes, sha256) = part.hash()?;
+        if n_bytes != part.len() {
+            part.discard()?;
+            let what = format!("{} is fetched to the same place by somebody else", self.shown());
+            return Err(Error::corrupt(what).into());
+        }
         let Some(pin) = self.sha256.as_ref().filter(|pin| **pin != sha256) else {
             return Ok((n_bytes, sha256));
         };

@@ -12,9 +12,9 @@ use crate::Split;
 /// The values of a row that are not zero, with their columns; 0 and -0 are one value, and so are all NaN.
 fn cells(x: &Matrix, row: usize) -> impl Iterator<Item = (usize, u64)> {
     let bits = |value: f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
-    let dense = x.dense().ok().map(|x| x.row(row).to_owned());
+    let dense = x.dense().ok().map(|x| x.row(row));
     let sparse = x.sparse().map(|x| x.row(row));
-    let from_dense = dense.into_iter().flat_map(|cells| cells.into_iter().enumerate());
+    let from_dense = dense.into_iter().flat_map(|cells| cells.into_iter().copied().enumerate());
     let from_sparse = sparse.into_iter().flat_map(|(columns, values)| {
         columns.iter().map(|&column| column as usize).zip(values.iter().copied())
     });

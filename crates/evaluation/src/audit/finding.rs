@@ -150,6 +150,13 @@ impl AuditReport {
         )))
     }
 
+    /// What was found and how often, without the advice; nothing where nothing was.
+    pub(crate) fn in_short(&self) -> Option<String> {
+        let found = self.findings.iter().map(|found| format!("{} x {}", found.count, found.check));
+        let found: Vec<String> = found.collect();
+        (!found.is_empty()).then(|| format!("the audit found {}", found.join(", ")))
+    }
+
     /// The findings of both.
     #[must_use]
     pub fn and(mut self, other: AuditReport) -> Self {

@@ -59,10 +59,14 @@ impl fmt::Display for Curve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, point) in self.points.iter().enumerate() {
             let start = if place == 0 { "" } else { "\n" };
-            write!(f, "{start}{} {}: {}; ", self.name, point.at, point.test)?;
+            write!(f, "{start}{} {}: {}; ", self.name, point.at, point.test.score())?;
             write!(f, "{:.4} on the rows learned from", point.train_mean())?;
         }
-        Ok(())
+        // All points have the same splits.
+        match self.points.first().and_then(|point| point.test.audit.in_short()) {
+            Some(found) => write!(f, "\n{found}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -121,8 +121,9 @@ where
     let mut inside = part.options(ctx.child("inner"));
     inside.validation = options.validation;
     inside.audit.clone_from(&options.audit);
+    let splits = inside.splits(x.borrow(), y.borrow(), inner)?;
     let score = |(place, candidate): (usize, &E)| {
-        let scored = cross_validate(candidate, x.borrow(), y.borrow(), inner, metric, &inside);
+        let scored = cross_validate(candidate, x.borrow(), y.borrow(), &splits, metric, &inside);
         scored.map(|scored| scored.mean()).context(format!("candidate {place}"))
     };
     candidates.iter().enumerate().map(score).collect()

@@ -12,6 +12,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::{CrossValidation, cross_validate};
+use crate::audit::LookedAt;
 use crate::interval::check_groups;
 use crate::{Judges, Metric, Splitter, Strata};
 
@@ -85,6 +86,8 @@ where
         ));
     }
     let random = Random::new(options.ctx.child("permutations").seed(None));
+    // What the sides share was looked for with the target as it is; a permuted one says nothing of them.
+    let splitter = &LookedAt::new(splitter);
     let done = AtomicUsize::new(0);
     let permuted = reduce::try_map_each(n_permutations, |number| {
         options.ctx.check()?;

@@ -9,7 +9,7 @@ use perennial_numeric::reduce;
 
 use super::{CrossValidation, Validation};
 use crate::split::time_train_test;
-use crate::{AuditReport, AuditedSplits, Holdout, Split, SplitAudit, Splitter, Strata};
+use crate::{AuditReport, AuditedSplits, Holdout, Split, Splitter, Strata};
 
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
@@ -22,23 +22,12 @@ pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
 impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
     /// The splits of a splitter, with what their sides share.
     pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits> {
-        let n_rows = self.x.n_rows();
-        if !self.y.matches(n_rows) {
-            return Err(Error::length_mismatch("the target", n_rows, self.y.n_rows()));
-        }
         if let Some(weights) = self.options.weights
-            && weights.len() != n_rows
+            && weights.len() != self.x.n_rows()
         {
-            return Err(Error::length_mismatch("the weights", n_rows, weights.len()));
+            return Err(Error::length_mismatch("the weights", self.x.n_rows(), weights.len()));
         }
-        let mut inputs = self.options.split_inputs(n_rows, self.y);
-        inputs.rows = self.x.as_matrix();
-        let audit = self.options.audit.clone().unwrap_or_else(SplitAudit::gentle);
-        let splits = audit.split(splitter, &inputs)?;
-        if splits.splits().is_empty() {
-            return Err(Error::empty("the splitter gave no splits"));
-        }
-        Ok(splits)
+        self.options.splits(self.x, self.y, splitter)
     }
 
     /// Fits on each split in parallel and passes on the model with the seconds that the fit took.

@@ -219,14 +219,6 @@ impl FixedSplits {
         FixedSplits { splits: splits.into_iter().collect() }
     }
 
-    /// The splits that `splitter` makes of these rows, kept.
-    ///
-    /// # Errors
-    /// As [`Splitter::split`].
-    pub fn from_splitter(splitter: &impl Splitter, inputs: &SplitInputs<'_>) -> Result<Self> {
-        Ok(FixedSplits { splits: splitter.split(inputs)? })
-    }
-
     /// The splits, in order.
     pub fn as_slice(&self) -> &[Split] {
         &self.splits

@@ -9,7 +9,9 @@ use perennial_core::{
 };
 use perennial_evaluation::metric::{Accuracy, LogLoss, MeanAbsoluteError, R2, RocAuc};
 use perennial_evaluation::split::*;
-use perennial_evaluation::{Check, CrossValidation, Metric, SplitAudit, cross_predict, cross_validate};
+use perennial_evaluation::{
+    Check, CrossValidation, Metric, SplitAudit, cross_predict, cross_validate, learning_curve,
+};
 
 use crate::models::{Sigmoid, Slope, SlopeModel, coin, line};
 
@@ -243,7 +245,28 @@ fn splits_are_audited_when_they_are_made() {
     // Copies are a warning that stays with the result, and an error where an audit is asked for.
     let scored = run(&CrossValidation::new()).unwrap();
     assert_eq!(scored.audit.findings.len(), 1);
-    assert!(scored.to_string().ends_with("(the audit found: duplicate rows)"), "{scored}");
+    // Rows are the same in pairs: those whose twin is in another fold.
+    let splits = folds.split(&SplitInputs::new(40)).unwrap();
+    let parted = splits
+        .iter()
+        .flat_map(|split| split.test.iter().filter(|row| !split.test.contains(&(*row ^ 1))))
+        .count();
+    assert!(parted > 20);
+    assert!(
+        scored.to_string().ends_with(&format!("(the audit found {parted} x duplicate rows)")),
+        "{scored}"
+    );
+    // The points of a curve have the same splits, and say so once.
+    let curve = learning_curve(
+        &Slope { alpha: 0.0 },
+        &x,
+        &y,
+        &folds,
+        &MeanAbsoluteError,
+        &[0.5, 1.0],
+        &CrossValidation::new(),
+    );
+    assert_eq!(curve.unwrap().to_string().matches("the audit found").count(), 1);
     let error = run(&CrossValidation::new().audit(SplitAudit::new())).unwrap_err().to_string();
     assert!(error.contains("exact copy"), "{error}");
 
