@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod descend;
 pub mod distance;
 pub mod folds;
 pub mod isotonic;

@@ -6,7 +6,7 @@
 use perennial_numeric::simd::{self, Kernel};
 
 use super::coding::{Coding, codings_of};
-use super::walk::{Walk, keys_of};
+use super::walk::{RowKeys, Walk};
 use crate::tree::Tree;
 
 /// Rows that questions are asked of at a time: their codes stay in the nearest cache.
@@ -116,8 +116,9 @@ impl Blocks {
         let most = self.segments.iter().map(|segment| segment.n_columns).max().unwrap_or(0);
         let mut codes = vec![[0; ROWS]; most];
         let walks = self.segments.iter().any(|segment| segment.asked.is_empty());
+        let mut leaves = Vec::new();
         for (rows, scores) in rows.chunks(ROWS * n_features).zip(scores.chunks_mut(ROWS * n_outputs)) {
-            let keys = if walks { keys_of(rows) } else { Vec::new() };
+            let keys = walks.then(|| RowKeys::new(rows, n_features));
             for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
                 for coding in &segment.codings {
                     coding.fill(rows, n_features, &mut codes);
@@ -125,13 +126,14 @@ impl Blocks {
                 for place in 0..segment.n_trees.min(n_trees - segment.first_tree) {
                     let tree = segment.first_tree + place;
                     let output = tree % n_outputs;
-                    match segment.asked.get(place) {
-                        Some(asked) => {
+                    match (segment.asked.get(place), &keys) {
+                        (Some(asked), _) => {
                             asked.add(&codes, scores[output..].iter_mut().step_by(n_outputs));
                         }
-                        None => walk.tell(tree, &keys, n_features, |row, value| {
+                        (None, Some(keys)) => walk.tell(tree, rows, keys, &mut leaves, |row, value| {
                             scores[row * n_outputs + output] += value[0];
                         }),
+                        (None, None) => {}
                     }
                 }
             }

@@ -2,113 +2,110 @@
 
 use std::ops::Range;
 
-use perennial_numeric::simd;
+use perennial_numeric::descend::{Descent, Keys, Node, Walks};
+use perennial_numeric::simd::{self, Kernel};
 
 use crate::tree::Tree;
 use crate::tree::structure::has;
 
-/// Trees that one row walks down at a time, so that the waits for their nodes overlap.
-const LANES: usize = 8;
-/// Rows that walk down one tree at a time, for the same reason.
-const ROWS: usize = 16;
-/// Steps between two looks at whether a row is at a leaf in all of them.
-const STRIDE: usize = 4;
-/// Numbers of a row that have a place ready for their keys.
+/// Walks of one row that go on together.
+const TOGETHER: usize = 256;
+/// Trees that are too few to be worth the keys of a row.
+const FEW: usize = 16;
+/// Numbers of a row that have a place ready for their keys: few take less time to prepare.
 const NARROW: usize = 256;
-/// The node asks for categories; the bits of its threshold say which words.
-const CATEGORIES: u32 = 1 << 31;
-/// The most features that a step can name.
-pub(crate) const MOST_FEATURES: usize = (CATEGORIES / 2) as usize;
-/// The key of infinity. None is larger, so the threshold of a leaf has room for the number of the leaf above it.
-const LEAVES: i64 = 0x7ff0 << 48;
-/// The key of a missing value: below all others.
-const MISSING: i64 = i64::MIN;
-
-/// A node in 16 bytes. Its children lie side by side, the left one at `left`; a leaf leads to itself.
-#[derive(Clone, Copy, Debug, Default)]
-struct Step {
-    /// The key of the threshold: larger keys go right. One less where missing values go right: one is taken from the
-    /// key too, which takes that of a missing value round to the largest.
-    threshold: i64,
-    /// Twice the feature, and one more where rows without a value go right; and whether it asks for categories.
-    question: u32,
-    left: u32,
-}
+const WIDE: usize = 4096;
+/// The most features that a question can name.
+pub(crate) const MOST_FEATURES: usize = (u32::MAX / 2) as usize;
+/// The key of a missing value that goes left: below all others.
+const LOWEST: i32 = i32::MIN + 1;
+/// The key of a missing value that goes right: above all others.
+const HIGHEST: i32 = i32::MAX - 1;
 
 /// Whole numbers in the order of the numbers.
-#[inline]
-fn key(value: f64) -> i64 {
+#[inline(always)]
+fn order(value: f64) -> i64 {
     // Adding 0 makes -0 and 0 the same.
     let bits = (value + 0.0).to_bits() as i64;
-    if value.is_nan() { MISSING } else { bits ^ (bits >> 63 & i64::MAX) }
+    bits ^ (bits >> 63 & i64::MAX)
 }
 
-/// The number that has a key.
-fn unkey(key: i64) -> f64 {
-    if key == MISSING { f64::NAN } else { f64::from_bits((key ^ (key >> 63 & i64::MAX)) as u64) }
+/// The first half of the order: where two numbers share it, the second half decides.
+#[inline(always)]
+fn key(value: f64) -> i32 {
+    (order(value) >> 32) as i32
 }
 
-/// The keys of some rows, for many trees.
-pub(crate) fn keys_of(rows: &[f64]) -> Vec<i64> {
-    rows.iter().map(|&value| key(value)).collect()
+/// The keys of some rows, for many trees: one for each number, or where values are missing two, of which the first
+/// takes a missing value left and the second right.
+#[derive(Debug)]
+pub(crate) struct RowKeys {
+    keys: Vec<i32>,
+    n_features: usize,
+    missing: bool,
 }
 
-/// A row among others.
-#[derive(Clone, Copy)]
-struct KeysAt<'k> {
-    keys: &'k [i64],
-    first: usize,
-}
+impl RowKeys {
+    pub(crate) fn new(rows: &[f64], n_features: usize) -> Self {
+        let missing = simd::widest(AnyMissing(rows));
+        let mut keys = vec![0; rows.len() * (1 + usize::from(missing))];
+        simd::widest(Fill { rows, missing, keys: &mut keys });
+        RowKeys { keys, n_features, missing }
+    }
 
-/// A row as steps ask for it.
-trait Keys: Copy {
-    fn key(self, feature: u32) -> i64;
-
-    /// The key that a question compares: one less where missing values go right.
-    #[inline]
-    fn asked(self, question: u32) -> i64 {
-        self.key(question / 2).wrapping_sub(i64::from(question & 1))
+    fn keys(&self) -> Keys<'_> {
+        let width = self.n_features * (1 + usize::from(self.missing));
+        Keys { keys: &self.keys, width, halved: !self.missing }
     }
 }
 
-impl Keys for &[f64] {
-    #[inline]
-    fn key(self, feature: u32) -> i64 {
-        key(self[feature as usize])
+struct AnyMissing<'a>(&'a [f64]);
+
+impl Kernel for AnyMissing<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        self.0.chunks(1024).any(|values| values.iter().fold(false, |any, value| any | value.is_nan()))
     }
 }
 
-impl Keys for KeysAt<'_> {
-    #[inline]
-    fn key(self, feature: u32) -> i64 {
-        self.keys[self.first + feature as usize]
-    }
+struct Fill<'a> {
+    rows: &'a [f64],
+    missing: bool,
+    keys: &'a mut [i32],
 }
 
-/// The keys that the two questions about each number compare.
-impl Keys for &[[i64; 2]; NARROW] {
-    #[inline]
-    fn key(self, feature: u32) -> i64 {
-        self[feature as usize % NARROW][0]
-    }
+impl Kernel for Fill<'_> {
+    type Output = ();
 
-    #[inline]
-    fn asked(self, question: u32) -> i64 {
-        self.as_flattened()[question as usize % (2 * NARROW)]
+    #[inline(always)]
+    fn run(self) {
+        if self.missing {
+            for (keys, &value) in self.keys.as_chunks_mut::<2>().0.iter_mut().zip(self.rows) {
+                *keys = if value.is_nan() { [LOWEST, HIGHEST] } else { [key(value); 2] };
+            }
+        } else {
+            for (place, &value) in self.keys.iter_mut().zip(self.rows) {
+                *place = key(value);
+            }
+        }
     }
 }
 
 /// The nodes of all trees. In each, the way that most rows go lies next to where they come from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Walk {
-    steps: Vec<Step>,
+    nodes: Descent,
+    /// The second half of the order of each threshold; which of the sets a node asks for; which of all leaves a leaf is.
+    rests: Vec<u32>,
     /// What the leaves say, `width` values each.
     values: Vec<f64>,
     width: usize,
     /// The root of each tree.
     roots: Vec<u32>,
-    /// The number of questions on the longest way down each tree.
-    depths: Vec<u32>,
+    /// Where in the words a set of categories lies.
+    sets: Vec<Range<u32>>,
     words: Vec<u64>,
 }
 
@@ -117,40 +114,45 @@ impl Walk {
     pub(crate) fn new(trees: &[Tree], width: usize) -> Self {
         let mut walk = Walk { width, ..Walk::default() };
         let n_nodes: usize = trees.iter().map(Tree::n_nodes).sum();
-        walk.steps.reserve_exact(n_nodes);
+        let mut nodes = Vec::with_capacity(n_nodes);
+        walk.rests.reserve_exact(n_nodes);
         walk.values.reserve_exact((n_nodes + trees.len()) / 2 * width);
-        trees.iter().for_each(|tree| walk.add(tree));
+        trees.iter().for_each(|tree| walk.add(tree, &mut nodes));
+        // Children follow their parents.
+        walk.nodes = Descent::new(nodes).unwrap_or_default();
         walk
     }
 
-    fn add(&mut self, tree: &Tree) {
-        let root = self.steps.len();
+    fn add(&mut self, tree: &Tree, nodes: &mut Vec<Node>) {
+        let root = nodes.len();
         self.roots.push(root as u32);
-        self.depths.push(tree.depth() as u32);
-        self.steps.push(Step::default());
+        nodes.push(Node::default());
+        self.rests.push(0);
         let mut waiting = vec![(0, root)];
         while let Some((index, place)) = waiting.pop() {
             let Some((left, right)) = tree.children(index) else {
-                let threshold = LEAVES + (self.values.len() / self.width) as i64;
-                self.steps[place] = Step { threshold, question: 0, left: place as u32 };
+                nodes[place] = Node::leaf(place as u32);
+                self.rests[place] = (self.values.len() / self.width) as u32;
                 self.values.extend_from_slice(tree.value(index));
                 continue;
             };
             let node = &tree.nodes()[index];
-            let missing_right = !node.missing_left;
-            let mut question = 2 * node.feature + u32::from(missing_right);
-            let threshold = match tree.words(node) {
-                None => key(node.threshold) - i64::from(missing_right),
+            let question = 2 * node.feature + u32::from(!node.missing_left);
+            let first = nodes.len();
+            (nodes[place], self.rests[place]) = match tree.words(node) {
+                None => {
+                    let split = Node::split(key(node.threshold), question, first as u32);
+                    (split, order(node.threshold) as u32)
+                }
                 Some(words) => {
-                    question |= CATEGORIES;
-                    let start = self.words.len() as u64;
+                    let start = self.words.len() as u32;
                     self.words.extend_from_slice(words);
-                    (start << 32 | words.len() as u64) as i64
+                    self.sets.push(start..self.words.len() as u32);
+                    (Node::odd(question, first as u32), self.sets.len() as u32 - 1)
                 }
             };
-            let first = self.steps.len();
-            self.steps.extend([Step::default(); 2]);
-            self.steps[place] = Step { threshold, question, left: first as u32 };
+            nodes.extend([Node::default(); 2]);
+            self.rests.extend([0; 2]);
             let mut children = [(left, first), (right, first + 1)];
             children.sort_by_key(|&(child, _)| tree.n_rows(child));
             waiting.extend(children);
@@ -159,118 +161,105 @@ impl Walk {
 
     /// Adds what these trees, of one value in a leaf, say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
-        if row.len() <= NARROW && trees.len() > 2 * LANES {
-            let mut keys = [[0; 2]; NARROW];
-            for (place, &value) in keys.iter_mut().zip(row) {
-                let key = key(value);
-                *place = [key, key.wrapping_sub(1)];
-            }
-            self.add_from(trees, &keys, scores);
+        match row.len() {
+            _ if trees.len() < FEW => self.add_few(trees, row, scores),
+            0..=NARROW => self.add_many::<NARROW, { 2 * NARROW }>(trees, row, scores),
+            0..=WIDE => self.add_many::<WIDE, { 2 * WIDE }>(trees, row, scores),
+            _ => self.add_few(trees, row, scores),
+        }
+    }
+
+    /// As [`add_trees`](Walk::add_trees), through the keys of a row of at most `N` numbers.
+    fn add_many<const N: usize, const TWICE: usize>(
+        &self,
+        trees: Range<usize>,
+        row: &[f64],
+        scores: &mut [f64],
+    ) {
+        if simd::widest(AnyMissing(row)) {
+            let mut keys = [0; TWICE];
+            let keys = &mut keys[..2 * row.len()];
+            simd::widest(Fill { rows: row, missing: true, keys });
+            self.add_from(trees, row, Keys { keys, width: 2 * row.len(), halved: false }, scores);
         } else {
-            self.add_from(trees, row, scores);
+            let mut keys = [0; N];
+            let keys = &mut keys[..row.len()];
+            simd::widest(Fill { rows: row, missing: false, keys });
+            self.add_from(trees, row, Keys { keys, width: row.len(), halved: true }, scores);
         }
     }
 
-    fn add_from(&self, trees: Range<usize>, row: impl Keys, scores: &mut [f64]) {
-        let (mut output, n_outputs) = (trees.start % scores.len(), scores.len());
-        let (roots, depths) = (&self.roots[trees.clone()], &self.depths[trees]);
-        for (group, depths) in roots.chunks(LANES).zip(depths.chunks(LANES)) {
-            let mut at = [group[0]; LANES];
-            at[..group.len()].copy_from_slice(group);
-            let depth = depths.iter().copied().max().unwrap_or(0);
-            for &leaf in &self.down(at, depth, row)[..group.len()] {
-                scores[output] += self.value(self.number(leaf))[0];
-                output = if output + 1 == n_outputs { 0 } else { output + 1 };
+    fn add_from(&self, trees: Range<usize>, row: &[f64], keys: Keys<'_>, scores: &mut [f64]) {
+        let mut output = trees.start % scores.len();
+        let mut leaves = [0; TOGETHER];
+        for roots in self.roots[trees].chunks(TOGETHER) {
+            let leaves = &mut leaves[..roots.len()];
+            let goes_right = |_, at: usize| self.goes_right(at, row);
+            self.nodes.leaves(Walks::Roots(roots), keys, goes_right, leaves);
+            for &leaf in &*leaves {
+                scores[output] += self.value(leaf)[0];
+                output = if output + 1 == scores.len() { 0 } else { output + 1 };
             }
         }
     }
 
-    /// Tells what one tree says of each of some rows, whose keys are `keys`, `n_features` a row.
+    fn add_few(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
+        let nodes = self.nodes.nodes();
+        for tree in trees {
+            let mut at = self.roots[tree] as usize;
+            while !nodes[at].is_leaf() {
+                at = nodes[at].left() as usize + usize::from(self.goes_right(at, row));
+            }
+            scores[tree % scores.len()] += self.value(at as u32)[0];
+        }
+    }
+
+    /// Tells what one tree says of each of some rows.
     #[inline]
     pub(crate) fn tell(
         &self,
         tree: usize,
-        keys: &[i64],
-        n_features: usize,
+        rows: &[f64],
+        keys: &RowKeys,
+        leaves: &mut Vec<u32>,
         mut tell: impl FnMut(usize, &[f64]),
     ) {
-        let n_rows = keys.len().checked_div(n_features).unwrap_or(0);
-        let root = self.roots[tree];
-        let mut at = [root; ROWS];
-        let mut rows: [usize; ROWS] = std::array::from_fn(|row| row);
-        let mut leaves = vec![0; n_rows];
-        let (mut n_walking, mut n_begun) = (n_rows.min(ROWS), n_rows.min(ROWS));
-        while n_walking > 0 {
-            let mut place = 0;
-            while place < n_walking {
-                let (here, row) = (at[place % ROWS], rows[place % ROWS]);
-                let next = self.next(here, KeysAt { keys, first: row * n_features });
-                if next != here {
-                    at[place % ROWS] = next;
-                    simd::prefetch(&self.steps, next as usize);
-                    place += 1;
-                    continue;
-                }
-                // It has reached a leaf, and another row takes its place. What the leaf says may be far away.
-                leaves[row] = self.number(here);
-                simd::prefetch(&self.values, leaves[row] as usize * self.width);
-                if n_begun < n_rows {
-                    (at[place % ROWS], rows[place % ROWS]) = (root, n_begun);
-                    n_begun += 1;
-                } else {
-                    n_walking -= 1;
-                    (at[place % ROWS], rows[place % ROWS]) = (at[n_walking % ROWS], rows[n_walking % ROWS]);
-                }
+        let n_features = keys.n_features;
+        let n_rows = rows.len().checked_div(n_features).unwrap_or(0);
+        leaves.resize(n_rows, 0);
+        let goes_right = |row: usize, at: usize| self.goes_right(at, &rows[row * n_features..]);
+        let walks = Walks::Rows { root: self.roots[tree], n_rows };
+        self.nodes.leaves(walks, keys.keys(), goes_right, leaves);
+        // What leaves say may be far away: it is asked for early.
+        for (row, &leaf) in leaves.iter().enumerate() {
+            if let Some(&soon) = leaves.get(row + 16) {
+                simd::prefetch(&self.rests, soon as usize);
             }
+            if let Some(&soon) = leaves.get(row + 8) {
+                simd::prefetch(&self.values, self.rests[soon as usize] as usize * self.width);
+            }
+            tell(row, self.value(leaf));
         }
-        leaves.iter().enumerate().for_each(|(row, &leaf)| tell(row, self.value(leaf)));
-    }
-
-    /// Which of all leaves a place is.
-    #[inline]
-    fn number(&self, place: u32) -> u32 {
-        (self.steps[place as usize].threshold - LEAVES) as u32
     }
 
     #[inline]
-    fn value(&self, number: u32) -> &[f64] {
-        let first = number as usize * self.width;
+    fn value(&self, leaf: u32) -> &[f64] {
+        let first = self.rests[leaf as usize] as usize * self.width;
         &self.values[first..first + self.width]
     }
 
-    /// The leaves that a row reaches from some nodes.
+    /// Where a node that is no leaf sends a row.
     #[inline]
-    fn down(&self, mut at: [u32; LANES], depth: u32, row: impl Keys) -> [u32; LANES] {
-        for _ in 0..depth.div_ceil(STRIDE as u32) {
-            let before = at;
-            for _ in 0..STRIDE {
-                for lane in 0..LANES {
-                    at[lane] = self.next(at[lane], row);
-                }
-            }
-            // Only leaves lead to themselves.
-            if at == before {
-                break;
-            }
+    fn goes_right(&self, at: usize, row: &[f64]) -> bool {
+        let (node, rest) = (&self.nodes.nodes()[at], self.rests[at]);
+        let (value, missing_right) = (row[node.question() as usize / 2], node.question() & 1 == 1);
+        if value.is_nan() {
+            missing_right
+        } else if node.is_odd() {
+            let set = &self.sets[rest as usize];
+            !has(&self.words[set.start as usize..set.end as usize], value)
+        } else {
+            order(value) > i64::from(node.threshold()) << 32 | i64::from(rest)
         }
-        at
-    }
-
-    #[inline]
-    fn next(&self, at: u32, row: impl Keys) -> u32 {
-        let step = &self.steps[at as usize];
-        if step.question & CATEGORIES != 0 {
-            let key = row.key((step.question & !CATEGORIES) / 2);
-            return step.left + u32::from(!self.is_among(step.threshold, key, step.question & 1 == 0));
-        }
-        step.left + u32::from(row.asked(step.question) > step.threshold)
-    }
-
-    fn is_among(&self, place: i64, key: i64, missing_left: bool) -> bool {
-        if key == MISSING {
-            return missing_left;
-        }
-        let (start, length) = ((place as u64 >> 32) as usize, place as u32 as usize);
-        has(&self.words[start..start + length], unkey(key))
     }
 }

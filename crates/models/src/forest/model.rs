@@ -1,5 +1,6 @@
 //! Averages over trees.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -9,16 +10,18 @@ use perennial_numeric::reduce;
 use serde::Serialize;
 
 use crate::binned::{Binned, Bins, MISSING};
-use crate::ensemble::walk::{MOST_FEATURES, Walk, keys_of};
+use crate::ensemble::walk::{MOST_FEATURES, RowKeys, Walk};
 use crate::rows::row_major;
 use crate::tree::Tree;
 use crate::tree::structure::to_shares;
 
 /// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
 /// tree that is brought there is used many times.
-const BLOCK_CELLS: usize = 1 << 17;
+const BLOCK_CELLS: usize = 1 << 18;
 const LEAST_ROWS: usize = 64;
-const MOST_ROWS: usize = 4096;
+const MOST_ROWS: usize = 8192;
+/// Tasks of each thread where there are few rows, so that none waits long for the last.
+const TASKS: usize = 4;
 
 /// Sums are taken of values made so much smaller, so that those of a forest stay in range; a power of two rounds nothing.
 pub(super) const SMALL: f64 = 1.0 / 131_072.0;
@@ -63,7 +66,7 @@ impl Averaged {
     pub(super) fn means(&self, x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
         let (rows, n_cols) = (row_major(x), x.ncols());
         self.means_of(x.nrows(), n_cols, width, |block| {
-            keys_of(&rows[block.start * n_cols..block.end * n_cols])
+            Cow::Borrowed(&rows[block.start * n_cols..block.end * n_cols])
         })
     }
 
@@ -78,23 +81,26 @@ impl Averaged {
             ));
         }
         self.trees.iter().try_for_each(|tree| check_cuts(tree, x))?;
-        let keys = |block: Range<usize>| keys_of(&numbers_in(x, block));
-        Ok(self.means_of(x.n_rows(), x.n_cols(), width, keys))
+        let rows = |block: Range<usize>| Cow::Owned(numbers_in(x, block));
+        Ok(self.means_of(x.n_rows(), x.n_cols(), width, rows))
     }
 
-    fn means_of(
+    fn means_of<'x>(
         &self,
         n_rows: usize,
         n_cols: usize,
         width: usize,
-        keys: impl Fn(Range<usize>) -> Vec<i64> + Sync,
+        rows: impl Fn(Range<usize>) -> Cow<'x, [f64]> + Sync,
     ) -> Vec<f64> {
-        let block = (BLOCK_CELLS / n_cols.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
+        // Each row has its own sums, so the blocks may depend on the number of threads.
+        let share = n_rows.div_ceil(TASKS * rayon::current_num_threads());
+        let block = (BLOCK_CELLS / n_cols.max(1)).min(share).clamp(LEAST_ROWS, MOST_ROWS);
         let mut means = vec![0.0; n_rows * width];
         reduce::fill_rows(&mut means, width, block, |first, means| {
-            let keys = keys(first..first + means.len() / width);
+            let rows = rows(first..first + means.len() / width);
+            let (keys, mut leaves) = (RowKeys::new(&rows, n_cols), Vec::new());
             for walk in &self.walks {
-                walk.tell(0, &keys, n_cols, |row, value| {
+                walk.tell(0, &rows, &keys, &mut leaves, |row, value| {
                     let sums = &mut means[row * width..(row + 1) * width];
                     sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
                 });

@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod centres;
+mod descend;
 mod distance;
 mod least_squares;
 mod linalg;
