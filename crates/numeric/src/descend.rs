@@ -266,6 +266,7 @@ mod wide {
         going.nodes.len() <= most / NODE
             && going.keys.keys.len() <= most
             && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("popcnt")
     }
 
     /// # Panics
@@ -286,7 +287,7 @@ mod wide {
         live: [u16; VECTORS],
     }
 
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,popcnt")]
     #[allow(unsafe_code)]
     fn walk_wide<F: Fn(usize, usize) -> bool>(going: &Going<'_, F>, leaves: &mut [u32]) {
         let n_walks = leaves.len();
@@ -336,7 +337,7 @@ mod wide {
     /// Begins the next walks in some places, and gives their number. Places without one stay at their leaf, or root.
     #[expect(clippy::too_many_arguments, reason = "constants of the caller")]
     #[inline]
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,popcnt")]
     #[allow(unsafe_code)]
     fn begin<F>(
         going: &Going<'_, F>,
@@ -369,7 +370,7 @@ mod wide {
 
     /// The nodes after those that the walks of a vector are at.
     #[inline]
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,popcnt")]
     #[allow(unsafe_code)]
     fn step<F: Fn(usize, usize) -> bool>(going: &Going<'_, F>, vectors: &Vectors, vector: usize) -> __m512i {
         let at = vectors.at[vector];
@@ -400,7 +401,7 @@ mod wide {
     /// Asks the caller where some walks go.
     #[cold]
     #[inline(never)]
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,popcnt")]
     #[allow(unsafe_code)]
     fn ask<F: Fn(usize, usize) -> bool>(
         going: &Going<'_, F>,

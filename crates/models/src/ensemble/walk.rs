@@ -99,7 +99,7 @@ pub(crate) struct Walk {
     nodes: Descent,
     /// The second half of the order of each threshold; which of the sets a node asks for; which of all leaves a leaf is.
     rests: Vec<u32>,
-    /// What the leaves say, `width` values each.
+    /// What the leaves say, `width` values each; where that is one, each node has a place, which saves a look-up.
     values: Vec<f64>,
     width: usize,
     /// The root of each tree.
@@ -116,7 +116,7 @@ impl Walk {
         let n_nodes: usize = trees.iter().map(Tree::n_nodes).sum();
         let mut nodes = Vec::with_capacity(n_nodes);
         walk.rests.reserve_exact(n_nodes);
-        walk.values.reserve_exact((n_nodes + trees.len()) / 2 * width);
+        walk.values.reserve_exact(if width == 1 { n_nodes } else { (n_nodes + trees.len()) / 2 * width });
         trees.iter().for_each(|tree| walk.add(tree, &mut nodes));
         // Children follow their parents.
         walk.nodes = Descent::new(nodes).unwrap_or_default();
@@ -127,13 +127,17 @@ impl Walk {
         let root = nodes.len();
         self.roots.push(root as u32);
         nodes.push(Node::default());
-        self.rests.push(0);
+        self.add_places(1);
         let mut waiting = vec![(0, root)];
         while let Some((index, place)) = waiting.pop() {
             let Some((left, right)) = tree.children(index) else {
                 nodes[place] = Node::leaf(place as u32);
-                self.rests[place] = (self.values.len() / self.width) as u32;
-                self.values.extend_from_slice(tree.value(index));
+                if self.width == 1 {
+                    self.values[place] = tree.value(index)[0];
+                } else {
+                    self.rests[place] = (self.values.len() / self.width) as u32;
+                    self.values.extend_from_slice(tree.value(index));
+                }
                 continue;
             };
             let node = &tree.nodes()[index];
@@ -152,10 +156,18 @@ impl Walk {
                 }
             };
             nodes.extend([Node::default(); 2]);
-            self.rests.extend([0; 2]);
+            self.add_places(2);
             let mut children = [(left, first), (right, first + 1)];
             children.sort_by_key(|&(child, _)| tree.n_rows(child));
             waiting.extend(children);
+        }
+    }
+
+    /// Makes room for nodes.
+    fn add_places(&mut self, n_nodes: usize) {
+        self.rests.resize(self.rests.len() + n_nodes, 0);
+        if self.width == 1 {
+            self.values.resize(self.rests.len(), 0.0);
         }
     }
 
@@ -196,6 +208,11 @@ impl Walk {
             let leaves = &mut leaves[..roots.len()];
             let goes_right = |_, at: usize| self.goes_right(at, row);
             self.nodes.leaves(Walks::Roots(roots), keys, goes_right, leaves);
+            if let [score] = scores {
+                // It stays in a register.
+                *score = leaves.iter().fold(*score, |score, &leaf| score + self.value(leaf)[0]);
+                continue;
+            }
             for &leaf in &*leaves {
                 scores[output] += self.value(leaf)[0];
                 output = if output + 1 == scores.len() { 0 } else { output + 1 };
@@ -236,7 +253,7 @@ impl Walk {
                 simd::prefetch(&self.rests, soon as usize);
             }
             if let Some(&soon) = leaves.get(row + 8) {
-                simd::prefetch(&self.values, self.rests[soon as usize] as usize * self.width);
+                simd::prefetch(&self.values, self.place(soon));
             }
             tell(row, self.value(leaf));
         }
@@ -244,8 +261,14 @@ impl Walk {
 
     #[inline]
     fn value(&self, leaf: u32) -> &[f64] {
-        let first = self.rests[leaf as usize] as usize * self.width;
+        let first = self.place(leaf);
         &self.values[first..first + self.width]
+    }
+
+    /// Where the values of a leaf lie.
+    #[inline]
+    fn place(&self, leaf: u32) -> usize {
+        if self.width == 1 { leaf as usize } else { self.rests[leaf as usize] as usize * self.width }
     }
 
     /// Where a node that is no leaf sends a row.

@@ -15,8 +15,8 @@ const TIE: f64 = 1e-12;
 pub(super) enum Split {
     /// Those up to this one.
     UpTo(u8),
-    /// Those up to this one, and of it the parts up to the second number; with the threshold in between.
-    UpToPart([u8; 2], f64),
+    /// Those up to the first bin, and of it the parts up to the second number; and the next bin and part with rows.
+    UpToPart([u8; 2], Option<[u8; 2]>),
     /// Those whose bit is set.
     OneOf([u64; 4]),
 }
@@ -264,9 +264,9 @@ fn best_fine_cut<L: Learning>(
     Some(best.map(|found| {
         let part = |key: u32| [(key >> 24) as u8, (key >> 16) as u8];
         let left = part(present[found.n_bins - 1]);
-        let threshold = present.get(found.n_bins).map_or(f64::MAX, |&right| fine.between(left, part(right)));
+        let right = present.get(found.n_bins).map(|&right| part(right));
         let missing_left = missing_left.filter(|_| !missing.is_empty());
-        let split = Split::UpToPart(left, threshold);
+        let split = Split::UpToPart(left, right);
         Cut { gain: found.gain.max(0.0), column: index, split, missing_left, means: found.means }
     }))
 }

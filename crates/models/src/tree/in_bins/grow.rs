@@ -11,7 +11,7 @@ use super::super::grow::Grown;
 use super::super::limits::Limits;
 use super::super::structure::{Question, Rule, Summary};
 use super::cut::{Cut, Scratch, Split, Terms, best_cut};
-use super::fine::Fine;
+use super::fine::{Fine, FineColumn};
 use super::random::{ByRows, LANES, Lanes, Spread};
 use super::{Bounds, Learning, Sample};
 use crate::binned::{Binned, Bins, MISSING};
@@ -314,12 +314,14 @@ impl<'a, L: Learning> Grower<'a, L> {
         let (cut, samples) = (&open.cut, &mut samples[open.range.clone()]);
         let column = self.plan.binned.column(cut.column as usize);
         let mut goes_left = [false; 256];
-        for (bin, left) in (0..MISSING).zip(&mut goes_left) {
-            *left = match &cut.split {
-                Split::UpTo(last) => bin <= *last,
-                Split::UpToPart([last, _], _) => bin < *last,
-                Split::OneOf(set) => set[bin as usize / 64] >> (bin % 64) & 1 == 1,
-            };
+        match &cut.split {
+            Split::UpTo(last) => goes_left[..=*last as usize].fill(true),
+            Split::UpToPart([last, _], _) => goes_left[..*last as usize].fill(true),
+            Split::OneOf(set) => {
+                for (bin, left) in (0..MISSING).zip(&mut goes_left) {
+                    *left = set[bin as usize / 64] >> (bin % 64) & 1 == 1;
+                }
+            }
         }
         goes_left[MISSING as usize] = cut.missing_left == Some(true);
         // Of one bin only some parts go left.
@@ -373,7 +375,12 @@ impl<'a, L: Learning> Grower<'a, L> {
             (Bins::Numeric { cuts }, Split::UpTo(last)) => {
                 Ok(Question::AtMost(cuts.get(*last as usize).copied().unwrap_or(f64::MAX)))
             }
-            (_, &Split::UpToPart(_, threshold)) => Ok(Question::AtMost(threshold)),
+            // The threshold is asked for here, of the best cut alone: it lies far away.
+            (_, &Split::UpToPart(left, right)) => {
+                let fine = self.plan.fine.as_ref().and_then(|fine| fine.column(cut.column as usize));
+                let between = |(fine, right): (&FineColumn, _)| fine.between(left, right);
+                Ok(Question::AtMost(fine.zip(right).map_or(f64::MAX, between)))
+            }
             _ => Err(Error::other(
                 "a column of numbers cannot be cut into sets, nor categories by a threshold",
             )),

@@ -6,6 +6,7 @@
 use perennial_core::Rows;
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{self, Kernel};
 
 use super::cut::{Cut, Split, Terms, nearest};
 use super::{Learning, Sample};
@@ -81,25 +82,48 @@ pub(super) enum Spread {
     Missing,
 }
 
+/// The lowest and the highest code of each lane; a pass of its own, several rows to a vector.
+struct Range<'a>(&'a [Codes]);
+
+impl Kernel for Range<'_> {
+    type Output = (Codes, Codes);
+
+    #[inline(always)]
+    fn run(self) -> (Codes, Codes) {
+        const TOGETHER: usize = 4;
+        let (mut low, mut high) = ([[u8::MAX; LANES]; TOGETHER], [[0; LANES]; TOGETHER]);
+        let mut see = |place: usize, codes: &Codes| {
+            for lane in 0..LANES {
+                low[place][lane] = low[place][lane].min(codes[lane]);
+                high[place][lane] = high[place][lane].max(codes[lane]);
+            }
+        };
+        let (blocks, rest) = self.0.as_chunks::<TOGETHER>();
+        blocks.iter().for_each(|block| (0..TOGETHER).for_each(|place| see(place, &block[place])));
+        rest.iter().for_each(|codes| see(0, codes));
+        let of_all = |pick: fn(u8, u8) -> u8, lanes: [Codes; TOGETHER]| {
+            std::array::from_fn(|lane| {
+                pick(pick(lanes[0][lane], lanes[1][lane]), pick(lanes[2][lane], lanes[3][lane]))
+            })
+        };
+        (of_all(u8::min, low), of_all(u8::max, high))
+    }
+}
+
 impl Lanes {
     /// Reads up to [`LANES`] columns of a node.
     pub(super) fn read(&mut self, rows: &ByRows, columns: &[u32], samples: &[Sample]) {
         let first = columns.first().copied().unwrap_or(0);
         let columns: [usize; LANES] =
             std::array::from_fn(|lane| columns.get(lane).copied().unwrap_or(first) as usize);
-        let (mut low, mut high) = ([u8::MAX; LANES], [0; LANES]);
         self.codes.resize(samples.len(), [0; LANES]);
         for (codes, sample) in self.codes.iter_mut().zip(samples) {
             let row = &rows.codes[sample.row as usize * rows.n_cols..][..rows.n_cols];
             for lane in 0..LANES {
                 codes[lane] = row[columns[lane]];
             }
-            for lane in 0..LANES {
-                low[lane] = low[lane].min(codes[lane]);
-                high[lane] = high[lane].max(codes[lane]);
-            }
         }
-        (self.low, self.high) = (low, high);
+        (self.low, self.high) = simd::widest(Range(&self.codes));
     }
 
     pub(super) fn spread(&self, lane: usize) -> Spread {

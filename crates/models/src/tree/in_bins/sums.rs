@@ -36,6 +36,8 @@ pub(crate) struct SumTotals {
     centre: f64,
     /// The sum of what is left.
     sum: f64,
+    /// Whether all sums count rows: of two classes, with weights of 1.
+    counts: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,8 +76,9 @@ fn two_class_entropy(weight: f64, second: f64) -> f64 {
 impl Sums {
     /// Of two classes one sum beside the weight says all.
     fn two_classes(&self, samples: &[Sample]) -> SumTotals {
-        let (mut weights, mut sums, mut seen) = ([0.0; SUMS], [0.0; SUMS], 0_u32);
+        let (mut weights, mut sums, mut seen, mut counts) = ([0.0; SUMS], [0.0; SUMS], 0_u32, true);
         let mut add = |place: usize, sample: &Sample| {
+            counts &= sample.weight == 1.0;
             weights[place] += sample.weight;
             sums[place] += sample.weight * sample.y;
             seen |= 1 << (sample.class & 1);
@@ -91,7 +94,7 @@ impl Sums {
             _ => (2.0 * mean * (1.0 - mean)).max(0.0),
         };
         let (n_rows, pure) = (samples.len() as u32, seen != 3);
-        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum }
+        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum, counts }
     }
 }
 
@@ -124,6 +127,43 @@ impl Kernel for Left<'_> {
     }
 }
 
+/// As [`Left`], where all sums are counts: those of a few rows fit in bytes.
+struct CountLeft<'a> {
+    samples: &'a [Sample],
+    codes: &'a [Codes],
+    up_to: Codes,
+}
+
+impl Kernel for CountLeft<'_> {
+    type Output = [Cell; LANES];
+
+    #[inline(always)]
+    fn run(self) -> [Cell; LANES] {
+        const MOST: usize = u8::MAX as usize;
+        let (mut counts, mut seconds) = ([0_u32; LANES], [0_u32; LANES]);
+        for (samples, codes) in self.samples.chunks(MOST).zip(self.codes.chunks(MOST)) {
+            let (mut left, mut second) = ([0_u8; LANES], [0_u8; LANES]);
+            for (sample, codes) in samples.iter().zip(codes) {
+                let class = sample.class as u8 & 1;
+                for lane in 0..LANES {
+                    let goes = u8::from(codes[lane] <= self.up_to[lane]);
+                    left[lane] += goes;
+                    second[lane] += goes & class;
+                }
+            }
+            for lane in 0..LANES {
+                counts[lane] += u32::from(left[lane]);
+                seconds[lane] += u32::from(second[lane]);
+            }
+        }
+        std::array::from_fn(|lane| Cell {
+            weight: f64::from(counts[lane]),
+            sum: f64::from(seconds[lane]),
+            n_rows: counts[lane],
+        })
+    }
+}
+
 impl Learning for Sums {
     type Totals = SumTotals;
     type Table = SumTable;
@@ -147,7 +187,8 @@ impl Learning for Sums {
         let shift = if weight > 0.0 { sum / weight } else { 0.0 };
         let (mean, variance) = (first + shift, (squares / weight - shift * shift).max(0.0));
         if self.criterion == SumCriterion::SquaredError {
-            return SumTotals { n_rows, weight, mean, impurity: variance, pure, centre: mean, sum: 0.0 };
+            let impurity = variance;
+            return SumTotals { n_rows, weight, mean, impurity, pure, centre: mean, sum: 0.0, counts: false };
         }
         let total: f64 = samples.iter().map(|sample| sample.weight * sample.y).sum();
         let mean = if weight > 0.0 { total / weight } else { 0.0 };
@@ -158,7 +199,7 @@ impl Learning for Sums {
             }
             _ => variance,
         };
-        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum: total }
+        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum: total, counts: false }
     }
 
     fn is_pure(&self, totals: &SumTotals) -> bool {
@@ -206,7 +247,11 @@ impl Learning for Sums {
         codes: &[Codes],
         up_to: Codes,
     ) -> [Side; LANES] {
-        let left = simd::widest(Left { samples, codes, up_to, centre: totals.centre });
+        let left = if totals.counts {
+            simd::widest(CountLeft { samples, codes, up_to })
+        } else {
+            simd::widest(Left { samples, codes, up_to, centre: totals.centre })
+        };
         left.map(|left| {
             let sides = SumSides { left, ..self.sides(table, totals) };
             Side { n_left: left.n_rows, gain: sides.gain(), means: sides.means() }
