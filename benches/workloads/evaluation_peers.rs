@@ -53,7 +53,8 @@ pub(crate) fn conformal_cv_plus(bench: &Bench) -> Result<Record> {
 /// Scores of 200,000 rows with their classes, in eight groups.
 fn grouped(bench: &Bench) -> Result<(Vec<f64>, Vec<bool>, Vec<String>)> {
     let scores: Vec<f64> = numbers(bench, "scores_10m_s")?.1.into_iter().take(200_000).collect();
-    let positive = numbers(bench, "scores_10m_y")?.1.into_iter().take(200_000).map(|label| label == 1.0).collect();
+    let positive =
+        numbers(bench, "scores_10m_y")?.1.into_iter().take(200_000).map(|label| label == 1.0).collect();
     let groups = (0..200_000_u64).map(|row| format!("g{}", row * 7919 % 200_003 % 8)).collect();
     Ok((scores, positive, groups))
 }

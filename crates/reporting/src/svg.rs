@@ -334,7 +334,7 @@ const ROW: f64 = 26.0;
 fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Markup {
     let shown = labels.len().min(MOST_BARS);
     let drawn = |point: &&Point| point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64;
-    if series.iter().flat_map(|one| &one.points).filter(drawn).next().is_none() {
+    if !series.iter().flat_map(|one| &one.points).any(|point| drawn(&point)) {
         return frame(chart, HEIGHT, alone, nothing(chart));
     }
     let longest = labels.iter().take(shown).map(|label| label.chars().count()).max().unwrap_or(0).min(28);

@@ -46,7 +46,7 @@ pub fn rows_needed(level: f64) -> Result<usize> {
 pub(super) struct Scores {
     scores: Vec<f64>,
     /// How much each score counts; nothing where all count as one row.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     weights: Vec<f64>,
 }
 
@@ -116,13 +116,11 @@ impl Scores {
         self.weights.is_empty()
     }
 
-    fn reached(&self, pairs: impl Iterator<Item = (f64, f64)>, level: f64) -> Result<f64> {
+    fn reached(&self, mut pairs: impl Iterator<Item = (f64, f64)>, level: f64) -> Result<f64> {
         if self.weights.is_empty() {
             let n = self.scores.len();
-            return pairs
-                .into_iter()
-                .nth(rank(n, level) - 1)
-                .map_or_else(|| Err(too_few(n, level)), |pair| Ok(pair.0));
+            let bound = pairs.nth(rank(n, level) - 1);
+            return bound.map_or_else(|| Err(too_few(n, level)), |pair| Ok(pair.0));
         }
         weighted_place(pairs, self.weights.iter().sum(), level)
     }

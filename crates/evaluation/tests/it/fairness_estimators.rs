@@ -16,14 +16,17 @@ use serde::{Deserialize, Serialize};
 use crate::fairness::quick;
 use crate::toys::{Centroids, few};
 
-/// Half of the rows, by the bits of their first value.
+/// Half of the rows, by the bits of their values, in whatever order the columns stand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Halves;
 
 impl GroupsOf<Matrix> for Halves {
     fn groups_of(&self, x: &Matrix) -> Result<Vec<String>> {
-        let half = |value: &f64| (value.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63).to_string();
-        Ok(x.dense()?.column(0).iter().map(half).collect())
+        let bits = |row: ndarray::ArrayView1<'_, f64>| {
+            row.iter().fold(0, |bits, cell| bits ^ (cell + 0.0).to_bits())
+        };
+        let half = |bits: u64| (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63).to_string();
+        Ok(x.dense()?.rows().into_iter().map(|row| half(bits(row))).collect())
     }
 }
 
