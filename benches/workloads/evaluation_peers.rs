@@ -35,7 +35,7 @@ where
 {
     let data = regression(bench, learned, asked)?;
     let work = || estimator.fit(&data.x, &data.y)?.predict_interval(&data.test_x);
-    let fitted = bench.fit(params, &format!("reg_1m first {learned}, asked for {asked}"), work)?;
+    let fitted = bench.fit(params, format!("reg_1m first {learned}, asked for {asked}"), work)?;
     let held = Coverage.score(&data.test_y, &fitted.model)?;
     Ok(fitted.record.quality("coverage", held))
 }
