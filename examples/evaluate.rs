@@ -5,14 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use perennial::core::BoxClassifierEstimator;
+use perennial::core::{BoxClassifierEstimator, Explainer};
 use perennial::data::samples;
 use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, stress};
 use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
 use perennial::evaluation::{
-    ComparisonOptions, CrossValidation, Diagnosis, Fold, IntervalOptions, Metric, PermutationImportance,
-    Report, SliceOptions, Slices, compare, cross_validate, learning_curve, score_slices,
+    ComparisonOptions, CrossValidation, Diagnosis, Explained, Fold, IntervalOptions, Metric,
+    PermutationImportance, Report, SliceOptions, Slices, compare, cross_validate, learning_curve,
+    score_slices,
 };
 use perennial::models::{DummyClassifier, GradientBoostingClassifier, LogisticRegression};
 use perennial::prelude::*;
@@ -104,6 +105,7 @@ fn main() -> Result<()> {
         .slices(slices)
         .discovered(discovered)
         .importances(importances)
+        .explained(Explained::new(&model.booster().explain(&test_x)?, 0, &test_x)?)
         .labels(LabelIssues::find(&truth, &said)?)
         .stress(stress)
         .note(
@@ -126,12 +128,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-const PICTURES: [(&str, &str); 5] = [
+const PICTURES: [(&str, &str); 7] = [
     ("ROC curve", "roc"),
     ("Do probabilities", "calibration"),
     ("roc_auc by share", "learning"),
     ("How much the model", "importances"),
     ("What if", "stress"),
+    ("What features add", "beeswarm"),
+    ("How the answer for row", "waterfall"),
 ];
 
 fn save(folder: &Path, name: &str, text: &str) -> Result<()> {

@@ -24,10 +24,9 @@ use perennial::documentation::ModelCard;
 use perennial::evaluation::metric::{MeanAbsoluteError, Metric as _};
 use perennial::evaluation::split::TimeSeriesSplit;
 use perennial::evaluation::{
-    ComparisonOptions, CrossValidation, Verdict as Better, compare_folds, cross_validate,
+    ComparisonOptions, CrossValidation, LeakageScan, Verdict as Better, compare_folds, cross_validate,
 };
 use perennial::explore::profile;
-use perennial::features::LeakageScan;
 use perennial::monitoring::{DriftTest, ErrorBaseline, Monitor, Reference};
 use perennial::prelude::*;
 use perennial::problem::{ProblemSpec, Verdict};
@@ -92,15 +91,17 @@ fn main() -> Result<()> {
     }
 
     say(5, "What gives the answer away");
-    let scan = LeakageScan::new().scan(&train, spec.target())?;
+    let looked_at = |table: &Table| table.drop(&[spec.target()])?.coded();
+    let y = train.values(spec.target())?;
+    let scan = LeakageScan::new().scan(&looked_at(&train)?, &y, &Context::new())?;
     if let Err(error) = scan.enforce() {
         println!("   stopped: {error}");
     }
     let leaks: Vec<String> = scan.columns().into_iter().map(str::to_owned).collect();
     let inputs = |table: &Table| table.drop(&[leaks.clone(), vec![spec.target().to_owned()]].concat());
-    LeakageScan::new().scan(&train.drop(&leaks)?, spec.target())?.enforce()?;
+    LeakageScan::new().scan(&looked_at(&train.drop(&leaks)?)?, &y, &Context::new())?.enforce()?;
     println!("   without {} nothing does", leaks.join(" and "));
-    let (x, y) = (inputs(&train)?, train.values(spec.target())?);
+    let x = inputs(&train)?;
     let (x_test, y_test) = (inputs(&test)?, test.values(spec.target())?);
 
     say(6, "Candidates, from the simplest up");

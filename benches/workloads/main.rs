@@ -11,6 +11,7 @@ mod boosting;
 mod cluster;
 mod decomposition;
 mod evaluation;
+mod evaluation_peers;
 mod explain;
 mod forests;
 mod linear;
@@ -115,6 +116,10 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("bootstrap_auc_100k", evaluation::bootstrap_auc_100k),
     ("perm_importance", evaluation::perm_importance),
     ("kernel_shap", evaluation::kernel_shap),
+    ("conformal_split", evaluation_peers::conformal_split),
+    ("conformal_cv_plus", evaluation_peers::conformal_cv_plus),
+    ("metric_frame", evaluation_peers::metric_frame),
+    ("threshold_optimizer", evaluation_peers::threshold_optimizer),
     ("cv5_logreg", evaluation::cv5_logreg),
     ("svc_rbf", svm::svc_rbf),
     ("svc_rbf_mc", svm::svc_rbf_mc),

@@ -41,6 +41,15 @@ pub trait Rows {
         None
     }
 
+    /// A number for each row, the same where rows are the same in all they hold; none where rows of this kind are a matrix,
+    /// or cannot be compared.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    fn row_numbers(&self) -> Result<Option<Vec<u32>>> {
+        Ok(None)
+    }
+
     /// Refuses values that an estimator with these capabilities cannot take.
     ///
     /// # Errors

@@ -19,11 +19,32 @@ impl Keys {
     /// Of the rows of a table by these columns. With `missing_is_key`, missing cells are equal to each other and
     /// greater than all others; without it, their rows have [`NO_KEY`].
     pub(crate) fn of(table: &Table, columns: &[&str], missing_is_key: bool) -> Result<Keys> {
-        let mut numbers = vec![0_u64; table.n_rows()];
-        let mut n_keys = usize::from(table.n_rows() > 0);
-        let mut none = vec![false; table.n_rows()];
-        for name in columns {
-            let (codes, n_codes) = codes(name, table.column(name)?)?;
+        let named =
+            columns.iter().map(|name| Ok((*name, table.column(name)?))).collect::<Result<Vec<_>>>()?;
+        Keys::coded(table.n_rows(), &named, missing_is_key, codes)
+    }
+
+    /// Of whole rows, to find copies: real numbers are the same where their bits are, but for the sign of 0, and so are all
+    /// missing cells.
+    pub(crate) fn of_rows(table: &Table) -> Result<Keys> {
+        let named: Vec<(&str, &Column)> = table.columns().collect();
+        Keys::coded(table.n_rows(), &named, true, |name, column| match column.column_type() {
+            ColumnType::Real => real_codes(column),
+            _ => codes(name, column),
+        })
+    }
+
+    fn coded(
+        n_rows: usize,
+        columns: &[(&str, &Column)],
+        missing_is_key: bool,
+        codes: impl Fn(&str, &Column) -> Result<(Vec<Option<u32>>, usize)>,
+    ) -> Result<Keys> {
+        let mut numbers = vec![0_u64; n_rows];
+        let mut n_keys = usize::from(n_rows > 0);
+        let mut none = vec![false; n_rows];
+        for (name, column) in columns {
+            let (codes, n_codes) = codes(name, column)?;
             for ((number, code), none) in numbers.iter_mut().zip(codes).zip(&mut none) {
                 *none |= code.is_none();
                 // Both are below 2^32.
@@ -90,6 +111,18 @@ fn codes(name: &str, column: &Column) -> Result<(Vec<Option<u32>>, usize)> {
     let category = whole.as_ref().unwrap_or(column).to_category()?;
     // Levels of a category column stand in any order, and may have no row.
     Ok((category.codes().collect(), category.n_levels()))
+}
+
+/// A code for each real number that is there.
+fn real_codes(column: &Column) -> Result<(Vec<Option<u32>>, usize)> {
+    let values = column.as_real()?;
+    // Adding 0 makes -0 a 0.
+    let bits = |value: &f64| (!value.is_nan()).then(|| (value + 0.0).to_bits());
+    let mut distinct: Vec<u64> = values.iter().filter_map(bits).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let code = |bits: u64| distinct.partition_point(|other| *other < bits) as u32;
+    Ok((values.iter().map(|value| bits(value).map(code)).collect(), distinct.len()))
 }
 
 /// The cells of a row in some columns, as a message shows them.

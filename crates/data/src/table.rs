@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, UInt64Array};
 use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
 
+use crate::keys::Keys;
 use crate::{Column, Schema, TableBuilder};
 
 /// Named columns of equal length. It never changes; cloning shares it. Tables are equal when names, types, cells
@@ -233,6 +234,10 @@ impl Rows for Table {
         check_rows(rows, self.n_rows())?;
         let indexes = UInt64Array::from_iter_values(rows.iter().map(|&row| row as u64));
         self.map(rows.len(), |column| column.take(&indexes))
+    }
+
+    fn row_numbers(&self) -> Result<Option<Vec<u32>>> {
+        Ok(Some(Keys::of_rows(self)?.numbers))
     }
 
     fn admit(&self, _: &Capabilities) -> Result<()> {

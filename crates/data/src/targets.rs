@@ -7,7 +7,7 @@ use perennial_core::{Classes, Error, ErrorKind, Matrix, Result, ResultExt, Value
 use rayon::prelude::*;
 
 use crate::column::Data;
-use crate::{Category, Column, Table};
+use crate::{Category, Column, ColumnType, Table};
 
 /// Rows that are put in place together: few enough to stay in the cache, enough to be worth a task.
 const ROWS_AT_ONCE: usize = 1024;
@@ -75,6 +75,50 @@ impl Table {
         });
         let array = Array2::from_shape_vec((self.n_rows(), n_cols), cells).map_err(Error::other)?;
         Matrix::from(array).with_names(names)
+    }
+
+    /// All columns as numbers under their names, for whoever looks at them without learning from them, such as a scan for
+    /// leaks: numbers, dates and moments as they are (to the nearest that an `f64` can hold), texts and categories as the
+    /// place of their level in order, missing as NaN.
+    ///
+    /// ```
+    /// use perennial_data::{Column, Table};
+    ///
+    /// let table = Table::new([("city", Column::text([Some("b"), Some("a"), None])), ("size", Column::integer([3, 4, 5]))])?;
+    /// assert_eq!(table.coded()?.dense()?.row(1).to_vec(), [0.0, 4.0]);
+    /// assert!(table.coded()?.dense()?[[2, 0]].is_nan());
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there are no columns.
+    pub fn coded(&self) -> Result<Matrix> {
+        if self.n_cols() == 0 {
+            return Err(Error::empty("the table has no columns"));
+        }
+        let mut cells = Array2::zeros((self.n_rows(), self.n_cols()));
+        for ((_, column), mut into) in self.columns().zip(cells.columns_mut()) {
+            into.iter_mut().zip(codes(column)?).for_each(|(to, from)| *to = from);
+        }
+        Matrix::from(cells).with_names(self.names())
+    }
+}
+
+/// The cells of any column as numbers.
+fn codes(column: &Column) -> Result<Vec<f64>> {
+    let number = |cell: Option<i64>| cell.map_or(f64::NAN, |cell| cell as f64);
+    match column.column_type() {
+        ColumnType::Real | ColumnType::Boolean => Ok(column.as_real()?.into_owned()),
+        ColumnType::Integer => Ok(column.as_integer()?.map(number).collect()),
+        ColumnType::Date | ColumnType::DateTime => Ok(column.as_date_time()?.map(number).collect()),
+        _ => {
+            let category = column.to_category()?;
+            let mut order: Vec<(&str, usize)> = category.levels().zip(0..).collect();
+            order.sort_unstable();
+            let mut place = vec![0.0; order.len()];
+            order.into_iter().enumerate().for_each(|(rank, (_, level))| place[level] = rank as f64);
+            Ok(category.codes().map(|code| code.map_or(f64::NAN, |code| place[code as usize])).collect())
+        }
     }
 }
 

@@ -24,8 +24,9 @@ use crate::split::{FixedSplits, SplitInputs, Splitter};
 /// | `min_support` | 1 | >= 0 | rows that each class must have on each side |
 /// | `waive` | nothing | | why a finding is right as it is; the reason stays in the report |
 ///
-/// What is looked for follows from what is known of the rows: copies need [`SplitInputs::rows`], entities
-/// [`SplitInputs::groups`], and so on. Whoever has no times or groups to give is told of nothing there.
+/// What is looked for follows from what is known of the rows: copies need [`SplitInputs::rows`] or
+/// [`SplitInputs::row_numbers`], entities [`SplitInputs::groups`], and so on. Whoever has no times or groups to give is
+/// told of nothing there.
 ///
 /// ```
 /// use ndarray::array;
@@ -138,7 +139,20 @@ impl SplitAudit {
         let mut findings = Vec::new();
         if let Some(x) = inputs.rows {
             length("the rows", n, perennial_core::Rows::n_rows(x))?;
-            self.copies(splits, x, inputs, &mut findings)?;
+            let same = duplicates::identical(x);
+            findings.extend(self.copies(splits, &same)?);
+            if let Some(near) = self.near {
+                findings.extend(self.near_copies(splits, x, near, &same, inputs)?);
+            }
+        } else if let Some(same) = inputs.row_numbers {
+            length("the numbers of the rows", n, same.len())?;
+            let most = same.iter().copied().max().unwrap_or(0) as usize;
+            if most >= n {
+                return Err(Error::malformed(format!(
+                    "the number of a row is {most} of {n} rows; rows are numbered from 0, without gaps"
+                )));
+            }
+            findings.extend(self.copies(splits, same)?);
         }
         if let Some(groups) = inputs.groups {
             length("the groups", n, groups.len())?;
@@ -162,38 +176,39 @@ impl SplitAudit {
         Ok(AuditReport { findings: self.waivers.apply(findings) })
     }
 
-    fn copies(
-        &self,
-        splits: &[Split],
-        x: &Matrix,
-        inputs: &SplitInputs<'_>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<()> {
-        let same = duplicates::identical(x);
+    fn copies(&self, splits: &[Split], same: &[u32]) -> Result<Option<Finding>> {
         let exact = Found::of(splits, |split| {
             let mut learned = vec![false; same.len()];
             split.train.iter().for_each(|&row| learned[same[row] as usize] = true);
             Ok(split.test.iter().copied().filter(|&row| learned[same[row] as usize]).collect())
         })?;
-        if exact.share() > self.tolerated {
+        Ok((exact.share() > self.tolerated).then(|| {
             let what = "tested rows have an exact copy among the rows learned from";
             let advice = "leave one of each two out, or keep them on one side by `groups`";
-            findings.push(exact.finding(Check::DuplicateRows, Severity::Error, what, advice));
-        }
-        let Some(near) = self.near else { return Ok(()) };
+            exact.finding(Check::DuplicateRows, Severity::Error, what, advice)
+        }))
+    }
+
+    fn near_copies(
+        &self,
+        splits: &[Split],
+        x: &Matrix,
+        near: f64,
+        same: &[u32],
+        inputs: &SplitInputs<'_>,
+    ) -> Result<Option<Finding>> {
         let scaled = duplicates::Scaled::new(x, near)?;
         let close = Found::of(splits, |split| {
             inputs.ctx.check()?;
-            Ok(scaled.near(split, &same))
+            Ok(scaled.near(split, same))
         })?;
-        if close.share() > self.tolerated {
+        Ok((close.share() > self.tolerated).then(|| {
             let what = format!(
                 "tested rows have a row within {near} standard deviations, but no copy, among those learned from"
             );
             let advice = "keep such rows on one side by `groups`, or ask for nearer ones";
-            findings.push(close.finding(Check::NearDuplicateRows, Severity::Error, &what, advice));
-        }
-        Ok(())
+            close.finding(Check::NearDuplicateRows, Severity::Error, &what, advice)
+        }))
     }
 
     fn support(&self, splits: &[Split], classes: &perennial_core::Classes) -> Option<Finding> {

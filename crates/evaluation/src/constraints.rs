@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use std::borrow::Borrow;
 
+use crate::peak_memory;
+
 /// What a model was measured to cost.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,9 @@ pub struct Cost {
     pub throughput: f64,
     /// The size of the saved model, in bytes, where it is known.
     pub bytes: Option<u64>,
+    /// How much memory answering all rows takes beyond what was there, in bytes, where it is known.
+    #[serde(default)]
+    pub memory: Option<u64>,
 }
 
 impl Cost {
@@ -29,6 +34,13 @@ impl Cost {
         self.bytes = Some(bytes);
         self
     }
+
+    /// How much memory answering takes, in bytes, by a measure of your own.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
 }
 
 impl fmt::Display for Cost {
@@ -36,7 +48,8 @@ impl fmt::Display for Cost {
         let time = |seconds: f64| format!("{:.1?}", Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
         write!(f, "p50 {}, p99 {}", time(self.latency_p50), time(self.latency_p99))?;
         write!(f, ", {:.0} rows/s", self.throughput)?;
-        self.bytes.map_or(Ok(()), |bytes| write!(f, ", {bytes} bytes"))
+        self.bytes.map_or(Ok(()), |bytes| write!(f, ", {bytes} bytes"))?;
+        self.memory.map_or(Ok(()), |bytes| write!(f, ", {:.1} MiB of memory", bytes as f64 / 1_048_576.0))
     }
 }
 
@@ -45,7 +58,8 @@ const N_CALLS: Param = Param::integer("n_calls", "single rows that are timed").a
 /// Measures a model on rows such as it will be asked for, on this machine and as busy as it is now.
 ///
 /// `n_calls` single rows are timed, the rows in turn, after as many as a tenth of them to warm up; then all rows
-/// together, three times, of which the fastest counts. The percentiles are those of the nearest rank.
+/// together, three times, of which the fastest counts. The percentiles are those of the nearest rank. The memory is that of
+/// [`peak_memory`] the first time all rows are asked together.
 ///
 /// # Errors
 /// When there are no rows or calls, an answer fails, or the work was cancelled.
@@ -73,14 +87,25 @@ where
     let rank =
         |share: f64| seconds[((share * seconds.len() as f64).ceil() as usize).clamp(1, seconds.len()) - 1];
     let mut fastest = f64::INFINITY;
-    for _ in 0..3 {
+    let mut memory = None;
+    for round in 0..3 {
         ctx.check()?;
-        let start = Instant::now();
-        model.predict(x)?;
-        fastest = fastest.min(start.elapsed().as_secs_f64());
+        let answer = || {
+            let start = Instant::now();
+            model.predict(x)?;
+            Ok::<f64, Error>(start.elapsed().as_secs_f64())
+        };
+        let seconds = if round > 0 {
+            answer()
+        } else {
+            let (seconds, bytes) = peak_memory(answer);
+            memory = bytes;
+            seconds
+        };
+        fastest = fastest.min(seconds?);
     }
     let throughput = n as f64 / fastest.max(1e-9);
-    Ok(Cost { latency_p50: rank(0.5), latency_p99: rank(0.99), throughput, bytes: None })
+    Ok(Cost { latency_p50: rank(0.5), latency_p99: rank(0.99), throughput, bytes: None, memory })
 }
 
 /// What a model may cost.
@@ -91,11 +116,12 @@ where
 /// | `latency_p99` | none | > 0 | most seconds for 99 of 100 single rows |
 /// | `throughput` | none | > 0 | least rows in a second |
 /// | `bytes` | none | | most bytes of the saved model |
+/// | `memory` | none | | most bytes of memory that answering takes |
 ///
 /// ```
 /// use perennial_evaluation::{Candidate, Cost, Limits};
 ///
-/// let cost = |p99: f64| Cost { latency_p50: p99 / 2.0, latency_p99: p99, throughput: 1e5, bytes: Some(900) };
+/// let cost = |p99: f64| Cost { latency_p50: p99 / 2.0, latency_p99: p99, throughput: 1e5, bytes: Some(900), memory: None };
 /// let candidates = [
 ///     Candidate::new("forest", 0.91, cost(0.020)),
 ///     Candidate::new("line", 0.88, cost(0.001)),
@@ -113,6 +139,7 @@ pub struct Limits {
     latency_p99: Option<f64>,
     throughput: Option<f64>,
     bytes: Option<u64>,
+    memory: Option<u64>,
 }
 
 const LATENCY_P50: Param = Param::real("latency_p50", "most seconds").above(0.0);
@@ -153,6 +180,13 @@ impl Limits {
         self
     }
 
+    /// The most bytes of memory that answering may take.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
     /// The limits that a cost breaks, in words; none where it keeps all.
     ///
     /// # Errors
@@ -180,16 +214,20 @@ impl Limits {
                 ));
             }
         }
-        match (self.bytes, cost.bytes) {
-            (Some(most), Some(bytes)) if bytes > most => {
-                broken.push(format!("the saved model has {bytes} bytes, at most {most} are allowed"));
+        let sizes = [
+            ("the saved model has", "the size of the saved model", self.bytes, cost.bytes),
+            ("answering takes", "the memory that answering takes", self.memory, cost.memory),
+        ];
+        for (has, what, most, measured) in sizes {
+            match (most, measured) {
+                (Some(most), Some(bytes)) if bytes > most => {
+                    broken.push(format!("{has} {bytes} bytes, at most {most} are allowed"));
+                }
+                (Some(most), None) => {
+                    broken.push(format!("{what} is not known, at most {most} bytes are allowed"));
+                }
+                _ => {}
             }
-            (Some(most), None) => {
-                broken.push(format!(
-                    "the size of the saved model is not known, at most {most} bytes are allowed"
-                ));
-            }
-            _ => {}
         }
         Ok(broken)
     }

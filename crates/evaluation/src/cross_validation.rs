@@ -153,6 +153,7 @@ impl<'a> CrossValidation<'a> {
         SplitInputs {
             n_rows,
             rows: None,
+            row_numbers: None,
             classes: y.classes(),
             groups: self.groups,
             values: y.numbers(),
@@ -181,6 +182,9 @@ impl<'a> CrossValidation<'a> {
         }
         let mut inputs = self.split_inputs(n_rows, y);
         inputs.rows = x.as_matrix();
+        let looked_at = splitter.audited().is_some() || inputs.rows.is_some();
+        let numbers = if looked_at { None } else { x.row_numbers()? };
+        inputs.row_numbers = numbers.as_deref();
         let audit = self.audit.clone().unwrap_or_else(SplitAudit::gentle);
         let splits = audit.split(splitter, &inputs)?;
         if splits.splits().is_empty() {

@@ -23,6 +23,7 @@ const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is 
 /// | `n_repeats` | 10 | >= 2 | how often each feature is shuffled |
 /// | `level` | 0.95 | in (0, 1) | of the intervals |
 /// | `context` | a new one | | seed, progress and cancelling |
+/// | `group` | none | names of features | features that are shuffled together, row by row, and have one entry for all of them |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -54,12 +55,13 @@ pub struct PermutationImportance {
     n_repeats: usize,
     level: f64,
     ctx: Context,
+    groups: Vec<(String, Vec<String>)>,
 }
 
 /// What the score loses without one feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureImportance {
-    /// The name of the feature.
+    /// The name of the feature, or of the group of features.
     pub feature: String,
     /// The mean loss with Student's interval over the repeats: how sure the mean is for these rows.
     pub interval: Interval,
@@ -69,7 +71,7 @@ pub struct FeatureImportance {
 
 impl Default for PermutationImportance {
     fn default() -> Self {
-        PermutationImportance { n_repeats: 10, level: 0.95, ctx: Context::new() }
+        PermutationImportance { n_repeats: 10, level: 0.95, ctx: Context::new(), groups: Vec::new() }
     }
 }
 
@@ -100,10 +102,58 @@ impl PermutationImportance {
         self
     }
 
+    /// Shuffles features together: those that say the same, or that come from one, such as the columns of a one-hot code.
+    #[must_use]
+    pub fn group<S: Into<String>>(
+        mut self,
+        name: impl Into<String>,
+        features: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.groups.push((name.into(), features.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// What is shuffled together: a group where its first feature stands, all other features alone.
+    fn units(&self, x: &Matrix) -> Result<Vec<(String, Vec<usize>)>> {
+        let mut of_column: Vec<Option<usize>> = vec![None; x.n_cols()];
+        let mut columns_of = vec![Vec::new(); self.groups.len()];
+        for (group, (name, features)) in self.groups.iter().enumerate() {
+            if features.is_empty() {
+                return Err(Error::invalid_param("group", name, "a group with at least one feature"));
+            }
+            for feature in features {
+                let column = (0..x.n_cols())
+                    .find(|&column| x.features().name(column) == *feature)
+                    .ok_or_else(|| {
+                        Error::unknown(format!(
+                            "group `{name}` has a feature `{feature}`, which the rows have not"
+                        ))
+                    })?;
+                if of_column[column].replace(group).is_some() {
+                    return Err(Error::malformed(format!(
+                        "feature `{feature}` is named twice in the groups; name it once"
+                    )));
+                }
+                columns_of[group].push(column);
+            }
+        }
+        let mut units = Vec::new();
+        for (column, group) in of_column.into_iter().enumerate() {
+            match group {
+                None => units.push((x.features().name(column).to_owned(), vec![column])),
+                Some(group) if columns_of[group].iter().min() == Some(&column) => {
+                    units.push((self.groups[group].0.clone(), columns_of[group].clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(units)
+    }
+
     /// Shuffles each column of `x` and scores the model anew; one entry for each feature, in the order of the columns.
     ///
     /// # Errors
-    /// When a setting is out of range, `x` is sparse, the model or the metric refuses the rows, or the work was cancelled.
+    /// When a setting is out of range, a group names a feature twice or one that is not there, `x` is sparse, the model or the metric refuses the rows, or the work was cancelled.
     pub fn measure<P, M>(
         &self,
         model: &P,
@@ -120,19 +170,20 @@ impl PermutationImportance {
         let values = x.dense()?;
         let whole = metric.score(y, &metric.ask(model, x)?)?;
         let random = Random::new(self.ctx.seed(None));
-        let n_tasks = x.n_cols() * self.n_repeats;
+        let units = self.units(x)?;
+        let n_tasks = units.len() * self.n_repeats;
         let losses = reduce::try_map_each(n_tasks, |task| {
             self.ctx.step(task, n_tasks)?;
-            let shuffled = shuffled(values, task / self.n_repeats, &mut random.fork(task as u64));
+            let shuffled = shuffled(values, &units[task / self.n_repeats].1, &mut random.fork(task as u64));
             let shuffled = Matrix::from(shuffled).with_features(x.features().clone())?;
             let score = metric.score(y, &metric.ask(model, &shuffled)?)?;
             Ok::<f64, Error>(if M::HIGHER_IS_BETTER { whole - score } else { score - whole })
         })?;
-        let features = losses.chunks_exact(self.n_repeats).enumerate().map(|(column, losses)| {
+        let features = losses.chunks_exact(self.n_repeats).zip(units).map(|(losses, (feature, _))| {
             let (estimate, variance) = reduce::mean_variance(losses, 1);
             let half = quantile * (variance / losses.len() as f64).sqrt();
             FeatureImportance {
-                feature: x.features().name(column).to_owned(),
+                feature,
                 interval: Interval {
                     estimate,
                     low: estimate - half,
@@ -146,11 +197,13 @@ impl PermutationImportance {
     }
 }
 
-/// The values with one column in another order.
-fn shuffled(values: &ArrayRef2<f64>, column: usize, random: &mut Random) -> ndarray::Array2<f64> {
+/// The values with some columns in another order, the same for all of them.
+fn shuffled(values: &ArrayRef2<f64>, columns: &[usize], random: &mut Random) -> ndarray::Array2<f64> {
     let mut shuffled = values.to_owned();
     for (to, from) in random.permutation(values.nrows()).into_iter().enumerate() {
-        shuffled[[to, column]] = values[[from, column]];
+        for &column in columns {
+            shuffled[[to, column]] = values[[from, column]];
+        }
     }
     shuffled
 }

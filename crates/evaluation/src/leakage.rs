@@ -1,5 +1,6 @@
 //! Ways in which the answer gets into what is learned from.
 
+mod computed;
 mod explained;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use explained::{Bins, Truth};
 /// | what is looked for | needs | severity |
 /// |---|---|---|
 /// | a single column that explains the target too well | rows and target | error |
+/// | columns of which the target is a sum of multiples, exactly; a waiver of the finding needs one for each of them | rows and target of numbers | error |
 /// | a column that numbers the rows and explains the target | rows and target | error |
 /// | the order of the rows, where it explains the target | target | warning |
 /// | values that were known only after the moment of the prediction | `event_times`, `known_at` | error |
@@ -175,6 +177,9 @@ impl<'a> LeakageScan<'a> {
         }
         let truth = Truth::new(y.classes(), y.numbers())?;
         let mut findings = self.columns(x, &truth, ctx)?;
+        if let (None, Some(numbers)) = (y.classes(), y.numbers()) {
+            findings.extend(computed::sums(x, numbers, ctx)?);
+        }
         findings.extend(self.order(n, &truth));
         findings.extend(self.late(n)?);
         if let Some(splits) = self.splits {
@@ -185,8 +190,13 @@ impl<'a> LeakageScan<'a> {
         let mut findings = self.waivers.apply(findings);
         for finding in &mut findings {
             if finding.waiver.is_none() {
-                let reason = finding.columns.first().and_then(|column| self.of_columns.get(column));
-                finding.waiver = reason.cloned();
+                let reasons: Option<Vec<&str>> = finding
+                    .columns
+                    .iter()
+                    .map(|column| self.of_columns.get(column).map(String::as_str))
+                    .collect();
+                finding.waiver =
+                    reasons.filter(|reasons| !reasons.is_empty()).map(|reasons| reasons.join("; "));
             }
         }
         Ok(AuditReport { findings })

@@ -17,6 +17,7 @@ mod importance;
 mod interval;
 mod ladder;
 mod leakage;
+mod memory;
 pub mod metric;
 #[cfg(feature = "report")]
 mod report;
@@ -42,9 +43,10 @@ pub use importance::{FeatureImportance, PermutationImportance};
 pub use interval::IntervalOptions;
 pub use ladder::{Climb, Ladder, Step, one_standard_error};
 pub use leakage::LeakageScan;
+pub use memory::peak_memory;
 pub use metric::{Answers, Judges, Metric};
 #[cfg(feature = "report")]
-pub use report::{ClassCurves, ClassDetails, Details, Report, ReportedScore, ValueDetails};
+pub use report::{ClassCurves, ClassDetails, Details, Explained, Report, ReportedScore, ValueDetails};
 pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};

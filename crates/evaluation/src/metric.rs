@@ -15,6 +15,7 @@ mod deviance;
 mod distributions;
 mod error_sums;
 mod grouping;
+mod hinge;
 mod likelihood;
 mod pairwise;
 mod probabilities;
@@ -41,6 +42,7 @@ pub use grouping::{
     AdjustedMutualInformation, AdjustedRand, Completeness, FowlkesMallows, Homogeneity,
     NormalizedMutualInformation, Rand,
 };
+pub use hinge::HingeLoss;
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
 pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;

@@ -59,6 +59,8 @@ pub struct SplitInputs<'a> {
     pub n_rows: usize,
     /// The rows themselves, for the audit of a split; no splitter looks at them.
     pub rows: Option<&'a Matrix>,
+    /// Where the rows are no matrix, a number for each, the same where rows are the same; for the audit as well.
+    pub row_numbers: Option<&'a [u32]>,
     /// The class of each row, for splitters that keep the shares of the classes.
     pub classes: Option<&'a Classes>,
     /// The group of each row, for splitters that keep groups whole.
@@ -83,6 +85,7 @@ impl<'a> SplitInputs<'a> {
         SplitInputs {
             n_rows,
             rows: None,
+            row_numbers: None,
             classes: None,
             groups: None,
             values: None,
@@ -92,6 +95,14 @@ impl<'a> SplitInputs<'a> {
             coordinates: None,
             ctx: Context::new(),
         }
+    }
+
+    /// A number for each row, the same where rows are the same, as [`Rows::row_numbers`](perennial_core::Rows::row_numbers)
+    /// gives them; where the rows are a matrix, [`rows`](SplitInputs::rows) says more.
+    #[must_use]
+    pub fn row_numbers(mut self, numbers: &'a [u32]) -> Self {
+        self.row_numbers = Some(numbers);
+        self
     }
 
     /// The rows themselves.

@@ -64,6 +64,14 @@ pub enum Mark {
         /// Whether 0 is the middle of the colours, as for correlations.
         diverging: bool,
     },
+    /// A row for each label, top to bottom. A point with bounds is a bar from the one to the other; points without lie beside
+    /// each other where there are many.
+    Rows {
+        /// The labels in order.
+        labels: Vec<String>,
+        /// `x` says where a point stands in its row, `y` is the number of the row, from 0.
+        series: Vec<Series>,
+    },
     /// Observed rates against predicted probabilities, beside the diagonal of perfect calibration.
     Calibration(Vec<Series>),
 }
@@ -138,6 +146,12 @@ impl Chart {
         Chart::new(title, Mark::Histogram { edges: edges.to_vec(), series: Vec::new() })
     }
 
+    /// A chart with a row for each label; add series whose `y` is the number of the row.
+    pub fn rows<S: Into<String>>(title: impl Into<String>, labels: impl IntoIterator<Item = S>) -> Self {
+        let labels = labels.into_iter().map(Into::into).collect();
+        Chart::new(title, Mark::Rows { labels, series: Vec::new() })
+    }
+
     /// A heat map with one value per cell.
     pub fn heatmap<S: Into<String>, T: Into<String>>(
         title: impl Into<String>,
@@ -198,7 +212,9 @@ impl Chart {
     pub fn series(mut self, new: Series) -> Self {
         match &mut self.mark {
             Mark::Line(series) | Mark::Scatter(series) | Mark::Calibration(series) => series.push(new),
-            Mark::Bar { series, .. } | Mark::Histogram { series, .. } => series.push(new),
+            Mark::Bar { series, .. } | Mark::Histogram { series, .. } | Mark::Rows { series, .. } => {
+                series.push(new);
+            }
             Mark::Heatmap { .. } => {}
         }
         self

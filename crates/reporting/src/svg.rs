@@ -40,6 +40,7 @@ pub(crate) fn draw(chart: &Chart, alone: bool) -> Markup {
         Mark::Heatmap { rows, columns, values, diverging } => {
             return heatmap(chart, rows, columns, values, *diverging, alone);
         }
+        Mark::Rows { labels, series } => return rows(chart, labels, series, alone),
         Mark::Calibration(series) => calibration(chart, series),
     };
     frame(chart, HEIGHT, alone, body)
@@ -325,6 +326,56 @@ fn calibration(chart: &Chart, series: &[Series]) -> Markup {
         }
         (legend(series))
     }
+}
+
+/// The height of a row.
+const ROW: f64 = 26.0;
+
+fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Markup {
+    let shown = labels.len().min(MOST_BARS);
+    let drawn = |point: &&Point| point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64;
+    if !series.iter().flat_map(|one| &one.points).any(|point| drawn(&point)) {
+        return frame(chart, HEIGHT, alone, nothing(chart));
+    }
+    let longest = labels.iter().take(shown).map(|label| label.chars().count()).max().unwrap_or(0).min(28);
+    let left = 16.0 + 7.0 * longest as f64;
+    let bottom = TOP + ROW * shown as f64;
+    let ends = series.iter().flat_map(|one| &one.points).filter(drawn).flat_map(|point| {
+        let (low, high) = point.bounds.unwrap_or((point.x, point.x));
+        [point.x, low, high]
+    });
+    let x = Scale::over(ends.chain([0.0]).filter(|value| value.is_finite()), left, RIGHT).rounded();
+    // How many points stand already in each step of a row: the next one is put beside them, above and below in turn.
+    let mut taken = std::collections::BTreeMap::new();
+    let body = html! {
+        @for tick in x.ticks(8) {
+            (rule(x.at(tick), TOP, x.at(tick), bottom, "0.12"))
+            (text(x.at(tick), bottom + 18.0, "middle", &format_number(tick)))
+        }
+        (rule(x.at(0.0), TOP, x.at(0.0), bottom, "0.5"))
+        @for (i, label) in labels.iter().enumerate().take(shown) {
+            (text(left - 6.0, TOP + (i as f64 + 0.5) * ROW + 4.0, "end", &cut(label, 28)))
+        }
+        @for (index, one) in series.iter().enumerate() {
+            @let every = one.points.len().div_ceil(MOST_POINTS).max(1);
+            @for point in one.points.iter().step_by(every).filter(drawn) {
+                @let middle = TOP + (point.y.floor() + 0.5) * ROW;
+                @if let Some((from, to)) = point.bounds.filter(|(from, to)| from.is_finite() && to.is_finite()) {
+                    @let (from, to) = (x.at(from.min(to)), x.at(from.max(to)));
+                    rect x=(round(from)) y=(round(middle - 0.36 * ROW)) width=(round((to - from).max(0.5)))
+                        height=(round(0.72 * ROW)) fill=(colour(index)) fill-opacity="0.9" {}
+                } @else {
+                    @let at = x.at(point.x);
+                    @let before = { let count = taken.entry((point.y as usize, (at / 4.0) as i64)).or_insert(0_u32); *count += 1; *count - 1 };
+                    @let aside = f64::from(before.div_ceil(2)).min(6.0) * if before % 2 == 0 { 1.8 } else { -1.8 };
+                    (dot(at, middle + aside, 2.2, index, "0.65"))
+                }
+            }
+        }
+        (legend(series))
+        (text((left + RIGHT) / 2.0, bottom + 38.0, "middle", &chart.x_label))
+    };
+    frame(chart, bottom + 46.0, alone, body)
 }
 
 fn heatmap(

@@ -221,3 +221,21 @@ fn the_preview_is_aligned() {
     assert_eq!(table.to_string(), "name      x\ntext   real\na\\tb    1.5\n-     -20.0\n2 rows, 2 columns");
     assert_eq!(Table::builder().build().unwrap().to_string().lines().last(), Some("0 rows, 0 columns"));
 }
+
+#[test]
+fn rows_that_are_the_same_have_the_same_number() {
+    let real = |cells: [f64; 6]| Column::real(cells);
+    let table = Table::new([
+        ("city", Column::text([Some("a"), Some("a"), None, None, Some("a"), Some("b")])),
+        ("size", real([0.0, -0.0, f64::NAN, f64::NAN, 1e-300, 0.0])),
+        ("count", Column::integer([1, 1, i64::MAX, i64::MAX, 1, 1])),
+    ])
+    .unwrap();
+    let numbers = table.row_numbers().unwrap().unwrap();
+    let same = |a: usize, b: usize| numbers[a] == numbers[b];
+    assert!(same(0, 1) && same(2, 3) && !same(0, 4) && !same(0, 5) && !same(1, 2));
+    // Neighbours that no real number can hold are told apart.
+    let large = Table::new([("id", Column::integer([i64::MAX, i64::MAX - 1]))]).unwrap();
+    assert_eq!(large.row_numbers().unwrap().unwrap(), [1, 0]);
+    assert_eq!(Table::new([("x", real([1.0; 6]))]).unwrap().head(0).row_numbers().unwrap(), Some(vec![]));
+}

@@ -25,6 +25,8 @@ pub enum Check {
     ClassSupport,
     /// A single column that predicts the target too well.
     TargetProxy,
+    /// Columns of which the target is a sum of multiples.
+    ComputedTarget,
     /// Values that were known only after the moment of the prediction.
     LateValues,
     /// A column that numbers the rows and predicts the target.
@@ -45,6 +47,7 @@ impl fmt::Display for Check {
             Check::FutureRows => "future rows",
             Check::ClassSupport => "class support",
             Check::TargetProxy => "target proxy",
+            Check::ComputedTarget => "computed target",
             Check::LateValues => "late values",
             Check::Identifier => "identifier",
             Check::RowOrder => "row order",
@@ -155,6 +158,15 @@ impl AuditReport {
         let found = self.findings.iter().map(|found| format!("{} x {}", found.count, found.check));
         let found: Vec<String> = found.collect();
         (!found.is_empty()).then(|| format!("the audit found {}", found.join(", ")))
+    }
+
+    /// The columns of all that stops the work, each once, in the order of their names.
+    pub fn columns(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.open().flat_map(|finding| finding.columns.iter().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The findings of both.

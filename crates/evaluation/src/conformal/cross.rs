@@ -5,9 +5,9 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::intervals::{IntervalPredictor, PredictionIntervals};
-use super::rank::{LEVEL, Scores, nine_of_ten, place};
-use super::split::{RegressionScore, unweighted};
-use crate::cross_fit::{fit_whole, rounds};
+use super::rank::{LEVEL, Scores, check_enough, nine_of_ten, place, units, weighted_place};
+use super::split::RegressionScore;
+use crate::cross_fit::{accepted, fit_whole, rounds, with_weight};
 use crate::{CrossFit, Splitter};
 
 /// How the models of the folds make an interval.
@@ -119,32 +119,53 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
+        with_weight(train, |train| self.fit_weighted(train))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        accepted(self.estimator.capabilities())
+    }
+
+    fn steps(&self) -> Vec<String> {
+        vec![format!("CrossConformalRegressor({})", self.estimator.steps().join(" -> "))]
+    }
+}
+
+impl<E, S> CrossConformalRegressor<E, S>
+where
+    E: Estimator<Target = Values>,
+    E::Model: Predictor<Input = E::Input, Output = Values>,
+    S: Splitter,
+{
+    fn fit_weighted(&self, train: &Train<'_, E::Input, Values>) -> Result<CrossConformalModel<E::Model>> {
         let folds = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
             let y = train.y.take(&split.test)?;
-            let errors = Scores::new(RegressionScore::Absolute.scores(&y, &model.predict(x)?)?)?;
-            Ok((split.test.clone(), FoldModel { model, errors }))
+            let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
+            Ok((split.test.clone(), model, errors))
         })?;
         let mut held = vec![false; train.y.n_rows()];
-        for row in folds.iter().flat_map(|(rows, _)| rows) {
+        for row in folds.iter().flat_map(|(rows, ..)| rows) {
             if std::mem::replace(&mut held[*row], true) {
                 return Err(Error::unsupported(format!(
                     "row {row} is held out more than once; use folds, such as `CrossFit`"
                 )));
             }
         }
-        place(held.iter().filter(|held| **held).count(), self.level)?;
-        let folds = folds.into_iter().map(|(_, fold)| fold).collect();
+        let weights = units(train.weights);
+        let fold = |(rows, model, errors): (Vec<usize>, E::Model, Vec<f64>)| {
+            let weights = weights.as_ref().map(|weights| weights.take(&rows)).transpose()?;
+            Ok(FoldModel { model, errors: Scores::counted(errors, weights.as_deref())? })
+        };
+        let folds: Vec<FoldModel<E::Model>> = folds.into_iter().map(fold).collect::<Result<_>>()?;
+        check_enough(total(&folds), self.level)?;
         let model = fit_whole(&self.estimator, train)?;
         Ok(CrossConformalModel { model, level: self.level, method: self.method, folds })
     }
+}
 
-    fn capabilities(&self) -> Capabilities {
-        unweighted(self.estimator.capabilities())
-    }
-
-    fn steps(&self) -> Vec<String> {
-        vec![format!("CrossConformalRegressor({})", self.estimator.steps().join(" -> "))]
-    }
+/// The rows that were held out, as many as their weights say.
+fn total<M>(folds: &[FoldModel<M>]) -> f64 {
+    folds.iter().flat_map(|fold| fold.errors.pairs()).map(|(_, weight)| weight).sum()
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -185,38 +206,47 @@ impl<M: Predictor<Output = Values>> Predictor for CrossConformalModel<M> {
 
 impl<M: Predictor<Output = Values>> IntervalPredictor for CrossConformalModel<M> {
     fn predict_interval(&self, x: &M::Input) -> Result<PredictionIntervals> {
-        let all: Vec<f64> = self.folds.iter().flat_map(|fold| fold.errors.as_slice()).copied().collect();
-        let bound = place(all.len(), self.level)?;
+        let total = total(&self.folds);
+        check_enough(total, self.level)?;
+        let plain = self.folds.iter().all(|fold| fold.errors.is_plain());
+        let bound = |mut all: Vec<(f64, f64)>| {
+            if plain {
+                let place = place(all.len(), self.level)?;
+                return Ok(all.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0)).1.0);
+            }
+            all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            weighted_place(all.into_iter(), total, self.level)
+        };
+        let reach = || bound(self.folds.iter().flat_map(|fold| fold.errors.pairs()).collect());
         if self.method == CrossMethod::Base {
-            let reach = Scores::new(all)?.quantile(self.level)?;
-            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach);
+            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach()?);
         }
         let answers: Vec<Values> =
             self.folds.iter().map(|fold| fold.model.predict(x)).collect::<Result<_>>()?;
         let of_folds = |row: usize| answers.iter().map(move |answer| answer.as_slice()[row]);
         let ends: Vec<(f64, f64)> = if self.method == CrossMethod::Minmax {
-            let reach = Scores::new(all)?.quantile(self.level)?;
+            let reach = reach()?;
             let ends = |row: usize| {
                 let least = of_folds(row).fold(f64::INFINITY, f64::min);
                 (least - reach, of_folds(row).fold(f64::NEG_INFINITY, f64::max) + reach)
             };
             (0..x.n_rows()).map(ends).collect()
         } else {
-            reduce::map_each(x.n_rows(), |row| {
+            reduce::try_map_each(x.n_rows(), |row| {
                 let shifted = |sign: f64| {
+                    // Both ends are found as the larger end of an interval, the lower one mirrored.
                     let of_fold = |(fold, answer): (&FoldModel<M>, f64)| {
-                        // Both ends are found as the larger end of an interval, the lower one mirrored.
                         fold.errors
-                            .as_slice()
-                            .iter()
-                            .map(move |error| sign * answer + error)
+                            .pairs()
+                            .map(move |(error, weight)| (sign * answer + error, weight))
                             .collect::<Vec<_>>()
                     };
-                    let mut all: Vec<f64> = self.folds.iter().zip(of_folds(row)).flat_map(of_fold).collect();
-                    sign * *all.select_nth_unstable_by(bound, f64::total_cmp).1
+                    Ok::<f64, Error>(
+                        sign * bound(self.folds.iter().zip(of_folds(row)).flat_map(of_fold).collect())?,
+                    )
                 };
-                (shifted(-1.0), shifted(1.0))
-            })
+                Ok::<(f64, f64), Error>((shifted(-1.0)?, shifted(1.0)?))
+            })?
         };
         let (low, high) = ends.into_iter().unzip();
         Ok(PredictionIntervals { level: self.level, low, high })

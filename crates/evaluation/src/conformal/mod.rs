@@ -30,7 +30,9 @@ pub use quantile::{
 };
 pub use rank::rows_needed;
 pub use sets::{ClassSets, MeanSetSize, SetCoverage, SetPredictor, SizeStratifiedCoverage};
-pub use split::{RegressionScore, SplitConformalModel, SplitConformalRegressor, conformalize};
+pub use split::{
+    RegressionScore, SplitConformalModel, SplitConformalRegressor, conformalize, conformalize_weighted,
+};
 pub use split_classifier::{
     ClassificationScore, SplitConformalClassifier, SplitConformalClassifierModel, conformalize_classifier,
 };

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::intervals::{IntervalPredictor, PredictionIntervals};
 use super::rank::{LEVEL, Scores, nine_of_ten};
-use super::split::{RegressionScore, only, unweighted};
-use crate::cross_fit::{part, rounds};
+use super::split::{RegressionScore, only, weights_of};
+use crate::cross_fit::{accepted, part, rounds, with_weight};
 use crate::{CrossFit, Holdout, Splitter};
 
 /// A regressor with intervals as wide as the errors that a second regressor expects (residual-normalised scores:
@@ -101,6 +101,30 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
+        with_weight(train, |train| self.fit_weighted(train))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        accepted(self.estimator.capabilities().and(self.residual_estimator.capabilities()))
+    }
+
+    fn steps(&self) -> Vec<String> {
+        vec![format!("NormalizedConformalRegressor({})", self.estimator.steps().join(" -> "))]
+    }
+}
+
+impl<E, R, S> NormalizedConformalRegressor<E, R, S>
+where
+    E: Estimator<Target = Values>,
+    E::Model: Predictor<Input = E::Input, Output = Values>,
+    R: Estimator<Input = E::Input, Target = Values>,
+    R::Model: Predictor<Input = E::Input, Output = Values>,
+    S: Splitter,
+{
+    fn fit_weighted(
+        &self,
+        train: &Train<'_, E::Input, Values>,
+    ) -> Result<NormalizedConformalModel<E::Model, R::Model>> {
         let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
             let residual_model = part(train, &split.train, |own| self.fit_residuals(own))
                 .context("the regressor of the errors")?;
@@ -108,19 +132,12 @@ where
             let sizes = sizes(&residual_model, x)?;
             let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
             let scores = errors.into_iter().zip(sizes).map(|(error, size)| error / size).collect();
-            let scores = Scores::new(scores).context("calibration")?;
+            let weights = weights_of(train, &split.test)?;
+            let scores = Scores::weighted(scores, weights.as_deref()).context("calibration")?;
             scores.quantile(self.level)?;
             Ok(NormalizedConformalModel { model, residual_model, level: self.level, scores })
         })?;
         only(parts)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        unweighted(self.estimator.capabilities().and(self.residual_estimator.capabilities()))
-    }
-
-    fn steps(&self) -> Vec<String> {
-        vec![format!("NormalizedConformalRegressor({})", self.estimator.steps().join(" -> "))]
     }
 }
 
@@ -147,7 +164,8 @@ where
         }
         let least = if largest > 0.0 { largest * LEAST } else { 1.0 };
         let logs: Values = errors.into_iter().map(|error| error.max(least).ln()).collect();
-        let own = Train::new(train.x, &logs).context(train.ctx.child("fit"));
+        let mut own = Train::new(train.x, &logs).context(train.ctx.child("fit"));
+        own.weights = train.weights;
         own.fit(&self.residual_estimator)
     }
 }

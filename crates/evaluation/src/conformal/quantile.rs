@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::intervals::{IntervalPredictor, PredictionIntervals};
 use super::rank::{LEVEL, Scores, nine_of_ten};
-use super::split::{only, unweighted};
-use crate::cross_fit::{part, rounds};
+use super::split::{only, weights_of};
+use crate::cross_fit::{accepted, part, rounds, with_weight};
 use crate::{Holdout, Splitter};
 
 /// Intervals between two learned quantiles, moved until they hold the truth as often as they say (Romano, Patterson
@@ -20,6 +20,7 @@ use crate::{Holdout, Splitter};
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals hold |
+/// | `symmetric` | true | | whether both ends are moved by the same; else each by its own, and each keeps its half of the level |
 /// | `splitter` | [`Holdout::new(0.25)`](Holdout) | one split | which rows are held out |
 ///
 /// ```
@@ -51,6 +52,8 @@ pub struct ConformalizedQuantileRegressor<L, U, S = Holdout> {
     upper: U,
     #[serde(default = "nine_of_ten")]
     level: f64,
+    #[serde(default = "yes")]
+    symmetric: bool,
     #[serde(default)]
     splitter: S,
 }
@@ -63,21 +66,29 @@ pub struct ConformalizedQuantiles<E, S = Holdout> {
     estimator: E,
     #[serde(default = "nine_of_ten")]
     level: f64,
+    #[serde(default = "yes")]
+    symmetric: bool,
     #[serde(default)]
     splitter: S,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl<L, U> ConformalizedQuantileRegressor<L, U> {
     /// Around a regressor of a low and one of a high quantile.
     pub fn new(lower: L, upper: U) -> Self {
-        ConformalizedQuantileRegressor { lower, upper, level: nine_of_ten(), splitter: Holdout::default() }
+        let splitter = Holdout::default();
+        ConformalizedQuantileRegressor { lower, upper, level: nine_of_ten(), symmetric: true, splitter }
     }
 }
 
 impl<E> ConformalizedQuantiles<E> {
     /// Around a regressor of at least two quantiles, the lowest first.
     pub fn new(estimator: E) -> Self {
-        ConformalizedQuantiles { estimator, level: nine_of_ten(), splitter: Holdout::default() }
+        let splitter = Holdout::default();
+        ConformalizedQuantiles { estimator, level: nine_of_ten(), symmetric: true, splitter }
     }
 }
 
@@ -94,10 +105,18 @@ macro_rules! settings {
                 self
             }
 
+            /// Sets whether both ends are moved by the same.
+            #[must_use]
+            pub fn symmetric(mut self, symmetric: bool) -> Self {
+                self.symmetric = symmetric;
+                self
+            }
+
             /// Sets which rows are held out.
             #[must_use]
             pub fn splitter<T: Splitter>(self, splitter: T) -> $settings<$($own,)* T> {
-                $settings { $($field: self.$field,)* level: self.level, splitter }
+                let (level, symmetric) = (self.level, self.symmetric);
+                $settings { $($field: self.$field,)* level, symmetric, splitter }
             }
         }
     };
@@ -106,19 +125,57 @@ macro_rules! settings {
 settings!(ConformalizedQuantileRegressor<L lower, U upper>);
 settings!(ConformalizedQuantiles<E estimator>);
 
-/// How far the truth lies beyond the nearer end; below 0 inside.
-fn scores(low: &[f64], high: &[f64], truth: &Values) -> Result<Scores> {
-    check_numbers("the target", truth.as_slice())?;
-    let ends = low.iter().zip(high).zip(truth.as_slice());
-    Scores::new(ends.map(|((low, high), truth)| (low - truth).max(truth - high)).collect())
-        .context("calibration")
+/// How far the truths of rows held out lie beyond the ends; below 0 inside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Beyond {
+    /// Beyond the nearer one.
+    Nearer(Scores),
+    /// Below the lower and above the upper one.
+    Each(Scores, Scores),
 }
 
-/// The ends moved by the quantile of the scores; where they would cross, both are in the middle.
-fn moved(level: f64, scores: &Scores, low: &[f64], high: &[f64]) -> Result<PredictionIntervals> {
-    let reach = scores.quantile(level)?;
+impl Beyond {
+    fn new(
+        symmetric: bool,
+        level: f64,
+        low: &[f64],
+        high: &[f64],
+        truth: &Values,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
+        check_numbers("the target", truth.as_slice())?;
+        let of = |score: &dyn Fn(f64, f64, f64) -> f64| {
+            let ends = low.iter().zip(high).zip(truth.as_slice());
+            let scores = ends.map(|((low, high), truth)| score(*low, *high, *truth)).collect();
+            Scores::weighted(scores, weights).context("calibration")
+        };
+        let beyond = if symmetric {
+            Beyond::Nearer(of(&|low, high, truth| (low - truth).max(truth - high))?)
+        } else {
+            Beyond::Each(of(&|low, _, truth| low - truth)?, of(&|_, high, truth| truth - high)?)
+        };
+        beyond.reach(level)?;
+        Ok(beyond)
+    }
+
+    /// How far the lower and the upper end are moved.
+    fn reach(&self, level: f64) -> Result<(f64, f64)> {
+        match self {
+            Beyond::Nearer(scores) => scores.quantile(level).map(|reach| (reach, reach)),
+            Beyond::Each(below, above) => {
+                let side = 0.5 * (1.0 + level);
+                Ok((below.quantile(side)?, above.quantile(side)?))
+            }
+        }
+    }
+}
+
+/// The ends moved outwards; where they would cross, both are in the middle.
+fn moved(level: f64, scores: &Beyond, low: &[f64], high: &[f64]) -> Result<PredictionIntervals> {
+    let (down, up) = scores.reach(level)?;
     let end = |(low, high): (&f64, &f64)| {
-        let (low, high) = (low - reach, high + reach);
+        let (low, high) = (low - down, high + up);
         let middle = 0.5 * low + 0.5 * high;
         if low <= high { (low, high) } else { (middle, middle) }
     };
@@ -140,21 +197,24 @@ where
 
     fn fit_on(&self, train: &Train<'_, L::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
-        let parts = rounds(&self.lower, train, &self.splitter, None, |split, lower, x| {
-            let upper = part(train, &split.train, |own| {
-                let own = own.clone().context(train.ctx.child("upper"));
-                own.limited_to(&self.upper.capabilities()).fit(&self.upper).context("the upper quantile")
+        with_weight(train, |train| {
+            let parts = rounds(&self.lower, train, &self.splitter, None, |split, lower, x| {
+                let upper = part(train, &split.train, |own| {
+                    let own = own.clone().context(train.ctx.child("upper"));
+                    own.limited_to(&self.upper.capabilities()).fit(&self.upper).context("the upper quantile")
+                })?;
+                let (low, high) = (lower.predict(x)?, upper.predict(x)?);
+                let (low, high) = (low.as_slice(), high.as_slice());
+                let (truth, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
+                let scores = Beyond::new(self.symmetric, self.level, low, high, &truth, weights.as_deref())?;
+                Ok(ConformalizedQuantileModel { lower, upper, level: self.level, scores })
             })?;
-            let (low, high) = (lower.predict(x)?, upper.predict(x)?);
-            let scores = scores(low.as_slice(), high.as_slice(), &train.y.take(&split.test)?)?;
-            scores.quantile(self.level)?;
-            Ok(ConformalizedQuantileModel { lower, upper, level: self.level, scores })
-        })?;
-        only(parts)
+            only(parts)
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
-        unweighted(self.lower.capabilities().and(self.upper.capabilities()))
+        accepted(self.lower.capabilities().and(self.upper.capabilities()))
     }
 
     fn steps(&self) -> Vec<String> {
@@ -175,17 +235,20 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
-        let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-            let (low, _, high) = ends(&model.predict(x)?)?;
-            let scores = scores(&low, &high, &train.y.take(&split.test)?)?;
-            scores.quantile(self.level)?;
-            Ok(ConformalizedQuantilesModel { model, level: self.level, scores })
-        })?;
-        only(parts)
+        with_weight(train, |train| {
+            let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let (low, _, high) = ends(&model.predict(x)?)?;
+                let (truth, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
+                let scores =
+                    Beyond::new(self.symmetric, self.level, &low, &high, &truth, weights.as_deref())?;
+                Ok(ConformalizedQuantilesModel { model, level: self.level, scores })
+            })?;
+            only(parts)
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
-        unweighted(self.estimator.capabilities())
+        accepted(self.estimator.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {
@@ -212,7 +275,7 @@ pub struct ConformalizedQuantileModel<L, U> {
     lower: L,
     upper: U,
     level: f64,
-    scores: Scores,
+    scores: Beyond,
 }
 
 /// A model of several quantiles, with the scores of the rows that were held out.
@@ -220,7 +283,7 @@ pub struct ConformalizedQuantileModel<L, U> {
 pub struct ConformalizedQuantilesModel<M> {
     model: M,
     level: f64,
-    scores: Scores,
+    scores: Beyond,
 }
 
 impl<L, U> ConformalizedQuantileModel<L, U> {

@@ -2,12 +2,13 @@
 
 use perennial_core::{
     Capabilities, Error, Estimator, Param, Predictor, Result, ResultExt, Rows, Train, Values, check_numbers,
+    check_weights,
 };
 use serde::{Deserialize, Serialize};
 
 use super::intervals::{IntervalPredictor, PredictionIntervals};
 use super::rank::{LEVEL, Scores, nine_of_ten};
-use crate::cross_fit::{accepted, rounds};
+use crate::cross_fit::{accepted, rounds, with_weight};
 use crate::{Holdout, Splitter};
 
 /// What is measured of a calibration row.
@@ -56,7 +57,7 @@ impl RegressionScore {
 /// others, 2002; Lei and others, 2018).
 ///
 /// The truth of a new row is in its interval with a probability from `level` to `level + 1 / (n + 1)`, for `n` rows
-/// held out.
+/// held out. Weights of rows count on both sides: a row held out with a weight of 2 is what two rows are.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -135,11 +136,12 @@ impl<E, S> SplitConformalRegressor<E, S> {
     }
 }
 
-/// What an estimator takes whose calibration counts every row once.
-pub(super) fn unweighted(inner: Capabilities) -> Capabilities {
-    let mut accepts = accepted(inner);
-    accepts.weights = false;
-    accepts
+/// The weights of some of the training rows.
+pub(super) fn weights_of<X: ?Sized, Y: ?Sized>(
+    train: &Train<'_, X, Y>,
+    rows: &[usize],
+) -> Result<Option<Vec<f64>>> {
+    train.weights.map(|weights| weights.take(rows)).transpose()
 }
 
 /// The result of the one round of a splitter.
@@ -165,14 +167,17 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
-        let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-            conformalize(model, self.score, self.level, x, &train.y.take(&split.test)?)
-        })?;
-        only(parts)
+        with_weight(train, |train| {
+            let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let (y, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
+                conformalize_weighted(model, self.score, self.level, x, &y, weights.as_deref())
+            })?;
+            only(parts)
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
-        unweighted(self.estimator.capabilities())
+        accepted(self.estimator.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {
@@ -192,7 +197,23 @@ pub fn conformalize<M: Predictor<Output = Values>>(
     x: &M::Input,
     y: &Values,
 ) -> Result<SplitConformalModel<M>> {
-    let scores = Scores::new(score.scores(y, &model.predict(x)?)?).context("calibration")?;
+    conformalize_weighted(model, score, level, x, y, None)
+}
+
+/// As [`conformalize`], by rows that count as much as their weights say: a weight of 2 is what two rows are.
+///
+/// # Errors
+/// As [`conformalize`], or when a weight is not acceptable.
+pub fn conformalize_weighted<M: Predictor<Output = Values>>(
+    model: M,
+    score: RegressionScore,
+    level: f64,
+    x: &M::Input,
+    y: &Values,
+    weights: Option<&[f64]>,
+) -> Result<SplitConformalModel<M>> {
+    weights.map_or(Ok(()), |weights| check_weights(weights, y.n_rows()))?;
+    let scores = Scores::weighted(score.scores(y, &model.predict(x)?)?, weights).context("calibration")?;
     scores.quantile(level)?;
     Ok(SplitConformalModel { model, score, level, scores })
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::rank::{LEVEL, Scores, nine_of_ten};
 use super::sets::{ClassSets, SetPredictor};
-use super::split::{only, unweighted};
-use crate::align::{codes_in, columns_in};
-use crate::cross_fit::rounds;
+use super::split::{only, weights_of};
+use crate::align::{check_two_classes, codes_in, columns_in};
+use crate::cross_fit::{accepted, rounds, with_weight};
 use crate::{Holdout, Splitter};
 
 /// How unlike the class of a row is to be its own.
@@ -200,16 +200,18 @@ where
     fn fit_on(&self, train: &Train<'_, E::Input, Classes>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
         self.score.check()?;
-        train.y.check_two_classes()?;
-        let parts = rounds(&self.estimator, train, &self.splitter, Some(train.y), |split, model, x| {
-            let y = train.y.take(&split.test)?;
-            conformalize_classifier(model, self.score, self.level, self.by_class, x, &y)
-        })?;
-        only(parts)
+        check_two_classes(train.y, train.weights)?;
+        with_weight(train, |train| {
+            let parts = rounds(&self.estimator, train, &self.splitter, Some(train.y), |split, model, x| {
+                let (y, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
+                calibrated(model, self.score, self.level, self.by_class, x, &y, weights.as_deref())
+            })?;
+            only(parts)
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
-        unweighted(self.estimator.capabilities())
+        accepted(self.estimator.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {
@@ -231,18 +233,33 @@ pub fn conformalize_classifier<M: Classifier>(
     x: &M::Input,
     y: &Classes,
 ) -> Result<SplitConformalClassifierModel<M>> {
+    calibrated(model, score, level, by_class, x, y, None)
+}
+
+fn calibrated<M: Classifier>(
+    model: M,
+    score: ClassificationScore,
+    level: f64,
+    by_class: bool,
+    x: &M::Input,
+    y: &Classes,
+    weights: Option<&[f64]>,
+) -> Result<SplitConformalClassifierModel<M>> {
     score.check()?;
     let said = model.predict_proba(x)?;
     if said.n_rows() != y.n_rows() {
         return Err(Error::length_mismatch("the target", said.n_rows(), y.n_rows()));
     }
     let codes = codes_in(y, said.names())?;
-    let mut of_class = vec![Vec::new(); if by_class { said.names().len() } else { 1 }];
+    let n_lists = if by_class { said.names().len() } else { 1 };
+    let mut of_class = vec![(Vec::new(), Vec::new()); n_lists];
     for (row, &code) in codes.iter().enumerate() {
-        of_class[if by_class { code } else { 0 }].push(score.of_row(said.values().row(row))[code]);
+        let (scores, own) = &mut of_class[if by_class { code } else { 0 }];
+        scores.push(score.of_row(said.values().row(row))[code]);
+        own.push(weights.map_or(1.0, |weights| weights[row]));
     }
-    let checked = |(class, scores): (usize, Vec<f64>)| {
-        let scores = Scores::new(scores)?;
+    let checked = |(class, (scores, own)): (usize, (Vec<f64>, Vec<f64>))| {
+        let scores = Scores::weighted(scores, Some(&own))?;
         match by_class {
             true if scores.as_slice().is_empty() => {}
             true => {

@@ -127,6 +127,11 @@ impl<E> ExponentiatedGradient<E> {
         }
     }
 
+    /// The classifier inside.
+    pub fn estimator(&self) -> &E {
+        &self.estimator
+    }
+
     /// Sets which rates are to be the same.
     #[must_use]
     pub fn constraint(mut self, constraint: ParityConstraint) -> Self {

@@ -1,9 +1,12 @@
 //! All that is known of how good a model is, as one object and one page.
 
 mod classes;
+mod explained;
 mod page;
 mod pictures;
 mod values;
+
+pub use explained::Explained;
 
 use std::fmt;
 
@@ -134,6 +137,9 @@ pub struct Report {
     pub discovered: Option<DiscoveredSlices>,
     /// How much the model needs each feature.
     pub importances: Vec<FeatureImportance>,
+    /// What each feature adds to the answers.
+    #[serde(default)]
+    pub explained: Option<Explained>,
     /// What the residuals still depend on.
     pub residuals: Option<ResidualPatterns>,
     /// Labels that are likely wrong.
@@ -166,6 +172,7 @@ impl Report {
             slices: None,
             discovered: None,
             importances: Vec::new(),
+            explained: None,
             residuals: None,
             labels: None,
             stress: Vec::new(),
@@ -261,6 +268,13 @@ impl Report {
     #[must_use]
     pub fn importances(mut self, importances: Vec<FeatureImportance>) -> Self {
         self.importances = importances;
+        self
+    }
+
+    /// Adds what each feature adds to the answers.
+    #[must_use]
+    pub fn explained(mut self, explained: Explained) -> Self {
+        self.explained = Some(explained);
         self
     }
 

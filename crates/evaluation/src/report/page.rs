@@ -91,6 +91,10 @@ pub(super) fn document(report: &Report) -> Document {
         page.section("Features");
         page.chart(pictures::importances(&report.importances));
     }
+    if let Some(explained) = &report.explained {
+        page.section("What features add to answers");
+        explained.charts().into_iter().for_each(|chart| page.chart(chart));
+    }
     if !report.stress.is_empty() {
         page.section("Stress");
         page.chart(pictures::stress(&report.stress));

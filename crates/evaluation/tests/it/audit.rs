@@ -1,7 +1,7 @@
 //! What the sides of a split share is found, waived with a reason, and kept; looks at a sealed part are counted.
 
 use ndarray::{Array2, array};
-use perennial_core::{Classes, Csr, ErrorKind, Matrix, Values};
+use perennial_core::{Classes, Csr, ErrorKind, Matrix, Result, Rows, Values};
 use perennial_evaluation::metric::MeanAbsoluteError;
 use perennial_evaluation::split::*;
 use perennial_evaluation::*;
@@ -252,4 +252,43 @@ fn threads_do_not_matter() {
     let one = run(1);
     assert!((2..=4).all(|threads| run(threads) == one));
     assert!(!one.findings.is_empty());
+}
+
+/// Rows of words, which are no matrix but can be compared.
+struct Words(Vec<String>);
+
+impl Rows for Words {
+    type Owned = Words;
+
+    fn n_rows(&self) -> usize {
+        self.0.len()
+    }
+
+    fn take(&self, rows: &[usize]) -> Result<Words> {
+        Ok(Words(self.0.take(rows)?))
+    }
+
+    fn row_numbers(&self) -> Result<Option<Vec<u32>>> {
+        let first = |word| self.0.iter().position(|other| other == word).unwrap_or(0) as u32;
+        Ok(Some(self.0.iter().map(first).collect()))
+    }
+}
+
+#[test]
+fn copies_of_rows_that_are_no_matrix_are_found() {
+    let words = Words((0..20).map(|row| format!("word {}", row % 19)).collect());
+    let y: Values = (0..20).map(f64::from).collect();
+    let folds = KFold::new(2).shuffle(false);
+    let splits = CrossValidation::new().splits(&words, &y, &folds).unwrap();
+    let found = &splits.report().findings;
+    assert_eq!((found.len(), found[0].check, found[0].count), (1, Check::DuplicateRows, 2));
+    assert_eq!((found[0].severity, &found[0].rows[..]), (Severity::Warning, &[0, 19][..]));
+    let strict = CrossValidation::new().audit(SplitAudit::new());
+    assert!(strict.splits(&words, &y, &folds).unwrap_err().to_string().contains("exact copy"));
+    // Numbers that cannot be those of rows.
+    let numbers = [0, 1, 9];
+    let inputs = SplitInputs::new(3).row_numbers(&numbers);
+    assert!(SplitAudit::new().split(&KFold::new(3), &inputs).unwrap_err().to_string().contains("9 of 3"));
+    let inputs = SplitInputs::new(3).row_numbers(&numbers[..2]);
+    assert!(SplitAudit::new().split(&KFold::new(3), &inputs).is_err());
 }

@@ -1,15 +1,19 @@
 //! Conformal intervals and sets.
 
 use ndarray::{Array2, array};
-use perennial_core::{Error, Estimator, Matrix, Outputs, Predictor, Result, Rows, Train, Values};
+use perennial_core::{
+    Capabilities, Error, Estimator, Matrix, Outputs, Predictor, Result, Rows, Train, Values,
+};
 use perennial_evaluation::conformal::{
     AdaptiveConformal, ConformalizedQuantileRegressor, ConformalizedQuantiles, Coverage,
     CrossConformalRegressor, CrossMethod, EnbPiRegressor, IntervalPredictor, IntervalScore, MeanWidth,
     NormalizedConformalRegressor, PredictionIntervals, RegressionScore, SplitConformalRegressor,
-    conformalize, conformalize_by, rows_needed,
+    conformalize, conformalize_by, conformalize_weighted, rows_needed,
 };
+use perennial_evaluation::split::FixedSplits;
 use perennial_evaluation::{
-    CrossFit, CrossValidation, Metric, SliceOptions, Slices, Stack, cross_validate, score_slices,
+    CrossFit, CrossValidation, Holdout, Metric, SliceOptions, Slices, Split, Stack, cross_validate,
+    score_slices,
 };
 use perennial_numeric::random::Random;
 use perennial_testing::check;
@@ -17,10 +21,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::toys::{Line, few};
 
-check!(split_conformal, regressor, SplitConformalRegressor::new(Line).level(0.8));
-check!(normalized_conformal, regressor, NormalizedConformalRegressor::new(Line, Line).level(0.8), few());
+const FOLDS: &str = "copies of a row may be learned from and held out";
+
+check!(
+    split_conformal,
+    regressor,
+    SplitConformalRegressor::new(Line).level(0.8),
+    few().expect_fail("W01", FOLDS)
+);
+check!(
+    normalized_conformal,
+    regressor,
+    NormalizedConformalRegressor::new(Line, Line).level(0.8),
+    few().expect_fail("W01", FOLDS)
+);
 check!(cross_conformal, regressor, CrossConformalRegressor::new(Line).level(0.8), few());
-check!(conformalized_quantiles, regressor, ConformalizedQuantileRegressor::new(Line, Line).level(0.8), few());
+check!(
+    conformalized_quantiles,
+    regressor,
+    ConformalizedQuantileRegressor::new(Line, Line).level(0.8),
+    few().expect_fail("W01", FOLDS)
+);
+check!(
+    conformalized_quantiles_by_side,
+    regressor,
+    ConformalizedQuantileRegressor::new(Line, Line).level(0.8).symmetric(false),
+    few().expect_fail("W01", FOLDS)
+);
 check!(enbpi, regressor, EnbPiRegressor::new(Line).n_models(8).block(3).level(0.6), few());
 /// Answers with a number, whatever the rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -383,4 +410,104 @@ fn too_few_rows_and_wrong_splitters_are_errors() {
     assert!(SplitConformalRegressor::new(Line).level(1.0).fit(&x, &y).is_err());
     assert!(CrossConformalRegressor::new(Line).level(0.96).fit(&x, &y).is_err());
     assert!(CrossConformalRegressor::new(Line).level(0.95).fit(&x, &y).is_ok());
+}
+
+#[test]
+fn weights_of_calibration_rows_are_copies() {
+    let (truth, weights) = ([3.0, 1.0, 4.0, 1.5, 9.0, 2.5, 6.0], [2.0, 1.0, 3.0, 0.0, 1.0, 4.0, 2.0]);
+    let copies: Values =
+        truth.iter().zip(weights).flat_map(|(y, weight)| vec![*y; weight as usize]).collect();
+    let n = copies.n_rows();
+    let y = Values::from(truth.to_vec());
+    for level in [0.3, 0.5, 0.7, 0.8, 0.9] {
+        let (score, x) = (RegressionScore::Absolute, empty(7));
+        let weighted = conformalize_weighted(Always(0.5), score, level, &x, &y, Some(&weights)).unwrap();
+        let repeated = conformalize(Always(0.5), score, level, &empty(n), &copies).unwrap();
+        let interval = |model: &dyn IntervalPredictor<Input = Matrix, Output = Values>| {
+            let interval = model.predict_interval(&empty(1)).unwrap();
+            (interval.low[0], interval.high[0])
+        };
+        assert_eq!(interval(&weighted), interval(&repeated), "{level}");
+        // Weights that are a share of a row are as many rows as there are; thirteenths of 13 / 6 rows are 6 rows.
+        let shares: Vec<f64> = weights.iter().map(|weight| weight / 1000.0).collect();
+        let six: Vec<f64> = weights.iter().map(|weight| weight * 6.0 / 13.0).collect();
+        let of = |weights: &[f64]| conformalize_weighted(Always(0.5), score, level, &x, &y, Some(weights));
+        match (of(&shares), of(&six)) {
+            (Ok(shares), Ok(six)) => assert_eq!(interval(&shares), interval(&six)),
+            (shares, six) => assert!(shares.is_err() && six.is_err() && level > 0.85, "{level}"),
+        }
+    }
+    let of = |weights: &[f64]| {
+        conformalize_weighted(Always(0.5), RegressionScore::Absolute, 0.5, &empty(7), &y, Some(weights))
+    };
+    assert!(of(&[0.0; 7]).is_err() && of(&[1.0; 6]).is_err() && of(&[f64::NAN; 7]).is_err());
+}
+
+#[test]
+fn folds_count_rows_by_their_weights() {
+    // `Always` learns nothing, so the intervals are those of the errors alone: of copies as of weights.
+    let mut random = Random::new(31);
+    let y = normals(&mut random, 60);
+    let weights: Vec<f64> = (0..60).map(|row| f64::from(row % 4)).collect();
+    let copies: Values = (0..60).flat_map(|row| vec![y.as_slice()[row]; row % 4]).collect();
+    for method in [CrossMethod::Base, CrossMethod::Plus, CrossMethod::Minmax] {
+        let settings = CrossConformalRegressor::new(Weighed(0.2)).level(0.83).method(method);
+        let weighted = Train::new(&empty(60), &y).weights(&weights).fit(&settings).unwrap();
+        let repeated = settings.fit(&empty(copies.n_rows()), &copies).unwrap();
+        assert_eq!(
+            weighted.predict_interval(&empty(2)).unwrap(),
+            repeated.predict_interval(&empty(2)).unwrap()
+        );
+    }
+}
+
+/// As `Always`, and takes weights.
+#[derive(Debug, Clone)]
+struct Weighed(f64);
+
+impl Estimator for Weighed {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = Always;
+
+    fn fit_on(&self, _: &Train<'_, Matrix, Values>) -> Result<Always> {
+        Ok(Always(self.0))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+#[test]
+fn each_end_keeps_its_side() {
+    // By hand: 99 rows held out with the truths 1 to 99, and quantiles of 30 and 80. Below 30 by at most 30 - 5 = 25 in
+    // 95 of 99, which with one more is 95 %; above 80 by at most 95 - 80 = 15.
+    let y: Values = (0..396).map(|row| f64::from(row % 99 + 1)).collect();
+    let all: Vec<usize> = (99..396).collect();
+    let split = FixedSplits::new([Split { train: all, test: (0..99).collect() }]);
+    let settings = ConformalizedQuantileRegressor::new(Always(30.0), Always(80.0)).level(0.9).splitter(split);
+    let both = settings.clone().fit(&empty(396), &y).unwrap().predict_interval(&empty(1)).unwrap();
+    let each = settings.symmetric(false).fit(&empty(396), &y).unwrap().predict_interval(&empty(1)).unwrap();
+    assert_eq!((each.low[0], each.high[0]), (5.0, 95.0));
+    // Moved alike, 90 of the 99 truths are to be held: 30 - r to 80 + r.
+    assert_eq!((both.low[0], both.high[0]), (10.0, 100.0));
+    // On skewed noise each side misses as often as it may; moved alike one side misses too often.
+    let sides = |symmetric: bool| {
+        let mut random = Random::new(77);
+        let mut missed = [0.0, 0.0];
+        for _ in 0..400 {
+            let skewed: Values = (0..160).map(|_| -random.uniform().ln()).collect();
+            let settings = ConformalizedQuantileRegressor::new(Always(0.3), Always(1.0)).symmetric(symmetric);
+            let model = settings.level(0.9).splitter(Holdout::new(0.5)).fit(&empty(160), &skewed).unwrap();
+            let ends = model.predict_interval(&empty(1)).unwrap();
+            // The shares of an exponential number beyond the ends.
+            missed[0] += (1.0 - (-ends.low[0].max(0.0)).exp()) / 400.0;
+            missed[1] += (-ends.high[0]).exp() / 400.0;
+        }
+        missed
+    };
+    let (each, both) = (sides(false), sides(true));
+    assert!((each[0] - 0.05).abs() < 0.015 && (each[1] - 0.05).abs() < 0.015, "{each:?}");
+    assert!(both[0] < 0.02 && both[1] > 0.08, "{both:?}");
 }

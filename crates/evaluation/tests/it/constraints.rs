@@ -28,7 +28,7 @@ fn slow_rows_are_seen() {
     // One row of ten is slow: not the median, but the 99th percentile.
     assert!(cost.latency_p50 >= 0.002 && cost.latency_p99 >= 0.020, "{cost:?}");
     assert!(cost.latency_p50 < 0.018 && cost.throughput <= 5000.0, "{cost:?}");
-    assert!(cost.bytes(700).to_string().ends_with(", 700 bytes"));
+    assert!(cost.bytes(700).memory(1 << 21).to_string().ends_with(", 700 bytes, 2.0 MiB of memory"));
     assert!(measure_cost(&Slow, &x, 0, &Context::new()).is_err());
     assert!(measure_cost(&Slow, &x.take(&[]).unwrap(), 5, &Context::new()).is_err());
     let token = CancelToken::new();
@@ -37,7 +37,7 @@ fn slow_rows_are_seen() {
 }
 
 fn cost(p99: f64, throughput: f64, bytes: Option<u64>) -> Cost {
-    Cost { latency_p50: p99 / 2.0, latency_p99: p99, throughput, bytes }
+    Cost { latency_p50: p99 / 2.0, latency_p99: p99, throughput, bytes, memory: None }
 }
 
 #[test]
@@ -67,6 +67,46 @@ fn limits_drop_with_reasons() {
         limits.select(&odd, true, |cost| cost.throughput).unwrap_err().to_string().contains("`odd` is NaN")
     );
     assert!(Limits::new().latency_p99(0.0).broken(&cost(1.0, 1.0, None)).is_err());
+}
+
+/// Needs 64 MiB to answer.
+struct Large;
+
+impl Predictor for Large {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        let room = vec![1_u8; if x.n_rows() > 1 { 64 << 20 } else { 1 }];
+        let sum: f64 = room.iter().map(|byte| f64::from(*byte)).sum();
+        Ok(Values::from(vec![sum; x.n_rows()]))
+    }
+}
+
+#[test]
+fn memory_is_seen_and_limited() {
+    let x = Matrix::from(Array2::zeros((2, 1)));
+    let cost = measure_cost(&Large, &x, 5, &Context::new()).unwrap();
+    if let Some(bytes) = cost.memory {
+        assert!((60 << 20..200 << 20).contains(&bytes), "{bytes}");
+    }
+    let limits = Limits::new().memory(1 << 20);
+    assert!(limits.broken(&cost.memory(1 << 20)).unwrap().is_empty());
+    assert_eq!(
+        limits.broken(&cost.memory(1 << 21)).unwrap(),
+        ["answering takes 2097152 bytes, at most 1048576 are allowed"]
+    );
+    assert!(
+        limits.broken(&cost_without_memory()).unwrap()[0]
+            .starts_with("the memory that answering takes is not known")
+    );
+    // Costs that were saved before there was a memory.
+    let old = r#"{"latency_p50":1.0,"latency_p99":1.0,"throughput":1.0,"bytes":null}"#;
+    assert_eq!(serde_json::from_str::<Cost>(old).unwrap().memory, None);
+}
+
+fn cost_without_memory() -> Cost {
+    cost(0.01, 1e3, None)
 }
 
 proptest! {

@@ -107,12 +107,11 @@ fn students_interval_of_many_rows() {
     });
 }
 
-/// Blocks of finite series are never quite enough (Lahiri, 2003): a little less than 95 %.
 #[test]
 fn bootstraps_of_blocks() {
     let truth: Values = std::iter::repeat_n(0.0, 1000).collect();
     // |x| of a normal series with deviation 1 and a correlation of 0.5 from row to row.
-    let share = coverage("bootstrap of blocks", (2.0 / std::f64::consts::PI).sqrt(), |random| {
+    covers("bootstrap of blocks", (2.0 / std::f64::consts::PI).sqrt(), |random| {
         let mut last = random.normal();
         let answer: Values = (0..1000)
             .map(|_| {
@@ -124,7 +123,6 @@ fn bootstraps_of_blocks() {
             .interval(&truth, &answer, &IntervalOptions::new().replicates(400).blocks(20))
             .unwrap()
     });
-    assert!((0.925..=0.965).contains(&share), "{share}");
 }
 
 #[test]

@@ -181,6 +181,7 @@ fn nested_choice_is_what_it_is_by_hand() {
     let too_many = GroupKFold::new(17);
     let error = nested_cross_validate(&candidates, &x, &y, &outer, &too_many, &MeanAbsoluteError, &options)
         .unwrap_err();
+    // The splits are made once for all candidates.
     assert!(error.to_string().starts_with("fold 0: 17 folds need at least 17 groups"), "{error}");
 }
 

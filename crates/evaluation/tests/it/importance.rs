@@ -4,6 +4,7 @@ use ndarray::Array2;
 use perennial_core::{CancelToken, Context, ErrorKind, Matrix, Predictor, Result, Values};
 use perennial_evaluation::PermutationImportance;
 use perennial_evaluation::metric::{MeanSquaredError, R2};
+use perennial_numeric::random::Random;
 
 /// `3 a + b`, whatever `c` is.
 struct Weighted;
@@ -77,4 +78,40 @@ fn settings_are_checked_and_work_can_be_stopped() -> Result<()> {
     let error = stopped.measure(&Weighted, &x, &y, &R2).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "{error}");
     Ok(())
+}
+
+#[test]
+fn features_that_stand_in_for_each_other_are_shuffled_together() {
+    // The answer is the mean of two columns that are the same, and a third that says nothing.
+    struct Mean;
+    impl Predictor for Mean {
+        type Input = Matrix;
+        type Output = Values;
+        fn predict(&self, x: &Matrix) -> Result<Values> {
+            Ok(x.dense()?.rows().into_iter().map(|row| 0.5 * (row[0] + row[2])).collect())
+        }
+    }
+    let mut random = Random::new(4);
+    let values: Vec<f64> = (0..200).map(|_| random.normal()).collect();
+    let cell = |(row, column): (usize, usize)| if column == 1 { (row % 7) as f64 } else { values[row] };
+    let x = Matrix::from(Array2::from_shape_fn((200, 3), cell)).with_names(["a", "noise", "copy"]).unwrap();
+    let y = Values::from(values.clone());
+    let measure = |importance: PermutationImportance| importance.measure(&Mean, &x, &y, &MeanSquaredError);
+    let alone = measure(PermutationImportance::new()).unwrap();
+    let together = measure(PermutationImportance::new().group("size", ["copy", "a"])).unwrap();
+    let names: Vec<&str> = together.iter().map(|feature| feature.feature.as_str()).collect();
+    assert_eq!(names, ["size", "noise"]);
+    assert_eq!(together[1].interval.estimate, 0.0);
+    // Shuffled together they lose twice the variance; half of the difference, squared, alone: a quarter of that.
+    let ratio = alone[0].interval.estimate / together[0].interval.estimate;
+    assert!((ratio - 0.25).abs() < 0.03, "{ratio}");
+    // Which columns the group has does not change what the losses are of.
+    let first = measure(PermutationImportance::new().group("one", ["a"])).unwrap();
+    assert_eq!(first[0].losses, alone[0].losses);
+    for (group, message) in
+        [(vec!["none"], "`none`"), (vec!["a", "a"], "twice"), (vec![], "at least one feature")]
+    {
+        let error = measure(PermutationImportance::new().group("g", group)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
 }

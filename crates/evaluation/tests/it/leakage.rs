@@ -252,3 +252,46 @@ fn errors_and_edges() {
     };
     assert!(!run(1).findings.is_empty() && (2..=4).all(|threads| run(threads) == run(1)));
 }
+
+#[test]
+fn targets_that_are_sums_are_found() {
+    let (mut x, noise) = honest(300, 11);
+    let sum = |x: &Array2<f64>, scale: f64| -> Values {
+        x.rows().into_iter().map(|row| scale * (3.0 + 2.0 * row[0] - 0.5 * row[2])).collect()
+    };
+    for scale in [1.0, 1e200, 1e-200] {
+        let report = scan(&named(x.clone()), &sum(&x, scale));
+        let found: Vec<&Finding> =
+            report.findings.iter().filter(|finding| finding.check == Check::ComputedTarget).collect();
+        assert_eq!(found.len(), 1, "{report}");
+        assert_eq!(found[0].columns, ["a", "c"]);
+        assert!(report.enforce().unwrap_err().to_string().contains("computed from `a` and `c`"));
+    }
+    // With a little noise it is no sum, and a constant target is none either.
+    let y: Values = sum(&x, 1.0).as_slice().iter().zip(noise.as_slice()).map(|(y, e)| y + 1e-2 * e).collect();
+    assert!(!scan(&named(x.clone()), &y).findings.iter().any(|found| found.check == Check::ComputedTarget));
+    assert!(scan(&named(x.clone()), &vec![2.0; 300].into()).findings.is_empty());
+    // A reason for each column is needed.
+    let y = sum(&x, 1.0);
+    let waived = |columns: &[&str]| {
+        let scan = LeakageScan::new().most_explained(1.0);
+        let scan = columns.iter().fold(scan, |scan, column| scan.waive_column(column, "known"));
+        scan.scan(&named(x.clone()), &y, &Context::new()).unwrap()
+    };
+    assert_eq!(waived(&["a"]).columns(), ["a", "c"]);
+    assert!(waived(&["a", "c"]).enforce().is_ok());
+    // Columns that are copies of each other count once; one that is not finite is passed over.
+    let copy = x.column(0).to_owned();
+    x.column_mut(1).assign(&copy);
+    let report = scan(&named(x.clone()), &y);
+    assert_eq!(
+        report.findings.iter().find(|found| found.check == Check::ComputedTarget).unwrap().columns,
+        ["b", "c"]
+    );
+    x[[4, 1]] = f64::NAN;
+    let report = scan(&named(x), &y);
+    assert_eq!(
+        report.findings.iter().find(|found| found.check == Check::ComputedTarget).unwrap().columns,
+        ["a", "c"]
+    );
+}

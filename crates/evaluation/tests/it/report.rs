@@ -1,13 +1,14 @@
 //! Reports: what they hold, and what they say of odd rows.
 
 use ndarray::{Array2, array};
-use perennial_core::{Classes, Probabilities, Values};
+use perennial_core::{Classes, Contributions, Matrix, Probabilities, Values};
 use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
 use perennial_evaluation::{
-    ComparisonOptions, Details, Diagnosis, IntervalOptions, Metric, Report, SliceOptions, Slices, compare,
-    score_slices,
+    ComparisonOptions, Details, Diagnosis, Explained, IntervalOptions, Metric, Report, SliceOptions, Slices,
+    compare, score_slices,
 };
 use perennial_numeric::random::Random;
+use perennial_reporting::Mark;
 
 fn said(n: usize, n_classes: usize, strength: f64, seed: u64) -> (Classes, Probabilities) {
     let mut random = Random::new(seed);
@@ -175,4 +176,47 @@ fn ranked_rows_are_bootstrapped_as_any_metric() {
     let alone = Classes::new(vec![1, 1], truth.shared_names()).unwrap();
     let answer = Probabilities::new(array![[0.5, 0.5], [0.4, 0.6]], truth.shared_names()).unwrap();
     assert!(RocAuc::new().interval(&alone, &answer, &IntervalOptions::new().bootstrap()).is_err());
+}
+
+#[test]
+fn what_features_add_is_drawn() {
+    let x = Matrix::from(array![[0.0, 4.0], [1.0, f64::NAN], [2.0, 6.0]]).with_names(["a", "b <c>"]).unwrap();
+    let added = Contributions::new(vec![array![[-2.0, 1.0], [0.0, 0.0], [2.0, -1.0]]], vec![-2.0]).unwrap();
+    let explained = Explained::new(&added, 0, &x).unwrap();
+    assert_eq!(explained.importances(), [("a".to_owned(), 4.0 / 3.0), ("b <c>".to_owned(), 2.0 / 3.0)]);
+    let Mark::Rows { labels, series } = explained.waterfall(2).unwrap().mark else { panic!("rows") };
+    // From the base of -2 by 2 up and 1 down to the answer of -1.
+    assert_eq!(labels, ["base", "a = 2", "b <c> = 6", "answer"]);
+    assert_eq!(series[0].points[0].bounds, Some((-2.0, 0.0)));
+    assert_eq!(series[1].points[0].bounds, Some((0.0, -1.0)));
+    assert_eq!(series[2].points.iter().map(|point| point.x).collect::<Vec<_>>(), [-2.0, -1.0]);
+    let Mark::Rows { series, .. } = explained.beeswarm().mark else { panic!("rows") };
+    assert_eq!(series.iter().map(|one| one.points.len()).sum::<usize>(), 6);
+    assert!(explained.waterfall(1).unwrap().to_svg().contains("missing"));
+    assert!(explained.dependence("a").is_ok() && explained.dependence("z").is_err());
+    assert!(explained.waterfall(3).is_err());
+    let json = serde_json::to_string(&explained).unwrap();
+    let back: Explained = serde_json::from_str(&json).unwrap();
+    assert_eq!(back.waterfall(2).unwrap(), explained.waterfall(2).unwrap());
+
+    let truth = Values::from(vec![1.0, 2.0, 3.0]);
+    let options = IntervalOptions::new().replicates(50);
+    let page = Report::of_values("T", &truth, &truth, &options).unwrap().explained(explained).to_html();
+    assert!(
+        page.contains("What features add to answers")
+            && page.contains("How the answer for row 0 comes about")
+    );
+    assert!(!page.contains("b <c>"));
+
+    // Many rows are thinned, many features joined; what does not fit together is an error.
+    let many = Array2::from_shape_fn((3000, 20), |(row, column)| (row * (column + 1) % 11) as f64 - 5.0);
+    let added = Contributions::new(vec![many.clone()], vec![0.5]).unwrap();
+    let explained = Explained::new(&added, 0, &Matrix::from(many.clone())).unwrap();
+    let Mark::Rows { labels, series } = explained.waterfall(0).unwrap().mark else { panic!("rows") };
+    assert_eq!((labels.len(), labels[16].as_str()), (18, "5 others"));
+    assert!((series[2].points[1].x - (0.5 + many.row(0).sum())).abs() < 1e-12);
+    assert!(Explained::new(&added, 1, &Matrix::from(many.clone())).is_err());
+    assert!(Explained::new(&added, 0, &Matrix::from(Array2::zeros((3000, 19)))).is_err());
+    let nothing = Contributions::new(vec![Array2::zeros((0, 2))], vec![0.0]).unwrap();
+    assert!(Explained::new(&nothing, 0, &Matrix::from(Array2::zeros((0, 2)))).is_err());
 }

@@ -1,6 +1,6 @@
 //! Splits: every row has its place, nothing is lost, and nothing leaks.
 
-use perennial_core::{Classes, Context, ErrorKind};
+use perennial_core::{ClassOutputs, Classes, Context, ErrorKind};
 use perennial_evaluation::split::*;
 use proptest::prelude::*;
 
@@ -154,4 +154,27 @@ fn errors_say_what_is_wrong() {
     assert!(matches!(leaking.split(&ten).unwrap_err().kind(), ErrorKind::Leakage { .. }));
     let outside = FixedSplits::new([Split { train: vec![0], test: vec![10] }]);
     assert!(outside.split(&ten).unwrap_err().to_string().starts_with("split 0: row 10"));
+}
+
+#[test]
+fn folds_that_lack_a_label_get_its_rows() {
+    // By hand, two folds, rows in their order. Rows 0 to 3 have `a` and go into folds 0, 1, 0, 1. Rows 0 and 2 have `b`
+    // too, so of the further rows with `b`, 4 to 7, fold 0 wants one and fold 1 three: both have three in the end, where
+    // taking turns would give four and two.
+    let sets = (0..20).map(|row| match row {
+        0 | 2 => vec!["a", "b"],
+        1 | 3 => vec!["a"],
+        4..=7 => vec!["b"],
+        _ => vec![],
+    });
+    let y = ClassOutputs::from_sets(sets).unwrap();
+    let splits =
+        MultilabelStratifiedKFold::new(2).shuffle(false).split(&SplitInputs::new(20).labels(&y)).unwrap();
+    let with = |split: &Split, label: &str| {
+        split.test.iter().filter(|&&row| y.set(row).any(|own| own == label)).count()
+    };
+    for split in &splits {
+        assert_eq!((with(split, "a"), with(split, "b"), split.test.len()), (2, 3, 10));
+    }
+    assert_eq!(splits[0].test[..3], [0, 2, 6]);
 }

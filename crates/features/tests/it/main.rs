@@ -3,5 +3,4 @@
 mod conformance;
 mod extraction;
 mod factors;
-mod leakage;
 mod reference;

@@ -91,3 +91,17 @@ fn small_numbers_keep_their_digits() {
         assert_eq!(perennial_reporting::format_number(number), text);
     }
 }
+
+#[test]
+fn rows_hold_bars_and_points() {
+    let points = Series::xy("low", &[0.5, 0.5, -1.0, f64::NAN, 2.0], &[0.0, 0.0, 1.0, 0.0, 7.0]);
+    let steps = Series::xy("step", &[3.0], &[1.0]).bounds(&[1.0], &[3.0]);
+    let chart = Chart::rows("Rows", ["a <b>", "c"]).x("what it adds").series(points).series(steps);
+    let svg = chart.to_svg();
+    // Points that are not finite, or of no row, are left out; of two at one place the second stands aside.
+    assert_eq!(svg.matches("<circle").count(), 3);
+    assert!(svg.contains("a &lt;b&gt;") && !svg.contains("NaN") && svg.contains("what it adds"));
+    assert_eq!(svg, chart.to_svg());
+    let none: [&str; 0] = [];
+    assert!(Chart::rows("None", none).to_svg().contains("no data"));
+}

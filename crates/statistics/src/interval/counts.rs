@@ -35,11 +35,12 @@ impl Draws {
 
     /// How often each of `n` rows is drawn when `n` are drawn.
     pub(super) fn counts(&self, random: &mut Random, n: usize) -> Vec<u32> {
-        let mut counts = Vec::with_capacity(n);
-        while counts.len() < n {
+        let mut counts = vec![0; n];
+        let (fives, rest) = counts.as_chunks_mut::<5>();
+        for five in fives.iter_mut().map(|five| &mut five[..]).chain([rest]) {
             let mut bits = random.below(1 << 60);
-            for _ in 0..5.min(n - counts.len()) {
-                counts.push(self.poisson(bits % CELLS, random));
+            for count in five {
+                *count = self.poisson(bits % CELLS, random);
                 bits >>= 12;
             }
         }

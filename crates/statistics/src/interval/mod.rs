@@ -1,5 +1,6 @@
 //! Intervals: what is known about a number, and how sure it is.
 
+mod blocks;
 mod bootstrap;
 mod counts;
 mod mean;

@@ -3,6 +3,7 @@
 mod curves;
 mod labels;
 mod queries;
+mod rank_sums;
 mod ranked;
 mod sides;
 
@@ -12,6 +13,7 @@ pub use curves::{
 };
 pub use labels::{coverage_error, label_ranking_average_precision, label_ranking_loss};
 pub use queries::{QueryMetric, QueryScores, score_queries};
+pub use rank_sums::{Approximate, RankSums};
 
 use perennial_core::{Error, Result};
 use perennial_statistics::distribution::{Distribution, Normal};

@@ -61,14 +61,19 @@ impl Ranked {
         let Some(weights) = weights else {
             // Whole numbers: no rounding, and no waiting for sums of floating point.
             let (mut above, mut twice, mut below) = (0_u64, 0_u64, 0_u64);
-            self.each_score(
-                |row| u64::from(counts[row]),
-                |[negative, positive]| {
+            let (mut negative, mut positive) = (0, 0);
+            for place in &self.rows {
+                let count = u64::from(counts[place.row as usize]);
+                let own = u64::from(place.positive).wrapping_neg();
+                positive += count & own;
+                negative += count & !own;
+                if place.last {
                     twice += negative * (2 * above + positive);
                     above += positive;
                     below += negative;
-                },
-            );
+                    (negative, positive) = (0, 0);
+                }
+            }
             return twice as f64 / (2.0 * above as f64 * below as f64);
         };
         let (mut above, mut twice, mut below) = (0.0, 0.0, 0.0);

@@ -1,0 +1,265 @@
+//! Rows that say little: one class, no positives, constant answers, nothing, no weight. Every metric gives the value that is
+//! documented, or an error that names the cause; none gives NaN.
+
+use std::borrow::Borrow;
+
+use ndarray::{Array2, array};
+use perennial_core::{ClassOutputs, Classes, Outputs, Probabilities, Result, Rows, Values};
+use perennial_evaluation::conformal::{
+    ClassSets, Coverage, IntervalScore, MeanSetSize, MeanWidth, PredictionIntervals, SetCoverage,
+    SizeStratifiedCoverage,
+};
+use perennial_evaluation::decision::{MeanValue, NetBenefit, OutcomeValues};
+use perennial_evaluation::fairness::{FalsePositiveRate, SelectionRate};
+use perennial_evaluation::metric::*;
+use perennial_evaluation::{IntervalOptions, Metric};
+
+/// What is to come out: a number, or a word of the error.
+enum Expected {
+    Is(f64),
+    Says(&'static str),
+}
+use Expected::{Is, Says};
+
+#[track_caller]
+fn judge(name: &str, case: &str, result: Result<f64>, expected: &Expected) {
+    match (result, expected) {
+        (Ok(score), Is(value)) => {
+            assert!(
+                (score - value).abs() <= 1e-12 * value.abs().max(1.0),
+                "{name}, {case}: {score}, not {value}"
+            );
+        }
+        (Err(error), Says(word)) => {
+            assert!(error.to_string().contains(word), "{name}, {case}: `{error}` does not say `{word}`");
+        }
+        (Ok(score), Says(word)) => panic!("{name}, {case}: {score}, and no error that says `{word}`"),
+        (Err(error), Is(value)) => panic!("{name}, {case}: `{error}`, not {value}"),
+    }
+}
+
+/// Rows without number or weight are errors, and rows of weight 0 are as if they were not there.
+#[track_caller]
+fn nothing<M: Metric>(metric: &M, truth: &M::Truth, prediction: &M::Prediction) {
+    let name = metric.name();
+    let n = truth.n_rows();
+    let none = metric.score(truth.take(&[]).unwrap().borrow(), &prediction.take(&[]).unwrap());
+    assert!(none.is_err(), "{name} of no rows: {none:?}");
+    for weights in [vec![0.0; n], vec![f64::NAN; n], vec![-1.0; n], vec![1.0; n + 1]] {
+        let score = metric.score_weighted(truth, prediction, Some(&weights));
+        assert!(score.is_err(), "{name} with the weights {weights:?}: {score:?}");
+    }
+    let shorter = prediction.take(&(1..n).collect::<Vec<_>>()).unwrap();
+    assert!(metric.score(truth, &shorter).is_err(), "{name} of two lengths");
+    let kept: Vec<usize> = (0..n - 1).collect();
+    let weights: Vec<f64> = (0..n).map(|row| f64::from(u8::from(row < n - 1))).collect();
+    let without = metric.score(truth.take(&kept).unwrap().borrow(), &prediction.take(&kept).unwrap());
+    match (metric.score_weighted(truth, prediction, Some(&weights)), without) {
+        (Ok(a), Ok(b)) => {
+            assert!((a - b).abs() < 1e-12, "{name}: {a} with a weight of 0, {b} without the row")
+        }
+        (a, b) => {
+            assert!(a.is_err() && b.is_err(), "{name}: {a:?} with a weight of 0, {b:?} without the row")
+        }
+    }
+    // An interval is one, or an error; never NaN.
+    let options = IntervalOptions::new().replicates(40);
+    if let Ok(interval) = metric.interval(truth, prediction, &options) {
+        assert!(interval.low <= interval.high, "{name}: {interval:?}");
+    }
+}
+
+fn classes(codes: [u32; 4]) -> Classes {
+    Classes::new(codes.to_vec(), ["no", "yes"].map(String::from).to_vec()).unwrap()
+}
+
+/// Of classes: all rows positive and all said so; all rows negative, and one said to be positive; half of the rows
+/// positive and all said to be negative.
+#[track_caller]
+fn of_classes(metric: impl Metric<Truth = Classes, Prediction = Classes>, expected: [Expected; 3]) {
+    let cases = [
+        ("one class", [1, 1, 1, 1], [1, 1, 1, 1]),
+        ("no positives", [0, 0, 0, 0], [1, 0, 0, 0]),
+        ("constant answers", [0, 1, 0, 1], [0, 0, 0, 0]),
+    ];
+    for ((case, truth, given), expected) in cases.into_iter().zip(&expected) {
+        judge(&metric.name(), case, metric.score(&classes(truth), &classes(given)), expected);
+    }
+    nothing(&metric, &classes([0, 1, 0, 1]), &classes([0, 1, 1, 1]));
+    assert!(metric.score(&classes([0, 1, 0, 1]), &classes([0, 1, 0, 1])).is_ok());
+}
+
+fn said(shares: [f64; 4]) -> Probabilities {
+    let values = Array2::from_shape_fn(
+        (4, 2),
+        |(row, class)| if class == 1 { shares[row] } else { 1.0 - shares[row] },
+    );
+    Probabilities::new(values, ["no", "yes"].map(String::from).to_vec()).unwrap()
+}
+
+/// Of probabilities: all rows positive; all negative; half of them positive and all given the same.
+#[track_caller]
+fn of_shares(metric: impl Metric<Truth = Classes, Prediction = Probabilities>, expected: [Expected; 3]) {
+    let cases = [
+        ("one class", [1, 1, 1, 1], [0.8, 0.6, 0.8, 0.8]),
+        ("no positives", [0, 0, 0, 0], [0.8, 0.4, 0.4, 0.4]),
+        ("constant answers", [0, 1, 0, 1], [0.5; 4]),
+    ];
+    for ((case, truth, given), expected) in cases.into_iter().zip(&expected) {
+        judge(&metric.name(), case, metric.score(&classes(truth), &said(given)), expected);
+    }
+    nothing(&metric, &classes([0, 1, 0, 1]), &said([0.2, 0.9, 0.6, 0.4]));
+}
+
+/// Of numbers: a constant truth told exactly; a constant truth told wrong by 1; a truth of 1, 2, 3, 4 told as its mean.
+#[track_caller]
+fn of_values(metric: impl Metric<Truth = Values, Prediction = Values>, expected: [Expected; 3]) {
+    let cases = [
+        ("a constant told", [2.0; 4], [2.0; 4]),
+        ("a constant missed", [2.0; 4], [3.0; 4]),
+        ("constant answers", [1.0, 2.0, 3.0, 4.0], [2.5; 4]),
+    ];
+    let values = |values: [f64; 4]| Values::from(values.to_vec());
+    for ((case, truth, given), expected) in cases.into_iter().zip(&expected) {
+        judge(&metric.name(), case, metric.score(&values(truth), &values(given)), expected);
+    }
+    let (truth, given) = (values([1.0, 2.0, 3.0, 4.0]), values([1.5, 2.0, 2.0, 4.5]));
+    nothing(&metric, &truth, &given);
+    for odd in [f64::NAN, f64::INFINITY] {
+        assert!(metric.score(&truth, &values([1.0, odd, 3.0, 4.0])).is_err(), "{} of {odd}", metric.name());
+        assert!(metric.score(&values([odd, 2.0, 3.0, 4.0]), &given).is_err(), "{} of {odd}", metric.name());
+    }
+}
+
+#[test]
+fn metrics_of_classes() {
+    of_classes(Accuracy, [Is(1.0), Is(0.75), Is(0.5)]);
+    of_classes(BalancedAccuracy, [Is(1.0), Is(0.75), Is(0.5)]);
+    of_classes(Precision::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(Recall::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(F1::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(F1::default(), [Is(0.5), Is(3.0 / 7.0), Is(1.0 / 3.0)]);
+    of_classes(FBeta::new(2.0, Average::Class("yes".to_owned())), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(Jaccard::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(Specificity::of("yes"), [Is(0.0), Is(0.75), Is(1.0)]);
+    of_classes(GeometricMean, [Is(1.0), Is(0.75), Is(0.0)]);
+    of_classes(CohenKappa::new(), [Says("one class"), Is(0.0), Is(0.0)]);
+    of_classes(MatthewsCorrelation, [Is(0.0), Is(0.0), Is(0.0)]);
+    of_classes(IndexBalancedAccuracy::of("yes"), [Says("yes"), Says("yes"), Is(0.0)]);
+    of_classes(PositiveLikelihoodRatio::of("yes"), [Says("yes"), Says("yes"), Says("yes")]);
+    of_classes(NegativeLikelihoodRatio::of("yes"), [Says("yes"), Says("yes"), Is(1.0)]);
+    of_classes(SelectionRate::of("yes"), [Is(1.0), Is(0.25), Is(0.0)]);
+    of_classes(FalsePositiveRate::of("yes"), [Says("yes"), Is(0.25), Is(0.0)]);
+    of_classes(MeanValue::new(OutcomeValues::gains(5.0, -1.0, 0.0, -2.0)), [Is(5.0), Is(-0.25), Is(-1.0)]);
+}
+
+#[test]
+fn metrics_of_groups_of_rows() {
+    of_classes(Rand, [Is(1.0), Is(0.5), Is(1.0 / 3.0)]);
+    of_classes(AdjustedRand, [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(FowlkesMallows, [Is(1.0), Is(0.5_f64.sqrt()), Is((1.0_f64 / 3.0).sqrt())]);
+    of_classes(Homogeneity, [Is(1.0), Is(1.0), Is(0.0)]);
+    of_classes(Completeness, [Is(1.0), Is(0.0), Is(1.0)]);
+    of_classes(NormalizedMutualInformation, [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(AdjustedMutualInformation, [Is(1.0), Is(0.0), Is(0.0)]);
+}
+
+#[test]
+fn metrics_of_probabilities() {
+    of_shares(LogLoss, [Is(0.29506406942715496), Is(0.785478695933018), Is(2.0_f64.ln())]);
+    of_shares(Brier, [Is(0.07), Is(0.28), Is(0.25)]);
+    of_shares(RocAuc::new(), [Says("positive"), Says("negative"), Is(0.5)]);
+    of_shares(OneVsOneAuc, [Says(""), Says(""), Is(0.5)]);
+    of_shares(AveragePrecision::new(), [Is(1.0), Is(0.0), Is(0.5)]);
+    of_shares(TopKAccuracy::new(1), [Is(1.0), Is(0.75), Is(0.5)]);
+    of_shares(CalibrationError::new(), [Is(0.25), Is(0.5), Is(0.0)]);
+    of_shares(CalibrationError::worst(), [Is(0.4), Is(0.8), Is(0.0)]);
+    of_shares(D2LogLoss, [Says("one class"), Says("one class"), Is(0.0)]);
+    of_shares(D2Brier, [Says("one class"), Says("one class"), Is(0.0)]);
+    of_shares(ThresholdScore::kolmogorov_smirnov(), [Says("positive"), Says("negative"), Is(0.0)]);
+    of_shares(ThresholdScore::recall_at_precision(0.9), [Says("positive"), Says("negative"), Is(0.0)]);
+    of_shares(ThresholdScore::precision_at_recall(0.9), [Says("positive"), Says("negative"), Is(0.5)]);
+    of_shares(ThresholdScore::specificity_at_recall(0.9), [Says("positive"), Says("negative"), Is(0.0)]);
+    of_shares(ThresholdScore::recall_at_specificity(0.9), [Says("positive"), Says("negative"), Is(0.0)]);
+    of_shares(NetBenefit::new(0.25), [Is(1.0), Is(-1.0 / 3.0), Is(0.5 - 0.5 / 3.0)]);
+}
+
+#[test]
+fn metrics_of_values() {
+    of_values(MeanAbsoluteError, [Is(0.0), Is(1.0), Is(1.0)]);
+    of_values(MeanSquaredError, [Is(0.0), Is(1.0), Is(1.25)]);
+    of_values(RootMeanSquaredError, [Is(0.0), Is(1.0), Is(1.25_f64.sqrt())]);
+    of_values(MedianAbsoluteError, [Is(0.0), Is(1.0), Is(1.0)]);
+    of_values(MaxError, [Is(0.0), Is(1.0), Is(1.5)]);
+    of_values(MeanAbsolutePercentageError, [Is(0.0), Is(0.5), Is(0.5729166666666667)]);
+    of_values(
+        SymmetricMeanAbsolutePercentageError,
+        [Is(0.0), Is(0.4), Is(0.25 * (6.0 / 7.0 + 2.0 / 9.0 + 2.0 / 11.0 + 6.0 / 13.0))],
+    );
+    of_values(MeanSquaredLogError::new(), [Is(0.0), Is(0.08276097481015166), Is(0.12049497766193301)]);
+    of_values(MeanPinball::new(0.9), [Is(0.0), Is(0.1), Is(0.5)]);
+    of_values(MeanTweedieDeviance::poisson(), [Is(0.0), Is(0.37813956756734246), Is(0.532200676431116)]);
+    of_values(MeanTweedieDeviance::gamma(), [Is(0.0), Is(0.14426354954966225), Is(0.24355454857433723)]);
+    of_values(R2, [Is(1.0), Is(0.0), Is(0.0)]);
+    of_values(ExplainedVariance, [Is(1.0), Is(1.0), Is(0.0)]);
+    of_values(D2Pinball::new(0.5), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_values(D2Tweedie::new(1.0), [Is(1.0), Is(0.0), Is(0.0)]);
+    of_values(
+        MeanAbsoluteScaledError::new(&[1.0, 2.0, 4.0], 1).unwrap(),
+        [Is(0.0), Is(1.0 / 1.5), Is(1.0 / 1.5)],
+    );
+    of_values(
+        RootMeanSquaredScaledError::new(&[1.0, 2.0, 4.0], 1).unwrap(),
+        [Is(0.0), Is(0.4_f64.sqrt()), Is(0.5_f64.sqrt())],
+    );
+    assert!(
+        MeanAbsoluteScaledError::new(&[2.0; 3], 1).is_err()
+            && RootMeanSquaredScaledError::new(&[2.0; 3], 1).is_err()
+    );
+}
+
+#[test]
+fn metrics_of_several_answers() {
+    let truth = Values::from(vec![1.0, 2.0, 3.0, 4.0]);
+    let two = Outputs::from(array![[0.5, 1.5], [1.0, 3.0], [2.0, 2.5], [4.0, 4.0]]);
+    nothing(&QuantileLoss::new([0.1, 0.9]), &truth, &two);
+    nothing(&Crps::new(), &truth, &two);
+    judge(
+        "crps",
+        "draws that are all the truth",
+        Crps::new().score(&truth, &Outputs::from(array![[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0]])),
+        &Is(0.0),
+    );
+    let sets = |sets: [&[&str]; 4]| ClassOutputs::from_sets(sets.map(<[&str]>::to_vec)).unwrap();
+    let (all, some) =
+        (sets([&["a"], &["a"], &["a"], &["a", "b"]]), sets([&["a"], &["b"], &["a"], &["a", "b"]]));
+    nothing(&HammingLoss, &all, &some);
+    nothing(&ExactMatch, &all, &some);
+    judge("hamming_loss", "one output missed twice", HammingLoss.score(&all, &some), &Is(0.25));
+    let decisions = Outputs::from(array![[-2.0], [0.5], [1.0], [0.0]]);
+    nothing(&HingeLoss, &classes([0, 1, 0, 1]), &decisions);
+    judge(
+        "hinge_loss",
+        "one class",
+        HingeLoss.score(&classes([1; 4]), &decisions),
+        &Is((3.0 + 0.5 + 0.0 + 1.0) / 4.0),
+    );
+    judge(
+        "hinge_loss",
+        "constant answers",
+        HingeLoss.score(&classes([0, 1, 0, 1]), &Outputs::from(array![[0.0], [0.0], [0.0], [0.0]])),
+        &Is(1.0),
+    );
+    let intervals =
+        PredictionIntervals { level: 0.8, low: vec![0.0, 2.0, 3.5, 4.0], high: vec![1.0, 2.0, 4.0, 9.0] };
+    nothing(&Coverage, &truth, &intervals);
+    nothing(&MeanWidth, &truth, &intervals);
+    nothing(&IntervalScore, &truth, &intervals);
+    judge("coverage", "ends included", Coverage.score(&truth, &intervals), &Is(0.75));
+    let members = array![[true, false], [false, false], [true, true], [true, false]];
+    let of_rows = ClassSets::new(0.9, members, ["no", "yes"].map(String::from).to_vec()).unwrap();
+    nothing(&SetCoverage, &classes([0, 1, 0, 1]), &of_rows);
+    nothing(&MeanSetSize, &classes([0, 1, 0, 1]), &of_rows);
+    nothing(&SizeStratifiedCoverage, &classes([0, 1, 0, 1]), &of_rows);
+    judge("set_coverage", "one class", SetCoverage.score(&classes([1; 4]), &of_rows), &Is(0.25));
+}
