@@ -1,7 +1,9 @@
 //! Statistics of columns in one pass over the rows.
 
-use ndarray::{ArrayRef2, ArrayView1, ArrayViewMut1, Zip, s};
-use perennial_numeric::reduce;
+use ndarray::ArrayRef2;
+use perennial_numeric::{reduce, simd};
+
+use crate::cells::rows_of;
 
 /// Rows per chunk: a chunk of a usual width stays in the cache while it is read twice.
 pub(crate) const CHUNK: usize = 1024;
@@ -37,48 +39,10 @@ impl Moments {
     }
 
     fn of_chunk(x: &ArrayRef2<f64>, weights: Option<&[f64]>, range: std::ops::Range<usize>) -> Self {
-        let n_cols = x.ncols();
-        let mut moments = Moments::none(n_cols);
-        let block = x.slice(s![range.clone(), ..]);
-        let weight_of = |row: usize| weights.map_or(1.0, |weights| weights[range.start + row]);
-        let mut sums = vec![0.0; n_cols];
-        for (row, cells) in block.rows().into_iter().enumerate() {
-            let weight = weight_of(row);
-            if weight == 0.0 {
-                continue;
-            }
-            Zip::from(view_mut(&mut moments.weight))
-                .and(view_mut(&mut sums))
-                .and(view_mut(&mut moments.min))
-                .and(view_mut(&mut moments.max))
-                .and(cells)
-                .for_each(|weights, sum, min, max, &cell| {
-                    let counts = if cell.is_nan() { 0.0 } else { weight };
-                    let value = if cell.is_nan() { 0.0 } else { cell };
-                    *weights += counts;
-                    *sum += counts * value;
-                    // NaN loses every comparison.
-                    *min = cell.min(*min);
-                    *max = cell.max(*max);
-                });
-        }
-        for column in 0..n_cols {
-            moments.mean[column] =
-                if moments.weight[column] > 0.0 { sums[column] / moments.weight[column] } else { 0.0 };
-        }
-        for (row, cells) in block.rows().into_iter().enumerate() {
-            let weight = weight_of(row);
-            if weight == 0.0 {
-                continue;
-            }
-            Zip::from(view_mut(&mut moments.squares))
-                .and(ArrayView1::from(&moments.mean))
-                .and(cells)
-                .for_each(|squares, &mean, &cell| {
-                    let gap = if cell.is_nan() { 0.0 } else { cell - mean };
-                    *squares += weight * gap * gap;
-                });
-        }
+        let mut moments = Moments::none(x.ncols());
+        let mut copy = Vec::new();
+        let cells = rows_of(x, range.start, range.len(), &mut copy);
+        simd::widest(Chunk { cells, weights: weights.map(|all| &all[range]), moments: &mut moments });
         moments
     }
 
@@ -113,8 +77,88 @@ impl Moments {
     }
 }
 
-fn view_mut(numbers: &mut [f64]) -> ArrayViewMut1<'_, f64> {
-    numbers.into()
+/// The cells of a few rows, whose moments are wanted.
+struct Chunk<'a> {
+    cells: &'a [f64],
+    weights: Option<&'a [f64]>,
+    moments: &'a mut Moments,
+}
+
+impl simd::Kernel for Chunk<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Chunk { cells, weights, moments } = self;
+        let n_cols = moments.mean.len();
+        let mut column = 0;
+        // As many columns at a time as a vector holds; their sums stay in registers while the rows go by.
+        while column < n_cols {
+            column += match n_cols - column {
+                8.. => moments.add::<8>(cells, weights, column),
+                4.. => moments.add::<4>(cells, weights, column),
+                _ => moments.add::<1>(cells, weights, column),
+            };
+        }
+    }
+}
+
+impl Moments {
+    /// Moments of `N` columns of some rows, which nothing has been added to; gives `N`.
+    #[inline(always)]
+    fn add<const N: usize>(&mut self, cells: &[f64], weights: Option<&[f64]>, first: usize) -> usize {
+        let n_cols = self.mean.len();
+        let (mut count, mut sum) = ([0.0; N], [0.0; N]);
+        let (mut min, mut max) = ([f64::INFINITY; N], [f64::NEG_INFINITY; N]);
+        rows::<N>(cells, n_cols, weights, first, |weight, cells| {
+            for lane in 0..N {
+                let cell = cells[lane];
+                let counts = if cell.is_nan() { 0.0 } else { weight };
+                count[lane] += counts;
+                sum[lane] += counts * if cell.is_nan() { 0.0 } else { cell };
+                // NaN loses every comparison.
+                min[lane] = if cell < min[lane] { cell } else { min[lane] };
+                max[lane] = if cell > max[lane] { cell } else { max[lane] };
+            }
+        });
+        let mut mean = [0.0; N];
+        for lane in 0..N {
+            mean[lane] = if count[lane] > 0.0 { sum[lane] / count[lane] } else { 0.0 };
+        }
+        let mut squares = [0.0; N];
+        rows::<N>(cells, n_cols, weights, first, |weight, cells| {
+            for lane in 0..N {
+                let gap = if cells[lane].is_nan() { 0.0 } else { cells[lane] - mean[lane] };
+                squares[lane] += weight * gap * gap;
+            }
+        });
+        self.weight[first..first + N].copy_from_slice(&count);
+        self.mean[first..first + N].copy_from_slice(&mean);
+        self.squares[first..first + N].copy_from_slice(&squares);
+        self.min[first..first + N].copy_from_slice(&min);
+        self.max[first..first + N].copy_from_slice(&max);
+        N
+    }
+}
+
+/// `add(weight, cells of N columns)` for each row whose weight is not 0.
+#[inline(always)]
+fn rows<const N: usize>(
+    cells: &[f64],
+    n_cols: usize,
+    weights: Option<&[f64]>,
+    first: usize,
+    mut add: impl FnMut(f64, &[f64; N]),
+) {
+    let rows = cells.chunks_exact(n_cols).filter_map(|row| row[first..].first_chunk::<N>());
+    match weights {
+        None => rows.for_each(|cells| add(1.0, cells)),
+        Some(weights) => rows.zip(weights).for_each(|(cells, &weight)| {
+            if weight != 0.0 {
+                add(weight, cells);
+            }
+        }),
+    }
 }
 
 /// The values of a column that count, with their weights, in rising order.

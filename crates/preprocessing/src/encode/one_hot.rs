@@ -316,8 +316,7 @@ impl OneHotModel {
                 indptr.push(indices.len());
             }
             let values = vec![1.0; indices.len()];
-            return Matrix::from(Csr::new(n_cols, indptr, indices, values)?)
-                .with_features(self.output.clone());
+            return Matrix::from_sparse(Csr::new(n_cols, indptr, indices, values)?, self.output.clone());
         }
         coded_matrix(x, &self.output, |row, out| {
             let places = hot.iter().map(|column| column[row]);

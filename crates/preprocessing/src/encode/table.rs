@@ -27,5 +27,5 @@ pub(super) fn coded_matrix(
         rows.chunks_exact_mut(width).enumerate().for_each(|(row, out)| write(first + row, out));
     });
     let out = Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?;
-    Matrix::from(out).with_features(output.clone())
+    Matrix::from_dense(out, output.clone())
 }
