@@ -10,7 +10,9 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
+use crate::batches::{FitBatches, each};
 use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
+use crate::category_parts::TableParts;
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
 ///
@@ -173,6 +175,19 @@ impl Estimator for OneHotEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl FitBatches for OneHotEncoder {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<OneHotModel>
+    where
+        I: IntoIterator<Item = Result<(Table, NoTarget)>>,
+    {
+        self.check()?;
+        let mut parts = TableParts::default();
+        each(self, open, |x, _| parts.count(x))?;
+        let columns = parts.counted().map(|(name, counted)| self.learn(&name, counted));
+        OneHotModel::new(columns.collect::<Result<Vec<_>>>()?, self.unknown, self.drop_first, self.sparse)
     }
 }
 

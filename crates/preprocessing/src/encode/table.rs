@@ -5,7 +5,7 @@ use perennial_core::{Error, Features, Matrix, Result};
 use perennial_data::Table;
 use perennial_numeric::reduce;
 
-use crate::stats::CHUNK;
+use crate::moments::CHUNK;
 
 /// A matrix with as many rows as `x`, each of which `write(row, cells)` fills.
 ///

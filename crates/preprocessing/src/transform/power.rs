@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::power_search::{Logarithms, best_exponent, power};
 use crate::cells::{by_column, map_rows};
-use crate::stats::Moments;
+use crate::moments::Moments;
 
 /// Which family of powers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
