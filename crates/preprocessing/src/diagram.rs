@@ -188,7 +188,7 @@ fn size(nodes: &[Node]) -> (f64, f64) {
 fn draw(svg: &mut String, nodes: &[Node], mut x: f64, middle: f64) {
     for (position, node) in nodes.iter().enumerate() {
         if position > 0 {
-            arrow(svg, (x, middle), (x + BESIDE, middle));
+            arrow(svg, (x, middle), (x + BESIDE, middle), node);
             x += BESIDE;
         }
         let (width, height) = size(std::slice::from_ref(node));
@@ -209,7 +209,8 @@ fn draw(svg: &mut String, nodes: &[Node], mut x: f64, middle: f64) {
                 for row in rows {
                     let (row_width, row_height) = size(row);
                     let row_middle = top + row_height / 2.0;
-                    arrow(svg, (x, middle), (x + BESIDE, row_middle));
+                    let Some(first) = row.first() else { continue };
+                    arrow(svg, (x, middle), (x + BESIDE, row_middle), first);
                     draw(svg, row, x + BESIDE, row_middle);
                     line(svg, (x + BESIDE + row_width, row_middle), (x + width - BESIDE, row_middle));
                     line(svg, (x + width - BESIDE, row_middle), (x + width, middle));
@@ -236,7 +237,11 @@ fn line(svg: &mut String, (x, y): (f64, f64), (to_x, to_y): (f64, f64)) {
     );
 }
 
-fn arrow(svg: &mut String, from: (f64, f64), (x, y): (f64, f64)) {
+/// A line to a node, with a head where the node is a box and not a dot.
+fn arrow(svg: &mut String, from: (f64, f64), (x, y): (f64, f64), to: &Node) {
+    if matches!(to, Node::Branches(_)) {
+        return line(svg, from, (x, y));
+    }
     line(svg, from, (x - 5.0, y));
     let _ = writeln!(svg, "<path d=\"M{x:.1} {y:.1} l-8 -4 v8 z\" fill=\"#5d6472\"/>");
 }

@@ -116,6 +116,7 @@ impl Estimator for QuantileTransformer {
         let shares: Vec<f64> = shares(self.n_quantiles);
         let random = Random::new(train.ctx.seed(self.seed));
         let found = by_column(x, |column, values| {
+            train.ctx.check()?;
             if train.weights.is_none() {
                 values.retain(|value| !value.is_nan());
                 if values.len() > self.subsample {
@@ -123,8 +124,9 @@ impl Estimator for QuantileTransformer {
                     *values = rows.into_iter().map(|row| values[row]).collect();
                 }
             }
-            quantiles(values, train.weights, &shares)
+            Ok(quantiles(values, train.weights, &shares))
         });
+        let found = found.into_iter().collect::<Result<Vec<_>>>()?;
         let mut all = Vec::with_capacity(found.len());
         for (found, name) in found.into_iter().zip(train.x.features().names()) {
             let Some(mut found) = found else {
