@@ -68,6 +68,23 @@ impl From<Csr> for Matrix {
 }
 
 impl Matrix {
+    /// Dense numbers under these columns. No other names are made on the way, which counts where rows come one by one.
+    ///
+    /// # Errors
+    /// When the numbers of columns differ.
+    pub fn from_dense(array: Array2<f64>, features: Features) -> Result<Self> {
+        let storage = Storage::Dense(array.into_shared());
+        Matrix { storage, features: Features::default() }.with_features(features)
+    }
+
+    /// Sparse numbers under these columns, as [`from_dense`](Matrix::from_dense).
+    ///
+    /// # Errors
+    /// When the numbers of columns differ.
+    pub fn from_sparse(csr: Csr, features: Features) -> Result<Self> {
+        Matrix { storage: Storage::Sparse(csr), features: Features::default() }.with_features(features)
+    }
+
     /// The same numbers under other column names.
     ///
     /// # Errors
@@ -172,19 +189,8 @@ impl Matrix {
     /// # Errors
     /// When the numbers of rows differ or a name occurs twice.
     pub fn hstack(parts: &[Matrix]) -> Result<Matrix> {
-        let (n_rows, features) = side_by_side(parts)?;
-        if parts.iter().all(|part| part.sparse().is_some()) {
-            return Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, parts)?), features });
-        }
-        let mut all = Array2::zeros((n_rows, features.len()));
-        let mut start = 0;
-        for part in parts {
-            let dense = part.to_dense()?;
-            let end = start + part.n_cols();
-            all.slice_mut(ndarray::s![.., start..end]).assign(dense.dense()?);
-            start = end;
-        }
-        Ok(Matrix { storage: Storage::Dense(all.into_shared()), features })
+        let sparse = parts.iter().all(|part| part.sparse().is_some());
+        Matrix::hstack_under(joined_features(parts)?, parts, sparse)
     }
 
     /// As [`hstack`](Matrix::hstack), always in sparse form: zeros of dense parts are left out.
@@ -192,8 +198,30 @@ impl Matrix {
     /// # Errors
     /// When the numbers of rows differ or a name occurs twice.
     pub fn hstack_sparse(parts: &[Matrix]) -> Result<Matrix> {
-        let (n_rows, features) = side_by_side(parts)?;
-        Ok(Matrix { storage: Storage::Sparse(hstack_sparse(n_rows, parts)?), features })
+        Matrix::hstack_under(joined_features(parts)?, parts, true)
+    }
+
+    /// As [`hstack`](Matrix::hstack), under columns that the caller knows already and in the form it wants.
+    ///
+    /// # Errors
+    /// When the numbers of rows differ, or there are more or fewer columns.
+    pub fn hstack_under(features: Features, parts: &[Matrix], sparse: bool) -> Result<Matrix> {
+        let n_rows = parts.first().map_or(0, Rows::n_rows);
+        if let Some(odd) = parts.iter().find(|part| part.n_rows() != n_rows) {
+            return Err(Error::length_mismatch("a matrix to be put beside others", n_rows, odd.n_rows()));
+        }
+        if sparse {
+            return Matrix::from_sparse(hstack_sparse(n_rows, parts)?, features);
+        }
+        let mut all = Array2::zeros((n_rows, parts.iter().map(Matrix::n_cols).sum()));
+        let mut start = 0;
+        for part in parts {
+            let dense = part.to_dense()?;
+            let end = start + part.n_cols();
+            all.slice_mut(ndarray::s![.., start..end]).assign(dense.dense()?);
+            start = end;
+        }
+        Matrix::from_dense(all, features)
     }
 
     /// The number of entries that are not 0, or are stored.
@@ -287,17 +315,12 @@ fn select_columns(csr: &Csr, columns: &[usize]) -> Result<Csr> {
     Csr::new(columns.len(), indptr, indices, values)
 }
 
-/// How many rows matrices to be put side by side have, and what their columns are.
-fn side_by_side(parts: &[Matrix]) -> Result<(usize, Features)> {
-    let Some(first) = parts.first() else {
+/// The columns of matrices that are put side by side.
+fn joined_features(parts: &[Matrix]) -> Result<Features> {
+    if parts.is_empty() {
         return Err(Error::empty("there are no matrices to put side by side"));
-    };
-    let n_rows = first.n_rows();
-    if let Some(odd) = parts.iter().find(|part| part.n_rows() != n_rows) {
-        return Err(Error::length_mismatch("a matrix to be put beside others", n_rows, odd.n_rows()));
     }
-    let features = parts.iter().flat_map(|part| part.features.iter().cloned()).collect::<Vec<_>>();
-    Ok((n_rows, features.try_into()?))
+    parts.iter().flat_map(|part| part.features.iter().cloned()).collect::<Vec<_>>().try_into()
 }
 
 fn hstack_sparse(n_rows: usize, parts: &[Matrix]) -> Result<Csr> {

@@ -1,6 +1,6 @@
 //! Columns of categories: one small code per row into a list of levels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow_array::{Array, StringArray, UInt32Array};
 use perennial_core::{Error, Result};
@@ -41,17 +41,22 @@ impl Category {
         };
         let parts: Vec<_> =
             (0..texts.len().div_ceil(CHUNK)).into_par_iter().map(|k| piece(k * CHUNK)).collect();
-        let order: BTreeSet<&[u8]> = parts
-            .iter()
-            .flat_map(|(known, _)| (0..known.len() as u32).map(|number| known.text(number)))
-            .collect();
-        let order: Vec<&[u8]> = order.into_iter().collect();
-        let ranks: Vec<Vec<u32>> = parts
+        // Texts that several chunks have are found by their hash, so that each is sorted once.
+        let mut all = Interner::default();
+        let numbers = |known: &Interner| -> Vec<u32> { (0..known.len() as u32).collect() };
+        let joined: Vec<Vec<u32>> = parts
             .iter()
             .map(|(known, _)| {
-                let rank = |number| order.partition_point(|text| *text < known.text(number)) as u32;
-                (0..known.len() as u32).map(rank).collect()
+                numbers(known).into_iter().map(|number| all.intern(known.text(number))).collect()
             })
+            .collect();
+        let mut order = numbers(&all);
+        order.sort_unstable_by_key(|&number| all.text(number));
+        let mut rank_of = vec![0; order.len()];
+        order.iter().zip(0..).for_each(|(&number, rank)| rank_of[number as usize] = rank);
+        let ranks: Vec<Vec<u32>> = joined
+            .into_iter()
+            .map(|numbers| numbers.into_iter().map(|number| rank_of[number as usize]).collect())
             .collect();
         let mut codes = vec![0; texts.len()];
         codes.par_chunks_mut(CHUNK).zip(&parts).zip(&ranks).for_each(|((codes, (_, numbers)), ranks)| {
@@ -61,7 +66,7 @@ impl Category {
             }
         });
         // The bytes came from a `StringArray`, so they are UTF-8.
-        let levels = order.iter().map(|text| std::str::from_utf8(text).unwrap_or_default());
+        let levels = order.iter().map(|&number| std::str::from_utf8(all.text(number)).unwrap_or_default());
         let levels = StringArray::from_iter_values(levels);
         Category { codes: UInt32Array::new(codes.into(), texts.nulls().cloned()), levels }
     }

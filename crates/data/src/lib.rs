@@ -18,6 +18,7 @@ mod display;
 #[cfg(feature = "http")]
 mod download;
 mod exact_sum;
+mod fill;
 mod freshness;
 mod group;
 mod hash;
@@ -59,6 +60,7 @@ pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, r
 pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
+pub use fill::Fill;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
 pub use group::Aggregate;
 pub use hash::content_hash;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ndarray::Array2;
-use perennial_core::{Classes, Error, ErrorKind, Matrix, Result, ResultExt, Values};
+use perennial_core::{Classes, Error, ErrorKind, Features, Matrix, Result, ResultExt, Values};
 use rayon::prelude::*;
 
 use crate::column::Data;
@@ -74,7 +74,7 @@ impl Table {
             }
         });
         let array = Array2::from_shape_vec((self.n_rows(), n_cols), cells).map_err(Error::other)?;
-        Matrix::from(array).with_names(names)
+        Matrix::from_dense(array, Features::named(names)?)
     }
 
     /// All columns as numbers under their names, for whoever looks at them without learning from them, such as a scan for

@@ -7,6 +7,7 @@ pub mod isotonic;
 pub mod kernel;
 pub mod laplacian;
 pub mod linalg;
+mod logarithm;
 pub mod neighbors;
 mod normal;
 pub mod optimize;

@@ -1,5 +1,6 @@
 //! Special functions.
 
+pub use crate::logarithm::ln_1p;
 pub use crate::normal::normal_quantile;
 use crate::simd;
 

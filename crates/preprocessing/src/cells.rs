@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Features, Matrix, Result};
-use perennial_numeric::reduce;
+use perennial_numeric::{reduce, simd};
 
 /// Numbers per block: what is read and what is written fit into the first cache together.
 const BLOCK: usize = 2048;
@@ -32,15 +32,17 @@ pub(crate) fn map_rows(
         for (index, out) in rows.chunks_mut(block * width).enumerate() {
             let start = first + index * block;
             let input = rows_of(cells, start, out.len() / width, &mut copy);
-            f(start, input, out);
-            bad |= any_infinite(input) | any_infinite(out);
+            bad |= simd::widest(|| {
+                f(start, input, out);
+                any_infinite(input) | any_infinite(out)
+            });
         }
         if bad {
             fine.store(false, std::sync::atomic::Ordering::Relaxed);
         }
     });
-    let out = Matrix::from(Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?);
-    let out = out.with_features(output.clone())?;
+    let out = Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?;
+    let out = Matrix::from_dense(out, output.clone())?;
     if !fine.into_inner() {
         x.check_finite(true)?;
         out.check_finite(true).map_err(|error| {
@@ -52,7 +54,12 @@ pub(crate) fn map_rows(
 }
 
 /// Some rows in row-major order: lent where they lie so, else copied.
-fn rows_of<'a>(x: &'a ArrayRef2<f64>, first: usize, n: usize, copy: &'a mut Vec<f64>) -> &'a [f64] {
+pub(crate) fn rows_of<'a>(
+    x: &'a ArrayRef2<f64>,
+    first: usize,
+    n: usize,
+    copy: &'a mut Vec<f64>,
+) -> &'a [f64] {
     let n_cols = x.ncols();
     match x.as_slice() {
         Some(all) => &all[first * n_cols..(first + n) * n_cols],
@@ -64,6 +71,7 @@ fn rows_of<'a>(x: &'a ArrayRef2<f64>, first: usize, n: usize, copy: &'a mut Vec<
     }
 }
 
+#[inline(always)]
 fn any_infinite(numbers: &[f64]) -> bool {
     numbers.iter().fold(false, |any, number| any | number.is_infinite())
 }

@@ -1,8 +1,10 @@
 //! Routes columns of a table to steps, and puts what they make side by side.
 
+use std::sync::OnceLock;
+
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, JoinTarget, Matrix, NoTarget, Param, Result, ResultExt,
-    Rows, Train, Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Param, Result,
+    ResultExt, Rows, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -322,8 +324,9 @@ impl<B: Branches> FitTransform for Columns<B> {
         self.check_all_used(train.x, &self.branches.pick(train.x)?)?;
         SPARSE_THRESHOLD.check(self.sparse_threshold)?;
         let (models, outputs) = self.branches.fit(train)?;
-        let sparse = self.is_sparse(&outputs);
-        Ok((ColumnsModel { models, sparse }, side_by_side(outputs, sparse)?))
+        let model = ColumnsModel { models, sparse: self.is_sparse(&outputs), columns: Joined::default() };
+        let x = model.side_by_side(outputs)?;
+        Ok((model, x))
     }
 }
 
@@ -332,6 +335,37 @@ impl<B: Branches> FitTransform for Columns<B> {
 pub struct ColumnsModel<M> {
     models: M,
     sparse: bool,
+    #[serde(skip)]
+    columns: Joined,
+}
+
+/// The columns of the output, made once: a row that comes alone would spend most of its time on their names. It is no
+/// part of what was learned, so any two are equal.
+#[derive(Debug, Clone, Default)]
+struct Joined(OnceLock<(Vec<Features>, Features)>);
+
+impl PartialEq for Joined {
+    fn eq(&self, _: &Joined) -> bool {
+        true
+    }
+}
+
+impl Eq for Joined {}
+
+impl Joined {
+    /// The columns of `outputs` side by side.
+    fn of(&self, outputs: &[Matrix]) -> Result<Features> {
+        // Steps share their columns with what they make, so this compares pointers.
+        let known = self.0.get().filter(|(parts, _)| parts.iter().eq(outputs.iter().map(Matrix::features)));
+        if let Some((_, columns)) = known {
+            return Ok(columns.clone());
+        }
+        let parts: Vec<Features> = outputs.iter().map(|part| part.features().clone()).collect();
+        let columns: Features = parts.iter().flatten().cloned().collect::<Vec<_>>().try_into()?;
+        // Another thread may have been first, with the same columns.
+        let _ = self.0.set((parts, columns.clone()));
+        Ok(columns)
+    }
 }
 
 impl<M: BranchModels> Transformer for ColumnsModel<M> {
@@ -339,22 +373,18 @@ impl<M: BranchModels> Transformer for ColumnsModel<M> {
     type Output = Matrix;
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
-        side_by_side(self.models.transform(x)?, self.sparse)
+        self.side_by_side(self.models.transform(x)?)
     }
 }
 
-fn side_by_side(mut outputs: Vec<Matrix>, sparse: bool) -> Result<Matrix> {
-    match outputs.len() {
-        0 => Err(Error::unsupported("no step takes any column; add one with `.on(..)`")),
-        // As its step made it.
-        1 => Ok(outputs.remove(0)),
-        _ if sparse => Matrix::hstack_sparse(&outputs),
-        _ => {
+impl<M> ColumnsModel<M> {
+    fn side_by_side(&self, mut outputs: Vec<Matrix>) -> Result<Matrix> {
+        match outputs.len() {
+            0 => Err(Error::unsupported("no step takes any column; add one with `.on(..)`")),
+            // As its step made it.
+            1 => Ok(outputs.remove(0)),
             // Whether a matrix is sparse must not differ between the rows of fitting and others.
-            if outputs.iter().all(|part| part.sparse().is_some()) {
-                outputs[0] = outputs[0].to_dense()?;
-            }
-            Matrix::hstack(&outputs)
+            _ => Matrix::hstack_under(self.columns.of(&outputs)?, &outputs, self.sparse),
         }
     }
 }

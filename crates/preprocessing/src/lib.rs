@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod batches;
 mod categories;
+mod category_parts;
 mod cells;
 mod columns;
+mod diagram;
 mod discretize;
 mod encode;
 mod impute;
+mod moments;
 mod outliers;
 mod pass_through;
 mod resample;
@@ -14,8 +18,10 @@ mod selector;
 mod stats;
 mod transform;
 
+pub use batches::FitBatches;
 pub use categories::Unknown;
 pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
+pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
     Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,

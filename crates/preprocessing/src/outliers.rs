@@ -9,8 +9,9 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, map_rows};
+use crate::moments::Moments;
 use crate::resample::{Resampled, Resampler};
-use crate::stats::{Moments, quantiles};
+use crate::stats::quantiles;
 
 /// Between which bounds a number is no outlier. A weight counts as copies of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

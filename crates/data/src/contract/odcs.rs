@@ -14,11 +14,16 @@ use crate::ColumnType;
 /// The name under which rules stand that the standard has no words for.
 const ENGINE: &str = "perennial";
 
+/// Custom properties, which the standard leaves to whoever writes a contract.
+const EXTRA_COLUMNS: &str = "perennial.extraColumns";
+const MAX_QUARANTINED: &str = "perennial.maxQuarantined";
+const SEVERITY: &str = "perennial.severity";
+
 impl Contract {
     /// The contract as a YAML file of the Open Data Contract Standard 3.1, with one object of this name. Columns become properties;
     /// rules that the standard has no words for become `custom` quality of the engine `perennial`, which
-    /// [`from_odcs`](Contract::from_odcs) reads again. That there may be no other columns, severities of columns and `max_quarantined` are not
-    /// said there.
+    /// [`from_odcs`](Contract::from_odcs) reads again. Whether there may be other columns, severities of columns and `max_quarantined` are
+    /// custom properties.
     ///
     /// ```
     /// use perennial_data::{ColumnContract, ColumnType, Contract, Rule};
@@ -30,7 +35,8 @@ impl Contract {
     /// assert!(text.contains("apiVersion: \"v3.1.0\""));
     /// let (again, left_out) = Contract::from_odcs(&text, "people")?;
     /// assert!(left_out.is_empty());
-    /// assert_eq!(again.rules().len(), 5); // it is there, of that type, not missing, at least 0, and the number of rows
+    /// // It is there, of that type, not missing, at least 0, and alone; and the number of rows.
+    /// assert_eq!(again.rules().len(), 6);
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
     ///
@@ -49,6 +55,11 @@ impl Contract {
         if !quality.is_empty() {
             schema["quality"] = Value::Array(quality);
         }
+        let mut custom = vec![json!({"property": EXTRA_COLUMNS, "value": self.extra_columns})];
+        if self.max_quarantined != 1.0 {
+            custom.push(json!({"property": MAX_QUARANTINED, "value": number(self.max_quarantined)?}));
+        }
+        schema["customProperties"] = Value::Array(custom);
         let document = json!({
             "apiVersion": "v3.1.0",
             "kind": "DataContract",
@@ -66,7 +77,8 @@ impl Contract {
     ///
     /// Of properties these are understood: `logicalType` (a `string` may be text or category, a `number` whole or real),
     /// `required`, `unique`, `primaryKey`, the bounds, lengths and pattern of `logicalTypeOptions`, and quality by the metrics
-    /// `nullValues`, `invalidValues`, `duplicateValues` and `rowCount`. A severity of `warning` warns. Other columns are let in.
+    /// `nullValues`, `invalidValues`, `duplicateValues` and `rowCount`. A severity of `warning` warns. Other columns are let in, unless
+    /// [`to_odcs`](Contract::to_odcs) wrote that there are none.
     ///
     /// # Errors
     /// When the text is no such file, or has no object of that name.
@@ -90,6 +102,7 @@ impl Contract {
         };
         let mut read = Read { rules: Vec::new(), left_out: Vec::new() };
         let mut keys: Vec<(i64, String)> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for property in found.get("properties").and_then(Value::as_array).into_iter().flatten() {
             let Some(name) = name_of(property) else {
                 return Err(wrong(format!("has a property without a name in `{object}`")));
@@ -98,15 +111,25 @@ impl Contract {
                 let position = property.get("primaryKeyPosition").and_then(Value::as_i64).unwrap_or(i64::MAX);
                 keys.push((position, name.clone()));
             }
+            let first = read.rules.len();
             read.property(&name, property);
+            read.severity(first, &name, property);
+            names.push(name);
         }
         keys.sort();
         if !keys.is_empty() {
             read.rules.push(Rule::unique(keys.into_iter().map(|(_, name)| name)));
         }
         read.quality(None, found);
-        let contract = read.rules.into_iter().fold(Contract::new().extra_columns(true), Contract::rule);
-        Ok((contract, read.left_out))
+        // The rules are no column contracts, beside which any column would be one too many.
+        if custom(found, EXTRA_COLUMNS) == Some(&Value::Bool(false)) {
+            read.rules.push(Rule::columns_set(names));
+        }
+        let mut contract = Contract::new().extra_columns(true);
+        if let Some(share) = custom(found, MAX_QUARANTINED).and_then(Value::as_f64) {
+            contract = contract.max_quarantined(share);
+        }
+        Ok((read.rules.into_iter().fold(contract, Contract::rule), read.left_out))
     }
 }
 
@@ -124,6 +147,9 @@ fn property(column: &ColumnContract) -> Result<Value> {
     words.insert("logicalType".into(), json!(logical));
     words.insert("required".into(), json!(!column.nullable));
     words.insert("unique".into(), json!(column.unique));
+    if column.severity != Severity::Fail {
+        words.insert("customProperties".into(), json!([{"property": SEVERITY, "value": column.severity}]));
+    }
     let mut options = Map::new();
     for (word, end) in [("minimum", column.min), ("maximum", column.max)] {
         if let Some(end) = end {
@@ -169,6 +195,12 @@ fn of_rule(rule: &Rule) -> Result<Value> {
     Ok(words)
 }
 
+/// The value of a custom property of an element.
+fn custom<'a>(element: &'a Value, property: &str) -> Option<&'a Value> {
+    let all = element.get("customProperties").and_then(Value::as_array)?;
+    all.iter().find(|custom| custom.get("property").and_then(Value::as_str) == Some(property))?.get("value")
+}
+
 /// What was read so far.
 struct Read {
     rules: Vec<Rule>,
@@ -212,6 +244,25 @@ impl Read {
             }
         }
         self.quality(Some(name), property);
+    }
+
+    /// The severity of a column holds for the rules that were made of its property, where they do not say another. That a
+    /// column is there and of its type sets no rows aside, and fails.
+    fn severity(&mut self, first: usize, name: &str, property: &Value) {
+        let Some(value) = custom(property, SEVERITY) else { return };
+        match serde_json::from_value(value.clone()) {
+            Ok(Severity::Fail) => {}
+            Ok(severity) => {
+                for rule in self.rules[first..].iter_mut().filter(|rule| rule.severity == Severity::Fail) {
+                    let whole = matches!(rule.expect, Expect::Exists { .. } | Expect::Types { .. });
+                    let kept = whole && severity == Severity::Quarantine;
+                    rule.severity = if kept { Severity::Fail } else { severity };
+                }
+            }
+            Err(_) => self
+                .left_out
+                .push(format!("property `{name}` has the severity {value}, which is not understood")),
+        }
     }
 
     fn quality(&mut self, column: Option<&str>, element: &Value) {

@@ -1,7 +1,7 @@
 //! Contracts as JSON Schema and as Open Data Contract Standard, and back.
 
 use perennial_core::Result;
-use perennial_data::{ColumnContract, ColumnType, Contract, Rule, Table};
+use perennial_data::{Column, ColumnContract, ColumnType, Contract, Rule, Severity, Table};
 
 #[test]
 fn columns_come_back_and_rules_are_kept_where_there_are_words() -> Result<()> {
@@ -88,6 +88,28 @@ fn schemas_of_others_are_understood_or_refused() -> Result<()> {
         let error = Contract::from_json_schema(schema).unwrap_err().to_string();
         assert!(error.contains(words), "{schema}: {error}");
     }
+    Ok(())
+}
+
+#[test]
+fn severities_and_other_columns_come_back() -> Result<()> {
+    let table = Table::builder().integer("id", [1, 2, 3]).real("x", [0.5, 2.5, 9.0]).build()?;
+    let contract = Contract::new()
+        .max_quarantined(0.5)
+        .with(ColumnContract::new("id", ColumnType::Integer).severity(Severity::Warn).max(2.0))
+        .with(ColumnContract::new("x", ColumnType::Real).severity(Severity::Quarantine).max(3.0));
+    let (again, left_out) = Contract::from_odcs(&contract.to_odcs("t", "1.0.0")?, "t")?;
+    assert!(left_out.is_empty(), "{left_out:?}");
+    for contract in [&contract, &again] {
+        // A warning lets the row in, a quarantine does not.
+        let sifted = contract.sift(&table)?;
+        assert_eq!((sifted.kept.n_rows(), sifted.quarantine.n_rows()), (2, 1));
+        assert!(contract.sift(&table.with_column("x", Column::real([9.0, 9.0, 1.0]))?).is_err());
+        let more = table.with_column("y", Column::real([1.0, 2.0, 3.0]))?;
+        assert!(!contract.check(&more).is_met());
+    }
+    let open = Contract::new().extra_columns(true).with(ColumnContract::new("id", ColumnType::Integer));
+    assert!(Contract::from_odcs(&open.to_odcs("t", "1")?, "t")?.0.check(&table).is_met());
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod databases;
 mod differences;
 #[cfg(feature = "http")]
 mod downloads;
+mod filling;
 mod json_lines;
 mod json_schemas;
 #[cfg(feature = "parquet")]

@@ -1,5 +1,38 @@
 //! Categories as numbers.
 
+/// Consuming builders that encoders of the target share: `setters!(Settings { folds, unknown, seed })`.
+macro_rules! setters {
+    ($name:ident $(<$y:ident>)? { $($setter:ident),+ }) => {
+        impl $(<$y>)? $name $(<$y>)? {
+            $(setters!(@ $setter);)+
+        }
+    };
+    (@ folds) => {
+        /// How many folds rows are dealt to.
+        #[must_use]
+        pub fn folds(mut self, folds: usize) -> Self {
+            self.folds = folds;
+            self
+        }
+    };
+    (@ unknown) => {
+        /// What becomes of a category that was not there at fit.
+        #[must_use]
+        pub fn unknown(mut self, unknown: Unknown) -> Self {
+            self.unknown = unknown;
+            self
+        }
+    };
+    (@ seed) => {
+        /// The seed of what is drawn; without one, that of the context.
+        #[must_use]
+        pub fn seed(mut self, seed: u64) -> Self {
+            self.seed = Some(seed);
+            self
+        }
+    };
+}
+
 mod contrast;
 mod count;
 mod hashing;

@@ -10,7 +10,9 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
+use crate::batches::{FitBatches, each};
 use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
+use crate::category_parts::TableParts;
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
 ///
@@ -176,6 +178,19 @@ impl Estimator for OneHotEncoder {
     }
 }
 
+impl FitBatches for OneHotEncoder {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<OneHotModel>
+    where
+        I: IntoIterator<Item = Result<(Table, NoTarget)>>,
+    {
+        self.check()?;
+        let mut parts = TableParts::default();
+        each(self, open, |x, _| parts.count(x))?;
+        let columns = parts.counted().map(|(name, counted)| self.learn(&name, counted));
+        OneHotModel::new(columns.collect::<Result<Vec<_>>>()?, self.unknown, self.drop_first, self.sparse)
+    }
+}
+
 impl FitTransform for OneHotEncoder {
     /// The codes that were counted say what becomes 1: each text is hashed once.
     fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(OneHotModel, Matrix)> {
@@ -316,8 +331,7 @@ impl OneHotModel {
                 indptr.push(indices.len());
             }
             let values = vec![1.0; indices.len()];
-            return Matrix::from(Csr::new(n_cols, indptr, indices, values)?)
-                .with_features(self.output.clone());
+            return Matrix::from_sparse(Csr::new(n_cols, indptr, indices, values)?, self.output.clone());
         }
         coded_matrix(x, &self.output, |row, out| {
             let places = hot.iter().map(|column| column[row]);

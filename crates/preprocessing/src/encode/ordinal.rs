@@ -10,7 +10,9 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
+use crate::batches::{FitBatches, each};
 use crate::categories::{Levels, MISSING, Unknown, count};
+use crate::category_parts::TableParts;
 
 /// Turns the categories of each column into 0, 1, 2, ... in sorted order, whole numbers by size.
 ///
@@ -64,6 +66,20 @@ impl Estimator for OrdinalEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl FitBatches for OrdinalEncoder {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<OrdinalModel>
+    where
+        I: IntoIterator<Item = Result<(Table, NoTarget)>>,
+    {
+        let mut parts = TableParts::default();
+        each(self, open, |x, _| parts.count(x))?;
+        OrdinalModel::new(
+            parts.counted().map(|(name, counted)| (name, counted.levels)).collect(),
+            self.unknown,
+        )
     }
 }
 

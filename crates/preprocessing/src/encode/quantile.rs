@@ -60,6 +60,8 @@ const M: Param =
 /// More would be a histogram.
 const MOST_QUANTILES: usize = 100;
 
+setters!(QuantileEncoder { folds, unknown, seed });
+
 impl QuantileEncoder {
     /// The numeric settings.
     pub const PARAMS: &'static [Param] = &[QUANTILE, M, FOLDS];
@@ -85,27 +87,6 @@ impl QuantileEncoder {
     #[must_use]
     pub fn m(mut self, m: f64) -> Self {
         self.m = m;
-        self
-    }
-
-    /// How many folds rows are dealt to.
-    #[must_use]
-    pub fn folds(mut self, folds: usize) -> Self {
-        self.folds = folds;
-        self
-    }
-
-    /// What becomes of a category that was not there at fit.
-    #[must_use]
-    pub fn unknown(mut self, unknown: Unknown) -> Self {
-        self.unknown = unknown;
-        self
-    }
-
-    /// The seed of the folds.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
         self
     }
 

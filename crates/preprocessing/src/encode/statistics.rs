@@ -36,7 +36,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, weight: f64, value: f64) {
+    pub(super) fn add(&mut self, weight: f64, value: f64) {
         self.weight += weight;
         self.sum += weight * value;
         self.squares += weight * value * value;
@@ -62,6 +62,11 @@ impl Sums {
         if self.weight > 0.0 { self.sum / self.weight } else { 0.0 }
     }
 
+    /// The variance over n - 1; 0 of a single row.
+    pub(super) fn sample_variance(self) -> f64 {
+        if self.weight > 1.0 { self.variance() * self.weight / (self.weight - 1.0) } else { 0.0 }
+    }
+
     pub(super) fn variance(self) -> f64 {
         if self.weight > 0.0 { (self.squares / self.weight - self.mean().powi(2)).max(0.0) } else { 0.0 }
     }
@@ -85,6 +90,12 @@ pub(super) struct Column<'a> {
     pub(super) n_levels: usize,
     pub(super) target: &'a [f64],
     pub(super) weights: Option<&'a [f64]>,
+}
+
+/// The code of each of some categories, and that of a category without rows.
+pub(super) fn codes(sums: &[Sums], code: &impl Code) -> Vec<f64> {
+    let all = sums.iter().fold(Sums::default(), |all, sums| all.plus(*sums));
+    sums.iter().copied().chain([Sums::default()]).map(|own| code(own, all)).collect()
 }
 
 /// What a category is replaced by: `code(its sums, those of all rows)`.
@@ -113,9 +124,7 @@ impl Column<'_> {
 
     /// The code of each category, that of missing cells, and that of a category without rows.
     pub(super) fn codes(&self, code: &impl Code) -> Vec<f64> {
-        let sums = self.sums();
-        let all = sums.iter().fold(Sums::default(), |all, sums| all.plus(*sums));
-        sums.iter().copied().chain([Sums::default()]).map(|own| code(own, all)).collect()
+        codes(&self.sums(), code)
     }
 
     /// The code of each training row, from the rows that it may see.

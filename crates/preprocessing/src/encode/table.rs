@@ -5,7 +5,7 @@ use perennial_core::{Error, Features, Matrix, Result};
 use perennial_data::Table;
 use perennial_numeric::reduce;
 
-use crate::stats::CHUNK;
+use crate::moments::CHUNK;
 
 /// A matrix with as many rows as `x`, each of which `write(row, cells)` fills.
 ///
@@ -27,5 +27,5 @@ pub(super) fn coded_matrix(
         rows.chunks_exact_mut(width).enumerate().for_each(|(row, out)| write(first + row, out));
     });
     let out = Array2::from_shape_vec((n_rows, width), out).map_err(Error::other)?;
-    Matrix::from(out).with_features(output.clone())
+    Matrix::from_dense(out, output.clone())
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use perennial_core::{
     Capabilities, Classes, Error, Estimator, Feature, Features, FitTransform, Matrix, Param, Result, Train,
     Transformer, Values,
@@ -14,9 +14,12 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{Column, EncodingTarget, Rest, Sums};
+use super::statistics::{Column, EncodingTarget, Rest, Sums, codes};
 use super::table::coded_matrix;
+use crate::batches::{FitBatches, each};
 use crate::categories::{Levels, Unknown, count};
+use crate::category_parts::{ColumnParts, TableParts};
+use crate::moments::{Moments, PartMoments};
 
 /// Which other rows the code of a training row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,23 +43,33 @@ pub enum Smoothing {
     Auto,
     /// As if so many more rows had the mean of all.
     Rows(f64),
+    /// By the variance within the category beside that of all rows, however many rows it has, and not at all where there are
+    /// three categories or fewer (the estimator of James and Stein for unequal variances; Efron and Morris, 1975).
+    JamesStein,
 }
 
 impl Smoothing {
     pub(super) fn check(self) -> Result<()> {
         match self {
-            Smoothing::Auto => Ok(()),
+            Smoothing::Auto | Smoothing::JamesStein => Ok(()),
             Smoothing::Rows(rows) => ROWS.check(rows),
         }
     }
 
-    fn mean(self, own: Sums, all: Sums) -> f64 {
+    fn mean(self, own: Sums, all: Sums, n_categories: usize) -> f64 {
         let prior = all.mean();
         if own.weight <= 0.0 {
             return prior;
         }
         match self {
             Smoothing::Rows(rows) => (own.sum + rows * prior) / (own.weight + rows),
+            Smoothing::JamesStein => {
+                let (within, spread) = (own.sample_variance(), all.sample_variance());
+                let most =
+                    n_categories.saturating_sub(3) as f64 / n_categories.saturating_sub(1).max(1) as f64;
+                let share = if within > 0.0 { within / (spread + within) * most } else { 0.0 };
+                (1.0 - share) * own.mean() + share * prior
+            }
             Smoothing::Auto => {
                 let (spread, within) = (all.variance() * own.weight, own.variance());
                 let share = if spread + within > 0.0 { spread / (spread + within) } else { 1.0 };
@@ -75,7 +88,7 @@ impl Smoothing {
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `scheme` | five folds | 2 folds or more | which other rows the code of a training row comes from |
-/// | `smoothing` | auto | rows >= 0 | how strongly a category with few rows is drawn to the mean of all |
+/// | `smoothing` | auto | rows >= 0, James and Stein | how strongly a category with few rows is drawn to the mean of all |
 /// | `unknown` | ignore | | whether a category that was not there at fit is an error, or gets the mean of all |
 /// | `seed` | that of the context | any | of the folds or the order |
 ///
@@ -117,6 +130,8 @@ impl<Y> Default for TargetEncoder<Y> {
 
 pub(super) const FOLDS: Param =
     Param::integer("folds", "how many folds rows are dealt to").at_least(2.0).at_most(1000.0);
+const CROSS_FIT: Param =
+    Param::integer("cross_fit", "how many folds rows are dealt to").at_least(2.0).at_most(1000.0);
 const ROWS: Param =
     Param::real("rows", "rows that count as having the mean of all").at_least(0.0).search_log(0.1, 1000.0);
 
@@ -134,9 +149,11 @@ impl TargetEncoder<Classes> {
     }
 }
 
+setters!(TargetEncoder<Y> { unknown, seed });
+
 impl<Y> TargetEncoder<Y> {
     /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[FOLDS, ROWS];
+    pub const PARAMS: &'static [Param] = &[CROSS_FIT, ROWS];
 
     /// The code of a training row comes from the rows outside its own of so many folds.
     #[must_use]
@@ -165,20 +182,6 @@ impl<Y> TargetEncoder<Y> {
         self.smoothing = smoothing;
         self
     }
-
-    /// What becomes of a category that was not there at fit.
-    #[must_use]
-    pub fn unknown(mut self, unknown: Unknown) -> Self {
-        self.unknown = unknown;
-        self
-    }
-
-    /// The seed of the folds or the order.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
 }
 
 impl<Y: EncodingTarget> Estimator for TargetEncoder<Y> {
@@ -187,13 +190,7 @@ impl<Y: EncodingTarget> Estimator for TargetEncoder<Y> {
     type Model = TargetModel;
 
     fn fit_on(&self, train: &Train<'_, Table, Y>) -> Result<TargetModel> {
-        Ok(learn(
-            train,
-            self.plan(train)?,
-            &|own, all, origin| origin + self.smoothing.mean(own, all),
-            false,
-        )?
-        .0)
+        Ok(learn(train, self.plan(train)?, &|own, all, about| self.code(own, all, about), false)?.0)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -202,15 +199,27 @@ impl<Y: EncodingTarget> Estimator for TargetEncoder<Y> {
 }
 
 impl<Y: EncodingTarget> TargetEncoder<Y> {
+    fn check(&self) -> Result<()> {
+        match self.scheme {
+            Scheme::CrossFit(folds) => CROSS_FIT.check_count(folds)?,
+            Scheme::LeaveOneOut | Scheme::Ordered => {}
+        }
+        self.smoothing.check()
+    }
+
+    fn code(&self, own: Sums, all: Sums, about: About) -> f64 {
+        about.origin + self.smoothing.mean(own, all, about.n_categories)
+    }
+
     fn plan(&self, train: &Train<'_, Table, Y>) -> Result<Plan> {
-        self.smoothing.check()?;
+        self.check()?;
         Plan::new(self.scheme, self.unknown, self.seed, train)
     }
 }
 
 impl<Y: EncodingTarget> FitTransform for TargetEncoder<Y> {
     fn fit_transform_on(&self, train: &Train<'_, Table, Y>) -> Result<(TargetModel, Matrix)> {
-        learn(train, self.plan(train)?, &|own, all, origin| origin + self.smoothing.mean(own, all), true)
+        learn(train, self.plan(train)?, &|own, all, about| self.code(own, all, about), true)
     }
 }
 
@@ -247,38 +256,35 @@ impl Plan {
 }
 
 /// The model, and the codes of the training rows where they are wanted. A category becomes
-/// `code(its sums, those of all rows, what they are relative to)`.
+/// `code(its sums, those of all rows, what else there is to know)`.
 pub(super) fn learn<Y: EncodingTarget>(
     train: &Train<'_, Table, Y>,
     plan: Plan,
-    code: &(impl Fn(Sums, Sums, f64) -> f64 + Sync),
+    code: &(impl Fn(Sums, Sums, About) -> f64 + Sync),
     transform: bool,
 ) -> Result<(TargetModel, Matrix)> {
     let mut outputs = train.y.outputs();
     // Relative to their means, so that sums of squares keep the digits of a target far from zero.
     let origins: Vec<f64> = outputs.iter_mut().map(|(_, values)| centre(values, train.weights)).collect();
-    if let Some(origin) = origins.iter().find(|origin| !origin.is_finite()) {
-        return Err(Error::overflow(format!(
-            "the mean of the target is {origin}; divide the target by a power of ten first"
-        )));
-    }
+    check_origins(&origins)?;
     let names: Vec<&str> = train.x.names().collect();
     let learned = reduce::try_map_each(names.len(), |position| {
         train.ctx.check()?;
         let name = names[position];
         let counted = count(name, train.x.column(name)?, train.weights)?;
-        let mut codes = Vec::with_capacity(outputs.len());
+        let mut of_outputs = Vec::with_capacity(outputs.len());
         let mut own = Vec::new();
+        let n_levels = counted.levels.len();
+        let n_categories = n_levels + usize::from(counted.missing > 0.0);
         for ((_, target), &origin) in outputs.iter().zip(&origins) {
-            let code = |own, all| code(own, all, origin);
-            let n_levels = counted.levels.len();
+            let code = |own, all| code(own, all, About { origin, n_categories });
             let column = Column { codes: &counted.codes, n_levels, target, weights: train.weights };
-            codes.push(column.codes(&code));
+            of_outputs.push(column.codes(&code));
             if transform {
                 own.push(column.own_codes(&plan.rest, &code));
             }
         }
-        Ok((Encoded { name: name.into(), levels: counted.levels, codes }, own))
+        Ok((Encoded { name: name.into(), levels: counted.levels, codes: of_outputs }, own))
     })?;
     let (columns, own): (Vec<Encoded>, Vec<_>) = learned.into_iter().unzip();
     let labels = outputs.into_iter().map(|(label, _)| label).collect();
@@ -294,13 +300,77 @@ pub(super) fn learn<Y: EncodingTarget>(
     Ok((model, out))
 }
 
-/// Subtracts the weighted mean, and gives it.
+/// Subtracts the weighted mean, and gives it; as [`fit_batches`](FitBatches::fit_batches) finds it.
 fn centre(values: &mut [f64], weights: Option<&[f64]>) -> f64 {
-    let total = weights.map_or(values.len() as f64, reduce::sum);
-    let mean =
-        reduce::sum_by(values.len(), |row| weights.map_or(1.0, |weights| weights[row]) / total * values[row]);
+    let mean = Moments::of(&ArrayView2::from(values.as_chunks::<1>().0), weights).mean[0];
     values.iter_mut().for_each(|value| *value -= mean);
     mean
+}
+
+fn check_origins(origins: &[f64]) -> Result<()> {
+    match origins.iter().find(|origin| !origin.is_finite()) {
+        None => Ok(()),
+        Some(origin) => Err(Error::overflow(format!(
+            "the mean of the target is {origin}; divide the target by a power of ten first"
+        ))),
+    }
+}
+
+/// What a code may depend on beside the rows of its category and of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    /// What sums are relative to: the mean of the target.
+    pub(super) origin: f64,
+    /// How many categories the column has, missing cells being one.
+    pub(super) n_categories: usize,
+}
+
+impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
+    fn fit_batches<I>(&self, mut open: impl FnMut() -> Result<I>) -> Result<TargetModel>
+    where
+        I: IntoIterator<Item = Result<(Table, Y)>>,
+    {
+        self.check()?;
+        let (mut labels, mut means): (Vec<Option<String>>, Vec<PartMoments>) = Default::default();
+        each(self, &mut open, |_, y| {
+            let outputs = y.outputs();
+            let names: Vec<Option<String>> = outputs.iter().map(|(label, _)| label.clone()).collect();
+            if means.is_empty() {
+                means.resize_with(names.len(), PartMoments::default);
+                labels = names;
+            } else if labels != names {
+                return Err(Error::malformed("the batches have targets of other classes than the first one"));
+            }
+            let mut parts = means.iter_mut().zip(&outputs);
+            parts.try_for_each(|(mean, (_, values))| mean.add(&ArrayView2::from(values.as_chunks::<1>().0)))
+        })?;
+        let means = means.into_iter().map(|mean| Ok(mean.finish(1)?.mean[0]));
+        let origins = means.collect::<Result<Vec<f64>>>()?;
+        check_origins(&origins)?;
+        let mut parts: TableParts<Vec<Sums>> = TableParts::default();
+        each(self, open, |x, y| {
+            let mut outputs = y.outputs();
+            outputs.iter_mut().zip(&origins).for_each(|((_, values), origin)| {
+                values.iter_mut().for_each(|value| *value -= origin);
+            });
+            parts.add(x, |_, row, sums| {
+                sums.resize(outputs.len(), Sums::default());
+                sums.iter_mut().zip(&outputs).for_each(|(sums, (_, values))| sums.add(1.0, values[row]));
+            })
+        })?;
+        let column = |column: ColumnParts<Vec<Sums>>| {
+            let name = column.name.clone();
+            let (levels, each, missing) = column.in_order();
+            let n_categories = levels.len() + usize::from(!missing.is_empty());
+            let of_output = |(output, &origin): (usize, &f64)| {
+                let sums = each.iter().chain([&missing]).map(|sums| sums.get(output).copied());
+                let sums: Vec<Sums> = sums.map(Option::unwrap_or_default).collect();
+                codes(&sums, &|own, all| self.code(own, all, About { origin, n_categories }))
+            };
+            Encoded { name, codes: origins.iter().enumerate().map(of_output).collect(), levels }
+        };
+        TargetModel::new(parts.0.into_iter().map(column).collect(), labels, self.unknown)
+    }
 }
 
 /// The codes of the categories of one column: a list for each output, with those of missing cells and of unknown
@@ -346,6 +416,11 @@ impl TargetModel {
         };
         if !columns.iter().all(sound) {
             return Err(Error::corrupt("a target encoder has a category without a code"));
+        }
+        if columns.iter().any(|column| column.codes.iter().flatten().any(|code| !code.is_finite())) {
+            return Err(Error::overflow(
+                "the codes of categories leave the range of f64; divide the target by a power of ten first",
+            ));
         }
         let feature = |column: &Encoded| {
             let name = column.name.clone();

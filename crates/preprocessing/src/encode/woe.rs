@@ -5,7 +5,7 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Sums;
-use super::target::{FOLDS, Plan, Scheme, TargetModel, learn};
+use super::target::{About, FOLDS, Plan, Scheme, TargetModel, learn};
 use crate::categories::Unknown;
 
 /// Replaces each category by its weight of evidence for the second of two classes: the logarithm of its share of the
@@ -16,7 +16,7 @@ use crate::categories::Unknown;
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
-/// | `regularization` | 1 | > 0 | rows of each class that are added to every category |
+/// | `regularization` | 1 | > 0, at most 1e100 | rows of each class that are added to every category |
 /// | `folds` | 5 | 2 to 1000 | how many folds rows are dealt to |
 /// | `unknown` | ignore | | whether a category that was not there at fit is an error |
 /// | `seed` | that of the context | any | of the folds |
@@ -49,7 +49,10 @@ impl Default for WoeEncoder {
 
 const REGULARIZATION: Param = Param::real("regularization", "rows of each class added to every category")
     .above(0.0)
+    .at_most(1e100)
     .search_log(0.1, 100.0);
+
+setters!(WoeEncoder { folds, unknown, seed });
 
 impl WoeEncoder {
     /// The numeric settings.
@@ -67,34 +70,13 @@ impl WoeEncoder {
         self
     }
 
-    /// How many folds rows are dealt to.
-    #[must_use]
-    pub fn folds(mut self, folds: usize) -> Self {
-        self.folds = folds;
-        self
-    }
-
-    /// What becomes of a category that was not there at fit.
-    #[must_use]
-    pub fn unknown(mut self, unknown: Unknown) -> Self {
-        self.unknown = unknown;
-        self
-    }
-
-    /// The seed of the folds.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
     fn run(&self, train: &Train<'_, Table, Classes>, transform: bool) -> Result<(TargetModel, Matrix)> {
         REGULARIZATION.check(self.regularization)?;
         train.y.check_two_classes()?;
         let plan = Plan::new(Scheme::CrossFit(self.folds), self.unknown, self.seed, train)?;
         let r = self.regularization;
         // Sums are relative to the share of the second class.
-        let evidence = |own: Sums, all: Sums, origin: f64| {
+        let evidence = |own: Sums, all: Sums, About { origin, .. }: About| {
             if own.weight <= 0.0 {
                 return 0.0;
             }

@@ -7,7 +7,7 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::stats::Moments;
+use crate::moments::Moments;
 
 /// Predicts the missing numbers of each column from all other columns, in rounds (van Buuren and
 /// Groothuis-Oudshoorn, 2011): at first every missing cell is the mean of its column; then column after column, the

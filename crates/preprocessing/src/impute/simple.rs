@@ -1,13 +1,15 @@
 //! Filling missing numbers.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
+    Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batches::{FitBatches, MatrixParts, Modes, each};
 use crate::cells::{by_column, map_rows};
-use crate::stats::{Moments, median, mode, quantiles, sorted};
+use crate::moments::Moments;
+use crate::stats::{median, mode, quantiles, sorted};
 
 /// What missing numbers are replaced by.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -97,9 +99,7 @@ impl Estimator for SimpleImputer {
         };
         let fills: Vec<Option<f64>> = match self.strategy {
             Strategy::Constant(value) => {
-                CONSTANT
-                    .check(value)
-                    .map_err(|_| Error::invalid_param("constant", value, CONSTANT.expected()))?;
+                SimpleImputer::check_constant(value)?;
                 vec![Some(value); n_cols]
             }
             Strategy::Mean => {
@@ -112,8 +112,28 @@ impl Estimator for SimpleImputer {
             Strategy::Median => of_sorted(median),
             Strategy::Mode => of_sorted(mode),
         };
-        let mut numbers = Vec::with_capacity(n_cols);
-        for (fill, name) in fills.into_iter().zip(train.x.features().names()) {
+        let had_missing = |column: usize| {
+            let counts = |row: usize| train.weight(row) > 0.0;
+            x.column(column).iter().enumerate().any(|(row, cell)| cell.is_nan() && counts(row))
+        };
+        self.model(train.x.features(), fills, had_missing)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl SimpleImputer {
+    /// Filled with these numbers, where there are some.
+    fn model(
+        &self,
+        features: &Features,
+        fills: Vec<Option<f64>>,
+        had_missing: impl Fn(usize) -> bool,
+    ) -> Result<SimpleImputerModel> {
+        let mut numbers = Vec::with_capacity(features.len());
+        for (fill, name) in fills.into_iter().zip(features.names()) {
             match fill {
                 Some(value) if value.is_finite() => numbers.push(value),
                 Some(_) => {
@@ -128,17 +148,53 @@ impl Estimator for SimpleImputer {
                 }
             }
         }
-        let had_missing = |column: usize| {
-            let counts = |row: usize| train.weight(row) > 0.0;
-            self.indicator
-                && x.column(column).iter().enumerate().any(|(row, cell)| cell.is_nan() && counts(row))
-        };
-        let flagged = (0..n_cols).filter(|&column| had_missing(column)).collect();
-        SimpleImputerModel::new(train.x.features().clone(), numbers, flagged)
+        let flagged = (0..features.len()).filter(|&column| self.indicator && had_missing(column)).collect();
+        SimpleImputerModel::new(features.clone(), numbers, flagged)
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+    fn check_constant(value: f64) -> Result<()> {
+        CONSTANT.check(value).map_err(|_| Error::invalid_param("constant", value, CONSTANT.expected()))
+    }
+}
+
+/// Means, constants and modes; a median needs all rows at once. For modes there are the different numbers of each column in
+/// memory.
+impl FitBatches for SimpleImputer {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<SimpleImputerModel>
+    where
+        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
+    {
+        let mut columns = MatrixParts::default();
+        let mut modes: Vec<Modes> = Vec::new();
+        match self.strategy {
+            Strategy::Constant(value) => SimpleImputer::check_constant(value)?,
+            Strategy::Median => {
+                return Err(Error::unsupported(
+                    "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
+                ));
+            }
+            _ => {}
+        }
+        let mut n_rows = 0;
+        each(self, open, |x, _| {
+            let x = columns.add(x)?;
+            n_rows += x.n_rows();
+            if self.strategy == Strategy::Mode {
+                modes.resize_with(x.n_cols(), Modes::default);
+                for (mode, cells) in modes.iter_mut().zip(x.dense()?.columns()) {
+                    mode.add(cells.iter().copied())?;
+                }
+            }
+            Ok(())
+        })?;
+        let (features, moments) = columns.finish()?;
+        let fill = |column: usize| match self.strategy {
+            Strategy::Constant(value) => Some(value),
+            Strategy::Mode => modes[column].mode(),
+            _ => (moments.weight[column] > 0.0).then_some(moments.mean[column]),
+        };
+        let fills = (0..features.len()).map(fill).collect();
+        self.model(&features, fills, |column| moments.weight[column] < n_rows as f64)
     }
 }
 

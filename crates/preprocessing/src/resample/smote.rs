@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::balance::{Balance, RATIO, members};
 use super::{Resampled, Resampler};
-use crate::stats::Moments;
+use crate::moments::Moments;
 
 /// Which rows of a smaller class new ones are made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

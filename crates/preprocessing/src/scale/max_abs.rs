@@ -1,14 +1,15 @@
 //! By the largest magnitude.
 
-use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Result, Train};
+use perennial_core::{Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train};
 use serde::{Deserialize, Serialize};
 
 use super::model::ScalerModel;
-use crate::stats::Moments;
+use crate::batches::{FitBatches, part_moments};
+use crate::moments::Moments;
 
 /// Divides each column by the largest magnitude of its values: zeros stay zeros, signs stay signs.
 ///
-/// Missing cells are left out and stay missing. A column of zeros stays as it is.
+/// Missing cells are left out and stay missing. A column of zeros stays as it is. Sparse rows stay sparse.
 ///
 /// ```
 /// use ndarray::array;
@@ -37,18 +38,33 @@ impl Estimator for MaxAbsScaler {
     type Model = ScalerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
-        let moments = Moments::of(train.x.dense()?, train.weights);
+        MaxAbsScaler::model(train.x.features(), &Moments::of_matrix(train.x, train.weights)?)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().sparse()
+    }
+}
+
+impl MaxAbsScaler {
+    fn model(features: &Features, moments: &Moments) -> Result<ScalerModel> {
         let largest = |column: usize| {
             let largest = moments.max[column].max(-moments.min[column]);
             if largest > 0.0 { largest } else { 1.0 }
         };
-        let zeros = vec![0.0; train.x.n_cols()];
+        let zeros = vec![0.0; features.len()];
         let divisors = (0..zeros.len()).map(largest).collect();
-        ScalerModel::new(train.x.features().clone(), zeros.clone(), divisors, zeros, None)
+        ScalerModel::new(features.clone(), zeros.clone(), divisors, zeros, None)
     }
+}
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+impl FitBatches for MaxAbsScaler {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
+    where
+        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
+    {
+        let (features, moments) = part_moments(self, open)?;
+        MaxAbsScaler::model(&features, &moments)
     }
 }
 

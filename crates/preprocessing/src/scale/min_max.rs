@@ -1,10 +1,13 @@
 //! To a range.
 
-use perennial_core::{Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train};
+use perennial_core::{
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+};
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
-use crate::stats::Moments;
+use crate::batches::{FitBatches, part_moments};
+use crate::moments::Moments;
 
 /// Maps each column from its smallest and largest value to a range.
 ///
@@ -73,6 +76,16 @@ impl Estimator for MinMaxScaler {
     type Model = ScalerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
+        self.model(train.x.features(), || Ok(Moments::of(train.x.dense()?, train.weights)))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing()
+    }
+}
+
+impl MinMaxScaler {
+    fn model(&self, features: &Features, moments: impl FnOnce() -> Result<Moments>) -> Result<ScalerModel> {
         LOW.check(self.low)?;
         HIGH.check(self.high)?;
         if !(self.low < self.high) {
@@ -81,9 +94,9 @@ impl Estimator for MinMaxScaler {
                 self.low, self.high
             )));
         }
-        let moments = Moments::of(train.x.dense()?, train.weights);
+        let moments = moments()?;
         let (mut centres, mut divisors) = (Vec::new(), Vec::new());
-        for (column, name) in train.x.features().names().enumerate() {
+        for (column, name) in features.names().enumerate() {
             let (min, max) = match moments.weight[column] > 0.0 {
                 true => (moments.min[column], moments.max[column]),
                 false => (0.0, 0.0),
@@ -95,13 +108,19 @@ impl Estimator for MinMaxScaler {
             centres.push(min);
             divisors.push(if width > 0.0 { width } else { 1.0 });
         }
-        let shifts = vec![self.low; train.x.n_cols()];
+        let shifts = vec![self.low; features.len()];
         let clip = self.clip.then_some((self.low, self.high));
-        ScalerModel::new(train.x.features().clone(), centres, divisors, shifts, clip)
+        ScalerModel::new(features.clone(), centres, divisors, shifts, clip)
     }
+}
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+impl FitBatches for MinMaxScaler {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
+    where
+        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
+    {
+        let (features, moments) = part_moments(self, open)?;
+        self.model(&features, || Ok(moments))
     }
 }
 

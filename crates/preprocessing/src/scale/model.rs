@@ -1,6 +1,6 @@
 //! What a scaler learns.
 
-use perennial_core::{Error, Features, Matrix, Result, Transformer};
+use perennial_core::{Csr, Error, Features, Matrix, Result, Transformer};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::map_rows;
@@ -72,6 +72,22 @@ impl ScalerModel {
         self.map(&x, |value, centre, divisor, shift| (value - shift) * divisor + centre)
     }
 
+    /// The stored cells divided, where nothing else is done to a column.
+    fn sparse(&self, csr: &Csr) -> Result<Matrix> {
+        if self.centres.iter().chain(&self.shifts).any(|number| *number != 0.0) || self.clip.is_some() {
+            return Err(Error::unsupported(
+                "this scaler moves zeros, so sparse rows would become dense; call `to_dense()` on them, or scale without centring",
+            ));
+        }
+        let values = csr.indices().iter().zip(csr.values());
+        let values: Vec<f64> =
+            values.map(|(&column, value)| value / self.divisors[column as usize]).collect();
+        let csr = Csr::new(csr.n_cols(), csr.indptr().to_vec(), csr.indices().to_vec(), values)?;
+        let out = Matrix::from_sparse(csr, self.features.clone())?;
+        out.check_finite(true)?;
+        Ok(out)
+    }
+
     /// `f(cell, centre, divisor, shift)` of every cell.
     fn map(&self, x: &Matrix, f: impl Fn(f64, f64, f64, f64) -> f64 + Sync) -> Result<Matrix> {
         let n_cols = self.features.len();
@@ -92,6 +108,9 @@ impl Transformer for ScalerModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
+        if let Some(csr) = x.sparse() {
+            return self.sparse(csr);
+        }
         let scaled = |value: f64, centre: f64, divisor: f64, shift: f64| (value - centre) / divisor + shift;
         match self.clip {
             // `clamp` keeps NaN, which stays missing.

@@ -1,10 +1,11 @@
 //! To mean 0 and deviation 1.
 
-use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Result, Train};
+use perennial_core::{Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train};
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
-use crate::stats::Moments;
+use crate::batches::{FitBatches, part_moments};
+use crate::moments::Moments;
 
 /// Centres each column on its mean and divides it by its standard deviation (over n).
 ///
@@ -13,7 +14,7 @@ use crate::stats::Moments;
 ///
 /// | name | default | meaning |
 /// |---|---|---|
-/// | `with_mean` | true | whether to centre |
+/// | `with_mean` | true | whether to centre; without it rows may be sparse |
 /// | `with_std` | true | whether to divide |
 ///
 /// ```
@@ -66,26 +67,43 @@ impl Estimator for StandardScaler {
     type Model = ScalerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
-        let moments = Moments::of(train.x.dense()?, train.weights);
+        self.model(train.x.features(), &Moments::of_matrix(train.x, train.weights)?)
+    }
+
+    /// Sparse rows where there is no centring, which would make numbers of all zeros.
+    fn capabilities(&self) -> Capabilities {
+        let all = Capabilities::new().weights().missing();
+        if self.with_mean { all } else { all.sparse() }
+    }
+}
+
+impl StandardScaler {
+    fn model(&self, features: &Features, moments: &Moments) -> Result<ScalerModel> {
         let divisor = |column: usize| if self.with_std { moments.divisor(column) } else { 1.0 };
         let centre = |column: usize| if self.with_mean { moments.mean[column] } else { 0.0 };
-        for (column, name) in train.x.features().names().enumerate() {
+        for (column, name) in features.names().enumerate() {
             if !moments.mean[column].is_finite() || !moments.variance(column).is_finite() {
                 return Err(too_large(name));
             }
         }
-        let n_cols = train.x.n_cols();
+        let n_cols = features.len();
         ScalerModel::new(
-            train.x.features().clone(),
+            features.clone(),
             (0..n_cols).map(centre).collect(),
             (0..n_cols).map(divisor).collect(),
             vec![0.0; n_cols],
             None,
         )
     }
+}
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing()
+impl FitBatches for StandardScaler {
+    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
+    where
+        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
+    {
+        let (features, moments) = part_moments(self, open)?;
+        self.model(&features, &moments)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Columns in another shape: powers, quantiles, splines, functions.
 
+mod ladder;
 mod pointwise;
 mod power;
 mod power_search;

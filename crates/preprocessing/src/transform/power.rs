@@ -3,11 +3,13 @@
 use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
 };
+use perennial_numeric::simd;
+use perennial_numeric::special::ln_1p;
 use serde::{Deserialize, Serialize};
 
-use super::power_search::{Logarithm, best_exponent, power};
+use super::power_search::{Logarithms, best_exponent, power};
 use crate::cells::{by_column, map_rows};
-use crate::stats::Moments;
+use crate::moments::Moments;
 
 /// Which family of powers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,19 +24,23 @@ pub enum PowerMethod {
 }
 
 impl PowerMethod {
-    /// Nothing where the value has no such power.
-    fn logarithm(self, x: f64) -> Option<Logarithm> {
+    /// `log(1 + |x|)` with the sign of `x`, or `log(x)`.
+    #[inline(always)]
+    fn logarithm(self, x: f64) -> f64 {
         match self {
-            PowerMethod::YeoJohnson => Some(Logarithm { negative: x < 0.0, log: libm::log1p(x.abs()) }),
-            PowerMethod::BoxCox => (x > 0.0).then(|| Logarithm { negative: false, log: libm::log(x) }),
+            PowerMethod::YeoJohnson => ln_1p(x.abs()).copysign(x),
+            PowerMethod::BoxCox => libm::log(x),
         }
     }
 
+    #[inline(always)]
     fn forward(self, lambda: f64, x: f64) -> f64 {
-        match self.logarithm(x) {
-            None => f64::INFINITY,
-            Some(Logarithm { negative: false, log }) => power(lambda, log),
-            Some(Logarithm { negative: true, log }) => -power(2.0 - lambda, log),
+        let log = self.logarithm(x);
+        match self {
+            PowerMethod::BoxCox => power(lambda, log),
+            PowerMethod::YeoJohnson => {
+                power(if x < 0.0 { 2.0 - lambda } else { lambda }, log.abs()).copysign(x)
+            }
         }
     }
 
@@ -101,19 +107,37 @@ impl PowerTransformer {
         self
     }
 
-    fn exponent(&self, name: &str, values: &[f64]) -> Result<f64> {
-        let mut logs = Vec::with_capacity(values.len());
-        for &value in values.iter().filter(|value| !value.is_nan()) {
-            match self.method.logarithm(value) {
-                Some(log) => logs.push(log),
-                None => return Err(not_positive(name, value)),
-            }
+    fn exponent(&self, name: &str, values: &mut Vec<f64>) -> Result<f64> {
+        values.retain(|value| !value.is_nan());
+        if self.method == PowerMethod::BoxCox
+            && let Some(&value) = values.iter().find(|value| **value <= 0.0)
+        {
+            return Err(not_positive(name, value));
         }
-        let first = logs.first().map(|first| (first.negative, first.log));
-        if logs.iter().all(|log| Some((log.negative, log.log)) == first) {
-            return Ok(1.0);
+        simd::widest(|| values.iter_mut().for_each(|value| *value = self.method.logarithm(*value)));
+        let logs = Logarithms::new(std::mem::take(values), self.method == PowerMethod::YeoJohnson);
+        if logs.are_equal() { Ok(1.0) } else { best_exponent(name, &logs) }
+    }
+
+    /// The model, and the powers of the training rows.
+    fn learn(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<(PowerModel, Option<Matrix>)> {
+        let features = train.x.features().clone();
+        let found = by_column(train.x.dense()?, |column, values| {
+            train.ctx.check()?;
+            self.exponent(features.name(column), values)
+        });
+        let lambdas = found.into_iter().collect::<Result<Vec<_>>>()?;
+        let n_cols = lambdas.len();
+        let (means, divisors) = (vec![0.0; n_cols], vec![1.0; n_cols]);
+        let mut model = PowerModel { features, method: self.method, lambdas, means, divisors };
+        if !self.standardize {
+            return Ok((model, None));
         }
-        best_exponent(name, &logs)
+        let powers = model.powers(train.x, |_, power| power)?;
+        let moments = Moments::of(powers.dense()?, None);
+        model.divisors = (0..n_cols).map(|column| moments.divisor(column)).collect();
+        model.means = moments.mean;
+        Ok((model, Some(powers)))
     }
 }
 
@@ -129,28 +153,7 @@ impl Estimator for PowerTransformer {
     type Model = PowerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<PowerModel> {
-        let features = train.x.features().clone();
-        let found = by_column(train.x.dense()?, |column, values| {
-            train.ctx.check()?;
-            self.exponent(features.name(column), values)
-        });
-        let lambdas = found.into_iter().collect::<Result<Vec<_>>>()?;
-        let n_cols = lambdas.len();
-        let mut model = PowerModel {
-            features,
-            method: self.method,
-            lambdas,
-            means: vec![0.0; n_cols],
-            divisors: vec![1.0; n_cols],
-        };
-        if self.standardize {
-            let powers = model.transform(train.x)?;
-            let moments = Moments::of(powers.dense()?, None);
-            let divisors = (0..n_cols).map(|column| moments.divisor(column));
-            model.divisors = divisors.collect();
-            model.means = moments.mean;
-        }
-        Ok(model)
+        Ok(self.learn(train)?.0)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -158,7 +161,17 @@ impl Estimator for PowerTransformer {
     }
 }
 
-impl FitTransform for PowerTransformer {}
+impl FitTransform for PowerTransformer {
+    /// The powers whose moments were taken are those that are standardised.
+    fn fit_transform_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<(PowerModel, Matrix)> {
+        let (model, powers) = self.learn(train)?;
+        let x = match powers {
+            Some(powers) => model.map(&powers, |column, power| model.standardised(column, power))?,
+            None => model.transform(train.x)?,
+        };
+        Ok((model, x))
+    }
+}
 
 /// A fitted [`PowerTransformer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -214,16 +227,54 @@ impl PowerModel {
         })
     }
 
+    /// `f(column, cell)` of every cell that is not missing.
     fn map(&self, x: &Matrix, f: impl Fn(usize, f64) -> f64 + Sync) -> Result<Matrix> {
         let n_cols = self.features.len();
         map_rows(x, &self.features, |_, rows, out| {
+            // A column at a time, side by side, so that what `f` computes fills vectors.
+            let mut cells: Vec<f64> = Vec::with_capacity(rows.len() / n_cols.max(1));
             for column in 0..n_cols {
-                let cells = rows.iter().skip(column).step_by(n_cols);
-                let out = out.iter_mut().skip(column).step_by(n_cols);
-                out.zip(cells)
-                    .for_each(|(out, &cell)| *out = if cell.is_nan() { cell } else { f(column, cell) });
+                cells.clear();
+                cells.extend(rows.iter().skip(column).step_by(n_cols));
+                simd::widest(Each { cells: &mut cells, f: |cell| f(column, cell) });
+                out.iter_mut().skip(column).step_by(n_cols).zip(&cells).for_each(|(out, cell)| *out = *cell);
             }
         })
+    }
+
+    /// `then(column, power)` of the power of every cell.
+    fn powers(&self, x: &Matrix, then: impl Fn(usize, f64) -> f64 + Sync) -> Result<Matrix> {
+        if self.method == PowerMethod::BoxCox {
+            let bad = x.dense()?.indexed_iter().find(|(_, value)| **value <= 0.0);
+            if let Some(((_, column), &value)) = bad {
+                return Err(not_positive(self.features.name(column), value));
+            }
+        }
+        self.map(x, |column, value| then(column, self.method.forward(self.lambdas[column], value)))
+    }
+
+    /// A power brought to mean 0 and deviation 1.
+    #[inline(always)]
+    fn standardised(&self, column: usize, power: f64) -> f64 {
+        (power - self.means[column]) / self.divisors[column]
+    }
+}
+
+/// Replaces each cell that is not missing by `f` of it.
+struct Each<'a, F> {
+    cells: &'a mut [f64],
+    f: F,
+}
+
+impl<F: Fn(f64) -> f64> simd::Kernel for Each<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for cell in self.cells {
+            let new = (self.f)(*cell);
+            *cell = if cell.is_nan() { *cell } else { new };
+        }
     }
 }
 
@@ -233,14 +284,6 @@ impl Transformer for PowerModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        if self.method == PowerMethod::BoxCox {
-            let bad = x.dense()?.indexed_iter().find(|(_, value)| **value <= 0.0);
-            if let Some(((_, column), &value)) = bad {
-                return Err(not_positive(self.features.name(column), value));
-            }
-        }
-        self.map(&x, |column, value| {
-            (self.method.forward(self.lambdas[column], value) - self.means[column]) / self.divisors[column]
-        })
+        self.powers(&x, |column, power| self.standardised(column, power))
     }
 }

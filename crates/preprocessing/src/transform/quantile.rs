@@ -8,6 +8,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::special::normal_quantile;
 use serde::{Deserialize, Serialize};
 
+use super::ladder::Ladder;
 use crate::cells::{by_column, map_rows};
 use crate::stats::quantiles;
 
@@ -115,6 +116,7 @@ impl Estimator for QuantileTransformer {
         let shares: Vec<f64> = shares(self.n_quantiles);
         let random = Random::new(train.ctx.seed(self.seed));
         let found = by_column(x, |column, values| {
+            train.ctx.check()?;
             if train.weights.is_none() {
                 values.retain(|value| !value.is_nan());
                 if values.len() > self.subsample {
@@ -122,8 +124,9 @@ impl Estimator for QuantileTransformer {
                     *values = rows.into_iter().map(|row| values[row]).collect();
                 }
             }
-            quantiles(values, train.weights, &shares)
+            Ok(quantiles(values, train.weights, &shares))
         });
+        let found = found.into_iter().collect::<Result<Vec<_>>>()?;
         let mut all = Vec::with_capacity(found.len());
         for (found, name) in found.into_iter().zip(train.x.features().names()) {
             let Some(mut found) = found else {
@@ -162,6 +165,8 @@ pub struct QuantileModel {
     output_distribution: OutputDistribution,
     #[serde(skip)]
     shares: Vec<f64>,
+    #[serde(skip)]
+    ladders: Vec<Ladder>,
 }
 
 #[derive(Deserialize)]
@@ -190,7 +195,8 @@ impl QuantileModel {
         if n < 2 || quantiles.len() != features.len() || !finite || !quantiles.iter().all(rises) {
             return Err(Error::corrupt("a quantile transform needs rising finite quantiles for each column"));
         }
-        Ok(QuantileModel { features, quantiles, output_distribution: output, shares: shares(n) })
+        let ladders = quantiles.iter().cloned().map(Ladder::new).collect();
+        Ok(QuantileModel { features, quantiles, output_distribution: output, shares: shares(n), ladders })
     }
 
     /// The quantiles of each column, in rising order.
@@ -213,12 +219,14 @@ impl QuantileModel {
             let place = share * last as f64;
             let low = (place.floor() as usize).min(last);
             let high = (low + 1).min(last);
+            let quantiles = &quantiles.rungs;
             quantiles[low] + (quantiles[high] - quantiles[low]) * (place - low as f64)
         })
     }
 
-    fn share(&self, quantiles: &[f64], value: f64) -> f64 {
-        let above = quantiles.partition_point(|quantile| *quantile <= value);
+    fn share(&self, quantiles: &Ladder, value: f64) -> f64 {
+        let above = quantiles.above(value);
+        let quantiles = &quantiles.rungs;
         if above == 0 {
             return 0.0;
         }
@@ -235,11 +243,11 @@ impl QuantileModel {
         }
     }
 
-    fn map(&self, x: &Matrix, f: impl Fn(&[f64], f64) -> f64 + Sync) -> Result<Matrix> {
+    fn map(&self, x: &Matrix, f: impl Fn(&Ladder, f64) -> f64 + Sync) -> Result<Matrix> {
         let n_cols = self.features.len();
         map_rows(x, &self.features, |_, rows, out| {
             // A column at a time: its quantiles stay in the first cache.
-            for (column, quantiles) in self.quantiles.iter().enumerate() {
+            for (column, quantiles) in self.ladders.iter().enumerate() {
                 let cells = rows.iter().skip(column).step_by(n_cols);
                 let out = out.iter_mut().skip(column).step_by(n_cols);
                 out.zip(cells)
@@ -255,7 +263,7 @@ impl Transformer for QuantileModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        let ends = |quantiles: &[f64]| (quantiles[0], quantiles[quantiles.len() - 1]);
+        let ends = |ladder: &Ladder| (ladder.rungs[0], ladder.rungs[ladder.rungs.len() - 1]);
         match self.output_distribution {
             OutputDistribution::Uniform => self.map(&x, |quantiles, value| {
                 let (low, high) = ends(quantiles);

@@ -1,11 +1,14 @@
 //! Integration tests, in one binary.
 
+mod batches;
 mod columns;
 mod conformance;
+mod diagrams;
 mod encoders;
 mod imputing;
 mod reference;
 mod resampling;
+mod sparse;
 mod supervised;
 mod tabular;
 mod values;

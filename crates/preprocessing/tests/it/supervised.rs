@@ -252,3 +252,19 @@ fn hostile_quantiles_and_targets_are_refused_or_survived() {
         QuantileEncoder::new().fit_transform_on(&Train::new(&one, &Values::from(vec![3.0]))).unwrap();
     assert!(column(&x)[0].is_finite());
 }
+
+/// category_encoders 2.11.2: `JamesSteinEncoder(cols=["c"], model="independent")`.
+#[test]
+fn shrinking_by_variances_is_that_of_category_encoders() {
+    let table =
+        Table::new([("c", Column::text("aaaabbbccdddddee".split("").filter(|cell| !cell.is_empty())))])
+            .unwrap();
+    let y = vec![1.0, 2.0, 3.0, 4.0, 10.0, 12.0, 11.0, 5.0, 9.0, 0.0, 1.0, 0.0, 2.0, 1.0, 7.0, 7.5];
+    let model = TargetEncoder::of_values().smoothing(Smoothing::JamesStein).fit(&table, &y.into()).unwrap();
+    let truth =
+        [2.5987043318689875, 10.82615464452517, 6.635955616506671, 0.8772031662269129, 7.240797127794947];
+    for (name, truth) in ["a", "b", "c", "d", "e"].into_iter().zip(truth) {
+        let code = model.code("c", name).unwrap().unwrap()[0];
+        assert!((code - truth).abs() < 1e-12, "{name}: {code} and not {truth}");
+    }
+}

@@ -1,0 +1,126 @@
+//! What is learned from batches is what is learned from all rows at once, bit for bit.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use perennial_core::{Classes, Error, Estimator, Matrix, NoTarget, Result, Rows, Values};
+use perennial_data::{Column, CsvOptions, CsvReader, Table, to_csv};
+use perennial_preprocessing::{
+    FitBatches, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, Smoothing,
+    StandardScaler, TargetEncoder, Unknown,
+};
+use serde::Serialize;
+
+const N: usize = 5000;
+
+fn table() -> Result<Table> {
+    let number = |row: usize| f64::from((row as u32).wrapping_mul(2_654_435_761)) / 1e6 - 1500.0;
+    let gone = |row: usize| row % 11 == 3;
+    let x = (0..N).map(|row| (!gone(row)).then(|| number(row)));
+    let few = (0..N).map(|row| (row % 7 != 0).then(|| (row * row % 13) as f64));
+    let words = ["Rome", "Oslo", "Bern", "Ulm", "Zug"];
+    let city: Vec<Option<&str>> = (0..N).map(|row| (row % 17 != 0).then(|| words[row * row % 5])).collect();
+    Table::new([
+        ("x", Column::real(x)),
+        ("few", Column::real(few)),
+        ("far", Column::real((0..N).map(|row| 1e9 + number(row)))),
+        ("city", Column::text(city.iter().copied())),
+        ("kind", Column::category(city)),
+        ("size", Column::integer((0..N).map(|row| (row % 23) as i64 - 11))),
+        ("on", Column::boolean((0..N).map(|row| row % 3 == 0))),
+        ("y", Column::real((0..N).map(|row| number(row * 7 + 1)))),
+    ])
+}
+
+/// Cuts that end in the middle of chunks, batches without rows, and one row alone.
+fn cuts() -> Vec<Vec<Range<usize>>> {
+    let even = |size: usize| (0..N).step_by(size).map(move |start| start..(start + size).min(N));
+    vec![vec![0..N], even(1024).collect(), even(777).collect(), vec![0..0, 0..1, 1..1, 1..4097, 4097..N]]
+}
+
+fn same<E>(step: &E, x: &E::Input, y: &E::Target) -> Result<()>
+where
+    E: FitBatches + Debug,
+    E::Input: Rows<Owned = E::Input>,
+    E::Target: Rows<Owned = E::Target>,
+    E::Model: Serialize,
+{
+    let whole = perennial_core::to_bytes(&step.fit(x, y)?)?;
+    for cuts in cuts() {
+        let batch = |rows: &Range<usize>| {
+            let rows: Vec<usize> = rows.clone().collect();
+            Ok((x.take(&rows)?, y.take(&rows)?))
+        };
+        let model = step.fit_batches(|| Ok(cuts.iter().map(batch).collect::<Vec<_>>()))?;
+        assert!(perennial_core::to_bytes(&model)? == whole, "{step:?} in {} batches", cuts.len());
+    }
+    Ok(())
+}
+
+#[test]
+fn batches_teach_what_all_rows_teach() -> Result<()> {
+    let table = table()?;
+    let numbers = table.matrix(&["x", "few", "far"])?;
+    same(&StandardScaler::new(), &numbers, &NoTarget)?;
+    same(&MinMaxScaler::new().range(-1.0, 1.0), &numbers, &NoTarget)?;
+    same(&MaxAbsScaler::new(), &numbers, &NoTarget)?;
+    same(&SimpleImputer::mean().indicator(true), &numbers, &NoTarget)?;
+    same(&SimpleImputer::mode(), &numbers, &NoTarget)?;
+    same(&SimpleImputer::constant(-1.0).indicator(true), &numbers, &NoTarget)?;
+    let words = table.select(&["city", "kind", "size", "on"])?;
+    same(&OneHotEncoder::new(), &words, &NoTarget)?;
+    same(&OneHotEncoder::new().min_frequency(500.0).drop_first(true), &words, &NoTarget)?;
+    same(&OrdinalEncoder::new().unknown(Unknown::Ignore), &words, &NoTarget)?;
+    let y = table.values("y")?;
+    for smoothing in [Smoothing::Auto, Smoothing::Rows(10.0), Smoothing::JamesStein] {
+        same(&TargetEncoder::of_values().smoothing(smoothing), &words, &y)?;
+    }
+    let classes = Classes::new(
+        (0..N as u32).map(|row| row * row % 7 % 3).collect(),
+        ["a", "b", "c"].map(str::to_owned),
+    )?;
+    same(&TargetEncoder::of_classes(), &words, &classes)?;
+    Ok(())
+}
+
+#[test]
+fn a_file_read_in_batches_teaches_what_it_teaches_in_memory() -> Result<()> {
+    let directory = tempfile::tempdir().map_err(Error::other)?;
+    let path = directory.path().join("rows.csv");
+    std::fs::write(&path, to_csv(&table()?, CsvOptions::new())?).map_err(Error::other)?;
+    let whole = CsvReader::new().read_path(&path)?;
+    let (numbers, words) = (["x", "far"], ["city", "size"]);
+    let scan = || CsvReader::new().scan(&path, 1 << 16);
+    let scaled = StandardScaler::new()
+        .fit_batches(|| Ok(scan()?.map(|part| Ok((part?.matrix(&numbers)?, NoTarget)))))?;
+    assert_eq!(scaled, StandardScaler::new().fit(&whole.matrix(&numbers)?, &NoTarget)?);
+    let encoded = TargetEncoder::of_values().fit_batches(|| {
+        Ok(scan()?.map(|part| {
+            let part = part?;
+            Ok((part.select(&words)?, part.values("y")?))
+        }))
+    })?;
+    assert_eq!(encoded, TargetEncoder::of_values().fit(&whole.select(&words)?, &whole.values("y")?)?);
+    Ok(())
+}
+
+#[test]
+fn batches_that_do_not_fit_together_are_refused() -> Result<()> {
+    let none: Vec<Result<(Matrix, NoTarget)>> = Vec::new();
+    let error = StandardScaler::new().fit_batches(|| Ok(none.iter().map(|_| unreachable!()))).unwrap_err();
+    assert!(error.to_string().contains("no rows"));
+    let part = |name: &str| Matrix::from(ndarray::array![[1.0], [2.0]]).with_names([name]);
+    let parts = || Ok([part("a"), part("b")].map(|part: Result<Matrix>| Ok((part?, NoTarget))));
+    assert!(StandardScaler::new().fit_batches(parts).unwrap_err().to_string().contains('a'));
+    assert!(SimpleImputer::median().fit_batches(parts).unwrap_err().to_string().contains("all rows at once"));
+    let table = |column: Column| Table::new([("c", column)]);
+    let parts = || {
+        Ok([table(Column::text(["a"])), table(Column::integer([1]))]
+            .map(|part| Ok((part?, Values::from(vec![1.0])))))
+    };
+    let error = TargetEncoder::of_values().fit_batches(parts).unwrap_err().to_string();
+    assert!(error.contains("type text in one batch and integer"), "{error}");
+    let failing = || Ok([Err::<(Matrix, NoTarget), _>(Error::other("the disk is gone"))]);
+    assert!(MinMaxScaler::new().fit_batches(failing).unwrap_err().to_string().contains("disk"));
+    Ok(())
+}
