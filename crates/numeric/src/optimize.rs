@@ -6,6 +6,7 @@ mod levenberg;
 mod line_search;
 mod newton;
 mod proximal;
+mod truncated;
 mod vertex;
 
 pub use interior::{Kinked, KinkedMinimum};
@@ -15,6 +16,7 @@ use ndarray::Array2;
 pub use newton::newton;
 use perennial_core::{Error, Result};
 pub use proximal::proximal_newton;
+pub use truncated::{HessianProduct, newton_cg};
 
 /// A function to be made small.
 pub trait Objective {

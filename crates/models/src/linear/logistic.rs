@@ -6,7 +6,9 @@ use std::cell::OnceCell;
 use ndarray::Array2;
 use perennial_core::{Capabilities, Classes, Error, Estimator, Matrix, Param, Result, Train};
 use perennial_numeric::linalg::Cholesky;
-use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, lbfgs_near, newton, proximal_newton};
+use perennial_numeric::optimize::{
+    self, HessianProduct, Minimum, SecondOrder, lbfgs, lbfgs_near, newton, newton_cg, proximal_newton,
+};
 use perennial_numeric::simd::{Kernel, widest};
 use perennial_numeric::special::{exp, ln_1p_share};
 use serde::{Deserialize, Serialize};
@@ -43,7 +45,7 @@ const PART_UNKNOWNS: usize = 512;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// Newton for up to 128 unknowns on dense input, else L-BFGS. Where dense rows are many, an eighth of them gives the
+    /// Newton for up to 128 unknowns on dense input and by conjugate gradients on sparse input, else L-BFGS. Where dense rows are many, an eighth of them gives the
     /// start and the curvature, and L-BFGS goes on from there with all: a few passes instead of many.
     #[default]
     Auto,
@@ -51,6 +53,9 @@ pub enum Solver {
     Lbfgs,
     /// Newton's method with the Cholesky factor of the Hessian: few steps, to the last digits. Dense input only.
     Newton,
+    /// Newton's method whose steps conjugate gradients find by products with the Hessian, which is never made (Dembo and
+    /// Steihaug, 1983): few steps for any number of features.
+    NewtonCg,
 }
 
 /// Logistic regression for two or more classes, with an L2, L1 or elastic-net penalty.
@@ -68,7 +73,7 @@ pub enum Solver {
 /// | `l1_ratio` | 0 | 0 to 1 | the share of the penalty on absolute values (L1) instead of half the squares (L2) |
 /// | `fit_intercept` | true | | whether scores may be shifted |
 /// | `class_weight` | `None` | `None`, `Balanced` | how much the rows of each class count |
-/// | `solver` | `Auto` | `Auto`, `Lbfgs`, `Newton` | how the coefficients are found |
+/// | `solver` | `Auto` | `Auto`, `Lbfgs`, `Newton`, `NewtonCg` | how the coefficients are found |
 /// | `max_iter` | 200 | >= 1 | the most steps of the solver |
 /// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient of the mean loss, for features of unit scale, is larger |
 ///
@@ -188,7 +193,7 @@ impl LogisticRegression {
     /// `part` makes the problem of some of the rows.
     fn minimise<P: SecondOrder>(
         &self,
-        loss: &impl SecondOrder,
+        loss: &(impl SecondOrder + HessianProduct),
         part: impl FnOnce() -> Option<P>,
         design: &Design<'_>,
         l1: f64,
@@ -224,14 +229,34 @@ impl LogisticRegression {
         }
         match self.solver {
             Solver::Newton if !dense => Err(Error::unsupported(
-                "the Newton solver needs dense input; choose `Solver::Lbfgs` or call `to_dense()` on the matrix",
+                "the Newton solver needs dense input; choose `Solver::NewtonCg` or call `to_dense()` on the matrix",
             )),
             Solver::Newton => newton(loss, start, &settings, &train.ctx),
             Solver::Auto if dense && start.len() <= NEWTON_UNKNOWNS => {
                 newton(loss, start, &settings, &train.ctx)
             }
+            Solver::Auto if !dense => self.by_products(loss, start, train),
+            Solver::NewtonCg => newton_cg(loss, start, &settings, &train.ctx),
             _ => lbfgs(loss, start, &settings, &train.ctx),
         }
+    }
+
+    /// The minimum by conjugate gradients; L-BFGS goes on where rounding stops them.
+    fn by_products(
+        &self,
+        loss: &impl HessianProduct,
+        start: &[f64],
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<Minimum> {
+        let settings = optimize::Settings::new().max_iter(self.max_iter).tolerance(self.tolerance);
+        let first = newton_cg(loss, start, &settings, &train.ctx)?;
+        let left = self.max_iter - first.n_iterations;
+        if first.converged || left == 0 {
+            return Ok(first);
+        }
+        let mut last = lbfgs(loss, &first.x, &settings.max_iter(left), &train.ctx)?;
+        last.n_iterations += first.n_iterations;
+        Ok(last)
     }
 
     /// The minimum by way of that of a part of the rows; `None` where it does not get there.

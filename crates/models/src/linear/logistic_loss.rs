@@ -9,11 +9,14 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{Error, Result};
 use perennial_numeric::linalg::{gram, matmul};
-use perennial_numeric::optimize::{Objective, SecondOrder};
+use perennial_numeric::optimize::{HessianProduct, Objective, SecondOrder};
 use perennial_numeric::reduce;
+use perennial_numeric::simd::widest;
 use perennial_numeric::special::exp_in_place;
 
+use super::centred::add;
 use super::design::{Design, Numbers};
+use super::logistic_sparse::{Gather, LANES, Scatter, turn, turn_back};
 
 /// The objective for the classes that have rows.
 pub(super) struct Loss<'a> {
@@ -93,51 +96,162 @@ impl<'a> Loss<'a> {
         total.ln() + (top - own)
     }
 
-    /// Loss and derivatives of some rows: for each vector those by its features, then by its intercept, then
-    /// the loss itself.
-    fn block(&self, rows: Range<usize>, vectors: &[f64], intercepts: &[f64]) -> Vec<f64> {
-        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
-        let mut out = vec![0.0; k * n + k + 1];
-        let (by_feature, rest) = out.split_at_mut(k * n);
-        let mut scores = vec![0.0; k];
-        let mut spare = vec![0.0; n];
-        for row in rows {
-            let weight = design.weight(row);
+    /// Turns the scores of some sparse rows into the slopes of their weighted losses, whose sum it gives; what fills
+    /// blocks of classes up is minus infinity, and becomes 0.
+    fn slopes(&self, rows: Range<usize>, scores: &mut [[f64; LANES]]) -> f64 {
+        let groups = self.groups();
+        let tops = self.shares(rows.clone(), scores);
+        let mut loss = 0.0;
+        for ((row, slopes), own) in rows.zip(scores.chunks_exact_mut(groups)).zip(tops) {
+            let weight = self.design.weight(row);
             if weight == 0.0 {
+                slopes.fill([0.0; LANES]);
                 continue;
             }
-            // The stored entries of the row; a dense row has one for each feature.
-            let (columns, values) = match &design.numbers {
-                Numbers::Dense(numbers) => (None, design.row(numbers, row, &mut spare)),
-                Numbers::Sparse(csr) => {
-                    let (columns, values) = csr.row(row);
-                    (Some(columns), values)
-                }
+            loss += weight * own;
+            slopes.as_flattened_mut().iter_mut().for_each(|slope| *slope *= weight);
+            let class = self.classes[row] as usize;
+            if self.n_vectors > 1 {
+                slopes[class / LANES][class % LANES] -= weight;
+            } else if class == 1 {
+                slopes[0][0] -= weight;
+            }
+        }
+        loss
+    }
+
+    /// Turns the scores of some rows into probabilities, and gives their losses.
+    fn shares(&self, rows: Range<usize>, scores: &mut [[f64; LANES]]) -> Vec<f64> {
+        let groups = self.groups();
+        if self.n_vectors == 1 {
+            let share = |(row, scores): (usize, &mut [f64; LANES])| {
+                let [score, ..] = *scores;
+                let loss = self.row_loss(self.classes[row], &mut [score]);
+                // The slope for class 0 is the probability of class 1.
+                let mut slope = [score];
+                self.row_loss(0, &mut slope);
+                *scores = [slope[0], 0.0, 0.0, 0.0];
+                loss
             };
-            for (score, (vector, intercept)) in scores.iter_mut().zip(vectors.chunks_exact(n).zip(intercepts))
-            {
-                let product = match columns {
-                    None => dot(values, vector),
-                    Some(columns) => columns.iter().zip(values).map(|(&c, v)| v * vector[c as usize]).sum(),
-                };
-                *score = product + intercept;
-            }
-            rest[k] += weight * self.row_loss(self.classes[row], &mut scores);
-            for (class, slope) in scores.iter().map(|slope| weight * slope).enumerate() {
-                rest[class] += slope;
-                let gradient = &mut by_feature[class * n..(class + 1) * n];
-                match columns {
-                    None => gradient.iter_mut().zip(values).for_each(|(g, value)| *g += slope * value),
-                    Some(columns) => {
-                        columns.iter().zip(values).for_each(|(&c, v)| gradient[c as usize] += slope * v);
-                    }
+            return rows.zip(scores).map(share).collect();
+        }
+        let mut losses = Vec::with_capacity(rows.len());
+        for (row, scores) in rows.zip(scores.chunks_exact_mut(groups)) {
+            let class = self.classes[row] as usize;
+            let scores = scores.as_flattened_mut();
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            losses.push(top - scores[class]);
+            scores.iter_mut().for_each(|score| *score -= top);
+        }
+        exp_in_place(scores.as_flattened_mut());
+        for (scores, loss) in scores.chunks_exact_mut(groups).zip(&mut losses) {
+            let scores = scores.as_flattened_mut();
+            let total: f64 = scores.iter().sum();
+            *loss += total.ln();
+            scores.iter_mut().for_each(|score| *score /= total);
+        }
+        losses
+    }
+
+    /// Blocks of classes.
+    fn groups(&self) -> usize {
+        self.n_vectors.div_ceil(LANES)
+    }
+
+    /// Intercepts in blocks; `filler` fills up the last.
+    fn starts(&self, intercepts: &[f64], filler: f64) -> Vec<[f64; LANES]> {
+        let of = |i: usize| intercepts.get(i).copied().unwrap_or(filler);
+        (0..self.groups()).map(|group| std::array::from_fn(|lane| of(group * LANES + lane))).collect()
+    }
+
+    /// The products of some rows with vectors that are turned, each from its intercept.
+    fn scores(
+        &self,
+        rows: Range<usize>,
+        turned: &[[f64; LANES]],
+        starts: &[[f64; LANES]],
+    ) -> Vec<[f64; LANES]> {
+        let (n, groups) = (self.design.n_features, starts.len());
+        let mut scores = starts.repeat(rows.len());
+        match &self.design.numbers {
+            Numbers::Sparse(csr) => widest(Gather { csr, rows, turned, groups, scores: &mut scores }),
+            Numbers::Dense(numbers) => {
+                let values = self.design.dense_rows(rows.clone(), numbers);
+                let both = (
+                    ArrayView2::from_shape((rows.len(), n), &values),
+                    ArrayView2::from_shape((n, groups * LANES), turned.as_flattened()),
+                );
+                if let (Ok(values), Ok(turned)) = both {
+                    let products = matmul(&values, &turned);
+                    scores.as_flattened_mut().iter_mut().zip(&products).for_each(|(sum, more)| *sum += more);
                 }
             }
+        }
+        scores
+    }
+
+    /// The sums over some rows of slope times feature, turned, and then those of the slopes.
+    fn pulls(&self, rows: Range<usize>, slopes: &[[f64; LANES]]) -> Vec<[f64; LANES]> {
+        let (n, groups) = (self.design.n_features, self.groups());
+        let mut sums = vec![[0.0; LANES]; (n + 1) * groups];
+        let (by_feature, by_intercept) = sums.split_at_mut(n * groups);
+        for slopes in slopes.chunks_exact(groups) {
+            let pairs = by_intercept.as_flattened_mut().iter_mut().zip(slopes.as_flattened());
+            pairs.for_each(|(sum, slope)| *sum += slope);
+        }
+        match &self.design.numbers {
+            Numbers::Sparse(csr) => widest(Scatter { csr, rows, slopes, groups, sums: by_feature }),
+            Numbers::Dense(numbers) => {
+                let values = self.design.dense_rows(rows.clone(), numbers);
+                let both = (
+                    ArrayView2::from_shape((rows.len(), n), &values),
+                    ArrayView2::from_shape((rows.len(), groups * LANES), slopes.as_flattened()),
+                );
+                if let (Ok(values), Ok(slopes)) = both {
+                    let products = matmul(&values.t(), &slopes);
+                    by_feature
+                        .as_flattened_mut()
+                        .iter_mut()
+                        .zip(&products)
+                        .for_each(|(to, from)| *to = *from);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Sums over features and intercepts, turned, in the places of the unknowns.
+    fn placed(&self, sums: &[[f64; LANES]], out: &mut [f64]) {
+        let (n, k) = (self.design.n_features, self.n_vectors);
+        let (by_feature, by_intercept) = sums.split_at(n * self.groups());
+        let (vectors, intercepts) = out.split_at_mut(k * n);
+        turn_back(by_feature, vectors, n);
+        intercepts.iter_mut().zip(by_intercept.as_flattened()).for_each(|(to, from)| *to = *from);
+    }
+
+    /// Loss and derivatives of sparse rows: for each vector those by its features, then by its intercept, then
+    /// the loss itself.
+    fn sums_by_class(&self, vectors: &[f64], intercepts: &[f64]) -> Vec<f64> {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let (turned, starts) = (turn(vectors, n, k), self.starts(intercepts, f64::NEG_INFINITY));
+        let work = |rows: Range<usize>| {
+            let mut scores = self.scores(rows.clone(), &turned, &starts);
+            let loss = self.slopes(rows.clone(), &mut scores);
+            (self.pulls(rows, &scores), loss)
+        };
+        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |left, right| {
+            (add_blocks(left.0, &right.0), left.1 + right.1)
+        });
+        let mut out = vec![0.0; k * n + k + 1];
+        if let Some((sums, loss)) = sums {
+            out[k * n + k] = loss;
+            self.placed(&sums, &mut out[..k * n + k]);
         }
         out
     }
 
-    /// The same as [`block`](Loss::block) for dense rows and more than two classes, by products of matrices.
+    /// Loss and derivatives of some dense rows of more than two classes, by products of matrices: for each vector those
+    /// by its features, then by its intercept, then the loss itself.
     fn dense_block(
         &self,
         rows: Range<usize>,
@@ -254,22 +368,15 @@ impl Objective for Loss<'_> {
     fn value_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
         let (vectors, intercepts) = self.vectors(x);
-        let add = |mut left: Vec<f64>, right: Vec<f64>| {
-            left.iter_mut().zip(right).for_each(|(left, right)| *left += right);
-            left
-        };
-        let turned = match &design.numbers {
+        let sums = match &design.numbers {
             Numbers::Dense(numbers) if k > 1 => {
-                Some((numbers, Array2::from_shape_fn((n, k), |(j, class)| vectors[class * n + j])))
+                let turned = Array2::from_shape_fn((n, k), |(j, class)| vectors[class * n + j]);
+                let work = |rows| self.dense_block(rows, numbers, &turned, &intercepts);
+                let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, add);
+                sums.unwrap_or_else(|| vec![0.0; k * n + k + 1])
             }
-            _ => None,
+            _ => self.sums_by_class(&vectors, &intercepts),
         };
-        let work = |rows| match &turned {
-            Some((numbers, turned)) => self.dense_block(rows, numbers, turned, &intercepts),
-            None => self.block(rows, &vectors, &intercepts),
-        };
-        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, add);
-        let sums = sums.unwrap_or_else(|| vec![0.0; k * n + k + 1]);
         let mut value = sums[k * n + k] / design.total_weight;
         let n_unknowns = gradient.len();
         gradient[k * n..].copy_from_slice(&sums[k * n..n_unknowns]);
@@ -323,4 +430,61 @@ impl SecondOrder for Loss<'_> {
             }
         }
     }
+}
+
+impl HessianProduct for Loss<'_> {
+    /// The probabilities of the rows, in blocks of classes.
+    type Curvature = Vec<[f64; LANES]>;
+
+    fn curvature(&self, x: &[f64]) -> Self::Curvature {
+        let design = self.design;
+        let (vectors, intercepts) = self.vectors(x);
+        let turned = turn(&vectors, design.n_features, self.n_vectors);
+        let starts = self.starts(&intercepts, f64::NEG_INFINITY);
+        let work = |rows: Range<usize>| {
+            let mut scores = self.scores(rows.clone(), &turned, &starts);
+            self.shares(rows, &mut scores);
+            scores
+        };
+        reduce::map_chunks(design.n_rows, design.block_rows(), work).concat()
+    }
+
+    fn times(&self, at: &Self::Curvature, vector: &[f64], out: &mut [f64]) {
+        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
+        let groups = self.groups();
+        let (vectors, intercepts) = self.vectors(vector);
+        let (turned, starts) = (turn(&vectors, n, k), self.starts(&intercepts, 0.0));
+        let work = |rows: Range<usize>| {
+            let mut moves = self.scores(rows.clone(), &turned, &starts);
+            let shares = at[rows.start * groups..rows.end * groups].chunks_exact(groups);
+            for ((row, moves), shares) in rows.clone().zip(moves.chunks_exact_mut(groups)).zip(shares) {
+                let (moves, shares) = (moves.as_flattened_mut(), shares.as_flattened());
+                let weight = design.weight(row);
+                // A row without weight must not count, whatever its score.
+                if weight == 0.0 {
+                    moves.fill(0.0);
+                    continue;
+                }
+                let mean: f64 = moves.iter().zip(shares).map(|(step, share)| step * share).sum();
+                let slope = |(step, share): (&mut f64, &f64)| *step = weight * share * (*step - mean);
+                moves.iter_mut().zip(shares).for_each(slope);
+            }
+            self.pulls(rows, &moves)
+        };
+        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |left, right| {
+            add_blocks(left, &right)
+        });
+        self.placed(&sums.unwrap_or_else(|| vec![[0.0; LANES]; (n + 1) * groups]), out);
+        out.iter_mut().for_each(|sum| *sum /= design.total_weight);
+        for (i, (out, step)) in out[..k * n].iter_mut().zip(vector).enumerate() {
+            let scale = design.scales[i % n];
+            *out = (*out + design.alpha / design.total_weight * (step / scale)) / scale;
+        }
+    }
+}
+
+fn add_blocks(mut left: Vec<[f64; LANES]>, right: &[[f64; LANES]]) -> Vec<[f64; LANES]> {
+    let (to, from) = (left.as_flattened_mut(), right.as_flattened());
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+    left
 }

@@ -79,11 +79,11 @@ impl<F: RowLoss> Smooth<'_, F> {
         spreads(&hessian, design)
     }
 
-    fn offset(&self, row: usize) -> f64 {
+    pub(super) fn offset(&self, row: usize) -> f64 {
         self.offsets.map_or(0.0, |offsets| offsets[row])
     }
 
-    fn sparse_score(&self, row: usize, vector: &[f64], intercept: f64) -> f64 {
+    pub(super) fn sparse_score(&self, row: usize, vector: &[f64], intercept: f64) -> f64 {
         let Numbers::Sparse(csr) = &self.design.numbers else { return f64::NAN };
         let (columns, values) = csr.row(row);
         let product: f64 = columns.iter().zip(values).map(|(&c, v)| v * vector[c as usize]).sum();
@@ -118,7 +118,7 @@ impl<F: RowLoss> Smooth<'_, F> {
         sums
     }
 
-    fn vector(&self, unknowns: &[f64]) -> (Vec<f64>, f64) {
+    pub(super) fn vector(&self, unknowns: &[f64]) -> (Vec<f64>, f64) {
         let vector = unknowns.iter().zip(&self.design.scales).map(|(u, scale)| u / scale).collect();
         (vector, if self.design.intercept { unknowns[self.design.n_features] } else { 0.0 })
     }
@@ -177,10 +177,10 @@ pub(super) fn spreads(hessian: &Array2<f64>, design: &Design<'_>) -> Option<Vec<
 }
 
 /// The inner products of rows with a vector.
-struct Scores<'a> {
-    values: &'a [f64],
-    vector: &'a [f64],
-    out: &'a mut [f64],
+pub(super) struct Scores<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) vector: &'a [f64],
+    pub(super) out: &'a mut [f64],
 }
 
 impl Kernel for Scores<'_> {
@@ -208,10 +208,10 @@ impl Kernel for Scores<'_> {
 }
 
 /// The sum of the rows, each times its slope.
-struct Pulls<'a> {
-    values: &'a [f64],
-    slopes: &'a [f64],
-    sums: &'a mut [f64],
+pub(super) struct Pulls<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) slopes: &'a [f64],
+    pub(super) sums: &'a mut [f64],
 }
 
 impl Kernel for Pulls<'_> {
