@@ -173,11 +173,12 @@ impl Walk {
 
     /// Adds what these trees, of one value in a leaf, say of a row to its scores, tree by tree.
     pub(super) fn add_trees(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
-        match row.len() {
-            _ if trees.len() < FEW => self.add_few(trees, row, scores),
-            0..=NARROW => self.add_many::<NARROW, { 2 * NARROW }>(trees, row, scores),
-            0..=WIDE => self.add_many::<WIDE, { 2 * WIDE }>(trees, row, scores),
-            _ => self.add_few(trees, row, scores),
+        if trees.len() < FEW || row.len() > WIDE {
+            self.add_few(trees, row, scores);
+        } else if row.len() <= NARROW {
+            self.add_many::<NARROW, { 2 * NARROW }>(trees, row, scores);
+        } else {
+            self.add_many::<WIDE, { 2 * WIDE }>(trees, row, scores);
         }
     }
 
