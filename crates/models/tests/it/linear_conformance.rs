@@ -21,6 +21,7 @@ check!(ridge_none, regressor, Ridge::new().alpha(0.0), Tags::new().exact_solver(
 check!(logistic, classifier, LogisticRegression::new());
 check!(logistic_lbfgs, classifier, LogisticRegression::new().solver(Solver::Lbfgs));
 check!(logistic_newton, classifier, LogisticRegression::new().solver(Solver::Newton).tolerance(1e-10));
+check!(logistic_newton_cg, classifier, LogisticRegression::new().solver(Solver::NewtonCg).tolerance(1e-10));
 check!(
     logistic_balanced,
     classifier,

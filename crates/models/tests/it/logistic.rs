@@ -17,7 +17,7 @@ fn settings(case: &serde_json::Value, solver: Solver) -> LogisticRegression {
 #[test]
 fn binary_coefficients_are_the_reference() {
     for case in of_kind("glm.json", "logistic") {
-        for solver in [Solver::Newton, Solver::Lbfgs] {
+        for solver in [Solver::Newton, Solver::Lbfgs, Solver::NewtonCg] {
             let name = format!("{} by {solver:?}", case["id"]);
             let (x, y) = (matrix(&case["X"]), classes(&case["y"]));
             let mut train = Train::new(&x, &y);
@@ -42,7 +42,7 @@ fn binary_coefficients_are_the_reference() {
 #[test]
 fn softmax_coefficients_are_the_reference() {
     for case in of_kind("glm.json", "softmax") {
-        for solver in [Solver::Newton, Solver::Lbfgs] {
+        for solver in [Solver::Newton, Solver::Lbfgs, Solver::NewtonCg] {
             let name = format!("{} by {solver:?}", case["id"]);
             let model = settings(&case, solver).fit(&matrix(&case["X"]), &classes(&case["y"])).unwrap();
             let tolerance = number(&case["tol_abs"]);
@@ -96,11 +96,69 @@ fn sparse_and_dense_input_give_the_same_coefficients() {
     assert!(matches!(newton.unwrap_err().kind(), ErrorKind::Unsupported { .. }));
 }
 
+/// Rows of five classes with gaps, as they are and in CSR.
+fn with_gaps() -> (Matrix, Matrix, Classes) {
+    let random = &mut Random::new(5);
+    let x = Array2::from_shape_fn((240, 6), |_| match random.below(3) {
+        0 => random.normal(),
+        _ => 0.0,
+    });
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in x.rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            indices.push(column as u32);
+            values.push(value);
+        }
+        indptr.push(indices.len());
+    }
+    let codes: Vec<usize> =
+        x.rows().into_iter().map(|row| usize::from(row[0] > 0.2) * 2 + random.below(3)).collect();
+    (Matrix::from(x), Csr::new(6, indptr, indices, values).unwrap().into(), Classes::from_labels(codes))
+}
+
+#[test]
+fn products_with_the_hessian_lead_where_its_factor_does() {
+    let (dense, sparse, y) = with_gaps();
+    let first =
+        |classes: &Classes| Classes::from_labels(classes.codes().iter().map(|code| u8::from(*code > 1)));
+    // Five classes take two blocks of four; weights of 0 stand at regular places, and three rows of one class alone.
+    let eighth: Vec<f64> =
+        (0..240).map(|row| if row % 8 == 0 { 0.0 } else { 1.0 + (row % 3) as f64 }).collect();
+    let second: Vec<f64> = (0..240).map(|row| (row % 2) as f64).collect();
+    for (y, intercept) in [(&y, true), (&y, false), (&first(&y), true), (&first(&y), false)] {
+        for weights in [None, Some(&eighth), Some(&second)] {
+            let settings = LogisticRegression::new().fit_intercept(intercept).tolerance(1e-11).c(2.0);
+            let fit = |x: &Matrix, solver: Solver| {
+                let train = Train::new(x, y);
+                let train = match weights {
+                    Some(weights) => train.weights(weights),
+                    None => train,
+                };
+                train.fit(&settings.clone().solver(solver)).unwrap()
+            };
+            let truth = fit(&dense, Solver::Newton);
+            for (x, solver) in [
+                (&dense, Solver::NewtonCg),
+                (&sparse, Solver::NewtonCg),
+                (&sparse, Solver::Auto),
+                (&sparse, Solver::Lbfgs),
+            ] {
+                let model = fit(x, solver);
+                assert!(model.converged(), "{solver:?}");
+                let gaps = &model.coefficients() - &truth.coefficients();
+                assert!(gaps.iter().all(|gap| gap.abs() < 1e-8), "{solver:?} {intercept} {gaps}");
+                let gaps = &model.intercepts() - &truth.intercepts();
+                assert!(gaps.iter().all(|gap| gap.abs() < 1e-8), "{solver:?} {intercept} {gaps}");
+            }
+        }
+    }
+}
+
 #[test]
 fn separated_classes_end_in_finite_coefficients() {
     let x = Matrix::from(array![[-2.0], [-1.0], [1.0], [2.0]]);
     let y = Classes::from_labels([0, 0, 1, 1]);
-    for solver in [Solver::Newton, Solver::Lbfgs] {
+    for solver in [Solver::Newton, Solver::Lbfgs, Solver::NewtonCg] {
         for settings in [LogisticRegression::new().no_penalty(), LogisticRegression::new().c(1e100)] {
             let model = settings.solver(solver).fit(&x, &y).unwrap();
             assert!(model.converged(), "{model:?}");
@@ -130,7 +188,7 @@ fn units_that_differ_wildly_do_not_hinder() {
     .unwrap();
     let x = example.x.dense().unwrap();
     let other: Array2<f64> = x.to_owned() * &array![1e-9, 1.0, 1e7] + &array![3.0, 1e5, -1e9];
-    for solver in [Solver::Newton, Solver::Lbfgs] {
+    for solver in [Solver::Newton, Solver::Lbfgs, Solver::NewtonCg] {
         let settings = LogisticRegression::new().no_penalty().solver(solver).tolerance(1e-10);
         let plain = settings.fit(&example.x, &y).unwrap();
         let shifted = settings.fit(&Matrix::from(other.clone()), &y).unwrap();
