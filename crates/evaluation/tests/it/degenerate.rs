@@ -86,7 +86,7 @@ fn of_classes(metric: impl Metric<Truth = Classes, Prediction = Classes>, expect
         judge(&metric.name(), case, metric.score(&classes(truth), &classes(given)), expected);
     }
     nothing(&metric, &classes([0, 1, 0, 1]), &classes([0, 1, 1, 1]));
-    assert!(metric.score(&classes([0, 1, 0, 1]), &classes([0, 1, 0, 1])).is_ok());
+    assert!(metric.score(&classes([0, 1, 0, 1]), &classes([0, 1, 1, 1])).is_ok());
 }
 
 fn said(shares: [f64; 4]) -> Probabilities {
@@ -143,13 +143,13 @@ fn metrics_of_classes() {
     of_classes(Jaccard::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(Specificity::of("yes"), [Is(0.0), Is(0.75), Is(1.0)]);
     of_classes(GeometricMean, [Is(1.0), Is(0.75), Is(0.0)]);
-    of_classes(CohenKappa::new(), [Says("one class"), Is(0.0), Is(0.0)]);
+    of_classes(CohenKappa::new(), [Says("one and the same class"), Is(0.0), Is(0.0)]);
     of_classes(MatthewsCorrelation, [Is(0.0), Is(0.0), Is(0.0)]);
     of_classes(IndexBalancedAccuracy::of("yes"), [Says("yes"), Says("yes"), Is(0.0)]);
     of_classes(PositiveLikelihoodRatio::of("yes"), [Says("yes"), Says("yes"), Says("yes")]);
     of_classes(NegativeLikelihoodRatio::of("yes"), [Says("yes"), Says("yes"), Is(1.0)]);
     of_classes(SelectionRate::of("yes"), [Is(1.0), Is(0.25), Is(0.0)]);
-    of_classes(FalsePositiveRate::of("yes"), [Says("yes"), Is(0.25), Is(0.0)]);
+    of_classes(FalsePositiveRate::of("yes"), [Is(0.0), Is(0.25), Is(0.0)]);
     of_classes(MeanValue::new(OutcomeValues::gains(5.0, -1.0, 0.0, -2.0)), [Is(5.0), Is(-0.25), Is(-1.0)]);
 }
 

@@ -35,13 +35,34 @@ use crate::metric::check_pairs;
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Held")]
 pub struct RankSums {
     max_scores: usize,
     /// How many of the last bits of a score are dropped.
     dropped: u32,
     /// The weights of the negative and the positive rows by what is left of the score, the lowest first.
     sums: BTreeMap<u64, [f64; 2]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    max_scores: usize,
+    dropped: u32,
+    sums: BTreeMap<u64, [f64; 2]>,
+}
+
+impl TryFrom<Held> for RankSums {
+    type Error = Error;
+
+    fn try_from(Held { max_scores, dropped, sums }: Held) -> Result<Self> {
+        MAX_SCORES.check_count(max_scores)?;
+        let sound = |[negative, positive]: &[f64; 2]| *negative >= 0.0 && *positive >= 0.0;
+        if dropped >= u64::BITS || sums.len() > max_scores || !sums.values().all(sound) {
+            return Err(Error::corrupt("the sums are not what a stream of scores leaves behind"));
+        }
+        Ok(RankSums { max_scores, dropped, sums })
+    }
 }
 
 /// A score that is surely within `error` of `estimate`.
