@@ -27,7 +27,7 @@ pub(crate) fn text_logreg(bench: &Bench) -> Result<Record> {
     let (y, test_y) = (codes(0..TRAIN)?, codes(TRAIN..texts.len())?);
     let about = format!("text_50k ({TRAIN} rows of {} words, tf-idf, CSR)", words.places.len());
     let settings = LogisticRegression::new().max_iter(200).tolerance(1e-4);
-    let mut fitted = bench.fit("multinomial L2 C=1, L-BFGS, tol 1e-4", &about, || settings.fit(&x, &y))?;
+    let mut fitted = bench.fit("multinomial L2 C=1, tol 1e-4", &about, || settings.fit(&x, &y))?;
     let found = fitted.predict(|model| model.predict(&test_x))?;
     let right = found.codes().iter().zip(test_y.codes()).filter(|(a, b)| a == b).count();
     let (n_iterations, gradient) = (fitted.model.n_iterations() as f64, fitted.model.gradient_norm());

@@ -150,7 +150,7 @@ fn metrics_of_classes() {
     of_classes(NegativeLikelihoodRatio::of("yes"), [Says("yes"), Says("yes"), Is(1.0)]);
     of_classes(SelectionRate::of("yes"), [Is(1.0), Is(0.25), Is(0.0)]);
     of_classes(FalsePositiveRate::of("yes"), [Is(0.0), Is(0.25), Is(0.0)]);
-    of_classes(MeanValue::new(OutcomeValues::gains(5.0, -1.0, 0.0, -2.0)), [Is(5.0), Is(-0.25), Is(-1.0)]);
+    of_classes(MeanValue::new(OutcomeValues::gains(5.0, -1.0, -2.0, 0.0)), [Is(5.0), Is(-0.25), Is(-1.0)]);
 }
 
 #[test]
