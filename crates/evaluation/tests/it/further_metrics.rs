@@ -6,7 +6,6 @@ use perennial_evaluation::metric::clusters::{calinski_harabasz, davies_bouldin, 
 use perennial_evaluation::metric::ranking::*;
 use perennial_evaluation::metric::*;
 use perennial_evaluation::{IntervalOptions, Metric};
-use perennial_numeric::random::Random;
 use proptest::prelude::*;
 
 #[track_caller]
@@ -429,81 +428,4 @@ fn margins_are_those_of_scikit_learn() {
     let wrong = Outputs::from(Array2::zeros((5, 2)));
     let message = HingeLoss.score(&truth, &wrong).unwrap_err().to_string();
     assert!(message.contains("2 columns of decisions for 3 classes"), "{message}");
-}
-
-proptest! {
-    #[test]
-    fn sums_of_ranks_know_how_far_they_are_off(
-        rows in prop::collection::vec((-50_i32..50, any::<bool>(), 1_u8..4), 2..300),
-        cut in 0.0..1.0,
-        max_scores in 2_usize..200,
-    ) {
-        let scores: Vec<f64> = rows.iter().map(|row| f64::from(row.0) / 7.0).collect();
-        let positive: Vec<bool> = rows.iter().map(|row| row.1).collect();
-        let weights: Vec<f64> = rows.iter().map(|row| f64::from(row.2)).collect();
-        let cut = (cut * rows.len() as f64) as usize;
-        for weights in [None, Some(&weights[..])] {
-            let of = |rows: std::ops::Range<usize>| {
-                let mut sums = RankSums::with_max_scores(max_scores).unwrap();
-                let weights = weights.map(|weights| &weights[rows.clone()]);
-                if !rows.is_empty() {
-                    sums.add(&scores[rows.clone()], &positive[rows], weights).unwrap();
-                }
-                sums
-            };
-            let (mut first, mut second) = (of(0..cut), of(cut..rows.len()));
-            let other = first.clone();
-            first.merge(&second).unwrap();
-            second.merge(&other).unwrap();
-            prop_assert_eq!(&first, &second);
-            prop_assert_eq!(&first, &of(0..rows.len()));
-            prop_assert!(first.n_scores() <= max_scores);
-            let near = |approximate: Approximate, exact: f64| {
-                (approximate.estimate - exact).abs() <= approximate.error + 1e-12
-            };
-            match roc_auc(&scores, &positive, weights) {
-                Ok(exact) => prop_assert!(near(first.roc_auc().unwrap(), exact)),
-                Err(_) => prop_assert!(first.roc_auc().is_err()),
-            }
-            let exact = average_precision(&scores, &positive, weights).unwrap();
-            prop_assert!(near(first.average_precision().unwrap(), exact));
-            if max_scores >= 100 {
-                prop_assert_eq!(first.average_precision().unwrap().error, 0.0);
-            }
-        }
-    }
-}
-
-#[test]
-fn sums_of_ranks_of_many_scores_are_near() {
-    let mut random = Random::new(8);
-    let positive: Vec<bool> = (0..200_000).map(|_| random.uniform() < 0.1).collect();
-    let scores: Vec<f64> = positive
-        .iter()
-        .map(|&own| 1.0 / (1.0 + (-random.normal() - f64::from(u8::from(own))).exp()))
-        .collect();
-    let mut sums = RankSums::new();
-    sums.add(&scores, &positive, None).unwrap();
-    assert!(sums.n_scores() <= 1 << 14);
-    let (auc, precision) = (sums.roc_auc().unwrap(), sums.average_precision().unwrap());
-    let exact =
-        (roc_auc(&scores, &positive, None).unwrap(), average_precision(&scores, &positive, None).unwrap());
-    assert!((auc.estimate - exact.0).abs() <= auc.error && auc.error < 2e-4, "{auc:?} {exact:?}");
-    assert!(
-        (precision.estimate - exact.1).abs() <= precision.error && precision.error < 2e-3,
-        "{precision:?} {exact:?}"
-    );
-    // The ends of the range of numbers, and parts that do not fit together.
-    let mut ends = RankSums::with_max_scores(2).unwrap();
-    ends.add(&[f64::MIN, -0.0, 0.0, f64::MAX, 1e-300], &[false, true, false, true, true], None).unwrap();
-    assert_eq!(ends.n_scores(), 2);
-    let exact =
-        roc_auc(&[f64::MIN, -0.0, 0.0, f64::MAX, 1e-300], &[false, true, false, true, true], None).unwrap();
-    assert!((ends.roc_auc().unwrap().estimate - exact).abs() <= ends.roc_auc().unwrap().error);
-    assert!(ends.merge(&sums).unwrap_err().to_string().contains("up to 2 different scores"));
-    assert!(RankSums::with_max_scores(1).is_err() && RankSums::new().roc_auc().is_err());
-    assert!(RankSums::new().average_precision().is_err());
-    assert!(RankSums::new().add(&[f64::NAN], &[true], None).is_err());
-    let json = serde_json::to_string(&ends).unwrap();
-    assert_eq!(serde_json::from_str::<RankSums>(&json).unwrap(), ends);
 }
