@@ -24,7 +24,7 @@ impl Measure {
     pub(crate) const OF_CLASSES: &'static [Measure] = &[Measure::Accuracy];
     pub(crate) const OF_NUMBERS: &'static [Measure] = &[Measure::Rmse, Measure::Mae];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Measure::RocAuc => "roc_auc",
             Measure::LogLoss => "logloss",
@@ -34,7 +34,7 @@ impl Measure {
         }
     }
 
-    fn higher_is_better(self) -> bool {
+    pub(crate) fn higher_is_better(self) -> bool {
         matches!(self, Measure::RocAuc | Measure::Accuracy)
     }
 }
@@ -42,8 +42,8 @@ impl Measure {
 /// A recorded score: the mean over the folds and their standard deviation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recorded {
-    mean: f64,
-    sd: f64,
+    pub(crate) mean: f64,
+    pub(crate) sd: f64,
 }
 
 /// The recorded scores of all sets.

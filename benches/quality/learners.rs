@@ -48,7 +48,7 @@ impl Scored for Classes {
     }
 }
 
-fn of_classes<E>(estimator: &E, parts: &Parts<Classes>, measures: &[Measure]) -> Result<Vec<f64>>
+pub(crate) fn of_classes<E>(estimator: &E, parts: &Parts<Classes>, measures: &[Measure]) -> Result<Vec<f64>>
 where
     E: Estimator<Input = Matrix, Target = Classes, Model: Classifier + Predictor<Input = Matrix>>,
 {
@@ -73,7 +73,7 @@ impl Scored for Values {
     }
 }
 
-fn of_numbers<E>(estimator: &E, parts: &Parts<Values>, measures: &[Measure]) -> Result<Vec<f64>>
+pub(crate) fn of_numbers<E>(estimator: &E, parts: &Parts<Values>, measures: &[Measure]) -> Result<Vec<f64>>
 where
     E: Estimator<Input = Matrix, Target = Values, Model: Predictor<Input = Matrix, Output = Values>>,
 {

@@ -138,30 +138,24 @@ impl Set {
             Ok::<_, Error>((table.drop(&[&[self.target], self.drop].concat())?, target(&table)?))
         };
         let (x, y) = &read(self.file)?;
-        let folds = read_csv(folder.join("folds").join(format!("{}.csv", self.name)))?.values("fold")?;
-        let rows_where = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
-            (0..x.n_rows()).filter(|&row| wanted(row)).collect()
-        };
-        let fold_of = |row: usize| folds.as_slice()[row] as usize;
-        let n_folds = 1 + (0..x.n_rows()).map(fold_of).max().unwrap_or(0);
+        let folds = folds(folder, self.name)?;
         let mut of_folds = vec![[0.0; N_LEARNERS]; self.measures.len()];
-        for fold in 0..n_folds {
-            let (rows, tested) =
-                (rows_where(&|row| fold_of(row) != fold), rows_where(&|row| fold_of(row) == fold));
-            let test = (x.take(&tested)?, y.take(&tested)?);
-            let scores = self.score(&x.take(&rows)?, y.take(&rows)?, test).context(format!("fold {fold}"))?;
+        for (fold, (rows, tested)) in folds.iter().enumerate() {
+            let test = (x.take(tested)?, y.take(tested)?);
+            let scores = self.score(&x.take(rows)?, y.take(rows)?, test).context(format!("fold {fold}"))?;
             for (sums, scores) in of_folds.iter_mut().zip(scores) {
-                sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score / n_folds as f64);
+                sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score / folds.len() as f64);
             }
         }
         let mut all = vec![Scores { test: None, of_measures: of_folds }];
         if let Some(file) = self.test_file {
-            let of_measures = self.score(x, y.take(&rows_where(&|_| true))?, read(file)?)?;
+            let all_rows: Vec<usize> = (0..x.n_rows()).collect();
+            let of_measures = self.score(x, y.take(&all_rows)?, read(file)?)?;
             all.push(Scores { test: Some("official_test"), of_measures });
         }
         if self.by_time {
             let n_first = x.n_rows() * 7 / 10;
-            let (rows, tested) = (rows_where(&|row| row < n_first), rows_where(&|row| row >= n_first));
+            let (rows, tested): (Vec<usize>, Vec<usize>) = (0..x.n_rows()).partition(|&row| row < n_first);
             let test = (x.take(&tested)?, y.take(&tested)?);
             let of_measures = self.score(&x.take(&rows)?, y.take(&rows)?, test)?;
             all.push(Scores { test: Some("temporal_70_30"), of_measures });
@@ -188,8 +182,16 @@ impl Set {
     }
 }
 
+/// The rows to learn from and those to be scored on in each recorded fold of a set.
+pub(crate) fn folds(folder: &Path, name: &str) -> Result<Vec<(Vec<usize>, Vec<usize>)>> {
+    let folds = read_csv(folder.join("folds").join(format!("{name}.csv")))?.values("fold")?;
+    let fold_of = |row: usize| folds.as_slice()[row] as usize;
+    let n_folds = 1 + (0..folds.n_rows()).map(fold_of).max().unwrap_or(0);
+    Ok((0..n_folds).map(|fold| (0..folds.n_rows()).partition(|&row| fold_of(row) != fold)).collect())
+}
+
 /// Matrices of the rows to learn from and of those to be scored on, by what `columns` learns from the former.
-fn prepared<E>(columns: &E, x: &Table, test_x: &Table) -> Result<(Matrix, Matrix)>
+pub(crate) fn prepared<E>(columns: &E, x: &Table, test_x: &Table) -> Result<(Matrix, Matrix)>
 where
     E: Estimator<Input = Table, Target = NoTarget, Model: Transformer<Input = Table, Output = Matrix>>,
 {

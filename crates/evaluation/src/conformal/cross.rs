@@ -119,7 +119,30 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
-        with_weight(train, |train| self.fit_weighted(train))
+        with_weight(train, |train| {
+            let folds = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let y = train.y.take(&split.test)?;
+                let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
+                Ok((split.test.clone(), model, errors))
+            })?;
+            let mut held = vec![false; train.y.n_rows()];
+            for row in folds.iter().flat_map(|(rows, ..)| rows) {
+                if std::mem::replace(&mut held[*row], true) {
+                    return Err(Error::unsupported(format!(
+                        "row {row} is held out more than once; use folds, such as `CrossFit`"
+                    )));
+                }
+            }
+            let weights = units(train.weights);
+            let fold = |(rows, model, errors): (Vec<usize>, E::Model, Vec<f64>)| {
+                let weights = weights.as_ref().map(|weights| weights.take(&rows)).transpose()?;
+                Ok(FoldModel { model, errors: Scores::counted(errors, weights.as_deref())? })
+            };
+            let folds: Vec<FoldModel<E::Model>> = folds.into_iter().map(fold).collect::<Result<_>>()?;
+            check_enough(total(&folds), self.level)?;
+            let model = fit_whole(&self.estimator, train)?;
+            Ok(CrossConformalModel { model, level: self.level, method: self.method, folds })
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -128,38 +151,6 @@ where
 
     fn steps(&self) -> Vec<String> {
         vec![format!("CrossConformalRegressor({})", self.estimator.steps().join(" -> "))]
-    }
-}
-
-impl<E, S> CrossConformalRegressor<E, S>
-where
-    E: Estimator<Target = Values>,
-    E::Model: Predictor<Input = E::Input, Output = Values>,
-    S: Splitter,
-{
-    fn fit_weighted(&self, train: &Train<'_, E::Input, Values>) -> Result<CrossConformalModel<E::Model>> {
-        let folds = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-            let y = train.y.take(&split.test)?;
-            let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
-            Ok((split.test.clone(), model, errors))
-        })?;
-        let mut held = vec![false; train.y.n_rows()];
-        for row in folds.iter().flat_map(|(rows, ..)| rows) {
-            if std::mem::replace(&mut held[*row], true) {
-                return Err(Error::unsupported(format!(
-                    "row {row} is held out more than once; use folds, such as `CrossFit`"
-                )));
-            }
-        }
-        let weights = units(train.weights);
-        let fold = |(rows, model, errors): (Vec<usize>, E::Model, Vec<f64>)| {
-            let weights = weights.as_ref().map(|weights| weights.take(&rows)).transpose()?;
-            Ok(FoldModel { model, errors: Scores::counted(errors, weights.as_deref())? })
-        };
-        let folds: Vec<FoldModel<E::Model>> = folds.into_iter().map(fold).collect::<Result<_>>()?;
-        check_enough(total(&folds), self.level)?;
-        let model = fit_whole(&self.estimator, train)?;
-        Ok(CrossConformalModel { model, level: self.level, method: self.method, folds })
     }
 }
 

@@ -101,7 +101,21 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
-        with_weight(train, |train| self.fit_weighted(train))
+        with_weight(train, |train| {
+            let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let residual_model = part(train, &split.train, |own| self.fit_residuals(own))
+                    .context("the regressor of the errors")?;
+                let y = train.y.take(&split.test)?;
+                let sizes = sizes(&residual_model, x)?;
+                let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
+                let scores = errors.into_iter().zip(sizes).map(|(error, size)| error / size).collect();
+                let weights = weights_of(train, &split.test)?;
+                let scores = Scores::weighted(scores, weights.as_deref()).context("calibration")?;
+                scores.quantile(self.level)?;
+                Ok(NormalizedConformalModel { model, residual_model, level: self.level, scores })
+            })?;
+            only(parts)
+        })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -110,34 +124,6 @@ where
 
     fn steps(&self) -> Vec<String> {
         vec![format!("NormalizedConformalRegressor({})", self.estimator.steps().join(" -> "))]
-    }
-}
-
-impl<E, R, S> NormalizedConformalRegressor<E, R, S>
-where
-    E: Estimator<Target = Values>,
-    E::Model: Predictor<Input = E::Input, Output = Values>,
-    R: Estimator<Input = E::Input, Target = Values>,
-    R::Model: Predictor<Input = E::Input, Output = Values>,
-    S: Splitter,
-{
-    fn fit_weighted(
-        &self,
-        train: &Train<'_, E::Input, Values>,
-    ) -> Result<NormalizedConformalModel<E::Model, R::Model>> {
-        let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-            let residual_model = part(train, &split.train, |own| self.fit_residuals(own))
-                .context("the regressor of the errors")?;
-            let y = train.y.take(&split.test)?;
-            let sizes = sizes(&residual_model, x)?;
-            let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
-            let scores = errors.into_iter().zip(sizes).map(|(error, size)| error / size).collect();
-            let weights = weights_of(train, &split.test)?;
-            let scores = Scores::weighted(scores, weights.as_deref()).context("calibration")?;
-            scores.quantile(self.level)?;
-            Ok(NormalizedConformalModel { model, residual_model, level: self.level, scores })
-        })?;
-        only(parts)
     }
 }
 

@@ -80,3 +80,17 @@ fn sums_of_ranks_of_many_scores_are_near() {
     let json = serde_json::to_string(&ends).unwrap();
     assert_eq!(serde_json::from_str::<RankSums>(&json).unwrap(), ends);
 }
+
+#[test]
+fn forged_sums_are_refused() {
+    let read = |text: &str| serde_json::from_str::<RankSums>(text);
+    assert!(read(r#"{"max_scores":2,"dropped":63,"sums":{"0":[1.0,2.0],"1":[0.0,1.0]}}"#).is_ok());
+    for bad in [
+        r#"{"max_scores":0,"dropped":0,"sums":{}}"#,
+        r#"{"max_scores":2,"dropped":64,"sums":{}}"#,
+        r#"{"max_scores":2,"dropped":0,"sums":{"0":[-1.0,2.0]}}"#,
+        r#"{"max_scores":2,"dropped":0,"sums":{"0":[1.0,2.0],"1":[1.0,2.0],"2":[1.0,2.0]}}"#,
+    ] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}

@@ -45,8 +45,9 @@ const PART_UNKNOWNS: usize = 512;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
-    /// Newton for up to 128 unknowns on dense input and by conjugate gradients on sparse input, else L-BFGS. Where dense rows are many, an eighth of them gives the
-    /// start and the curvature, and L-BFGS goes on from there with all: a few passes instead of many.
+    /// Newton for up to 128 unknowns on dense input and by conjugate gradients on sparse input, else L-BFGS. Where dense
+    /// rows are many, an eighth of them gives the start and the curvature, and L-BFGS goes on from there with all: a few
+    /// passes instead of many.
     #[default]
     Auto,
     /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).

@@ -432,13 +432,14 @@ fn forests_say_the_mean_of_their_trees() {
         let random = RandomForestRegressor::new().n_trees(13).seed(3).fit(&x, &example.values).unwrap();
         let extra = ExtraTreesRegressor::new().n_trees(13).seed(3).fit(&x, &example.values).unwrap();
         for model in [random, extra] {
-            // Rows that lie at thresholds, and zeros of both signs.
+            // Rows that lie at thresholds or next to them, and zeros of both signs.
             let mut asked = cells.clone();
             for (row, mut cells) in asked.rows_mut().into_iter().enumerate() {
                 let tree = &model.trees()[row % 13];
                 let node = row % tree.n_nodes();
                 if let Some(feature) = tree.feature(node).filter(|&feature| feature < 4) {
-                    cells[feature] = tree.threshold(node);
+                    let at = tree.threshold(node);
+                    cells[feature] = [at, at.next_up(), at.next_down()][row / 13 % 3];
                 }
                 cells[2] = if row % 50 == 0 { -0.0 } else { cells[2] };
             }
