@@ -344,7 +344,7 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Mar
         let (low, high) = point.bounds.unwrap_or((point.x, point.x));
         [point.x, low, high]
     });
-    let x = Scale::over(ends.chain([0.0]).filter(|value| value.is_finite()), left, RIGHT).rounded();
+    let x = Scale::over(ends.chain([0.0]), left + 4.0, RIGHT - 4.0);
     // How many points stand already in each step of a row: the next one is put beside them, above and below in turn.
     let mut taken = std::collections::BTreeMap::new();
     let body = html! {

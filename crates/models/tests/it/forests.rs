@@ -439,7 +439,7 @@ fn forests_say_the_mean_of_their_trees() {
                 let node = row % tree.n_nodes();
                 if let Some(feature) = tree.feature(node).filter(|&feature| feature < 4) {
                     let at = tree.threshold(node);
-                    cells[feature] = [at, at.next_up(), at.next_down()][row / 13 % 3];
+                    cells[feature] = [at, at.next_up().min(f64::MAX), at.next_down()][row / 13 % 3];
                 }
                 cells[2] = if row % 50 == 0 { -0.0 } else { cells[2] };
             }
