@@ -22,12 +22,19 @@ pub struct Labels<'a> {
     pub groups: Option<&'a [u32]>,
     by_group: OnceLock<Groups>,
     by_time: OnceLock<Vec<u32>>,
+    counts: bool,
 }
 
 impl<'a> Labels<'a> {
     /// Labels of rows with these targets, weights and groups, all of one length.
     pub fn new(y: &'a [f64], weights: Option<&'a [f64]>, groups: Option<&'a [u32]>) -> Self {
-        Labels { y, weights, groups, by_group: OnceLock::new(), by_time: OnceLock::new() }
+        Labels { y, weights, groups, by_group: OnceLock::new(), by_time: OnceLock::new(), counts: false }
+    }
+
+    /// The same labels of a loss whose second derivatives are all 1, which then are not written: memory that nobody
+    /// touches takes no room.
+    pub(super) fn counting(&self) -> Self {
+        Labels { counts: self.weights.is_none(), ..self.clone() }
     }
 
     /// The number of rows.
@@ -76,7 +83,12 @@ impl<'a> Labels<'a> {
             let rows = block * BLOCK..block * BLOCK + gradients.len();
             let (y, scores) = (&self.y[rows.clone()], &scores[rows.clone()]);
             let weights = self.weights.map(|weights| &weights[rows]);
-            simd::widest(EachRow { y, scores, weights, gradients, hessians, derivatives: &derivatives });
+            let each = EachRow { y, scores, weights, gradients, hessians, derivatives: &derivatives };
+            if self.counts {
+                simd::widest(FirstOnly(each));
+            } else {
+                simd::widest(each);
+            }
         });
     }
 
@@ -117,6 +129,21 @@ impl<D: Fn(f64, f64) -> (f64, f64)> simd::Kernel for EachRow<'_, D> {
         {
             *gradient *= weight;
             *hessian *= weight;
+        }
+    }
+}
+
+/// As [`EachRow`], where second derivatives are not wanted and there are no weights.
+struct FirstOnly<'a, D>(EachRow<'a, D>);
+
+impl<D: Fn(f64, f64) -> (f64, f64)> simd::Kernel for FirstOnly<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let EachRow { y, scores, gradients, derivatives, .. } = self.0;
+        for ((gradient, &y), &score) in gradients.iter_mut().zip(y).zip(scores) {
+            (*gradient, _) = derivatives(y, score);
         }
     }
 }

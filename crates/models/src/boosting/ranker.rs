@@ -13,7 +13,8 @@ use super::settings::{Settings, shared_settings};
 ///
 /// The target says how relevant a row is, from 0 on; the groups of [`Train`] say which rows compete. Its answers
 /// are scores: the larger, the higher in its group. With a validation set and its
-/// [groups](Train::validation_groups), learning stops early.
+/// [groups](Train::validation_groups), learning stops early. The weight of a row multiplies what it teaches; the others of
+/// its group compete with it whatever it weighs, as in LightGBM.
 ///
 /// ```
 /// use ndarray::Array2;

@@ -3,7 +3,7 @@
 use perennial_core::{Error, Result};
 
 use crate::tree::Tree;
-use crate::tree::structure::{Measure, Rule, Summary};
+use crate::tree::structure::{Measure, Rule, Summary, Value};
 
 /// A node of a tree that is being read.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn tree_of(drafts: &[Draft], root: usize, n_features: usize) -> Resul
             n_rows: draft.n_rows,
             weight: draft.weight.max(0.0),
             measure: if draft.split.is_some() { draft.gain.max(0.0) } else { 0.0 },
-            value: vec![draft.value],
+            value: Value::One([draft.value]),
         });
         numbers[index] = number as u32;
         if let Some(parent) = parent {

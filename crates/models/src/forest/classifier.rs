@@ -20,7 +20,7 @@ use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::rows_that_count;
 use crate::rows::tame;
-use crate::tree::in_bins::{Fine, ManyClasses, Plan, Sample, Sums};
+use crate::tree::in_bins::{Counted, Fine, ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
 use crate::tree::{Criterion, Tree, directions, limits};
 
@@ -209,12 +209,22 @@ fn fit(
         }
         samples
     };
-    let trees = if n_classes == 2 {
-        let criterion = own.criterion.into();
-        forest.grow(&Sums { criterion, unit: 1.0 }, &sampling, random, ctx, sample)
-    } else {
-        let criterion = own.criterion.into();
-        forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, sample)
+    let counts = !bootstrap && !own.weight_each_tree && weights.is_none() && y.codes().len() <= Counted::MOST;
+    let trees = match n_classes {
+        2 if counts => {
+            let drawn = |counts: &[u32]| {
+                let rows = (0..).zip(counts.iter().zip(y.codes())).filter(|(_, (count, _))| **count > 0);
+                let mut samples = Vec::with_capacity(counts.iter().filter(|count| **count > 0).count());
+                samples.extend(rows.map(|(row, (_, &class))| Counted::new(row, class)));
+                samples
+            };
+            forest.grow(&Sums::counting(own.criterion.into()), &sampling, random, ctx, drawn)
+        }
+        2 => forest.grow(&Sums::new(own.criterion.into(), 1.0), &sampling, random, ctx, sample),
+        _ => {
+            let criterion = own.criterion.into();
+            forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, sample)
+        }
     }?;
     let accuracy = |values: &Array2<f64>, n_trees: &[u32]| {
         let (mut sum, mut right) = (0.0, 0.0);

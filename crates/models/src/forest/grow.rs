@@ -8,7 +8,7 @@ use perennial_numeric::reduce;
 
 use super::sampling::Sampling;
 use crate::tree::Tree;
-use crate::tree::in_bins::{Learning, Plan, Sample, grow};
+use crate::tree::in_bins::{Learning, Plan, grow};
 use crate::tree::prune::finish;
 
 /// The most bytes that the trees of a forest may come to, if all of them grow as far as they may.
@@ -59,7 +59,7 @@ impl<'a> Forest<'a> {
         sampling: &Sampling<'_>,
         random: &Random,
         ctx: &Context,
-        sample: impl Fn(&[u32]) -> Vec<Sample> + Sync,
+        sample: impl Fn(&[u32]) -> Vec<L::Row> + Sync,
     ) -> Result<Trees> {
         let n_done = AtomicUsize::new(0);
         let grown = reduce::try_map_each(self.n_trees, |index| {

@@ -16,7 +16,7 @@ use super::{MaxFeatures, OutOfBag, model};
 use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
-use crate::tree::in_bins::{Fine, Plan, Sample, Sums};
+use crate::tree::in_bins::{Fine, Medians, Plan, Sample, Sums};
 use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
 /// The table of settings and the rest of what both forests of numbers have in common.
@@ -31,7 +31,7 @@ macro_rules! regressor {
             /// | setting | default | range | meaning |
             /// |---|---|---|---|
             /// | `n_trees` | 100 | 1 to 100000 | the number of trees |
-            /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson` | how impurity is measured |
+            /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson`, `AbsoluteError` (far slower) | how impurity is measured |
             /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
             /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
             /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
@@ -143,7 +143,6 @@ pub(super) fn trees(
             y[row]
         )));
     }
-    let criterion = criterion.in_bins()?;
     let rows = rows_that_count(train.x.n_rows(), train.weights)?;
     let weights = tame(train.weights);
     let unit = power_of_two(y.iter().fold(0.0, |largest, value| f64::max(largest, value.abs())));
@@ -161,7 +160,10 @@ pub(super) fn trees(
         ));
         samples
     };
-    forest.grow(&Sums { criterion, unit }, &sampling, random, &train.ctx, sample)
+    match criterion.of_sums() {
+        Some(sums) => forest.grow(&Sums::new(sums, unit), &sampling, random, &train.ctx, sample),
+        None => forest.grow(&Medians { unit }, &sampling, random, &train.ctx, sample),
+    }
 }
 
 fn fit(

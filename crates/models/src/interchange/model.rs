@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ensemble::Ensemble;
 use crate::shap::{Contributions, Cover, TreeShap};
 use crate::tree::Tree;
-use crate::tree::structure::{Measure, Summary};
+use crate::tree::structure::{Measure, Summary, Value};
 
 /// How scores become answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl TreeModel {
             return Cow::Borrowed(self.ensemble.trees());
         }
         let mut leaf = Tree::empty(self.features.len(), 1, Measure::Gain);
-        leaf.push(&Summary { value: vec![0.0], ..Summary::default() });
+        leaf.push(&Summary { value: Value::One([0.0]), ..Summary::default() });
         Cow::Owned(vec![leaf; self.ensemble.n_outputs()])
     }
 

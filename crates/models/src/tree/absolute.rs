@@ -2,10 +2,15 @@
 
 use super::criterion::{Impurity, weight};
 use super::split::Tally;
-use super::structure::Summary;
+use super::structure::{Summary, Value};
 
 /// Gains below this share of the error of the node are rounding.
 const ROUNDING: f64 = 1e-13;
+
+/// An error in the units of the target.
+pub(super) fn in_units(error: f64, unit: f64) -> f64 {
+    (error * unit).min(f64::MAX)
+}
 
 /// Absolute error around the weighted median.
 pub(super) struct AbsoluteError<'a> {
@@ -16,7 +21,7 @@ pub(super) struct AbsoluteError<'a> {
 }
 
 /// Weights, and weights times the deviations from a centre.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     weight: f64,
     deviation: f64,
@@ -32,7 +37,9 @@ impl Sums {
     }
 }
 
-pub(super) struct Deviations {
+/// The rows of a node around their median.
+#[derive(Debug)]
+pub(crate) struct Deviations {
     n_rows: usize,
     median: f64,
     /// The different values, in order, as deviations from the median.
@@ -54,8 +61,8 @@ fn add(tree: &mut [Sums], value: usize, change: Sums) {
     }
 }
 
-/// The least sum of absolute deviations of rows with these sums, from the median of theirs.
-fn least_error(values: &[f64], total: Sums, sums: impl Fn(usize) -> Sums) -> f64 {
+/// The least sum of absolute deviations of rows with these sums, and the median of theirs from which it is taken.
+fn least_error(values: &[f64], total: Sums, sums: impl Fn(usize) -> Sums) -> (f64, f64) {
     let half = total.weight / 2.0;
     let (mut below, mut n_below) = (Sums::default(), 0);
     let mut step = 1 << values.len().max(1).ilog2();
@@ -69,20 +76,13 @@ fn least_error(values: &[f64], total: Sums, sums: impl Fn(usize) -> Sums) -> f64
         step /= 2;
     }
     let (median, above) = (values[n_below], total.less(below));
-    (median * below.weight - below.deviation) + (above.deviation - median * above.weight)
+    ((median * below.weight - below.deviation) + (above.deviation - median * above.weight), median)
 }
 
-impl Impurity for AbsoluteError<'_> {
-    type Totals = Deviations;
-    type Sides<'a>
-        = Sides<'a>
-    where
-        Self: 'a;
-
-    fn totals(&self, rows: &mut (dyn ExactSizeIterator<Item = u32> + Send)) -> Deviations {
-        let n_rows = rows.len();
-        let mut pairs: Vec<(f64, f64)> =
-            rows.map(|row| (self.y[row as usize] + 0.0, weight(self.weights, row))).collect();
+impl Deviations {
+    /// Of rows with these targets and weights.
+    pub(super) fn of(mut pairs: Vec<(f64, f64)>) -> Self {
+        let n_rows = pairs.len();
         // Weights too, so that sums are taken in the same order whatever the order of the rows.
         pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let groups: Vec<(f64, f64)> = pairs
@@ -113,28 +113,49 @@ impl Impurity for AbsoluteError<'_> {
         Deviations { n_rows, median, values, whole, total, error }
     }
 
+    pub(super) fn median(&self) -> f64 {
+        self.median
+    }
+
+    /// Whether all rows have the same target.
+    pub(super) fn is_pure(&self) -> bool {
+        self.values.len() < 2
+    }
+
+    /// What is kept of the node, in units of `unit`.
+    pub(super) fn summary(&self, unit: f64) -> Summary {
+        let weight = self.total.weight;
+        let mean = if weight > 0.0 { self.error / weight } else { 0.0 };
+        Summary {
+            n_rows: self.n_rows as u64,
+            weight,
+            measure: in_units(mean, unit),
+            value: Value::One([self.median * unit]),
+        }
+    }
+}
+
+impl Impurity for AbsoluteError<'_> {
+    type Totals = Deviations;
+    type Sides<'a>
+        = Sides<'a>
+    where
+        Self: 'a;
+
+    fn totals(&self, rows: &mut (dyn ExactSizeIterator<Item = u32> + Send)) -> Deviations {
+        Deviations::of(rows.map(|row| (self.y[row as usize] + 0.0, weight(self.weights, row))).collect())
+    }
+
     fn is_pure(&self, totals: &Deviations) -> bool {
-        totals.values.len() < 2
+        totals.is_pure()
     }
 
     fn summary(&self, totals: &Deviations) -> Summary {
-        let weight = totals.total.weight;
-        let mean = if weight > 0.0 { totals.error / weight } else { 0.0 };
-        Summary {
-            n_rows: totals.n_rows as u64,
-            weight,
-            measure: self.in_units(mean),
-            value: vec![totals.median * self.unit],
-        }
+        totals.summary(self.unit)
     }
 
     fn sides<'a>(&'a self, totals: &'a Deviations) -> Sides<'a> {
-        Sides {
-            target: self,
-            totals,
-            left: vec![Sums::default(); totals.whole.len()],
-            total: Sums::default(),
-        }
+        Sides { target: self, left: LeftSide::new(totals) }
     }
 
     fn place(&self, totals: &Deviations, row: u32) -> (f64, f64) {
@@ -142,33 +163,66 @@ impl Impurity for AbsoluteError<'_> {
     }
 
     fn in_units(&self, impurity: f64) -> f64 {
-        (impurity * self.unit).min(f64::MAX)
+        in_units(impurity, self.unit)
     }
 }
 
-/// The sums on the left side by value; those on the right side are the rest.
-pub(super) struct Sides<'a> {
-    target: &'a AbsoluteError<'a>,
+/// Rows on the left side of a cut, by value; those on the right side are the rest.
+#[derive(Debug)]
+pub(super) struct LeftSide<'a> {
     totals: &'a Deviations,
     left: Vec<Sums>,
     total: Sums,
 }
 
-impl Tally for Sides<'_> {
-    fn move_left(&mut self, row: u32) {
-        let values = &self.totals.values;
-        let deviation = self.target.y[row as usize] - self.totals.median;
-        let weight = weight(self.target.weights, row);
+impl<'a> LeftSide<'a> {
+    /// None yet.
+    pub(super) fn new(totals: &'a Deviations) -> Self {
+        LeftSide { totals, left: vec![Sums::default(); totals.whole.len()], total: Sums::default() }
+    }
+
+    /// Adds a row with this target.
+    pub(super) fn add(&mut self, y: f64, weight: f64) {
+        let deviation = y - self.totals.median;
         let sums = Sums { weight, deviation: weight * deviation };
-        add(&mut self.left, values.partition_point(|&value| value < deviation), sums);
+        let place = self.totals.values.partition_point(|&value| value < deviation);
+        add(&mut self.left, place, sums);
         self.total = self.total.plus(sums);
     }
 
+    /// The errors and the medians of both sides.
+    fn errors(&self) -> [(f64, f64); 2] {
+        let (Deviations { values, whole, total, .. }, left) = (self.totals, &self.left);
+        [
+            least_error(values, self.total, |place| left[place]),
+            least_error(values, total.less(self.total), |place| whole[place].less(left[place])),
+        ]
+    }
+
+    /// How much less error both sides have than the whole.
+    pub(super) fn gain(&self) -> f64 {
+        let [left, right] = self.errors();
+        let gain = self.totals.error - left.0 - right.0;
+        if gain < self.totals.error * ROUNDING { 0.0 } else { gain }
+    }
+
+    /// The medians of both sides.
+    pub(super) fn medians(&self) -> [f64; 2] {
+        self.errors().map(|(_, median)| self.totals.median + median)
+    }
+}
+
+pub(super) struct Sides<'a> {
+    target: &'a AbsoluteError<'a>,
+    left: LeftSide<'a>,
+}
+
+impl Tally for Sides<'_> {
+    fn move_left(&mut self, row: u32) {
+        self.left.add(self.target.y[row as usize], weight(self.target.weights, row));
+    }
+
     fn gain(&self) -> f64 {
-        let Deviations { values, whole, total, error, .. } = self.totals;
-        let left = least_error(values, self.total, |place| self.left[place]);
-        let right = least_error(values, total.less(self.total), |place| whole[place].less(self.left[place]));
-        let gain = error - left - right;
-        if gain < error * ROUNDING { 0.0 } else { gain }
+        self.left.gain()
     }
 }

@@ -149,8 +149,7 @@ impl Estimator for DecisionTreeClassifier {
             let samples: Vec<Sample> = rows.iter().map(sample).collect();
             let (x, weights) = (train.x, train.weights);
             let grown = if n_classes == 2 {
-                let learning = Sums { criterion: self.criterion.into(), unit: 1.0 };
-                histogram.grow(&learning, x, weights, samples, random, ctx)
+                histogram.grow(&Sums::new(self.criterion.into(), 1.0), x, weights, samples, random, ctx)
             } else {
                 let learning = ManyClasses { criterion: self.criterion.into(), n_classes };
                 histogram.grow(&learning, x, weights, samples, random, ctx)

@@ -1,7 +1,7 @@
 //! What makes a node impure.
 
 use super::split::Tally;
-use super::structure::Summary;
+use super::structure::{Summary, Value};
 
 /// How impurity is measured, and what a node says about its rows.
 pub(super) trait Impurity: Sync {
@@ -121,7 +121,7 @@ impl Impurity for SquaredError<'_> {
             n_rows: totals.n_rows as u64,
             weight: totals.weight,
             measure: self.in_units(totals.variance),
-            value: vec![totals.mean * self.unit],
+            value: Value::One([totals.mean * self.unit]),
         }
     }
 
@@ -250,7 +250,7 @@ impl Labels<'_> {
     }
 
     fn summary(&self, totals: &Shares, impurity: f64) -> Summary {
-        let value = totals.of.iter().map(|weight| weight / totals.weight).collect();
+        let value = Value::Many(totals.of.iter().map(|weight| weight / totals.weight).collect());
         Summary { n_rows: totals.n_rows as u64, weight: totals.weight, measure: impurity, value }
     }
 }

@@ -7,7 +7,7 @@ use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::grow::Grown;
-use super::in_bins::{ByRows, Learning, Plan, Sample, grow};
+use super::in_bins::{ByRows, Learning, Plan, grow};
 use super::limits::Limits;
 use super::{Monotone, directions};
 use crate::binned::{Binner, N_BINS};
@@ -49,7 +49,7 @@ impl Histogram<'_> {
         learning: &L,
         x: &Matrix,
         weights: Option<&[f64]>,
-        samples: Vec<Sample>,
+        samples: Vec<L::Row>,
         random: Random,
         ctx: &Context,
     ) -> Result<Vec<Grown>> {

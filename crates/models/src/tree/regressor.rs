@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::absolute::AbsoluteError;
 use super::criterion::{Poisson, SquaredError};
 use super::grow::{Exact, categorical_columns};
-use super::in_bins::{Sample, SumCriterion, Sums};
+use super::in_bins::{Medians, Sample, SumCriterion, Sums};
 use super::limits::{self, tree_settings};
 use super::picture;
 use super::prune::finish;
@@ -27,24 +27,18 @@ pub enum RegressionCriterion {
     SquaredError,
     /// Half the Poisson deviance, for counts and rates >= 0; no node answers 0 unless all its rows do.
     Poisson,
-    /// The mean absolute deviation from the median, which nodes answer; a few rows far away do not move it. Only with
-    /// exact splits, so for single trees; a node of `n` rows costs `n log n` for each column.
+    /// The mean absolute deviation from the median, which nodes answer; a few rows far away do not move it. A node of
+    /// `n` rows costs `n log n` for each column, many times what the others cost.
     AbsoluteError,
 }
 
 impl RegressionCriterion {
-    /// The criterion where columns are cut between bins.
-    ///
-    /// # Errors
-    /// For the absolute error, which sums in bins do not tell.
-    pub(crate) fn in_bins(self) -> Result<SumCriterion> {
+    /// The criterion where two sums say all; `None` for the absolute error.
+    pub(crate) fn of_sums(self) -> Option<SumCriterion> {
         match self {
-            RegressionCriterion::SquaredError => Ok(SumCriterion::SquaredError),
-            RegressionCriterion::Poisson => Ok(SumCriterion::Poisson),
-            RegressionCriterion::AbsoluteError => Err(Error::unsupported(
-                "the criterion `AbsoluteError` needs exact splits, and here columns are cut between bins; use \
-                 `SquaredError`, or one tree with `splits` set to `Exact`",
-            )),
+            RegressionCriterion::SquaredError => Some(SumCriterion::SquaredError),
+            RegressionCriterion::Poisson => Some(SumCriterion::Poisson),
+            RegressionCriterion::AbsoluteError => None,
         }
     }
 }
@@ -59,7 +53,7 @@ tree_settings! {
     ///
     /// | setting | default | range | meaning |
     /// |---|---|---|---|
-    /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson`, `AbsoluteError` (exact splits only) | how impurity is measured |
+    /// | `criterion` | `SquaredError` | `SquaredError`, `Poisson`, `AbsoluteError` | how impurity is measured |
     /// | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
     /// | `min_samples_split` | 2 | >= 2 | the fewest rows of a node that is split |
     /// | `min_samples_leaf` | 1 | >= 1 | the fewest rows of a leaf |
@@ -142,9 +136,12 @@ impl Estimator for DecisionTreeRegressor {
                     let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
                     Sample { weight, y: scaled[row as usize], row, class: 0 }
                 };
-                let samples = rows.iter().map(sample).collect();
-                let learning = Sums { criterion: self.criterion.in_bins()?, unit };
-                (histogram.grow(&learning, x, train.weights, samples, random, ctx)?, None)
+                let (samples, weights) = (rows.iter().map(sample).collect(), train.weights);
+                let grown = match self.criterion.of_sums() {
+                    Some(sums) => histogram.grow(&Sums::new(sums, unit), x, weights, samples, random, ctx),
+                    None => histogram.grow(&Medians { unit }, x, weights, samples, random, ctx),
+                };
+                (grown?, None)
             }
             None => {
                 let categorical = categorical_columns(x)?;

@@ -1,5 +1,7 @@
 //! The tree that both models share.
 
+use std::ops::Deref;
+
 use ndarray::ArrayRef2;
 use perennial_core::{Error, Result};
 use perennial_numeric::reduce;
@@ -53,7 +55,33 @@ pub(crate) struct Summary {
     pub(crate) weight: f64,
     /// What the tree measures of a node: see [`Measure`].
     pub(crate) measure: f64,
-    pub(crate) value: Vec<f64>,
+    pub(crate) value: Value,
+}
+
+/// What a node says. Only more than two numbers take memory of their own, as forests have millions of nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    One([f64; 1]),
+    Two([f64; 2]),
+    Many(Vec<f64>),
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Value::Many(Vec::new())
+    }
+}
+
+impl Deref for Value {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        match self {
+            Value::One(value) => value,
+            Value::Two(values) => values,
+            Value::Many(values) => values,
+        }
+    }
 }
 
 /// What a tree knows of how good its nodes are.

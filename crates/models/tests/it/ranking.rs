@@ -1,10 +1,12 @@
 //! Boosting that ranks.
 
 use ndarray::Array2;
-use perennial_core::{Matrix, Predictor, Result, Train, Values};
+use perennial_core::{Capabilities, Estimator, Matrix, Predictor, Result, Train, Values};
 use perennial_models::GradientBoostingRanker;
-use perennial_models::boosting::Watch;
+use perennial_models::boosting::{GradientBoostingRankerModel, Growth, RowSampling, Watch};
 use perennial_numeric::random::Random;
+use perennial_testing::{Tags, check};
+use serde::{Deserialize, Serialize};
 
 /// Relevance 0 to 3 by two of five columns, with noise; rows of a query do not lie together.
 fn queries(n_rows: usize, seed: u64) -> (Matrix, Values, Vec<u32>) {
@@ -40,3 +42,55 @@ fn it_stops_where_the_ranking_of_watched_queries_is_best() -> Result<()> {
     assert!(error.to_string().contains("validation_groups"), "{error}");
     Ok(())
 }
+
+/// A ranker of one query whose rows are graded by their target from 0 to 4, so that the kit can ask it what it asks
+/// regressors; what is no number stays so.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Graded(GradientBoostingRanker);
+
+fn grades(y: &Values) -> Values {
+    let grade = |&y: &f64| if y.is_finite() { (y / 2.0 - 3.0).clamp(0.0, 4.0).round() } else { y };
+    y.as_slice().iter().map(grade).collect()
+}
+
+impl Estimator for Graded {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = GradientBoostingRankerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
+        let (grades, query) = (grades(train.y), vec![0; train.y.as_slice().len()]);
+        let mut graded = Train::new(train.x, &grades).groups(&query).context(train.ctx.clone());
+        graded.weights = train.weights;
+        self.0.fit_on(&graded)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+fn tags() -> Tags {
+    const LISTED: &str = "rows compete with all rows of their query, whatever those weigh, as in LightGBM";
+    Tags::new()
+        .poor_score()
+        .most_rows(1500)
+        .expect_fail("W01", LISTED)
+        .expect_fail("W02", LISTED)
+        .expect_fail("R02", "scores are in no unit of the target")
+}
+
+check!(ranker, regressor, Graded(GradientBoostingRanker::new().n_trees(20).min_samples_leaf(3)), tags());
+check!(
+    ranker_of_some_rows,
+    regressor,
+    Graded(
+        GradientBoostingRanker::new()
+            .n_trees(20)
+            .min_samples_leaf(3)
+            .row_sampling(RowSampling::Fraction(0.7))
+            .growth(Growth::DepthWise)
+    ),
+    tags()
+);

@@ -1,10 +1,10 @@
 //! Trees of the absolute error against scikit-learn and against brute force.
 
 use ndarray::Array2;
-use perennial_core::{ErrorKind, Estimator, Matrix, Predictor, Train, Values};
-use perennial_models::tree::{RegressionCriterion, Splits};
+use perennial_core::{Estimator, Matrix, Predictor, Train, Values};
+use perennial_models::tree::{DecisionTreeRegressorModel, Monotone, RegressionCriterion, Splits};
 use perennial_models::{DecisionTreeRegressor, RandomForestRegressor};
-use perennial_testing::check;
+use perennial_testing::{Tags, check};
 
 use crate::fixtures::assert_close;
 
@@ -14,6 +14,20 @@ fn settings() -> DecisionTreeRegressor {
 
 check!(tree_absolute, regressor, settings());
 check!(tree_absolute_limited, regressor, settings().max_depth(5).max_leaf_nodes(12));
+check!(tree_absolute_in_bins, regressor, in_bins());
+check!(tree_absolute_random, regressor, settings().splits(Splits::Random));
+
+const DRAWS: &str = "copies of a row are drawn apart, a weight of it all at once";
+
+check!(forest_absolute, regressor, forest(), Tags::new().most_rows(600).expect_fail("W01", DRAWS));
+
+fn in_bins() -> DecisionTreeRegressor {
+    settings().splits(Splits::Histogram)
+}
+
+fn forest() -> RandomForestRegressor {
+    RandomForestRegressor::new().n_trees(8).criterion(RegressionCriterion::AbsoluteError)
+}
 
 /// Whole numbers below 1000 that any language can make.
 fn drawn(n: usize, seed: u64) -> Vec<f64> {
@@ -110,6 +124,16 @@ fn absolute_trees_are_those_of_scikit_learn() {
         assert_close(&(0..15).map(of).collect::<Vec<_>>(), &impurities[case], 1e-13, "errors");
     }
     assert_eq!(settings().fit(&x, &y).unwrap().predict(&x).unwrap(), y);
+    // Where each value has a bin of its own, cuts between bins part the rows in the same way.
+    for train in [Train::new(&x, &y), Train::new(&x, &y).weights(&weights)] {
+        let [exact, bins] = [settings(), in_bins()].map(|of| train.fit(&of.max_depth(3)).unwrap());
+        let nodes = |model: &DecisionTreeRegressorModel| -> Vec<_> {
+            let tree = model.tree();
+            let node = |node| (tree.feature(node), tree.n_rows(node), tree.value(node)[0].to_bits());
+            (0..tree.n_nodes()).map(node).collect()
+        };
+        assert_eq!(nodes(&exact), nodes(&bins));
+    }
 }
 
 /// The least weighted sum of absolute deviations: some value is a median.
@@ -121,7 +145,7 @@ fn least_error(rows: &[usize], y: &[f64], weights: &[f64]) -> f64 {
 /// No cut of any node is better than the one taken; weights are no whole numbers, values repeat, and some are missing.
 #[test]
 fn absolute_cuts_are_the_best_of_all() {
-    for seed in 1..12 {
+    for seed in 1..24 {
         let n = 30;
         let missing = |number: f64| if number % 11.0 == 0.0 { f64::NAN } else { number % 23.0 };
         let cells: Vec<f64> = drawn(3 * n, seed).into_iter().map(missing).collect();
@@ -129,7 +153,9 @@ fn absolute_cuts_are_the_best_of_all() {
         let y: Vec<f64> = drawn(n, seed + 50).into_iter().map(|number| (number % 31.0) / 3.0 - 4.0).collect();
         let weights: Vec<f64> = drawn(n, seed + 90).into_iter().map(|number| 0.1 + number / 700.0).collect();
         let (matrix, target) = (Matrix::from(x.clone()), Values::from(y.clone()));
-        let model = Train::new(&matrix, &target).weights(&weights).fit(&settings().max_depth(1)).unwrap();
+        let splits = if seed % 2 == 0 { Splits::Exact } else { Splits::Histogram };
+        let settings = settings().splits(splits).max_depth(1);
+        let model = Train::new(&matrix, &target).weights(&weights).fit(&settings).unwrap();
         let tree = model.tree();
         let side = |goes: &dyn Fn(usize) -> bool| {
             least_error(&(0..n).filter(|&row| goes(row)).collect::<Vec<_>>(), &y, &weights)
@@ -159,16 +185,51 @@ fn absolute_cuts_are_the_best_of_all() {
     }
 }
 
-/// Targets near the ends of the numbers, and a criterion that bins cannot serve.
+/// Targets near the ends of the numbers.
 #[test]
 fn absolute_trees_at_the_edges() {
     let x = Matrix::from(Array2::from_shape_fn((6, 1), |(row, _)| row as f64));
     let y = Values::from(vec![-1e308, -1e308, 0.0, 1e308, 1e308, 1e300]);
-    let model = settings().fit(&x, &y).unwrap();
-    assert_eq!(model.predict(&x).unwrap(), y);
-    assert!((0..model.tree().n_nodes()).all(|node| model.tree().impurity(node).unwrap().is_finite()));
-    let error = settings().splits(Splits::Histogram).fit(&x, &y).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
-    let forest = RandomForestRegressor::new().criterion(RegressionCriterion::AbsoluteError);
-    assert!(matches!(forest.fit(&x, &y).unwrap_err().kind(), ErrorKind::Unsupported { .. }));
+    for settings in [settings(), in_bins()] {
+        let model = settings.fit(&x, &y).unwrap();
+        assert_eq!(model.predict(&x).unwrap(), y);
+        assert!((0..model.tree().n_nodes()).all(|node| model.tree().impurity(node).unwrap().is_finite()));
+    }
+}
+
+/// A few targets far away pull means with them, and medians not.
+#[test]
+fn forests_of_medians_do_not_follow_outliers() {
+    let n = 600;
+    let (x, y, _) = example(n);
+    let spoiled: Vec<f64> = y
+        .as_slice()
+        .iter()
+        .zip(drawn(n, 17))
+        .map(|(&y, number)| if number < 100.0 { y + 1e4 } else { y })
+        .collect();
+    let error = |criterion| {
+        let forest = RandomForestRegressor::new().n_trees(30).criterion(criterion).min_samples_leaf(15);
+        let predicted = forest.fit(&x, &Values::from(spoiled.clone())).unwrap().predict(&x).unwrap();
+        predicted.as_slice().iter().zip(y.as_slice()).map(|(p, y)| (p - y).abs()).sum::<f64>() / n as f64
+    };
+    let (medians, means) =
+        (error(RegressionCriterion::AbsoluteError), error(RegressionCriterion::SquaredError));
+    assert!(medians < 25.0 && means > 500.0, "{medians} beside {means}");
+}
+
+/// Medians in bins rise along a column where they must.
+#[test]
+fn monotone_forests_of_medians_rise() {
+    let (x, y, _) = example(300);
+    let rising = forest().monotone("x0", Monotone::Increasing).fit(&x, &y).unwrap();
+    let line =
+        Matrix::from(Array2::from_shape_fn(
+            (50, 2),
+            |(row, column)| {
+                if column == 0 { row as f64 * 20.0 } else { 400.0 }
+            },
+        ));
+    let answers = rising.predict(&line).unwrap();
+    assert!(answers.as_slice().is_sorted(), "{answers:?}");
 }

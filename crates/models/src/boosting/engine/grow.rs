@@ -25,7 +25,7 @@ use super::partition::partition;
 use super::split::{Cut, Full, Split};
 use crate::binned::{Binned, Bins};
 use crate::boosting::settings::{Constraints, Settings};
-use crate::tree::structure::{Measure, Question, Rule, Summary, Tree};
+use crate::tree::structure::{Measure, Question, Rule, Summary, Tree, Value};
 
 /// Leaves that are worked on at the same time. A constant, so that the result does not depend on the threads.
 const AHEAD: usize = 4;
@@ -355,7 +355,7 @@ impl<'a> Grower<'a> {
                 n_rows: *n_rows as u64,
                 weight: f64::from(leaf.totals.hessian) * scale.hessian,
                 measure: gain.clamp(0.0, f64::MAX),
-                value: vec![leaf.output * scale.output()],
+                value: Value::One([leaf.output * scale.output()]),
             });
             if bounded {
                 bounds.push((leaf.bounds.0 * scale.output(), leaf.bounds.1 * scale.output()));

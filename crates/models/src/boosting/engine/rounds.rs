@@ -90,7 +90,16 @@ pub(crate) fn boost<O: Objective>(
     let mut hessians = vec![0.0; n_rows * n_scores];
     let mut buffers: Vec<Vec<u32>> = vec![Vec::new(); n_scores];
     let mut trees: Vec<Tree> = Vec::new();
-    let is_count = objective.unit_hessian() && labels.weights.is_none();
+    // The trees of a forest share their derivatives, unless sampling changes them.
+    let sampling_changes = matches!(settings.row_sampling, RowSampling::Gradient { .. });
+    let is_count = objective.unit_hessian() && labels.weights.is_none() && !sampling_changes;
+    let counting;
+    let labels = if is_count {
+        counting = labels.counting();
+        &counting
+    } else {
+        labels
+    };
     for round in 0..settings.n_trees {
         ctx.step(round, settings.n_trees)?;
         let random = random.stream("rounds").fork(round as u64);
@@ -98,16 +107,12 @@ pub(crate) fn boost<O: Objective>(
         for &index in &dropped {
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
         }
-        // The trees of a forest share their derivatives, unless sampling changes them.
-        let sampling_changes = matches!(settings.row_sampling, RowSampling::Gradient { .. });
         if round == 0 || !is_forest || sampling_changes {
             objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
         }
         let drawn = sampling::rows(settings, round, &counted, n_rows, &mut gradients, &mut hessians, &random);
         let all = drawn.is_none();
         let rows = drawn.as_deref().unwrap_or(&counted);
-        let is_count = is_count && !sampling_changes;
-
         let work = Round {
             objective,
             shared: &shared,

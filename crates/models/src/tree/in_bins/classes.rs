@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::super::structure::Summary;
-use super::{Bounds, Learning, Sample, Sides};
-use crate::binned::MISSING;
+use super::super::structure::{Summary, Value};
+use super::by_bin::ByBin;
+use super::{Bounds, Learning, Row, Sample, Sides};
 
 /// How the impurity of classes is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,21 +32,10 @@ pub(crate) struct ClassTotals {
 /// The rows of a column, bin by bin. Time grows with the rows and not with the classes.
 #[derive(Debug, Default)]
 pub(crate) struct ClassTable {
-    counts: Counts,
     /// The class and the weight of each row.
-    rows: Vec<(u32, f64)>,
+    rows: ByBin<(u32, f64)>,
     left: Vec<f64>,
     right: Vec<f64>,
-}
-
-/// Where the rows of each bin begin, and where they end.
-#[derive(Debug)]
-struct Counts(Box<[[u32; 2]; 256]>);
-
-impl Default for Counts {
-    fn default() -> Self {
-        Counts(Box::new([[0; 2]; 256]))
-    }
 }
 
 /// `w log2(w)`; 0 where `w` is. Counts are looked up.
@@ -81,6 +70,7 @@ impl ClassCriterion {
 }
 
 impl Learning for ManyClasses {
+    type Row = Sample;
     type Totals = ClassTotals;
     type Table = ClassTable;
     type Sides<'a> = ClassSides<'a>;
@@ -103,34 +93,18 @@ impl Learning for ManyClasses {
             ClassCriterion::Entropy => -value.iter().map(|&share| w_log_w(share)).sum::<f64>(),
         };
         let n_rows = u64::from(totals.n_rows);
-        Summary { n_rows, weight: totals.weight, measure: impurity.max(0.0), value }
+        Summary { n_rows, weight: totals.weight, measure: impurity.max(0.0), value: Value::Many(value) }
     }
 
     fn fill(&self, table: &mut ClassTable, _: &ClassTotals, samples: &[Sample], codes: &[u8], bins: &[u8]) {
-        let counts = &mut *table.counts.0;
-        codes.iter().for_each(|&code| counts[code as usize][1] += 1);
-        let mut start = 0;
-        for &bin in bins {
-            let places = &mut counts[bin as usize];
-            let n_rows = places[1];
-            *places = [start, start];
-            start += n_rows;
-        }
-        table.rows.resize(samples.len().max(table.rows.len()), (0, 0.0));
-        for (sample, &code) in samples.iter().zip(codes) {
-            let place = &mut counts[code as usize][1];
-            table.rows[*place as usize] = (sample.class, sample.weight);
-            *place += 1;
-        }
+        table.rows.fill(samples.iter().map(|sample| (sample.class, sample.weight)), codes, bins);
     }
 
     /// By the first principal direction of their class shares (Coppersmith, Hong and Hosking, 1999).
     fn arrange(&self, table: &mut ClassTable, totals: &ClassTotals, categories: &mut [u8]) {
         let shares = |bin: u8| {
-            let [start, end] = table.counts.0[bin as usize];
             let mut of = vec![0.0; self.n_classes];
-            let rows = &table.rows[start as usize..end as usize];
-            rows.iter().for_each(|&(class, weight)| of[class as usize] += weight);
+            table.rows.of(bin).iter().for_each(|&(class, weight)| of[class as usize] += weight);
             let weight: f64 = of.iter().sum();
             of.iter_mut().zip(&totals.of).for_each(|(own, all)| *own = *own / weight - all / totals.weight);
             (weight, of)
@@ -149,7 +123,6 @@ impl Learning for ManyClasses {
         table.right.extend_from_slice(&totals.of);
         ClassSides {
             criterion: self.criterion,
-            counts: &table.counts.0,
             rows: &table.rows,
             left: &mut table.left,
             right: &mut table.right,
@@ -161,8 +134,7 @@ impl Learning for ManyClasses {
     }
 
     fn clear(&self, table: &mut ClassTable, bins: &[u8]) {
-        bins.iter().for_each(|&bin| table.counts.0[bin as usize] = [0; 2]);
-        table.counts.0[MISSING as usize] = [0; 2];
+        table.rows.clear(bins);
     }
 }
 
@@ -191,8 +163,7 @@ fn principal_scores(points: &[(f64, Vec<f64>)], n_classes: usize) -> Vec<f64> {
 #[derive(Debug)]
 pub(crate) struct ClassSides<'a> {
     criterion: ClassCriterion,
-    counts: &'a [[u32; 2]; 256],
-    rows: &'a [(u32, f64)],
+    rows: &'a ByBin<(u32, f64)>,
     left: &'a mut [f64],
     right: &'a mut [f64],
     totals: &'a ClassTotals,
@@ -224,15 +195,13 @@ impl ClassSides<'_> {
 
 impl Sides for ClassSides<'_> {
     fn move_left(&mut self, bin: u8) {
-        let [start, end] = self.counts[bin as usize];
-        let rows = self.rows;
-        for &(class, weight) in &rows[start as usize..end as usize] {
+        for &(class, weight) in self.rows.of(bin) {
             self.move_weight(class, weight);
         }
     }
 
-    fn move_row(&mut self, sample: &Sample) {
-        self.move_weight(sample.class, sample.weight);
+    fn move_row(&mut self, row: impl Row) {
+        self.move_weight(row.class(), row.weight());
     }
 
     fn n_left(&self) -> u32 {

@@ -3,7 +3,7 @@
 use perennial_numeric::random::Random;
 
 use super::fine::FineColumn;
-use super::{Bounds, Learning, Sample, Sides};
+use super::{Bounds, Learning, Row, Sides};
 use crate::binned::{Bins, MISSING};
 
 /// Gains that differ by less than this share are equal, so that the order of columns and cuts decides between them
@@ -40,7 +40,8 @@ impl Cut {
     }
 }
 
-fn bar(gain: f64) -> f64 {
+/// What a better gain lies above.
+pub(super) fn bar(gain: f64) -> f64 {
     gain + TIE * gain.abs()
 }
 
@@ -89,10 +90,10 @@ pub(super) struct Scratch<T> {
 
 impl<T: Default> Scratch<T> {
     /// Reads a column of the node; `None` where all its rows are in one bin.
-    fn read(&mut self, column: &[u8], samples: &[Sample]) -> Option<bool> {
+    fn read<R: Row>(&mut self, code: impl Fn(u32) -> u8, samples: &[R]) -> Option<bool> {
         let mut seen = [0_u8; 256];
         self.codes.clear();
-        self.codes.extend(samples.iter().map(|sample| column[sample.row as usize]));
+        self.codes.extend(samples.iter().map(|sample| code(sample.row())));
         for &code in &self.codes {
             seen[code as usize] = 1;
         }
@@ -118,15 +119,15 @@ pub(super) fn best_cut<L: Learning>(
     learning: &L,
     scratch: &mut Scratch<L::Table>,
     totals: &L::Totals,
-    (index, column): (u32, &[u8]),
-    samples: &[Sample],
+    (index, code): (u32, impl Fn(u32) -> u8),
+    samples: &[L::Row],
     terms: &Terms<'_>,
     random: Option<&mut Random>,
 ) -> Option<Option<Cut>> {
     if let Some(fine) = terms.fine {
-        return best_fine_cut(learning, scratch, totals, (index, column), samples, terms, fine);
+        return best_fine_cut(learning, scratch, totals, (index, code), samples, terms, fine);
     }
-    let has_missing = scratch.read(column, samples)?;
+    let has_missing = scratch.read(code, samples)?;
     let Scratch { table, codes, bins, .. } = scratch;
     learning.fill(table, totals, samples, codes, bins);
     let n_present = bins.len() - usize::from(has_missing);
@@ -215,17 +216,17 @@ fn best_fine_cut<L: Learning>(
     learning: &L,
     scratch: &mut Scratch<L::Table>,
     totals: &L::Totals,
-    (index, column): (u32, &[u8]),
-    samples: &[Sample],
+    (index, code): (u32, impl Fn(u32) -> u8),
+    samples: &[L::Row],
     terms: &Terms<'_>,
     fine: &FineColumn,
 ) -> Option<Option<Cut>> {
     let Scratch { table, keys, spare, .. } = scratch;
     let parts = fine.parts();
     keys.clear();
-    keys.extend((0..).zip(samples).map(|(place, sample): (u32, &Sample)| {
-        let row = sample.row as usize;
-        u32::from(column[row]) << 24 | u32::from(parts[row]) << 16 | place
+    keys.extend((0..).zip(samples).map(|(place, sample): (u32, &L::Row)| {
+        let row = sample.row();
+        u32::from(code(row)) << 24 | u32::from(parts[row as usize]) << 16 | place
     }));
     sort(keys, spare);
     let n_present = keys.partition_point(|key| key >> 24 != u32::from(MISSING));
@@ -233,7 +234,7 @@ fn best_fine_cut<L: Learning>(
     if missing.is_empty() && present.first()? >> 16 == present.last()? >> 16 {
         return None;
     }
-    let sample = |key: u32| &samples[(key & 0xffff) as usize];
+    let sample = |key: u32| samples[(key & 0xffff) as usize];
     let mut best: Option<Found> = None;
     let mut missing_left = None;
     for missing_first in [false, true] {
@@ -278,11 +279,16 @@ fn halfway(cuts: &[f64], left: u8, right: u8) -> u8 {
 }
 
 /// The cut above bin `left` and below bin `right` that is nearest to a value; the cut of a bin is its upper end.
-pub(super) fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
+fn nearest(cuts: &[f64], left: u8, right: u8, value: f64) -> u8 {
     let between = &cuts[left as usize..right as usize];
-    let above = between.partition_point(|&cut| cut < value).min(between.len() - 1);
-    let below = above.saturating_sub(1);
-    left + if value - between[below] < between[above] - value { below } else { above } as u8
+    nearer(cuts, left, right, left as usize + between.partition_point(|&cut| cut < value), value)
+}
+
+/// As [`nearest`], where it is known how many cuts lie below the value.
+pub(super) fn nearer(cuts: &[f64], left: u8, right: u8, n_below: usize, value: f64) -> u8 {
+    let above = n_below.clamp(left as usize, right as usize - 1);
+    let below = above.saturating_sub(1).max(left as usize);
+    if value - cuts[below] < cuts[above] - value { below as u8 } else { above as u8 }
 }
 
 /// The side of a cut between categories that the rare ones are not on, and whether that is the second one.

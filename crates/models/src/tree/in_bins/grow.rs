@@ -10,10 +10,10 @@ use perennial_numeric::random::Random;
 use super::super::grow::Grown;
 use super::super::limits::Limits;
 use super::super::structure::{Question, Rule, Summary};
-use super::cut::{Cut, Scratch, Split, Terms, best_cut};
+use super::cut::{Cut, Scratch, Split, Terms, bar, best_cut};
 use super::fine::{Fine, FineColumn};
-use super::random::{ByRows, LANES, Lanes, Spread};
-use super::{Bounds, Learning, Sample};
+use super::random::{ByRows, LANES, Lanes, Near, Spread};
+use super::{Bounds, Learning, Row};
 use crate::binned::{Binned, Bins, MISSING};
 
 /// The most memory that the sets of categories of one tree may take, in words of 8 bytes.
@@ -40,6 +40,8 @@ pub(crate) struct Plan<'a> {
 struct Open {
     node: usize,
     range: Range<usize>,
+    /// How many of its rows go left; they lie before the others.
+    n_left: usize,
     depth: usize,
     bounds: Bounds,
     cut: Cut,
@@ -96,7 +98,7 @@ struct Grower<'a, L: Learning> {
     lanes: Lanes,
     /// The columns in the order in which they are drawn next.
     columns: Vec<u32>,
-    spare: Vec<Sample>,
+    spare: Vec<L::Row>,
     grown: Vec<Grown>,
     root_weight: f64,
     n_read: usize,
@@ -107,7 +109,7 @@ struct Grower<'a, L: Learning> {
 pub(crate) fn grow<L: Learning>(
     plan: &Plan<'_>,
     learning: &L,
-    mut samples: Vec<Sample>,
+    mut samples: Vec<L::Row>,
     random: Random,
     ctx: &Context,
 ) -> Result<Vec<Grown>> {
@@ -117,9 +119,9 @@ pub(crate) fn grow<L: Learning>(
         ctx,
         random,
         scratch: Scratch::default(),
-        lanes: Lanes::default(),
+        lanes: plan.random_cuts.as_ref().map_or_else(Lanes::default, |_| Lanes::new(plan.binned)),
         columns: (0..plan.binned.n_cols() as u32).collect(),
-        spare: vec![Sample::default(); samples.len()],
+        spare: vec![L::Row::default(); samples.len()],
         grown: Vec::new(),
         root_weight: 0.0,
         n_read: 0,
@@ -131,17 +133,25 @@ pub(crate) fn grow<L: Learning>(
     };
     grower.grown.push(Grown { summary: Summary::default(), cut: None });
     let range = 0..samples.len();
-    waiting.push(grower.open(&samples, 0, range, 0, Bounds::NONE)?);
+    waiting.push(grower.open(plan.random_cuts.as_ref(), &mut samples, 0, range, 0, Bounds::NONE)?);
+    let mut near = Near::default();
     let mut n_leaves = 1;
     while n_leaves < plan.limits.max_leaf_nodes.unwrap_or(usize::MAX) {
         let Some(open) = waiting.pop() else { break };
-        let (middle, first) = grower.split(&mut samples, &open)?;
+        let mut rows = plan.random_cuts.as_ref();
+        if let (Some(all), Waiting::Stack(_)) = (rows, &waiting) {
+            // All nodes below this one come before any other.
+            near.follow(all, &open.range, &mut samples);
+            rows = near.table(&open.range).or(rows);
+        }
+        let first = grower.split(&open)?;
         let direction = grower.direction(open.cut.column);
         let [left, right] = open.bounds.divide(direction, open.cut.means);
-        let (below, depth) = (open.range, open.depth + 1);
+        let (middle, depth) = (open.range.start + open.n_left, open.depth + 1);
+        let below = open.range;
         // The right one is pushed first, so that the left one is next.
-        waiting.push(grower.open(&samples, first + 1, middle..below.end, depth, right)?);
-        waiting.push(grower.open(&samples, first, below.start..middle, depth, left)?);
+        waiting.push(grower.open(rows, &mut samples, first + 1, middle..below.end, depth, right)?);
+        waiting.push(grower.open(rows, &mut samples, first, below.start..middle, depth, left)?);
         n_leaves += 1;
     }
     Ok(grower.grown)
@@ -155,13 +165,17 @@ impl<'a, L: Learning> Grower<'a, L> {
     /// Writes down what is known of a node, and looks for its cut.
     fn open(
         &mut self,
-        samples: &[Sample],
+        rows: Option<&ByRows>,
+        samples: &mut [L::Row],
         node: usize,
         range: Range<usize>,
         depth: usize,
         bounds: Bounds,
     ) -> Result<Option<Open>> {
-        let samples = &samples[range.clone()];
+        let samples = &mut samples[range.clone()];
+        if let Some(rows) = rows {
+            rows.bring_first(samples);
+        }
         let (learning, limits) = (self.learning, &self.plan.limits);
         let totals = learning.totals(samples);
         self.grown[node].summary = learning.summary(&totals, bounds);
@@ -174,18 +188,21 @@ impl<'a, L: Learning> Grower<'a, L> {
         {
             return Ok(None);
         }
-        let cut = match &self.plan.random_cuts {
+        let cut = match rows {
             Some(rows) => self.random_cut(rows, samples, &totals, bounds)?,
             None => self.best_cut(samples, &totals, bounds)?,
         };
         let worth = |cut: &Cut| {
             learning.in_units(cut.gain / self.root_weight) + f64::EPSILON >= limits.min_impurity_decrease
         };
-        Ok(cut.filter(worth).map(|cut| Open { node, range, depth, bounds, cut }))
+        Ok(cut.filter(worth).map(|cut| {
+            let n_left = self.part(rows, samples, &cut);
+            Open { node, range, n_left, depth, bounds, cut }
+        }))
     }
 
     /// The best cut of the columns that are drawn; those without a choice do not count.
-    fn best_cut(&mut self, samples: &[Sample], totals: &L::Totals, bounds: Bounds) -> Result<Option<Cut>> {
+    fn best_cut(&mut self, samples: &[L::Row], totals: &L::Totals, bounds: Bounds) -> Result<Option<Cut>> {
         let n_cols = self.columns.len();
         let n_wanted = self.plan.limits.max_features.unwrap_or(n_cols);
         let mut best: Option<Cut> = None;
@@ -198,7 +215,7 @@ impl<'a, L: Learning> Grower<'a, L> {
             if n_wanted < n_cols {
                 self.draw_column(place);
             }
-            let cut = self.cut_column(self.columns[place], samples, totals, bounds);
+            let cut = self.cut_column(None, self.columns[place], samples, totals, bounds);
             n_seen += usize::from(cut.is_some());
             if let Some(cut) = cut.flatten()
                 && best.is_none_or(|best| cut.beats(&best))
@@ -213,17 +230,13 @@ impl<'a, L: Learning> Grower<'a, L> {
     fn random_cut(
         &mut self,
         rows: &ByRows,
-        samples: &[Sample],
+        samples: &[L::Row],
         totals: &L::Totals,
         bounds: Bounds,
     ) -> Result<Option<Cut>> {
         let n_cols = self.columns.len();
         let n_wanted = self.plan.limits.max_features.unwrap_or(n_cols);
         let mut best: Option<Cut> = None;
-        let better = |best: Option<Cut>, cut: Option<Cut>| match (best, cut) {
-            (Some(best), Some(cut)) if !cut.beats(&best) => Some(best),
-            (best, cut) => cut.or(best),
-        };
         let (mut n_seen, mut place) = (0, 0);
         while place < n_cols && n_seen < n_wanted {
             let first = place;
@@ -248,9 +261,13 @@ impl<'a, L: Learning> Grower<'a, L> {
                         n_seen += 1;
                     }
                     _ => {
-                        let cut = self.cut_column(index, samples, totals, bounds);
+                        let cut = self.cut_column(Some(rows), index, samples, totals, bounds);
                         n_seen += usize::from(cut.is_some());
-                        best = better(best, cut.flatten());
+                        if let Some(cut) = cut.flatten()
+                            && best.is_none_or(|best| cut.beats(&best))
+                        {
+                            best = Some(cut);
+                        }
                     }
                 }
             }
@@ -258,11 +275,14 @@ impl<'a, L: Learning> Grower<'a, L> {
             if drawn == [false; LANES] {
                 continue;
             }
+            self.lanes.place(drawn);
             let sides = self.lanes.sides(self.learning, &mut self.scratch.table, totals, samples);
-            for (lane, side) in sides.into_iter().enumerate().filter(|(lane, _)| drawn[*lane]) {
-                let index = self.columns[first + lane];
-                let terms = self.terms(index, samples, bounds);
-                best = better(best, self.lanes.cut(lane, index, side, samples.len(), &terms));
+            for (lane, side) in sides.iter().enumerate().filter(|(lane, _)| drawn[*lane]) {
+                let terms = self.terms(self.columns[first + lane], samples, bounds);
+                let better = || best.as_ref().is_none_or(|best| side.gain.max(0.0) > bar(best.gain));
+                if side.fits(samples.len(), &terms) && better() {
+                    best = Some(self.lanes.cut(lane, *side));
+                }
             }
         }
         Ok(best)
@@ -285,7 +305,7 @@ impl<'a, L: Learning> Grower<'a, L> {
     }
 
     /// What a cut of a column must respect.
-    fn terms(&self, index: u32, samples: &[Sample], bounds: Bounds) -> Terms<'a> {
+    fn terms(&self, index: u32, samples: &[L::Row], bounds: Bounds) -> Terms<'a> {
         let plan = self.plan;
         let min_leaf = plan.limits.min_samples_leaf.min(u32::MAX as usize) as u32;
         let fine = plan.fine.as_ref().filter(|_| samples.len() <= FINE);
@@ -298,21 +318,39 @@ impl<'a, L: Learning> Grower<'a, L> {
     #[allow(clippy::option_option, reason = "as for all columns")]
     fn cut_column(
         &mut self,
+        rows: Option<&ByRows>,
         index: u32,
-        samples: &[Sample],
+        samples: &[L::Row],
         totals: &L::Totals,
         bounds: Bounds,
     ) -> Option<Option<Cut>> {
-        let column = (index, self.plan.binned.column(index as usize));
         let terms = self.terms(index, samples, bounds);
-        let random = self.plan.random_cuts.is_some().then_some(&mut self.random);
-        best_cut(self.learning, &mut self.scratch, totals, column, samples, &terms, random)
+        let (learning, scratch) = (self.learning, &mut self.scratch);
+        if let Some(rows) = rows {
+            let code = |row| rows.code(row, index);
+            return best_cut(
+                learning,
+                scratch,
+                totals,
+                (index, code),
+                samples,
+                &terms,
+                Some(&mut self.random),
+            );
+        }
+        let column = self.plan.binned.column(index as usize);
+        let code = |row: u32| column[row as usize];
+        best_cut(learning, scratch, totals, (index, code), samples, &terms, None)
     }
 
-    /// Puts the rows that go left before the others; gives their end, and the number of the left child.
-    fn split(&mut self, samples: &mut [Sample], open: &Open) -> Result<(usize, usize)> {
-        let (cut, samples) = (&open.cut, &mut samples[open.range.clone()]);
-        let column = self.plan.binned.column(cut.column as usize);
+    /// Puts the rows that go left before the others; gives their number.
+    fn part(&mut self, rows: Option<&ByRows>, samples: &mut [L::Row], cut: &Cut) -> usize {
+        let (spare, lanes) = (&mut self.spare, &self.lanes);
+        if let (Some(_), Split::UpTo(last), None) = (rows, cut.split, cut.missing_left)
+            && let Some((codes, lane)) = lanes.column(cut.column)
+        {
+            return partition(samples, spare, |place, _| codes[place][lane] <= last);
+        }
         let mut goes_left = [false; 256];
         match &cut.split {
             Split::UpTo(last) => goes_left[..=*last as usize].fill(true),
@@ -324,26 +362,26 @@ impl<'a, L: Learning> Grower<'a, L> {
             }
         }
         goes_left[MISSING as usize] = cut.missing_left == Some(true);
+        if let Some(rows) = rows {
+            return partition(samples, spare, |_, row| goes_left[rows.code(row, cut.column) as usize]);
+        }
+        let column = self.plan.binned.column(cut.column as usize);
         // Of one bin only some parts go left.
         let fine = self.plan.fine.as_ref().and_then(|fine| fine.column(cut.column as usize));
-        let parted = match (cut.split, fine) {
-            (Split::UpToPart([bin, part], _), Some(fine)) => Some((bin, part, fine)),
-            _ => None,
-        };
-        let spare = &mut self.spare;
-        let n_left = match (&self.plan.random_cuts, parted) {
-            (Some(rows), _) => {
-                partition(samples, spare, |row| goes_left[rows.code(row, cut.column) as usize])
-            }
-            (None, None) => partition(samples, spare, |row| goes_left[column[row as usize] as usize]),
-            (None, Some((last, part, fine))) => partition(samples, spare, |row| {
+        match (cut.split, fine) {
+            (Split::UpToPart([last, part], _), Some(fine)) => partition(samples, spare, |_, row| {
                 let bin = column[row as usize];
                 goes_left[bin as usize] | (bin == last && fine.part(row as usize) <= part)
             }),
-        };
-        let n_right = samples.len() - n_left;
+            _ => partition(samples, spare, |_, row| goes_left[column[row as usize] as usize]),
+        }
+    }
+
+    /// Makes a node ask; gives the number of its left child.
+    fn split(&mut self, open: &Open) -> Result<usize> {
+        let cut = &open.cut;
         // Where no value was missing, missing values will follow the larger side.
-        let missing_left = cut.missing_left.unwrap_or(n_left >= n_right);
+        let missing_left = cut.missing_left.unwrap_or(open.n_left >= open.range.len() - open.n_left);
         let question = self.question(cut)?;
         let first = self.grown.len();
         let rule = Rule { feature: cut.column, question, missing_left };
@@ -351,7 +389,7 @@ impl<'a, L: Learning> Grower<'a, L> {
         for _ in 0..2 {
             self.grown.push(Grown { summary: Summary::default(), cut: None });
         }
-        Ok((open.range.start + n_left, first))
+        Ok(first)
     }
 
     fn question(&mut self, cut: &Cut) -> Result<Question> {
@@ -390,12 +428,12 @@ impl<'a, L: Learning> Grower<'a, L> {
 
 /// Puts the rows that go left before the others, both in their order; gives their number.
 #[inline]
-fn partition(samples: &mut [Sample], spare: &mut [Sample], goes_left: impl Fn(u32) -> bool) -> usize {
+fn partition<R: Row>(samples: &mut [R], spare: &mut [R], goes_left: impl Fn(usize, u32) -> bool) -> usize {
     let (mut n_left, mut n_right) = (0, 0);
     for place in 0..samples.len() {
         // Both are written and one counts: which one is too hard to foresee for a branch.
         let sample = samples[place];
-        let left = goes_left(sample.row);
+        let left = goes_left(place, sample.row());
         samples[n_left] = sample;
         spare[n_right] = sample;
         n_left += usize::from(left);

@@ -1,34 +1,31 @@
 //! Growing a tree from columns in bins: one task for each tree, nothing sorted, no memory taken per node but for what
 //! is kept.
 
+mod by_bin;
 mod classes;
 mod cut;
 mod fine;
 mod grow;
+mod medians;
 mod random;
+mod rows;
 mod sums;
 
 pub(crate) use classes::{ClassCriterion, ManyClasses};
 pub(crate) use fine::Fine;
 pub(crate) use grow::{Plan, grow};
+pub(crate) use medians::Medians;
 pub(crate) use random::ByRows;
+pub(crate) use rows::{Counted, Row, Sample};
 pub(crate) use sums::{SumCriterion, Sums};
 
 use super::structure::Summary;
 use random::{Codes, LANES, Side};
 
-/// A row of a tree's sample.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sample {
-    pub(crate) weight: f64,
-    /// The target; 0 or 1 for the first and the second of two classes.
-    pub(crate) y: f64,
-    pub(crate) row: u32,
-    pub(crate) class: u32,
-}
-
 /// How impurity is measured, and what a node says about its rows.
 pub(crate) trait Learning: Sync {
+    /// What is known of a row.
+    type Row: Row;
     /// What is known of a node.
     type Totals;
     /// What is known of each bin of a column in a node; empty between two columns.
@@ -38,7 +35,7 @@ pub(crate) trait Learning: Sync {
     where
         Self: 'a;
 
-    fn totals(&self, samples: &[Sample]) -> Self::Totals;
+    fn totals(&self, samples: &[Self::Row]) -> Self::Totals;
     /// Whether there is nothing to gain from a cut.
     fn is_pure(&self, totals: &Self::Totals) -> bool;
     /// What is kept of a node; `bounds` hold for its value.
@@ -48,7 +45,7 @@ pub(crate) trait Learning: Sync {
         &self,
         table: &mut Self::Table,
         totals: &Self::Totals,
-        samples: &[Sample],
+        samples: &[Self::Row],
         codes: &[u8],
         bins: &[u8],
     );
@@ -61,14 +58,14 @@ pub(crate) trait Learning: Sync {
         &self,
         table: &mut Self::Table,
         totals: &Self::Totals,
-        samples: &[Sample],
+        samples: &[Self::Row],
         codes: &[Codes],
         up_to: Codes,
     ) -> [Side; LANES] {
         std::array::from_fn(|lane| {
             let mut sides = self.sides(table, totals);
             let left = samples.iter().zip(codes).filter(|(_, codes)| codes[lane] <= up_to[lane]);
-            left.for_each(|(sample, _)| sides.move_row(sample));
+            left.for_each(|(&sample, _)| sides.move_row(sample));
             Side { n_left: sides.n_left(), gain: sides.gain(), means: sides.means() }
         })
     }
@@ -84,7 +81,7 @@ pub(crate) trait Learning: Sync {
 pub(crate) trait Sides {
     fn move_left(&mut self, bin: u8);
     /// Moves one row instead of a bin.
-    fn move_row(&mut self, sample: &Sample);
+    fn move_row(&mut self, row: impl Row);
     /// How many rows are on the left.
     fn n_left(&self) -> u32;
     /// How much less impurity, times weight, both sides have than the whole; not finite where the cut may not be.

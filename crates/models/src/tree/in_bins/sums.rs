@@ -1,10 +1,12 @@
 //! Targets of which two sums say all: numbers, and two classes.
 
+use std::marker::PhantomData;
+
 use perennial_numeric::simd::{self, Kernel};
 
-use super::super::structure::Summary;
+use super::super::structure::{Summary, Value};
 use super::random::{Codes, LANES, Side};
-use super::{Bounds, Learning, Sample, Sides};
+use super::{Bounds, Counted, Learning, Row, Sample, Sides};
 
 /// How the impurity of a target is measured of which two sums say all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +22,10 @@ pub(crate) enum SumCriterion {
 
 /// A target in units of `unit`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sums {
-    pub(crate) criterion: SumCriterion,
-    pub(crate) unit: f64,
+pub(crate) struct Sums<R> {
+    criterion: SumCriterion,
+    unit: f64,
+    rows: PhantomData<R>,
 }
 
 #[derive(Debug)]
@@ -36,8 +39,6 @@ pub(crate) struct SumTotals {
     centre: f64,
     /// The sum of what is left.
     sum: f64,
-    /// Whether all sums count rows: of two classes, with weights of 1.
-    counts: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,40 +74,64 @@ fn two_class_entropy(weight: f64, second: f64) -> f64 {
     (x_log_x(weight) - x_log_x(second) - x_log_x(first)) / std::f64::consts::LN_2
 }
 
-impl Sums {
+impl Sums<Sample> {
+    pub(crate) fn new(criterion: SumCriterion, unit: f64) -> Self {
+        Sums { criterion, unit, rows: PhantomData }
+    }
+}
+
+impl Sums<Counted> {
+    /// For two classes whose rows have weights of 1.
+    pub(crate) fn counting(criterion: SumCriterion) -> Self {
+        Sums { criterion, unit: 1.0, rows: PhantomData }
+    }
+}
+
+impl<R: Row> Sums<R> {
     /// Of two classes one sum beside the weight says all.
-    fn two_classes(&self, samples: &[Sample]) -> SumTotals {
-        let (mut weights, mut sums, mut seen, mut counts) = ([0.0; SUMS], [0.0; SUMS], 0_u32, true);
-        let mut add = |place: usize, sample: &Sample| {
-            counts &= sample.weight == 1.0;
-            weights[place] += sample.weight;
-            sums[place] += sample.weight * sample.y;
-            seen |= 1 << (sample.class & 1);
-        };
-        let (fours, rest) = samples.as_chunks::<SUMS>();
-        fours.iter().for_each(|four| (0..SUMS).for_each(|place| add(place, &four[place])));
-        rest.iter().enumerate().for_each(|(place, sample)| add(place, sample));
-        let weight = (weights[0] + weights[1]) + (weights[2] + weights[3]);
-        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    fn two_classes(&self, samples: &[R]) -> SumTotals {
+        let (weight, sum, pure) = if R::COUNTS { count(samples) } else { weigh(samples) };
         let mean = if weight > 0.0 { sum / weight } else { 0.0 };
         let impurity = match self.criterion {
             SumCriterion::Entropy => (two_class_entropy(weight, sum) / weight).max(0.0),
             _ => (2.0 * mean * (1.0 - mean)).max(0.0),
         };
-        let (n_rows, pure) = (samples.len() as u32, seen != 3);
-        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum, counts }
+        SumTotals { n_rows: samples.len() as u32, weight, mean, impurity, pure, centre: 0.0, sum }
     }
 }
 
+/// The weight of rows of two classes, that of the second class, and whether all are of one.
+fn weigh<R: Row>(samples: &[R]) -> (f64, f64, bool) {
+    let (mut weights, mut sums, mut seen) = ([0.0; SUMS], [0.0; SUMS], 0_u32);
+    let mut add = |place: usize, row: R| {
+        weights[place] += row.weight();
+        sums[place] += row.weight() * row.y();
+        seen |= 1 << (row.class() & 1);
+    };
+    let (fours, rest) = samples.as_chunks::<SUMS>();
+    fours.iter().for_each(|four| (0..SUMS).for_each(|place| add(place, four[place])));
+    rest.iter().enumerate().for_each(|(place, &row)| add(place, row));
+    let weight = (weights[0] + weights[1]) + (weights[2] + weights[3]);
+    let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    (weight, sum, seen != 3)
+}
+
+/// As [`weigh`], where each row has a weight of 1.
+fn count(samples: &[impl Row]) -> (f64, f64, bool) {
+    let second: u32 = samples.iter().map(|row| row.class()).sum();
+    let n_rows = samples.len() as u32;
+    (f64::from(n_rows), f64::from(second), second == 0 || second == n_rows)
+}
+
 /// Adds up what goes left in several columns.
-struct Left<'a> {
-    samples: &'a [Sample],
+struct Left<'a, R> {
+    samples: &'a [R],
     codes: &'a [Codes],
     up_to: Codes,
     centre: f64,
 }
 
-impl Kernel for Left<'_> {
+impl<R: Row> Kernel for Left<'_, R> {
     type Output = [Cell; LANES];
 
     /// Without branches, which would be guessed wrongly half of the time.
@@ -115,7 +140,7 @@ impl Kernel for Left<'_> {
         let Left { samples, codes, up_to, centre } = self;
         let (mut weights, mut sums, mut counts) = ([0.0; LANES], [0.0; LANES], [0_u32; LANES]);
         for (sample, codes) in samples.iter().zip(codes) {
-            let (weight, product) = (sample.weight, sample.weight * (sample.y - centre));
+            let (weight, product) = (sample.weight(), sample.weight() * (sample.y() - centre));
             for lane in 0..LANES {
                 let left = codes[lane] <= up_to[lane];
                 weights[lane] += if left { weight } else { 0.0 };
@@ -128,13 +153,13 @@ impl Kernel for Left<'_> {
 }
 
 /// As [`Left`], where all sums are counts: those of a few rows fit in bytes.
-struct CountLeft<'a> {
-    samples: &'a [Sample],
+struct CountLeft<'a, R> {
+    samples: &'a [R],
     codes: &'a [Codes],
     up_to: Codes,
 }
 
-impl Kernel for CountLeft<'_> {
+impl<R: Row> Kernel for CountLeft<'_, R> {
     type Output = [Cell; LANES];
 
     #[inline(always)]
@@ -144,7 +169,7 @@ impl Kernel for CountLeft<'_> {
         for (samples, codes) in self.samples.chunks(MOST).zip(self.codes.chunks(MOST)) {
             let (mut left, mut second) = ([0_u8; LANES], [0_u8; LANES]);
             for (sample, codes) in samples.iter().zip(codes) {
-                let class = sample.class as u8 & 1;
+                let class = sample.class() as u8;
                 for lane in 0..LANES {
                     let goes = u8::from(codes[lane] <= self.up_to[lane]);
                     left[lane] += goes;
@@ -164,42 +189,43 @@ impl Kernel for CountLeft<'_> {
     }
 }
 
-impl Learning for Sums {
+impl<R: Row> Learning for Sums<R> {
+    type Row = R;
     type Totals = SumTotals;
     type Table = SumTable;
     type Sides<'a> = SumSides<'a>;
 
-    fn totals(&self, samples: &[Sample]) -> SumTotals {
+    fn totals(&self, samples: &[R]) -> SumTotals {
         if matches!(self.criterion, SumCriterion::Gini | SumCriterion::Entropy) {
             return self.two_classes(samples);
         }
         // Deviations from the first value: exact for equal values, and two sums are enough.
-        let first = samples.first().map_or(0.0, |sample| sample.y);
+        let first = samples.first().map_or(0.0, |sample| sample.y());
         let (mut weight, mut sum, mut squares, mut pure) = (0.0, 0.0, 0.0, true);
         for sample in samples {
-            let deviation = sample.y - first;
+            let deviation = sample.y() - first;
             pure &= deviation == 0.0;
-            weight += sample.weight;
-            sum += sample.weight * deviation;
-            squares += sample.weight * deviation * deviation;
+            weight += sample.weight();
+            sum += sample.weight() * deviation;
+            squares += sample.weight() * deviation * deviation;
         }
         let n_rows = samples.len() as u32;
         let shift = if weight > 0.0 { sum / weight } else { 0.0 };
         let (mean, variance) = (first + shift, (squares / weight - shift * shift).max(0.0));
         if self.criterion == SumCriterion::SquaredError {
             let impurity = variance;
-            return SumTotals { n_rows, weight, mean, impurity, pure, centre: mean, sum: 0.0, counts: false };
+            return SumTotals { n_rows, weight, mean, impurity, pure, centre: mean, sum: 0.0 };
         }
-        let total: f64 = samples.iter().map(|sample| sample.weight * sample.y).sum();
+        let total: f64 = samples.iter().map(|sample| sample.weight() * sample.y()).sum();
         let mean = if weight > 0.0 { total / weight } else { 0.0 };
         let impurity = match self.criterion {
             SumCriterion::Poisson => {
-                let terms: f64 = samples.iter().map(|sample| sample.weight * x_log_x(sample.y)).sum();
+                let terms: f64 = samples.iter().map(|sample| sample.weight() * x_log_x(sample.y())).sum();
                 (terms / weight - x_log_x(mean)).max(0.0)
             }
             _ => variance,
         };
-        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum: total, counts: false }
+        SumTotals { n_rows, weight, mean, impurity, pure, centre: 0.0, sum: total }
     }
 
     fn is_pure(&self, totals: &SumTotals) -> bool {
@@ -209,22 +235,22 @@ impl Learning for Sums {
     fn summary(&self, totals: &SumTotals, bounds: Bounds) -> Summary {
         let mean = bounds.clip(totals.mean);
         let value = match self.criterion {
-            SumCriterion::SquaredError | SumCriterion::Poisson => vec![mean * self.unit],
+            SumCriterion::SquaredError | SumCriterion::Poisson => Value::One([mean * self.unit]),
             SumCriterion::Gini | SumCriterion::Entropy => {
                 let second = mean.clamp(0.0, 1.0);
-                vec![1.0 - second, second]
+                Value::Two([1.0 - second, second])
             }
         };
         let (n_rows, measure) = (u64::from(totals.n_rows), self.in_units(totals.impurity));
         Summary { n_rows, weight: totals.weight, measure, value }
     }
 
-    fn fill(&self, table: &mut SumTable, totals: &SumTotals, samples: &[Sample], codes: &[u8], _: &[u8]) {
+    fn fill(&self, table: &mut SumTable, totals: &SumTotals, samples: &[R], codes: &[u8], _: &[u8]) {
         let (cells, centre) = (&mut *table.cells, totals.centre);
         for (sample, &code) in samples.iter().zip(codes) {
             let cell = &mut cells[code as usize];
-            cell.weight += sample.weight;
-            cell.sum += sample.weight * (sample.y - centre);
+            cell.weight += sample.weight();
+            cell.sum += sample.weight() * (sample.y() - centre);
             cell.n_rows += 1;
         }
     }
@@ -243,11 +269,11 @@ impl Learning for Sums {
         &self,
         table: &mut SumTable,
         totals: &SumTotals,
-        samples: &[Sample],
+        samples: &[R],
         codes: &[Codes],
         up_to: Codes,
     ) -> [Side; LANES] {
-        let left = if totals.counts {
+        let left = if R::COUNTS {
             simd::widest(CountLeft { samples, codes, up_to })
         } else {
             simd::widest(Left { samples, codes, up_to, centre: totals.centre })
@@ -290,9 +316,9 @@ impl Sides for SumSides<'_> {
     }
 
     #[inline]
-    fn move_row(&mut self, sample: &Sample) {
-        self.left.weight += sample.weight;
-        self.left.sum += sample.weight * (sample.y - self.totals.centre);
+    fn move_row(&mut self, row: impl Row) {
+        self.left.weight += row.weight();
+        self.left.sum += row.weight() * (row.y() - self.totals.centre);
         self.left.n_rows += 1;
     }
 
