@@ -42,7 +42,11 @@ type Placed<T> = std::result::Result<T, (usize, Flaw)>;
 
 impl<'a> File<'a> {
     pub(super) fn new(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        File::after_mark(reader, bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+    }
+
+    /// As `new`, when a byte order mark was dropped already: a second one is text.
+    pub(super) fn after_mark(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
         File { reader, bytes, dialect: reader.dialect(), part: None }
     }
 

@@ -58,7 +58,7 @@ impl Records {
                 Ok(Some((_, end))) if end < records.pending.len()
             );
             if ends || records.at_end || records.pending.len() > reader.max_line_bytes {
-                let (names, start) = File::new(reader, records.pending()).names()?;
+                let (names, start) = File::after_mark(reader, records.pending()).names()?;
                 records.names = names;
                 records.pass(records.pending.start..records.pending.start + start);
                 return Ok(records);
