@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batches;
+mod cached;
 mod categories;
 mod category_parts;
 mod cells;
@@ -19,6 +20,7 @@ mod stats;
 mod transform;
 
 pub use batches::FitBatches;
+pub use cached::{Cached, Fingerprint, Hash};
 pub use categories::Unknown;
 pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
 pub use diagram::Diagram;
