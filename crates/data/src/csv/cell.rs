@@ -81,6 +81,7 @@ pub(super) struct NullTokens {
     first: [bool; 256],
     longest: usize,
     empty: bool,
+    digits: bool,
 }
 
 impl NullTokens {
@@ -96,13 +97,14 @@ impl NullTokens {
             first,
             longest: tokens.iter().map(String::len).max().unwrap_or(0),
             empty: tokens.iter().any(String::is_empty),
+            digits: tokens.iter().any(|token| token.bytes().any(|byte| byte.is_ascii_digit())),
         }
     }
 
-    /// Whether a look at the first byte leaves it open that a cell is one of them.
+    /// Whether one of them has digits, so that it may be a number.
     #[inline]
-    pub(super) fn may_contain(&self, cell: &[u8]) -> bool {
-        cell.first().is_none_or(|&byte| self.first[usize::from(byte)])
+    pub(super) fn have_digits(&self) -> bool {
+        self.digits
     }
 
     #[inline]
@@ -213,13 +215,18 @@ pub(super) fn short_real(bytes: &[u8], length: usize) -> Option<f64> {
 
 const WHOLE_POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
-/// The integer of a cell of up to eight digits, the first of which is not 0 unless it is alone; see [`short_real`].
+/// The integer of a cell of up to eight digits, perhaps with a minus before them, without zeros in front; `-0` is none. See
+/// [`short_real`].
 #[inline]
 pub(super) fn short_integer(bytes: &[u8], length: usize) -> Option<i64> {
-    if length.wrapping_sub(1) >= 8 || (length > 1 && bytes[0] == b'0') {
+    let negative = bytes.first() == Some(&b'-');
+    let sign = usize::from(negative);
+    let n = length.wrapping_sub(sign);
+    if n.wrapping_sub(1) >= 8 || (length > 1 && bytes.get(sign) == Some(&b'0')) {
         return None;
     }
-    digits(word(bytes, 0)?, length).map(|number| number as i64)
+    let number = digits(word(bytes, sign)?, n)? as i64;
+    Some(if negative { -number } else { number })
 }
 
 /// Eight bytes, the first of which is the lowest.
@@ -312,10 +319,10 @@ mod tests {
             assert_eq!(real(text), None, "{text}");
         }
         let integer = |text: &str| short_integer(format!("{text},7.25,12345678").as_bytes(), text.len());
-        for text in ["0", "7", "12", "12345678", "99999999"] {
+        for text in ["0", "7", "12", "12345678", "99999999", "-1", "-12345678"] {
             assert_eq!(integer(text), text.parse().ok(), "{text}");
         }
-        for text in ["", "-1", "+3", "00", "07", "1 ", "123456789", "1/", "1:", "é"] {
+        for text in ["", "-", "-0", "-07", "--1", "+3", "00", "07", "1 ", "123456789", "1/", "1:", "é"] {
             assert_eq!(integer(text), None, "{text}");
         }
         // Every byte that is no digit, in every place.

@@ -153,7 +153,7 @@ impl<'b> Parse<'_, 'b> {
     ) -> Result<Vec<T>, Cell<'b>> {
         let mut values = Vec::with_capacity(self.cells.n_rows());
         for (row, cell) in self.cells.column(self.column).enumerate() {
-            if !self.rules.nulls.may_contain(cell.raw)
+            if !self.rules.nulls.have_digits()
                 && let Some(value) = quick(self.cells.from(&cell), cell.raw.len())
             {
                 values.push(value);
