@@ -59,7 +59,7 @@ impl Growing {
     }
 
     /// An empty column for a second pass over the file: this one as text where it must be read again.
-    pub(super) fn second(&mut self) -> Self {
+    pub(super) fn second(&self) -> Self {
         Growing::new(match self.goal {
             Goal::Find(_, most) if self.again => Goal::Find(Kind::Text, most),
             _ => Goal::Skip,

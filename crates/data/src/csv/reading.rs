@@ -43,12 +43,12 @@ impl<'a> Reading<'a> {
 
     /// What a second pass over the file is to fill, where columns turned out to be text after rows were read as something
     /// narrower.
-    pub(super) fn second(&mut self) -> Option<Reading<'a>> {
+    pub(super) fn second(&self) -> Option<Reading<'a>> {
         self.columns.iter().any(|column| column.again).then(|| Reading {
             reader: self.reader,
             names: self.names.clone(),
             rules: self.rules.clone(),
-            columns: self.columns.iter_mut().map(Growing::second).collect(),
+            columns: self.columns.iter().map(Growing::second).collect(),
         })
     }
 

@@ -91,7 +91,7 @@ impl SimpleImputer {
     }
 }
 
-const DEVIATIONS: Param = Param::real("deviations", "standard deviations from the mean to the fill");
+const DEVIATIONS: Param = Param::real("end_of_tail", "standard deviations from the mean to the fill");
 const CONSTANT: Param = Param::real("constant", "what missing numbers become");
 
 impl Estimator for SimpleImputer {
@@ -168,7 +168,7 @@ impl SimpleImputer {
         };
         match self.strategy {
             Strategy::Constant(value) => check(&CONSTANT, "constant", value),
-            Strategy::EndOfTail(deviations) => check(&DEVIATIONS, "deviations", deviations),
+            Strategy::EndOfTail(deviations) => check(&DEVIATIONS, "end_of_tail", deviations),
             Strategy::Mean | Strategy::Median | Strategy::Mode => Ok(()),
         }
     }
