@@ -193,13 +193,10 @@ impl FitBatches for SimpleImputer {
         let mut columns = MatrixParts::default();
         let mut modes: Vec<Modes> = Vec::new();
         self.check()?;
-        match self.strategy {
-            Strategy::Median => {
-                return Err(Error::unsupported(
-                    "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
-                ));
-            }
-            _ => {}
+        if self.strategy == Strategy::Median {
+            return Err(Error::unsupported(
+                "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
+            ));
         }
         let mut n_rows = 0;
         each(self, open, |x, _| {
