@@ -7,11 +7,11 @@ use perennial::core::{
 use perennial::data::{Column, Table, read_parquet};
 use perennial::evaluation::metric::ranking::roc_auc;
 use perennial::features::PolynomialFeatures;
-use perennial::models::linear::LogisticRegression;
+use perennial::models::linear::{BayesianRidge, LogisticRegression};
 use perennial::preprocessing::{
-    Bins, Columns, EditedNearestNeighbours, KBinsDiscretizer, KnnImputer, MinMaxScaler, OneHotEncoder,
-    OrdinalEncoder, OutputDistribution, PowerTransformer, QuantileTransformer, Resampler, RobustScaler,
-    SimpleImputer, Smote, StandardScaler, TargetEncoder, Unknown, numeric,
+    Bins, Columns, EditedNearestNeighbours, IterativeImputer, KBinsDiscretizer, KnnImputer, MinMaxScaler,
+    OneHotEncoder, OrdinalEncoder, OutputDistribution, PowerTransformer, QuantileTransformer, Resampler,
+    RobustScaler, SimpleImputer, Smote, StandardScaler, TargetEncoder, Unknown, numeric,
 };
 
 use crate::measure::{Bench, Record};
@@ -153,6 +153,11 @@ pub(crate) fn impute_knn(bench: &Bench) -> Result<Record> {
     impute(bench, 10_000, &KnnImputer::new(), "k=5")
 }
 
+pub(crate) fn impute_iterative(bench: &Bench) -> Result<Record> {
+    let step = IterativeImputer::new(BayesianRidge::new()).tolerance(0.0);
+    impute(bench, 50_000, &step, "BayesianRidge, 10 rounds")
+}
+
 pub(crate) fn smote(bench: &Bench) -> Result<Record> {
     resample(bench, &Smote::new().seed(0), "k=5, to 1:1")
 }
@@ -198,6 +203,26 @@ pub(crate) fn pipeline_mixed(bench: &Bench) -> Result<Record> {
     let positive: Vec<bool> = test_y.codes().iter().map(|&code| code == 1).collect();
     let auc = roc_auc(shares.as_slice(), &positive, None)?;
     Ok(fitted.record.quality("AUC", auc))
+}
+
+/// Without a model: what `benches/peers/preparation.py` measures of scikit-learn.
+pub(crate) fn pipeline_matrix(bench: &Bench) -> Result<Record> {
+    let mut columns: Vec<String> = (0..8).map(|j| format!("f{j}")).collect();
+    columns.extend(["i_count", "i_age", "c_low", "c_mid", "c_high"].map(str::to_owned));
+    let table = read_parquet(bench.path("mixed_1m.parquet"))?;
+    let y = Values::from(table.column("target")?.as_real()?[..800_000].to_vec());
+    let table = texts(&table.select(&columns)?, &["c_low", "c_mid", "c_high"])?.slice(0..800_000)?;
+    let pipeline = Columns::new()
+        .on(numeric(), SimpleImputer::median().then(StandardScaler::new()))
+        .on(["c_low", "c_mid"], OneHotEncoder::new().unknown(Unknown::Ignore).sparse(true))
+        .on(["c_high"], TargetEncoder::of_values().cross_fit(5));
+    let about = "mixed_1m (800000 rows, 13 cols)";
+    let fitted = bench.fit("median+scale / one-hot / target", about, || {
+        let train = Train::new(&table, &y);
+        train.check(&pipeline.capabilities())?;
+        pipeline.fit_transform_on(&train)
+    })?;
+    Ok(fitted.record.quality("stored", fitted.model.1.n_nonzero() as f64))
 }
 
 /// Checks the rows as `fit` does, learns from them and transforms them.

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt;
 
 use crate::{
-    Capabilities, Classes, Classifier, Error, Estimator, Persist, Predictor, Probabilities, Result, Rows,
-    Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Outline, Persist, Predictor, Probabilities, Result,
+    Rows, Train,
 };
 
 /// An estimator of any type that predicts `O`, made by [`Estimator::boxed`].
@@ -28,6 +28,7 @@ trait AnyEstimator<X: ?Sized, Y: ?Sized, M>: Send + Sync {
     fn fit_boxed(&self, train: &Train<'_, X, Y>) -> Result<M>;
     fn capabilities_boxed(&self) -> Capabilities;
     fn steps_boxed(&self) -> Vec<String>;
+    fn outline_boxed(&self) -> Vec<Outline>;
     fn encode_boxed(&self, model: &M) -> Result<Vec<u8>>;
     fn decode_boxed(&self, bytes: &[u8]) -> Result<M>;
 }
@@ -88,6 +89,10 @@ where
         self.steps()
     }
 
+    fn outline_boxed(&self) -> Vec<Outline> {
+        self.outline()
+    }
+
     fn encode_boxed(&self, model: &BoxPredictor<E::Input, O>) -> Result<Vec<u8>> {
         self.encode((*model.0).as_any().downcast_ref().ok_or_else(wrong_model)?)
     }
@@ -112,6 +117,10 @@ where
 
     fn steps_boxed(&self) -> Vec<String> {
         self.steps()
+    }
+
+    fn outline_boxed(&self) -> Vec<Outline> {
+        self.outline()
     }
 
     fn encode_boxed(&self, model: &BoxClassifier<E::Input>) -> Result<Vec<u8>> {
@@ -163,6 +172,10 @@ macro_rules! forward {
 
             fn steps(&self) -> Vec<String> {
                 self.0.steps_boxed()
+            }
+
+            fn outline(&self) -> Vec<Outline> {
+                self.0.outline_boxed()
             }
         }
 

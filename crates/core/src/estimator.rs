@@ -2,8 +2,8 @@
 
 use crate::boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 use crate::{
-    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Persist, Probabilities, Result, Rows, Then,
-    Train,
+    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Outline, Persist, Probabilities, Result,
+    Rows, Then, Train,
 };
 
 /// Settings that can learn from data and give a model.
@@ -73,6 +73,11 @@ pub trait Estimator: Send + Sync {
     /// The names of the steps inside, for progress, diagrams and cards.
     fn steps(&self) -> Vec<String> {
         vec![short_type_name(std::any::type_name::<Self>())]
+    }
+
+    /// The steps with their branches, where it has any: what a picture shows.
+    fn outline(&self) -> Vec<Outline> {
+        self.steps().into_iter().map(Outline::Step).collect()
     }
 
     /// Learns from `x` and `y`. This is what you call.
@@ -263,6 +268,10 @@ impl<T: Estimator + ?Sized> Estimator for &T {
 
     fn steps(&self) -> Vec<String> {
         (**self).steps()
+    }
+
+    fn outline(&self) -> Vec<Outline> {
+        (**self).outline()
     }
 }
 

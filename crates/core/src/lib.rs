@@ -13,6 +13,7 @@ mod estimator;
 mod feature;
 mod function;
 mod matrix;
+mod outline;
 mod param;
 mod persist;
 mod rows;
@@ -35,6 +36,7 @@ pub use estimator::{
 pub use feature::{Feature, FeatureKind, Features};
 pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};
 pub use matrix::Matrix;
+pub use outline::Outline;
 pub use param::Param;
 pub use persist::{Persist, from_bytes, to_bytes};
 pub use rows::{Rows, check_rows};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Capabilities, Classifier, Estimator, FitTransform, JoinTarget, Predictor, Probabilities, Result,
+    Capabilities, Classifier, Estimator, FitTransform, JoinTarget, Outline, Predictor, Probabilities, Result,
     ResultExt, Train, TransformOutput, Transformer,
 };
 
@@ -123,6 +123,12 @@ where
         let mut steps = self.first.steps();
         steps.extend(self.next.steps());
         steps
+    }
+
+    fn outline(&self) -> Vec<Outline> {
+        let mut outline = self.first.outline();
+        outline.extend(self.next.outline());
+        outline
     }
 }
 

@@ -9,9 +9,10 @@ use arrow_array::types::{
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, ArrowNativeTypeOp, DictionaryArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
-    StringArray, UInt32Array,
+    Array, ArrayRef, ArrowNativeTypeOp, DictionaryArray, LargeStringArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray, UInt32Array,
 };
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, TimeUnit};
 use perennial_core::{Error, Result, ResultExt};
 
@@ -137,6 +138,9 @@ fn texts(array: &dyn Array) -> Result<StringArray> {
         DataType::Utf8 => Ok(array.as_string::<i32>().clone()),
         DataType::LargeUtf8 => {
             let array = array.as_string::<i64>();
+            if let Some(texts) = shared_texts(array)? {
+                return Ok(texts);
+            }
             check(array.iter().flatten().map(str::len).sum())?;
             Ok(array.iter().collect())
         }
@@ -147,6 +151,19 @@ fn texts(array: &dyn Array) -> Result<StringArray> {
         }
         other => Err(Error::unsupported(format!("a category column needs levels of text, not `{other}`"))),
     }
+}
+
+/// Texts with their bytes shared, where those fit into one column with what stands under missing cells.
+fn shared_texts(array: &LargeStringArray) -> Result<Option<StringArray>> {
+    let (offsets, values, nulls) = array.clone().into_parts();
+    let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+    if i32::try_from(last - first).is_err() {
+        return Ok(None);
+    }
+    let values = values.slice_with_length(first as usize, (last - first) as usize);
+    let offsets: Vec<i32> = offsets.iter().map(|offset| (offset - first) as i32).collect();
+    let texts = StringArray::try_new(OffsetBuffer::new(offsets.into()), values, nulls).map_err(refused)?;
+    Ok(Some(texts))
 }
 
 /// Codes and levels of a dictionary, with levels that are missing or occur twice resolved.

@@ -146,6 +146,15 @@ impl Column {
         self.array().len()
     }
 
+    /// How many bytes of memory the cells take, with the levels of categories.
+    pub fn n_bytes(&self) -> usize {
+        let levels = match &self.0 {
+            Data::Category(category) => category.levels.get_buffer_memory_size(),
+            _ => 0,
+        };
+        self.array().get_buffer_memory_size() + levels
+    }
+
     /// The number of missing cells.
     pub fn null_count(&self) -> usize {
         self.array().null_count()

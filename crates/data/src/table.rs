@@ -88,6 +88,11 @@ impl Table {
         self.0.n_rows
     }
 
+    /// How many bytes of memory the cells take, with what is shared with other tables.
+    pub fn n_bytes(&self) -> usize {
+        self.0.columns.iter().map(Column::n_bytes).sum()
+    }
+
     /// The number of columns.
     pub fn n_cols(&self) -> usize {
         self.0.columns.len()

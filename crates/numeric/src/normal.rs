@@ -17,7 +17,39 @@ pub fn normal_quantile(p: f64) -> f64 {
     if q < 0.0 { -value } else { value }
 }
 
+/// [`normal_quantile`] of each number in place, with the same bits; NaN stays.
+///
+/// The middle, where most numbers are, runs on vectors where it is inlined into a [kernel](crate::simd::Kernel).
+///
+/// ```
+/// let mut shares = [0.5, f64::NAN, 0.999];
+/// perennial_numeric::special::normal_quantiles(&mut shares);
+/// assert_eq!((shares[0], shares[2]), (0.0, perennial_numeric::special::normal_quantile(0.999)));
+/// ```
+#[inline(always)]
+pub fn normal_quantiles(shares: &mut [f64]) {
+    const LANES: usize = 16;
+    for block in shares.chunks_mut(LANES) {
+        let mut values = [0.0; LANES];
+        let mut middle = true;
+        for (value, &p) in values.iter_mut().zip(&*block) {
+            let q = p - 0.5;
+            *value = q * ratio(0.180625 - q * q, &CENTRE);
+            middle &= q.abs() <= 0.425;
+        }
+        if !middle {
+            for (value, &p) in values.iter_mut().zip(&*block) {
+                if !((p - 0.5).abs() <= 0.425) {
+                    *value = if p.is_nan() { p } else { normal_quantile(p) };
+                }
+            }
+        }
+        block.copy_from_slice(&values[..block.len()]);
+    }
+}
+
 /// The ratio of two polynomials of degree 7; coefficients from the constant up.
+#[inline(always)]
 fn ratio(x: f64, [top, bottom]: &[[f64; 8]; 2]) -> f64 {
     let polynomial = |coefficients: &[f64; 8]| coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c);
     polynomial(top) / polynomial(bottom)

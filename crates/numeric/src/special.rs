@@ -1,7 +1,7 @@
 //! Special functions.
 
 pub use crate::logarithm::ln_1p;
-pub use crate::normal::normal_quantile;
+pub use crate::normal::{normal_quantile, normal_quantiles};
 use crate::simd;
 
 /// `e^x` to within one unit in the last place, without branches, so that a loop over it inside

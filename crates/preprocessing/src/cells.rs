@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Features, Matrix, Result};
-use perennial_numeric::{reduce, simd};
+use perennial_numeric::{memory, reduce, simd};
 
 /// Numbers per block: what is read and what is written fit into the first cache together.
 const BLOCK: usize = 2048;
@@ -23,7 +23,7 @@ pub(crate) fn map_rows(
 ) -> Result<Matrix> {
     let cells = x.dense()?;
     let (n_rows, n_cols, width) = (cells.nrows(), cells.ncols(), output.len());
-    let mut out = vec![0.0; n_rows * width];
+    let mut out = memory::zeros(n_rows * width);
     let fine = std::sync::atomic::AtomicBool::new(true);
     let block = (BLOCK / n_cols.max(width).max(1)).max(1);
     reduce::fill_rows(&mut out, width, block * BLOCKS, |first, rows| {

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Param, Result,
-    ResultExt, Rows, Train, Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline, Param,
+    Result, ResultExt, Rows, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,9 @@ pub trait Branches: Send + Sync {
 
     /// The names of the steps.
     fn steps(&self) -> Vec<String>;
+
+    /// What picks the columns of each step, and the step.
+    fn outline(&self) -> Vec<(String, Vec<Outline>)>;
 }
 
 /// The fitted steps of a [`Columns`].
@@ -216,6 +219,10 @@ impl Branches for () {
     }
 
     fn steps(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn outline(&self) -> Vec<(String, Vec<Outline>)> {
         Vec::new()
     }
 }
@@ -278,6 +285,12 @@ where
         steps.push(self.1.step.steps().join(" -> "));
         steps
     }
+
+    fn outline(&self) -> Vec<(String, Vec<Outline>)> {
+        let mut branches = self.0.outline();
+        branches.push((self.1.selector.short(), self.1.step.outline()));
+        branches
+    }
 }
 
 impl<L, M> BranchModels for (L, BranchModel<M>)
@@ -316,6 +329,10 @@ impl<B: Branches> Estimator for Columns<B> {
 
     fn steps(&self) -> Vec<String> {
         vec![format!("Columns({})", self.branches.steps().join("; "))]
+    }
+
+    fn outline(&self) -> Vec<Outline> {
+        vec![Outline::Branches(self.branches.outline())]
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use perennial_core::Estimator;
+use perennial_core::{Estimator, Outline};
 
 /// What a pipeline is made of, as a picture: steps in a row, and the branches of [`Columns`](crate::Columns) side by side, however
-/// they nest.
+/// they nest, each with what picks its columns.
 ///
-/// It is drawn from the names of the [`steps`](Estimator::steps), so every estimator has one.
+/// It is drawn from the [`outline`](Estimator::outline), so every estimator has one.
 ///
 /// ```
 /// use perennial_core::Estimator;
@@ -21,11 +21,11 @@ use perennial_core::Estimator;
 ///     r#"flowchart LR
 ///     n0(["rows"])
 ///     n1["SimpleImputer"]
-///     n0 --> n1
+///     n0 -->|"numeric"| n1
 ///     n2["StandardScaler"]
 ///     n1 --> n2
 ///     n3["OneHotEncoder"]
-///     n0 --> n3
+///     n0 -->|"city"| n3
 ///     n4(["side by side"])
 ///     n2 --> n4
 ///     n3 --> n4
@@ -34,26 +34,19 @@ use perennial_core::Estimator;
 /// assert!(Diagram::of(&pipeline).to_svg().starts_with("<svg"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagram(Vec<Node>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Node {
-    Step(String),
-    /// Rows of nodes that start from the same columns.
-    Branches(Vec<Vec<Node>>),
-}
+pub struct Diagram(Vec<Outline>);
 
 impl Diagram {
     /// Of an estimator, a pipeline or a part of one.
     pub fn of<E: Estimator>(pipeline: &E) -> Self {
-        Diagram(pipeline.steps().iter().map(|step| node(step)).collect())
+        Diagram(pipeline.outline())
     }
 
     /// A flow chart in the language of Mermaid, which Markdown viewers draw.
     pub fn to_mermaid(&self) -> String {
         let mut chart = Mermaid { text: "flowchart LR\n".to_owned(), next: 0 };
-        let start = chart.place("rows", ["([", "])"], &[]);
-        chart.row(&self.0, start);
+        let start = chart.place("rows", ["([", "])"], &[], "");
+        chart.row(&self.0, start, "");
         chart.text
     }
 
@@ -73,11 +66,17 @@ impl Diagram {
 
     /// The pipeline in one line, for those who do not see the picture.
     fn words(&self) -> String {
-        fn row(nodes: &[Node]) -> String {
-            let word = |node: &Node| match node {
-                Node::Step(name) => name.clone(),
-                Node::Branches(rows) => {
-                    format!("({})", rows.iter().map(|nodes| row(nodes)).collect::<Vec<_>>().join(" beside "))
+        fn row(nodes: &[Outline]) -> String {
+            let word = |node: &Outline| match node {
+                Outline::Step(name) => name.clone(),
+                Outline::Branches(rows) => {
+                    format!(
+                        "({})",
+                        rows.iter()
+                            .map(|(takes, nodes)| format!("{takes}: {}", row(nodes)))
+                            .collect::<Vec<_>>()
+                            .join(" beside ")
+                    )
                 }
             };
             nodes.iter().map(word).collect::<Vec<_>>().join(", then ")
@@ -86,68 +85,50 @@ impl Diagram {
     }
 }
 
-/// A step, or the branches of a step that is called `Columns(first -> next; other)`.
-fn node(step: &str) -> Node {
-    let inner = step.strip_prefix("Columns(").and_then(|rest| rest.strip_suffix(')'));
-    let rows = inner.and_then(|inner| split(inner, "; ")).map(|rows| {
-        let row = |row: &str| split(row, " -> ").map(|steps| steps.into_iter().map(node).collect());
-        rows.into_iter().map(row).collect::<Option<Vec<_>>>()
-    });
-    match rows.flatten() {
-        Some(rows) => Node::Branches(rows),
-        // A name that somebody gave may hold anything.
-        None => Node::Step(step.to_owned()),
-    }
-}
-
-/// The parts between separators that stand outside of parentheses; nothing where those do not match.
-fn split<'a>(text: &'a str, separator: &str) -> Option<Vec<&'a str>> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
-    for (at, char) in text.char_indices() {
-        match char {
-            '(' => depth += 1,
-            ')' => depth = depth.checked_sub(1)?,
-            _ if depth == 0 && at >= start && text[at..].starts_with(separator) => {
-                parts.push(&text[start..at]);
-                start = at + separator.len();
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    (depth == 0).then_some(parts)
-}
-
 struct Mermaid {
     text: String,
     next: usize,
 }
 
 impl Mermaid {
-    /// A new place with arrows from others; gives its number.
-    fn place(&mut self, name: &str, [open, close]: [&str; 2], from: &[usize]) -> usize {
+    /// A new place with arrows from others, one of which may say what goes along it; gives its number.
+    fn place(&mut self, name: &str, [open, close]: [&str; 2], from: &[usize], takes: &str) -> usize {
         let number = self.next;
         self.next += 1;
-        // What could end the quotes or start an entity is written as one.
-        let name = name.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;");
         // Writing to a `String` cannot fail.
-        let _ = writeln!(self.text, "    n{number}{open}\"{name}\"{close}");
+        let _ = writeln!(self.text, "    n{number}{open}\"{}\"{close}", quotable(name));
+        let label = if takes.is_empty() { String::new() } else { format!("|\"{}\"|", quotable(takes)) };
         for from in from {
-            let _ = writeln!(self.text, "    n{from} --> n{number}");
+            let _ = writeln!(self.text, "    n{from} -->{label} n{number}");
         }
         number
     }
 
-    /// Places for nodes in a row; gives the last one.
-    fn row(&mut self, nodes: &[Node], start: usize) -> usize {
-        nodes.iter().fold(start, |from, node| match node {
-            Node::Step(name) => self.place(name, ["[", "]"], &[from]),
-            Node::Branches(rows) => {
-                let ends: Vec<usize> = rows.iter().map(|nodes| self.row(nodes, from)).collect();
-                self.place("side by side", ["([", "])"], &ends)
-            }
-        })
+    /// Places for nodes in a row, the first of which takes a part of what there is; gives the last one.
+    fn row(&mut self, nodes: &[Outline], start: usize, takes: &str) -> usize {
+        let mut takes = takes;
+        let mut from = start;
+        for node in nodes {
+            from = match node {
+                Outline::Step(name) => self.place(name, ["[", "]"], &[from], takes),
+                Outline::Branches(rows) => {
+                    if !takes.is_empty() {
+                        from = self.place("rows", ["([", "])"], &[from], takes);
+                    }
+                    let ends: Vec<usize> =
+                        rows.iter().map(|(takes, nodes)| self.row(nodes, from, takes)).collect();
+                    self.place("side by side", ["([", "])"], &ends, "")
+                }
+            };
+            takes = "";
+        }
+        from
     }
+}
+
+/// What could end the quotes or start an entity is written as one.
+fn quotable(name: &str) -> String {
+    name.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;")
 }
 
 const MARGIN: f64 = 12.0;
@@ -155,28 +136,36 @@ const MARGIN: f64 = 12.0;
 const BOX: f64 = 30.0;
 const BESIDE: f64 = 34.0;
 const BELOW: f64 = 14.0;
-/// The width of a letter at most, near enough.
+/// The width of a letter at most, near enough, in a box and beside an arrow.
 const LETTER: f64 = 7.6;
-/// Longer names are cut.
+const SMALL_LETTER: f64 = 6.2;
+/// Longer names are cut, and what branches take.
 const LETTERS: usize = 48;
+const FEW_LETTERS: usize = 24;
 
-fn shown(name: &str) -> String {
-    let mut short: String = name.chars().take(LETTERS).collect();
-    if name.chars().count() > LETTERS {
+fn shown(name: &str, most: usize) -> String {
+    let mut short: String = name.chars().take(most).collect();
+    if name.chars().count() > most {
         short.push('…');
     }
     short
 }
 
+/// The way from the dot to the rows of branches, with room for what they take.
+fn lead(rows: &[(String, Vec<Outline>)]) -> f64 {
+    let letters = rows.iter().map(|(takes, _)| shown(takes, FEW_LETTERS).chars().count()).max().unwrap_or(0);
+    BESIDE + letters as f64 * SMALL_LETTER
+}
+
 /// The width and the height of nodes in a row.
-fn size(nodes: &[Node]) -> (f64, f64) {
+fn size(nodes: &[Outline]) -> (f64, f64) {
     let sizes = nodes.iter().map(|node| match node {
-        Node::Step(name) => (shown(name).chars().count() as f64 * LETTER + 20.0, BOX),
-        Node::Branches(rows) => {
-            let sizes = rows.iter().map(|row| size(row));
+        Outline::Step(name) => (shown(name, LETTERS).chars().count() as f64 * LETTER + 20.0, BOX),
+        Outline::Branches(rows) => {
+            let sizes = rows.iter().map(|(_, row)| size(row));
             let (width, height) =
                 sizes.fold((0.0_f64, -BELOW), |(width, height), (w, h)| (width.max(w), height + h + BELOW));
-            (width + 2.0 * BESIDE, height.max(BOX))
+            (width + lead(rows) + BESIDE, height.max(BOX))
         }
     });
     let (width, height) =
@@ -185,7 +174,7 @@ fn size(nodes: &[Node]) -> (f64, f64) {
 }
 
 /// Nodes in a row around a height, from a place to the right.
-fn draw(svg: &mut String, nodes: &[Node], mut x: f64, middle: f64) {
+fn draw(svg: &mut String, nodes: &[Outline], mut x: f64, middle: f64) {
     for (position, node) in nodes.iter().enumerate() {
         if position > 0 {
             arrow(svg, (x, middle), (x + BESIDE, middle), node);
@@ -193,7 +182,7 @@ fn draw(svg: &mut String, nodes: &[Node], mut x: f64, middle: f64) {
         }
         let (width, height) = size(std::slice::from_ref(node));
         match node {
-            Node::Step(name) => {
+            Outline::Step(name) => {
                 let _ = writeln!(
                     svg,
                     "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{BOX}\" rx=\"5\" fill=\"#eef3fa\" stroke=\"#37618e\"/>\
@@ -201,18 +190,26 @@ fn draw(svg: &mut String, nodes: &[Node], mut x: f64, middle: f64) {
                     middle - BOX / 2.0,
                     x + width / 2.0,
                     middle + 4.5,
-                    escaped(&shown(name))
+                    escaped(&shown(name, LETTERS))
                 );
             }
-            Node::Branches(rows) => {
+            Outline::Branches(rows) => {
                 let mut top = middle - height / 2.0;
-                for row in rows {
+                let lead = lead(rows);
+                for (takes, row) in rows {
                     let (row_width, row_height) = size(row);
                     let row_middle = top + row_height / 2.0;
                     let Some(first) = row.first() else { continue };
-                    arrow(svg, (x, middle), (x + BESIDE, row_middle), first);
-                    draw(svg, row, x + BESIDE, row_middle);
-                    line(svg, (x + BESIDE + row_width, row_middle), (x + width - BESIDE, row_middle));
+                    arrow(svg, (x, middle), (x + lead, row_middle), first);
+                    let _ = writeln!(
+                        svg,
+                        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" font-size=\"11\" fill=\"#5d6472\">{}</text>",
+                        x + lead - 10.0,
+                        row_middle - 5.0,
+                        escaped(&shown(takes, FEW_LETTERS))
+                    );
+                    draw(svg, row, x + lead, row_middle);
+                    line(svg, (x + lead + row_width, row_middle), (x + width - BESIDE, row_middle));
                     line(svg, (x + width - BESIDE, row_middle), (x + width, middle));
                     top += row_height + BELOW;
                 }
@@ -238,8 +235,8 @@ fn line(svg: &mut String, (x, y): (f64, f64), (to_x, to_y): (f64, f64)) {
 }
 
 /// A line to a node, with a head where the node is a box and not a dot.
-fn arrow(svg: &mut String, from: (f64, f64), (x, y): (f64, f64), to: &Node) {
-    if matches!(to, Node::Branches(_)) {
+fn arrow(svg: &mut String, from: (f64, f64), (x, y): (f64, f64), to: &Outline) {
+    if matches!(to, Outline::Branches(_)) {
         return line(svg, from, (x, y));
     }
     line(svg, from, (x - 5.0, y));

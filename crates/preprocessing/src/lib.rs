@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batches;
+mod cached;
 mod categories;
 mod category_parts;
 mod cells;
@@ -19,18 +20,20 @@ mod stats;
 mod transform;
 
 pub use batches::FitBatches;
+pub use cached::{Cached, Fingerprint, Hash};
 pub use categories::Unknown;
 pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
 pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
     Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,
-    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, QuantileEncoder,
-    RareLabelEncoder, RareLabelModel, Scheme, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
+    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, QuantileEncoder, RankHotEncoder,
+    RankHotModel, RareLabelEncoder, RareLabelModel, Scheme, Smoothing, TargetEncoder, TargetModel,
+    WoeEncoder,
 };
 pub use impute::{
     CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,
-    KnnImputerModel, SimpleImputer, SimpleImputerModel, Strategy,
+    KnnImputerModel, RandomSampleImputer, RandomSampleModel, SimpleImputer, SimpleImputerModel, Strategy,
 };
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use pass_through::{PassThrough, PassThroughModel};

@@ -210,52 +210,92 @@ impl simd::Kernel for Chunk<'_> {
     fn run(self) {
         let Chunk { cells, weights, moments } = self;
         let n_cols = moments.mean.len();
-        let mut column = 0;
-        // As many columns at a time as a vector holds; their sums stay in registers while the rows go by.
-        while column < n_cols {
-            column += match n_cols - column {
-                8.. => moments.add::<8>(cells, weights, column),
-                4.. => moments.add::<4>(cells, weights, column),
-                _ => moments.add::<1>(cells, weights, column),
-            };
+        moments.blocks(cells, weights, Pass::Sums);
+        for column in 0..n_cols {
+            let count = moments.weight[column];
+            moments.mean[column] = if count > 0.0 { moments.mean[column] / count } else { 0.0 };
         }
+        moments.blocks(cells, weights, Pass::Squares);
     }
 }
 
+/// What is added up in a pass over the rows of a chunk.
+#[derive(Clone, Copy)]
+enum Pass {
+    /// Weights, sums, which stand where the means will, and extremes.
+    Sums,
+    Squares,
+}
+
+/// Rows that stay in the first cache while their columns go by.
+const BLOCK: usize = 64;
+
 impl Moments {
-    /// Moments of `N` columns of some rows, which nothing has been added to; gives `N`.
+    /// A pass over rows, a few of them at a time.
     #[inline(always)]
-    fn add<const N: usize>(&mut self, cells: &[f64], weights: Option<&[f64]>, first: usize) -> usize {
+    fn blocks(&mut self, cells: &[f64], weights: Option<&[f64]>, pass: Pass) {
         let n_cols = self.mean.len();
-        let (mut count, mut sum) = ([0.0; N], [0.0; N]);
-        let (mut min, mut max) = ([f64::INFINITY; N], [f64::NEG_INFINITY; N]);
-        rows::<N>(cells, n_cols, weights, first, |weight, cells| {
-            for lane in 0..N {
-                let cell = cells[lane];
-                let counts = if cell.is_nan() { 0.0 } else { weight };
-                count[lane] += counts;
-                sum[lane] += counts * if cell.is_nan() { 0.0 } else { cell };
-                // NaN loses every comparison.
-                min[lane] = if cell < min[lane] { cell } else { min[lane] };
-                max[lane] = if cell > max[lane] { cell } else { max[lane] };
+        let Some(width) = n_cols.checked_mul(BLOCK).filter(|width| *width > 0) else { return };
+        for (block, cells) in cells.chunks(width).enumerate() {
+            let weights = weights.map(|weights| &weights[block * BLOCK..]);
+            let mut column = 0;
+            // As many columns at a time as a vector holds; their sums stay in registers while the rows go by.
+            while column < n_cols {
+                column += match n_cols - column {
+                    8.. => self.add::<8>(cells, weights, column, pass),
+                    4.. => self.add::<4>(cells, weights, column, pass),
+                    _ => self.add::<1>(cells, weights, column, pass),
+                };
             }
-        });
-        let mut mean = [0.0; N];
-        for lane in 0..N {
-            mean[lane] = if count[lane] > 0.0 { sum[lane] / count[lane] } else { 0.0 };
         }
-        let mut squares = [0.0; N];
-        rows::<N>(cells, n_cols, weights, first, |weight, cells| {
-            for lane in 0..N {
-                let gap = if cells[lane].is_nan() { 0.0 } else { cells[lane] - mean[lane] };
-                squares[lane] += weight * gap * gap;
+    }
+
+    /// Adds `N` columns of some rows; gives `N`.
+    #[inline(always)]
+    fn add<const N: usize>(
+        &mut self,
+        cells: &[f64],
+        weights: Option<&[f64]>,
+        first: usize,
+        pass: Pass,
+    ) -> usize {
+        let n_cols = self.mean.len();
+        let lanes = |all: &[f64]| {
+            let mut lanes = [0.0; N];
+            lanes.copy_from_slice(&all[first..first + N]);
+            lanes
+        };
+        match pass {
+            Pass::Sums => {
+                let (mut count, mut sum) = (lanes(&self.weight), lanes(&self.mean));
+                let (mut min, mut max) = (lanes(&self.min), lanes(&self.max));
+                rows::<N>(cells, n_cols, weights, first, |weight, cells| {
+                    for lane in 0..N {
+                        let cell = cells[lane];
+                        let counts = if cell.is_nan() { 0.0 } else { weight };
+                        count[lane] += counts;
+                        sum[lane] += counts * if cell.is_nan() { 0.0 } else { cell };
+                        // NaN loses every comparison.
+                        min[lane] = if cell < min[lane] { cell } else { min[lane] };
+                        max[lane] = if cell > max[lane] { cell } else { max[lane] };
+                    }
+                });
+                self.weight[first..first + N].copy_from_slice(&count);
+                self.mean[first..first + N].copy_from_slice(&sum);
+                self.min[first..first + N].copy_from_slice(&min);
+                self.max[first..first + N].copy_from_slice(&max);
             }
-        });
-        self.weight[first..first + N].copy_from_slice(&count);
-        self.mean[first..first + N].copy_from_slice(&mean);
-        self.squares[first..first + N].copy_from_slice(&squares);
-        self.min[first..first + N].copy_from_slice(&min);
-        self.max[first..first + N].copy_from_slice(&max);
+            Pass::Squares => {
+                let (mean, mut squares) = (lanes(&self.mean), lanes(&self.squares));
+                rows::<N>(cells, n_cols, weights, first, |weight, cells| {
+                    for lane in 0..N {
+                        let gap = if cells[lane].is_nan() { 0.0 } else { cells[lane] - mean[lane] };
+                        squares[lane] += weight * gap * gap;
+                    }
+                });
+                self.squares[first..first + N].copy_from_slice(&squares);
+            }
+        }
         N
     }
 }

@@ -103,6 +103,21 @@ fn fits(pattern: &str, name: &str) -> bool {
 }
 
 impl Selector {
+    /// What it picks, in the few words that a picture has room for.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Selector::Numeric => "numeric".to_owned(),
+            Selector::Categorical => "categorical".to_owned(),
+            Selector::Boolean => "boolean".to_owned(),
+            Selector::Names(names) => names.join(", "),
+            Selector::Without(inner, names) => format!("{} but {}", inner.short(), names.join(", ")),
+            Selector::Type(column_type) => column_type.to_string(),
+            Selector::Matching(pattern) => pattern.clone(),
+            Selector::WithoutMatching(inner, pattern) => format!("{} but {pattern}", inner.short()),
+            Selector::Either(one, other) => format!("{} or {}", one.short(), other.short()),
+        }
+    }
+
     /// The columns that this or another picks, in the order of the table.
     #[must_use]
     pub fn or(self, other: impl Into<Selector>) -> Selector {

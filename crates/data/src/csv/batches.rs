@@ -2,21 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use perennial_core::{Error, Result, ResultExt};
+use perennial_core::{Result, ResultExt};
 
 use super::cell::Kind;
-use super::error::CsvError;
-use super::file::{File, Part};
-use super::input;
 use super::reader::CsvReader;
-use super::scan::{self, line_ends};
+use super::records::Records;
 use crate::{Column, ColumnType, Table};
-
-/// How much more is read at once when a batch does not end.
-const STEP: usize = 1 << 18;
 
 /// The tables of a CSV file, made by [`CsvReader::scan`]. After an error there are no more.
 pub struct CsvScan {
@@ -34,18 +27,6 @@ impl fmt::Debug for CsvScan {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-/// Whole records of a file, one batch after the other.
-struct Records {
-    stream: Box<dyn Read + Send>,
-    batch_bytes: usize,
-    names: Vec<String>,
-    pending: Vec<u8>,
-    at_end: bool,
-    /// Lines and bytes before what is pending.
-    lines: usize,
-    bytes: usize,
 }
 
 impl CsvReader {
@@ -81,13 +62,13 @@ impl CsvReader {
         let batch_bytes = batch_bytes.max(1 << 16);
         let place = || format!("reading `{}`", path.display());
         let reader = self.settled(path, batch_bytes).context(place())?;
-        let records = Records::open(self, path, batch_bytes).context(place())?;
+        let records = Records::open(self, path, batch_bytes, u64::MAX).context(place())?;
         Ok(CsvScan { reader, records, n_tables: 0, failed: false, path: path.to_owned() })
     }
 
     /// The same settings with a type for each column, and levels for categories.
     fn settled(&self, path: &Path, batch_bytes: usize) -> Result<CsvReader> {
-        let mut records = Records::open(self, path, batch_bytes)?;
+        let mut records = Records::open(self, path, batch_bytes, u64::MAX)?;
         let open: Vec<usize> =
             (0..records.names.len()).filter(|&at| !self.types.contains_key(&records.names[at])).collect();
         let mut reader = self.clone();
@@ -95,10 +76,10 @@ impl CsvReader {
             return Ok(reader);
         }
         let mut kinds = vec![Kind::Nothing; records.names.len()];
-        while let Some(bytes) = records.next_batch(self)? {
-            let found = records.file(self, &bytes).survey()?;
-            kinds.iter_mut().zip(&found).for_each(|(kind, found)| *kind = kind.join(found.kind));
-            records.pass(&bytes);
+        while let Some(batch) = records.next_batch(self)? {
+            let found = records.file(self, batch.clone()).survey()?;
+            kinds.iter_mut().zip(&found).for_each(|(kind, found)| *kind = kind.join(*found));
+            records.pass(batch);
         }
         let names = records.names;
         let mut texts: BTreeMap<String, Texts> = BTreeMap::new();
@@ -119,13 +100,13 @@ impl CsvReader {
         if texts.is_empty() || self.max_categories == 0 {
             return Ok(reader);
         }
-        let mut records = Records::open(self, path, batch_bytes)?;
-        while let Some(bytes) = records.next_batch(self)? {
-            let (table, _) = records.file(&reader, &bytes).read()?;
+        let mut records = Records::open(self, path, batch_bytes, u64::MAX)?;
+        while let Some(batch) = records.next_batch(self)? {
+            let (table, _) = records.file(&reader, batch.clone()).read()?;
             for (name, texts) in &mut texts {
                 texts.add(table.column(name)?, self.max_categories)?;
             }
-            records.pass(&bytes);
+            records.pass(batch);
         }
         for (name, texts) in texts {
             if texts.distinct.len() <= self.max_categories && 2 * texts.distinct.len() <= texts.n_present {
@@ -159,96 +140,6 @@ impl Texts {
     }
 }
 
-impl Records {
-    /// A file with its header read.
-    fn open(reader: &CsvReader, path: &Path, batch_bytes: usize) -> Result<Self> {
-        let stream = input::open(path)?;
-        let mut records = Records {
-            stream,
-            batch_bytes,
-            names: Vec::new(),
-            pending: Vec::new(),
-            at_end: false,
-            lines: 0,
-            bytes: 0,
-        };
-        // The header may be as long as any line; mostly the first step has it.
-        let mut wanted = STEP;
-        records.fill(wanted)?;
-        if records.pending.starts_with(b"\xef\xbb\xbf") {
-            records.pending.drain(..3);
-        }
-        loop {
-            let ends = matches!(
-                scan::header(&records.pending, reader.dialect()),
-                Ok(Some((_, end))) if end < records.pending.len()
-            );
-            if ends || records.at_end || records.pending.len() > reader.max_line_bytes {
-                let (names, start) = File::new(reader, &records.pending).names()?;
-                records.names = names;
-                records.pass_pending(start);
-                return Ok(records);
-            }
-            wanted *= 2;
-            records.fill(wanted)?;
-        }
-    }
-
-    /// Reads until so many bytes are pending, or the file ends.
-    fn fill(&mut self, wanted: usize) -> Result<()> {
-        while !self.at_end && self.pending.len() < wanted {
-            let missing = (wanted - self.pending.len()) as u64;
-            let n_read = self.stream.by_ref().take(missing).read_to_end(&mut self.pending);
-            let n_read = n_read.map_err(|error| Error::io("cannot read on", error))?;
-            self.at_end = n_read == 0;
-        }
-        Ok(())
-    }
-
-    fn pass_pending(&mut self, length: usize) {
-        self.lines += line_ends(&self.pending, 0..length);
-        self.bytes += length;
-        self.pending.drain(..length);
-    }
-
-    /// The next whole records; nothing at the end.
-    fn next_batch(&mut self, reader: &CsvReader) -> Result<Option<Vec<u8>>> {
-        let mut wanted = self.batch_bytes + STEP;
-        loop {
-            self.fill(wanted)?;
-            if self.at_end && self.pending.len() <= self.batch_bytes {
-                let rest = std::mem::take(&mut self.pending);
-                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
-            }
-            match scan::record_start_from(&self.pending, 0, self.batch_bytes, reader.dialect()) {
-                // A line end that is read last may be the first half of one of two bytes.
-                Ok(end) if end < self.pending.len() || self.at_end => {
-                    let rest = self.pending.split_off(end);
-                    return Ok(Some(std::mem::replace(&mut self.pending, rest)));
-                }
-                // An open quote of a file that has ended is told with its place when the rest is read.
-                Err(_) if self.at_end => return Ok(Some(std::mem::take(&mut self.pending))),
-                _ => {}
-            }
-            if wanted > self.batch_bytes.saturating_add(reader.max_line_bytes) {
-                let line = 1 + self.lines + line_ends(&self.pending, 0..self.batch_bytes);
-                return Err(CsvError::LineTooLong { line, limit: reader.max_line_bytes }.into());
-            }
-            wanted = self.batch_bytes + 2 * (wanted - self.batch_bytes);
-        }
-    }
-
-    fn file<'a>(&'a self, reader: &'a CsvReader, bytes: &'a [u8]) -> File<'a> {
-        File::part(reader, bytes, Part { names: &self.names, lines: self.lines, bytes: self.bytes })
-    }
-
-    /// Counts what was read.
-    fn pass(&mut self, bytes: &[u8]) {
-        self.lines += line_ends(bytes, 0..bytes.len());
-        self.bytes += bytes.len();
-    }
-}
-
 impl Iterator for CsvScan {
     type Item = Result<Table>;
 
@@ -256,17 +147,17 @@ impl Iterator for CsvScan {
         if self.failed {
             return None;
         }
-        let bytes = match self.records.next_batch(&self.reader) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) if self.n_tables == 0 => Vec::new(),
+        let batch = match self.records.next_batch(&self.reader) {
+            Ok(Some(batch)) => batch,
+            Ok(None) if self.n_tables == 0 => 0..0,
             Ok(None) => return None,
             Err(error) => {
                 self.failed = true;
                 return Some(Err(error.context(format!("reading `{}`", self.path.display()))));
             }
         };
-        let table = self.records.file(&self.reader, &bytes).read().map(|(table, _)| table);
-        self.records.pass(&bytes);
+        let table = self.records.file(&self.reader, batch.clone()).read().map(|(table, _)| table);
+        self.records.pass(batch);
         self.n_tables += 1;
         self.failed = table.is_err();
         Some(table.context(format!("reading `{}`", self.path.display())))

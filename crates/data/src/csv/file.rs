@@ -6,14 +6,18 @@ use std::ops::Range;
 use perennial_core::{Error, Result};
 use rayon::prelude::*;
 
-use super::cell::{Kind, NullTokens};
+use super::cell::Kind;
 use super::error::{CsvError, excerpt};
-use super::merge::{self, Wanted};
+use super::growing::{Goal, Growing};
 use super::piece::{Piece, Rules};
 use super::reader::CsvReader;
+use super::reading::Reading;
 use super::report::Evidence;
 use super::scan::{self, Cells, Dialect, Flaw};
-use crate::{Column, ColumnType, Table};
+use crate::Table;
+
+/// Blocks that a thread reads before what they hold is added to the columns; they should fit into its cache.
+pub(super) const BLOCKS_PER_THREAD: usize = 4;
 
 /// One file with the settings to read it.
 pub(super) struct File<'a> {
@@ -33,21 +37,16 @@ pub(super) struct Part<'a> {
     pub(super) bytes: usize,
 }
 
-/// What is known about a column before a block is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// The type was given.
-    Given(ColumnType),
-    /// The type is to be found, and takes in at least this kind.
-    Find(Kind),
-}
-
 /// A result in which flaws know their byte of the file, so that the first one can be told.
 type Placed<T> = std::result::Result<T, (usize, Flaw)>;
 
 impl<'a> File<'a> {
     pub(super) fn new(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        File::after_mark(reader, bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+    }
+
+    /// As `new`, when a byte order mark was dropped already: a second one is text.
+    pub(super) fn after_mark(reader: &'a CsvReader, bytes: &'a [u8]) -> Self {
         File { reader, bytes, dialect: reader.dialect(), part: None }
     }
 
@@ -59,40 +58,55 @@ impl<'a> File<'a> {
     /// The table, and why each column got its type.
     pub(super) fn read(&self) -> Result<(Table, Vec<Evidence>)> {
         let (names, start) = self.names()?;
-        let rules = self.rules();
-        let mut goals = self.goals(&names)?;
-        let blocks = self.blocks(&names, start)?;
-        let mut columns = self.pieces(&names, &blocks, &rules, &mut goals)?;
-        let found = evidence(&columns, &blocks, &goals);
-        self.widen(&blocks, &rules, &mut columns, &found)?;
-        self.check_range(&names, &blocks, &columns)?;
-        let columns: Vec<Result<Column>> = names
-            .par_iter()
-            .zip(columns)
-            .zip(&found)
-            .map(|((name, pieces), found)| merge::column(name, pieces, self.wanted(name, found)))
-            .collect();
-        let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
-        let n_rows = columns.first().map_or(0, Column::n_rows);
-        let named = names.into_iter().map(Into::into).zip(columns).collect();
-        Ok((Table::with_rows(n_rows, named)?, found))
+        let mut reading = Reading::new(self.reader, names)?;
+        self.add_to(&mut reading, start)?;
+        if let Some(mut second) = reading.second() {
+            self.add_to(&mut second, start)?;
+            reading.replace(second)?;
+        }
+        reading.finish()
     }
 
     /// What the cells of each column have in common, and nothing more.
-    pub(super) fn survey(&self) -> Result<Vec<Evidence>> {
+    pub(super) fn survey(&self) -> Result<Vec<Kind>> {
         let (names, start) = self.names()?;
-        let mut goals = self.goals(&names)?;
-        let blocks = self.blocks(&names, start)?;
-        let columns = self.pieces(&names, &blocks, &self.rules(), &mut goals)?;
-        Ok(evidence(&columns, &blocks, &goals))
+        let mut reading = Reading::new(self.reader, names)?;
+        self.add_to(&mut reading, start)?;
+        Ok(reading.columns.iter().map(|column| column.kind).collect())
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
-            nulls: NullTokens::new(&self.reader.null_tokens),
-            quote: self.dialect.quote,
-            max_categories: self.reader.max_categories,
+    /// Adds the rows from a byte on.
+    pub(super) fn add_to(&self, reading: &mut Reading<'_>, start: usize) -> Result<()> {
+        let blocks = self.blocks(&reading.names, start)?;
+        // What the first block holds is where the others start, so that few cells are read twice.
+        let first = usize::from(reading.n_rows() == 0).min(blocks.len());
+        let (first, rest) = blocks.split_at(first);
+        let group = BLOCKS_PER_THREAD * rayon::current_num_threads();
+        for blocks in std::iter::once(first).chain(rest.chunks(group)) {
+            let goals: Vec<Goal> = reading.columns.iter().map(Growing::goal).collect();
+            let read = blocks.par_iter().map(|block| self.block(block, &reading.rules, &goals)).collect();
+            let read = first_error(read).map_err(|flaw| self.error(&reading.names, flaw))?;
+            let mut columns: Vec<Vec<Piece>> =
+                goals.iter().map(|_| Vec::with_capacity(blocks.len())).collect();
+            for pieces in read {
+                columns.iter_mut().zip(pieces).for_each(|(column, piece)| column.push(piece));
+            }
+            let grown = reading.columns.par_iter_mut().zip(columns).zip(&reading.names);
+            grown.for_each(|((column, pieces), name)| {
+                for (piece, block) in pieces.into_iter().zip(blocks) {
+                    if let (None, Some(at)) = (&column.overflow, piece.overflow) {
+                        column.overflow = Some(self.overflow(name, block.start + at));
+                    }
+                    column.add(piece, self.offset(block.start));
+                }
+            });
         }
+        Ok(())
+    }
+
+    fn overflow(&self, name: &str, at: usize) -> (usize, CsvError) {
+        let (line, column, value) = (self.line(at), name.to_owned(), self.cell_at(at));
+        (self.offset(at), CsvError::Number { line, offset: self.offset(at), column, value })
     }
 
     fn blocks(&self, names: &[String], start: usize) -> Result<Vec<Range<usize>>> {
@@ -144,52 +158,12 @@ impl<'a> File<'a> {
         Ok((names, end))
     }
 
-    fn goals(&self, names: &[String]) -> Result<Vec<Goal>> {
-        let known: BTreeMap<&str, ()> = names.iter().map(|name| (name.as_str(), ())).collect();
-        if let Some(column) = self.reader.types.keys().find(|name| !known.contains_key(name.as_str())) {
-            return Err(CsvError::MissingColumn { column: column.clone() }.into());
-        }
-        let goal = |name: &String| match self.reader.types.get(name) {
-            Some(&column_type) => Goal::Given(column_type),
-            None => Goal::Find(Kind::Nothing),
-        };
-        Ok(names.iter().map(goal).collect())
-    }
-
-    /// The pieces of each column, in the order of the file.
-    fn pieces(
-        &self,
-        names: &[String],
-        blocks: &[Range<usize>],
-        rules: &Rules,
-        goals: &mut [Goal],
-    ) -> Result<Vec<Vec<Piece>>> {
-        let mut read: Vec<Placed<Vec<Piece>>> = Vec::with_capacity(blocks.len());
-        if let Some((first, rest)) = blocks.split_first() {
-            let pieces = self.block(first, rules, goals);
-            // What the first block holds is where the others start, so that few cells are read twice.
-            for (goal, piece) in goals.iter_mut().zip(pieces.iter().flatten()) {
-                if let Goal::Find(kind) = goal {
-                    *kind = piece.kind;
-                }
-            }
-            let goals = &*goals;
-            read.push(pieces);
-            read.par_extend(rest.par_iter().map(|block| self.block(block, rules, goals)));
-        }
-        let read = first_error(read).map_err(|flaw| self.error(names, flaw))?;
-        let mut columns: Vec<Vec<Piece>> = names.iter().map(|_| Vec::with_capacity(blocks.len())).collect();
-        for pieces in read {
-            columns.iter_mut().zip(pieces).for_each(|(column, piece)| column.push(piece));
-        }
-        Ok(columns)
-    }
-
     fn block(&self, block: &Range<usize>, rules: &Rules, goals: &[Goal]) -> Placed<Vec<Piece>> {
         self.check_utf8(block.clone())?;
         let cells = self.split(block, goals.len())?;
         let piece = |(column, goal): (usize, &Goal)| match *goal {
-            Goal::Find(kind) => Ok(Piece::find(&cells, column, rules, kind)),
+            Goal::Skip => Ok(Piece::skipped(&cells)),
+            Goal::Find(kind, most) => Ok(Piece::find(&cells, column, rules, kind, most)),
             Goal::Given(expected) => Piece::of_type(&cells, column, rules, expected)
                 .map_err(|at| (block.start + at, Flaw::Type { column, expected })),
         };
@@ -200,61 +174,6 @@ impl<'a> File<'a> {
         let bytes = &self.bytes[block.clone()];
         Cells::split(bytes, n_cols, self.dialect, self.reader.max_line_bytes, self.reader.trim)
             .map_err(|(at, flaw)| (block.start + at, flaw))
-    }
-
-    /// Reads as text those pieces that were taken for something narrower in a column that is text in all.
-    fn widen(
-        &self,
-        blocks: &[Range<usize>],
-        rules: &Rules,
-        columns: &mut [Vec<Piece>],
-        found: &[Evidence],
-    ) -> Result<()> {
-        let text: Vec<usize> = (0..columns.len())
-            .filter(|&at| found[at].given.is_none() && found[at].kind == Kind::Text)
-            .collect();
-        let again: Vec<(usize, Vec<usize>)> = (0..blocks.len())
-            .map(|block| {
-                let narrow = |at: &usize| !matches!(columns[*at][block].kind, Kind::Text | Kind::Nothing);
-                (block, text.iter().copied().filter(narrow).collect::<Vec<_>>())
-            })
-            .filter(|(_, columns)| !columns.is_empty())
-            .collect();
-        let n_cols = columns.len();
-        let read: Vec<Placed<Vec<Piece>>> = again
-            .par_iter()
-            .map(|(block, text)| {
-                let cells = self.split(&blocks[*block], n_cols)?;
-                Ok(text.iter().map(|&at| Piece::find(&cells, at, rules, Kind::Text)).collect())
-            })
-            .collect();
-        let read = first_error(read).map_err(|flaw| self.error(&[], flaw))?;
-        for ((block, text), pieces) in again.iter().zip(read) {
-            text.iter().zip(pieces).for_each(|(&at, piece)| columns[at][*block] = piece);
-        }
-        Ok(())
-    }
-
-    fn check_range(&self, names: &[String], blocks: &[Range<usize>], columns: &[Vec<Piece>]) -> Result<()> {
-        let overflows = names.iter().zip(columns).flat_map(|(name, pieces)| {
-            let found = pieces.iter().zip(blocks);
-            found.filter_map(move |(piece, block)| piece.overflow.map(|at| (block.start + at, name)))
-        });
-        match overflows.min() {
-            None => Ok(()),
-            Some((offset, name)) => {
-                let (line, column, value) = (self.line(offset), name.clone(), self.cell_at(offset));
-                Err(CsvError::Number { line, offset: self.offset(offset), column, value }.into())
-            }
-        }
-    }
-
-    fn wanted(&self, name: &str, found: &Evidence) -> Wanted<'_> {
-        match (found.given, self.reader.levels.get(name)) {
-            (Some(ColumnType::Category), Some(levels)) => Wanted::Levels(levels),
-            (Some(column_type), _) => Wanted::Type(column_type),
-            (None, _) => Wanted::Kind { kind: found.kind, max_categories: self.reader.max_categories },
-        }
     }
 
     fn line(&self, offset: usize) -> usize {
@@ -299,10 +218,6 @@ impl<'a> File<'a> {
             _ => excerpt(&rest[..rest.len().min(64)]),
         }
     }
-}
-
-fn evidence(columns: &[Vec<Piece>], blocks: &[Range<usize>], goals: &[Goal]) -> Vec<Evidence> {
-    columns.iter().zip(goals).map(|(pieces, goal)| Evidence::of(pieces, blocks, *goal)).collect()
 }
 
 /// All results, or the error that comes first in the file.

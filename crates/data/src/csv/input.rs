@@ -1,8 +1,8 @@
 //! The bytes of a CSV file, decompressed, within limits.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use perennial_core::{Error, Result};
@@ -70,13 +70,44 @@ pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     }
 }
 
-/// The contents of a file to be read piece by piece, decompressed.
-pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let (whole, _, compression) = start(path)?;
-    match compression {
-        Some(compression) => compression.decoder(whole),
-        None => Ok(Box::new(whole)),
+/// A file to be read piece by piece, decompressed.
+pub(super) struct Input {
+    stream: Box<dyn Read + Send>,
+    compression: Option<Compression>,
+    path: PathBuf,
+}
+
+impl Input {
+    /// Reads into a buffer; 0 bytes at the end of the file.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
+                Ok(n_read) => return Ok(n_read),
+            }
+        }
     }
+
+    fn error(&self, error: std::io::Error) -> Error {
+        match self.compression {
+            Some(compression) => {
+                CsvError::Compressed { format: compression.name(), detail: error.to_string() }.into()
+            }
+            None => Error::io(format!("cannot read `{}`", self.path.display()), error),
+        }
+    }
+}
+
+/// Opens a file; one that is larger than `limit` bytes as it is, is refused.
+pub(super) fn open(path: &Path, limit: u64) -> Result<Input> {
+    let (whole, length, compression) = start(path)?;
+    let stream: Box<dyn Read + Send> = match compression {
+        Some(compression) => compression.decoder(whole)?,
+        None if length > limit => return Err(CsvError::TooLarge { limit }.into()),
+        None => Box::new(whole),
+    };
+    Ok(Input { stream, compression, path: path.to_owned() })
 }
 
 /// A file from its first byte on, its length, and how it is compressed.

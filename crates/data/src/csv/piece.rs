@@ -6,12 +6,10 @@ use crate::interner::Interner;
 use crate::{ColumnType, calendar};
 
 /// What cells mean, for a whole file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) nulls: NullTokens,
     pub(super) quote: u8,
-    /// How many distinct texts an inferred category may have.
-    pub(super) max_categories: usize,
 }
 
 /// Cells of one type; missing ones have an entry of any value.
@@ -53,26 +51,38 @@ impl Piece {
         rules: &Rules,
         column_type: ColumnType,
     ) -> Result<Piece, usize> {
-        let (kind, max_categories) = match column_type {
-            ColumnType::Boolean => (Kind::Boolean, 0),
-            ColumnType::Integer => (Kind::Integer, 0),
-            ColumnType::Real => (Kind::Real, 0),
-            ColumnType::Date => (Kind::Date, 0),
-            ColumnType::DateTime => (Kind::DateTime, 0),
-            ColumnType::Category => (Kind::Text, u32::MAX as usize),
-            ColumnType::Text => (Kind::Text, 0),
-        };
+        let max_categories = if column_type == ColumnType::Category { u32::MAX as usize } else { 0 };
+        let kind = Kind::holding(column_type);
         let mut parse = Parse { cells, column, rules, lenient: true, nulls: Vec::new(), overflow: None };
         let values = parse.values(kind, max_categories).map_err(|cell| cell.offset)?;
         Ok(parse.piece(kind, values, Vec::new()))
     }
 
-    /// A column of a block as the narrowest kind that takes in its cells and `kind`.
-    pub(super) fn find(cells: &Cells<'_>, column: usize, rules: &Rules, mut kind: Kind) -> Piece {
+    /// A column of a block that is not wanted.
+    pub(super) fn skipped(cells: &Cells<'_>) -> Piece {
+        Piece {
+            kind: Kind::Nothing,
+            values: Values::Nothing,
+            n_rows: cells.n_rows(),
+            nulls: Vec::new(),
+            steps: Vec::new(),
+            overflow: None,
+        }
+    }
+
+    /// A column of a block as the narrowest kind that takes in its cells and `kind`; texts are categories up to so many
+    /// distinct ones.
+    pub(super) fn find(
+        cells: &Cells<'_>,
+        column: usize,
+        rules: &Rules,
+        mut kind: Kind,
+        max_categories: usize,
+    ) -> Piece {
         let mut parse = Parse { cells, column, rules, lenient: false, nulls: Vec::new(), overflow: None };
         let mut steps = Vec::new();
         loop {
-            match parse.values(kind, rules.max_categories) {
+            match parse.values(kind, max_categories) {
                 Ok(values) => return parse.piece(kind, values, steps),
                 Err(cell) => {
                     kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
@@ -113,13 +123,15 @@ impl<'b> Parse<'_, 'b> {
                 Values::Nothing
             }
             Kind::Boolean => Values::Boolean(self.each(cell::parse_boolean)?),
-            Kind::Integer | Kind::BigInteger => Values::Integer(self.each(|cell| {
-                let number = cell::parse_integer(cell)?;
-                let odd = cell::is_padded(cell)
-                    || (number == 0 && cell[0] == b'-')
-                    || (number.unsigned_abs() > 1 << 53 && kind == Kind::Integer);
-                (lenient || !odd).then_some(number)
-            })?),
+            Kind::Integer | Kind::BigInteger => {
+                Values::Integer(self.each_number(cell::short_integer, |cell| {
+                    let number = cell::parse_integer(cell)?;
+                    let odd = cell::is_padded(cell)
+                        || (number == 0 && cell[0] == b'-')
+                        || (number.unsigned_abs() > 1 << 53 && kind == Kind::Integer);
+                    (lenient || !odd).then_some(number)
+                })?)
+            }
             Kind::Real => self.reals()?,
             Kind::Date => Values::Date(self.each(calendar::parse_date)?),
             Kind::DateTime => Values::DateTime(self.each(calendar::parse_date_time)?),
@@ -129,8 +141,24 @@ impl<'b> Parse<'_, 'b> {
 
     #[inline]
     fn each<T: Default>(&mut self, parse: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Cell<'b>> {
+        self.each_number(|_, _| None, parse)
+    }
+
+    /// As `each`, for numbers: most of them are short and plain, and `quick` reads those from the bytes that start with the cell.
+    #[inline]
+    fn each_number<T: Default>(
+        &mut self,
+        quick: impl Fn(&[u8], usize) -> Option<T>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, Cell<'b>> {
         let mut values = Vec::with_capacity(self.cells.n_rows());
         for (row, cell) in self.cells.column(self.column).enumerate() {
+            if !self.rules.nulls.have_digits()
+                && let Some(value) = quick(self.cells.from(&cell), cell.raw.len())
+            {
+                values.push(value);
+                continue;
+            }
             let content = cell.content(self.rules.quote);
             if self.rules.nulls.contains(&content) {
                 self.nulls.push(row as u32);
@@ -144,7 +172,7 @@ impl<'b> Parse<'_, 'b> {
 
     fn reals(&mut self) -> Result<Values, Cell<'b>> {
         let lenient = self.lenient;
-        let numbers = self.each(|cell| {
+        let numbers = self.each_number(cell::short_real, |cell| {
             let padded = !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
             if padded { None } else { cell::parse_real(cell) }
         })?;
@@ -186,7 +214,10 @@ impl<'b> Parse<'_, 'b> {
         if levels.len() <= max_categories {
             return Values::Category { codes, levels };
         }
-        let (mut bytes, mut ends) = texts_of(&codes, &self.nulls, &levels);
+        let (mut bytes, mut ends) = {
+            let mut nulls = self.nulls.iter().copied().peekable();
+            texts_of(&codes, |row| nulls.next_if_eq(&(row as u32)).is_some(), &levels)
+        };
         ends.reserve_exact(n_rows - ends.len());
         for cell in cells {
             if missing(&cell) {
@@ -200,12 +231,15 @@ impl<'b> Parse<'_, 'b> {
     }
 }
 
-/// The texts of codes, one after the other, and the end of each.
-pub(super) fn texts_of(codes: &[u32], nulls: &[u32], levels: &Interner) -> (Vec<u8>, Vec<usize>) {
+/// The texts of codes, one after the other, and the end of each; `missing` is asked for each row in turn.
+pub(super) fn texts_of(
+    codes: &[u32],
+    mut missing: impl FnMut(usize) -> bool,
+    levels: &Interner,
+) -> (Vec<u8>, Vec<usize>) {
     let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(codes.len()));
-    let mut nulls = nulls.iter().copied().peekable();
     for (row, &code) in codes.iter().enumerate() {
-        if nulls.next_if_eq(&(row as u32)).is_none() {
+        if !missing(row) {
             bytes.extend_from_slice(levels.text(code));
         }
         ends.push(bytes.len());

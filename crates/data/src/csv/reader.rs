@@ -7,8 +7,10 @@ use perennial_core::{Error, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
 use super::error::CsvError;
-use super::file::File;
+use super::file::{BLOCKS_PER_THREAD, File};
 use super::input::{self, Compression, DEFAULT_LIMITS, Limits};
+use super::reading::Reading;
+use super::records::Records;
 use super::report::Inferred;
 use super::scan::Dialect;
 use crate::{ColumnType, Schema, Table};
@@ -64,7 +66,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// | `max_columns` | 100 000 | how many columns there may be |
 /// | `max_line_bytes` | 16 MiB | how long a line or record may be; at most 1 GiB |
 /// | `max_bytes` | 4 GiB | how long the file may be, after decompression |
-/// | `block_bytes` | 1 MiB | how much one task reads; no result depends on it |
+/// | `block_bytes` | 128 KiB | how much one task reads; no result depends on it |
 ///
 /// ```
 /// use perennial_data::{ColumnType, CsvReader};
@@ -109,7 +111,7 @@ impl Default for CsvReader {
             max_columns: 100_000,
             max_line_bytes: DEFAULT_LIMITS.line,
             max_bytes: DEFAULT_LIMITS.bytes,
-            block_bytes: 1 << 20,
+            block_bytes: 1 << 17,
         }
     }
 }
@@ -188,7 +190,31 @@ impl CsvReader {
     /// When the file cannot be read, with a [`CsvError`] as its source when it is not the CSV it should be, or
     /// when a setting is wrong.
     pub fn read_path(&self, path: impl AsRef<Path>) -> Result<Table> {
-        self.open(path.as_ref(), |file| Ok(file.read()?.0))
+        let path = path.as_ref();
+        self.check()?;
+        self.read_parts(path).context(format!("reading `{}`", path.display()))
+    }
+
+    /// Reads a file part by part, so that its text is never in memory at once.
+    fn read_parts(&self, path: &Path) -> Result<Table> {
+        // No result depends on how much is read at once: enough for all threads, and little enough for their caches.
+        let part = self.block_bytes.saturating_mul(BLOCKS_PER_THREAD * rayon::current_num_threads());
+        let part = part.min(MAX_RECORD);
+        let mut records = Records::open(self, path, part, self.max_bytes)?;
+        let mut reading = Reading::new(self, records.names.clone())?;
+        let read = |records: &mut Records, reading: &mut Reading<'_>| {
+            while let Some(batch) = records.next_batch(self)? {
+                records.file(self, batch.clone()).add_to(reading, 0)?;
+                records.pass(batch);
+            }
+            Ok::<_, Error>(())
+        };
+        read(&mut records, &mut reading)?;
+        if let Some(mut second) = reading.second() {
+            read(&mut Records::open(self, path, part, self.max_bytes)?, &mut second)?;
+            reading.replace(second)?;
+        }
+        Ok(reading.finish()?.0)
     }
 
     /// Reads a file, plain or gzip, and says why each column got its type.

@@ -1,13 +1,11 @@
 //! Why columns got their types.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use perennial_core::Result;
 
 use super::cell::Kind;
-use super::file::{File, Goal};
-use super::piece::Piece;
+use super::file::File;
 use super::scan;
 use crate::{Column, ColumnType, Table};
 
@@ -32,30 +30,10 @@ pub(super) struct Evidence {
     /// What all cells have in common.
     pub(super) kind: Kind,
     /// The byte of the file at which the cell stands that made the column what it is.
-    witness: Option<usize>,
+    pub(super) witness: Option<usize>,
 }
 
 impl Evidence {
-    pub(super) fn of(pieces: &[Piece], blocks: &[Range<usize>], goal: Goal) -> Self {
-        let given = match goal {
-            Goal::Given(column_type) => Some(column_type),
-            Goal::Find(_) => None,
-        };
-        let kind = pieces.iter().fold(Kind::Nothing, |kind, piece| kind.join(piece.kind));
-        // A block starts at what the first block holds, so its steps count on top of all before it.
-        let steps = pieces
-            .iter()
-            .zip(blocks)
-            .flat_map(|(piece, block)| piece.steps.iter().map(|&(kind, at)| (kind, block.start + at)));
-        let mut joined = Kind::Nothing;
-        let mut decisive = steps.filter(|(step, _)| {
-            joined = joined.join(*step);
-            joined == kind
-        });
-        let witness = decisive.next().map(|(_, at)| at);
-        Evidence { given, kind, witness }
-    }
-
     fn reason(&self, column: &Column, cell: &str) -> String {
         match column.column_type() {
             _ if self.given.is_some() => "the type was given".to_owned(),

@@ -99,11 +99,12 @@ impl<'a> Cells<'a> {
             return Err((0, Flaw::TooLong));
         }
         let mut ranges = Vec::with_capacity(bytes.len() / 8 + n_cols);
+        let mut ends = Ends::new(bytes, dialect);
         let mut at = 0;
         while at < bytes.len() {
             let (start, before) = (at, ranges.len());
             if !is_end(bytes[at]) || n_cols == 1 {
-                at = split_record(bytes, at, dialect, &mut ranges)?;
+                at = ends.record(at, &mut ranges)?;
                 let got = ranges.len() - before;
                 if got != n_cols {
                     return Err((start, Flaw::Ragged { got }));
@@ -123,6 +124,13 @@ impl<'a> Cells<'a> {
 
     pub(super) fn n_rows(&self) -> usize {
         self.ranges.len() / self.n_cols
+    }
+
+    /// The bytes from the first one of a cell on.
+    #[inline]
+    pub(super) fn from(&self, cell: &Cell<'a>) -> &'a [u8] {
+        // Where spaces were dropped the cell starts later, and nothing need come after it.
+        if self.trim { cell.raw } else { &self.bytes[cell.offset..] }
     }
 
     /// The cells of one column.
@@ -147,28 +155,93 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn split_record(
-    bytes: &[u8],
-    mut at: usize,
+/// Delimiters and line ends, found 64 bytes at a time.
+struct Ends<'a> {
+    bytes: &'a [u8],
     dialect: Dialect,
-    ranges: &mut Vec<(u32, u32)>,
-) -> Result<usize, (usize, Flaw)> {
-    loop {
-        let start = at;
-        let mut flag = 0;
-        if bytes.get(at) == Some(&dialect.quote) {
-            flag = QUOTED;
-            at = after_quoted(bytes, at, dialect.quote).ok_or((start, Flaw::UnterminatedQuote))?;
+    /// Where the 64 bytes start, and a bit for each of them that is an end and was not asked for yet.
+    base: usize,
+    bits: u64,
+}
+
+impl<'a> Ends<'a> {
+    fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
+        let mut ends = Ends { bytes, dialect, base: 0, bits: 0 };
+        ends.look();
+        ends
+    }
+
+    /// Finds the ends among the 64 bytes from `base` on.
+    #[inline]
+    fn look(&mut self) {
+        let rest = self.bytes.get(self.base..).unwrap_or_default();
+        self.bits = match rest.first_chunk() {
+            Some(bytes) => self.ends_of(bytes),
+            None => {
+                let mut bytes = [0; 64];
+                bytes[..rest.len()].copy_from_slice(rest);
+                self.ends_of(&bytes) & ((1 << rest.len()) - 1)
+            }
+        };
+    }
+
+    #[inline]
+    fn ends_of(&self, bytes: &[u8; 64]) -> u64 {
+        let mut flags = [0_u8; 64];
+        for (flag, &byte) in flags.iter_mut().zip(bytes) {
+            *flag =
+                u8::from(byte == self.dialect.delimiter) | u8::from(byte == b'\n') | u8::from(byte == b'\r');
         }
-        at += bytes[at..]
-            .iter()
-            .position(|&byte| byte == dialect.delimiter || is_end(byte))
-            .unwrap_or(bytes.len() - at);
-        ranges.push((start as u32, at as u32 | flag));
-        if bytes.get(at) != Some(&dialect.delimiter) {
-            return Ok(at);
+        let (words, _) = flags.as_chunks::<8>();
+        // The product brings the lowest bit of each byte of a word into its highest byte.
+        let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        words.iter().rev().fold(0, |all, word| all << 8 | bits(word))
+    }
+
+    /// The next end, or the end of all bytes.
+    #[inline]
+    fn next(&mut self) -> usize {
+        while self.bits == 0 {
+            self.base += 64;
+            if self.base >= self.bytes.len() {
+                return self.bytes.len();
+            }
+            self.look();
         }
-        at += 1;
+        let at = self.base + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        at
+    }
+
+    /// Leaves out all ends before a byte.
+    #[inline]
+    fn pass(&mut self, at: usize) {
+        if at >= self.base + 64 {
+            self.base = at / 64 * 64;
+            self.look();
+        }
+        self.bits &= u64::MAX << at.saturating_sub(self.base);
+    }
+
+    /// The byte after the cells of the record at `at`, which are added to `ranges`.
+    #[inline]
+    fn record(&mut self, at: usize, ranges: &mut Vec<(u32, u32)>) -> Result<usize, (usize, Flaw)> {
+        self.pass(at);
+        let mut start = at;
+        loop {
+            let mut flag = 0;
+            if self.bytes.get(start) == Some(&self.dialect.quote) {
+                flag = QUOTED;
+                let after = after_quoted(self.bytes, start, self.dialect.quote);
+                self.pass(after.ok_or((start, Flaw::UnterminatedQuote))?);
+            }
+            let end = self.next();
+            ranges.push((start as u32, end as u32 | flag));
+            if self.bytes.get(end) != Some(&self.dialect.delimiter) {
+                return Ok(end);
+            }
+            start = end + 1;
+        }
     }
 }
 
@@ -176,7 +249,7 @@ fn split_record(
 pub(super) fn header(bytes: &[u8], dialect: Dialect) -> Result<Option<(Cells<'_>, usize)>, (usize, Flaw)> {
     let Some(start) = bytes.iter().position(|&byte| !is_end(byte)) else { return Ok(None) };
     let mut ranges = Vec::new();
-    let end = split_record(bytes, start, dialect, &mut ranges)?;
+    let end = Ends::new(bytes, dialect).record(start, &mut ranges)?;
     let n_cols = ranges.len();
     Ok(Some((Cells { bytes, ranges, n_cols, trim: false }, after_end(bytes, end))))
 }
@@ -195,7 +268,7 @@ pub(super) fn record(
     let mut ranges = Vec::with_capacity(n_cols);
     // Ends are kept in 31 bits, as in a block.
     let window = &bytes[at..bytes.len().min(at + (1 << 30))];
-    match split_record(window, 0, dialect, &mut ranges) {
+    match Ends::new(window, dialect).record(0, &mut ranges) {
         Ok(end) => {
             let cells = Cells { bytes: window, n_cols: ranges.len(), ranges, trim: false };
             (at..after_end(bytes, at + end), Some(cells.row().collect()))
@@ -300,7 +373,16 @@ fn find(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
 /// The number of lines that end in a range.
 pub(super) fn line_ends(bytes: &[u8], range: Range<usize>) -> usize {
     let range = range.start.min(bytes.len())..range.end.min(bytes.len());
+    let part = &bytes[range.clone()];
+    // In counts of bytes, which the compiler turns into vector instructions.
+    let count = |wanted: u8| -> usize {
+        let blocks = part.chunks(128);
+        blocks.map(|block| usize::from(block.iter().map(|&byte| u8::from(byte == wanted)).sum::<u8>())).sum()
+    };
+    let (feeds, returns) = (count(b'\n'), count(b'\r'));
+    if returns == 0 {
+        return feeds;
+    }
     let next = bytes[(range.start + 1).min(bytes.len())..].iter().chain([&0]);
-    let ends = bytes[range].iter().zip(next);
-    ends.filter(|&(&byte, &next)| byte == b'\n' || (byte == b'\r' && next != b'\n')).count()
+    feeds + part.iter().zip(next).filter(|&(&byte, &next)| byte == b'\r' && next != b'\n').count()
 }

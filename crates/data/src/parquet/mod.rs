@@ -122,13 +122,17 @@ impl ParquetReader {
         let (loaded, mask, groups) = self.open(path)?;
         self.check_size(&loaded, &mask, &groups)?;
         let read = |group: &usize| -> Result<Vec<Table>> {
-            self.batches(path, &loaded, &mask, *group, BATCH)?.map(|batch| self.table(batch)).collect()
+            // A group in one piece need not be put together; one of gigabytes is not held twice while it is filtered.
+            let large = loaded.metadata().row_group(*group).total_byte_size() > 1 << 30;
+            let rows = if large { BATCH } else { 16 * BATCH };
+            self.batches(path, &loaded, &mask, *group, rows)?.map(|batch| self.table(batch)).collect()
         };
         let groups: Vec<Result<Vec<Table>>> = groups.par_iter().map(read).collect();
         let parts: Vec<Table> =
             groups.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
         match parts.as_slice() {
             [] => self.without_rows(&loaded, &mask),
+            [whole] => Ok(whole.clone()),
             parts => Table::concat(parts),
         }
     }

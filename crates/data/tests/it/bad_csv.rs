@@ -3,7 +3,7 @@
 use perennial_core::{Error, ErrorKind};
 use perennial_data::{ColumnType, CsvError, CsvOptions, CsvReader, Table, to_csv};
 
-fn base64(text: &str) -> Vec<u8> {
+pub(crate) fn base64(text: &str) -> Vec<u8> {
     let value = |symbol: u8| match symbol {
         b'A'..=b'Z' => symbol - b'A',
         b'a'..=b'z' => symbol - b'a' + 26,

@@ -161,3 +161,43 @@ fn quoted_cells_of_text_are_what_they_say() {
     assert_eq!(table.column("a").unwrap(), &Column::integer([1, 2]));
     assert_eq!(table.column("b").unwrap(), &Column::category(["x", "x"]));
 }
+
+#[test]
+fn one_byte_order_mark_is_dropped_and_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("marks.csv");
+    let text = "\u{feff}\u{feff}a\n1\n";
+    std::fs::write(&path, text).unwrap();
+    let whole = CsvReader::new().read_bytes(text.as_bytes()).unwrap();
+    assert_eq!(whole.names().next(), Some("\u{feff}a"));
+    assert_eq!(CsvReader::new().read_path(&path).unwrap(), whole);
+    assert_eq!(CsvReader::new().scan(&path, 1).unwrap().next().unwrap().unwrap(), whole);
+    // A table of one cell that is a mark.
+    std::fs::write(&path, "\u{feff}\u{feff}").unwrap();
+    let reader = CsvReader::new().header(false);
+    assert_eq!(reader.read_path(&path).unwrap(), reader.read_bytes("\u{feff}\u{feff}".as_bytes()).unwrap());
+}
+
+#[test]
+fn a_column_that_turns_out_to_be_text_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("late.csv");
+    // Long enough for many parts: whole numbers, days or flags until the last row.
+    let n = 60_000;
+    let mut text = String::from("n,day,flag,sum,late\n");
+    for row in 0..n {
+        let (day, flag) = (if row % 2 == 0 { "2024-02-29" } else { "" }, row % 3 == 0);
+        text += &format!("{row},{day},{flag},{row}.5,\n");
+    }
+    text += "x,soon,maybe,007,2024-03-01 12:00\n";
+    std::fs::write(&path, &text).unwrap();
+    let table = CsvReader::new().block_bytes(1 << 12).read_path(&path).unwrap();
+    let types: Vec<ColumnType> = table.columns().map(|(_, column)| column.column_type()).collect();
+    let (text_type, category) = (ColumnType::Text, ColumnType::Category);
+    assert_eq!(types, [text_type, category, category, text_type, ColumnType::DateTime]);
+    assert_eq!(table.column("n").unwrap().cell(59_999).unwrap(), "59999");
+    assert_eq!(table.column("sum").unwrap().cell(7).unwrap(), "7.5");
+    assert_eq!(table.column("day").unwrap().null_count(), n / 2);
+    assert_eq!(table.column("late").unwrap().null_count(), n);
+    assert_eq!(table, CsvReader::new().read_bytes(text.as_bytes()).unwrap());
+}

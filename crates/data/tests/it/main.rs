@@ -18,6 +18,7 @@ mod downloads;
 mod filling;
 mod json_lines;
 mod json_schemas;
+mod mutations;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
@@ -33,6 +34,11 @@ mod shared_data;
 mod tables;
 
 use std::path::PathBuf;
+
+/// How many random cases a test tries: `few`, unless the variable `PROPTEST_CASES` asks for another number.
+fn cases(few: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
+}
 
 /// A file beside the project, if this checkout has such files.
 fn shared(path: &str) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use perennial_data::{Column, ColumnType, ParquetReader, Table, content_hash, rea
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(100)))]
 
     #[test]
     fn tables_come_back(table in crate::round_trip::table()) {

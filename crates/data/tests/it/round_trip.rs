@@ -42,7 +42,7 @@ pub(crate) fn table() -> impl Strategy<Value = Table> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(crate::cases(1000)))]
 
     #[test]
     fn csv(table in table(), semicolon in any::<bool>(), block in 1_usize..64) {

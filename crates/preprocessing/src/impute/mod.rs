@@ -3,9 +3,11 @@
 mod categories;
 mod iterative;
 mod knn;
+mod random_sample;
 mod simple;
 
 pub use categories::{CategoryImputer, CategoryImputerModel};
 pub use iterative::{IterativeImputer, IterativeImputerModel};
 pub use knn::{KnnImputer, KnnImputerModel};
+pub use random_sample::{RandomSampleImputer, RandomSampleModel};
 pub use simple::{SimpleImputer, SimpleImputerModel, Strategy};

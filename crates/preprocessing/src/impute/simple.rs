@@ -25,6 +25,9 @@ pub enum Strategy {
     Mode,
     /// Always this number.
     Constant(f64),
+    /// The mean and so many standard deviations (over n) more, which may be negative: far from what was there, so that trees
+    /// tell it apart.
+    EndOfTail(f64),
 }
 
 /// Replaces missing numbers by a statistic of their column.
@@ -75,6 +78,11 @@ impl SimpleImputer {
         SimpleImputer { strategy: Strategy::Constant(value), indicator: false }
     }
 
+    /// Fills with the mean and so many standard deviations more, such as 3 or -3.
+    pub fn end_of_tail(deviations: f64) -> Self {
+        SimpleImputer { strategy: Strategy::EndOfTail(deviations), indicator: false }
+    }
+
     /// Whether to add columns that say what was missing.
     #[must_use]
     pub fn indicator(mut self, indicator: bool) -> Self {
@@ -83,6 +91,7 @@ impl SimpleImputer {
     }
 }
 
+const DEVIATIONS: Param = Param::real("end_of_tail", "standard deviations from the mean to the fill");
 const CONSTANT: Param = Param::real("constant", "what missing numbers become");
 
 impl Estimator for SimpleImputer {
@@ -99,12 +108,13 @@ impl Estimator for SimpleImputer {
         };
         let fills: Vec<Option<f64>> = match self.strategy {
             Strategy::Constant(value) => {
-                SimpleImputer::check_constant(value)?;
+                self.check()?;
                 vec![Some(value); n_cols]
             }
-            Strategy::Mean => {
+            Strategy::Mean | Strategy::EndOfTail(_) => {
                 let moments = moments();
-                (0..n_cols).map(|c| (moments.weight[c] > 0.0).then_some(moments.mean[c])).collect()
+                self.check()?;
+                (0..n_cols).map(|column| self.of_moments(&moments, column)).collect()
             }
             Strategy::Median if train.weights.is_none() => {
                 by_column(x, |_, values| quantiles(values, None, &[0.5]).map(|found| found[0]))
@@ -138,7 +148,7 @@ impl SimpleImputer {
                 Some(value) if value.is_finite() => numbers.push(value),
                 Some(_) => {
                     return Err(Error::overflow(format!(
-                        "the mean of column `{name}` leaves the range of f64; use the median"
+                        "the mean of column `{name}`, or what is far from it, leaves the range of f64; use the median"
                     )));
                 }
                 None => {
@@ -152,8 +162,24 @@ impl SimpleImputer {
         SimpleImputerModel::new(features.clone(), numbers, flagged)
     }
 
-    fn check_constant(value: f64) -> Result<()> {
-        CONSTANT.check(value).map_err(|_| Error::invalid_param("constant", value, CONSTANT.expected()))
+    fn check(&self) -> Result<()> {
+        let check = |param: &Param, name: &str, value: f64| {
+            param.check(value).map_err(|_| Error::invalid_param(name, value, param.expected()))
+        };
+        match self.strategy {
+            Strategy::Constant(value) => check(&CONSTANT, "constant", value),
+            Strategy::EndOfTail(deviations) => check(&DEVIATIONS, "end_of_tail", deviations),
+            Strategy::Mean | Strategy::Median | Strategy::Mode => Ok(()),
+        }
+    }
+
+    /// The fill of a column whose moments say all of it; nothing where no cell counts.
+    fn of_moments(&self, moments: &Moments, column: usize) -> Option<f64> {
+        let deviations = if let Strategy::EndOfTail(deviations) = self.strategy { deviations } else { 0.0 };
+        let mean = moments.mean[column];
+        // Without the product a variance beyond the range of numbers would make the mean NaN.
+        let tail = if deviations == 0.0 { 0.0 } else { deviations * moments.variance(column).sqrt() };
+        (moments.weight[column] > 0.0).then_some(mean + tail)
     }
 }
 
@@ -166,14 +192,11 @@ impl FitBatches for SimpleImputer {
     {
         let mut columns = MatrixParts::default();
         let mut modes: Vec<Modes> = Vec::new();
-        match self.strategy {
-            Strategy::Constant(value) => SimpleImputer::check_constant(value)?,
-            Strategy::Median => {
-                return Err(Error::unsupported(
-                    "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
-                ));
-            }
-            _ => {}
+        self.check()?;
+        if self.strategy == Strategy::Median {
+            return Err(Error::unsupported(
+                "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
+            ));
         }
         let mut n_rows = 0;
         each(self, open, |x, _| {
@@ -191,7 +214,7 @@ impl FitBatches for SimpleImputer {
         let fill = |column: usize| match self.strategy {
             Strategy::Constant(value) => Some(value),
             Strategy::Mode => modes[column].mode(),
-            _ => (moments.weight[column] > 0.0).then_some(moments.mean[column]),
+            _ => self.of_moments(&moments, column),
         };
         let fills = (0..features.len()).map(fill).collect();
         self.model(&features, fills, |column| moments.weight[column] < n_rows as f64)

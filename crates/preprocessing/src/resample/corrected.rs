@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Outline, Predictor, Probabilities, Result, Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,10 @@ where
 
     fn steps(&self) -> Vec<String> {
         self.0.steps()
+    }
+
+    fn outline(&self) -> Vec<Outline> {
+        self.0.outline()
     }
 }
 

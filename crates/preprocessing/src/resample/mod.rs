@@ -8,7 +8,7 @@ mod smote;
 
 use std::borrow::Borrow;
 
-use perennial_core::{Capabilities, Estimator, Result, ResultExt, Rows, Train};
+use perennial_core::{Capabilities, Estimator, Outline, Result, ResultExt, Rows, Train};
 use serde::{Deserialize, Serialize};
 
 pub use corrected::{CorrectedModel, PriorCorrected};
@@ -187,6 +187,10 @@ where
 
     fn steps(&self) -> Vec<String> {
         self.next.steps()
+    }
+
+    fn outline(&self) -> Vec<Outline> {
+        self.next.outline()
     }
 }
 

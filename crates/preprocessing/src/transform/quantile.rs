@@ -5,7 +5,8 @@ use perennial_core::{
     Transformer,
 };
 use perennial_numeric::random::Random;
-use perennial_numeric::special::normal_quantile;
+use perennial_numeric::reduce;
+use perennial_numeric::special::normal_quantiles;
 use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
@@ -115,17 +116,28 @@ impl Estimator for QuantileTransformer {
         let x = train.x.dense()?;
         let shares: Vec<f64> = shares(self.n_quantiles);
         let random = Random::new(train.ctx.seed(self.seed));
-        let found = by_column(x, |column, values| {
-            train.ctx.check()?;
-            if train.weights.is_none() {
-                values.retain(|value| !value.is_nan());
-                if values.len() > self.subsample {
-                    let rows = random.fork(column as u64).sample(values.len(), self.subsample);
-                    *values = rows.into_iter().map(|row| values[row]).collect();
-                }
-            }
-            Ok(quantiles(values, train.weights, &shares))
-        });
+        let draw = |column: usize, n_rows: usize| random.fork(column as u64).sample(n_rows, self.subsample);
+        let found =
+            if train.weights.is_none() && x.nrows() > self.subsample && train.x.check_finite(false).is_ok() {
+                // Only the rows that are drawn are looked at.
+                reduce::map_each(x.ncols(), |column| {
+                    train.ctx.check()?;
+                    let cells = x.column(column);
+                    let mut values = draw(column, x.nrows()).into_iter().map(|row| cells[row]).collect();
+                    Ok(quantiles(&mut values, None, &shares))
+                })
+            } else {
+                by_column(x, |column, values| {
+                    train.ctx.check()?;
+                    if train.weights.is_none() {
+                        values.retain(|value| !value.is_nan());
+                        if values.len() > self.subsample {
+                            *values = draw(column, values.len()).into_iter().map(|row| values[row]).collect();
+                        }
+                    }
+                    Ok(quantiles(values, train.weights, &shares))
+                })
+            };
         let found = found.into_iter().collect::<Result<Vec<_>>>()?;
         let mut all = Vec::with_capacity(found.len());
         for (found, name) in found.into_iter().zip(train.x.features().names()) {
@@ -244,6 +256,16 @@ impl QuantileModel {
     }
 
     fn map(&self, x: &Matrix, f: impl Fn(&Ladder, f64) -> f64 + Sync) -> Result<Matrix> {
+        self.map_then(x, f, |_| ())
+    }
+
+    /// `f(quantiles of the column, cell)` of every cell, and `then` of some of them at a time, in place.
+    fn map_then(
+        &self,
+        x: &Matrix,
+        f: impl Fn(&Ladder, f64) -> f64 + Sync,
+        then: impl Fn(&mut [f64]) + Sync,
+    ) -> Result<Matrix> {
         let n_cols = self.features.len();
         map_rows(x, &self.features, |_, rows, out| {
             // A column at a time: its quantiles stay in the first cache.
@@ -253,6 +275,7 @@ impl QuantileModel {
                 out.zip(cells)
                     .for_each(|(out, &cell)| *out = if cell.is_nan() { cell } else { f(quantiles, cell) });
             }
+            then(out);
         })
     }
 }
@@ -277,19 +300,19 @@ impl Transformer for QuantileModel {
                 }
             }),
             OutputDistribution::Normal => {
-                let (least, most) =
-                    (normal_quantile(EDGE - f64::EPSILON), normal_quantile(1.0 - (EDGE - f64::EPSILON)));
-                self.map(&x, |quantiles, value| {
+                // The shares whose quantiles are the ends.
+                let (least, most) = (EDGE - f64::EPSILON, 1.0 - (EDGE - f64::EPSILON));
+                let share = |quantiles: &Ladder, value: f64| {
                     let (low, high) = ends(quantiles);
                     if value - EDGE < low {
                         least
                     } else if value + EDGE > high {
                         most
                     } else {
-                        normal_quantile(self.share(quantiles, value).clamp(EDGE, 1.0 - EDGE))
-                            .clamp(least, most)
+                        self.share(quantiles, value).clamp(EDGE, 1.0 - EDGE)
                     }
-                })
+                };
+                self.map_then(&x, share, normal_quantiles)
             }
         }
     }

@@ -5,8 +5,8 @@ use perennial_models::DummyRegressor;
 use perennial_preprocessing::{
     Bins, Bounds, Extrapolation, Function, IterativeImputer, KBinsDiscretizer, KnnImputer, Knots,
     MaxAbsScaler, MinMaxScaler, Norm, Normalizer, OutputDistribution, PassThrough, Pointwise,
-    PowerTransformer, QuantileTransformer, RobustScaler, SimpleImputer, SplineTransformer, StandardScaler,
-    Winsorizer,
+    PowerTransformer, QuantileTransformer, RandomSampleImputer, RobustScaler, SimpleImputer,
+    SplineTransformer, StandardScaler, Winsorizer,
 };
 use perennial_testing::{Tags, check};
 
@@ -23,6 +23,9 @@ check!(mean_imputer, transformer, SimpleImputer::mean(), exact());
 check!(median_imputer, transformer, SimpleImputer::median().indicator(true), exact());
 check!(mode_imputer, transformer, SimpleImputer::mode(), exact());
 check!(constant_imputer, transformer, SimpleImputer::constant(-1.0), exact());
+check!(end_of_tail_imputer, transformer, SimpleImputer::end_of_tail(-3.0).indicator(true), exact());
+check!(drawn_values, transformer, RandomSampleImputer::new(), exact());
+check!(few_drawn_values, transformer, RandomSampleImputer::new().n_values(3), exact());
 check!(pipeline, transformer, SimpleImputer::median().then(StandardScaler::new()), exact());
 check!(pass_through, transformer, PassThrough::new(), exact());
 check!(robust_scaler, transformer, RobustScaler::new(), exact());

@@ -18,21 +18,22 @@ fn nested_columns_are_branches_of_branches() {
     let mermaid = diagram.to_mermaid();
     assert_eq!(mermaid.matches("side by side").count(), 2);
     for line in [
-        "n1[\"SimpleImputer\"]",
-        "n2[\"StandardScaler\"]",
-        "n1 --> n2",
-        "n0 --> n1",
-        "n0 --> n3",
-        "n4 --> n5",
-        "n0 --> n6",
-        "n7 --> n8",
-        "n8[\"as it is #lt;#quot;&#quot;#gt;\"]",
+        "n0 -->|\"a, b\"| n1",
+        "n1 -->|\"a\"| n2",
+        "n2[\"SimpleImputer\"]",
+        "n3[\"StandardScaler\"]",
+        "n2 --> n3",
+        "n1 -->|\"b\"| n4",
+        "n5 --> n6",
+        "n0 -->|\"c\"| n7",
+        "n8 --> n9",
+        "n9[\"as it is #lt;#quot;&#quot;#gt;\"]",
     ] {
         assert!(mermaid.contains(line), "{line}:\n{mermaid}");
     }
     let svg = diagram.to_svg();
     assert!(svg.contains("as it is &lt;&quot;&amp;&quot;&gt;"));
-    assert_eq!(svg.matches("<text").count(), 6, "{svg}");
+    assert_eq!(svg.matches("<text").count(), 6 + 4, "{svg}");
     if let Some(path) = std::env::var_os("DIAGRAM") {
         std::fs::write(path, svg).unwrap();
     }
@@ -40,7 +41,7 @@ fn nested_columns_are_branches_of_branches() {
 
 #[test]
 fn names_that_look_like_branches_are_steps() {
-    for name in ["Columns(a; b))", "Columns((a)", "Columns", "", "a -> b"] {
+    for name in ["Columns(a; b)", "Columns(a; b))", "Columns((a)", "Columns", "", "a -> b"] {
         let svg = Diagram::of(&PassThrough::new().named(name)).to_svg();
         assert_eq!(svg.matches("<text").count(), 1, "{name}");
     }

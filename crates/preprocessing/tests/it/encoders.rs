@@ -5,7 +5,7 @@ use perennial_core::{
     Transformer,
 };
 use perennial_data::{Column, Table};
-use perennial_preprocessing::{CategoryImputer, OneHotEncoder, OrdinalEncoder, Unknown};
+use perennial_preprocessing::{CategoryImputer, OneHotEncoder, OrdinalEncoder, RankHotEncoder, Unknown};
 
 fn cities(cells: &[Option<&str>]) -> Table {
     Table::new([("city", Column::text(cells.iter().copied()))]).unwrap()
@@ -142,4 +142,35 @@ fn fitting_and_transforming_at_once_is_as_one_after_the_other() {
             same(&encoder.clone().drop_first(drop_first).sparse(true), &table);
         }
     }
+}
+
+#[test]
+fn ranks_are_steps() -> Result<()> {
+    let table = cities(&[Some("mid"), Some("low"), None, Some("high")]);
+    let name = table.names().next().unwrap().to_owned();
+    let encoder = RankHotEncoder::new().order(&name, ["low", "mid", "high", "top"]);
+    let model = encoder.fit(&table, &NoTarget)?;
+    let x = model.transform(&table)?;
+    let n = f64::NAN;
+    let expected = [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [n, n, n], [1.0, 1.0, 0.0]];
+    for (row, expected) in x.dense()?.rows().into_iter().zip(expected) {
+        let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+        assert!(row.iter().zip(&expected).all(same), "{row}");
+    }
+    let sorted = RankHotEncoder::new().fit(&table, &NoTarget)?.transform(&table)?;
+    let names: Vec<String> = sorted.features().names().map(str::to_owned).collect();
+    assert_eq!(names, [format!("{name} >= low"), format!("{name} >= mid")]);
+    let bytes = perennial_core::to_bytes(&model)?;
+    assert_eq!(perennial_core::from_bytes::<perennial_preprocessing::RankHotModel>(&bytes)?, model);
+    for (encoder, words) in [
+        (RankHotEncoder::new().order(&name, ["low", "mid"]), "`high`"),
+        (RankHotEncoder::new().order(&name, ["low", "mid", "low"]), "twice"),
+        (RankHotEncoder::new().order("none", ["low"]), "`none`"),
+    ] {
+        let error = encoder.fit(&table, &NoTarget).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let short = RankHotEncoder::new().order(&name, ["low", "mid"]).unknown(Unknown::Ignore);
+    assert!(short.fit(&table, &NoTarget)?.transform(&table)?.dense()?[[3, 0]].is_nan());
+    Ok(())
 }

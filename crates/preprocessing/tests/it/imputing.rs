@@ -5,7 +5,7 @@ use perennial_core::{
     Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Rows, Train, Transformer, Values,
 };
 use perennial_models::DummyRegressor;
-use perennial_preprocessing::{IterativeImputer, KnnImputer, SimpleImputer};
+use perennial_preprocessing::{FitBatches, IterativeImputer, KnnImputer, RandomSampleImputer, SimpleImputer};
 use serde::{Deserialize, Serialize};
 
 /// Least squares through the origin on the first column.
@@ -104,4 +104,53 @@ fn what_cannot_be_filled_is_named() {
     let (own, _) = filled(&IterativeImputer::new(Slope), &one);
     assert_eq!(own.dense().unwrap(), array![[1.0], [2.0], [3.0]]);
     assert_eq!(own.n_rows(), 3);
+}
+
+#[test]
+fn drawn_values_keep_the_shares_and_depend_on_the_row_alone() -> Result<()> {
+    let n = 30_000;
+    // A third of the first column is missing; of the rest, one in four is 1.
+    let x = Array2::from_shape_fn((n, 2), |(row, column)| match (column, row % 3) {
+        (0, 0) => f64::NAN,
+        (0, _) => f64::from(u8::from(row % 4 == 1)),
+        _ => row as f64,
+    });
+    let x = Matrix::from(x);
+    let model = RandomSampleImputer::new().seed(3).fit(&x, &NoTarget)?;
+    let filled = model.transform(&x)?;
+    let drawn: Vec<f64> = (0..n).step_by(3).map(|row| filled.dense().unwrap()[[row, 0]]).collect();
+    assert!(drawn.iter().all(|value| [0.0, 1.0].contains(value)));
+    let share = drawn.iter().sum::<f64>() / drawn.len() as f64;
+    // Five standard errors.
+    assert!((share - 0.25).abs() < 5.0 * (0.25_f64 * 0.75 / drawn.len() as f64).sqrt() + 0.005, "{share}");
+    for row in [0, 300, 29_997] {
+        let alone = model.transform(&x.take(&[row])?)?;
+        assert_eq!(alone.dense()?[[0, 0]], filled.dense()?[[row, 0]]);
+    }
+    let other = RandomSampleImputer::new().seed(4).fit(&x, &NoTarget)?.transform(&x)?;
+    assert_ne!(other.dense()?, filled.dense()?);
+    let empty = Matrix::from(array![[f64::NAN], [f64::NAN]]);
+    assert!(
+        RandomSampleImputer::new().fit(&empty, &NoTarget).unwrap_err().to_string().contains("none to draw")
+    );
+    assert!(RandomSampleImputer::new().n_values(0).fit(&x, &NoTarget).is_err());
+    Ok(())
+}
+
+#[test]
+fn the_end_of_the_tail_is_that_of_the_deviations() -> Result<()> {
+    // The mean is 5 and the deviation over n is 2.
+    let x = Matrix::from(array![[2.0], [4.0], [4.0], [4.0], [5.0], [5.0], [7.0], [9.0], [f64::NAN]]);
+    for (deviations, expected) in [(3.0, 11.0), (-1.5, 2.0), (0.0, 5.0)] {
+        let imputer = SimpleImputer::end_of_tail(deviations);
+        let model = imputer.fit(&x, &NoTarget)?;
+        assert_eq!(model.fills(), [expected]);
+        let batches =
+            || Ok([Ok((x.take(&[0, 1, 2])?, NoTarget)), Ok((x.take(&[3, 4, 5, 6, 7, 8])?, NoTarget))]);
+        assert_eq!(imputer.fit_batches(batches)?, model);
+    }
+    assert!(SimpleImputer::end_of_tail(f64::NAN).fit(&x, &NoTarget).is_err());
+    let huge = Matrix::from(array![[1e308], [-1e308]]);
+    assert!(SimpleImputer::end_of_tail(3.0).fit(&huge, &NoTarget).unwrap_err().to_string().contains("range"));
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod batches;
+mod cached;
 mod columns;
 mod conformance;
 mod diagrams;

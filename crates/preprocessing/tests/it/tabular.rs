@@ -8,8 +8,8 @@ use perennial_core::{
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
     CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, HashingEncoder, MinMaxScaler,
-    OneHotEncoder, OrdinalEncoder, QuantileEncoder, RareLabelEncoder, SimpleImputer, Smoothing,
-    StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
+    OneHotEncoder, OrdinalEncoder, QuantileEncoder, RankHotEncoder, RareLabelEncoder, SimpleImputer,
+    Smoothing, StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
 };
 use perennial_testing::{Tags, check};
 use serde::de::DeserializeOwned;
@@ -129,6 +129,16 @@ check!(
     on_categories(
         CategoryImputer::constant("none")
             .then(OrdinalEncoder::new().unknown(Unknown::Ignore))
+            .then(SimpleImputer::constant(-1.0))
+    ),
+    holes()
+);
+check!(
+    ranks,
+    transformer,
+    on_categories(
+        CategoryImputer::constant("none")
+            .then(RankHotEncoder::new().unknown(Unknown::Ignore))
             .then(SimpleImputer::constant(-1.0))
     ),
     holes()
