@@ -2,7 +2,7 @@
 //! the first axis that a row lies on. What the model keeps is compared whole.
 
 use ndarray::ArrayRef2;
-use perennial_core::{Capabilities, Clustered, Clusters, Estimator, Matrix, NoTarget, Result, Train};
+use perennial_core::{Capabilities, Clustered, Clusters, Estimator, Matrix, NoTarget, Result, Rows, Train};
 use perennial_features::extraction::{
     Affinity, Dissimilarity, Mds, MdsModel, SpectralEmbedding, SpectralEmbeddingModel,
 };
