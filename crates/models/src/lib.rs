@@ -74,11 +74,12 @@ pub use isotonic::IsotonicRegression;
 pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
 pub use linear::{
-    ArdRegression, BayesianRidge, ElasticNet, ElasticNetCv, FtrlClassifier, GammaRegressor, HuberRegressor,
-    Lars, Lasso, LassoCv, LassoLars, LinearRegression, LinearSvc, LinearSvr, LogisticRegression,
-    LogisticRegressionCv, MultiTaskElasticNet, MultiTaskLasso, OrthogonalMatchingPursuit, PassiveAggressive,
-    Perceptron, PlsRegression, PoissonRegressor, QuantileRegressor, RansacRegressor, Ridge, RidgeClassifier,
-    RidgeCv, SgdClassifier, SgdRegressor, TheilSenRegressor, TweedieRegressor,
+    ArdRegression, BayesianRidge, Cca, ElasticNet, ElasticNetCv, FtrlClassifier, GammaRegressor,
+    HuberRegressor, Lars, Lasso, LassoCv, LassoLars, LinearRegression, LinearSvc, LinearSvr,
+    LogisticRegression, LogisticRegressionCv, MultiTaskElasticNet, MultiTaskElasticNetCv, MultiTaskLasso,
+    MultiTaskLassoCv, OrthogonalMatchingPursuit, PassiveAggressive, Perceptron, PlsCanonical, PlsRegression,
+    PoissonRegressor, QuantileRegressor, RansacRegressor, Ridge, RidgeClassifier, RidgeCv, SgdClassifier,
+    SgdRegressor, TheilSenRegressor, TweedieRegressor,
 };
 #[cfg(feature = "cluster")]
 pub use mixture::{BayesianGaussianMixture, GaussianMixture};

@@ -3,4 +3,5 @@
 mod conformance;
 mod extraction;
 mod factors;
+mod maps;
 mod reference;

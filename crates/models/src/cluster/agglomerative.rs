@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chains::chains;
 use super::kmeans::N_CLUSTERS;
+use super::linked::{self, Connectivity};
 use super::lloyd::largest;
 use super::merges::{self, Merge};
 use super::ward::ward;
@@ -43,18 +44,23 @@ pub enum Linkage {
 /// 32768 rows (4 GB) are refused. All but single linkage follow chains of nearest neighbours (Murtagh, 1983), in
 /// time that grows with the square of the rows. Clusters are numbered by their first rows.
 ///
+/// With a `connectivity` only clusters that are linked in a graph of the rows are merged, nearest first by a heap, as in scikit-learn: for
+/// complete and average linkage the distances along the links alone count. Where the graph falls into parts, each two of
+/// them are linked by their nearest rows. Distances of later merges may then be less than those of earlier ones.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_clusters` | 2 | 1 to 10^6 | how many clusters are left |
 /// | `distance_threshold` | none | >= 0 | the distance from which on clusters are not merged; if it is set, `n_clusters` is not used |
 /// | `linkage` | ward | | how far apart two clusters are |
 /// | `metric` | euclidean | | how distances of rows are measured; Ward's linkage takes the Euclidean alone |
+/// | `connectivity` | all | all, so many neighbours, pairs | which clusters may be merged |
 ///
 /// ```
 /// use ndarray::array;
 /// use perennial_core::{Clustered, Estimator, Matrix, NoTarget};
 /// use perennial_models::AgglomerativeClustering;
-/// use perennial_models::cluster::Linkage;
+/// use perennial_models::cluster::{Connectivity, Linkage};
 ///
 /// let x = Matrix::from(array![[0.0], [1.0], [5.0], [7.0], [20.0]]);
 /// let model = AgglomerativeClustering::new().n_clusters(3).fit(&x, &NoTarget)?;
@@ -65,6 +71,12 @@ pub enum Linkage {
 /// assert_eq!(model.clusters().n_clusters(), 3);
 /// assert_eq!(model.merges().iter().map(|merge| merge.distance).collect::<Vec<_>>(), [1.0, 2.0, 4.0, 13.0]);
 /// assert_eq!(model.cut(2)?.labels(), [0, 0, 0, 0, 1]);
+///
+/// // Rows that follow each other.
+/// let x = Matrix::from(array![[0.0], [9.0], [0.1], [0.2], [9.1]]);
+/// let links = Connectivity::Pairs((0..4).map(|row| (row, row + 1)).collect());
+/// let model = AgglomerativeClustering::new().n_clusters(4).connectivity(links).fit(&x, &NoTarget)?;
+/// assert_eq!(model.clusters().labels(), [0, 1, 2, 2, 3]);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,12 +86,13 @@ pub struct AgglomerativeClustering {
     distance_threshold: Option<f64>,
     linkage: Linkage,
     metric: Metric,
+    connectivity: Connectivity,
 }
 
 impl Default for AgglomerativeClustering {
     fn default() -> Self {
-        let (linkage, metric) = (Linkage::Ward, Metric::Euclidean);
-        AgglomerativeClustering { n_clusters: 2, distance_threshold: None, linkage, metric }
+        let (linkage, metric, connectivity) = (Linkage::Ward, Metric::Euclidean, Connectivity::All);
+        AgglomerativeClustering { n_clusters: 2, distance_threshold: None, linkage, metric, connectivity }
     }
 }
 
@@ -117,6 +130,13 @@ impl AgglomerativeClustering {
     #[must_use]
     pub fn metric(mut self, metric: Metric) -> Self {
         self.metric = metric;
+        self
+    }
+
+    /// Sets which clusters may be merged.
+    #[must_use]
+    pub fn connectivity(mut self, connectivity: Connectivity) -> Self {
+        self.connectivity = connectivity;
         self
     }
 
@@ -181,22 +201,30 @@ impl Estimator for AgglomerativeClustering {
                 self.n_clusters
             )));
         }
-        let joints = self.joints(&train.ctx, x)?;
-        if joints.iter().any(|joint| !joint.0.is_finite()) {
-            return Err(Error::overflow(
-                "distances between clusters are beyond the range of f64; scale the columns",
-            ));
-        }
-        let merges = merges::tree(n_rows, joints);
+        let merges = match linked::links(&train.ctx, x, self.metric, &self.connectivity)? {
+            None => merges::tree(n_rows, finite(self.joints(&train.ctx, x)?, |joint| joint.0)?),
+            Some(links) if self.linkage == Linkage::Single => {
+                merges::tree(n_rows, finite(linked::shortest(n_rows, links), |joint| joint.0)?)
+            }
+            Some(links) => finite(linked::grow(&train.ctx, x, self.linkage, links)?, |merge| merge.distance)?,
+        };
         let n_clusters = self.distance_threshold.map_or(self.n_clusters, |least| n_left(&merges, least));
         let clusters = merges::cut(n_rows, &merges, n_clusters)?;
         Ok(AgglomerativeModel { features: train.x.features().clone(), clusters, merges })
     }
 }
 
+/// What was found, where all distances are in the range of `f64`.
+fn finite<T>(found: Vec<T>, distance: impl Fn(&T) -> f64) -> Result<Vec<T>> {
+    if found.iter().all(|found| distance(found).is_finite()) {
+        return Ok(found);
+    }
+    Err(Error::overflow("distances between clusters are beyond the range of f64; scale the columns"))
+}
+
 /// How many clusters are left when those nearer than a distance are merged.
 fn n_left(merges: &[Merge], distance: f64) -> usize {
-    merges.len() + 1 - merges.partition_point(|merge| merge.distance < distance)
+    1 + merges.iter().filter(|merge| merge.distance >= distance).count()
 }
 
 /// The clusters of the training rows, and the tree of their merges.
@@ -230,7 +258,8 @@ impl AgglomerativeModel {
         &self.features
     }
 
-    /// The merges of all rows up to one cluster, in the order of their distances: one fewer than rows.
+    /// The merges of all rows up to one cluster, one fewer than rows; in the order of their distances, but where a
+    /// `connectivity` is set.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
     }

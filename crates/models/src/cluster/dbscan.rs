@@ -1,6 +1,5 @@
 //! Clusters of density.
 
-use ndarray::Axis;
 use perennial_core::{
     Capabilities, Clustered, Clusters, Error, Estimator, Features, Matrix, NoTarget, Param, Result, Train,
 };
@@ -10,10 +9,6 @@ use serde::{Deserialize, Serialize};
 const EPS: Param = Param::real("eps", "how near two rows must be to be neighbours").above(0.0);
 const MIN_SAMPLES: Param =
     Param::real("min_samples", "how much the neighbours of a core row weigh, itself included").above(0.0);
-/// Pairs of rows that are held at a time, about; and the fewest and the most rows whose pairs are looked for at once.
-const PAIRS: usize = 1 << 25;
-const ROWS: (usize, usize) = (1024, 65_536);
-
 /// DBSCAN (Ester, Kriegel, Sander and Xu, 1996): rows with many neighbours are core rows, core rows that are
 /// neighbours are of one cluster, and rows that are neighbours of a core row belong to its cluster; others are
 /// noise.
@@ -92,69 +87,32 @@ impl Estimator for Dbscan {
         MIN_SAMPLES.check(self.min_samples)?;
         let x = train.x.dense()?;
         let index = Index::new_in(&train.ctx, x, self.metric, Search::Auto)?;
-        let dense = index.dense(&train.ctx, x, self.eps, train.weights, self.min_samples)?;
-        let core: Vec<usize> = (0..x.nrows()).filter(|&row| dense[row]).collect();
-        let mut parents: Vec<u32> = (0..x.nrows() as u32).collect();
-        // What a row that is no core row may belong to, as pairs with core rows.
-        let mut fringe: Vec<(u32, u32)> = Vec::new();
-        let (mut rest, mut size) = (&core[..], ROWS.0);
-        while !rest.is_empty() {
-            let (rows, after) = rest.split_at(size.min(rest.len()));
-            rest = after;
-            // Each pair of core rows is needed once.
-            let keep =
-                |place: u32, other: u32| !dense[other as usize] || (other as usize) < rows[place as usize];
-            let pairs = index.pairs_within(&train.ctx, &x.select(Axis(0), rows), self.eps, &keep)?;
-            size = (PAIRS / (pairs.len() / rows.len()).max(1)).clamp(ROWS.0, ROWS.1);
-            for (place, other) in pairs {
-                let row = rows[place as usize] as u32;
-                if dense[other as usize] {
-                    join(&mut parents, row, other);
-                } else {
-                    fringe.push((other, row));
-                }
-            }
-        }
+        let links = index.links(&train.ctx, x, self.eps, train.weights, self.min_samples)?;
         let mut labels = vec![-1; x.nrows()];
+        let core: Vec<u32> = (0..x.nrows() as u32).filter(|&row| links.dense[row as usize]).collect();
         let mut n_clusters = 0;
         for &row in &core {
-            // The first row of a cluster is its root.
-            let root = root(&mut parents, row as u32) as usize;
-            if root == row {
-                labels[row] = n_clusters;
+            // The first core row of a cluster stands for it.
+            if links.lowest[row as usize] == row {
+                labels[row as usize] = n_clusters;
                 n_clusters += 1;
-            } else {
-                labels[row] = labels[root];
             }
         }
-        for (row, core) in fringe {
-            let (own, label) = (labels[row as usize], labels[core as usize]);
-            labels[row as usize] = if own < 0 { label } else { own.min(label) };
+        for row in 0..x.nrows() {
+            if let Some(&label) = labels.get(links.lowest[row] as usize) {
+                labels[row] = label;
+            }
         }
         Ok(DbscanModel {
             features: train.x.features().clone(),
             clusters: Clusters::of(labels, n_clusters as u32)?,
-            core: core.into_iter().map(|row| row as u32).collect(),
+            core,
         })
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
     }
-}
-
-fn root(parents: &mut [u32], mut row: u32) -> u32 {
-    while parents[row as usize] != row {
-        let above = parents[parents[row as usize] as usize];
-        parents[row as usize] = above;
-        row = above;
-    }
-    row
-}
-
-fn join(parents: &mut [u32], a: u32, b: u32) {
-    let (a, b) = (root(parents, a), root(parents, b));
-    parents[a.max(b) as usize] = a.min(b);
 }
 
 /// The clusters of the training rows.

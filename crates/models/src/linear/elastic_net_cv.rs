@@ -15,8 +15,8 @@ use super::elastic_net::{EPS, MAX_ITER, N_ALPHAS, TOLERANCE, fit_one};
 use super::elastic_net_fit::{MOST_PRODUCTS, along, at_one, penalty, strengths};
 use super::iterative::IterativeLinearModel;
 
-const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
-const L1_RATIOS: Param =
+pub(super) const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
+pub(super) const L1_RATIOS: Param =
     Param::real("l1_ratios", "the shares of the L1 penalty that are tried").at_least(0.0).at_most(1.0);
 
 /// The settings that both share.

@@ -1,7 +1,10 @@
 //! The lasso and the elastic net for several outputs that share their features.
 
 use ndarray::Array2;
-use perennial_core::{Capabilities, Context, Error, Estimator, Matrix, Outputs, Param, Result, Train};
+use perennial_core::{
+    Capabilities, Context, Error, Estimator, Features, Matrix, Outputs, Param, Result, Train,
+};
+use perennial_numeric::linalg::matmul;
 use serde::{Deserialize, Serialize};
 
 use super::centred::Centred;
@@ -170,66 +173,105 @@ fn fit(
     intercept: bool,
     limits: Limits,
 ) -> Result<MultiLinearModel> {
-    let (n, k) = (train.x.n_cols(), train.y.values().ncols());
-    if k == 0 {
-        return Err(Error::empty("the target has no outputs"));
-    }
-    if n == 0 {
-        return Err(Error::empty("the matrix has no columns"));
-    }
-    if n > MOST_COLUMNS {
-        return Err(Error::too_large(format!(
-            "{n} columns; at most {MOST_COLUMNS} are taken, so select some"
-        )));
-    }
     let weights = tame(train.weights);
-    let mut problem =
-        Blocks { products: Array2::zeros((0, 0)), cross: Array2::zeros((n, k)), target: 0.0, n, k };
-    let mut means = Vec::with_capacity(k);
-    let mut centres = Vec::new();
-    for (output, column) in train.y.values().columns().into_iter().enumerate() {
-        let y = column.to_vec();
-        let centred = Centred::new(train.x, &y, weights.as_deref(), intercept)?;
-        if output == 0 {
-            let products = centred.products(0..centred.n_rows, None, &train.ctx)?;
-            problem.products = products.slice(ndarray::s![..n, ..n]).mapv(|sum| sum / centred.total_weight);
-            centres.clone_from(&centred.means);
-        }
-        let pull = centred.pull(&[], &[]);
-        problem
-            .cross
-            .column_mut(output)
-            .iter_mut()
-            .zip(&pull.0)
-            .for_each(|(to, sum)| *to = sum / centred.total_weight);
-        problem.target += pull.1 / centred.total_weight;
-        means.push(centred.mean);
-    }
-    let numbers = problem.products.iter().chain(&problem.cross).chain([&problem.target]);
-    if !{ numbers }.all(|value| value.is_finite()) {
-        return Err(Error::overflow(
-            "the square of a column left the range of f64; standardise the features and scale the targets",
-        ));
-    }
-    let (weights, search) = problem.solve(penalty, limits, &train.ctx)?;
-    let shift = |output: usize| centres.iter().zip(weights.column(output)).map(|(c, w)| c * w).sum::<f64>();
-    let intercepts = (0..k).map(|output| means[output] - shift(output)).collect();
-    MultiLinearModel::new(train.x.features(), weights, intercepts, search)
+    let problem = Blocks::new(train.x, train.y, weights.as_deref(), intercept, &train.ctx)?;
+    let (weights, search) = problem.solve(problem.nothing(), penalty, limits, &train.ctx)?;
+    problem.model(train.x.features(), weights, search)
 }
 
 /// Half the mean squared length as a quadratic form of blocks of coefficients.
-struct Blocks {
+pub(super) struct Blocks {
     products: Array2<f64>,
-    cross: Array2<f64>,
+    pub(super) cross: Array2<f64>,
     target: f64,
     n: usize,
     k: usize,
+    /// The means of the columns and of the outputs, 0 without an intercept.
+    centres: Vec<f64>,
+    means: Vec<f64>,
 }
 
 impl Blocks {
-    fn solve(&self, penalty: Penalty, limits: Limits, ctx: &Context) -> Result<(Array2<f64>, Search)> {
-        let mut weights = Array2::zeros((self.n, self.k));
+    pub(super) fn new(
+        x: &Matrix,
+        y: &Outputs,
+        weights: Option<&[f64]>,
+        intercept: bool,
+        ctx: &Context,
+    ) -> Result<Self> {
+        let (n, k) = (x.n_cols(), y.values().ncols());
+        if k == 0 {
+            return Err(Error::empty("the target has no outputs"));
+        }
+        if n == 0 {
+            return Err(Error::empty("the matrix has no columns"));
+        }
+        if n > MOST_COLUMNS {
+            return Err(Error::too_large(format!(
+                "{n} columns; at most {MOST_COLUMNS} are taken, so select some"
+            )));
+        }
+        let (products, cross) = (Array2::zeros((0, 0)), Array2::zeros((n, k)));
+        let mut blocks =
+            Blocks { products, cross, target: 0.0, n, k, centres: Vec::new(), means: Vec::new() };
+        for (output, column) in y.values().columns().into_iter().enumerate() {
+            let y = column.to_vec();
+            let centred = Centred::new(x, &y, weights, intercept)?;
+            if output == 0 {
+                let products = centred.products(0..centred.n_rows, None, ctx)?;
+                blocks.products =
+                    products.slice(ndarray::s![..n, ..n]).mapv(|sum| sum / centred.total_weight);
+                blocks.centres.clone_from(&centred.means);
+            }
+            let pull = centred.pull(&[], &[]);
+            let cross = blocks.cross.column_mut(output).into_iter().zip(&pull.0);
+            cross.for_each(|(to, sum)| *to = sum / centred.total_weight);
+            blocks.target += pull.1 / centred.total_weight;
+            blocks.means.push(centred.mean);
+        }
+        let numbers = blocks.products.iter().chain(&blocks.cross).chain([&blocks.target]);
+        if !{ numbers }.all(|value| value.is_finite()) {
+            return Err(Error::overflow(
+                "the square of a column left the range of f64; standardise the features and scale the targets",
+            ));
+        }
+        Ok(blocks)
+    }
+
+    /// No coefficients.
+    pub(super) fn nothing(&self) -> Array2<f64> {
+        Array2::zeros((self.n, self.k))
+    }
+
+    /// What the outputs are where all features are 0.
+    pub(super) fn intercepts(&self, weights: &Array2<f64>) -> Vec<f64> {
+        let shift =
+            |output: usize| self.centres.iter().zip(weights.column(output)).map(|(c, w)| c * w).sum::<f64>();
+        (0..self.k).map(|output| self.means[output] - shift(output)).collect()
+    }
+
+    pub(super) fn model(
+        &self,
+        features: &Features,
+        weights: Array2<f64>,
+        search: Search,
+    ) -> Result<MultiLinearModel> {
+        let intercepts = self.intercepts(&weights);
+        MultiLinearModel::new(features, weights, intercepts, search)
+    }
+
+    /// The coefficients, searched for from others.
+    pub(super) fn solve(
+        &self,
+        mut weights: Array2<f64>,
+        penalty: Penalty,
+        limits: Limits,
+        ctx: &Context,
+    ) -> Result<(Array2<f64>, Search)> {
         let mut pull = self.cross.clone();
+        if weights.iter().any(|weight| *weight != 0.0) {
+            pull -= &matmul(&self.products, &weights);
+        }
         let all: Vec<usize> = (0..self.n).filter(|&j| self.products[[j, j]] > 0.0).collect();
         let goal = limits.tolerance * self.target;
         let mut sweeps = 0;
@@ -313,6 +355,6 @@ impl Blocks {
     }
 }
 
-fn norm(values: &[f64]) -> f64 {
+pub(super) fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }

@@ -1,6 +1,6 @@
 //! Partial least squares.
 
-use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, Axis, s};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, Axis, concatenate, s};
 use perennial_core::{
     Capabilities, Error, Estimator, Features, Matrix, Outputs, Param, Predictor, Result, Rows, Train,
 };
@@ -12,10 +12,10 @@ use super::model::total_weight;
 use super::multi_model::MultiLinearModel;
 use crate::setters::setters;
 
-const N_COMPONENTS: Param =
+pub(super) const N_COMPONENTS: Param =
     Param::integer("n_components", "the most components").at_least(1.0).search(1.0, 20.0);
 /// Covariances below this share of the first ones are rounding: there is nothing left to find.
-const NOTHING: f64 = 1e-12;
+pub(super) const NOTHING: f64 = 1e-12;
 
 /// Partial least squares regression (Wold, 1966; PLS2 with deflation as in NIPALS): a few sums of the features that vary with the
 /// outputs, and the outputs as linear functions of those.
@@ -84,34 +84,8 @@ impl Estimator for PlsRegression {
                 format!("at most {n}, the number of columns"),
             ));
         }
-        let qr = Qr::new(train.x.dense()?, train.y.values(), train.weights, true)?;
-        let skip = 1;
-        let mut x = qr.r().slice(s![skip.., skip..]).to_owned();
-        let mut y = qr.qty().slice(s![skip.., ..]).to_owned();
-        let means = qr.means().map_or_else(|| vec![0.0; n], |means| means.to_vec());
-        let total = total_weight(train.weights, train.x.n_rows());
-        let free = if total > 1.0 { total - 1.0 } else { total };
-        let (y_means, y_scales): (Vec<f64>, Vec<f64>) = train
-            .y
-            .values()
-            .columns()
-            .into_iter()
-            .map(|column| moments(column, train.weights, total, free))
-            .map(|(mean, deviation)| (mean, if self.scale && deviation > 0.0 { deviation } else { 1.0 }))
-            .unzip();
-        let deviation = |column: ArrayView1<'_, f64>| norm(&column.to_vec()) / free.sqrt();
-        let scales: Vec<f64> = x
-            .columns()
-            .into_iter()
-            .zip(&means)
-            .map(|(column, mean)| {
-                let deviation = deviation(column);
-                // Below the rounding of the mean there is no spread.
-                if self.scale && deviation > 1e-14 * mean.abs() { deviation } else { 1.0 }
-            })
-            .collect();
-        x.columns_mut().into_iter().zip(&scales).for_each(|(mut column, scale)| column /= *scale);
-        y.columns_mut().into_iter().zip(&y_scales).for_each(|(mut column, scale)| column /= *scale);
+        let Scaled { mut x, mut y, means, scales, y_means, y_scales } =
+            Scaled::new(train, self.scale, false)?;
         let parts = components(&mut x, &mut y, self.n_components, train)?;
         // Scores of rows as they are: rotations are weights before what earlier components explain is taken away.
         let mut rotations: Array2<f64> = parts.rotations;
@@ -130,6 +104,57 @@ impl Estimator for PlsRegression {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
+    }
+}
+
+/// The columns and the outputs around their means and in their deviations, with fewer rows that have the same products.
+pub(super) struct Scaled {
+    pub(super) x: Array2<f64>,
+    pub(super) y: Array2<f64>,
+    pub(super) means: Vec<f64>,
+    pub(super) scales: Vec<f64>,
+    pub(super) y_means: Vec<f64>,
+    pub(super) y_scales: Vec<f64>,
+}
+
+impl Scaled {
+    /// Products of outputs with each other are kept where they are `joint`, else those of columns and of columns with
+    /// outputs alone.
+    pub(super) fn new(train: &Train<'_, Matrix, Outputs>, scale: bool, joint: bool) -> Result<Scaled> {
+        let (n, outputs) = (train.x.n_cols(), train.y.values());
+        let x = train.x.dense()?;
+        let (mut x, mut y, means) = if joint {
+            let both = concatenate![Axis(1), x.view(), outputs.view()];
+            let qr = Qr::new(&both, &Array2::zeros((x.nrows(), 0)), train.weights, true)?;
+            let r = qr.r();
+            (r.slice(s![1.., 1..=n]).to_owned(), r.slice(s![1.., n + 1..]).to_owned(), qr.means())
+        } else {
+            let qr = Qr::new(x, outputs, train.weights, true)?;
+            (qr.r().slice(s![1.., 1..]).to_owned(), qr.qty().slice(s![1.., ..]).to_owned(), qr.means())
+        };
+        let means = means.map_or_else(|| vec![0.0; n], |means| means.iter().take(n).copied().collect());
+        let total = total_weight(train.weights, train.x.n_rows());
+        let free = if total > 1.0 { total - 1.0 } else { total };
+        let (y_means, y_scales): (Vec<f64>, Vec<f64>) = outputs
+            .columns()
+            .into_iter()
+            .map(|column| moments(column, train.weights, total, free))
+            .map(|(mean, deviation)| (mean, if scale && deviation > 0.0 { deviation } else { 1.0 }))
+            .unzip();
+        let deviation = |column: ArrayView1<'_, f64>| norm(&column.to_vec()) / free.sqrt();
+        let scales: Vec<f64> = x
+            .columns()
+            .into_iter()
+            .zip(&means)
+            .map(|(column, mean): (_, &f64)| {
+                let deviation = deviation(column);
+                // Below the rounding of the mean there is no spread.
+                if scale && deviation > 1e-14 * mean.abs() { deviation } else { 1.0 }
+            })
+            .collect();
+        x.columns_mut().into_iter().zip(&scales).for_each(|(mut column, scale)| column /= *scale);
+        y.columns_mut().into_iter().zip(&y_scales).for_each(|(mut column, scale)| column /= *scale);
+        Ok(Scaled { x, y, means, scales, y_means, y_scales })
     }
 }
 
@@ -233,7 +258,7 @@ fn leading(covariance: &Array2<f64>) -> Result<Array1<f64>> {
     Ok(vector)
 }
 
-fn norm(values: &[f64]) -> f64 {
+pub(super) fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
@@ -241,11 +266,11 @@ fn norm(values: &[f64]) -> f64 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct PlsModel {
-    linear: MultiLinearModel,
-    means: Vec<f64>,
-    rotations: Array2<f64>,
-    x_loadings: Array2<f64>,
-    y_loadings: Array2<f64>,
+    pub(super) linear: MultiLinearModel,
+    pub(super) means: Vec<f64>,
+    pub(super) rotations: Array2<f64>,
+    pub(super) x_loadings: Array2<f64>,
+    pub(super) y_loadings: Array2<f64>,
 }
 
 #[derive(Deserialize)]
@@ -276,7 +301,7 @@ impl TryFrom<Parts> for PlsModel {
 }
 
 impl PlsModel {
-    fn checked(self) -> Result<Self> {
+    pub(super) fn checked(self) -> Result<Self> {
         let numbers =
             self.means.iter().chain(&self.rotations).chain(&self.x_loadings).chain(&self.y_loadings);
         if { numbers }.all(|number| number.is_finite()) {
@@ -327,13 +352,18 @@ impl PlsModel {
     pub fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features().align(x)?;
         x.check_finite(false)?;
-        let centred = x.dense()?.to_owned() - ArrayView1::from(&self.means).insert_axis(Axis(0));
-        let scores = matmul(&centred, &self.rotations);
-        if scores.iter().all(|score| score.is_finite()) {
-            return Ok(scores.into());
-        }
-        Err(Error::overflow("a component of a row is beyond the range of f64; check the units of the input"))
+        scores(x.dense()?, &self.means, &self.rotations).map(Matrix::from)
     }
+}
+
+/// The components of rows around their means.
+pub(super) fn scores(x: &ArrayRef2<f64>, means: &[f64], rotations: &ArrayRef2<f64>) -> Result<Array2<f64>> {
+    let centred = x.to_owned() - ArrayView1::from(means).insert_axis(Axis(0));
+    let scores = matmul(&centred, rotations);
+    if scores.iter().all(|score| score.is_finite()) {
+        return Ok(scores);
+    }
+    Err(Error::overflow("a component of a row is beyond the range of f64; check the units of the input"))
 }
 
 impl Predictor for PlsModel {

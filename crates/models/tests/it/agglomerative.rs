@@ -9,7 +9,7 @@
 use ndarray::Array2;
 use perennial_core::{Clustered, Estimator, Matrix, NoTarget};
 use perennial_models::AgglomerativeClustering;
-use perennial_models::cluster::{Linkage, Merge};
+use perennial_models::cluster::{AgglomerativeModel, Connectivity, Linkage, Merge};
 use perennial_models::neighbors::Metric;
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, check};
@@ -40,6 +40,23 @@ check!(
     AgglomerativeClustering::new().linkage(Linkage::Single).distance_threshold(3.0),
     // Its clusters are chains.
     Tags::new().poor_score()
+);
+
+check!(
+    cluster_agglomerative_linked,
+    group,
+    AgglomerativeClustering::new().n_clusters(3).connectivity(Connectivity::Neighbors(5)),
+    Tags::new().most_rows(2000)
+);
+check!(
+    cluster_agglomerative_linked_average,
+    group,
+    AgglomerativeClustering::new()
+        .n_clusters(3)
+        .linkage(Linkage::Average)
+        .connectivity(Connectivity::Neighbors(10)),
+    // Distances along the links say little of the clusters.
+    Tags::new().poor_score().most_rows(2000)
 );
 
 fn rows() -> Array2<f64> {
@@ -212,4 +229,148 @@ fn edges_of_hierarchies() {
     // Refused before anything of that size is held.
     let average = AgglomerativeClustering::new().linkage(Linkage::Average);
     assert!(error(average, 40_000).contains("at most 32768 rows"));
+}
+
+fn in_order(labels: &[i32]) -> Vec<i32> {
+    let mut seen: Vec<i32> = Vec::new();
+    let numbers = labels.iter().map(|label| match seen.iter().position(|other| other == label) {
+        Some(place) => place as i32,
+        None => {
+            seen.push(*label);
+            seen.len() as i32 - 1
+        }
+    });
+    numbers.collect()
+}
+
+/// `AgglomerativeClustering(4, linkage=.., metric=.., connectivity=G, compute_distances=True).fit(X)`, where G is
+/// `kneighbors_graph(X, 4, include_self=False)`: two parts, which scikit-learn links as we do; or links successive rows.
+#[test]
+fn linked_clusters_are_those_of_scikit_learn() {
+    let x = Matrix::from(rows());
+    let chain = Connectivity::Pairs((0..59).map(|row| (row + 1, row)).collect());
+    let near = Connectivity::Neighbors(4);
+    let (euclidean, manhattan) = (Metric::Euclidean, Metric::Manhattan);
+    let cases: [(Linkage, &Connectivity, Metric, [f64; 5]); 7] = [
+        (
+            Linkage::Ward,
+            &near,
+            euclidean,
+            [
+                7.866006379275379,
+                14.163736850677706,
+                15.815996302163082,
+                37.90609842527114,
+                183.97597911670067,
+            ],
+        ),
+        (
+            Linkage::Ward,
+            &chain,
+            euclidean,
+            [
+                9.528025168373578,
+                1.9418810005412692,
+                10.129653906183718,
+                1.7939716669156653,
+                352.74129437391775,
+            ],
+        ),
+        (
+            Linkage::Complete,
+            &near,
+            euclidean,
+            [
+                1.9345584275255587,
+                2.098202984395223,
+                2.2592425127593443,
+                2.2788360825733966,
+                78.36938406294352,
+            ],
+        ),
+        (
+            Linkage::Average,
+            &near,
+            euclidean,
+            [1.8624375832246851, 1.927069758801019, 1.929484130577456, 1.968377986023264, 74.0067442203727],
+        ),
+        (
+            Linkage::Average,
+            &near,
+            manhattan,
+            [
+                2.7824982496154558,
+                2.8850895101759617,
+                2.9144026371303955,
+                2.9804325436726855,
+                101.3666148993729,
+            ],
+        ),
+        (
+            Linkage::Single,
+            &near,
+            euclidean,
+            [
+                1.7655309531887229,
+                1.7868049404735835,
+                1.8283563615597382,
+                1.8752355045533047,
+                66.45215367070581,
+            ],
+        ),
+        (
+            Linkage::Single,
+            &chain,
+            euclidean,
+            [
+                10.874734521320715,
+                11.340774569611838,
+                11.344457107770584,
+                11.730849029183938,
+                446.6738169411325,
+            ],
+        ),
+    ];
+    let fit = |linkage: Linkage, connectivity: &Connectivity, metric: Metric| {
+        let settings = AgglomerativeClustering::new().n_clusters(4).linkage(linkage).metric(metric);
+        settings.connectivity(connectivity.clone()).fit(&x, &NoTarget).unwrap()
+    };
+    for (linkage, connectivity, metric, truth) in cases {
+        let distances: Vec<f64> =
+            fit(linkage, connectivity, metric).merges().iter().map(|merge| merge.distance).collect();
+        let found: Vec<f64> = distances[55..].iter().copied().chain([distances.iter().sum()]).collect();
+        assert_close(&found, &truth, 1e-11, &format!("{linkage:?} {connectivity:?}"));
+    }
+    // [seen.setdefault(l, len(seen)) for l in m.labels_], with Ward's linkage and both graphs.
+    let labels = [
+        0, 1, 2, 3, 2, 1, 0, 3, 3, 1, 0, 3, 2, 1, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 2, 1, 0, 3, 2, 1, 0, 3,
+        2, 1, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 0, 3, 2, 1, 0, 3, 2, 1, 0, 3,
+    ];
+    let model = fit(Linkage::Ward, &near, euclidean);
+    assert_eq!(in_order(model.clusters().labels()), labels);
+    let model = fit(Linkage::Ward, &chain, euclidean);
+    let labels: Vec<i32> =
+        [(28, 0), (21, 1), (1, 2), (10, 3)].iter().flat_map(|&(n, l)| vec![l; n]).collect();
+    assert_eq!(model.clusters().labels(), labels);
+    // Distances fall on the way, and the model comes back all the same.
+    assert!(model.merges().windows(2).any(|pair| pair[1].distance < pair[0].distance));
+    let saved = serde_json::to_string(&model).unwrap();
+    assert_eq!(serde_json::from_str::<AgglomerativeModel>(&saved).unwrap(), model);
+    // All rows linked with all: as without a graph.
+    let all = fit(Linkage::Average, &Connectivity::Neighbors(100), euclidean);
+    let plain = fit(Linkage::Average, &Connectivity::All, euclidean);
+    let distances =
+        |model: &AgglomerativeModel| model.merges().iter().map(|merge| merge.distance).collect::<Vec<f64>>();
+    assert_close(&distances(&all), &distances(&plain), 1e-12, "all links");
+    assert_eq!(all.clusters(), plain.clusters());
+    for wrong in [Connectivity::Neighbors(0), Connectivity::Pairs(vec![(3, 60)])] {
+        assert!(AgglomerativeClustering::new().connectivity(wrong).fit(&x, &NoTarget).is_err());
+    }
+    let none = Connectivity::Pairs(Vec::new());
+    let one = AgglomerativeClustering::new().n_clusters(1).connectivity(none.clone());
+    assert_eq!(one.fit(&Array2::zeros((1, 2)).into(), &NoTarget).unwrap().merges().len(), 0);
+    // Without a link each row is a part, and all parts are linked.
+    assert_close(&distances(&fit(Linkage::Average, &none, euclidean)), &distances(&plain), 1e-12, "no links");
+    let many = Matrix::from(Array2::from_shape_fn((4000, 1), |(row, _)| row as f64));
+    assert!(one.fit(&many, &NoTarget).unwrap_err().to_string().contains("4000 parts"));
 }

@@ -7,12 +7,60 @@
 //! ```
 
 use ndarray::{Array2, array};
-use perennial_core::{CancelToken, Context, Estimator, Matrix, NoTarget, Rows, Train};
+use perennial_core::{
+    CancelToken, Capabilities, Context, Estimator, FitTransform, Matrix, NoTarget, Result, Rows, Train,
+    Transformer,
+};
 use perennial_models::KernelDensity;
 use perennial_models::neighbors::{Bandwidth, DensityKernel, KernelDensityModel};
 use perennial_numeric::random::Random;
+use perennial_testing::{Tags, check};
+use serde::{Deserialize, Serialize};
 
 use crate::fixtures::assert_close;
+
+/// A density as a step that gives its logarithm at each row, so that the kit can look at it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Logarithms<T>(T);
+
+impl Estimator for Logarithms<KernelDensity> {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = Logarithms<KernelDensityModel>;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<Self::Model> {
+        Ok(Logarithms(self.0.fit_on(train)?))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+impl FitTransform for Logarithms<KernelDensity> {}
+
+impl Transformer for Logarithms<KernelDensityModel> {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        Ok(self.0.log_density(x)?.view().to_owned().insert_axis(ndarray::Axis(1)).into())
+    }
+}
+
+check!(
+    kernel_density,
+    transformer,
+    Logarithms(KernelDensity::new().bandwidth(Bandwidth::Scott)),
+    Tags::new().most_rows(2000)
+);
+check!(
+    kernel_density_exponential,
+    transformer,
+    Logarithms(KernelDensity::new().kernel(DensityKernel::Exponential).relative_tolerance(1e-3)),
+    Tags::new().most_rows(2000).weight_tolerance(2e-3)
+);
 
 const KERNELS: [DensityKernel; 6] = [
     DensityKernel::Gaussian,

@@ -14,7 +14,7 @@ use crate::linear_bayesian::five;
 /// A regression of several outputs as one of a single output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct One<E>(E);
+pub(crate) struct One<E>(pub(crate) E);
 
 impl<E: Estimator<Input = Matrix, Target = Outputs>> Estimator for One<E> {
     type Input = Matrix;
@@ -59,7 +59,7 @@ check!(
 );
 
 /// The rows of the Bayesian regressions with a second output.
-fn two() -> (Matrix, Outputs) {
+pub(crate) fn two() -> (Matrix, Outputs) {
     let (x, y) = five();
     let y = Array2::from_shape_fn((30, 2), |(i, k)| match k {
         0 => y.as_slice()[i],
@@ -68,7 +68,7 @@ fn two() -> (Matrix, Outputs) {
     (x.into(), y.into())
 }
 
-fn close(found: &ndarray::ArrayRef2<f64>, truth: &Array2<f64>, tolerance: f64) {
+pub(crate) fn close(found: &ndarray::ArrayRef2<f64>, truth: &Array2<f64>, tolerance: f64) {
     assert_eq!(found.dim(), truth.dim());
     let found: Vec<f64> = found.iter().copied().collect();
     assert_close(&found, &truth.iter().copied().collect::<Vec<f64>>(), tolerance, "outputs");

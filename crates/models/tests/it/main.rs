@@ -48,6 +48,8 @@ mod linear;
 #[cfg(feature = "linear")]
 mod linear_bayesian;
 #[cfg(feature = "linear")]
+mod linear_canonical;
+#[cfg(feature = "linear")]
 mod linear_conformance;
 #[cfg(feature = "linear")]
 mod linear_consensus;

@@ -1,11 +1,17 @@
 //! Robust and sparse covariances against scikit-learn 1.9.1, brute force and the conditions of their optima.
 
 use ndarray::{Array2, concatenate};
-use perennial_core::{ErrorKind, Estimator, Matrix, NoTarget, Predictor};
+use perennial_core::{
+    Capabilities, ErrorKind, Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Train, Transformer,
+};
+use perennial_models::covariance::{CovarianceModel, GraphicalLassoModel, MinCovDetModel};
 use perennial_models::outlier::OutlierDetector;
-use perennial_models::{EllipticEnvelope, GraphicalLasso, GraphicalLassoCv, MinCovDet};
+use perennial_models::{
+    EllipticEnvelope, EmpiricalCovariance, GraphicalLasso, GraphicalLassoCv, LedoitWolf, MinCovDet, Oas,
+};
 use perennial_numeric::random::Random;
-use perennial_testing::check;
+use perennial_testing::{Tags, check};
+use serde::{Deserialize, Serialize};
 
 use crate::fixtures::assert_close;
 
@@ -14,6 +20,73 @@ check!(
     elliptic_envelope_of_a_share,
     outlier,
     EllipticEnvelope::new().contamination(0.1).support_fraction(0.8).n_trials(30).seed(5)
+);
+
+/// A covariance as a step that gives the squared distance of each row from the mean, so that the kit can look at it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Distances<E>(E);
+
+/// A model that has a covariance.
+trait HasCovariance: Send + Sync {
+    fn estimate(&self) -> &CovarianceModel;
+}
+
+impl HasCovariance for CovarianceModel {
+    fn estimate(&self) -> &CovarianceModel {
+        self
+    }
+}
+
+impl HasCovariance for MinCovDetModel {
+    fn estimate(&self) -> &CovarianceModel {
+        self.covariance()
+    }
+}
+
+impl HasCovariance for GraphicalLassoModel {
+    fn estimate(&self) -> &CovarianceModel {
+        self.covariance()
+    }
+}
+
+impl<E: Estimator<Input = Matrix, Target = NoTarget>> Estimator for Distances<E> {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = Distances<E::Model>;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<Distances<E::Model>> {
+        Ok(Distances(self.0.fit_on(train)?))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+impl<E: Estimator<Input = Matrix, Target = NoTarget, Model: HasCovariance>> FitTransform for Distances<E> {}
+
+impl<M: HasCovariance> Transformer for Distances<M> {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        let squares = self.0.estimate().squared_mahalanobis(x)?;
+        Ok(squares.view().to_owned().insert_axis(ndarray::Axis(1)).into())
+    }
+}
+
+check!(covariance_empirical, transformer, Distances(EmpiricalCovariance::new()), Tags::new());
+check!(covariance_ledoit_wolf, transformer, Distances(LedoitWolf::new()), Tags::new());
+check!(covariance_oas, transformer, Distances(Oas::new()), Tags::new());
+check!(covariance_around_zero, transformer, Distances(Oas::new().assume_centered(true)), Tags::new());
+check!(covariance_min_cov_det, transformer, Distances(MinCovDet::new()), Tags::new().most_rows(2000));
+check!(covariance_graphical_lasso, transformer, Distances(GraphicalLasso::new().alpha(0.1)), Tags::new());
+check!(
+    covariance_graphical_lasso_cv,
+    transformer,
+    Distances(GraphicalLassoCv::new()),
+    Tags::new().most_rows(1000)
 );
 
 /// 60 rows that a line of NumPy makes too, every seventh of them far off.

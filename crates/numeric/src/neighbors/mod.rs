@@ -6,7 +6,10 @@
 mod answers;
 mod broad;
 mod collect;
+mod density;
+mod forest;
 mod graph;
+mod grouped;
 mod norm;
 mod pairwise;
 mod panels;
@@ -20,7 +23,8 @@ mod tree;
 mod way;
 
 pub use answers::{Neighbors, Ranges};
-pub use pairwise::pairwise;
+pub use density::Links;
+pub use pairwise::{paired, pairwise};
 pub use points::{Points, nearest_centres};
 pub use search::Index;
 pub use smooth::{Profile, Smoothing};

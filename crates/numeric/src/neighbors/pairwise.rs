@@ -65,6 +65,52 @@ pub fn pairwise(metric: Metric, a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Resul
     }
 }
 
+/// The distances of pairs of rows, as [`pairwise`] gives them.
+///
+/// # Errors
+/// As for [`pairwise`], and when a pair has a row that is none.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_numeric::neighbors::{Metric, paired};
+///
+/// let x = array![[0.0, 0.0], [3.0, 4.0], [3.0, 0.0]];
+/// assert_eq!(paired(Metric::Euclidean, &x, &[(0, 1), (2, 1)])?, [5.0, 4.0]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub fn paired(metric: Metric, x: &ArrayRef2<f64>, pairs: &[(u32, u32)]) -> Result<Vec<f64>> {
+    let space = Space::new(metric, x.ncols(), magnitude(x, "the matrix of rows")?)?;
+    if let Some((a, b)) = pairs.iter().find(|(a, b)| (*a).max(*b) as usize >= x.nrows()) {
+        return Err(Error::malformed(format!("the pair ({a}, {b}) has a row that is none of {}", x.nrows())));
+    }
+    let cells = row_block(x, 0..x.nrows());
+    let (places, others) = match space.metric {
+        Metric::Haversine => (cells.to_vec(), cells.to_vec()),
+        _ => (space.place(&cells, 1), space.place(&cells, 0)),
+    };
+    let width = places.len() / x.nrows().max(1);
+    let mut out = vec![0.0; pairs.len()];
+    reduce::fill_chunks(&mut out, 4096, |first, out| {
+        for (out, (a, b)) in out.iter_mut().zip(&pairs[first..]) {
+            let (a, b) = (&places[*a as usize * width..][..width], &others[*b as usize * width..][..width]);
+            *out = match space.metric {
+                Metric::Haversine => haversine(a, b),
+                Metric::Manhattan => space.distance(between(Magnitudes, a, b)),
+                Metric::Chebyshev => space.distance(between(Largest, a, b)),
+                Metric::Minkowski(p) => space.distance(between(Powers(p), a, b)),
+                _ => space.distance(between(Squares, a, b)),
+            };
+        }
+    });
+    match out.iter().position(|distance| !distance.is_finite()) {
+        None => Ok(out),
+        Some(place) => Err(Error::overflow(format!(
+            "the distance of row {} from row {} is beyond the range of f64; scale the columns",
+            pairs[place].0, pairs[place].1
+        ))),
+    }
+}
+
 struct Pair<'a> {
     space: &'a Space,
     rows: &'a [f64],

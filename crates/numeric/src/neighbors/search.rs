@@ -4,7 +4,7 @@ use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result};
 
 use super::answers::{Neighbors, Ranges};
-use super::collect::{Collect, Count, Nearest, Pairs, Within};
+use super::collect::{Collect, Nearest, Within};
 use super::graph;
 use super::norm::{Largest, Magnitudes, Powers, Squares};
 use super::space::{Metric, Space, haversine};
@@ -217,61 +217,6 @@ impl Index {
         Ok(Ranges { starts, rows, distances })
     }
 
-    /// Whether the rows within `radius` of each query weigh at least `enough`; each row weighs 1 without weights.
-    ///
-    /// Faster than [`within`](Index::within), since it stops when there are enough.
-    ///
-    /// # Errors
-    /// As for [`within`](Index::within).
-    ///
-    /// # Panics
-    /// When there are not as many weights as rows.
-    pub fn dense(
-        &self,
-        ctx: &Context,
-        queries: &ArrayRef2<f64>,
-        radius: f64,
-        weights: Option<&[f64]>,
-        enough: f64,
-    ) -> Result<Vec<bool>> {
-        if !(radius >= 0.0) {
-            return Err(Error::invalid_param("radius", radius, "a number >= 0"));
-        }
-        assert!(weights.is_none_or(|w| w.len() == self.n_rows), "there must be one weight for each row");
-        let radius = self.space.sum(radius) * (1.0 + 1e-14);
-        let count = |_| Count { radius, weights, enough, found: 0.0 };
-        let answers = self.run(ctx, queries, count, |count, out: &mut Vec<bool>| {
-            out.push(count.found >= count.enough);
-        })?;
-        let mut dense = vec![false; queries.nrows()];
-        for (places, found, _) in answers {
-            places.iter().zip(found).for_each(|(&place, found)| dense[place as usize] = found);
-        }
-        Ok(dense)
-    }
-
-    /// The pairs of a query and a row within `radius` of it that `keep(query, row)` lets pass, in no meaningful order.
-    ///
-    /// # Errors
-    /// As for [`within`](Index::within).
-    pub fn pairs_within(
-        &self,
-        ctx: &Context,
-        queries: &ArrayRef2<f64>,
-        radius: f64,
-        keep: &(dyn Fn(u32, u32) -> bool + Sync),
-    ) -> Result<Vec<(u32, u32)>> {
-        if !(radius >= 0.0) {
-            return Err(Error::invalid_param("radius", radius, "a number >= 0"));
-        }
-        let radius = self.space.sum(radius) * (1.0 + 1e-14);
-        let pairs = |query| Pairs { radius, query: query as u32, keep, found: Vec::new() };
-        let answers = self.run(ctx, queries, pairs, |pairs, out: &mut Vec<(u32, u32)>| {
-            out.append(&mut pairs.found);
-        })?;
-        Ok(answers.into_iter().flat_map(|answer| answer.1).collect())
-    }
-
     /// The minimum spanning tree of the rows under mutual reachability (Campello, Moulavi and Sander, 2013): two rows are as
     /// far as their distance, but no nearer than either is to its `k`-th nearest row, itself included. Edges
     /// `(length, row, row)` in the order of their lengths. `x` must be what the index was made of, by `Search::Tree`.
@@ -345,7 +290,7 @@ impl Index {
 
     /// Searches blocks of queries. Each block gives the numbers of its queries, what `take` wrote of each, and where
     /// in that each of them ends.
-    fn run<C: Collect + Send, O: Send>(
+    pub(super) fn run<C: Collect + Send, O: Send>(
         &self,
         ctx: &Context,
         queries: &ArrayRef2<f64>,
@@ -417,4 +362,4 @@ impl Index {
 }
 
 /// The numbers of some queries, what was found, and where in that each of them ends.
-type Answers<O> = (Vec<u32>, Vec<O>, Vec<usize>);
+pub(super) type Answers<O> = (Vec<u32>, Vec<O>, Vec<usize>);

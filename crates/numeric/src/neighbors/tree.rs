@@ -14,7 +14,7 @@ pub(super) const LEAF: usize = 32;
 /// Nodes with fewer leaves than this are grown by one task.
 const FORK_LEAVES: usize = 64;
 /// What a bound is multiplied by, so that its rounding never hides a point.
-const SURE: f64 = 1.0 - 1e-13;
+pub(super) const SURE: f64 = 1.0 - 1e-13;
 /// Columns after which a leaf is given up when all its points are too far already.
 const STRIDE: usize = 8;
 
@@ -22,6 +22,8 @@ const STRIDE: usize = 8;
 pub(super) struct Tree {
     width: usize,
     n_leaves: usize,
+    /// Points of the last leaf.
+    n_last: usize,
     /// The rows in the order of the leaves; [`u32::MAX`] fills the last leaf.
     rows: Vec<u32>,
     /// For each leaf, the values of its points column by column.
@@ -56,7 +58,8 @@ impl Tree {
                 }
             }
         });
-        Ok(Tree { width, n_leaves, rows, points, cuts, boxes })
+        let n_last = n_rows - (n_leaves - 1) * LEAF;
+        Ok(Tree { width, n_leaves, n_last, rows, points, cuts, boxes })
     }
 
     pub(super) fn width(&self) -> usize {
@@ -197,9 +200,33 @@ impl Tree {
 
     #[inline(always)]
     fn scan<N: Norm, C: Collect>(&self, norm: N, leaf: usize, point: &[f64], collect: &mut C) {
+        let (sums, hits) = self.near(norm, leaf, point, collect.limit());
+        self.offer(leaf, &sums, hits, collect);
+    }
+
+    /// Offers the rows of a leaf that have a bit.
+    #[inline(always)]
+    pub(super) fn offer<C: Collect>(&self, leaf: usize, sums: &[f64; LEAF], mut hits: u32, collect: &mut C) {
+        let rows = &self.rows[leaf * LEAF..][..LEAF];
+        while hits != 0 {
+            let lane = hits.trailing_zeros() as usize;
+            hits &= hits - 1;
+            collect.offer(sums[lane], rows[lane]);
+        }
+    }
+
+    /// The sums between a point and those of a leaf, and a bit for each that is a row within the limit. Without such a
+    /// row the sums are not complete.
+    #[inline(always)]
+    pub(super) fn near<N: Norm>(
+        &self,
+        norm: N,
+        leaf: usize,
+        point: &[f64],
+        limit: f64,
+    ) -> ([f64; LEAF], u32) {
         let points = &self.points[leaf * LEAF * self.width..][..LEAF * self.width];
         let mut sums = [0.0; LEAF];
-        let limit = collect.limit();
         for (values, columns) in point.chunks(STRIDE).zip(points.chunks(STRIDE * LEAF)) {
             for (value, column) in values.iter().zip(columns.as_chunks::<LEAF>().0) {
                 for lane in 0..LEAF {
@@ -207,21 +234,90 @@ impl Tree {
                 }
             }
             if !sums.iter().fold(false, |any, sum| any | (*sum <= limit)) {
-                return;
+                return (sums, 0);
             }
         }
         let mut hits = 0u32;
         for (lane, sum) in sums.iter().enumerate() {
             hits |= u32::from(*sum <= limit) << lane;
         }
-        let rows = &self.rows[leaf * LEAF..][..LEAF];
-        while hits != 0 {
-            let lane = hits.trailing_zeros() as usize;
-            hits &= hits - 1;
-            // The last leaf is filled up with points that are no rows.
-            if rows[lane] != u32::MAX {
-                collect.offer(sums[lane], rows[lane]);
+        (sums, hits & self.filled(leaf))
+    }
+
+    /// As [`near`](Tree::near), for as few columns as are known when it is compiled.
+    #[inline(always)]
+    pub(super) fn near_of<N: Norm, const W: usize>(
+        &self,
+        norm: N,
+        leaf: usize,
+        point: &[f64; W],
+        limit: f64,
+    ) -> ([f64; LEAF], u32) {
+        let points = &self.points[leaf * LEAF * W..][..LEAF * W];
+        let mut sums = [0.0; LEAF];
+        for (value, column) in point.iter().zip(points.as_chunks::<LEAF>().0) {
+            for lane in 0..LEAF {
+                sums[lane] = norm.join(sums[lane], norm.term(value - column[lane]));
             }
+        }
+        let mut hits = 0u32;
+        for (lane, sum) in sums.iter().enumerate() {
+            hits |= u32::from(*sum <= limit) << lane;
+        }
+        (sums, hits & self.filled(leaf))
+    }
+
+    /// A bit for each place of a leaf that has a row: all but in the last one.
+    #[inline(always)]
+    pub(super) fn filled(&self, leaf: usize) -> u32 {
+        if leaf + 1 < self.n_leaves { u32::MAX } else { u32::MAX >> (LEAF - self.n_last) }
+    }
+
+    /// The coordinates of the point at a place of a leaf.
+    #[inline(always)]
+    pub(super) fn point(&self, leaf: usize, place: usize) -> impl Iterator<Item = f64> + '_ {
+        let points = &self.points[leaf * LEAF * self.width..][..LEAF * self.width];
+        points.iter().skip(place).step_by(LEAF).copied()
+    }
+
+    /// The lowest, then the highest values of the points of a node.
+    #[inline(always)]
+    pub(super) fn sides(&self, node: u32) -> (&[f64], &[f64]) {
+        self.boxes[node as usize * 2 * self.width..][..2 * self.width].split_at(self.width)
+    }
+
+    /// The leaves that may have a point within the limit of the points in a box: at least how far they are, and the nodes
+    /// that they are.
+    #[inline(always)]
+    pub(super) fn leaves_near<N: Norm>(
+        &self,
+        norm: N,
+        (low, high): (&[f64], &[f64]),
+        limit: f64,
+        found: &mut Vec<(f64, u32, u32)>,
+    ) {
+        found.clear();
+        let mut waiting = Vec::with_capacity(64);
+        waiting.push((0u32, 0u32, self.n_leaves as u32));
+        while let Some((node, first, n_leaves)) = waiting.pop() {
+            let (other_low, other_high) = self.sides(node);
+            let mut gap = 0.0;
+            for column in 0..self.width {
+                let (below, above) = (low[column] - other_high[column], other_low[column] - high[column]);
+                let apart = if below > above { below } else { above };
+                gap = norm.join(gap, norm.term(if apart > 0.0 { apart } else { 0.0 }));
+            }
+            let gap = gap * SURE;
+            if gap > limit {
+                continue;
+            }
+            if n_leaves == 1 {
+                found.push((gap, first, node));
+                continue;
+            }
+            let n_left = n_leaves / 2;
+            waiting.push((node + 2 * n_left, first + n_left, n_leaves - n_left));
+            waiting.push((node + 1, first, n_left));
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::collect::{Collect, Nearest};
 use super::graph::{self, Graph};
+use super::grouped;
 use super::norm::{Largest, Magnitudes, Norm, Powers, Squares};
 use super::panels::Panels;
 use super::space::{Metric, Space};
@@ -128,6 +129,12 @@ impl<N: Norm, C: Collect> Kernel for Walk<'_, N, C> {
 
     #[inline(always)]
     fn run(self) {
+        match self.width {
+            1 => return grouped::search::<N, C, 1>(self.tree, self.norm, self.points, self.collects),
+            2 => return grouped::search::<N, C, 2>(self.tree, self.norm, self.points, self.collects),
+            3 => return grouped::search::<N, C, 3>(self.tree, self.norm, self.points, self.collects),
+            _ => {}
+        }
         let mut waiting = Vec::with_capacity(64);
         for (point, collect) in self.points.chunks_exact(self.width).zip(self.collects) {
             self.tree.search(self.norm, point, collect, &mut waiting);

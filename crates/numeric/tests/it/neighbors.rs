@@ -99,6 +99,72 @@ fn ways_agree_to_the_bit_and_ties_go_to_lower_numbers() {
     assert!(alone.rows().chunks(3).enumerate().all(|(row, others)| !others.contains(&(row as u32))));
 }
 
+/// Dense rows, and the lowest dense row that each hangs together with, by all pairs.
+fn plain_links(
+    metric: Metric,
+    x: &Array2<f64>,
+    radius: f64,
+    weights: &[f64],
+    enough: f64,
+) -> (Vec<bool>, Vec<u32>) {
+    let n = x.nrows();
+    let near = |a: usize, b: usize| plain(metric, x.row(a), x.row(b)) <= radius;
+    let weight = |a: usize| (0..n).filter(|&b| near(a, b)).map(|b| weights[b]).sum::<f64>();
+    let dense: Vec<bool> = (0..n).map(|row| weight(row) >= enough).collect();
+    let mut lowest = vec![u32::MAX; n];
+    for first in (0..n).filter(|&row| dense[row]) {
+        let mut waiting = if lowest[first] == u32::MAX { vec![first] } else { Vec::new() };
+        while let Some(row) = waiting.pop() {
+            if dense[row] && lowest[row] == u32::MAX {
+                lowest[row] = first as u32;
+                waiting.extend((0..n).filter(|&other| near(row, other)));
+            }
+        }
+    }
+    let of_dense = lowest.clone();
+    for row in (0..n).filter(|&row| !dense[row]) {
+        let near = (0..n).filter(|&other| dense[other] && near(row, other));
+        lowest[row] = near.map(|other| of_dense[other]).min().unwrap_or(u32::MAX);
+    }
+    (dense, lowest)
+}
+
+#[test]
+fn links_are_those_of_all_pairs_by_every_way() {
+    let metrics = [Metric::Euclidean, Metric::Manhattan, Metric::Chebyshev, Metric::Cosine];
+    for (n, width, seed) in
+        [(1, 1, 1), (31, 2, 2), (32, 2, 3), (33, 1, 4), (290, 2, 5), (200, 3, 6), (200, 6, 7)]
+    {
+        for (is_round, radius, enough) in
+            [(true, 1.0, 9.0), (false, 0.2, 4.0), (false, 0.6, 12.0), (false, 0.05, 2.0), (true, 40.0, 1.0)]
+        {
+            let x = rows(n, width, seed, is_round);
+            let weights: Vec<f64> = (0..n).map(|row| (row % 3) as f64).collect();
+            for metric in metrics {
+                // Angles of whole numbers are not exact.
+                if metric == Metric::Cosine && is_round {
+                    continue;
+                }
+                for search in [Search::Tree, Search::Brute] {
+                    let index = Index::new(&x, metric, search).unwrap();
+                    for weights in [None, Some(&weights[..])] {
+                        let links = index.links(&Context::new(), &x, radius, weights, enough).unwrap();
+                        let ones = vec![1.0; n];
+                        let truth = plain_links(metric, &x, radius, weights.unwrap_or(&ones), enough);
+                        let about = format!("{metric} {search:?} {n} x {width}, radius {radius}");
+                        assert_eq!((links.dense, links.lowest), truth, "{about}");
+                    }
+                }
+            }
+        }
+    }
+    let angles = rows(300, 2, 8, false);
+    let index = Index::new(&angles, Metric::Haversine, Search::Tree).unwrap();
+    let links = index.links(&Context::new(), &angles, 0.1, None, 4.0).unwrap();
+    assert_eq!((links.dense, links.lowest), plain_links(Metric::Haversine, &angles, 0.1, &[1.0; 300], 4.0));
+    assert!(index.links(&Context::new(), &angles, f64::NAN, None, 4.0).is_err());
+}
+
 #[test]
 fn numbers_at_the_ends_of_f64_are_measured() {
     for scale in [1e300, 1e-300, 1.0] {
