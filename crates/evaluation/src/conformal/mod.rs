@@ -9,11 +9,13 @@
 mod adaptive;
 mod cross;
 mod enbpi;
+mod held_out;
 mod intervals;
 mod mondrian;
 mod normalized;
 mod quantile;
 mod rank;
+mod risk;
 mod sets;
 mod split;
 mod split_classifier;
@@ -29,10 +31,12 @@ pub use quantile::{
     ConformalizedQuantilesModel,
 };
 pub use rank::rows_needed;
+pub use risk::{ControlledRisk, LearnThenTest, RiskControl};
 pub use sets::{ClassSets, MeanSetSize, SetCoverage, SetPredictor, SizeStratifiedCoverage};
 pub use split::{
     RegressionScore, SplitConformalModel, SplitConformalRegressor, conformalize, conformalize_weighted,
 };
 pub use split_classifier::{
     ClassificationScore, SplitConformalClassifier, SplitConformalClassifierModel, conformalize_classifier,
+    conformalize_classifier_weighted,
 };

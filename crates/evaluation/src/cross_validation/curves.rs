@@ -98,7 +98,7 @@ where
         return Err(Error::empty("the list of shares is empty"));
     }
     shares.iter().try_for_each(|&share| SHARE.check(share))?;
-    let rounds = Rounds { estimator, x, y, options };
+    let rounds = Rounds::new(estimator, x, y, options);
     let audited = rounds.splits(splitter)?;
     let splits = audited.splits();
     let codes = y.classes().map(|classes| classes.codes().to_vec());
@@ -170,7 +170,7 @@ where
         return Err(Error::empty("the list of values is empty"));
     }
     let estimators: Vec<E> = values.iter().map(|&value| make(value)).collect();
-    let rounds = |point: usize| Rounds { estimator: &estimators[point], x, y, options };
+    let rounds = |point: usize| Rounds::new(&estimators[point], x, y, options);
     let audited = rounds(0).splits(splitter)?;
     let splits = audited.splits();
     curve(name, values, &audited, metric, options, |point, number, ctx| {

@@ -70,7 +70,7 @@ where
     if candidates.is_empty() {
         return Err(Error::empty("the list of candidates is empty"));
     }
-    let audited = Rounds { estimator: &candidates[0], x, y, options }.splits(outer)?;
+    let audited = Rounds::new(&candidates[0], x, y, options).splits(outer)?;
     let splits = audited.splits();
     let done = AtomicUsize::new(0);
     let folds = reduce::try_map_each(splits.len(), |number| {
@@ -79,7 +79,7 @@ where
             let ctx = options.ctx.child(&format!("fold{number}"));
             let scores = inner_scores(candidates, x, y, &split.train, inner, metric, options, &ctx)?;
             let place = best(&scores, M::HIGHER_IS_BETTER)?;
-            let rounds = Rounds { estimator: &candidates[place], x, y, options };
+            let rounds = Rounds::new(&candidates[place], x, y, options);
             let scored = rounds.round(split, ctx, |split, model, seconds| {
                 score_fold(&rounds, metric, split, model, seconds)
             })?;

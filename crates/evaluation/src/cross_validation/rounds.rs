@@ -1,6 +1,7 @@
 //! The fits of one estimator on parts of the rows.
 
 use std::borrow::Borrow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -17,9 +18,20 @@ pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
     pub(super) x: &'a E::Input,
     pub(super) y: &'a E::Target,
     pub(super) options: &'a CrossValidation<'a>,
+    /// The rows that finished fits have learned from, whose memory those to come may use.
+    spare: Mutex<Vec<<E::Input as Rows>::Owned>>,
 }
 
-impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
+impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
+    pub(super) fn new(
+        estimator: &'a E,
+        x: &'a E::Input,
+        y: &'a E::Target,
+        options: &'a CrossValidation<'a>,
+    ) -> Self {
+        Rounds { estimator, x, y, options, spare: Mutex::new(Vec::new()) }
+    }
+
     /// The splits of a splitter, with what their sides share.
     pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits> {
         if let Some(weights) = self.options.weights
@@ -79,7 +91,8 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
             _ => None,
         };
         let learned = watched.as_ref().map_or(&split.train, |watched| &watched.train);
-        let (x, y) = (self.x.take(learned)?, self.y.take(learned)?);
+        let spare = self.spare.lock().map_or(None, |mut spare| spare.pop());
+        let (x, y) = (self.x.take_into(learned, spare)?, self.y.take(learned)?);
         let weights = self.weights(learned)?;
         let groups = self.options.groups.map(|groups| groups.take(learned)).transpose()?;
         let mut train = Train::new(x.borrow(), y.borrow()).context(ctx);
@@ -96,7 +109,11 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
             train.validation_groups = groups.as_deref();
         }
         // Groups may be meant for the splitter alone.
-        train.limited_to(&capabilities).fit(self.estimator)
+        let model = train.limited_to(&capabilities).fit(self.estimator)?;
+        if let Ok(mut spare) = self.spare.lock() {
+            spare.push(x);
+        }
+        Ok(model)
     }
 
     /// The rows of a training part to learn from and to watch.
