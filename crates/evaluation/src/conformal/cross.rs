@@ -207,34 +207,45 @@ impl<M: Predictor<Output = Values>> IntervalPredictor for CrossConformalModel<M>
     fn predict_interval(&self, x: &M::Input) -> Result<PredictionIntervals> {
         check_models(self.held_out.iter().map(|held| &held.models), self.models.len())?;
         check_enough(total(&self.held_out), self.level)?;
-        let reach = || upper_end(self.held_out.iter().map(|held| (0.0, &held.errors)), self.level);
         if self.method == CrossMethod::Base {
-            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach()?);
+            let reach = reach(self.level, &self.held_out)?;
+            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach);
         }
         let answers: Vec<Values> = self.models.iter().map(|model| model.predict(x)).collect::<Result<_>>()?;
-        let said = |held: &HeldOut, row: usize| mean_of(&held.models, |model| answers[model].as_slice()[row]);
-        let ends: Vec<(f64, f64)> = if self.method == CrossMethod::Minmax {
-            let reach = reach()?;
-            let ends = |row: usize| {
-                let of_row = self.held_out.iter().map(|held| said(held, row));
-                let (least, most) = of_row
-                    .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), answer| {
-                        (least.min(answer), most.max(answer))
-                    });
-                (least - reach, most + reach)
-            };
-            (0..x.n_rows()).map(ends).collect()
-        } else {
-            reduce::try_map_each(x.n_rows(), |row| {
-                // Both ends are found as the larger end of an interval, the lower one mirrored.
-                let end = |sign: f64| {
-                    let parts = self.held_out.iter().map(|held| (sign * said(held, row), &held.errors));
-                    Ok::<f64, Error>(sign * upper_end(parts, self.level)?)
-                };
-                Ok::<(f64, f64), Error>((end(-1.0)?, end(1.0)?))
-            })?
-        };
-        let (low, high) = ends.into_iter().unzip();
+        let (low, high) = ends(self.level, self.method, &self.held_out, &answers)?.into_iter().unzip();
         Ok(PredictionIntervals { level: self.level, low, high })
     }
+}
+
+/// How far the errors of all rows that were held out reach.
+fn reach(level: f64, held_out: &[HeldOut]) -> Result<f64> {
+    upper_end(held_out.iter().map(|held| (0.0, &held.errors)), level)
+}
+
+/// The ends of the intervals, from what the models of the parts answer.
+fn ends(
+    level: f64,
+    method: CrossMethod,
+    held_out: &[HeldOut],
+    answers: &[Values],
+) -> Result<Vec<(f64, f64)>> {
+    let n_rows = answers.first().map_or(0, Rows::n_rows);
+    let said = |held: &HeldOut, row: usize| mean_of(&held.models, |model| answers[model].as_slice()[row]);
+    if method == CrossMethod::Minmax {
+        let reach = reach(level, held_out)?;
+        let of_row = |row: usize| {
+            let of_row = held_out.iter().map(|held| said(held, row));
+            let least = of_row.clone().fold(f64::INFINITY, f64::min);
+            (least - reach, of_row.fold(f64::NEG_INFINITY, f64::max) + reach)
+        };
+        return Ok((0..n_rows).map(of_row).collect());
+    }
+    reduce::try_map_each(n_rows, |row| {
+        // Both ends are found as the larger end of an interval, the lower one mirrored.
+        let end = |sign: f64| {
+            let parts = held_out.iter().map(|held| (sign * said(held, row), &held.errors));
+            Ok::<f64, Error>(sign * upper_end(parts, level)?)
+        };
+        Ok::<(f64, f64), Error>((end(-1.0)?, end(1.0)?))
+    })
 }

@@ -11,6 +11,7 @@ mod cross;
 mod enbpi;
 mod held_out;
 mod intervals;
+mod martingale;
 mod mondrian;
 mod normalized;
 mod quantile;
@@ -24,6 +25,7 @@ pub use adaptive::AdaptiveConformal;
 pub use cross::{CrossConformalModel, CrossConformalRegressor, CrossMethod};
 pub use enbpi::{EnbPiModel, EnbPiRegressor};
 pub use intervals::{Coverage, IntervalPredictor, IntervalScore, MeanWidth, PredictionIntervals};
+pub use martingale::ExchangeabilityMartingale;
 pub use mondrian::{MondrianModel, conformalize_by};
 pub use normalized::{NormalizedConformalModel, NormalizedConformalRegressor};
 pub use quantile::{

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use perennial_core::{Context, Error, Estimator, Result, ResultExt, Rows, Train, check_rows};
-use perennial_numeric::reduce;
 
 use super::{CrossValidation, Validation};
 use crate::split::time_train_test;
+use crate::tasks;
 use crate::{AuditReport, AuditedSplits, Holdout, Split, Splitter, Strata};
 
 /// The fits of one estimator on the parts of the rows.
@@ -33,7 +33,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
     }
 
     /// The splits of a splitter, with what their sides share.
-    pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits> {
+    pub(super) fn splits(&self, splitter: &dyn Splitter) -> Result<AuditedSplits> {
         if let Some(weights) = self.options.weights
             && weights.len() != self.x.n_rows()
         {
@@ -45,16 +45,16 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
     /// Fits on each split in parallel and passes on the model with the seconds that the fit took.
     pub(super) fn run<T: Send>(
         &self,
-        splitter: &(impl Splitter + ?Sized),
-        then: impl Fn(&Split, E::Model, f64) -> Result<T> + Sync,
+        splitter: &dyn Splitter,
+        then: &(dyn Fn(&Split, E::Model, f64) -> Result<T> + Sync),
     ) -> Result<(Vec<T>, AuditReport)> {
         let audited = self.splits(splitter)?;
         let splits = audited.splits();
         let done = AtomicUsize::new(0);
-        let done = reduce::try_map_each(splits.len(), |number| {
+        let done = tasks::try_each(splits.len(), |number| {
             let ctx = &self.options.ctx;
             let round = || {
-                let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), &then)?;
+                let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), then)?;
                 ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
                 Ok(result)
             };

@@ -33,7 +33,7 @@ where
 {
     let rounds = Rounds::new(estimator, x, y, options);
     let (done, audit) =
-        rounds.run(splitter, |split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
+        rounds.run(&splitter, &|split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
     collect(metric, x.n_rows(), done, audit)
 }
 
@@ -106,7 +106,7 @@ where
     P: Stack + Send + Sync,
 {
     let rounds = Rounds::new(estimator, x, y, options);
-    let (done, _) = rounds.run(splitter, |split, model, _| {
+    let (done, _) = rounds.run(&splitter, &|split, model, _| {
         Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
     })?;
     let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();
