@@ -6,6 +6,9 @@ use perennial_core::{Error, Result};
 
 use super::rank::{LEVEL, Scores, place, weighted_place};
 
+/// Rows, and for each of them what models said of it.
+type SaidOf<const K: usize> = (Vec<usize>, Vec<[f64; K]>);
+
 /// Rows that the same models have not learned from.
 pub(super) struct Pattern<const K: usize> {
     /// The numbers of the models.
@@ -18,10 +21,7 @@ pub(super) struct Pattern<const K: usize> {
 /// The rows that were held out, from those of each part and what its model said of each.
 ///
 /// With folds there is a pattern for each fold; where rows are held out several times, as by a bootstrap, there are many.
-pub(super) fn patterns<const K: usize>(
-    n_rows: usize,
-    parts: &[(Vec<usize>, Vec<[f64; K]>)],
-) -> Vec<Pattern<K>> {
+pub(super) fn patterns<const K: usize>(n_rows: usize, parts: &[SaidOf<K>]) -> Vec<Pattern<K>> {
     let mut unseen: Vec<(Vec<u32>, [f64; K])> = vec![(Vec::new(), [0.0; K]); n_rows];
     for (model, (rows, said)) in parts.iter().enumerate() {
         for (&row, said) in rows.iter().zip(said) {
@@ -33,7 +33,7 @@ pub(super) fn patterns<const K: usize>(
             }
         }
     }
-    let mut of_pattern: BTreeMap<Vec<u32>, (Vec<usize>, Vec<[f64; K]>)> = BTreeMap::new();
+    let mut of_pattern: BTreeMap<Vec<u32>, SaidOf<K>> = BTreeMap::new();
     for (row, (models, sums)) in unseen.into_iter().enumerate().filter(|(_, (models, _))| !models.is_empty())
     {
         let n = models.len() as f64;

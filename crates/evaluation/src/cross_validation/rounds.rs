@@ -12,6 +12,9 @@ use crate::split::time_train_test;
 use crate::tasks;
 use crate::{AuditReport, AuditedSplits, Holdout, Split, Splitter, Strata};
 
+/// What becomes of the model of a split, whose fit took so many seconds.
+type Next<'a, M, T> = dyn Fn(&Split, M, f64) -> Result<T> + Sync + 'a;
+
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
     pub(super) estimator: &'a E,
@@ -46,7 +49,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
     pub(super) fn run<T: Send>(
         &self,
         splitter: &dyn Splitter,
-        then: &(dyn Fn(&Split, E::Model, f64) -> Result<T> + Sync),
+        then: &Next<'_, E::Model, T>,
     ) -> Result<(Vec<T>, AuditReport)> {
         let audited = self.splits(splitter)?;
         let splits = audited.splits();
