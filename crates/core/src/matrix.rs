@@ -383,6 +383,26 @@ impl Rows for Matrix {
         Ok(Matrix { storage, features: self.features.clone() })
     }
 
+    fn take_into(&self, rows: &[usize], spare: Option<Matrix>) -> Result<Matrix> {
+        let (Storage::Dense(array), Some(Matrix { storage: Storage::Dense(spare), .. })) =
+            (&self.storage, spare)
+        else {
+            return self.take(rows);
+        };
+        // Memory that somebody else still reads is left alone.
+        let (Some(cells), Ok(spare)) = (array.as_slice(), spare.try_into_owned_nocopy()) else {
+            return self.take(rows);
+        };
+        check_rows(rows, self.n_rows())?;
+        let width = self.n_cols();
+        let (mut taken, _) = spare.into_raw_vec_and_offset();
+        taken.clear();
+        taken.reserve(rows.len() * width);
+        rows.iter().for_each(|&row| taken.extend_from_slice(&cells[row * width..(row + 1) * width]));
+        let taken = Array2::from_shape_vec((rows.len(), width), taken).map_err(Error::other)?;
+        Ok(Matrix { storage: Storage::Dense(taken.into_shared()), features: self.features.clone() })
+    }
+
     fn as_matrix(&self) -> Option<&Matrix> {
         Some(self)
     }

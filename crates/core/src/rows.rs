@@ -31,6 +31,16 @@ pub trait Rows {
     /// When an index is not below [`n_rows`](Rows::n_rows).
     fn take(&self, rows: &[usize]) -> Result<Self::Owned>;
 
+    /// As [`take`](Rows::take), into the memory of rows that are no longer needed where it serves: whoever takes many
+    /// parts one after the other, such as cross-validation, saves asking for new pages each time.
+    ///
+    /// # Errors
+    /// As [`take`](Rows::take).
+    fn take_into(&self, rows: &[usize], spare: Option<Self::Owned>) -> Result<Self::Owned> {
+        drop(spare);
+        self.take(rows)
+    }
+
     /// Whether this can stand beside `n_rows` rows of something else.
     fn matches(&self, n_rows: usize) -> bool {
         self.n_rows() == n_rows

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use perennial_core::{
     Capabilities, Classes, Error, Estimator, Param, Result, ResultExt, Rows, Train, check_rows,
 };
-use perennial_numeric::{folds, reduce};
+use perennial_numeric::folds;
 use serde::{Deserialize, Serialize};
 
 use crate::split::{grouped_train_test, splits_of, stratified_train_test, train_test};
+use crate::tasks;
 use crate::{Split, SplitInputs, Splitter};
 
 const N_SPLITS: Param =
@@ -181,7 +182,7 @@ pub(crate) fn fit_whole<E: Estimator>(
 pub(crate) fn rounds<E, T>(
     estimator: &E,
     train: &Train<'_, E::Input, E::Target>,
-    splitter: &(impl Splitter + ?Sized),
+    splitter: &dyn Splitter,
     classes: Option<&Classes>,
     then: impl Fn(&Split, E::Model, &E::Input) -> Result<T> + Sync,
 ) -> Result<Vec<T>>
@@ -198,7 +199,7 @@ where
         return Err(Error::insufficient_data("the splitter gave no splits"));
     }
     let done = AtomicUsize::new(0);
-    reduce::try_map_each(splits.len(), |number| {
+    tasks::try_each(splits.len(), |number| {
         let split = &splits[number];
         let round = || {
             check_rows(&split.test, n_rows)?;

@@ -185,8 +185,12 @@ impl<'a> CrossValidation<'a> {
         let looked_at = splitter.audited().is_some() || inputs.rows.is_some();
         let numbers = if looked_at { None } else { x.row_numbers()? };
         inputs.row_numbers = numbers.as_deref();
+        self.audited_splits(&inputs, &splitter)
+    }
+
+    fn audited_splits(&self, inputs: &SplitInputs<'_>, splitter: &dyn Splitter) -> Result<AuditedSplits> {
         let audit = self.audit.clone().unwrap_or_else(SplitAudit::gentle);
-        let splits = audit.split(splitter, &inputs)?;
+        let splits = audit.split(splitter, inputs)?;
         if splits.splits().is_empty() {
             return Err(Error::empty("the splitter gave no splits"));
         }

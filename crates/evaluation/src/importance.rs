@@ -8,6 +8,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
+use crate::tasks;
 use crate::{Judges, Metric};
 
 const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is shuffled").at_least(2.0);
@@ -172,7 +173,7 @@ impl PermutationImportance {
         let random = Random::new(self.ctx.seed(None));
         let units = self.units(x)?;
         let n_tasks = units.len() * self.n_repeats;
-        let losses = reduce::try_map_each(n_tasks, |task| {
+        let losses = tasks::try_each(n_tasks, |task| {
             self.ctx.step(task, n_tasks)?;
             let shuffled = shuffled(values, &units[task / self.n_repeats].1, &mut random.fork(task as u64));
             let shuffled = Matrix::from(shuffled).with_features(x.features().clone())?;

@@ -139,6 +139,11 @@ impl<'a> IntervalOptions<'a> {
     /// # Errors
     /// As [`Bootstrap::interval`], or when the groups are not one for each row.
     pub fn of_rows(&self, n_rows: usize, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Interval> {
+        self.of_any_rows(n_rows, &statistic)
+    }
+
+    /// Compiled once, and not for each statistic.
+    fn of_any_rows(&self, n_rows: usize, statistic: &(dyn Fn(&[usize]) -> f64 + Sync)) -> Result<Interval> {
         match self.dependence {
             Dependence::None => self.bootstrap.interval(n_rows, statistic),
             Dependence::Groups(groups) => {
@@ -155,6 +160,11 @@ impl<'a> IntervalOptions<'a> {
     /// # Errors
     /// As [`of_rows`](IntervalOptions::of_rows).
     pub fn of_counts(&self, n_rows: usize, statistic: impl Fn(&[u32]) -> f64 + Sync) -> Result<Interval> {
+        self.of_any_counts(n_rows, &statistic)
+    }
+
+    /// Compiled once, and not for each statistic.
+    fn of_any_counts(&self, n_rows: usize, statistic: &(dyn Fn(&[u32]) -> f64 + Sync)) -> Result<Interval> {
         match self.dependence {
             Dependence::None => self.bootstrap.interval_counted(n_rows, statistic),
             Dependence::Groups(groups) => {

@@ -25,6 +25,7 @@ mod sealed;
 mod slices;
 pub mod split;
 mod stack;
+mod tasks;
 
 pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
 pub use compare::{

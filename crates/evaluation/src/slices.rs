@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
 use crate::metric::score_rows;
+use crate::tasks;
 use crate::{IntervalOptions, Metric};
 
 /// Named parts of the rows, which may overlap.
@@ -352,15 +353,15 @@ impl<M: Metric> Slice<'_, M> {
         let total = reduce::sum(self.row_scores.unwrap_or_default());
         // The smaller side is drawn: the difference is the same but for its sign.
         let size = size.min(self.inside.len() - size);
-        let permuted = reduce::map_each(replicates, |replicate| {
+        let permuted = tasks::try_each(replicates, |replicate| {
             let drawn = self.random.fork(replicate as u64).sample(self.inside.len(), size);
             self.difference(&drawn, total)
-        });
+        })?;
         // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).
         let mut as_extreme = 1;
         for difference in permuted {
             // A difference that rounding alone makes smaller is as extreme.
-            as_extreme += u32::from(!(difference?.abs() < observed.abs() * (1.0 - 1e-12)));
+            as_extreme += u32::from(!(difference.abs() < observed.abs() * (1.0 - 1e-12)));
         }
         Ok(f64::from(as_extreme) / (replicates + 1) as f64)
     }

@@ -1,5 +1,6 @@
 //! Which rows to learn from and which to test on.
 
+mod bootstrap;
 mod calendar;
 mod fold;
 mod grouped;
@@ -12,6 +13,7 @@ mod spatial;
 mod time;
 mod values;
 
+pub use bootstrap::Bootstrap;
 pub use calendar::{CalendarSplit, Period, TimeUnit};
 pub(crate) use fold::splits_of;
 pub use fold::{GroupKFold, KFold, StratifiedKFold};
@@ -37,7 +39,7 @@ use crate::AuditReport;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Split {
-    /// The rows to learn from.
+    /// The rows to learn from; a [`Bootstrap`] repeats some.
     pub train: Vec<usize>,
     /// The rows to test on; none of them is in `train`.
     pub test: Vec<usize>,

@@ -1,11 +1,12 @@
-//! Conformal regression with folds: CV+ and the jackknife+.
+//! Conformal regression with folds: CV+, the jackknife+, and after a bootstrap.
 
 use perennial_core::{Capabilities, Error, Estimator, Param, Predictor, Result, Rows, Train, Values};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::held_out::{Pattern, check_models, mean_of, patterns, upper_end};
 use super::intervals::{IntervalPredictor, PredictionIntervals};
-use super::rank::{LEVEL, Scores, check_enough, nine_of_ten, place, units, weighted_place};
+use super::rank::{LEVEL, Scores, check_enough, nine_of_ten, units};
 use super::split::RegressionScore;
 use crate::cross_fit::{accepted, fit_whole, rounds, with_weight};
 use crate::{CrossFit, Splitter};
@@ -25,8 +26,12 @@ pub enum CrossMethod {
     Minmax,
 }
 
-/// A regressor with intervals that uses every row to learn and to measure errors: CV+, or with as many folds as rows
-/// the jackknife+ (Barber, Candès, Ramdas and Tibshirani, 2021).
+/// A regressor with intervals that uses every row to learn and to measure errors: CV+, with as many folds as rows the
+/// jackknife+ (Barber, Candès, Ramdas and Tibshirani, 2021), and with a [`Bootstrap`](crate::split::Bootstrap) the
+/// jackknife+ after bootstrap (Kim, Xu and Barber, 2020).
+///
+/// A row that several models have not learned from is answered by their mean; one that all have learned from has no error
+/// and does not count.
 ///
 /// Answers are those of a model of all rows.
 ///
@@ -34,7 +39,7 @@ pub enum CrossMethod {
 /// |---|---|---|---|
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals should hold |
 /// | `method` | plus | | how the models of the folds make an interval |
-/// | `splitter` | [`CrossFit::new(5)`](CrossFit) | folds | which rows are held out together |
+/// | `splitter` | [`CrossFit::new(5)`](CrossFit) | | which rows are held out together |
 ///
 /// ```
 /// # use ndarray::Array2;
@@ -120,28 +125,23 @@ where
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
         with_weight(train, |train| {
-            let folds = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-                let y = train.y.take(&split.test)?;
-                let errors = RegressionScore::Absolute.scores(&y, &model.predict(x)?)?;
-                Ok((split.test.clone(), model, errors))
+            let fitted = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let said = model.predict(x)?.as_slice().iter().map(|answer| [*answer]).collect();
+                Ok((model, (split.test.clone(), said)))
             })?;
-            let mut held = vec![false; train.y.n_rows()];
-            for row in folds.iter().flat_map(|(rows, ..)| rows) {
-                if std::mem::replace(&mut held[*row], true) {
-                    return Err(Error::unsupported(format!(
-                        "row {row} is held out more than once; use folds, such as `CrossFit`"
-                    )));
-                }
-            }
+            let (models, parts): (Vec<E::Model>, Vec<_>) = fitted.into_iter().unzip();
             let weights = units(train.weights);
-            let fold = |(rows, model, errors): (Vec<usize>, E::Model, Vec<f64>)| {
-                let weights = weights.as_ref().map(|weights| weights.take(&rows)).transpose()?;
-                Ok(FoldModel { model, errors: Scores::counted(errors, weights.as_deref())? })
-            };
-            let folds: Vec<FoldModel<E::Model>> = folds.into_iter().map(fold).collect::<Result<_>>()?;
-            check_enough(total(&folds), self.level)?;
+            let held_out =
+                patterns(train.y.n_rows(), &parts).into_iter().map(|Pattern { models, rows, said }| {
+                    let said = said.into_iter().map(|[answer]| answer).collect();
+                    let errors = RegressionScore::Absolute.scores(&train.y.take(&rows)?, &said)?;
+                    let weights = weights.as_ref().map(|weights| weights.take(&rows)).transpose()?;
+                    Ok(HeldOut { errors: Scores::counted(errors, weights.as_deref())?, models })
+                });
+            let held_out: Vec<HeldOut> = held_out.collect::<Result<_>>()?;
+            check_enough(total(&held_out), self.level)?;
             let model = fit_whole(&self.estimator, train)?;
-            Ok(CrossConformalModel { model, level: self.level, method: self.method, folds })
+            Ok(CrossConformalModel { model, level: self.level, method: self.method, models, held_out })
         })
     }
 
@@ -155,23 +155,25 @@ where
 }
 
 /// The rows that were held out, as many as their weights say.
-fn total<M>(folds: &[FoldModel<M>]) -> f64 {
-    folds.iter().flat_map(|fold| fold.errors.pairs()).map(|(_, weight)| weight).sum()
+fn total(held_out: &[HeldOut]) -> f64 {
+    held_out.iter().flat_map(|held| held.errors.pairs()).map(|(_, weight)| weight).sum()
 }
 
+/// The errors of rows that the same models have not learned from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct FoldModel<M> {
-    model: M,
+struct HeldOut {
+    models: Vec<u32>,
     errors: Scores,
 }
 
-/// A model of all rows, and the models of the folds with their errors.
+/// A model of all rows, and the models of the parts with the errors of the rows that they have not learned from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrossConformalModel<M> {
     model: M,
     level: f64,
     method: CrossMethod,
-    folds: Vec<FoldModel<M>>,
+    models: Vec<M>,
+    held_out: Vec<HeldOut>,
 }
 
 impl<M> CrossConformalModel<M> {
@@ -180,9 +182,15 @@ impl<M> CrossConformalModel<M> {
         &self.model
     }
 
-    /// The models of the folds with the absolute errors of the rows that were held out, the smallest first.
-    pub fn folds(&self) -> impl ExactSizeIterator<Item = (&M, &[f64])> {
-        self.folds.iter().map(|fold| (&fold.model, fold.errors.as_slice()))
+    /// The models of the parts, in the order of the splits.
+    pub fn models(&self) -> &[M] {
+        &self.models
+    }
+
+    /// The absolute errors of the rows that were held out, the smallest first, with the numbers of the
+    /// [`models`](CrossConformalModel::models) that have not learned from them.
+    pub fn errors(&self) -> impl ExactSizeIterator<Item = (&[u32], &[f64])> {
+        self.held_out.iter().map(|held| (held.models.as_slice(), held.errors.as_slice()))
     }
 }
 
@@ -197,49 +205,47 @@ impl<M: Predictor<Output = Values>> Predictor for CrossConformalModel<M> {
 
 impl<M: Predictor<Output = Values>> IntervalPredictor for CrossConformalModel<M> {
     fn predict_interval(&self, x: &M::Input) -> Result<PredictionIntervals> {
-        let total = total(&self.folds);
-        check_enough(total, self.level)?;
-        let plain = self.folds.iter().all(|fold| fold.errors.is_plain());
-        let bound = |mut all: Vec<(f64, f64)>| {
-            if plain {
-                let place = place(all.len(), self.level)?;
-                return Ok(all.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0)).1.0);
-            }
-            all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            weighted_place(all.into_iter(), total, self.level)
-        };
-        let reach = || bound(self.folds.iter().flat_map(|fold| fold.errors.pairs()).collect());
+        check_models(self.held_out.iter().map(|held| &held.models), self.models.len())?;
+        check_enough(total(&self.held_out), self.level)?;
         if self.method == CrossMethod::Base {
-            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach()?);
+            let reach = reach(self.level, &self.held_out)?;
+            return RegressionScore::Absolute.intervals(self.level, &self.model.predict(x)?, reach);
         }
-        let answers: Vec<Values> =
-            self.folds.iter().map(|fold| fold.model.predict(x)).collect::<Result<_>>()?;
-        let of_folds = |row: usize| answers.iter().map(move |answer| answer.as_slice()[row]);
-        let ends: Vec<(f64, f64)> = if self.method == CrossMethod::Minmax {
-            let reach = reach()?;
-            let ends = |row: usize| {
-                let least = of_folds(row).fold(f64::INFINITY, f64::min);
-                (least - reach, of_folds(row).fold(f64::NEG_INFINITY, f64::max) + reach)
-            };
-            (0..x.n_rows()).map(ends).collect()
-        } else {
-            reduce::try_map_each(x.n_rows(), |row| {
-                let shifted = |sign: f64| {
-                    // Both ends are found as the larger end of an interval, the lower one mirrored.
-                    let of_fold = |(fold, answer): (&FoldModel<M>, f64)| {
-                        fold.errors
-                            .pairs()
-                            .map(move |(error, weight)| (sign * answer + error, weight))
-                            .collect::<Vec<_>>()
-                    };
-                    Ok::<f64, Error>(
-                        sign * bound(self.folds.iter().zip(of_folds(row)).flat_map(of_fold).collect())?,
-                    )
-                };
-                Ok::<(f64, f64), Error>((shifted(-1.0)?, shifted(1.0)?))
-            })?
-        };
-        let (low, high) = ends.into_iter().unzip();
+        let answers: Vec<Values> = self.models.iter().map(|model| model.predict(x)).collect::<Result<_>>()?;
+        let (low, high) = ends(self.level, self.method, &self.held_out, &answers)?.into_iter().unzip();
         Ok(PredictionIntervals { level: self.level, low, high })
     }
+}
+
+/// How far the errors of all rows that were held out reach.
+fn reach(level: f64, held_out: &[HeldOut]) -> Result<f64> {
+    upper_end(held_out.iter().map(|held| (0.0, &held.errors)), level)
+}
+
+/// The ends of the intervals, from what the models of the parts answer.
+fn ends(
+    level: f64,
+    method: CrossMethod,
+    held_out: &[HeldOut],
+    answers: &[Values],
+) -> Result<Vec<(f64, f64)>> {
+    let n_rows = answers.first().map_or(0, Rows::n_rows);
+    let said = |held: &HeldOut, row: usize| mean_of(&held.models, |model| answers[model].as_slice()[row]);
+    if method == CrossMethod::Minmax {
+        let reach = reach(level, held_out)?;
+        let of_row = |row: usize| {
+            let of_row = held_out.iter().map(|held| said(held, row));
+            let least = of_row.clone().fold(f64::INFINITY, f64::min);
+            (least - reach, of_row.fold(f64::NEG_INFINITY, f64::max) + reach)
+        };
+        return Ok((0..n_rows).map(of_row).collect());
+    }
+    reduce::try_map_each(n_rows, |row| {
+        // Both ends are found as the larger end of an interval, the lower one mirrored.
+        let end = |sign: f64| {
+            let parts = held_out.iter().map(|held| (sign * said(held, row), &held.errors));
+            Ok::<f64, Error>(sign * upper_end(parts, level)?)
+        };
+        Ok::<(f64, f64), Error>((end(-1.0)?, end(1.0)?))
+    })
 }

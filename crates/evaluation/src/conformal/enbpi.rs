@@ -6,12 +6,12 @@ use perennial_core::{
     Capabilities, Error, Estimator, Param, Predictor, Result, ResultExt, Rows, Train, Values, check_numbers,
 };
 use perennial_numeric::random::Random;
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::intervals::{IntervalPredictor, PredictionIntervals};
 use super::rank::{LEVEL, Scores, nine_of_ten};
 use crate::cross_fit::part;
+use crate::tasks;
 
 /// A regressor with intervals for rows in the order of time: many models, each of blocks of the rows; the errors of a
 /// row are those of the models that have not seen it (EnbPI: Xu and Xie, 2021).
@@ -137,7 +137,7 @@ where
             )));
         }
         let random = Random::new(train.ctx.seed(self.seed));
-        let fitted = reduce::try_map_each(self.n_models, |number| {
+        let fitted = tasks::try_each(self.n_models, |number| {
             train.ctx.step(number, self.n_models)?;
             let rows = blocks(&mut random.fork(number as u64), n_rows, self.block);
             let model = part(train, &rows, |own| {

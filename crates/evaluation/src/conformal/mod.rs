@@ -9,11 +9,14 @@
 mod adaptive;
 mod cross;
 mod enbpi;
+mod held_out;
 mod intervals;
+mod martingale;
 mod mondrian;
 mod normalized;
 mod quantile;
 mod rank;
+mod risk;
 mod sets;
 mod split;
 mod split_classifier;
@@ -22,6 +25,7 @@ pub use adaptive::AdaptiveConformal;
 pub use cross::{CrossConformalModel, CrossConformalRegressor, CrossMethod};
 pub use enbpi::{EnbPiModel, EnbPiRegressor};
 pub use intervals::{Coverage, IntervalPredictor, IntervalScore, MeanWidth, PredictionIntervals};
+pub use martingale::ExchangeabilityMartingale;
 pub use mondrian::{MondrianModel, conformalize_by};
 pub use normalized::{NormalizedConformalModel, NormalizedConformalRegressor};
 pub use quantile::{
@@ -29,10 +33,12 @@ pub use quantile::{
     ConformalizedQuantilesModel,
 };
 pub use rank::rows_needed;
+pub use risk::{ControlledRisk, LearnThenTest, RiskControl};
 pub use sets::{ClassSets, MeanSetSize, SetCoverage, SetPredictor, SizeStratifiedCoverage};
 pub use split::{
     RegressionScore, SplitConformalModel, SplitConformalRegressor, conformalize, conformalize_weighted,
 };
 pub use split_classifier::{
     ClassificationScore, SplitConformalClassifier, SplitConformalClassifierModel, conformalize_classifier,
+    conformalize_classifier_weighted,
 };

@@ -4,11 +4,12 @@ use perennial_core::{
     Capabilities, Error, Estimator, Outputs, Param, Predictor, Result, ResultExt, Rows, Train, Values,
     check_numbers,
 };
+use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::held_out::{Pattern, check_models, mean_of, patterns, upper_end};
 use super::intervals::{IntervalPredictor, PredictionIntervals};
-use super::rank::{LEVEL, Scores, nine_of_ten};
-use super::split::{only, weights_of};
+use super::rank::{LEVEL, Scores, nine_of_ten, units};
 use crate::cross_fit::{accepted, part, rounds, with_weight};
 use crate::{Holdout, Splitter};
 
@@ -17,11 +18,16 @@ use crate::{Holdout, Splitter};
 ///
 /// The two should be of the quantiles `(1 - level) / 2` and `(1 + level) / 2`; the promise holds for any.
 ///
+/// With a splitter of folds, such as [`CrossFit`](crate::CrossFit), every row serves both to learn and to measure, as in CV+
+/// (Barber, Candès, Ramdas and Tibshirani, 2021): the ends of each fold's models are moved by the scores of the rows that
+/// these have not learned from. At least `1 - 2 (1 - level)` is then promised, and `level` is what is seen; the answer is
+/// the mean over the folds.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `level` | 0.9 | in (0, 1) | the share of the rows whose truth intervals hold |
 /// | `symmetric` | true | | whether both ends are moved by the same; else each by its own, and each keeps its half of the level |
-/// | `splitter` | [`Holdout::new(0.25)`](Holdout) | one split | which rows are held out |
+/// | `splitter` | [`Holdout::new(0.25)`](Holdout) | | which rows are held out |
 ///
 /// ```
 /// # use ndarray::Array2;
@@ -136,51 +142,88 @@ enum Beyond {
 }
 
 impl Beyond {
-    fn new(
-        symmetric: bool,
-        level: f64,
-        low: &[f64],
-        high: &[f64],
-        truth: &Values,
-        weights: Option<&[f64]>,
-    ) -> Result<Self> {
+    fn new(symmetric: bool, ends: &[[f64; 2]], truth: &Values, counts: Option<&[f64]>) -> Result<Self> {
         check_numbers("the target", truth.as_slice())?;
-        let of = |score: &dyn Fn(f64, f64, f64) -> f64| {
-            let ends = low.iter().zip(high).zip(truth.as_slice());
-            let scores = ends.map(|((low, high), truth)| score(*low, *high, *truth)).collect();
-            Scores::weighted(scores, weights).context("calibration")
+        let of = |score: &dyn Fn([f64; 2], f64) -> f64| {
+            let scores =
+                ends.iter().zip(truth.as_slice()).map(|(ends, truth)| score(*ends, *truth)).collect();
+            Scores::counted(scores, counts).context("calibration")
         };
-        let beyond = if symmetric {
-            Beyond::Nearer(of(&|low, high, truth| (low - truth).max(truth - high))?)
-        } else {
-            Beyond::Each(of(&|low, _, truth| low - truth)?, of(&|_, high, truth| truth - high)?)
-        };
-        beyond.reach(level)?;
-        Ok(beyond)
+        Ok(match symmetric {
+            true => Beyond::Nearer(of(&|[low, high], truth| (low - truth).max(truth - high))?),
+            false => Beyond::Each(of(&|[low, _], truth| low - truth)?, of(&|[_, high], truth| truth - high)?),
+        })
     }
 
-    /// How far the lower and the upper end are moved.
-    fn reach(&self, level: f64) -> Result<(f64, f64)> {
+    /// The scores of the lower and of the upper end, and the level that each is to keep.
+    fn sides(&self, level: f64) -> (&Scores, &Scores, f64) {
         match self {
-            Beyond::Nearer(scores) => scores.quantile(level).map(|reach| (reach, reach)),
-            Beyond::Each(below, above) => {
-                let side = 0.5 * (1.0 + level);
-                Ok((below.quantile(side)?, above.quantile(side)?))
-            }
+            Beyond::Nearer(scores) => (scores, scores, level),
+            Beyond::Each(below, above) => (below, above, 0.5 * (1.0 + level)),
         }
     }
 }
 
-/// The ends moved outwards; where they would cross, both are in the middle.
-fn moved(level: f64, scores: &Beyond, low: &[f64], high: &[f64]) -> Result<PredictionIntervals> {
-    let (down, up) = scores.reach(level)?;
-    let end = |(low, high): (&f64, &f64)| {
-        let (low, high) = (low - down, high + up);
-        let middle = 0.5 * low + 0.5 * high;
-        if low <= high { (low, high) } else { (middle, middle) }
+/// The scores of rows that the same models have not learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct HeldOut {
+    models: Vec<u32>,
+    beyond: Beyond,
+}
+
+/// The scores of all rows that were held out, from those of each part and the ends that its models gave them.
+fn held_out<X: ?Sized + Rows>(
+    symmetric: bool,
+    level: f64,
+    train: &Train<'_, X, Values>,
+    parts: &[(Vec<usize>, Vec<[f64; 2]>)],
+) -> Result<Vec<HeldOut>> {
+    let counts = units(train.weights);
+    let of_pattern = |Pattern { models, rows, said }: Pattern<2>| {
+        let counts = counts.as_ref().map(|counts| counts.take(&rows)).transpose()?;
+        let beyond = Beyond::new(symmetric, &said, &train.y.take(&rows)?, counts.as_deref())?;
+        Ok(HeldOut { models, beyond })
     };
-    let (low, high) = low.iter().zip(high).map(end).unzip();
+    let held_out: Vec<HeldOut> =
+        patterns(train.y.n_rows(), parts).into_iter().map(of_pattern).collect::<Result<_>>()?;
+    // Too few rows are an error now, not when the first interval is asked for.
+    moved(level, &held_out, &vec![vec![[0.0; 2]]; parts.len()])?;
+    Ok(held_out)
+}
+
+/// The ends that models gave, moved outwards by the scores of the rows that they have not learned from; where they would
+/// cross, both are in the middle.
+fn moved(level: f64, held_out: &[HeldOut], said: &[Vec<[f64; 2]>]) -> Result<PredictionIntervals> {
+    LEVEL.check(level)?;
+    check_models(held_out.iter().map(|held| &held.models), said.len())?;
+    let n_rows = said.first().map_or(0, Vec::len);
+    let ends = reduce::try_map_each(n_rows, |row| {
+        let end = |side: usize, sign: f64| {
+            let mut own = level;
+            let parts: Vec<(f64, &Scores)> = held_out
+                .iter()
+                .map(|held| {
+                    let (below, above, level) = held.beyond.sides(level);
+                    own = level;
+                    let answer = mean_of(&held.models, |model| said[model][row][side]);
+                    (sign * answer, if side == 0 { below } else { above })
+                })
+                .collect();
+            Ok::<f64, Error>(sign * upper_end(parts.into_iter(), own)?)
+        };
+        let (low, high) = (end(0, -1.0)?, end(1, 1.0)?);
+        let middle = 0.5 * low + 0.5 * high;
+        Ok::<(f64, f64), Error>(if low <= high { (low, high) } else { (middle, middle) })
+    })?;
+    let (low, high) = ends.into_iter().unzip();
     Ok(PredictionIntervals { level, low, high })
+}
+
+/// The mean over models of the middle that each says.
+fn middle(said: &[Vec<f64>]) -> Result<Values> {
+    let n_rows = said.first().map(Vec::len).ok_or_else(|| Error::corrupt("there are no models"))?;
+    let of_row = |row: usize| said.iter().map(|said| said[row]).sum::<f64>() / said.len() as f64;
+    Ok((0..n_rows).map(of_row).collect())
 }
 
 impl<L, U, S> Estimator for ConformalizedQuantileRegressor<L, U, S>
@@ -198,18 +241,17 @@ where
     fn fit_on(&self, train: &Train<'_, L::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
         with_weight(train, |train| {
-            let parts = rounds(&self.lower, train, &self.splitter, None, |split, lower, x| {
+            let fitted = rounds(&self.lower, train, &self.splitter, None, |split, lower, x| {
                 let upper = part(train, &split.train, |own| {
                     let own = own.clone().context(train.ctx.child("upper"));
                     own.limited_to(&self.upper.capabilities()).fit(&self.upper).context("the upper quantile")
                 })?;
-                let (low, high) = (lower.predict(x)?, upper.predict(x)?);
-                let (low, high) = (low.as_slice(), high.as_slice());
-                let (truth, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
-                let scores = Beyond::new(self.symmetric, self.level, low, high, &truth, weights.as_deref())?;
-                Ok(ConformalizedQuantileModel { lower, upper, level: self.level, scores })
+                let said = both(&lower, &upper, x)?;
+                Ok(((lower, upper), (split.test.clone(), said)))
             })?;
-            only(parts)
+            let (models, parts): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
+            let held_out = held_out(self.symmetric, self.level, train, &parts)?;
+            Ok(ConformalizedQuantileModel { models, level: self.level, held_out })
         })
     }
 
@@ -236,14 +278,13 @@ where
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
         LEVEL.check(self.level)?;
         with_weight(train, |train| {
-            let parts = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
-                let (low, _, high) = ends(&model.predict(x)?)?;
-                let (truth, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
-                let scores =
-                    Beyond::new(self.symmetric, self.level, &low, &high, &truth, weights.as_deref())?;
-                Ok(ConformalizedQuantilesModel { model, level: self.level, scores })
+            let fitted = rounds(&self.estimator, train, &self.splitter, None, |split, model, x| {
+                let said = ends(&model.predict(x)?)?.0;
+                Ok((model, (split.test.clone(), said)))
             })?;
-            only(parts)
+            let (models, parts): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
+            let held_out = held_out(self.symmetric, self.level, train, &parts)?;
+            Ok(ConformalizedQuantilesModel { models, level: self.level, held_out })
         })
     }
 
@@ -256,8 +297,18 @@ where
     }
 }
 
-/// The first output, the middle, and the last.
-fn ends(answer: &Outputs) -> Result<(Vec<f64>, Values, Vec<f64>)> {
+/// What a model of the lower and one of the upper quantile say.
+fn both<L, U>(lower: &L, upper: &U, x: &L::Input) -> Result<Vec<[f64; 2]>>
+where
+    L: Predictor<Output = Values>,
+    U: Predictor<Input = L::Input, Output = Values>,
+{
+    let (low, high) = (lower.predict(x)?, upper.predict(x)?);
+    Ok(low.as_slice().iter().zip(high.as_slice()).map(|(low, high)| [*low, *high]).collect())
+}
+
+/// The first and the last output, and the middle.
+fn ends(answer: &Outputs) -> Result<(Vec<[f64; 2]>, Vec<f64>)> {
     let values = answer.values();
     let n = values.ncols();
     if n < 2 {
@@ -265,38 +316,38 @@ fn ends(answer: &Outputs) -> Result<(Vec<f64>, Values, Vec<f64>)> {
             "the estimator gives {n} quantiles; an interval needs at least 2, the lowest first"
         )));
     }
-    let middle = values.rows().into_iter().map(|row| 0.5 * row[(n - 1) / 2] + 0.5 * row[n / 2]).collect();
-    Ok((values.column(0).to_vec(), middle, values.column(n - 1).to_vec()))
+    let rows = || values.rows().into_iter();
+    let middle = rows().map(|row| 0.5 * row[(n - 1) / 2] + 0.5 * row[n / 2]).collect();
+    Ok((rows().map(|row| [row[0], row[n - 1]]).collect(), middle))
 }
 
-/// Two models of quantiles, with the scores of the rows that were held out.
+/// Models of two quantiles, with the scores of the rows that were held out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConformalizedQuantileModel<L, U> {
-    lower: L,
-    upper: U,
+    models: Vec<(L, U)>,
     level: f64,
-    scores: Beyond,
+    held_out: Vec<HeldOut>,
 }
 
-/// A model of several quantiles, with the scores of the rows that were held out.
+/// Models of several quantiles, with the scores of the rows that were held out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConformalizedQuantilesModel<M> {
-    model: M,
+    models: Vec<M>,
     level: f64,
-    scores: Beyond,
+    held_out: Vec<HeldOut>,
 }
 
 impl<L, U> ConformalizedQuantileModel<L, U> {
-    /// The models of the lower and the upper quantile.
-    pub fn models(&self) -> (&L, &U) {
-        (&self.lower, &self.upper)
+    /// The models of the lower and the upper quantile: one pair for each split.
+    pub fn models(&self) -> &[(L, U)] {
+        &self.models
     }
 }
 
 impl<M> ConformalizedQuantilesModel<M> {
-    /// The model inside.
-    pub fn model(&self) -> &M {
-        &self.model
+    /// The models inside: one for each split.
+    pub fn models(&self) -> &[M] {
+        &self.models
     }
 }
 
@@ -309,8 +360,10 @@ where
     type Output = Values;
 
     fn predict(&self, x: &L::Input) -> Result<Values> {
-        let (low, high) = (self.lower.predict(x)?, self.upper.predict(x)?);
-        Ok(low.as_slice().iter().zip(high.as_slice()).map(|(low, high)| 0.5 * low + 0.5 * high).collect())
+        let one = |(lower, upper): &(L, U)| {
+            Ok(both(lower, upper, x)?.into_iter().map(|[low, high]| 0.5 * low + 0.5 * high).collect())
+        };
+        middle(&self.models.iter().map(one).collect::<Result<Vec<_>>>()?)
     }
 }
 
@@ -320,8 +373,8 @@ where
     U: Predictor<Input = L::Input, Output = Values>,
 {
     fn predict_interval(&self, x: &L::Input) -> Result<PredictionIntervals> {
-        let (low, high) = (self.lower.predict(x)?, self.upper.predict(x)?);
-        moved(self.level, &self.scores, low.as_slice(), high.as_slice())
+        let said = self.models.iter().map(|(lower, upper)| both(lower, upper, x));
+        moved(self.level, &self.held_out, &said.collect::<Result<Vec<_>>>()?)
     }
 }
 
@@ -330,13 +383,14 @@ impl<M: Predictor<Output = Outputs>> Predictor for ConformalizedQuantilesModel<M
     type Output = Values;
 
     fn predict(&self, x: &M::Input) -> Result<Values> {
-        Ok(ends(&self.model.predict(x)?)?.1)
+        let said = self.models.iter().map(|model| Ok(ends(&model.predict(x)?)?.1));
+        middle(&said.collect::<Result<Vec<_>>>()?)
     }
 }
 
 impl<M: Predictor<Output = Outputs>> IntervalPredictor for ConformalizedQuantilesModel<M> {
     fn predict_interval(&self, x: &M::Input) -> Result<PredictionIntervals> {
-        let (low, _, high) = ends(&self.model.predict(x)?)?;
-        moved(self.level, &self.scores, &low, &high)
+        let said = self.models.iter().map(|model| Ok(ends(&model.predict(x)?)?.0));
+        moved(self.level, &self.held_out, &said.collect::<Result<Vec<_>>>()?)
     }
 }

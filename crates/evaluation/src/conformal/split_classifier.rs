@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1};
 use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
-    Rows, Train,
+    Rows, Train, check_weights,
 };
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -204,7 +204,8 @@ where
         with_weight(train, |train| {
             let parts = rounds(&self.estimator, train, &self.splitter, Some(train.y), |split, model, x| {
                 let (y, weights) = (train.y.take(&split.test)?, weights_of(train, &split.test)?);
-                calibrated(model, self.score, self.level, self.by_class, x, &y, weights.as_deref())
+                let (score, level, by_class) = (self.score, self.level, self.by_class);
+                conformalize_classifier_weighted(model, score, level, by_class, x, &y, weights.as_deref())
             })?;
             only(parts)
         })
@@ -233,10 +234,14 @@ pub fn conformalize_classifier<M: Classifier>(
     x: &M::Input,
     y: &Classes,
 ) -> Result<SplitConformalClassifierModel<M>> {
-    calibrated(model, score, level, by_class, x, y, None)
+    conformalize_classifier_weighted(model, score, level, by_class, x, y, None)
 }
 
-fn calibrated<M: Classifier>(
+/// As [`conformalize_classifier`], by rows that count as much as their weights say: a weight of 2 is what two rows are.
+///
+/// # Errors
+/// As [`conformalize_classifier`], or when a weight is not acceptable.
+pub fn conformalize_classifier_weighted<M: Classifier>(
     model: M,
     score: ClassificationScore,
     level: f64,
@@ -246,6 +251,7 @@ fn calibrated<M: Classifier>(
     weights: Option<&[f64]>,
 ) -> Result<SplitConformalClassifierModel<M>> {
     score.check()?;
+    weights.map_or(Ok(()), |weights| check_weights(weights, y.n_rows()))?;
     let said = model.predict_proba(x)?;
     if said.n_rows() != y.n_rows() {
         return Err(Error::length_mismatch("the target", said.n_rows(), y.n_rows()));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
+use crate::tasks;
 use crate::{AuditedSplits, Judges, Metric, Split, Splitter, Strata};
 
 /// Scores at several numbers of rows, or at several values of a setting.
@@ -98,8 +99,8 @@ where
         return Err(Error::empty("the list of shares is empty"));
     }
     shares.iter().try_for_each(|&share| SHARE.check(share))?;
-    let rounds = Rounds { estimator, x, y, options };
-    let audited = rounds.splits(splitter)?;
+    let rounds = Rounds::new(estimator, x, y, options);
+    let audited = rounds.splits(&splitter)?;
     let splits = audited.splits();
     let codes = y.classes().map(|classes| classes.codes().to_vec());
     let random = Random::new(options.ctx.child("learning_curve").seed(None));
@@ -170,8 +171,8 @@ where
         return Err(Error::empty("the list of values is empty"));
     }
     let estimators: Vec<E> = values.iter().map(|&value| make(value)).collect();
-    let rounds = |point: usize| Rounds { estimator: &estimators[point], x, y, options };
-    let audited = rounds(0).splits(splitter)?;
+    let rounds = |point: usize| Rounds::new(&estimators[point], x, y, options);
+    let audited = rounds(0).splits(&splitter)?;
     let splits = audited.splits();
     curve(name, values, &audited, metric, options, |point, number, ctx| {
         score_both(&rounds(point), metric, &splits[number], ctx).context(format!("{name} {}", values[point]))
@@ -189,7 +190,7 @@ fn curve<M: Metric>(
 ) -> Result<Curve> {
     let n_folds = audited.splits().len();
     let (total, done) = (values.len() * n_folds, AtomicUsize::new(0));
-    let scores = reduce::try_map_each(total, |task| {
+    let scores = tasks::try_each(total, |task| {
         let (point, number) = (task / n_folds, task % n_folds);
         // The same seeds at each point, so that points differ by what is varied alone.
         let ctx = options.ctx.child(&format!("fold{number}"));

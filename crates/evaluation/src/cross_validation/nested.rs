@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_core::{Context, Error, Estimator, Predictor, Result, ResultExt, Rows, check_rows};
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::rounds::{Part, Rounds};
 use super::run::{collect, cross_validate, score_fold};
 use super::{CrossValidated, CrossValidation};
+use crate::tasks;
 use crate::{Judges, Metric, Splitter, Strata};
 
 /// How well the best of some candidates does on rows that had no part in the choice.
@@ -70,16 +70,16 @@ where
     if candidates.is_empty() {
         return Err(Error::empty("the list of candidates is empty"));
     }
-    let audited = Rounds { estimator: &candidates[0], x, y, options }.splits(outer)?;
+    let audited = Rounds::new(&candidates[0], x, y, options).splits(&outer)?;
     let splits = audited.splits();
     let done = AtomicUsize::new(0);
-    let folds = reduce::try_map_each(splits.len(), |number| {
+    let folds = tasks::try_each(splits.len(), |number| {
         let round = || {
             let split = &splits[number];
             let ctx = options.ctx.child(&format!("fold{number}"));
             let scores = inner_scores(candidates, x, y, &split.train, inner, metric, options, &ctx)?;
             let place = best(&scores, M::HIGHER_IS_BETTER)?;
-            let rounds = Rounds { estimator: &candidates[place], x, y, options };
+            let rounds = Rounds::new(&candidates[place], x, y, options);
             let scored = rounds.round(split, ctx, |split, model, seconds| {
                 score_fold(&rounds, metric, split, model, seconds)
             })?;

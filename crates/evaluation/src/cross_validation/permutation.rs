@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{CrossValidation, cross_validate};
 use crate::audit::LookedAt;
 use crate::interval::check_groups;
+use crate::tasks;
 use crate::{Judges, Metric, Splitter, Strata};
 
 /// A score beside the scores on permuted targets.
@@ -89,7 +90,7 @@ where
     // What the sides share was looked for with the target as it is; a permuted one says nothing of them.
     let splitter = &LookedAt::new(splitter);
     let done = AtomicUsize::new(0);
-    let permuted = reduce::try_map_each(n_permutations, |number| {
+    let permuted = tasks::try_each(n_permutations, |number| {
         options.ctx.check()?;
         let rows = permuted_rows(y.n_rows(), &members, random.fork(number as u64));
         let y = y.take(&rows)?;

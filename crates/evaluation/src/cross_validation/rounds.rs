@@ -1,15 +1,19 @@
 //! The fits of one estimator on parts of the rows.
 
 use std::borrow::Borrow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use perennial_core::{Context, Error, Estimator, Result, ResultExt, Rows, Train, check_rows};
-use perennial_numeric::reduce;
 
 use super::{CrossValidation, Validation};
 use crate::split::time_train_test;
+use crate::tasks;
 use crate::{AuditReport, AuditedSplits, Holdout, Split, Splitter, Strata};
+
+/// What becomes of the model of a split, whose fit took so many seconds.
+type Next<'a, M, T> = dyn Fn(&Split, M, f64) -> Result<T> + Sync + 'a;
 
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
@@ -17,11 +21,22 @@ pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
     pub(super) x: &'a E::Input,
     pub(super) y: &'a E::Target,
     pub(super) options: &'a CrossValidation<'a>,
+    /// The rows that finished fits have learned from, whose memory those to come may use.
+    spare: Mutex<Vec<<E::Input as Rows>::Owned>>,
 }
 
-impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
+impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
+    pub(super) fn new(
+        estimator: &'a E,
+        x: &'a E::Input,
+        y: &'a E::Target,
+        options: &'a CrossValidation<'a>,
+    ) -> Self {
+        Rounds { estimator, x, y, options, spare: Mutex::new(Vec::new()) }
+    }
+
     /// The splits of a splitter, with what their sides share.
-    pub(super) fn splits(&self, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits> {
+    pub(super) fn splits(&self, splitter: &dyn Splitter) -> Result<AuditedSplits> {
         if let Some(weights) = self.options.weights
             && weights.len() != self.x.n_rows()
         {
@@ -33,16 +48,16 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
     /// Fits on each split in parallel and passes on the model with the seconds that the fit took.
     pub(super) fn run<T: Send>(
         &self,
-        splitter: &(impl Splitter + ?Sized),
-        then: impl Fn(&Split, E::Model, f64) -> Result<T> + Sync,
+        splitter: &dyn Splitter,
+        then: &Next<'_, E::Model, T>,
     ) -> Result<(Vec<T>, AuditReport)> {
         let audited = self.splits(splitter)?;
         let splits = audited.splits();
         let done = AtomicUsize::new(0);
-        let done = reduce::try_map_each(splits.len(), |number| {
+        let done = tasks::try_each(splits.len(), |number| {
             let ctx = &self.options.ctx;
             let round = || {
-                let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), &then)?;
+                let result = self.round(&splits[number], ctx.child(&format!("fold{number}")), then)?;
                 ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
                 Ok(result)
             };
@@ -79,7 +94,8 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
             _ => None,
         };
         let learned = watched.as_ref().map_or(&split.train, |watched| &watched.train);
-        let (x, y) = (self.x.take(learned)?, self.y.take(learned)?);
+        let spare = self.spare.lock().map_or(None, |mut spare| spare.pop());
+        let (x, y) = (self.x.take_into(learned, spare)?, self.y.take(learned)?);
         let weights = self.weights(learned)?;
         let groups = self.options.groups.map(|groups| groups.take(learned)).transpose()?;
         let mut train = Train::new(x.borrow(), y.borrow()).context(ctx);
@@ -96,7 +112,11 @@ impl<E: Estimator<Target: Strata> + ?Sized> Rounds<'_, E> {
             train.validation_groups = groups.as_deref();
         }
         // Groups may be meant for the splitter alone.
-        train.limited_to(&capabilities).fit(self.estimator)
+        let model = train.limited_to(&capabilities).fit(self.estimator)?;
+        if let Ok(mut spare) = self.spare.lock() {
+            spare.push(x);
+        }
+        Ok(model)
     }
 
     /// The rows of a training part to learn from and to watch.

@@ -31,9 +31,9 @@ where
     S: Splitter + ?Sized,
     M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
-    let rounds = Rounds { estimator, x, y, options };
+    let rounds = Rounds::new(estimator, x, y, options);
     let (done, audit) =
-        rounds.run(splitter, |split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
+        rounds.run(&splitter, &|split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
     collect(metric, x.n_rows(), done, audit)
 }
 
@@ -105,8 +105,8 @@ where
     S: Splitter + ?Sized,
     P: Stack + Send + Sync,
 {
-    let rounds = Rounds { estimator, x, y, options };
-    let (done, _) = rounds.run(splitter, |split, model, _| {
+    let rounds = Rounds::new(estimator, x, y, options);
+    let (done, _) = rounds.run(&splitter, &|split, model, _| {
         Ok((split.test.clone(), model.answer(x.take(&split.test)?.borrow())?))
     })?;
     let (tested, answers): (Vec<Vec<usize>>, Vec<P>) = done.into_iter().unzip();

@@ -112,8 +112,8 @@ where
     S: Splitter + ?Sized,
     M: Metrics<E::Model, Truth = E::Target>,
 {
-    let rounds = Rounds { estimator, x, y, options };
-    let (done, audit) = rounds.run(splitter, |split, model, fit_seconds| {
+    let rounds = Rounds::new(estimator, x, y, options);
+    let (done, audit) = rounds.run(&splitter, &|split, model, fit_seconds| {
         let start = Instant::now();
         let (x, truth) = (x.take(&split.test)?, y.take(&split.test)?);
         let weights = rounds.weights(&split.test)?;

@@ -35,9 +35,12 @@ impl CostMatrix {
     /// A cost for each true and given class; gains are negative.
     ///
     /// # Errors
-    /// When the table is not square, has not a name for each row, or a cost is not finite.
+    /// When there is no class, the table is not square, has not a name for each row, or a cost is not finite.
     pub fn new(costs: Array2<f64>, names: impl Into<Arc<[String]>>) -> Result<Self> {
         let names = names.into();
+        if names.is_empty() {
+            return Err(Error::empty("a table of costs needs at least one class"));
+        }
         if costs.nrows() != names.len() || costs.ncols() != names.len() {
             let (rows, columns) = costs.dim();
             return Err(Error::malformed(format!(
@@ -98,7 +101,9 @@ impl Metric for CostMatrix {
         check_rows_of(truth.n_rows(), prediction.n_rows(), weights)?;
         let costs = self.row_scores(truth, prediction)?.unwrap_or_default();
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-        Ok(reduce::sum_by(costs.len(), |row| weight(row) * costs[row]) / reduce::sum_by(costs.len(), weight))
+        let total = reduce::sum_by(costs.len(), weight);
+        // Divided first, so that huge costs do not leave the range of f64 in the sum.
+        Ok(reduce::sum_by(costs.len(), |row| weight(row) / total * costs[row]))
     }
 
     fn row_scores(&self, truth: &Classes, prediction: &Classes) -> Result<Option<Vec<f64>>> {

@@ -6,6 +6,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use crate::tasks;
 use crate::{Judges, Metric};
 
 /// How the features are made worse. How much is the severity, from 0, as they are.
@@ -102,7 +103,7 @@ where
         .collect();
     let random = Random::new(ctx.seed(None));
     let n_tasks = disturbances.len() * severities.len();
-    let points = reduce::try_map_each(n_tasks, |task| {
+    let points = tasks::try_each(n_tasks, |task| {
         ctx.step(task, n_tasks)?;
         let (disturbance, place) = (disturbances[task / severities.len()], task % severities.len());
         // The same draws at each severity, so that the curve falls for the severity and not for the draw.

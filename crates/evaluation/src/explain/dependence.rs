@@ -97,7 +97,7 @@ pub fn partial_dependence(
         return Err(Error::empty("there are no rows to set the feature in"));
     }
     let grid = grid.of(&values.column(column).to_vec(), feature)?;
-    let scores = reduce::try_map_each(grid.len(), |point| {
+    let scores = crate::tasks::try_each(grid.len(), |point| {
         ctx.step(point, grid.len())?;
         let mut set = values.to_owned();
         set.column_mut(column).fill(grid[point]);

@@ -2,7 +2,6 @@ use ndarray::{Array1, Array2};
 use perennial_core::{Context, Contributions, Error, Explainer, Features, Matrix, Param, Result, Rows};
 use perennial_numeric::linalg::Cholesky;
 use perennial_numeric::random::Random;
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::Score;
@@ -169,7 +168,7 @@ impl Explainer for Shap<'_> {
         let background = self.score.of(self.background)?;
         let base = background.iter().sum::<f64>() / background.len() as f64;
         let scores = if x.n_rows() == 0 { Vec::new() } else { self.score.of(&x)? };
-        let explained = reduce::try_map_each(x.n_rows(), |row| {
+        let explained = crate::tasks::try_each(x.n_rows(), |row| {
             self.ctx.step(row, x.n_rows())?;
             let asked = game.values(rows.row(row), &solver.coalitions)?;
             Ok(solver.solve(&asked, base, scores[row]))

@@ -101,26 +101,22 @@ fn assign(labels: &ClassOutputs, order: &[usize], n_splits: usize) -> Vec<usize>
         (0..outputs.len()).for_each(|output| members[label(output, row)].push(row));
     }
     let mut left: Vec<usize> = members.iter().map(Vec::len).collect();
-    // How many more rows each fold wants: of each label, and in all.
-    let share = |count: usize| count as f64 / n_splits as f64;
-    let mut wanted: Vec<Vec<f64>> = vec![left.iter().map(|&count| share(count)).collect(); n_splits];
-    let mut wanted_rows = vec![share(order.len()); n_splits];
+    // How many rows each fold has: of each label, and in all. All folds want the same, so who has least lacks most.
+    let mut has = vec![vec![0_usize; n_labels]; n_splits];
+    let mut has_rows = vec![0_usize; n_splits];
     let mut fold_of_row = vec![NONE; order.len()];
     while let Some(rarest) = (0..n_labels).filter(|&label| left[label] > 0).min_by_key(|&label| left[label]) {
         for &row in &members[rarest] {
             if fold_of_row[row] != NONE {
                 continue;
             }
-            let better = |a: usize, b: usize| {
-                let key = |fold: usize| (wanted[fold][rarest], wanted_rows[fold]);
-                key(a).0.total_cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1)).is_gt()
-            };
-            let fold = (1..n_splits).fold(0, |best, fold| if better(fold, best) { fold } else { best });
+            let fold =
+                (0..n_splits).min_by_key(|&fold| (has[fold][rarest], has_rows[fold])).unwrap_or_default();
             fold_of_row[row] = fold;
-            wanted_rows[fold] -= 1.0;
+            has_rows[fold] += 1;
             for output in 0..outputs.len() {
                 let label = label(output, row);
-                wanted[fold][label] -= 1.0;
+                has[fold][label] += 1;
                 left[label] -= 1;
             }
         }

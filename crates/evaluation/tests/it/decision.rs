@@ -213,6 +213,31 @@ fn values_and_costs_by_hand() {
 }
 
 #[test]
+fn costs_of_degenerate_rows() {
+    let costs = CostMatrix::new(array![[0.0, 1e308], [-1e308, 0.0]], names(&["no", "yes"])).unwrap();
+    // Huge costs have a mean though their sum has none; rows without weight cost nothing.
+    let (truth, given) = (yes_no([false, false, true]), yes_no([true, true, true]));
+    close(costs.score(&truth, &given).unwrap() / 1e308, 2.0 / 3.0, 1e-15);
+    assert_eq!(costs.score_weighted(&truth, &given, Some(&[0.0, 0.0, 5.0])).unwrap(), 0.0);
+    assert!(costs.score_weighted(&truth, &given, Some(&[0.0; 3])).is_err());
+    assert!(costs.score(&truth, &yes_no([true])).is_err());
+    assert!(costs.score(&yes_no([]), &yes_no([])).is_err());
+    // Of equal costs the first answer, also where all is known for sure.
+    assert_eq!(costs.decide(&two(&[0.0, 1.0, 0.5])).unwrap().codes(), [0, 0, 0]);
+    let flat = CostMatrix::new(array![[2.0, 2.0], [2.0, 2.0]], names(&["no", "yes"])).unwrap();
+    assert_eq!(flat.decide(&two(&[0.9])).unwrap().codes(), [0]);
+    // One class, no class, a class that the costs do not know, and no rows.
+    let one = CostMatrix::new(array![[3.0]], names(&["only"])).unwrap();
+    let only = Classes::from_labels(["only", "only"]);
+    assert_eq!(one.score(&only, &only).unwrap(), 3.0);
+    assert!(CostMatrix::new(ndarray::Array2::zeros((0, 0)), names(&[])).is_err());
+    let error = costs.score(&Classes::from_labels(["maybe"]), &yes_no([true])).unwrap_err().to_string();
+    assert!(error.contains("`maybe`"), "{error}");
+    assert!(CostMatrix::new(array![[f64::INFINITY]], names(&["only"])).is_err());
+    assert_eq!(costs.decide(&two(&[])).unwrap().codes(), [0_u32; 0]);
+}
+
+#[test]
 fn tuned_thresholds_come_from_rows_that_were_not_seen() {
     let (x, y) = crate::models::coin(300, 9);
     let rule = ThresholdRule::value(OutcomeValues::gains(4.0, -1.0, 0.0, 0.0));

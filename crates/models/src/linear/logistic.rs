@@ -38,6 +38,10 @@ const PART_ROWS: usize = 2048;
 const PART_ROWS_EACH: usize = 16;
 /// A part of the rows knows the answer no better than this.
 const PART_TOLERANCE: f64 = 1e-3;
+/// One of so many rows of the part leads to the neighbourhood of its answer, where they are enough.
+const SCOUTS: usize = 8;
+/// The fewest of them.
+const SCOUT_ROWS: usize = 1024;
 /// The Hessian of a part is worth its making for so many unknowns.
 const PART_UNKNOWNS: usize = 512;
 
@@ -46,8 +50,8 @@ const PART_UNKNOWNS: usize = 512;
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
     /// Newton for up to 128 unknowns on dense input and by conjugate gradients on sparse input, else L-BFGS. Where dense
-    /// rows are many, an eighth of them gives the start and the curvature, and L-BFGS goes on from there with all: a few
-    /// passes instead of many.
+    /// rows are many, an eighth of them (led by an eighth of theirs) gives the start and the curvature, and L-BFGS goes on
+    /// from there with all: a few passes instead of many.
     #[default]
     Auto,
     /// Limited-memory BFGS: many cheap steps (Liu and Nocedal, 1989).
@@ -191,11 +195,11 @@ impl LogisticRegression {
         TOLERANCE.check(self.tolerance)
     }
 
-    /// `part` makes the problem of some of the rows.
+    /// `part` makes the problem of every so many rows.
     fn minimise<P: SecondOrder>(
         &self,
         loss: &(impl SecondOrder + HessianProduct),
-        part: impl FnOnce() -> Option<P>,
+        part: impl Fn(usize) -> Option<P>,
         design: &Design<'_>,
         l1: f64,
         start: &[f64],
@@ -224,7 +228,7 @@ impl LogisticRegression {
         if self.solver == Solver::Auto
             && dense
             && many
-            && let Some(minimum) = self.by_part(loss, part, start, train)?
+            && let Some(minimum) = self.by_part(loss, part, start, design.n_rows, train)?
         {
             return Ok(minimum);
         }
@@ -264,17 +268,23 @@ impl LogisticRegression {
     fn by_part<P: SecondOrder>(
         &self,
         loss: &impl SecondOrder,
-        part: impl FnOnce() -> Option<P>,
+        part: impl Fn(usize) -> Option<P>,
         start: &[f64],
+        n_rows: usize,
         train: &Train<'_, Matrix, Classes>,
     ) -> Result<Option<Minimum>> {
-        let Some(part) = part() else { return Ok(None) };
         let settings = optimize::Settings::new().max_iter(self.max_iter);
         let rough = settings.clone().tolerance(self.tolerance.max(PART_TOLERANCE));
-        let first = match start.len() <= NEWTON_UNKNOWNS {
-            true => newton(&part, start, &rough, &train.ctx),
-            false => lbfgs(&part, start, &rough, &train.ctx),
+        let near = |part: &P, start: &[f64]| match start.len() <= NEWTON_UNKNOWNS {
+            true => newton(part, start, &rough, &train.ctx),
+            false => lbfgs(part, start, &rough, &train.ctx),
         };
+        let scouts = n_rows / (SAMPLE * SCOUTS) >= SCOUT_ROWS.max(PART_ROWS_EACH * start.len());
+        let scouted = scouts.then(|| part(SAMPLE * SCOUTS)).flatten().and_then(|few| near(&few, start).ok());
+        let scouted = scouted.filter(|minimum| minimum.converged);
+        let start = scouted.as_ref().map_or(start, |minimum| &minimum.x);
+        let Some(part) = part(SAMPLE) else { return Ok(None) };
+        let first = near(&part, start);
         // A part may have what all rows have not, such as one class alone; only who asked to stop is heard.
         train.ctx.check()?;
         let Ok(first) = first else { return Ok(None) };
@@ -293,13 +303,10 @@ struct Binary {
 }
 
 impl Binary {
-    fn new(codes: &[u32], second: u32) -> Self {
-        Binary { signs: codes.iter().map(|&code| if code == second { 1.0 } else { -1.0 }).collect() }
-    }
-
-    /// The loss of every `step`-th row.
-    fn every(&self, step: usize) -> Self {
-        Binary { signs: self.signs.iter().step_by(step).copied().collect() }
+    /// Of every `step`-th row.
+    fn new(codes: &[u32], second: u32, step: usize) -> Self {
+        let sign = |&code: &u32| if code == second { 1.0 } else { -1.0 };
+        Binary { signs: codes.iter().step_by(step).map(sign).collect() }
     }
 }
 
@@ -355,20 +362,25 @@ impl Estimator for LogisticRegression {
         let loss = Loss::new(&design, train.y.codes(), &present);
         let start = vec![0.0; loss.n_unknowns()];
         let codes = train.y.codes();
-        let sample = OnceCell::new();
-        let sample = || sample.get_or_init(|| design.every(SAMPLE)).as_ref();
+        let (few, fewer) = (OnceCell::new(), OnceCell::new());
+        let sample = |step: usize| {
+            let place = if step == SAMPLE { &few } else { &fewer };
+            place.get_or_init(|| design.every(step)).as_ref()
+        };
         let minimum = match present[..] {
             [_, second] => {
-                let signs = Binary::new(codes, second);
-                let few = signs.every(SAMPLE);
-                let part = || Some(Smooth { design: sample()?, offsets: None, loss: few });
+                let signs = Binary::new(codes, second, 1);
+                let part = |step: usize| {
+                    let loss = Binary::new(codes, second, step);
+                    Some(Smooth { design: sample(step)?, offsets: None, loss })
+                };
                 let smooth = Smooth { design: &design, offsets: None, loss: signs };
                 self.minimise(&smooth, part, &design, l1, &start, train)?
             }
             _ => {
-                let part = || {
-                    let codes: Vec<u32> = codes.iter().step_by(SAMPLE).copied().collect();
-                    Some(Loss::new(sample()?, &codes, &present))
+                let part = |step: usize| {
+                    let codes: Vec<u32> = codes.iter().step_by(step).copied().collect();
+                    Some(Loss::new(sample(step)?, &codes, &present))
                 };
                 self.minimise(&loss, part, &design, l1, &start, train)?
             }
