@@ -1,6 +1,6 @@
 //! Reading tables.
 
-use perennial::core::{Error, NoTarget, Result, Rows};
+use perennial::core::{Error, NoTarget, Result};
 use perennial::data::{CsvReader, Table, read_csv, read_parquet};
 use perennial::preprocessing::{FitBatches, StandardScaler};
 
