@@ -152,6 +152,20 @@ impl Scaled {
                 if scale && deviation > 1e-14 * mean.abs() { deviation } else { 1.0 }
             })
             .collect();
+        if joint {
+            // What rounding leaves of columns that are constant would correlate as well as anything.
+            let constant = |column: ArrayView1<'_, f64>, mean: f64| deviation(column) <= 1e-14 * mean.abs();
+            for (mut column, mean) in x.columns_mut().into_iter().zip(&means) {
+                if constant(column.view(), *mean) {
+                    column.fill(0.0);
+                }
+            }
+            for (mut column, mean) in y.columns_mut().into_iter().zip(&y_means) {
+                if constant(column.view(), *mean) {
+                    column.fill(0.0);
+                }
+            }
+        }
         x.columns_mut().into_iter().zip(&scales).for_each(|(mut column, scale)| column /= *scale);
         y.columns_mut().into_iter().zip(&y_scales).for_each(|(mut column, scale)| column /= *scale);
         Ok(Scaled { x, y, means, scales, y_means, y_scales })

@@ -53,13 +53,16 @@ check!(
     kernel_density,
     transformer,
     Logarithms(KernelDensity::new().bandwidth(Bandwidth::Scott)),
-    Tags::new().most_rows(2000)
+    Tags::new().most_rows(2000).expect_fail("W01", "Scott's rule counts rows, not their weight")
 );
 check!(
     kernel_density_exponential,
     transformer,
     Logarithms(KernelDensity::new().kernel(DensityKernel::Exponential).relative_tolerance(1e-3)),
-    Tags::new().most_rows(2000).weight_tolerance(2e-3)
+    Tags::new().most_rows(2000).weight_tolerance(2e-3).expect_fail(
+        "E01",
+        "the number stands in a variant of the setting `bandwidth`, which the error names"
+    )
 );
 
 const KERNELS: [DensityKernel; 6] = [
