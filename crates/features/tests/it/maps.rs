@@ -60,17 +60,17 @@ impl<M: Map> Clustered for SidesModel<M> {
     }
 }
 
-check!(mds, group, Sides(Mds::new().max_iter(50)), Tags::new().poor_score().most_rows(500));
+check!(mds, group, Sides(Mds::new().max_iter(10)), Tags::new().poor_score().most_rows(120));
 check!(
     mds_manhattan,
     group,
-    Sides(Mds::new().dissimilarity(Dissimilarity::Rows(Metric::Manhattan)).n_components(3).max_iter(30)),
-    Tags::new().poor_score().most_rows(500)
+    Sides(Mds::new().dissimilarity(Dissimilarity::Rows(Metric::Manhattan)).n_components(3).max_iter(10)),
+    Tags::new().poor_score().most_rows(120)
 );
-check!(spectral_embedding, group, Sides(SpectralEmbedding::new()), Tags::new().poor_score().most_rows(1000));
+check!(spectral_embedding, group, Sides(SpectralEmbedding::new()), Tags::new().poor_score().most_rows(300));
 check!(
     spectral_embedding_rbf,
     group,
     Sides(SpectralEmbedding::new().n_components(1).affinity(Affinity::Rbf { gamma: 0.1 })),
-    Tags::new().poor_score().most_rows(1000)
+    Tags::new().poor_score().most_rows(300)
 );
