@@ -105,35 +105,27 @@ impl Default for MultiTaskLassoCv {
     }
 }
 
-setters!(MultiTaskElasticNetCv {
-    /// Sets how many strengths are tried.
-    n_alphas: usize,
-    /// Sets the least strength over the largest.
-    eps: f64,
-    /// Sets how many folds there are.
-    cv: usize,
-    /// Sets whether the outputs may be shifted.
-    fit_intercept: bool,
-    /// Sets the most sweeps over the features for each strength.
-    max_iter: usize,
-    /// Sets the duality gap at which to stop, as a share of the targets' mean square.
-    tolerance: f64,
-});
+macro_rules! search_setters {
+    ($settings:ident) => {
+        setters!($settings {
+            /// Sets how many strengths are tried.
+            n_alphas: usize,
+            /// Sets the least strength over the largest.
+            eps: f64,
+            /// Sets how many folds there are.
+            cv: usize,
+            /// Sets whether the outputs may be shifted.
+            fit_intercept: bool,
+            /// Sets the most sweeps over the features for each strength.
+            max_iter: usize,
+            /// Sets the duality gap at which to stop, as a share of the targets' mean square.
+            tolerance: f64,
+        });
+    };
+}
 
-setters!(MultiTaskLassoCv {
-    /// Sets how many strengths are tried.
-    n_alphas: usize,
-    /// Sets the least strength over the largest.
-    eps: f64,
-    /// Sets how many folds there are.
-    cv: usize,
-    /// Sets whether the outputs may be shifted.
-    fit_intercept: bool,
-    /// Sets the most sweeps over the features for each strength.
-    max_iter: usize,
-    /// Sets the duality gap at which to stop, as a share of the targets' mean square.
-    tolerance: f64,
-});
+search_setters!(MultiTaskElasticNetCv);
+search_setters!(MultiTaskLassoCv);
 
 impl MultiTaskElasticNetCv {
     /// The numeric settings with their ranges.
@@ -226,17 +218,20 @@ impl Estimator for MultiTaskElasticNetCv {
                 Ok(errors)
             })?;
             let errors = Array2::from_shape_fn((alphas.len(), self.cv), |(i, fold)| found[fold][i]);
-            for (row, &alpha) in errors.rows().into_iter().zip(&alphas) {
-                let mean = row.iter().sum::<f64>() / self.cv as f64;
-                if !mean.is_finite() {
-                    return Err(Error::overflow(
-                        "an error on held-out rows left the range of f64; standardise the features and scale the targets",
-                    ));
-                }
-                if best.as_ref().is_none_or(|best| mean < best.mean) {
-                    let (alphas, errors) = (alphas.clone(), errors.clone());
-                    best = Some(Best { mean, alpha, l1_ratio, alphas, errors });
-                }
+            let means: Vec<f64> =
+                errors.rows().into_iter().map(|row| row.iter().sum::<f64>() / self.cv as f64).collect();
+            if !means.iter().all(|mean| mean.is_finite()) {
+                return Err(Error::overflow(
+                    "an error on held-out rows left the range of f64; standardise the features and scale the targets",
+                ));
+            }
+            // The first of the least: the strongest penalty.
+            let least =
+                means.iter().zip(&alphas).reduce(|best, next| if next.0 < best.0 { next } else { best });
+            if let Some((&mean, &alpha)) =
+                least.filter(|(mean, _)| best.as_ref().is_none_or(|best| **mean < best.mean))
+            {
+                best = Some(Best { mean, alpha, l1_ratio, alphas, errors });
             }
         }
         let Some(Best { alpha, l1_ratio, alphas, errors: mean_squared_errors, .. }) = best else {

@@ -244,14 +244,14 @@ fn in_order(labels: &[i32]) -> Vec<i32> {
 }
 
 /// `AgglomerativeClustering(4, linkage=.., metric=.., connectivity=G, compute_distances=True).fit(X)`, where G is
-/// `kneighbors_graph(X, 4, include_self=False)`: two parts, which scikit-learn links as we do; or links successive rows.
+/// `kneighbors_graph(X, 4, metric=.., include_self=False)`: two parts, which scikit-learn links as we do; or links successive rows.
 #[test]
 fn linked_clusters_are_those_of_scikit_learn() {
     let x = Matrix::from(rows());
     let chain = Connectivity::Pairs((0..59).map(|row| (row + 1, row)).collect());
     let near = Connectivity::Neighbors(4);
-    let euclidean = Metric::Euclidean;
-    let cases: [(Linkage, &Connectivity, Metric, [f64; 5]); 6] = [
+    let (euclidean, manhattan) = (Metric::Euclidean, Metric::Manhattan);
+    let cases: [(Linkage, &Connectivity, Metric, [f64; 5]); 8] = [
         (
             Linkage::Ward,
             &near,
@@ -293,6 +293,18 @@ fn linked_clusters_are_those_of_scikit_learn() {
             &near,
             euclidean,
             [1.8624375832246851, 1.927069758801019, 1.929484130577456, 1.968377986023264, 74.0067442203727],
+        ),
+        (
+            Linkage::Average,
+            &near,
+            manhattan,
+            [2.582111771147114, 2.5932834678002794, 2.71030578687165, 2.8818332745992836, 99.80352525281283],
+        ),
+        (
+            Linkage::Complete,
+            &near,
+            manhattan,
+            [2.927743034257673, 3.108892315738997, 3.1770904670009172, 3.183764003336453, 109.07215892669963],
         ),
         (
             Linkage::Single,

@@ -32,8 +32,9 @@ mod compose;
 mod conformance;
 #[cfg(feature = "trees")]
 mod ensemble;
-mod fixtures;
 #[cfg(feature = "trees")]
+mod extra_trees;
+mod fixtures;
 mod forests;
 #[cfg(feature = "kernels")]
 mod gaussian_process;

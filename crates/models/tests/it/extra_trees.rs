@@ -1,0 +1,60 @@
+//! Extra trees of two classes, whose rows are counted where none has a weight. There are more bins than are copied
+//! together for a small node, so that nodes above and below that size are met.
+
+use ndarray::Array2;
+use perennial_core::{Classes, Estimator, Matrix, Rows, Train};
+use perennial_models::ExtraTreesClassifier;
+use perennial_models::tree::Criterion;
+use perennial_numeric::random::Random;
+
+/// 7000 rows of 40 columns with at most 200 values each, two of which say something of the class.
+fn many() -> (Matrix, Classes) {
+    let mut random = Random::new(8);
+    let x = Array2::from_shape_simple_fn((7000, 40), || random.below(200) as f64);
+    let noise: Vec<f64> = (0..x.nrows()).map(|_| 60.0 * random.normal()).collect();
+    let labels = x.rows().into_iter().zip(noise).map(|(row, noise)| i64::from(row[0] - row[7] + noise > 0.0));
+    let y = Classes::from_labels(labels.collect::<Vec<_>>());
+    (x.into(), y)
+}
+
+fn settings() -> [ExtraTreesClassifier; 4] {
+    let few = ExtraTreesClassifier::new().n_trees(3).seed(5);
+    [
+        few.clone(),
+        few.clone().criterion(Criterion::Entropy).min_samples_leaf(3),
+        few.clone().max_leaf_nodes(60),
+        few.max_samples(0.6).max_depth(9),
+    ]
+}
+
+/// Sums of ones and zeros are exact, so the trees are the same to the bit.
+#[test]
+fn counted_rows_are_rows_of_weight_one() {
+    let (x, y) = many();
+    let ones = vec![1.0; x.n_rows()];
+    for settings in settings() {
+        let counted = settings.fit(&x, &y).unwrap();
+        let weighed = Train::new(&x, &y).weights(&ones).fit(&settings).unwrap();
+        assert_eq!(counted.trees(), weighed.trees(), "{settings:?}");
+    }
+}
+
+/// What a leaf says is what the rows say that its questions lead to.
+#[test]
+fn leaves_say_what_their_rows_say() {
+    let (x, y) = many();
+    for settings in settings().into_iter().take(3) {
+        let forest = settings.fit(&x, &y).unwrap();
+        for tree in forest.trees() {
+            let mut counts = vec![[0_u32; 2]; tree.n_nodes()];
+            for (row, &leaf) in tree.leaves(x.dense().unwrap()).unwrap().iter().enumerate() {
+                counts[leaf as usize][y.codes()[row] as usize] += 1;
+            }
+            for leaf in (0..tree.n_nodes()).filter(|&node| tree.children(node).is_none()) {
+                let [first, second] = counts[leaf].map(f64::from);
+                assert_eq!(tree.n_rows(leaf) as f64, first + second, "leaf {leaf}");
+                assert!((tree.value(leaf)[1] - second / (first + second)).abs() < 1e-12, "leaf {leaf}");
+            }
+        }
+    }
+}
