@@ -109,7 +109,7 @@ where
         &self,
         train: &Train<'_, E::Input, E::Target>,
     ) -> Result<Arc<(E::Model, TransformOutput<E>)>> {
-        let mut hash = Hash(Sha256::new());
+        let mut hash = FitHash(Sha256::new());
         hash.bytes(&to_bytes(&self.step)?);
         train.x.add_to(&mut hash)?;
         train.y.add_to(&mut hash)?;
@@ -193,14 +193,14 @@ pub trait Fingerprint {
     ///
     /// # Errors
     /// When the data cannot be written as bytes.
-    fn add_to(&self, hash: &mut Hash) -> Result<()>;
+    fn add_to(&self, hash: &mut FitHash) -> Result<()>;
 }
 
 /// What data is added to, see [`Fingerprint`].
 #[derive(Debug)]
-pub struct Hash(Sha256);
+pub struct FitHash(Sha256);
 
-impl Hash {
+impl FitHash {
     /// Adds bytes and their number.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.0.update((bytes.len() as u64).to_le_bytes());
@@ -219,14 +219,14 @@ impl Hash {
         }
     }
 
-    fn option<T>(&mut self, value: Option<T>, add: impl FnOnce(&mut Hash, T) -> Result<()>) -> Result<()> {
+    fn option<T>(&mut self, value: Option<T>, add: impl FnOnce(&mut FitHash, T) -> Result<()>) -> Result<()> {
         self.bytes(&[u8::from(value.is_some())]);
         value.map_or(Ok(()), |value| add(self, value))
     }
 }
 
 impl Fingerprint for Matrix {
-    fn add_to(&self, hash: &mut Hash) -> Result<()> {
+    fn add_to(&self, hash: &mut FitHash) -> Result<()> {
         hash.bytes(&to_bytes(self.features())?);
         hash.bytes(&(self.n_rows() as u64).to_le_bytes());
         if let Some(csr) = self.sparse() {
@@ -246,7 +246,7 @@ impl Fingerprint for Matrix {
 }
 
 impl Fingerprint for Table {
-    fn add_to(&self, hash: &mut Hash) -> Result<()> {
+    fn add_to(&self, hash: &mut FitHash) -> Result<()> {
         hash.bytes(content_hash(self).as_bytes());
         // Types and levels without rows are no content, and a step may look at them.
         for (_, column) in self.columns() {
@@ -260,20 +260,20 @@ impl Fingerprint for Table {
 }
 
 impl Fingerprint for NoTarget {
-    fn add_to(&self, _: &mut Hash) -> Result<()> {
+    fn add_to(&self, _: &mut FitHash) -> Result<()> {
         Ok(())
     }
 }
 
 impl Fingerprint for Values {
-    fn add_to(&self, hash: &mut Hash) -> Result<()> {
+    fn add_to(&self, hash: &mut FitHash) -> Result<()> {
         hash.numbers(self.as_slice());
         Ok(())
     }
 }
 
 impl Fingerprint for Outputs {
-    fn add_to(&self, hash: &mut Hash) -> Result<()> {
+    fn add_to(&self, hash: &mut FitHash) -> Result<()> {
         hash.bytes(&(self.values().ncols() as u64).to_le_bytes());
         hash.numbers(&self.values().iter().copied().collect::<Vec<_>>());
         Ok(())
@@ -281,7 +281,7 @@ impl Fingerprint for Outputs {
 }
 
 impl Fingerprint for Classes {
-    fn add_to(&self, hash: &mut Hash) -> Result<()> {
+    fn add_to(&self, hash: &mut FitHash) -> Result<()> {
         self.names().iter().for_each(|name| hash.bytes(name.as_bytes()));
         hash.bytes(&self.codes().iter().flat_map(|code| code.to_le_bytes()).collect::<Vec<_>>());
         Ok(())

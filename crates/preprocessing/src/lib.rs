@@ -20,7 +20,7 @@ mod stats;
 mod transform;
 
 pub use batches::FitBatches;
-pub use cached::{Cached, Fingerprint, Hash};
+pub use cached::{Cached, Fingerprint, FitHash};
 pub use categories::Unknown;
 pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
 pub use diagram::Diagram;
