@@ -12,6 +12,7 @@ pub mod memory;
 pub mod neighbors;
 mod normal;
 pub mod optimize;
+pub mod pick;
 pub mod random;
 pub mod reduce;
 pub mod simd;

@@ -6,6 +6,8 @@
 use std::ops::Range;
 
 use perennial_core::Rows;
+pub(crate) use perennial_numeric::pick::LANES;
+use perennial_numeric::pick::{ByteRows, Picked};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_numeric::simd::{self, Kernel};
@@ -14,19 +16,15 @@ use super::cut::{Cut, Split, Terms, nearer};
 use super::{Learning, Row};
 use crate::binned::{Binned, Bins, MISSING};
 
-/// Columns that are cut at a time.
-pub(crate) const LANES: usize = 8;
 /// Rows that one task puts side by side.
 const TASK: usize = 4096;
 /// Of so many of them all columns are written in turn.
 const FEW: usize = 64;
-/// So many rows are asked for before they are read.
-const AHEAD: usize = 16;
 /// So many bytes of bins stay near the processor.
 const NEAR: usize = 1 << 18;
 
 /// The bins of several columns in one row.
-pub(crate) type Codes = [u8; LANES];
+pub(crate) type Codes = perennial_numeric::pick::Lanes;
 
 /// What goes left of a cut, and what that is worth.
 #[derive(Clone, Copy, Debug)]
@@ -100,20 +98,18 @@ impl ByRows {
         ByRows { n_cols, codes }
     }
 
-    /// Asks for a row that will be read soon.
-    #[inline]
-    fn bring(&self, row: u32) {
-        simd::prefetch(&self.codes, row as usize * self.n_cols);
+    fn table(&self) -> ByteRows<'_> {
+        ByteRows::new(&self.codes, self.n_cols)
     }
 
     /// Asks for the rows that will be read first.
     pub(super) fn bring_first<R: Row>(&self, samples: &[R]) {
-        samples.iter().take(AHEAD).for_each(|sample| self.bring(sample.row()));
+        self.table().bring_first(samples, |sample| sample.row() as usize);
     }
 
     #[inline]
     fn row(&self, row: u32) -> &[u8] {
-        &self.codes[row as usize * self.n_cols..][..self.n_cols]
+        self.table().row(row as usize)
     }
 
     #[inline]
@@ -122,10 +118,59 @@ impl ByRows {
     }
 }
 
-/// The cuts of a column, and behind them infinities.
-type Padded = [f64; PADDED];
-const PADDED: usize = 256;
-static NO_CUTS: Padded = [f64::INFINITY; PADDED];
+/// The cuts of a column for a search in two steps, both of which compare [`STEP`] cuts at once.
+#[derive(Clone, Copy, Debug)]
+struct Padded {
+    /// The last cut of each group of [`STEP`].
+    ends: [f64; STEP],
+    /// All cuts, and behind them infinities.
+    all: [f64; STEP * STEP],
+}
+const STEP: usize = 16;
+
+static NO_CUTS: Padded = Padded { ends: [f64::INFINITY; STEP], all: [f64::INFINITY; STEP * STEP] };
+
+impl Padded {
+    fn new(cuts: &[f64]) -> Self {
+        let mut padded = NO_CUTS;
+        padded.all.iter_mut().zip(cuts).for_each(|(to, &cut)| *to = cut);
+        padded.ends = std::array::from_fn(|group| padded.all[group * STEP + STEP - 1]);
+        padded
+    }
+}
+
+/// How many cuts lie below finite numbers, one for each column; without branches, which nothing could foresee.
+struct Below<'a> {
+    cuts: [&'a Padded; LANES],
+    values: [f64; LANES],
+}
+
+impl Kernel for Below<'_> {
+    type Output = [usize; LANES];
+
+    #[inline(always)]
+    fn run(self) -> [usize; LANES] {
+        let mut groups = [0; LANES];
+        for lane in 0..LANES {
+            groups[lane] = n_below(&self.cuts[lane].ends, self.values[lane]).min(STEP - 1);
+        }
+        let mut below = [0; LANES];
+        for lane in 0..LANES {
+            let (groups_of_cuts, _) = self.cuts[lane].all.as_chunks::<STEP>();
+            below[lane] = groups[lane] * STEP + n_below(&groups_of_cuts[groups[lane]], self.values[lane]);
+        }
+        below
+    }
+}
+
+#[inline(always)]
+fn n_below(cuts: &[f64; STEP], value: f64) -> usize {
+    let mut n = 0_u64;
+    for cut in cuts {
+        n += u64::from(*cut < value);
+    }
+    n as usize
+}
 
 /// The rows of a node in some columns, and where those are cut.
 #[derive(Debug, Default)]
@@ -133,9 +178,7 @@ pub(super) struct Lanes {
     /// The cuts of all columns.
     cuts: Vec<Padded>,
     columns: [u32; LANES],
-    codes: Vec<Codes>,
-    low: Codes,
-    high: Codes,
+    codes: Picked,
     values: [f64; LANES],
     up_to: Codes,
 }
@@ -151,42 +194,11 @@ pub(super) enum Spread {
     Missing,
 }
 
-/// The lowest and the highest code of each lane; a pass of its own, several rows to a vector.
-struct LowAndHigh<'a>(&'a [Codes]);
-
-impl Kernel for LowAndHigh<'_> {
-    type Output = (Codes, Codes);
-
-    #[inline(always)]
-    fn run(self) -> (Codes, Codes) {
-        const TOGETHER: usize = 4;
-        let (mut low, mut high) = ([[u8::MAX; LANES]; TOGETHER], [[0; LANES]; TOGETHER]);
-        let mut see = |place: usize, codes: &Codes| {
-            for lane in 0..LANES {
-                low[place][lane] = low[place][lane].min(codes[lane]);
-                high[place][lane] = high[place][lane].max(codes[lane]);
-            }
-        };
-        let (blocks, rest) = self.0.as_chunks::<TOGETHER>();
-        blocks.iter().for_each(|block| (0..TOGETHER).for_each(|place| see(place, &block[place])));
-        rest.iter().for_each(|codes| see(0, codes));
-        let of_all = |pick: fn(u8, u8) -> u8, lanes: [Codes; TOGETHER]| {
-            std::array::from_fn(|lane| {
-                pick(pick(lanes[0][lane], lanes[1][lane]), pick(lanes[2][lane], lanes[3][lane]))
-            })
-        };
-        (of_all(u8::min, low), of_all(u8::max, high))
-    }
-}
-
 impl Lanes {
     pub(super) fn new(binned: &Binned) -> Self {
-        let padded = |column| {
-            let mut padded = NO_CUTS;
-            if let Bins::Numeric { cuts } = binned.binning().column(column) {
-                padded.iter_mut().zip(cuts).for_each(|(to, &cut)| *to = cut);
-            }
-            padded
+        let padded = |column| match binned.binning().column(column) {
+            Bins::Numeric { cuts } => Padded::new(cuts),
+            Bins::Categorical { .. } => NO_CUTS,
         };
         Lanes { cuts: (0..binned.n_cols()).map(padded).collect(), ..Lanes::default() }
     }
@@ -196,28 +208,17 @@ impl Lanes {
         // Lanes without a column of their own repeat the first.
         self.columns = [columns.first().copied().unwrap_or(0); LANES];
         self.columns[..columns.len()].copy_from_slice(columns);
-        let columns = self.columns.map(|column| column as usize);
-        self.codes.resize(samples.len(), [0; LANES]);
-        for (place, (codes, sample)) in self.codes.iter_mut().zip(samples).enumerate() {
-            if let Some(later) = samples.get(place + AHEAD) {
-                rows.bring(later.row());
-            }
-            let row = rows.row(sample.row());
-            for lane in 0..LANES {
-                codes[lane] = row[columns[lane]];
-            }
-        }
-        (self.low, self.high) = simd::widest(LowAndHigh(&self.codes));
+        rows.table().pick(self.columns, samples, |sample| sample.row() as usize, &mut self.codes);
     }
 
     /// The bins that were read last, and which of them are those of a column.
     pub(super) fn column(&self, column: u32) -> Option<(&[Codes], usize)> {
         let lane = self.columns.iter().position(|&read| read == column)?;
-        Some((&self.codes, lane))
+        Some((&self.codes.rows, lane))
     }
 
     pub(super) fn spread(&self, lane: usize) -> Spread {
-        match (self.low[lane], self.high[lane]) {
+        match (self.codes.low[lane], self.codes.high[lane]) {
             (low, high) if low >= high => Spread::One,
             (_, MISSING) => Spread::Missing,
             _ => Spread::Many,
@@ -226,29 +227,20 @@ impl Lanes {
 
     /// Draws where a column is cut whose rows are in different bins and have values.
     pub(super) fn draw(&mut self, lane: usize, cuts: &[f64], random: &mut Random) {
-        let (low, high) = (self.low[lane], self.high[lane]);
+        let (low, high) = (self.codes.low[lane], self.codes.high[lane]);
         self.values[lane] = random.uniform_in(cuts[low as usize], cuts[high as usize - 1]);
     }
 
-    /// Finds the cuts that are nearest to what was drawn: in step, as each search waits for memory, and without
-    /// branches, which nothing could foresee.
+    /// Finds the cuts that are nearest to what was drawn.
     pub(super) fn place(&mut self, drawn: [bool; LANES]) {
-        let cuts: [&Padded; LANES] =
-            std::array::from_fn(
-                |lane| {
-                    if drawn[lane] { &self.cuts[self.columns[lane] as usize] } else { &NO_CUTS }
-                },
-            );
-        let mut below = [0_usize; LANES];
-        for step in (0..u8::BITS).rev().map(|bit| 1 << bit) {
-            for lane in 0..LANES {
-                let cut = cuts[lane][(below[lane] + step - 1) % PADDED];
-                below[lane] += step * usize::from(cut < self.values[lane]);
-            }
-        }
+        let cuts: [&Padded; LANES] = std::array::from_fn(|lane| match drawn[lane] {
+            true => &self.cuts[self.columns[lane] as usize],
+            false => &NO_CUTS,
+        });
+        let below = simd::widest(Below { cuts, values: self.values });
         for lane in (0..LANES).filter(|lane| drawn[*lane]) {
-            let (low, high) = (self.low[lane], self.high[lane]);
-            self.up_to[lane] = nearer(cuts[lane], low, high, below[lane], self.values[lane]);
+            let (low, high) = (self.codes.low[lane], self.codes.high[lane]);
+            self.up_to[lane] = nearer(&cuts[lane].all, low, high, below[lane], self.values[lane]);
         }
     }
 
@@ -260,7 +252,7 @@ impl Lanes {
         totals: &L::Totals,
         samples: &[L::Row],
     ) -> [Side; LANES] {
-        learning.sides_of(table, totals, samples, &self.codes, self.up_to)
+        learning.sides_of(table, totals, samples, &self.codes.rows, self.up_to)
     }
 
     /// The cut of one column.

@@ -164,21 +164,39 @@ impl<R: Row> Kernel for CountLeft<'_, R> {
 
     #[inline(always)]
     fn run(self) -> [Cell; LANES] {
-        const MOST: usize = u8::MAX as usize;
+        const TOGETHER: usize = 4;
+        const MOST: usize = u8::MAX as usize * TOGETHER;
         let (mut counts, mut seconds) = ([0_u32; LANES], [0_u32; LANES]);
         for (samples, codes) in self.samples.chunks(MOST).zip(self.codes.chunks(MOST)) {
-            let (mut left, mut second) = ([0_u8; LANES], [0_u8; LANES]);
-            for (sample, codes) in samples.iter().zip(codes) {
-                let class = sample.class() as u8;
-                for lane in 0..LANES {
-                    let goes = u8::from(codes[lane] <= self.up_to[lane]);
-                    left[lane] += goes;
-                    second[lane] += goes & class;
+            let (mut left, mut second) = ([[0_u8; LANES]; TOGETHER], [[0_u8; LANES]; TOGETHER]);
+            let (sample_blocks, sample_rest) = samples.as_chunks::<TOGETHER>();
+            let (code_blocks, code_rest) = codes.as_chunks::<TOGETHER>();
+            // Several rows fill a vector. No closures: the compiler would leave them outside of the kernel.
+            for (samples, codes) in sample_blocks.iter().zip(code_blocks) {
+                let mut classes = [[0_u8; LANES]; TOGETHER];
+                for place in 0..TOGETHER {
+                    classes[place] = [samples[place].class() as u8; LANES];
+                }
+                for place in 0..TOGETHER {
+                    for lane in 0..LANES {
+                        let goes = u8::from(codes[place][lane] <= self.up_to[lane]);
+                        left[place][lane] += goes;
+                        second[place][lane] += goes & classes[place][lane];
+                    }
                 }
             }
-            for lane in 0..LANES {
-                counts[lane] += u32::from(left[lane]);
-                seconds[lane] += u32::from(second[lane]);
+            for place in 0..TOGETHER {
+                for lane in 0..LANES {
+                    counts[lane] += u32::from(left[place][lane]);
+                    seconds[lane] += u32::from(second[place][lane]);
+                }
+            }
+            for (sample, codes) in sample_rest.iter().zip(code_rest) {
+                for lane in 0..LANES {
+                    let goes = u32::from(codes[lane] <= self.up_to[lane]);
+                    counts[lane] += goes;
+                    seconds[lane] += goes & sample.class();
+                }
             }
         }
         std::array::from_fn(|lane| Cell {
