@@ -22,7 +22,7 @@ pub use centred::Centred;
 pub use cholesky::Cholesky;
 pub use gemm::{Side, multiply_f32};
 pub use krylov::{LargestEigen, largest_eigen};
-pub(crate) use product::add;
+pub(crate) use product::{add, multiply, unit};
 pub use product::{gram, matmul, matvec, matvec_t};
 pub use qr::{LeastSquares, Qr};
 pub use spectral::{Eigh, Svd, eigh, svd};

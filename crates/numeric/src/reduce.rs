@@ -92,7 +92,7 @@ pub fn first_not_finite(values: &[f64]) -> Option<usize> {
     Some(index * CHUNK + block.iter().position(|value| !value.is_finite())?)
 }
 
-struct AllFinite<'a>(&'a [f64]);
+pub(crate) struct AllFinite<'a>(pub(crate) &'a [f64]);
 
 impl simd::Kernel for AllFinite<'_> {
     type Output = bool;

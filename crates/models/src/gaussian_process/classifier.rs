@@ -162,7 +162,7 @@ fn mode(k: &Array2<f64>, y: &Array1<f64>, ctx: &Context) -> Result<Mode> {
 
 struct Known<'a> {
     covariance: &'a Covariance,
-    points: Points<'a>,
+    points: &'a Points<'a>,
     y: &'a Array1<f64>,
     ctx: &'a Context,
 }
@@ -171,13 +171,14 @@ impl Evidence for Known<'_> {
     fn of(&self, parameters: &[f64]) -> Result<(f64, Vec<f64>)> {
         let covariance = self.covariance.with(parameters);
         let n = self.y.len();
-        let k = covariance.matrix(self.points, n, self.ctx)?;
+        let k = covariance.matrix(self.points, self.ctx)?;
         let Mode { solved, roots, shares, factor, log_likelihood, .. } = mode(&k, self.y, self.ctx)?;
         // R = W^1/2 B^-1 W^1/2, and C with C^T C = K W^1/2 B^-1 W^1/2 K.
         let inverse = factor.inverse();
         let r = Array2::from_shape_fn((n, n), |(i, j)| roots[i] * inverse[[i, j]] * roots[j]);
-        let half = factor.half_solve(&Array2::from_shape_fn((n, n), |(i, j)| roots[i] * k[[i, j]]));
-        let explained: Array1<f64> = half.columns().into_iter().map(|column| column.dot(&column)).collect();
+        let mut half: Vec<f64> = (0..n * n).map(|cell| roots[cell % n] * k[[cell / n, cell % n]]).collect();
+        factor.half_solve_rows(&mut half);
+        let explained: Array1<f64> = half.chunks_exact(n).map(|row| reduce::dot(row, row)).collect();
         // What the mode's move changes: 1/2 diag(K - C^T C) times the third derivative of the log-likelihood. (The book prints
         // the other sign; the test below shows which is right.)
         let third = shares.mapv(|share| share * (1.0 - share) * (2.0 * share - 1.0));
@@ -248,10 +249,10 @@ impl TryFrom<Parts> for GaussianProcessClassifierModel {
             return Err(Error::corrupt("a number of the Gaussian process is not finite"));
         }
         let damaged = |_| Error::corrupt("the covariance of the Gaussian process does not hold together");
+        let points = Points::new(&x, width);
         for member in &mut members {
             member.covariance.check(width, 0).map_err(damaged)?;
-            let k =
-                member.covariance.matrix(Points { cells: &x, width }, n, &Context::new()).map_err(damaged)?;
+            let k = member.covariance.matrix(&points, &Context::new()).map_err(damaged)?;
             let roots = &member.roots;
             let b = Array2::from_shape_fn((n, n), |(i, j)| {
                 roots[i] * k[[i, j]] * roots[j] + f64::from(u8::from(i == j))
@@ -279,7 +280,7 @@ impl Estimator for GaussianProcessClassifier {
         self.covariance.check(width, 0)?;
         let present = two_or_more(train.y, None)?;
         let cells = row_major(x).into_owned();
-        let points = Points { cells: &cells, width };
+        let points = Points::new(&cells, width);
         let positives = if present.len() == 2 { &present[1..] } else { &present[..] };
         let members = positives.iter().map(|&class| {
             let name = &train.y.names()[class as usize];
@@ -287,7 +288,7 @@ impl Estimator for GaussianProcessClassifier {
             ctx.check()?;
             let y: Array1<f64> =
                 train.y.codes().iter().map(|&code| f64::from(u8::from(code == class))).collect();
-            self.member(points, &y, &ctx).context(format!("class `{name}`"))
+            self.member(&points, &y, &ctx).context(format!("class `{name}`"))
         });
         let members = members.collect::<Result<Vec<_>>>()?;
         Ok(GaussianProcessClassifierModel {
@@ -301,8 +302,7 @@ impl Estimator for GaussianProcessClassifier {
 }
 
 impl GaussianProcessClassifier {
-    fn member(&self, points: Points<'_>, y: &Array1<f64>, ctx: &Context) -> Result<Member> {
-        let n = y.len();
+    fn member(&self, points: &Points<'_>, y: &Array1<f64>, ctx: &Context) -> Result<Member> {
         let known = Known { covariance: &self.covariance, points, y, ctx };
         let (covariance, converged) = if self.optimize && self.max_iter > 0 {
             let start = self.covariance.parameters();
@@ -311,7 +311,7 @@ impl GaussianProcessClassifier {
         } else {
             (self.covariance.clone(), true)
         };
-        let k = covariance.matrix(points, n, ctx)?;
+        let k = covariance.matrix(points, ctx)?;
         if !k.iter().all(|value| value.is_finite()) {
             return Err(Error::overflow("the covariances leave the range of f64; scale the columns first"));
         }
@@ -359,19 +359,22 @@ impl GaussianProcessClassifierModel {
         let cells = row_major(x.dense()?);
         let width = self.features.len();
         let n = member.gaps.len();
-        let points = Points { cells: &self.x, width };
+        let points = Points::new(&self.x, width);
         let mut out = vec![0.0; x.n_rows()];
         reduce::fill_chunks(&mut out, CHUNK, |first, out| {
+            // Always as many, so that a row has the same bits in any company.
             let mut cross = vec![0.0; CHUNK * n];
-            let others = Points { cells: &cells[first * width..(first + out.len()) * width], width };
-            member.covariance.cross(others, points, n, &mut cross[..out.len() * n]);
-            let weighted = Array2::from_shape_fn((n, CHUNK), |(i, row)| member.roots[i] * cross[row * n + i]);
-            let half = factor.half_solve(&weighted);
-            for (row, out) in out.iter_mut().enumerate() {
-                let mean = reduce::dot(&cross[row * n..(row + 1) * n], &member.gaps);
-                let explained: f64 = half.column(row).iter().map(|value| value * value).sum();
-                let variance = (member.covariance.at(others.row(row)) - explained).max(0.0);
-                *out = averaged(mean, variance);
+            let others = &cells[first * width..(first + out.len()) * width];
+            member.covariance.cross(others, &points, &mut cross);
+            for (out, cross) in out.iter_mut().zip(cross.chunks_exact_mut(n)) {
+                *out = reduce::dot(cross, &member.gaps);
+                cross.iter_mut().zip(&member.roots).for_each(|(cross, root)| *cross *= root);
+            }
+            factor.half_solve_rows(&mut cross);
+            let rows = cross.chunks_exact(n).zip(others.chunks_exact(width.max(1)));
+            for (out, (half, row)) in out.iter_mut().zip(rows) {
+                let variance = (member.covariance.at(row) - reduce::dot(half, half)).max(0.0);
+                *out = averaged(*out, variance);
             }
         });
         Ok(out)
@@ -443,8 +446,7 @@ mod tests {
         let covariance =
             Covariance::constant(2.0) * Covariance::rbf([0.7, 1.3]) + Covariance::DotProduct(0.3);
         let ctx = Context::new();
-        let known =
-            Known { covariance: &covariance, points: Points { cells: &cells, width: 2 }, y: &y, ctx: &ctx };
+        let known = Known { covariance: &covariance, points: &Points::new(&cells, 2), y: &y, ctx: &ctx };
         let numbers = covariance.parameters();
         let slopes = known.of(&numbers).unwrap().1;
         for place in 0..numbers.len() {

@@ -5,6 +5,8 @@ use std::ops::{Add, Mul};
 use ndarray::Array2;
 use perennial_core::{Context, Error, Result};
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{self, Kernel};
+use perennial_numeric::special::exp;
 use serde::{Deserialize, Serialize};
 
 /// How alike the values at two points are: covariances that add and multiply to others.
@@ -69,16 +71,33 @@ impl Mul for Covariance {
     }
 }
 
-/// Row-major rows.
-#[derive(Clone, Copy, Debug)]
+/// Rows that others are compared with.
+#[derive(Clone, Debug)]
 pub(super) struct Points<'a> {
-    pub(super) cells: &'a [f64],
-    pub(super) width: usize,
+    cells: &'a [f64],
+    width: usize,
+    /// Column by column.
+    turned: Vec<f64>,
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn row(&self, row: usize) -> &'a [f64] {
+    /// Row-major rows of `width` numbers.
+    pub(super) fn new(cells: &'a [f64], width: usize) -> Self {
+        let column = |column: usize| cells.iter().skip(column).step_by(width).copied();
+        Points { cells, width, turned: (0..width).flat_map(column).collect() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len() / self.width.max(1)
+    }
+
+    fn row(&self, row: usize) -> &'a [f64] {
         &self.cells[row * self.width..(row + 1) * self.width]
+    }
+
+    /// The first `n` numbers of a column.
+    fn column(&self, column: usize, n: usize) -> &[f64] {
+        &self.turned[column * self.len()..][..n]
     }
 }
 
@@ -207,7 +226,7 @@ impl Covariance {
     fn row(
         &self,
         x: &[f64],
-        points: Points<'_>,
+        points: &Points<'_>,
         own: Option<usize>,
         out: &mut [f64],
         slopes: Option<&mut [Vec<f64>]>,
@@ -225,21 +244,12 @@ impl Covariance {
                     slopes[0].copy_from_slice(out);
                 }
             }
-            Covariance::Rbf(lengths) => {
-                stationary(x, points, lengths, out, slopes, |d2| ((-0.5 * d2).exp(), (-0.5 * d2).exp()));
+            Covariance::Rbf(lengths) => stationary(x, points, lengths, out, slopes, Shape::Rbf),
+            Covariance::Exponential(lengths) => {
+                stationary(x, points, lengths, out, slopes, Shape::Exponential)
             }
-            Covariance::Exponential(lengths) => stationary(x, points, lengths, out, slopes, |d2| {
-                let d = d2.sqrt();
-                ((-d).exp(), if d > 0.0 { (-d).exp() / d } else { 0.0 })
-            }),
-            Covariance::Matern32(lengths) => stationary(x, points, lengths, out, slopes, |d2| {
-                let a = (3.0 * d2).sqrt();
-                ((1.0 + a) * (-a).exp(), 3.0 * (-a).exp())
-            }),
-            Covariance::Matern52(lengths) => stationary(x, points, lengths, out, slopes, |d2| {
-                let a = (5.0 * d2).sqrt();
-                ((1.0 + a + a * a / 3.0) * (-a).exp(), 5.0 / 3.0 * (1.0 + a) * (-a).exp())
-            }),
+            Covariance::Matern32(lengths) => stationary(x, points, lengths, out, slopes, Shape::Matern32),
+            Covariance::Matern52(lengths) => stationary(x, points, lengths, out, slopes, Shape::Matern52),
             Covariance::RationalQuadratic { length, alpha } => {
                 let mut slopes = slopes;
                 for j in 0..out.len() {
@@ -295,7 +305,8 @@ impl Covariance {
     }
 
     /// The covariances of all points with each other; the lower triangle is filled, and mirrored.
-    pub(super) fn matrix(&self, points: Points<'_>, n: usize, ctx: &Context) -> Result<Array2<f64>> {
+    pub(super) fn matrix(&self, points: &Points<'_>, ctx: &Context) -> Result<Array2<f64>> {
+        let n = points.len();
         let mut cells = vec![0.0; n * n];
         reduce::try_fill_chunks(&mut cells, (16 * n).max(1), |first, rows| {
             ctx.check()?;
@@ -317,7 +328,7 @@ impl Covariance {
     /// For each number, the sum over all pairs of `weights` times what the covariance changes by for its logarithm.
     pub(super) fn slopes(
         &self,
-        points: Points<'_>,
+        points: &Points<'_>,
         weights: &Array2<f64>,
         ctx: &Context,
     ) -> Result<Vec<f64>> {
@@ -345,10 +356,11 @@ impl Covariance {
         Ok(reduce::try_map_reduce(n, 16, part, add)?.unwrap_or_else(|| vec![0.0; n_parameters]))
     }
 
-    /// The covariances of other points with these: `out` holds one row for each of the others.
-    pub(super) fn cross(&self, others: Points<'_>, points: Points<'_>, n: usize, out: &mut [f64]) {
-        for (row, out) in out.chunks_exact_mut(n.max(1)).enumerate() {
-            self.row(others.row(row), points, None, out, None);
+    /// The covariances of other rows with these points: `out` holds one row for each of the others.
+    pub(super) fn cross(&self, others: &[f64], points: &Points<'_>, out: &mut [f64]) {
+        let rows = others.chunks_exact(points.width.max(1));
+        for (row, out) in rows.zip(out.chunks_exact_mut(points.len().max(1))) {
+            self.row(row, points, None, out, None);
         }
     }
 }
@@ -385,31 +397,122 @@ fn divided(slopes: Slopes<'_>, at: usize) -> (Slopes<'_>, Slopes<'_>) {
     }
 }
 
-/// A covariance of the distance in lengths: `f` gives it from the squared distance, and what each column's share of the
-/// squared distance is multiplied by in its slope.
+/// Covariances of the distance in lengths.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Rbf,
+    Exponential,
+    Matern32,
+    Matern52,
+}
+
+impl Shape {
+    /// The covariance at a squared distance, and what each column's share of it is multiplied by in its slope.
+    fn at(self, d2: f64) -> (f64, f64) {
+        let mut value = [d2];
+        Values { shape: self, out: &mut value }.run();
+        let factor = match self {
+            Shape::Rbf => value[0],
+            Shape::Exponential if d2 > 0.0 => value[0] / d2.sqrt(),
+            Shape::Exponential => 0.0,
+            Shape::Matern32 => 3.0 * exp(-(3.0 * d2).sqrt()),
+            Shape::Matern52 => {
+                let a = (5.0 * d2).sqrt();
+                5.0 / 3.0 * (1.0 + a) * exp(-a)
+            }
+        };
+        (value[0], factor)
+    }
+}
+
+/// Squared distances become covariances.
+struct Values<'a> {
+    shape: Shape,
+    out: &'a mut [f64],
+}
+
+impl Kernel for Values<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.shape {
+            Shape::Rbf => self.out.iter_mut().for_each(
+                #[inline(always)]
+                |out| *out = exp(-0.5 * *out),
+            ),
+            Shape::Exponential => self.out.iter_mut().for_each(
+                #[inline(always)]
+                |out| *out = exp(-out.sqrt()),
+            ),
+            Shape::Matern32 => self.out.iter_mut().for_each(
+                #[inline(always)]
+                |out| {
+                    let a = (3.0 * *out).sqrt();
+                    *out = (1.0 + a) * exp(-a);
+                },
+            ),
+            Shape::Matern52 => self.out.iter_mut().for_each(
+                #[inline(always)]
+                |out| {
+                    let a = (5.0 * *out).sqrt();
+                    *out = (1.0 + a + a * a / 3.0) * exp(-a);
+                },
+            ),
+        }
+    }
+}
+
+/// Adds the squared differences from one number, in units.
+struct AddSquares<'a> {
+    value: f64,
+    others: &'a [f64],
+    inverse: f64,
+    out: &'a mut [f64],
+}
+
+impl Kernel for AddSquares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, other) in self.out.iter_mut().zip(self.others) {
+            let part = (self.value - other) * self.inverse;
+            *out += part * part;
+        }
+    }
+}
+
+/// A covariance of the distance in lengths.
 fn stationary(
     x: &[f64],
-    points: Points<'_>,
+    points: &Points<'_>,
     lengths: &[f64],
     out: &mut [f64],
-    mut slopes: Option<&mut [Vec<f64>]>,
-    f: impl Fn(f64) -> (f64, f64),
+    slopes: Option<&mut [Vec<f64>]>,
+    shape: Shape,
 ) {
     let inverse = |column: usize| 1.0 / lengths[if lengths.len() == 1 { 0 } else { column }];
+    let Some(slopes) = slopes else {
+        out.fill(0.0);
+        for (column, &value) in x.iter().enumerate() {
+            let others = points.column(column, out.len());
+            simd::widest(AddSquares { value, others, inverse: inverse(column), out });
+        }
+        return simd::widest(Values { shape, out });
+    };
     let inverses: Vec<f64> = (0..x.len()).map(inverse).collect();
     for j in 0..out.len() {
         let parts = x.iter().zip(points.row(j)).zip(&inverses).map(|((a, b), inverse)| {
             let part = (a - b) * inverse;
             part * part
         });
-        let (value, factor) = f(parts.clone().sum());
+        let (value, factor) = shape.at(parts.clone().sum());
         out[j] = value;
-        if let Some(slopes) = slopes.as_deref_mut() {
-            if lengths.len() == 1 {
-                slopes[0][j] = factor * parts.sum::<f64>();
-            } else {
-                parts.zip(slopes.iter_mut()).for_each(|(part, slope)| slope[j] = factor * part);
-            }
+        if lengths.len() == 1 {
+            slopes[0][j] = factor * parts.sum::<f64>();
+        } else {
+            parts.zip(slopes.iter_mut()).for_each(|(part, slope)| slope[j] = factor * part);
         }
     }
 }
@@ -421,7 +524,7 @@ mod tests {
     #[test]
     fn slopes_are_those_of_the_matrix() {
         let cells = [0.1, 0.9, -0.4, 0.3, 1.2, 0.8, 0.1, -0.7, 2.0, 0.5];
-        let points = Points { cells: &cells, width: 2 };
+        let points = Points::new(&cells, 2);
         let ctx = Context::new();
         let all = [
             Covariance::constant(2.0) * Covariance::rbf([0.7, 1.3]) + Covariance::white(0.2),
@@ -433,13 +536,13 @@ mod tests {
         let weights =
             Array2::from_shape_fn((5, 5), |(i, j)| 1.0 + ((i + j) % 3) as f64 + (i * j) as f64 * 0.1);
         for covariance in all {
-            let found = covariance.slopes(points, &weights, &ctx).unwrap();
+            let found = covariance.slopes(&points, &weights, &ctx).unwrap();
             let numbers = covariance.parameters();
             for place in 0..numbers.len() {
                 let sum = |by: f64| {
                     let mut numbers = numbers.clone();
                     numbers[place] *= by.exp();
-                    (covariance.with(&numbers).matrix(points, 5, &ctx).unwrap() * &weights).sum()
+                    (covariance.with(&numbers).matrix(&points, &ctx).unwrap() * &weights).sum()
                 };
                 let truth = (sum(1e-5) - sum(-1e-5)) / 2e-5;
                 assert!(

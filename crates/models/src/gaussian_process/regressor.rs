@@ -1,6 +1,6 @@
 //! Regression by a Gaussian process.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, ArrayView1};
 use perennial_core::{
     Context, Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
 };
@@ -141,20 +141,14 @@ impl GaussianProcessRegressor {
 /// What the covariance is judged by.
 struct Known<'a> {
     covariance: &'a Covariance,
-    points: Points<'a>,
+    points: &'a Points<'a>,
     y: &'a Array1<f64>,
     alpha: f64,
     ctx: &'a Context,
 }
 
-fn factor(
-    covariance: &Covariance,
-    points: Points<'_>,
-    n: usize,
-    alpha: f64,
-    ctx: &Context,
-) -> Result<Cholesky> {
-    let mut matrix = covariance.matrix(points, n, ctx)?;
+fn factor(covariance: &Covariance, points: &Points<'_>, alpha: f64, ctx: &Context) -> Result<Cholesky> {
+    let mut matrix = covariance.matrix(points, ctx)?;
     matrix.diag_mut().iter_mut().for_each(|variance| *variance += alpha);
     if !matrix.iter().all(|value| value.is_finite()) {
         return Err(Error::overflow("the covariances leave the range of f64; scale the columns first"));
@@ -170,7 +164,7 @@ impl Evidence for Known<'_> {
     fn of(&self, parameters: &[f64]) -> Result<(f64, Vec<f64>)> {
         let covariance = self.covariance.with(parameters);
         let n = self.y.len();
-        let factor = factor(&covariance, self.points, n, self.alpha, self.ctx)?;
+        let factor = factor(&covariance, self.points, self.alpha, self.ctx)?;
         let solved = factor.solve(self.y);
         let value = 0.5 * self.y.dot(&solved)
             + 0.5 * factor.log_det()
@@ -226,9 +220,14 @@ impl Estimator for GaussianProcessRegressor {
             return Err(Error::overflow("the target is too large; scale it, or leave `normalize_y` on"));
         }
         let cells = row_major(x).into_owned();
-        let points = Points { cells: &cells, width };
-        let known =
-            Known { covariance: &self.covariance, points, y: &target, alpha: self.alpha, ctx: &train.ctx };
+        let points = Points::new(&cells, width);
+        let known = Known {
+            covariance: &self.covariance,
+            points: &points,
+            y: &target,
+            alpha: self.alpha,
+            ctx: &train.ctx,
+        };
         let start = self.covariance.parameters();
         let (covariance, converged) = if self.optimize && self.max_iter > 0 && !constant {
             let seed = train.ctx.seed(self.seed);
@@ -237,7 +236,7 @@ impl Estimator for GaussianProcessRegressor {
         } else {
             (self.covariance.clone(), true)
         };
-        let factor = factor(&covariance, points, n, self.alpha, &train.ctx)?;
+        let factor = factor(&covariance, &points, self.alpha, &train.ctx)?;
         let solved = factor.solve(&target);
         let likelihood = -0.5 * target.dot(&solved)
             - 0.5 * factor.log_det()
@@ -298,10 +297,10 @@ impl TryFrom<Parts> for GaussianProcessRegressorModel {
         if !finite(&parts.x) || !finite(&parts.solved) || !finite(&others) || !(parts.alpha >= 0.0) {
             return Err(Error::corrupt("a number of the Gaussian process is not finite"));
         }
-        let points = Points { cells: &parts.x, width };
+        let points = Points::new(&parts.x, width);
         let damaged = |_| Error::corrupt("the covariance of the Gaussian process does not hold together");
         parts.covariance.check(width, 0).map_err(damaged)?;
-        let factor = factor(&parts.covariance, points, n, parts.alpha, &Context::new()).map_err(damaged)?;
+        let factor = factor(&parts.covariance, &points, parts.alpha, &Context::new()).map_err(damaged)?;
         GaussianProcessRegressorModel::new(parts, factor)
     }
 }
@@ -353,27 +352,26 @@ impl GaussianProcessRegressorModel {
         x.check_finite(false)?;
         let cells = row_major(x.dense()?);
         let (n, width) = (self.parts.solved.len(), self.parts.features.len());
-        let points = Points { cells: &self.parts.x, width };
+        let points = Points::new(&self.parts.x, width);
         let mut out = vec![0.0; 2 * x.n_rows()];
         reduce::fill_chunks(&mut out, 2 * CHUNK, |first, out| {
             let first = first / 2;
             let n_rows = out.len() / 2;
+            // Always as many, so that a row has the same bits in any company.
             let mut cross = vec![0.0; CHUNK * n];
-            let others = Points { cells: &cells[first * width..(first + n_rows) * width], width };
-            self.parts.covariance.cross(others, points, n, &mut cross[..n_rows * n]);
-            for (row, out) in out.chunks_exact_mut(2).enumerate() {
-                let product = reduce::dot(&cross[row * n..(row + 1) * n], &self.parts.solved);
-                out[0] = self.parts.mean + self.parts.deviation * product;
+            let others = &cells[first * width..(first + n_rows) * width];
+            self.parts.covariance.cross(others, &points, &mut cross);
+            for (out, cross) in out.chunks_exact_mut(2).zip(cross.chunks_exact(n)) {
+                out[0] = self.parts.mean + self.parts.deviation * reduce::dot(cross, &self.parts.solved);
             }
             if !deviations {
                 return;
             }
-            let cross = Array2::from_shape_fn((n, CHUNK), |(i, row)| cross[row * n + i]);
-            let half = self.factor.half_solve(&cross);
-            for (row, out) in out.chunks_exact_mut(2).enumerate() {
-                let explained: f64 = half.column(row).iter().map(|value| value * value).sum();
-                let own = self.parts.covariance.at(others.row(row));
-                out[1] = self.parts.deviation * (own - explained).max(0.0).sqrt();
+            self.factor.half_solve_rows(&mut cross);
+            let rows = cross.chunks_exact(n).zip(others.chunks_exact(width.max(1)));
+            for (out, (half, row)) in out.chunks_exact_mut(2).zip(rows) {
+                let explained = reduce::dot(half, half);
+                out[1] = self.parts.deviation * (self.parts.covariance.at(row) - explained).max(0.0).sqrt();
             }
         });
         Ok(out)

@@ -1,14 +1,9 @@
 //! Sums of kernels: what all kernel machines leave behind.
 
-use ndarray::{Array2, ArrayRef2, Axis, s};
+use ndarray::{Array2, Axis};
 use perennial_core::{Error, Matrix, Result};
 use perennial_numeric::kernel::{Function, Points};
-use perennial_numeric::linalg::matmul;
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
-
-/// Rows that are answered together.
-const BLOCK: usize = 256;
 
 /// Functions `sum_i coefficient_i k(x, support_i) + bias`, one for each column of the coefficients.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,11 +84,10 @@ impl Expansion {
     /// The functions at each row, rows x functions. The columns of `x` are those of the support.
     pub(crate) fn at(&self, x: &Matrix) -> Result<Array2<f64>> {
         let (x, k) = (x.dense()?, self.biases.len());
-        let parts = reduce::try_map_chunks(x.nrows(), BLOCK, |rows| {
-            let values = self.block(&x.slice(s![rows, ..]))?;
-            Ok(values.into_raw_vec_and_offset().0)
-        })?;
-        let out = Array2::from_shape_vec((x.nrows(), k), parts.concat()).map_err(Error::other)?;
+        let mut out = self.points.expand(x, &self.coefficients)?;
+        for (mut column, bias) in out.axis_iter_mut(Axis(1)).zip(&self.biases) {
+            column.mapv_inplace(|value| value + bias);
+        }
         match out.iter().position(|value| !value.is_finite()) {
             None => Ok(out),
             Some(cell) => Err(Error::overflow(format!(
@@ -101,13 +95,5 @@ impl Expansion {
                 cell / k
             ))),
         }
-    }
-
-    fn block(&self, rows: &ArrayRef2<f64>) -> Result<Array2<f64>> {
-        let mut out = matmul(&self.points.gram(rows)?, &self.coefficients);
-        for (mut column, bias) in out.axis_iter_mut(Axis(1)).zip(&self.biases) {
-            column.mapv_inplace(|value| value + bias);
-        }
-        Ok(out)
     }
 }

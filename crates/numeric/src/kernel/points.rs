@@ -1,15 +1,21 @@
 //! The rows that others are compared with.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Result};
 
 use super::Function;
-use crate::linalg::{array, matmul, row_block, rows_of};
+use crate::linalg::{array, multiply, row_block, unit};
 use crate::{reduce, simd, special};
 
 /// Squared distances below this share of the squared lengths are computed from differences, where the scale of the
 /// kernel makes the digits that cancellation costs count.
 const TRUSTED: f64 = 1e-3;
+/// Rows that are compared with a tile of points at a time: what comes of it stays near the processor.
+const ROWS: usize = 64;
+/// Points of a tile.
+const TILE: usize = 512;
 
 /// The rows that others are compared with, laid out for products.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +23,14 @@ pub struct Points {
     function: Function,
     /// What is taken off all rows before products, so that lengths are no larger than they must be.
     centre: Vec<f64>,
-    /// One point in each column.
-    turned: Array2<f64>,
+    /// Tile by tile; one point in each column of a tile.
+    tiles: Vec<f64>,
+    lengths: Vec<f64>,
+}
+
+/// Up to [`ROWS`] rows that are compared with points, and zeros behind them.
+struct Block {
+    rows: Vec<f64>,
     lengths: Vec<f64>,
 }
 
@@ -27,7 +39,12 @@ impl Points {
         let (n, width) = rows.dim();
         let block = row_block(rows, 0..n);
         let centre = centre(function, &block, n, width);
-        let turned = Array2::from_shape_fn((width, n), |(j, i)| block[i * width + j] - centre[j]);
+        let mut tiles = Vec::with_capacity(n * width);
+        for tile in block.chunks(TILE * width.max(1)) {
+            for (j, centre) in centre.iter().enumerate() {
+                tiles.extend(tile.iter().skip(j).step_by(width).map(|value| value - centre));
+            }
+        }
         let mut lengths = vec![0.0; n];
         let mut shifted = vec![0.0; width];
         for (length, row) in lengths.iter_mut().zip(block.chunks_exact(width.max(1))) {
@@ -36,18 +53,18 @@ impl Points {
         }
         match lengths.iter().position(|length| !length.is_finite()) {
             Some(row) => Err(too_long(row)),
-            None => Ok(Points { function, centre, turned, lengths }),
+            None => Ok(Points { function, centre, tiles, lengths }),
         }
     }
 
     /// The number of points.
     pub fn len(&self) -> usize {
-        self.turned.ncols()
+        self.lengths.len()
     }
 
     /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.lengths.is_empty()
     }
 
     /// The kernel.
@@ -63,57 +80,102 @@ impl Points {
     /// # Panics
     /// When the rows do not have as many columns as the points.
     pub fn gram(&self, rows: &ArrayRef2<f64>) -> Result<Array2<f64>> {
-        let (n_rows, width) = rows.dim();
-        assert_eq!(width, self.centre.len(), "rows and points must have the same columns");
-        let n = self.len();
-        if n == 0 || n_rows == 0 {
-            return Ok(Array2::zeros((n_rows, n)));
+        let (n_rows, n) = (rows.nrows(), self.len());
+        let mut out = vec![0.0; n_rows * n];
+        reduce::try_fill_chunks(&mut out, (ROWS * n).max(1), |first, out| {
+            let first = first / n;
+            self.compare(rows, first..first + out.len() / n, |row, points, kernels| {
+                out[row * n..][points].copy_from_slice(kernels);
+            })
+        })?;
+        Ok(array(n_rows, n, out))
+    }
+
+    /// The sums over the points of kernel times coefficient, rows x columns of the coefficients; the kernels are not held.
+    ///
+    /// # Errors
+    /// As for [`gram`](Points::gram).
+    ///
+    /// # Panics
+    /// When the rows do not have as many columns as the points, or there is no row of coefficients for each point.
+    pub fn expand(&self, rows: &ArrayRef2<f64>, coefficients: &ArrayRef2<f64>) -> Result<Array2<f64>> {
+        let (n_rows, (n, width)) = (rows.nrows(), coefficients.dim());
+        assert_eq!(n, self.len(), "there must be coefficients for each point");
+        let turned = coefficients.t();
+        let turned = row_block(&turned, 0..width);
+        let mut out = vec![0.0; n_rows * width];
+        reduce::try_fill_chunks(&mut out, (ROWS * width).max(1), |first, out| {
+            let first = first / width;
+            self.compare(rows, first..first + out.len() / width, |row, points, kernels| {
+                for (out, of_all) in out[row * width..][..width].iter_mut().zip(turned.chunks_exact(n)) {
+                    *out += simd::widest(Product(kernels, &of_all[points.clone()]));
+                }
+            })
+        })?;
+        Ok(array(n_rows, width, out))
+    }
+
+    /// Tells the kernels of some rows, at most [`ROWS`], with one tile of points after the other.
+    fn compare(
+        &self,
+        rows: &ArrayRef2<f64>,
+        which: Range<usize>,
+        mut see: impl FnMut(usize, Range<usize>, &[f64]),
+    ) -> Result<()> {
+        let width = self.centre.len();
+        assert_eq!(rows.ncols(), width, "rows and points must have the same columns");
+        let (n_rows, first) = (which.len(), which.start);
+        let block = self.block(rows, which)?;
+        let mut out = vec![0.0; block.rows.len().checked_div(width).unwrap_or(n_rows) * self.len().min(TILE)];
+        for start in (0..self.len()).step_by(TILE) {
+            let points = start..self.len().min(start + TILE);
+            let n = points.len();
+            let n_padded = n_rows.next_multiple_of(unit(width, n));
+            if let Function::Laplacian { .. } = self.function {
+                out.fill(0.0);
+            } else {
+                let tile = &self.tiles[start * width..points.end * width];
+                multiply(&block.rows[..n_padded * width], tile, &mut out[..n_padded * n], width);
+            }
+            for (row, out) in out.chunks_exact_mut(n).take(n_rows).enumerate() {
+                self.finish(&block, row, &points, out);
+                if !simd::widest(reduce::AllFinite(out)) {
+                    return Err(too_long(first + row));
+                }
+                see(row, points.clone(), out);
+            }
         }
-        let mut block = row_block(rows, 0..n_rows).into_owned();
-        let mut lengths = vec![0.0; n_rows];
-        for (row, length) in block.chunks_exact_mut(width.max(1)).zip(&mut lengths) {
+        Ok(())
+    }
+
+    /// Rows as they are multiplied.
+    fn block(&self, rows: &ArrayRef2<f64>, which: Range<usize>) -> Result<Block> {
+        let (n_rows, first, width) = (which.len(), which.start, self.centre.len());
+        let smallest = self.len() % TILE;
+        let n_padded = n_rows.next_multiple_of(unit(width, if smallest > 0 { smallest } else { TILE }));
+        let mut block = Block { rows: row_block(rows, which).into_owned(), lengths: vec![0.0; n_rows] };
+        for (row, length) in block.rows.chunks_exact_mut(width.max(1)).zip(&mut block.lengths) {
             row.iter_mut().zip(&self.centre).for_each(|(value, centre)| *value -= centre);
             *length = length_of(self.function, row);
         }
-        if let Some(row) = lengths.iter().position(|length| !length.is_finite()) {
-            return Err(too_long(row));
-        }
-        let block = array(n_rows, width, block);
-        if let Function::Laplacian { gamma } = self.function {
-            return Ok(self.laplacian(&block, gamma));
-        }
-        let mut out = matmul(&block, &self.turned).into_raw_vec_and_offset().0;
-        reduce::fill_rows(&mut out, n, rows_of(1 << 15, n), |first, part| {
-            for (i, out) in part.chunks_exact_mut(n).enumerate() {
-                self.finish(&block, first + i, lengths[first + i], out);
-            }
-        });
-        match out.iter().position(|value| !value.is_finite()) {
-            Some(cell) => Err(too_long(cell / n)),
-            None => Ok(array(n_rows, n, out)),
+        block.rows.resize(n_padded * width, 0.0);
+        match block.lengths.iter().position(|length| !length.is_finite()) {
+            Some(row) => Err(too_long(first + row)),
+            None => Ok(block),
         }
     }
 
-    /// Turns the products of a row with all points into kernels.
-    fn finish(&self, block: &Array2<f64>, row: usize, length: f64, out: &mut [f64]) {
+    /// Turns the products of a row with the points of a tile into kernels.
+    fn finish(&self, block: &Block, row: usize, points: &Range<usize>, out: &mut [f64]) {
+        let length = block.lengths[row];
         match self.function {
-            Function::Linear | Function::Laplacian { .. } => {}
+            Function::Linear => {}
             Function::Rbf { gamma } => {
-                let lengths = &self.lengths;
-                simd::widest(|| {
-                    for (out, other) in out.iter_mut().zip(lengths) {
-                        *out = (length + other) - 2.0 * *out;
-                    }
-                });
-                self.repair(block, row, length, gamma, out);
-                simd::widest(
-                    #[inline(always)]
-                    || {
-                        for out in out.iter_mut() {
-                            *out = special::exp(-gamma * out.max(0.0));
-                        }
-                    },
-                );
+                let lengths = &self.lengths[points.clone()];
+                if simd::widest(Distances { length, lengths, gamma, out }) {
+                    self.repair(block, row, points, gamma, out);
+                }
+                simd::widest(Exponentials { gamma, out });
             }
             Function::Polynomial { degree, gamma, coef0 } => {
                 out.iter_mut().for_each(|out| *out = (gamma * *out + coef0).powi(degree as i32));
@@ -121,40 +183,104 @@ impl Points {
             Function::Sigmoid { gamma, coef0 } => {
                 out.iter_mut().for_each(|out| *out = tanh(gamma * *out + coef0));
             }
+            Function::Laplacian { gamma } => {
+                let width = self.centre.len();
+                let tile = &self.tiles[points.start * width..points.end * width];
+                for (value, others) in block.rows[row * width..].iter().zip(tile.chunks_exact(out.len())) {
+                    simd::widest(AddDifferences { value: *value, others, out });
+                }
+                simd::widest(Exponentials { gamma, out });
+            }
         }
     }
 
     /// Distances that cancellation has cost digits which the kernel shows.
-    fn repair(&self, block: &Array2<f64>, row: usize, length: f64, gamma: f64, out: &mut [f64]) {
-        let row = block.row(row);
+    #[cold]
+    fn repair(&self, block: &Block, row: usize, points: &Range<usize>, gamma: f64, out: &mut [f64]) {
+        let (width, n) = (self.centre.len(), out.len());
+        let tile = &self.tiles[points.start * width..points.end * width];
+        let values = &block.rows[row * width..][..width];
         for (j, out) in out.iter_mut().enumerate() {
-            let lengths = length + self.lengths[j];
-            if *out < TRUSTED * lengths && gamma * lengths > 4.0 {
-                *out = row.iter().zip(self.turned.column(j)).map(|(a, b)| (a - b) * (a - b)).sum();
+            let lengths = block.lengths[row] + self.lengths[points.start + j];
+            if is_poor(*out, lengths, gamma) {
+                let others = tile.iter().skip(j).step_by(n);
+                *out = values.iter().zip(others).map(|(a, b)| (a - b) * (a - b)).sum();
             }
         }
     }
+}
 
-    fn laplacian(&self, block: &Array2<f64>, gamma: f64) -> Array2<f64> {
-        let n = self.len();
-        let mut out = vec![0.0; block.nrows() * n];
-        reduce::fill_rows(&mut out, n, rows_of(1 << 12, n), |first, part| {
-            for (i, out) in part.chunks_exact_mut(n).enumerate() {
-                for (value, others) in block.row(first + i).iter().zip(self.turned.rows()) {
-                    let others = others.to_slice().unwrap_or_default();
-                    simd::widest(|| {
-                        for (out, other) in out.iter_mut().zip(others) {
-                            *out += (value - other).abs();
-                        }
-                    });
-                }
-                simd::widest(
-                    #[inline(always)]
-                    || out.iter_mut().for_each(|out| *out = special::exp(-gamma * *out)),
-                );
-            }
-        });
-        array(block.nrows(), n, out)
+/// Whether cancellation has cost a squared distance digits which the kernel shows.
+#[inline(always)]
+fn is_poor(distance: f64, lengths: f64, gamma: f64) -> bool {
+    (distance < TRUSTED * lengths) & (gamma * lengths > 4.0)
+}
+
+/// Products become squared distances; tells whether one of them is poor.
+struct Distances<'a> {
+    length: f64,
+    lengths: &'a [f64],
+    gamma: f64,
+    out: &'a mut [f64],
+}
+
+impl simd::Kernel for Distances<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let mut n_poor = 0_u64;
+        for (out, other) in self.out.iter_mut().zip(self.lengths) {
+            let lengths = self.length + other;
+            *out = lengths - 2.0 * *out;
+            n_poor += u64::from(is_poor(*out, lengths, self.gamma));
+        }
+        n_poor > 0
+    }
+}
+
+/// Distances become kernels.
+struct Exponentials<'a> {
+    gamma: f64,
+    out: &'a mut [f64],
+}
+
+impl simd::Kernel for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for out in self.out {
+            *out = special::exp(-self.gamma * out.max(0.0));
+        }
+    }
+}
+
+struct AddDifferences<'a> {
+    value: f64,
+    others: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl simd::Kernel for AddDifferences<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, other) in self.out.iter_mut().zip(self.others) {
+            *out += (self.value - other).abs();
+        }
+    }
+}
+
+struct Product<'a>(&'a [f64], &'a [f64]);
+
+impl simd::Kernel for Product<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        reduce::dot_chunk(self.0, self.1)
     }
 }
 

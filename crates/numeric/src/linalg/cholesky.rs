@@ -79,15 +79,16 @@ impl Cholesky {
         from_faer(x.as_ref())
     }
 
-    /// The solutions of `L x = b` for all columns of `b`: half the way to those of `A x = b`.
+    /// Each row `b` becomes the solution of `L x = b`: half the way to that of `A x = b`. The bits depend on the number of
+    /// rows.
     ///
     /// # Panics
-    /// When `b` does not have one row for each row of the matrix.
-    pub fn half_solve(&self, b: &ArrayRef2<f64>) -> Array2<f64> {
-        assert_eq!(b.nrows(), self.lower.nrows(), "the right-hand side must have one row for each row");
-        let mut x = to_faer(b, 1.0);
-        solve_lower_triangular_in_place(self.lower.as_ref(), x.as_mut(), Par::Seq);
-        from_faer(x.as_ref())
+    /// When the rows are not as long as those of the matrix.
+    pub fn half_solve_rows(&self, rows: &mut [f64]) {
+        let n = self.lower.nrows();
+        assert_eq!(rows.len() % n.max(1), 0, "each right-hand side must have one entry for each row");
+        let columns = MatMut::from_column_major_slice_mut(rows, n, rows.len() / n.max(1));
+        solve_lower_triangular_in_place(self.lower.as_ref(), columns, Par::Seq);
     }
 
     /// The inverse of the matrix, symmetric to the bit.

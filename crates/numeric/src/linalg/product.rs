@@ -53,9 +53,8 @@ pub(super) fn products<'a>(
     let width = b.ncols();
     let mut out = vec![0.0; n_rows * width];
     let b = row_block(b, 0..inner);
-    // The kernel for small products differs from that for large ones, so the number of rows may not
-    // decide between them: small ones always get 64 rows, large ones a multiple of 8; zeros fill up.
-    let (unit, block) = if inner * width <= SMALL { (64, 64) } else { (8, 256) };
+    let unit = unit(inner, width);
+    let block = if unit == 64 { 64 } else { 256 };
     let task = rows_of(1 << 17, inner + width).next_multiple_of(block);
     reduce::fill_rows(&mut out, width, task, |first, out| {
         for (index, out) in out.chunks_mut(block * width).enumerate() {
@@ -77,8 +76,14 @@ pub(super) fn products<'a>(
     out
 }
 
+/// Rows are multiplied in multiples of so many, zeros behind them, so that each has the same bits in any company.
+pub(crate) fn unit(inner: usize, width: usize) -> usize {
+    // The kernel for small products differs from that for large ones, so the number of rows may not decide between them.
+    if inner * width <= SMALL { 64 } else { 8 }
+}
+
 /// `out = a b` for row-major matrices; `inner` is the number of columns of `a`.
-fn multiply(a: &[f64], b: &[f64], out: &mut [f64], inner: usize) {
+pub(crate) fn multiply(a: &[f64], b: &[f64], out: &mut [f64], inner: usize) {
     let width = b.len().checked_div(inner).unwrap_or(0);
     if width == 0 {
         return;
