@@ -7,6 +7,9 @@ pub trait Kernel {
     /// What it gives.
     type Output;
 
+    /// Whether vectors of 512 bits pay, where the machine has them: for long loops.
+    const BROAD: bool = false;
+
     /// Does the work. Mark it `#[inline(always)]`, and what it calls in its loops too.
     fn run(self) -> Self::Output;
 }
@@ -21,7 +24,8 @@ impl<T, F: FnOnce() -> T> Kernel for F {
     }
 }
 
-/// Runs a kernel compiled for the widest vectors that this machine has (AVX2 on x86-64), chosen at run time.
+/// Runs a kernel compiled for the widest vectors that this machine has, chosen at run time: on x86-64 AVX2, or AVX-512 for
+/// a kernel that is [`BROAD`](Kernel::BROAD).
 ///
 /// Only what is inlined into [`Kernel::run`] is compiled so. The compiler neither fuses multiplications with
 /// additions nor reorders sums, so the result has the same bits on every machine.
@@ -32,8 +36,44 @@ impl<T, F: FnOnce() -> T> Kernel for F {
 /// ```
 #[inline]
 pub fn widest<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    if K::BROAD && broad() {
+        return run_broad(kernel);
+    }
     static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
     ARCH.dispatch(Op(kernel))
+}
+
+/// Whether the machine has vectors of 512 bits, and all that goes with them.
+pub fn broad() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        static BROAD: LazyLock<bool> = LazyLock::new(|| {
+            is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("fma")
+        });
+        *BROAD
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// # Panics
+/// Where the machine has no such vectors.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+fn run_broad<K: Kernel>(kernel: K) -> K::Output {
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+    fn run<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run()
+    }
+
+    assert!(broad(), "the machine has no such vectors");
+    // SAFETY: the processor has what is needed, as was just asserted.
+    unsafe { run(kernel) }
 }
 
 struct Op<K>(K);

@@ -87,6 +87,7 @@ struct Exponentials<'a>(&'a mut [f64]);
 
 impl simd::Kernel for Exponentials<'_> {
     type Output = ();
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) {

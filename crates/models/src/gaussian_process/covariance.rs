@@ -433,6 +433,7 @@ struct Values<'a> {
 
 impl Kernel for Values<'_> {
     type Output = ();
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) {
@@ -473,6 +474,7 @@ struct AddSquares<'a> {
 
 impl Kernel for AddSquares<'_> {
     type Output = ();
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) {

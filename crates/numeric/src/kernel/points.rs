@@ -226,6 +226,7 @@ struct Distances<'a> {
 
 impl simd::Kernel for Distances<'_> {
     type Output = bool;
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) -> bool {
@@ -247,6 +248,7 @@ struct Exponentials<'a> {
 
 impl simd::Kernel for Exponentials<'_> {
     type Output = ();
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) {
@@ -264,6 +266,7 @@ struct AddDifferences<'a> {
 
 impl simd::Kernel for AddDifferences<'_> {
     type Output = ();
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) {
@@ -277,6 +280,7 @@ struct Product<'a>(&'a [f64], &'a [f64]);
 
 impl simd::Kernel for Product<'_> {
     type Output = f64;
+    const BROAD: bool = true;
 
     #[inline(always)]
     fn run(self) -> f64 {

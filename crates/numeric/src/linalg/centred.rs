@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayRef2};
 
 use super::blocks::{array, row_block, rows_of};
 use super::product::{add, products};
+use super::tall;
 use crate::reduce;
 
 /// Rows of one task.
@@ -72,6 +73,11 @@ impl<'a> Centred<'a> {
     /// The Gram matrix of the columns.
     pub fn gram(&self) -> Array2<f64> {
         let width = self.rows.ncols();
+        if tall::suits(width) {
+            let none = vec![0.0; width];
+            let products = tall::shifted(self.rows, self.mean.unwrap_or(&none));
+            return Array2::from_shape_fn((width, width), |(i, j)| products.at(i, j));
+        }
         let part = |task: Range<usize>| {
             let mut out = Mat::<f64>::zeros(width, width);
             for range in self.blocks(task) {
@@ -97,6 +103,17 @@ impl<'a> Centred<'a> {
         let step = (n / 1024).max(1);
         let sampled = rows.slice(ndarray::s![..;step, ..]).to_owned();
         let shift = Centred::column_means(&sampled);
+        let around = |sums: &[f64], product: &dyn Fn(usize, usize) -> f64| {
+            let drift: Vec<f64> = sums.iter().map(|sum| sum / n.max(1) as f64).collect();
+            let cell = |(i, j)| product(i, j) - n as f64 * drift[i] * drift[j];
+            let gram = Array2::from_shape_fn((width, width), cell);
+            (shift.iter().zip(drift).map(|(shift, drift)| shift + drift).collect(), gram)
+        };
+        if tall::suits(width) {
+            let products = tall::shifted(rows, &shift);
+            let sums: Vec<f64> = (0..width).map(|column| products.sum(column)).collect();
+            return around(&sums, &|i, j| products.at(i, j));
+        }
         let centred = Centred::new(rows, Some(&shift));
         let part = |task: Range<usize>| {
             let (mut out, mut sums) = (Mat::<f64>::zeros(width, width), vec![0.0; width]);
@@ -114,11 +131,7 @@ impl<'a> Centred<'a> {
         };
         let total = reduce::map_reduce(n, TASK, part, |left, right| (left.0 + right.0, add(left.1, right.1)));
         let (lower, sums) = total.unwrap_or_else(|| (Mat::zeros(width, width), vec![0.0; width]));
-        let drift: Vec<f64> = sums.into_iter().map(|sum| sum / n.max(1) as f64).collect();
-        let gram = Array2::from_shape_fn((width, width), |(i, j)| {
-            lower[(i.max(j), i.min(j))] - n as f64 * drift[i] * drift[j]
-        });
-        (shift.iter().zip(drift).map(|(shift, drift)| shift + drift).collect(), gram)
+        around(&sums, &|i, j| lower[(i.max(j), i.min(j))])
     }
 
     /// The sum of all squares.

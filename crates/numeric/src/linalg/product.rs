@@ -114,7 +114,7 @@ pub fn gram(x: &ArrayRef2<f64>, weights: Option<&[f64]>) -> Array2<f64> {
     let part = |rows: Range<usize>| {
         let n = rows.len();
         let block = row_block(x, rows.clone());
-        if (1..=tall::MOST_COLUMNS).contains(&width) {
+        if tall::suits(width) {
             let lower = tall::narrow_gram(&block, width, weights.map(|weights| &weights[rows]));
             return Mat::from_fn(width, width, |i, j| lower[i * width + j]);
         }

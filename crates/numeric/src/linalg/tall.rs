@@ -6,19 +6,18 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayRef2;
+use ndarray::{Array2, ArrayRef2};
 
 use super::blocks::row_block;
 use super::householder::Columns;
 use crate::reduce;
-use crate::simd::{Kernel, widest};
+use crate::simd::{Kernel, broad, widest};
 
-/// Numbers of one vector register.
-const LANES: usize = 4;
-/// Columns of one tile of products: three registers.
-const WIDE: usize = 3 * LANES;
-/// Rows whose numbers stay in the first-level cache.
-const ROWS: usize = 128;
+/// Columns of one tile of products: as many by as many as leave registers for the factors.
+const TILE: [usize; 2] = [4, 12];
+const BROAD_TILE: [usize; 2] = [4, 16];
+/// Numbers of a block of rows that stays in the first-level cache.
+const CACHED: usize = 3072;
 /// Rows of one task.
 const TASK_ROWS: usize = 8192;
 /// The largest mean square of the entries of the inverse factor, for columns of unit length. The products then lose at
@@ -27,14 +26,76 @@ const CONDITION: f64 = 400.0;
 /// The share of the squares around the shift that must remain around the mean.
 const REMAINS: f64 = 0.05;
 /// More columns than this are better served by blocked products.
-pub(super) const MOST_COLUMNS: usize = 64;
+const MOST_COLUMNS: usize = 64;
+const MOST_BROAD: usize = 256;
 
-/// Sums of products of columns: the lower triangle in tiles of `LANES` rows and `WIDE` columns, row after row.
-struct Products {
+/// Sums of products of columns: the lower triangle in tiles, row after row.
+pub(super) struct Products {
     padded: usize,
     numbers: Vec<f64>,
     /// The sum of each column, and at last the sum of the weights.
     sums: Vec<f64>,
+}
+
+impl Products {
+    fn new(width: usize) -> Self {
+        let padded = width.next_multiple_of(if broad() { BROAD_TILE[1] / 2 } else { TILE[1] });
+        Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] }
+    }
+
+    fn add(mut self, other: Products) -> Products {
+        self.numbers.iter_mut().zip(&other.numbers).for_each(|(left, right)| *left += right);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(left, right)| *left += right);
+        self
+    }
+
+    /// The sum of the products of two columns.
+    pub(super) fn at(&self, i: usize, j: usize) -> f64 {
+        self.numbers[i.max(j) * self.padded + i.min(j)]
+    }
+
+    /// The sum of a column.
+    pub(super) fn sum(&self, column: usize) -> f64 {
+        self.sums[column]
+    }
+
+    /// Adds the products of row-major numbers less their shifts.
+    fn take(&mut self, x: &[f64], y: &[f64], shifts: &[f64], weights: Option<&[f64]>, n_rows: usize) {
+        let (p, t) = (x.len() / n_rows.max(1), y.len() / n_rows.max(1));
+        let step = (CACHED / self.padded.max(1)).clamp(16, 128);
+        let mut block = vec![0.0; step * self.padded];
+        let mut weighted = vec![0.0; if weights.is_some() { step * self.padded } else { 0 }];
+        for first in (0..n_rows).step_by(step) {
+            let end = n_rows.min(first + step);
+            let size = (end - first) * self.padded;
+            let block = Rows {
+                x: &x[first * p..end * p],
+                y: &y[first * t..end * t],
+                shifts,
+                weights: weights.map(|weights| &weights[first..end]),
+                block: &mut block[..size],
+                weighted: &mut weighted,
+                out: self,
+            };
+            match broad() {
+                true => widest(Block::<true>(block)),
+                false => widest(Block::<false>(block)),
+            }
+        }
+    }
+}
+
+/// The sums of products of the columns less their shifts.
+pub(super) fn shifted(x: &ArrayRef2<f64>, shifts: &[f64]) -> Products {
+    let none = Array2::zeros((x.nrows(), 0));
+    let part = |rows: Range<usize>| products(x, &none, None, shifts, rows);
+    reduce::map_reduce(x.nrows(), TASK_ROWS, part, Products::add).unwrap_or_else(|| Products::new(x.ncols()))
+}
+
+/// Whether the products of so many columns are better found here than by blocked products, which spend their time on
+/// packing.
+pub(super) fn suits(width: usize) -> bool {
+    (1..=if broad() { MOST_BROAD } else { MOST_COLUMNS }).contains(&width)
 }
 
 /// R of the design (with ones first where there is an intercept) and the targets side by side, or `None` where columns
@@ -54,11 +115,7 @@ pub(super) fn factor(
         return None;
     }
     let part = |rows: Range<usize>| products(x, y, weights, &shifts, rows);
-    let total = reduce::map_reduce(n_rows, TASK_ROWS, part, |mut left, right| {
-        left.numbers.iter_mut().zip(&right.numbers).for_each(|(left, right)| *left += right);
-        left.sums.iter_mut().zip(&right.sums).for_each(|(left, right)| *left += right);
-        left
-    })?;
+    let total = reduce::map_reduce(n_rows, TASK_ROWS, part, Products::add)?;
     triangle(&total, &shifts, width, intercept)
 }
 
@@ -82,54 +139,23 @@ fn products(
     shifts: &[f64],
     rows: Range<usize>,
 ) -> Products {
-    let (p, t) = (x.ncols(), y.ncols());
-    let padded = (p + t).next_multiple_of(WIDE);
-    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
+    let mut out = Products::new(x.ncols() + y.ncols());
     let (xs, ys) = (row_block(x, rows.clone()), row_block(y, rows.clone()));
-    let mut block = vec![0.0; ROWS * padded];
-    let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
-    for first in (0..rows.len()).step_by(ROWS) {
-        let n = ROWS.min(rows.len() - first);
-        let own = weights.map(|weights| &weights[rows.start + first..rows.start + first + n]);
-        widest(Block {
-            x: &xs[first * p..(first + n) * p],
-            y: &ys[first * t..(first + n) * t],
-            shifts,
-            weights: own,
-            block: &mut block[..n * padded],
-            weighted: &mut weighted,
-            out: &mut out,
-        });
-    }
+    out.take(&xs, &ys, shifts, weights.map(|weights| &weights[rows.clone()]), rows.len());
     out
 }
 
-/// The products of columns of row-major numbers, of which the lower triangle counts: square, row after row. For at most
-/// [`MOST_COLUMNS`] columns it is faster than blocked products, which spend their time on packing.
+/// The products of columns of row-major numbers, of which the lower triangle counts: square, row after row. For columns
+/// that [suit](suits).
 pub(super) fn narrow_gram(numbers: &[f64], width: usize, weights: Option<&[f64]>) -> Vec<f64> {
-    let n_rows = numbers.len() / width;
-    let padded = width.next_multiple_of(WIDE);
-    let mut out = Products { padded, numbers: vec![0.0; padded * padded], sums: vec![0.0; padded + 1] };
-    let shifts = vec![0.0; width];
-    let mut block = vec![0.0; ROWS * padded];
-    let mut weighted = vec![0.0; if weights.is_some() { ROWS * padded } else { 0 }];
-    for first in (0..n_rows).step_by(ROWS) {
-        let n = ROWS.min(n_rows - first);
-        widest(Block {
-            x: &numbers[first * width..(first + n) * width],
-            y: &[],
-            shifts: &shifts,
-            weights: weights.map(|weights| &weights[first..first + n]),
-            block: &mut block[..n * padded],
-            weighted: &mut weighted,
-            out: &mut out,
-        });
-    }
-    let row = |i: usize| out.numbers[i * padded..i * padded + width].iter().copied();
+    let mut out = Products::new(width);
+    out.take(numbers, &[], &vec![0.0; width], weights, numbers.len() / width);
+    let row = |i: usize| out.numbers[i * out.padded..i * out.padded + width].iter().copied();
     (0..width).flat_map(row).collect()
 }
 
-struct Block<'a> {
+/// Some rows.
+struct Rows<'a> {
     x: &'a [f64],
     y: &'a [f64],
     shifts: &'a [f64],
@@ -139,12 +165,16 @@ struct Block<'a> {
     out: &'a mut Products,
 }
 
-impl Kernel for Block<'_> {
+/// Adds the products of some rows.
+struct Block<'a, const BROAD: bool>(Rows<'a>);
+
+impl<const BROAD: bool> Kernel for Block<'_, BROAD> {
     type Output = ();
+    const BROAD: bool = BROAD;
 
     #[inline(always)]
     fn run(self) {
-        let Block { x, y, shifts, weights, block, weighted, out } = self;
+        let Rows { x, y, shifts, weights, block, weighted, out } = self.0;
         let padded = out.padded;
         let n = block.len() / padded;
         let (p, t) = (x.len() / n, y.len() / n);
@@ -175,20 +205,42 @@ impl Kernel for Block<'_> {
         for row in left.chunks_exact(padded) {
             out.sums[..padded].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }
-        for i in (0..padded).step_by(LANES) {
-            for j in (0..=i).step_by(WIDE) {
-                tile(left, block, padded, i, j, &mut out.numbers);
+        let numbers = &mut out.numbers;
+        if BROAD {
+            const HIGH: usize = BROAD_TILE[0];
+            const WIDE: usize = BROAD_TILE[1];
+            for i in (0..padded).step_by(HIGH) {
+                for j in (0..=i).step_by(WIDE) {
+                    // Half a tile at the end of a row, where no more is needed.
+                    match i + HIGH - j <= WIDE / 2 {
+                        true => tile::<HIGH, { WIDE / 2 }>(left, block, padded, i, j, numbers),
+                        false => tile::<HIGH, WIDE>(left, block, padded, i, j, numbers),
+                    }
+                }
+            }
+        } else {
+            for i in (0..padded).step_by(TILE[0]) {
+                for j in (0..=i).step_by(TILE[1]) {
+                    tile::<{ TILE[0] }, { TILE[1] }>(left, block, padded, i, j, numbers);
+                }
             }
         }
     }
 }
 
-/// Adds the products of the columns `i..i + LANES` of `left` with the columns `j..j + WIDE` of `right`.
+/// Adds the products of the columns from `i` on of `left` with those from `j` on of `right`.
 #[inline(always)]
-fn tile(left: &[f64], right: &[f64], padded: usize, i: usize, j: usize, out: &mut [f64]) {
-    let mut sums = [[0.0; WIDE]; LANES];
+fn tile<const HIGH: usize, const WIDE: usize>(
+    left: &[f64],
+    right: &[f64],
+    padded: usize,
+    i: usize,
+    j: usize,
+    out: &mut [f64],
+) {
+    let mut sums = [[0.0; WIDE]; HIGH];
     for (left, right) in left.chunks_exact(padded).zip(right.chunks_exact(padded)) {
-        let (Some(left), Some(right)) = (left[i..].first_chunk::<LANES>(), right[j..].first_chunk::<WIDE>())
+        let (Some(left), Some(right)) = (left[i..].first_chunk::<HIGH>(), right[j..].first_chunk::<WIDE>())
         else {
             return;
         };
@@ -211,7 +263,7 @@ fn triangle(total: &Products, shifts: &[f64], width: usize, intercept: bool) -> 
         return None;
     }
     let first = usize::from(intercept);
-    let raw = |i: usize, j: usize| total.numbers[i.max(j) * total.padded + i.min(j)];
+    let raw = |i: usize, j: usize| total.at(i, j);
     let centred = |i: usize, j: usize| {
         raw(i, j) - if intercept { total.sums[i] * (total.sums[j] / weight) } else { 0.0 }
     };
