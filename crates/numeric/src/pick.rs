@@ -77,33 +77,32 @@ impl<'a> ByteRows<'a> {
     ) {
         assert!(columns.iter().all(|&column| (column as usize) < self.width), "there is no such column");
         to.rows.resize(rows.len(), [0; LANES]);
-        #[cfg(target_arch = "x86_64")]
-        if wide::fits(self) {
-            (to.low, to.high) = wide::pick(self, columns, rows, number, &mut to.rows);
-            return;
-        }
-        self.pick_plainly(columns, rows, number, to);
+        (to.low, to.high) = match () {
+            #[cfg(target_arch = "x86_64")]
+            () if wide::fits(self) => wide::pick(self, columns, rows, number, &mut to.rows),
+            () => plainly(self, columns, rows, number, &mut to.rows),
+        };
     }
+}
 
-    fn pick_plainly<R: Copy>(
-        &self,
-        columns: [u32; LANES],
-        rows: &[R],
-        number: impl Fn(R) -> usize,
-        to: &mut Picked,
-    ) {
-        let columns = columns.map(|column| column as usize);
-        for (place, (bytes, &row)) in to.rows.iter_mut().zip(rows).enumerate() {
-            if let Some(&later) = rows.get(place + AHEAD) {
-                self.bring(number(later));
-            }
-            let row = self.row(number(row));
-            for lane in 0..LANES {
-                bytes[lane] = row[columns[lane]];
-            }
+fn plainly<R: Copy>(
+    table: &ByteRows<'_>,
+    columns: [u32; LANES],
+    rows: &[R],
+    number: impl Fn(R) -> usize,
+    to: &mut [Lanes],
+) -> (Lanes, Lanes) {
+    let columns = columns.map(|column| column as usize);
+    for (place, (bytes, &row)) in to.iter_mut().zip(rows).enumerate() {
+        if let Some(&later) = rows.get(place + AHEAD) {
+            table.bring(number(later));
         }
-        (to.low, to.high) = simd::widest(|| low_and_high(&to.rows));
+        let row = table.row(number(row));
+        for lane in 0..LANES {
+            bytes[lane] = row[columns[lane]];
+        }
     }
+    simd::widest(|| low_and_high(to))
 }
 
 /// The lowest and the highest byte of each lane, several rows to a vector.
@@ -211,12 +210,12 @@ mod tests {
                 let table = ByteRows::new(&bytes, width);
                 let columns = std::array::from_fn(|_| random.below(width) as u32);
                 let rows: Vec<usize> = (0..n_rows).map(|_| random.below(30)).collect();
-                let (mut fast, mut plain) = (Picked::default(), Picked::default());
+                let (mut fast, mut plain) = (Picked::default(), vec![[0; LANES]; n_rows]);
                 table.pick(columns, &rows, |row| row, &mut fast);
-                table.pick_plainly(columns, &rows, |row| row, &mut plain);
+                let (low, high) = plainly(&table, columns, &rows, |row| row, &mut plain);
                 let bytes_of = |&row: &usize| columns.map(|column| bytes[row * width + column as usize]);
-                assert_eq!(plain.rows, rows.iter().map(bytes_of).collect::<Vec<_>>());
-                assert_eq!((fast.rows, fast.low, fast.high), (plain.rows, plain.low, plain.high), "{width}");
+                assert_eq!(plain, rows.iter().map(bytes_of).collect::<Vec<_>>());
+                assert_eq!((fast.rows, fast.low, fast.high), (plain, low, high), "{width}");
             }
         }
     }

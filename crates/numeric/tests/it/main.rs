@@ -3,6 +3,7 @@
 mod centres;
 mod descend;
 mod distance;
+mod kernel;
 mod least_squares;
 mod linalg;
 mod neighbors;
