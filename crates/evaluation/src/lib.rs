@@ -2,6 +2,7 @@
 
 mod align;
 mod audit;
+mod behaviour;
 pub mod calibration;
 mod compare;
 pub mod conformal;
@@ -27,8 +28,10 @@ mod slices;
 pub mod split;
 mod stack;
 mod tasks;
+mod test_sample;
 
 pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
+pub use behaviour::{Behaviour, Expectation, test_behaviour};
 pub use compare::{
     BayesianComparison, Comparison, ComparisonOptions, CriticalDifferences, FiveByTwo, ModelPair, ModelRow,
     ModelTable, ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc,
@@ -55,3 +58,4 @@ pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;
+pub use test_sample::TestSample;

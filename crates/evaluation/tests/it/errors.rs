@@ -428,7 +428,7 @@ fn error_trees_find_groups_and_say_what_might_help() {
     let mut x = Array2::from_shape_fn((n, 3), |_| random.uniform());
     // Where `a` is large and `b` is missing answers are off; elsewhere there is noise.
     (0..n).filter(|row| row % 3 == 0).for_each(|row| x[[row, 1]] = f64::NAN);
-    let bad = |row: usize| row % 3 == 0 && x[[row, 0]] > 0.5;
+    let bad = |row: usize| row.is_multiple_of(3) && x[[row, 0]] > 0.5;
     let truth: Values = (0..n).map(|_| 0.0).collect();
     let noise: Vec<f64> = (0..n).map(|_| random.normal()).collect();
     let answer: Values = (0..n).map(|row| 0.3 * noise[row] + if bad(row) { 3.0 } else { 0.0 }).collect();

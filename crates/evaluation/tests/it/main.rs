@@ -31,6 +31,7 @@ mod metric;
 mod models;
 mod named_metrics;
 mod rank_sums;
+mod rare;
 mod report;
 mod risk;
 mod samples;

@@ -111,3 +111,20 @@ fn concordance_is_that_of_lifelines() {
     assert!(EventTimes::new(vec![f64::NAN], vec![true]).is_err());
     assert!(Concordance.score(&open, &vec![f64::NAN, 2.0].into()).is_err());
 }
+
+#[test]
+fn adaptive_calibration_error_is_by_rows() {
+    use perennial_evaluation::metric::CalibrationError;
+    // Four rows in two bins of two: (0.1, 0.2) with none and one right, (0.3, 0.9) with both.
+    let said = [0.1, 0.2, 0.3, 0.9];
+    let truth = Classes::new(vec![0, 1, 1, 1], ["no", "yes"].map(String::from).to_vec()).unwrap();
+    let shares = Array2::from_shape_fn((4, 2), |(i, class)| if class == 1 { said[i] } else { 1.0 - said[i] });
+    let said = Probabilities::new(shares, truth.shared_names()).unwrap();
+    let adaptive = CalibrationError::adaptive().n_bins(2);
+    close(adaptive.score(&truth, &said).unwrap(), 0.5 * (0.35 + 0.4), 1e-12);
+    // Of equal width: 0.1, 0.2, 0.3 with two of three, and 0.9.
+    let uniform = CalibrationError::new().n_bins(2);
+    close(uniform.score(&truth, &said).unwrap(), 0.75 * (2.0 / 3.0 - 0.2) + 0.25 * 0.1, 1e-12);
+    assert_eq!(adaptive.name(), "adaptive_calibration_error");
+    assert!(adaptive.interval(&truth, &said, &IntervalOptions::new().replicates(50)).is_ok());
+}
