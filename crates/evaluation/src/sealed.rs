@@ -157,7 +157,7 @@ impl<T> Sealed<T> {
     /// ```
     /// use perennial_evaluation::Sealed;
     ///
-    /// let mut test = Sealed::new(0.71).thresholdout(0.05, 0.01, 1);
+    /// let mut test = Sealed::new(0.71).thresholdout(0.05, 0.001, 1);
     /// assert_eq!(test.score_beside("plain", 0.73, |score| Ok(*score))?, 0.73);
     /// // Of a model that has learned by heart the score on sealed rows is told, but not exactly.
     /// let told = test.score_beside("forest", 0.99, |score| Ok(*score))?;

@@ -45,7 +45,8 @@ impl CriticalDifferences {
     /// let scores: Vec<Vec<f64>> = (0..12).map(|set| vec![0.7, 0.9, 0.8].into_iter().map(|s| s + 0.01 * f64::from(set)).collect()).collect();
     /// let ranked = CriticalDifferences::new(&["a", "b", "c"], &scores, true, 0.95)?;
     /// assert_eq!(ranked.ranks[0], ("b".to_owned(), 1.0));
-    /// assert_eq!(ranked.cliques, [(0, 1), (1, 2)]);
+    /// // Mean ranks 1 apart differ: 12 sets tell ranks of three models apart from 0.96 on.
+    /// assert!(ranked.critical_difference < 1.0 && ranked.cliques.is_empty());
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
     ///
