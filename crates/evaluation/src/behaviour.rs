@@ -68,7 +68,7 @@ const TOLERANCE: Param = Param::real("tolerance", "difference of answers that is
 ///
 /// let score = Score::new("rent", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|row| 10.0 * row[0] - row[1]).collect()));
 /// let flats = Matrix::from(array![[50.0, 1.0], [70.0, 2.0]]);
-/// let larger = |x: &Matrix| Ok(Matrix::from(x.dense()? + &array![[5.0, 0.0]]));
+/// let larger = |x: &Matrix| Ok(Matrix::from(x.dense()?.to_owned() + array![[5.0, 0.0]]));
 /// let found = test_behaviour("rent rises with the area", &score, &flats, larger, Expectation::NotFalling(0.0))?;
 /// assert!(found.passes());
 /// # Ok::<(), perennial_core::Error>(())
