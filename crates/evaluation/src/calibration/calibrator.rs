@@ -212,12 +212,15 @@ impl Calibrator {
             Correction::TopLabel(maps) if maps.len() == self.names.len() => {
                 for (said, mut right) in said.rows().into_iter().zip(values.rows_mut()) {
                     let top = most_probable(said);
-                    let (own, rest) = (maps[top].at(said[top]), said.sum() - said[top]);
+                    let own = maps[top].at(said[top]);
+                    // Added up, not what is left of the sum: the others may be far smaller than rounding.
+                    let others = said.iter().enumerate().filter(|(class, _)| *class != top);
+                    let rest: f64 = others.map(|(_, share)| share).sum();
                     let even = (1.0 - own) / (maps.len() - 1).max(1) as f64;
                     for (class, right) in right.iter_mut().enumerate() {
                         *right = match class == top {
                             true => own,
-                            false if rest > 0.0 => (1.0 - own) * said[class] / rest,
+                            false if rest > 0.0 => (1.0 - own) * (said[class] / rest),
                             false => even,
                         };
                     }
