@@ -6,6 +6,7 @@ mod builder;
 mod header;
 mod layout;
 mod name;
+mod request_log;
 #[cfg(feature = "server")]
 mod server;
 
@@ -14,5 +15,6 @@ pub use artifact::{Artifact, Load};
 pub use builder::ArtifactBuilder;
 pub use header::{CARD_FIELDS, DataRecord, Metric, Task};
 pub use name::check_name;
+pub use request_log::{Logged, RequestLog};
 #[cfg(feature = "server")]
 pub use server::{RunningServer, Server};

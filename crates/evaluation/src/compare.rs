@@ -3,11 +3,13 @@
 mod bayes;
 mod delong;
 mod folds;
+mod ranks;
 mod table;
 
 pub use bayes::{BayesianComparison, compare_bayes};
 pub use delong::compare_roc_auc;
 pub use folds::{FiveByTwo, compare_folds, five_by_two};
+pub use ranks::CriticalDifferences;
 pub use table::{ModelPair, ModelRow, ModelTable, ModelTableBuilder};
 
 use std::fmt;

@@ -1,5 +1,6 @@
 //! Learning on one part of the rows and scoring on another, several times.
 
+mod bootstrap;
 mod curves;
 mod nested;
 mod permutation;
@@ -7,6 +8,7 @@ mod rounds;
 mod run;
 mod several;
 
+pub use bootstrap::{BootstrapScore, bootstrap_score};
 pub use curves::{Curve, CurvePoint, learning_curve, validation_curve};
 pub use nested::{Nested, nested_cross_validate};
 pub use permutation::{PermutationTest, permutation_test_score};

@@ -2,6 +2,7 @@
 
 mod align;
 mod audit;
+mod behaviour;
 pub mod calibration;
 mod compare;
 pub mod conformal;
@@ -19,6 +20,7 @@ mod ladder;
 mod leakage;
 mod memory;
 pub mod metric;
+mod replay;
 #[cfg(feature = "report")]
 mod report;
 mod sealed;
@@ -26,18 +28,21 @@ mod slices;
 pub mod split;
 mod stack;
 mod tasks;
+mod test_sample;
 
 pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
+pub use behaviour::{Behaviour, Expectation, test_behaviour};
 pub use compare::{
-    BayesianComparison, Comparison, ComparisonOptions, FiveByTwo, ModelPair, ModelRow, ModelTable,
-    ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc, five_by_two, mcnemar,
+    BayesianComparison, Comparison, ComparisonOptions, CriticalDifferences, FiveByTwo, ModelPair, ModelRow,
+    ModelTable, ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc,
+    five_by_two, mcnemar,
 };
 pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
 pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{
-    CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested, PermutationTest,
-    cross_predict, cross_validate, cross_validate_all, learning_curve, nested_cross_validate,
-    permutation_test_score, validation_curve,
+    BootstrapScore, CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested,
+    PermutationTest, bootstrap_score, cross_predict, cross_validate, cross_validate_all, learning_curve,
+    nested_cross_validate, permutation_test_score, validation_curve,
 };
 pub use diagnosis::{Diagnosed, Diagnosis, Diagnostic, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};
@@ -46,9 +51,11 @@ pub use ladder::{Climb, Ladder, Step, one_standard_error};
 pub use leakage::LeakageScan;
 pub use memory::peak_memory;
 pub use metric::{Answers, Judges, Metric};
+pub use replay::{Replay, Replayed, ReplayedWindow};
 #[cfg(feature = "report")]
 pub use report::{ClassCurves, ClassDetails, Details, Explained, Report, ReportedScore, ValueDetails};
 pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;
+pub use test_sample::TestSample;

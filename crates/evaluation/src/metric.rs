@@ -17,11 +17,13 @@ mod error_sums;
 mod grouping;
 mod hinge;
 mod likelihood;
+mod one_class;
 mod pairwise;
 mod probabilities;
 pub mod ranking;
 mod scaled;
 mod shares;
+mod survival;
 mod values;
 
 pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
@@ -30,6 +32,7 @@ pub use class_outputs::{ExactMatch, HammingLoss};
 pub use class_report::{ClassReport, ClassScores};
 pub use classes::{
     Accuracy, Average, BalancedAccuracy, F1, Jaccard, MatthewsCorrelation, OfConfusion, Precision, Recall,
+    ZeroOneLoss,
 };
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use deviance::{
@@ -39,16 +42,18 @@ pub use deviance::{
 pub use distributions::{Crps, QuantileLoss};
 pub use error_sums::ErrorSums;
 pub use grouping::{
-    AdjustedMutualInformation, AdjustedRand, Completeness, FowlkesMallows, Homogeneity,
-    NormalizedMutualInformation, Rand,
+    AdjustedMutualInformation, AdjustedRand, Completeness, FowlkesMallows, Homogeneity, MutualInformation,
+    NormalizedMutualInformation, Rand, pair_confusion_matrix,
 };
 pub use hinge::HingeLoss;
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
+pub use one_class::{Gini, metric_at_thresholds, multilabel_confusion_matrix};
 pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
+pub use survival::{Concordance, EventTimes};
 pub(crate) use values::checked_pair as paired_values;
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,

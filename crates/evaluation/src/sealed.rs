@@ -3,6 +3,7 @@
 use std::fmt;
 
 use perennial_core::{Error, Param, Result, Rows};
+use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use crate::Split;
@@ -15,6 +16,7 @@ use crate::Split;
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `limit` | none | >= 1 | how many looks there may be |
+/// | `thresholdout` | off | > 0 | scores come from the training rows while they agree with those of what is sealed, and with noise otherwise (Dwork and others, 2015) |
 /// | `ladder` | off | > 0 | scores are told only where they are better than the best so far by this step, and rounded to it (Blum and Hardt, 2015) |
 ///
 /// ```
@@ -33,6 +35,7 @@ pub struct Sealed<T> {
     log: SealLog,
     limit: Option<usize>,
     ladder: Option<Ladder>,
+    thresholdout: Option<Thresholdout>,
 }
 
 /// Scores are told in steps, and only where they are better.
@@ -45,6 +48,17 @@ struct Ladder {
 
 const LIMIT: Param = Param::integer("limit", "how many looks there may be").at_least(1.0);
 const STEP: Param = Param::real("step", "least gain that is told").above(0.0);
+
+/// Scores of training rows are told while those of what is sealed agree with them.
+#[derive(Debug, Clone, Copy)]
+struct Thresholdout {
+    threshold: f64,
+    noise: f64,
+    seed: u64,
+}
+
+const THRESHOLD: Param = Param::real("threshold", "difference of scores that is no matter").above(0.0);
+const NOISE: Param = Param::real("noise", "size of the noise of what is told").above(0.0);
 
 /// One look.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +116,7 @@ impl fmt::Display for SealLog {
 impl<T> Sealed<T> {
     /// Nobody has looked at this.
     pub fn new(value: T) -> Self {
-        Sealed { value, log: SealLog::default(), limit: None, ladder: None }
+        Sealed { value, log: SealLog::default(), limit: None, ladder: None, thresholdout: None }
     }
 
     /// Goes on with the log of an earlier run on the same rows.
@@ -127,14 +141,77 @@ impl<T> Sealed<T> {
         self
     }
 
+    /// Tells of two scores, that of training rows and that of what is sealed, the first while they differ by no more than
+    /// `threshold`, and else the second with noise of size `noise`: so rows can be asked many times without being fitted
+    /// (Dwork, Feldman, Hardt, Pitassi, Reingold and Roth, 2015). Asked by [`score_beside`](Sealed::score_beside).
+    #[must_use]
+    pub fn thresholdout(mut self, threshold: f64, noise: f64, seed: u64) -> Self {
+        self.thresholdout = Some(Thresholdout { threshold, noise, seed });
+        self
+    }
+
+    /// Looks at a score of it beside the score of the training rows, in the way of
+    /// [`thresholdout`](Sealed::thresholdout): what is told is logged. Of the looks at which the two agreed nothing was learned
+    /// of what is sealed; they count all the same.
+    ///
+    /// ```
+    /// use perennial_evaluation::Sealed;
+    ///
+    /// let mut test = Sealed::new(0.71).thresholdout(0.05, 0.001, 1);
+    /// assert_eq!(test.score_beside("plain", 0.73, |score| Ok(*score))?, 0.73);
+    /// // Of a model that has learned by heart the score on sealed rows is told, but not exactly.
+    /// let told = test.score_beside("forest", 0.99, |score| Ok(*score))?;
+    /// assert!((told - 0.71).abs() < 0.1 && told != 0.71);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it was not sealed with `thresholdout`, its settings are not above 0, the reason is empty, there were as many looks as
+    /// there may be, the scoring fails, or a score is not finite.
+    pub fn score_beside(
+        &mut self,
+        reason: &str,
+        train: f64,
+        score: impl FnOnce(&T) -> Result<f64>,
+    ) -> Result<f64> {
+        let Some(Thresholdout { threshold, noise, seed }) = self.thresholdout else {
+            return Err(Error::unsupported(
+                "it was sealed without `thresholdout`; ask by `score`, or seal it with one",
+            ));
+        };
+        THRESHOLD.check(threshold)?;
+        NOISE.check(noise)?;
+        if !train.is_finite() {
+            return Err(Error::invalid_param("train", train, "the finite score of the training rows"));
+        }
+        self.admit(reason)?;
+        let mut random = Random::new(seed).stream("thresholdout").fork(self.log.looks.len() as u64);
+        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        let sealed = score(&self.value)?;
+        if !sealed.is_finite() {
+            return Err(Error::overflow(format!("the score is {sealed}; check the answers of the model")));
+        }
+        // Laplace's noise: on the threshold twice as much as on what is told, on the comparison four times.
+        let mut laplace = |size: f64| {
+            let even = random.uniform() - 0.5;
+            -size * even.signum() * (-2.0 * even.abs()).ln_1p()
+        };
+        let agree = (train - sealed).abs() <= threshold + laplace(2.0 * noise) + laplace(4.0 * noise);
+        let told = if agree { train } else { sealed + laplace(noise) };
+        if let Some(look) = self.log.looks.last_mut() {
+            look.score = Some(told);
+        }
+        Ok(told)
+    }
+
     /// Looks at all of it.
     ///
     /// # Errors
     /// When the reason is empty, there were as many looks as there may be, or only scores are told.
     pub fn open(&mut self, reason: &str) -> Result<&T> {
-        if self.ladder.is_some() {
+        if self.ladder.is_some() || self.thresholdout.is_some() {
             return Err(Error::unsupported(
-                "only scores are told of what is sealed with a ladder; ask by `score`, or seal it without one",
+                "only scores are told of what is sealed with a ladder or with thresholdout; ask for a score, or seal it without",
             ));
         }
         self.admit(reason)?;
@@ -147,6 +224,11 @@ impl<T> Sealed<T> {
     /// # Errors
     /// As [`open`](Sealed::open), when the scoring fails, or the score is not a number.
     pub fn score(&mut self, reason: &str, score: impl FnOnce(&T) -> Result<f64>) -> Result<f64> {
+        if self.thresholdout.is_some() {
+            return Err(Error::unsupported(
+                "it was sealed with `thresholdout`, which needs the score of the training rows too; ask by `score_beside`",
+            ));
+        }
         self.admit(reason)?;
         self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
         let score = score(&self.value)?;

@@ -6,4 +6,5 @@ mod forged;
 mod http;
 #[cfg(feature = "server")]
 mod recipes;
+mod request_log;
 mod support;

@@ -9,7 +9,9 @@ use perennial_numeric::reduce;
 use perennial_statistics::special::expit;
 use serde::{Deserialize, Serialize};
 
+use super::dirichlet;
 use super::logistic::Logistic;
+use super::spline::Spline;
 use super::venn_abers::{VennAbers, merged};
 use crate::align::{check_rows_of, check_two_classes, codes_in, columns_in, tame};
 
@@ -36,6 +38,15 @@ pub enum CalibrationMethod {
     /// Two isotonic functions, one of which is valid whatever the distribution (Vovk, Petej and Fedorova, 2015);
     /// answers with the probability between them that regrets least.
     VennAbers,
+    /// A logistic function of a natural cubic spline of the log-odds, with five knots (Harrell, 2015): bends where the data do,
+    /// and is smooth; needs some hundred rows.
+    Spline,
+    /// The logarithms of all probabilities of a row mapped together (Kull and others, 2019), with what is off the diagonal held
+    /// back: several classes that are mistaken for each other.
+    Dirichlet,
+    /// The largest probability of each row by a sigmoid for the class that it is of (Gupta and Ramdas, 2022): the others keep
+    /// their shares of the rest. Where what is left of the largest is small, another class may become the largest.
+    TopLabel,
 }
 
 /// The correction of the probability of one class.
@@ -45,6 +56,7 @@ enum Map {
     Isotonic(Stairs),
     Beta { a: f64, b: f64, c: f64 },
     VennAbers(VennAbers),
+    Spline(Spline),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +93,10 @@ enum Correction {
     Temperature(f64),
     /// For the second of two classes, or for each of more.
     Columns(Vec<Map>),
+    /// The factors of the logarithms and the intercept of each class.
+    Dirichlet(Array2<f64>),
+    /// For each class, of the rows where it is the most probable.
+    TopLabel(Vec<Map>),
 }
 
 /// A fitted correction of probabilities.
@@ -133,6 +149,10 @@ impl Calibrator {
         let n_classes = said.names().len();
         let correction = if method == CalibrationMethod::Temperature {
             Correction::Temperature(inverse_temperature(said, &codes, weights, ctx)?)
+        } else if method == CalibrationMethod::Dirichlet {
+            Correction::Dirichlet(dirichlet::fit(said, &codes, weights, ctx)?)
+        } else if method == CalibrationMethod::TopLabel {
+            Correction::TopLabel(top_labels(said, &codes, weights, ctx)?)
         } else {
             let columns = if n_classes == 2 { 1..2 } else { 0..n_classes };
             let map = |column: usize| {
@@ -181,7 +201,32 @@ impl Calibrator {
                     right.mapv_inplace(|share| if sum > 0.0 { share / sum } else { even });
                 }
             }
-            Correction::Columns(_) => {
+            Correction::Dirichlet(factors) if factors.dim() == (self.names.len(), self.names.len() + 1) => {
+                for (said, mut right) in said.rows().into_iter().zip(values.rows_mut()) {
+                    right
+                        .iter_mut()
+                        .zip(dirichlet::apply(factors, said))
+                        .for_each(|(right, share)| *right = share);
+                }
+            }
+            Correction::TopLabel(maps) if maps.len() == self.names.len() => {
+                for (said, mut right) in said.rows().into_iter().zip(values.rows_mut()) {
+                    let top = most_probable(said);
+                    let own = maps[top].at(said[top]);
+                    // Added up, not what is left of the sum: the others may be far smaller than rounding.
+                    let others = said.iter().enumerate().filter(|(class, _)| *class != top);
+                    let rest: f64 = others.map(|(_, share)| share).sum();
+                    let even = (1.0 - own) / (maps.len() - 1).max(1) as f64;
+                    for (class, right) in right.iter_mut().enumerate() {
+                        *right = match class == top {
+                            true => own,
+                            false if rest > 0.0 => (1.0 - own) * (said[class] / rest),
+                            false => even,
+                        };
+                    }
+                }
+            }
+            Correction::Columns(_) | Correction::Dirichlet(_) | Correction::TopLabel(_) => {
                 return Err(Error::corrupt("the calibrator has not a correction for each class"));
             }
         }
@@ -201,7 +246,7 @@ impl Calibrator {
                 }
                 _ => Err(no_interval()),
             },
-            Correction::Temperature(_) => Err(no_interval()),
+            _ => Err(no_interval()),
         }
     }
 
@@ -209,7 +254,7 @@ impl Calibrator {
     pub fn temperature(&self) -> Option<f64> {
         match self.correction {
             Correction::Temperature(inverse) => Some(1.0 / inverse),
-            Correction::Columns(_) => None,
+            _ => None,
         }
     }
 
@@ -245,7 +290,7 @@ fn no_interval() -> Error {
     )
 }
 
-fn log(share: f64) -> f64 {
+pub(super) fn log(share: f64) -> f64 {
     share.clamp(f64::EPSILON, 1.0).ln()
 }
 
@@ -273,9 +318,15 @@ impl Map {
             }
             CalibrationMethod::Beta => beta(said, positive, weights, ctx),
             CalibrationMethod::VennAbers => Ok(Map::VennAbers(VennAbers::fit(said, positive, weights)?)),
-            CalibrationMethod::Sigmoid | CalibrationMethod::Temperature => {
-                sigmoid(said, positive, weights, ctx)
+            CalibrationMethod::Spline => {
+                let (targets, start) = smoothed(positive, weights);
+                let odds: Vec<f64> = said.iter().map(|share| log_odds(*share)).collect();
+                Ok(Map::Spline(Spline::fit(&odds, &targets, weights, start, ctx)?))
             }
+            CalibrationMethod::Sigmoid
+            | CalibrationMethod::Temperature
+            | CalibrationMethod::Dirichlet
+            | CalibrationMethod::TopLabel => sigmoid(said, positive, weights, ctx),
         }
     }
 
@@ -288,6 +339,7 @@ impl Map {
                 expit(a * share.ln() - b * (-share).ln_1p() + c)
             }
             Map::VennAbers(map) => merged(map.pair(share)),
+            Map::Spline(spline) => spline.at(log_odds(share)),
         }
     }
 }
@@ -303,12 +355,45 @@ fn sides(positive: &[bool], weights: Option<&[f64]>) -> [f64; 2] {
     [side(false), side(true)]
 }
 
-fn sigmoid(said: &[f64], positive: &[bool], weights: Option<&[f64]>, ctx: &Context) -> Result<Map> {
+/// Platt's targets, which are never 0 or 1, and the intercept of a constant.
+fn smoothed(positive: &[bool], weights: Option<&[f64]>) -> (Vec<f64>, f64) {
     let [negatives, positives] = sides(positive, weights);
     let (low, high) = (1.0 / (negatives + 2.0), (positives + 1.0) / (positives + 2.0));
-    let targets: Vec<f64> = positive.iter().map(|&positive| if positive { high } else { low }).collect();
+    let targets = positive.iter().map(|&positive| if positive { high } else { low }).collect();
+    (targets, ((positives + 1.0) / (negatives + 1.0)).ln())
+}
+
+/// The class with the largest probability, the first of several.
+fn most_probable(said: ndarray::ArrayView1<'_, f64>) -> usize {
+    (1..said.len()).fold(0, |top, class| if said[class] > said[top] { class } else { top })
+}
+
+/// For each class a sigmoid of the rows where it is the most probable; a class that never is has that of all rows.
+fn top_labels(
+    said: &Probabilities,
+    codes: &[usize],
+    weights: Option<&[f64]>,
+    ctx: &Context,
+) -> Result<Vec<Map>> {
+    let tops: Vec<usize> = said.values().rows().into_iter().map(most_probable).collect();
+    let of_rows = |rows: &[usize]| {
+        let shares: Vec<f64> = rows.iter().map(|&row| said.values()[[row, tops[row]]]).collect();
+        let right: Vec<bool> = rows.iter().map(|&row| codes[row] == tops[row]).collect();
+        let weights: Option<Vec<f64>> = weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
+        sigmoid(&shares, &right, weights.as_deref(), ctx)
+    };
+    let counted = |row: &usize| weights.is_none_or(|weights| weights[*row] > 0.0);
+    let all: Vec<usize> = (0..codes.len()).filter(counted).collect();
+    let map = |class: usize| {
+        let own: Vec<usize> = all.iter().copied().filter(|&row| tops[row] == class).collect();
+        of_rows(if own.is_empty() { &all } else { &own })
+    };
+    (0..said.names().len()).map(map).collect()
+}
+
+fn sigmoid(said: &[f64], positive: &[bool], weights: Option<&[f64]>, ctx: &Context) -> Result<Map> {
+    let (targets, start) = smoothed(positive, weights);
     let rows: Vec<[f64; 2]> = said.iter().map(|share| [log_odds(*share), 1.0]).collect();
-    let start = ((positives + 1.0) / (negatives + 1.0)).ln();
     let [slope, intercept] = Logistic { rows: &rows, targets: &targets, weights }.fit([0.0, start], ctx)?;
     Ok(Map::Sigmoid { slope, intercept })
 }

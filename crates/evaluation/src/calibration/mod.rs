@@ -5,8 +5,10 @@
 
 mod calibrated;
 mod calibrator;
+mod dirichlet;
 mod logistic;
 mod reliability;
+mod spline;
 mod venn_abers;
 
 pub use calibrated::{Calibrated, CalibratedModel, calibrate};

@@ -6,6 +6,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Binomial, Distribution};
 use serde::{Deserialize, Serialize};
 
+use super::fwer::FwerProcedure;
 use super::rank::units;
 use crate::align::check_rows_of;
 
@@ -207,15 +208,16 @@ impl RiskControl {
 /// least `1 - delta` for all of them together (Angelopoulos, Bates, Candès, Jordan and Lei, 2025). The loss may rise and
 /// fall with the parameter, and the parameter may have any meaning.
 ///
-/// Each parameter is tested by the p-value of Hoeffding and Bentkus (Bates and others, 2021), and the p-values are adjusted by
-/// Holm, or, where the parameters are [in order](LearnThenTest::in_order), tested until the first that fails.
+/// Each parameter is tested by the p-value of Hoeffding and Bentkus (Bates and others, 2021); which of them pass together is
+/// the [`FwerProcedure`]'s to say. A loss of NaN says that the row does not count for that parameter: so the risk can be
+/// precision, of the rows that are flagged; [`BinaryRisk`](super::BinaryRisk) has such losses ready.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `risk` | 0.1 | > 0 | the mean loss that is allowed |
 /// | `delta` | 0.1 | in (0, 1) | the chance that the promise does not hold |
 /// | `bound` | 1 | > 0 | the largest loss that a row can have |
-/// | `in_order` | false | | whether parameters are tested from the first on until one fails, without adjustment |
+/// | `procedure` | Holm | | how many tests become one promise |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -232,12 +234,12 @@ pub struct LearnThenTest {
     risk: f64,
     delta: f64,
     bound: f64,
-    in_order: bool,
+    procedure: FwerProcedure,
 }
 
 impl Default for LearnThenTest {
     fn default() -> Self {
-        LearnThenTest { risk: 0.1, delta: 0.1, bound: 1.0, in_order: false }
+        LearnThenTest { risk: 0.1, delta: 0.1, bound: 1.0, procedure: FwerProcedure::Holm }
     }
 }
 
@@ -264,10 +266,10 @@ impl LearnThenTest {
         self
     }
 
-    /// Sets whether parameters are tested from the first on until one fails: more are found where the safest come first.
+    /// Sets how many tests become one promise.
     #[must_use]
-    pub fn in_order(mut self, in_order: bool) -> Self {
-        self.in_order = in_order;
+    pub fn procedure(mut self, procedure: FwerProcedure) -> Self {
+        self.procedure = procedure;
         self
     }
 
@@ -280,29 +282,33 @@ impl LearnThenTest {
         RISK.check(self.risk)?;
         DELTA.check(self.delta)?;
         BOUND.check(self.bound)?;
-        let numbers: Vec<f64> = (0..losses.ncols()).map(|column| column as f64).collect();
-        check_losses(&numbers, losses, self.bound, None)?;
-        let (means, _) = mean_losses(losses, None);
-        means.iter().map(|mean| p_value(mean / self.bound, self.risk / self.bound, losses.nrows())).collect()
+        if losses.is_empty() {
+            return Err(Error::empty("there are no losses: at least one row and one parameter are needed"));
+        }
+        let outside = |loss: &f64| !(loss.is_nan() || *loss >= 0.0 && *loss <= self.bound);
+        if let Some(((row, column), loss)) = losses.indexed_iter().find(|(_, loss)| outside(loss)) {
+            return Err(Error::malformed(format!(
+                "the loss of row {row} at parameter {column} is {loss}; losses lie from 0 to {}, or are NaN where the row does not count",
+                self.bound
+            )));
+        }
+        let of_column = |column: ndarray::ArrayView1<'_, f64>| {
+            let counted: Vec<f64> = column.iter().copied().filter(|loss| !loss.is_nan()).collect();
+            // Of a parameter for which no row counts nothing is known.
+            if counted.is_empty() {
+                return Ok(1.0);
+            }
+            p_value(reduce::mean(&counted) / self.bound, self.risk / self.bound, counted.len())
+        };
+        losses.columns().into_iter().map(of_column).collect()
     }
 
     /// The parameters that pass, by their places; none where the rows do not suffice.
     ///
     /// # Errors
-    /// As [`p_values`](LearnThenTest::p_values).
+    /// As [`p_values`](LearnThenTest::p_values), or when the procedure has a setting that is out of range.
     pub fn choose(&self, losses: &ArrayRef2<f64>) -> Result<Vec<usize>> {
-        let p_values = self.p_values(losses)?;
-        if self.in_order {
-            return Ok((0..p_values.len()).take_while(|&place| p_values[place] <= self.delta).collect());
-        }
-        let mut order: Vec<usize> = (0..p_values.len()).collect();
-        order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
-        let left = |rank: usize| (p_values.len() - rank) as f64;
-        let passes = |(rank, place): &(usize, usize)| p_values[*place] * left(*rank) <= self.delta;
-        let mut passed: Vec<usize> =
-            order.into_iter().enumerate().take_while(passes).map(|(_, place)| place).collect();
-        passed.sort_unstable();
-        Ok(passed)
+        self.procedure.passing(&self.p_values(losses)?, self.delta)
     }
 }
 

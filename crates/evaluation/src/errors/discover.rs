@@ -21,6 +21,13 @@ pub enum Condition {
         /// Its value; a code where the feature is categorical.
         value: f64,
     },
+    /// The feature has another value than this.
+    IsNot {
+        /// The feature.
+        feature: String,
+        /// The value that it does not have.
+        value: f64,
+    },
     /// The feature is above the one and at most the other value.
     Between {
         /// The feature.
@@ -42,6 +49,7 @@ impl Condition {
     pub fn feature(&self) -> &str {
         match self {
             Condition::Is { feature, .. }
+            | Condition::IsNot { feature, .. }
             | Condition::Between { feature, .. }
             | Condition::Missing { feature } => feature,
         }
@@ -51,6 +59,7 @@ impl Condition {
     pub fn holds(&self, value: f64) -> bool {
         match self {
             Condition::Is { value: wanted, .. } => value == *wanted,
+            Condition::IsNot { value: other, .. } => !value.is_nan() && value != *other,
             Condition::Between { above, up_to, .. } => {
                 !value.is_nan()
                     && above.is_none_or(|above| value > above)
@@ -66,6 +75,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Condition::Is { feature, value } => write!(f, "{feature} = {value}"),
+            Condition::IsNot { feature, value } => write!(f, "{feature} is not {value}"),
             Condition::Between { feature, above: None, up_to: None } => write!(f, "{feature} has a value"),
             Condition::Between { feature, above: None, up_to: Some(up_to) } => {
                 write!(f, "{feature} <= {up_to}")

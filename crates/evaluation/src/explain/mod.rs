@@ -6,8 +6,8 @@
 //! | question | answer |
 //! |---|---|
 //! | how much does the model need a feature? | [`PermutationImportance`](crate::PermutationImportance) |
-//! | what did each feature add to this answer? | [`Shap`], [`linear_contributions`] |
-//! | how does the answer move with a feature? | [`partial_dependence`], [`accumulated_effects`] |
+//! | what did each feature add to this answer? | [`Shap`] (with a [`Partition`] for features that go together), [`linear_contributions`], [`additive_contributions`], [`break_down`] |
+//! | how does the answer move with a feature? | [`partial_dependence`], [`accumulated_effects`]; for one row [`ceteris_paribus`] |
 //! | what would have to be different for another answer? | [`Counterfactuals`] |
 //! | what does the model do, in simple terms? | [`surrogate`] |
 
@@ -16,6 +16,8 @@ mod counterfactual;
 mod dependence;
 mod effects;
 mod linear;
+mod partition;
+mod parts;
 mod score;
 mod shap;
 mod surrogate;
@@ -24,6 +26,8 @@ pub use counterfactual::{Change, Counterfactual, Counterfactuals};
 pub use dependence::{Dependence, Grid, partial_dependence};
 pub use effects::{AccumulatedEffects, accumulated_effects};
 pub use linear::linear_contributions;
+pub use partition::Partition;
+pub use parts::{BreakDown, BreakDownStep, additive_contributions, break_down, ceteris_paribus};
 pub use score::Score;
 pub use shap::{Shap, ShapMethod};
 pub use surrogate::{Surrogate, surrogate};

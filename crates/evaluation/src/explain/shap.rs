@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Score;
 use super::coalitions::Game;
+use super::partition::{OwenPlan, Partition};
+use super::parts::sampled;
 
 /// How Shapley values are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub enum ShapMethod {
     Kernel,
     /// The mean over random orders, each walked forth and back (Castro, Gómez and Tejada, 2009): never biased.
     Permutation,
+    /// Random orders and rows of the background, drawn for each feature on its own (Strumbelj and Kononenko, 2010): for many
+    /// features, or a background that is large.
+    Sampling,
 }
 
 /// What each feature adds to a score of any model: Shapley values against a background (Lundberg and Lee, 2017).
@@ -34,6 +39,7 @@ pub enum ShapMethod {
 /// | `method` | auto | | how the values are computed |
 /// | `budget` | `2 p + 2048` for p players | >= 1 | coalitions that are asked for each row, where not all are |
 /// | `groups` | each feature alone | | features that come and go together |
+/// | `partition` | none | | a tree of features: Owen values (Owen, 1977) in place of Shapley values |
 /// | `context` | a new one | | seed, progress and cancelling |
 ///
 /// ```
@@ -58,6 +64,7 @@ pub struct Shap<'a> {
     method: ShapMethod,
     budget: Option<usize>,
     players: Vec<Vec<usize>>,
+    partition: Option<OwenPlan>,
     ctx: Context,
 }
 
@@ -78,7 +85,8 @@ impl<'a> Shap<'a> {
             ));
         }
         let players = (0..background.n_cols()).map(|column| vec![column]).collect();
-        Ok(Shap { score, background, method: ShapMethod::Auto, budget: None, players, ctx: Context::new() })
+        let (method, ctx) = (ShapMethod::Auto, Context::new());
+        Ok(Shap { score, background, method, budget: None, players, partition: None, ctx })
     }
 
     /// How the values are computed.
@@ -124,11 +132,32 @@ impl<'a> Shap<'a> {
         Ok(self)
     }
 
+    /// Features that belong together, as a tree: what a group adds is shared among its parts, with the other groups known whole or
+    /// not at all (Owen, 1977; Winter, 1989). The values are exact and each feature has its own; `method`, `budget` and `groups`
+    /// are not used.
+    ///
+    /// # Errors
+    /// When a feature is not in the background, is in the tree twice or not at all, or the tree asks for too many coalitions.
+    pub fn partition(mut self, partition: &Partition) -> Result<Self> {
+        let features = self.background.features();
+        self.partition = Some(OwenPlan::new(&partition.resolve(features)?, features.len())?);
+        self.players = (0..features.len()).map(|column| vec![column]).collect();
+        Ok(self)
+    }
+
     /// Sets seed, progress and cancelling.
     #[must_use]
     pub fn context(mut self, ctx: Context) -> Self {
         self.ctx = ctx;
         self
+    }
+
+    /// The draws for each player that the budget allows; each asks for two rows.
+    fn draws(&self) -> Result<usize> {
+        let p = self.players.len();
+        let budget = self.budget.unwrap_or(2 * p + 2048);
+        BUDGET.check_count(budget)?;
+        Ok((budget.saturating_mul(self.background.n_rows()) / (2 * p)).clamp(2, 1 << 16))
     }
 
     fn solver(&self) -> Result<Solver> {
@@ -143,7 +172,7 @@ impl<'a> Shap<'a> {
                 )));
             }
             ShapMethod::Exact => true,
-            ShapMethod::Kernel | ShapMethod::Permutation => false,
+            ShapMethod::Kernel | ShapMethod::Permutation | ShapMethod::Sampling => false,
         };
         let random = Random::new(self.ctx.seed(None));
         match (exact, self.method) {
@@ -158,7 +187,11 @@ impl Explainer for Shap<'_> {
     fn explain(&self, x: &Matrix) -> Result<Contributions> {
         let features: &Features = self.background.features();
         let x = features.align(x)?;
-        let (rows, solver) = (x.dense()?, self.solver()?);
+        let rows = x.dense()?;
+        let solver = match (&self.partition, self.method) {
+            (None, ShapMethod::Sampling) | (Some(_), _) => None,
+            (None, _) => Some(self.solver()?),
+        };
         let game = Game {
             score: self.score,
             background: self.background.dense()?,
@@ -170,8 +203,20 @@ impl Explainer for Shap<'_> {
         let scores = if x.n_rows() == 0 { Vec::new() } else { self.score.of(&x)? };
         let explained = crate::tasks::try_each(x.n_rows(), |row| {
             self.ctx.step(row, x.n_rows())?;
-            let asked = game.values(rows.row(row), &solver.coalitions)?;
-            Ok(solver.solve(&asked, base, scores[row]))
+            match (&self.partition, &solver) {
+                (Some(plan), _) => {
+                    let asked = game.values(rows.row(row), &plan.coalitions)?;
+                    Ok(plan.solve(&asked, features.len()))
+                }
+                (None, Some(solver)) => {
+                    let asked = game.values(rows.row(row), &solver.coalitions)?;
+                    Ok(solver.solve(&asked, base, scores[row]))
+                }
+                (None, None) => {
+                    let draws = Random::new(self.ctx.seed(None)).stream("sampling").fork(row as u64);
+                    sampled(&game, rows.row(row), self.draws()?, base, scores[row], &draws)
+                }
+            }
         })?;
         let mut values = Array2::zeros((x.n_rows(), features.len()));
         for (row, explained) in explained.into_iter().enumerate() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::probabilities::true_columns;
 use super::{Metric, mean_by};
+use crate::calibration::{BinStrategy, Reliability};
 
 /// The share of the rows whose true class is among the `k` most probable ones; of equally probable classes those that
 /// stand earlier count as less probable.
@@ -82,16 +83,18 @@ impl Metric for TopKAccuracy {
 /// |---|---|---|---|
 /// | `n_bins` | 10 | 1 to 100,000 | how many bins |
 /// | `worst` | false | | whether it is the largest gap of a bin instead of the mean over rows |
+/// | `adaptive` | false | | whether bins have about as many rows each instead of the same width (Nguyen and O'Connor, 2015) |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationError {
     n_bins: usize,
     worst: bool,
+    adaptive: bool,
 }
 
 impl Default for CalibrationError {
     fn default() -> Self {
-        CalibrationError { n_bins: 10, worst: false }
+        CalibrationError { n_bins: 10, worst: false, adaptive: false }
     }
 }
 
@@ -108,6 +111,11 @@ impl CalibrationError {
         CalibrationError { worst: true, ..CalibrationError::default() }
     }
 
+    /// The mean gap over rows, in ten bins of about as many rows each (ACE).
+    pub fn adaptive() -> Self {
+        CalibrationError { adaptive: true, ..CalibrationError::default() }
+    }
+
     /// How many bins.
     #[must_use]
     pub fn n_bins(mut self, n_bins: usize) -> Self {
@@ -122,7 +130,12 @@ impl Metric for CalibrationError {
     const HIGHER_IS_BETTER: bool = false;
 
     fn name(&self) -> String {
-        if self.worst { "maximum_calibration_error" } else { "expected_calibration_error" }.to_owned()
+        let name = match (self.worst, self.adaptive) {
+            (true, _) => "maximum_calibration_error",
+            (false, true) => "adaptive_calibration_error",
+            (false, false) => "expected_calibration_error",
+        };
+        name.to_owned()
     }
 
     fn bounds(&self) -> (f64, f64) {
@@ -137,6 +150,18 @@ impl Metric for CalibrationError {
     ) -> Result<f64> {
         N_BINS.check_count(self.n_bins)?;
         let columns = true_columns(truth, prediction, weights)?;
+        if self.adaptive {
+            let even = Reliability::new().n_bins(self.n_bins).strategy(BinStrategy::Quantile);
+            let curve = even.measure(truth, prediction, weights)?;
+            return Ok(match self.worst {
+                true => curve
+                    .bins
+                    .iter()
+                    .map(|bin| (bin.predicted - bin.observed.estimate).abs())
+                    .fold(0.0, f64::max),
+                false => curve.expected_calibration_error(),
+            });
+        }
         let n_bins = self.n_bins as f64;
         let answers = (prediction.values().ncols() > 2).then(|| prediction.most_likely());
         let of_row = |row: usize| {

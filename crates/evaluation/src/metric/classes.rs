@@ -75,6 +75,53 @@ pub trait OfConfusion: Metric<Truth = Classes, Prediction = Classes> {
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64>;
 }
 
+/// The share of the rows that were not given their true class: one minus [`Accuracy`]. Of several outputs per row it is one
+/// minus [`ExactMatch`](super::ExactMatch).
+///
+/// Its interval is exact where that of the accuracy is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ZeroOneLoss;
+
+impl Metric for ZeroOneLoss {
+    type Truth = Classes;
+    type Prediction = Classes;
+    const HIGHER_IS_BETTER: bool = false;
+
+    fn name(&self) -> String {
+        "zero_one_loss".to_owned()
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
+    fn score_weighted(&self, truth: &Classes, prediction: &Classes, weights: Option<&[f64]>) -> Result<f64> {
+        let pair = Aligned::new(truth, prediction, weights)?;
+        Ok(mean_by(pair.truth.len(), weights, |row| f64::from(pair.truth[row] != pair.prediction[row])))
+    }
+
+    fn row_scores(&self, truth: &Classes, prediction: &Classes) -> Result<Option<Vec<f64>>> {
+        let pair = Aligned::new(truth, prediction, None)?;
+        Ok(Some(pair.truth.iter().zip(&*pair.prediction).map(|(t, p)| f64::from(t != p)).collect()))
+    }
+
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Classes,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        let Interval { estimate, low, high, level } = Accuracy.interval(truth, prediction, options)?;
+        Ok(Interval { estimate: 1.0 - estimate, low: 1.0 - high, high: 1.0 - low, level })
+    }
+}
+
+impl OfConfusion for ZeroOneLoss {
+    fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64> {
+        Ok(1.0 - Accuracy.of_confusion(confusion)?)
+    }
+}
+
 impl OfConfusion for Accuracy {
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64> {
         Ok(confusion.counts().diag().sum() / confusion.total()?)

@@ -19,8 +19,8 @@ use crate::stack::{all_names, places};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct ConfusionMatrix {
-    names: Arc<[String]>,
-    counts: Array2<f64>,
+    pub(super) names: Arc<[String]>,
+    pub(super) counts: Array2<f64>,
 }
 
 #[derive(Deserialize)]

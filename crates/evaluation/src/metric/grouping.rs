@@ -114,7 +114,7 @@ macro_rules! of_groupings {
             }
 
             fn bounds(&self) -> (f64, f64) {
-                ($least, 1.0)
+                ($least, if $name == "mutual_information" { f64::INFINITY } else { 1.0 })
             }
 
             fn score_weighted(
@@ -130,6 +130,24 @@ macro_rules! of_groupings {
     };
 }
 
+/// The weights of the pairs of rows, each pair in both orders, that are apart in both groupings, together in the given one alone,
+/// together in the truth alone, and together in both: `[[apart, given], [truth, both]]`.
+///
+/// # Errors
+/// When there are no rows, the lengths differ, or a weight is not acceptable.
+pub fn pair_confusion_matrix(
+    truth: &Classes,
+    given: &Classes,
+    weights: Option<&[f64]>,
+) -> Result<[[f64; 2]; 2]> {
+    let [together, apart, first, second] = Contingency::new(truth, given, weights)?.pairs();
+    Ok([[apart, second], [first, together]])
+}
+
+of_groupings!(
+    /// What the one grouping tells of the other (the mutual information), in units of `e`: 0 where it tells nothing.
+    MutualInformation, "mutual_information", 0.0, |groups| groups.mutual_information()
+);
 of_groupings!(
     /// The share of the pairs of rows that both groupings put together or both put apart (Rand, 1971); 1 for a single row.
     Rand, "rand", 0.0, |groups| {

@@ -43,6 +43,24 @@ check!(
     Calibrated::new(Centroids::new()).method(CalibrationMethod::VennAbers),
     few().expect_fail("W01", FOLDS)
 );
+check!(
+    calibrated_spline,
+    classifier,
+    Calibrated::new(Centroids::new()).method(CalibrationMethod::Spline).splitter(Holdout::new(0.5)),
+    few().expect_fail("W01", FOLDS)
+);
+check!(
+    calibrated_dirichlet,
+    classifier,
+    Calibrated::new(Centroids::new()).method(CalibrationMethod::Dirichlet).splitter(Holdout::new(0.5)),
+    few().expect_fail("W01", FOLDS)
+);
+check!(
+    calibrated_top_label,
+    classifier,
+    Calibrated::new(Centroids::new()).method(CalibrationMethod::TopLabel).splitter(Holdout::new(0.5)),
+    few().expect_fail("W01", FOLDS)
+);
 
 /// Scores and classes that a few lines of Python give too.
 fn scores() -> (Vec<f64>, Vec<bool>, Vec<f64>) {

@@ -369,3 +369,109 @@ fn searching_by_a_ranking_metric_says_what_to_use() {
     let error = SliceFinder::new().find(&RocAuc::new(), &truth, &answer, &x).unwrap_err().to_string();
     assert!(error.contains("`LogLoss`"), "{error}");
 }
+
+#[test]
+fn nearest_rows_are_those_of_all_distances() {
+    use perennial_core::{Feature, Features};
+    use perennial_evaluation::errors::nearest_rows;
+    let mut random = Random::new(6);
+    let cells = |random: &mut Random, n: usize| {
+        Array2::from_shape_fn((n, 3), |(_, column)| match column {
+            2 => random.below(3) as f64,
+            _ if random.uniform() < 0.1 => f64::NAN,
+            _ => random.normal() * 10.0,
+        })
+    };
+    let kinds: Features =
+        Features::try_from(vec![Feature::numeric("a"), Feature::numeric("b"), Feature::categorical("c", 3)])
+            .unwrap();
+    let train = Matrix::from(cells(&mut random, 80)).with_features(kinds.clone()).unwrap();
+    let asked = Matrix::from(cells(&mut random, 10)).with_features(kinds).unwrap();
+    let found = nearest_rows(&train, &asked, &[7, 2], 4).unwrap();
+    let (t, a) = (train.dense().unwrap(), asked.dense().unwrap());
+    let deviation = |column: usize| {
+        let known: Vec<f64> = t.column(column).iter().copied().filter(|v| !v.is_nan()).collect();
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        (known.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / known.len() as f64).sqrt()
+    };
+    let distance = |row: usize, other: usize| {
+        let parts: Vec<f64> = (0..3)
+            .filter(|&column| !a[[row, column]].is_nan() && !t[[other, column]].is_nan())
+            .map(|column| match column {
+                2 => f64::from(u8::from(a[[row, 2]] != t[[other, 2]])),
+                _ => ((a[[row, column]] - t[[other, column]]) / deviation(column)).powi(2),
+            })
+            .collect();
+        (parts.iter().sum::<f64>() / parts.len() as f64).sqrt()
+    };
+    for (near, row) in found.iter().zip([7, 2]) {
+        let mut all: Vec<(f64, usize)> = (0..80).map(|other| (distance(row, other), other)).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert_eq!(near.row, row);
+        for (near, (distance, other)) in near.nearest.iter().zip(&all) {
+            assert_eq!(near.row, *other);
+            assert!((near.distance - distance).abs() < 1e-12);
+        }
+        assert_eq!(near.nearest.len(), 4);
+    }
+    assert!(
+        nearest_rows(&train, &asked, &[10], 4).is_err() && nearest_rows(&train, &asked, &[0], 0).is_err()
+    );
+    assert_eq!(nearest_rows(&train, &asked, &[0], 500).unwrap()[0].nearest.len(), 80);
+}
+
+#[test]
+fn error_trees_find_groups_and_say_what_might_help() {
+    use perennial_evaluation::errors::{ErrorTree, Fix, candidate_fixes};
+    let n = 1200;
+    let mut random = Random::new(11);
+    let mut x = Array2::from_shape_fn((n, 3), |_| random.uniform());
+    // Where `a` is large and `b` is missing answers are off; elsewhere there is noise.
+    (0..n).filter(|row| row % 3 == 0).for_each(|row| x[[row, 1]] = f64::NAN);
+    let bad = |row: usize| row.is_multiple_of(3) && x[[row, 0]] > 0.5;
+    let truth: Values = (0..n).map(|_| 0.0).collect();
+    let noise: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+    let answer: Values = (0..n).map(|row| 0.3 * noise[row] + if bad(row) { 3.0 } else { 0.0 }).collect();
+    let badness: Vec<f64> = answer.as_slice().iter().map(|value| value.abs()).collect();
+    let x = Matrix::from(x.clone()).with_names(["a", "b", "c"]).unwrap();
+    let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, None).unwrap();
+    let worst = &found.groups[0];
+    let mut features: Vec<&str> = worst.conditions.iter().map(Condition::feature).collect();
+    features.sort_unstable();
+    assert_eq!(features, ["a", "b"], "{found}");
+    let score = worst.score.as_ref().unwrap();
+    assert!(score.interval.low > 2.5 && score.adjusted_p_value < 0.01 && score.support > 60);
+    let fixes: Vec<String> = worst.fixes.iter().map(ToString::to_string).collect();
+    assert!(
+        fixes.iter().any(|fix| fix.starts_with("collect `b`"))
+            && fixes.iter().any(|fix| fix.contains("a, b")),
+        "{fixes:?}"
+    );
+    // Every row is in one group.
+    let mut rows: Vec<usize> = found.groups.iter().flat_map(|group| group.rows.iter().copied()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, (0..n).collect::<Vec<_>>());
+    // Of noise nothing is made.
+    let noisy: Values = noise.iter().copied().collect();
+    let none = ErrorTree::new().find(&MeanAbsoluteError, &truth, &noisy, &x, None).unwrap();
+    assert_eq!((none.groups.len(), none.groups[0].conditions.len()), (1, 0));
+    // Few rows that make up most are to be looked at; a group unlike all that was learned from asks for rows.
+    let mut few = vec![0.01; n];
+    few[5] = 50.0;
+    let fixes = candidate_fixes(&few, &x, &(0..100).collect::<Vec<_>>(), &[], None).unwrap();
+    assert!(
+        fixes.iter().any(|fix| matches!(fix, Fix::CheckRows { rows, share } if rows[0] == 5 && *share > 0.9))
+    );
+    let far =
+        Matrix::from(x.dense().unwrap().mapv(|value| value - 50.0)).with_names(["a", "b", "c"]).unwrap();
+    let fixes = candidate_fixes(&badness, &x, &[1, 2, 4], &[], Some(&far)).unwrap();
+    assert!(matches!(fixes[0], Fix::CollectRows { unlike_training } if unlike_training == 1.0));
+    // Rows that are all a little bad, and like those that were learned from.
+    let usual: Vec<usize> = (0..90).filter(|row: &usize| !row.is_multiple_of(3)).collect();
+    let fixes = candidate_fixes(&badness, &x, &usual, &[], Some(&x)).unwrap();
+    assert!(matches!(fixes[0], Fix::ModelGroup { .. }));
+    // Right answers need no mending, and a model without features is one group.
+    let right = ErrorTree::new().find(&MeanAbsoluteError, &truth, &truth, &x, None).unwrap();
+    assert!(right.groups.len() == 1 && right.groups[0].fixes.is_empty());
+    assert!(ErrorTree::new().max_depth(9).find(&MeanAbsoluteError, &truth, &truth, &x, None).is_err());
+}

@@ -3,8 +3,8 @@
 use ndarray::{Array2, array};
 use perennial_core::{Classes, Result, Rows};
 use perennial_evaluation::conformal::{
-    ClassificationScore, ControlledRisk, LearnThenTest, RiskControl, SetPredictor, conformalize_classifier,
-    conformalize_classifier_weighted,
+    ClassificationScore, ControlledRisk, FwerProcedure, LearnThenTest, RiskControl, SetPredictor,
+    conformalize_classifier, conformalize_classifier_weighted,
 };
 use perennial_numeric::random::Random;
 
@@ -92,10 +92,12 @@ fn risks_are_kept_in_the_mean() {
         assert!(mean < 0.2 + above + 3.5 * error && mean > 0.2 - below - 3.5 * error, "{mean} +- {error}");
     }
     // Learn then test: of three parameters of exactly the risk some pass in at most a tenth of all samples.
-    for in_order in [false, true] {
+    for procedure in
+        [FwerProcedure::Bonferroni, FwerProcedure::Holm, FwerProcedure::FixedSequence { n_starts: 1 }]
+    {
         let (mean, error) = repeated(1500, |mut random| {
             let losses = Array2::from_shape_fn((100, 3), |_| f64::from(u8::from(random.uniform() < 0.2)));
-            let chosen = LearnThenTest::new(0.2).in_order(in_order).choose(&losses).unwrap();
+            let chosen = LearnThenTest::new(0.2).procedure(procedure).choose(&losses).unwrap();
             f64::from(u8::from(!chosen.is_empty()))
         });
         assert!(mean < 0.1 + 3.5 * error, "{mean} +- {error}");
@@ -106,7 +108,13 @@ fn risks_are_kept_in_the_mean() {
     assert_eq!(LearnThenTest::new(0.2).choose(&losses).unwrap(), [0, 1, 2, 3]);
     // In order, what follows the first that fails is not looked at.
     let losses = Array2::from_shape_fn((200, 3), |(row, i)| f64::from(u8::from(i == 1 && row < 100)));
-    assert_eq!(LearnThenTest::new(0.2).in_order(true).choose(&losses).unwrap(), [0]);
+    assert_eq!(
+        LearnThenTest::new(0.2)
+            .procedure(FwerProcedure::FixedSequence { n_starts: 1 })
+            .choose(&losses)
+            .unwrap(),
+        [0]
+    );
     assert_eq!(LearnThenTest::new(0.2).choose(&losses).unwrap(), [0, 2]);
 }
 

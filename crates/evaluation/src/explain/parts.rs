@@ -1,0 +1,214 @@
+use ndarray::{Array1, Array2};
+use perennial_core::{Context, Contributions, Error, Matrix, Result, Rows};
+use perennial_numeric::random::Random;
+use serde::{Deserialize, Serialize};
+
+use super::coalitions::Game;
+use super::dependence::Grid;
+use super::{Dependence, Score, partial_dependence};
+use crate::tasks;
+
+/// Shapley values of a score that is a sum of functions of single features, exactly and with one question for each value: each
+/// feature adds its function at the row less its mean over the background.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::Matrix;
+/// use perennial_evaluation::explain::{Score, additive_contributions};
+///
+/// let score = Score::new("score", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|row| row[0].powi(2) - row[1]).collect()));
+/// let background = Matrix::from(array![[0.0, 0.0], [2.0, 2.0]]);
+/// let explained = additive_contributions(&score, &Matrix::from(array![[3.0, 5.0]]), &background)?;
+/// assert_eq!((&explained.values()[0], explained.base()), (&array![[7.0, -4.0]], &[1.0][..]));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the background has no rows or other columns, a matrix is sparse, the model refuses a row, or the score is not a sum of
+/// functions of single features.
+pub fn additive_contributions(score: &Score<'_>, x: &Matrix, background: &Matrix) -> Result<Contributions> {
+    let features = background.features();
+    let x = features.align(x)?;
+    let (rows, known) = (x.dense()?, background.dense()?);
+    if known.is_empty() {
+        return Err(Error::empty(
+            "the background has no rows or no columns; give rows that stand for what is usual",
+        ));
+    }
+    let reference = known.row(0).to_owned();
+    // What each feature changes of the first row of the background, for rows of a matrix.
+    let of_column = |cells: &ndarray::ArrayRef2<f64>, column: usize| {
+        let mut set = Array2::from_shape_fn(cells.dim(), |(_, column)| reference[column]);
+        set.column_mut(column).assign(&cells.column(column));
+        score.of(&Matrix::from(set).with_features(features.clone())?)
+    };
+    let start = score.of(&background.take(&[0])?)?[0];
+    let n_rows = rows.nrows();
+    let mut values = Array2::zeros((n_rows, features.len()));
+    for column in 0..features.len() {
+        let usual = of_column(known, column)?;
+        let mean = usual.iter().sum::<f64>() / usual.len() as f64;
+        if n_rows > 0 {
+            let own = Array1::from(of_column(rows, column)?);
+            values.column_mut(column).assign(&own.mapv(|own| own - mean));
+        }
+    }
+    let all = score.of(background)?;
+    let base = all.iter().sum::<f64>() / all.len() as f64;
+    let scores = if n_rows > 0 { score.of(&x)? } else { Vec::new() };
+    let size = scores.iter().chain(&all).fold(start.abs(), |size, score| size.max(score.abs()));
+    for (row, score) in scores.iter().enumerate() {
+        let sum = base + values.row(row).sum();
+        if (sum - score).abs() > 1e-6 * size.max(f64::MIN_POSITIVE) {
+            return Err(Error::unsupported(format!(
+                "what the features add to row {row} alone comes to {sum}, and its score is {score}: features interact, so use `Shap`"
+            )));
+        }
+    }
+    Contributions::new(vec![values], vec![base])
+}
+
+/// What one feature adds where it becomes known after others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakDownStep {
+    /// The feature.
+    pub feature: String,
+    /// Its value.
+    pub value: f64,
+    /// What it adds to the mean score, the features before it being known already.
+    pub added: f64,
+}
+
+/// How the mean score of a background becomes the score of a row as one feature after the other becomes known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakDown {
+    /// The mean score of the background.
+    pub base: f64,
+    /// The features, in the order in which they become known; with the base they add up to the score.
+    pub steps: Vec<BreakDownStep>,
+}
+
+/// Takes the answer for one row apart, feature by feature (break down: Staniak and Biecek, 2018): in the order that is given,
+/// or those first that move the mean score most on their own. Unlike Shapley values the parts depend on the order, and are
+/// as many questions as there are features.
+///
+/// # Errors
+/// When `row` is not one row, the order does not hold every feature once, the background has no rows or other columns, a
+/// matrix is sparse, or the model refuses a row.
+pub fn break_down(
+    score: &Score<'_>,
+    row: &Matrix,
+    background: &Matrix,
+    order: Option<&[&str]>,
+) -> Result<BreakDown> {
+    let features = background.features();
+    let row = one_row(features.align(row)?.into_owned())?;
+    let p = features.len();
+    if background.dense()?.is_empty() {
+        return Err(Error::empty(
+            "the background has no rows or no columns; give rows that stand for what is usual",
+        ));
+    }
+    let players: Vec<Vec<usize>> = (0..p).map(|column| vec![column]).collect();
+    let game = Game { score, background: background.dense()?, features, players: &players };
+    let own = row.dense()?.row(0).to_owned();
+    let order: Vec<usize> = match order {
+        Some(names) => names.iter().map(|name| features.position(name)).collect::<Result<_>>()?,
+        None => {
+            let alone: Vec<bool> = (0..p * p).map(|flag| flag / p == flag % p).collect();
+            let asked = game.values(own.view(), &alone)?;
+            let base = game.values(own.view(), &vec![false; p])?[0];
+            let mut order: Vec<usize> = (0..p).collect();
+            order.sort_by(|&a, &b| (asked[b] - base).abs().total_cmp(&(asked[a] - base).abs()));
+            order
+        }
+    };
+    let mut known = vec![false; p];
+    let mut coalitions = known.clone();
+    for &column in &order {
+        if std::mem::replace(&mut known[column], true) {
+            return Err(Error::malformed(format!("`{}` is in the order twice", features.name(column))));
+        }
+        coalitions.extend_from_slice(&known);
+    }
+    if order.len() != p {
+        return Err(Error::length_mismatch("the order of the features", p, order.len()));
+    }
+    let asked = game.values(own.view(), &coalitions)?;
+    let step = |(place, &column): (usize, &usize)| BreakDownStep {
+        feature: features.name(column).to_owned(),
+        value: own[column],
+        added: asked[place + 1] - asked[place],
+    };
+    Ok(BreakDown { base: asked[0], steps: order.iter().enumerate().map(step).collect() })
+}
+
+/// How the answer for one row moves with each of some features, the others as they are (ceteris paribus); the values come from
+/// a background.
+///
+/// # Errors
+/// When `row` is not one row, or as [`partial_dependence`].
+pub fn ceteris_paribus(
+    score: &Score<'_>,
+    row: &Matrix,
+    background: &Matrix,
+    features: &[&str],
+    grid: &Grid,
+    ctx: &Context,
+) -> Result<Vec<Dependence>> {
+    let row = one_row(background.features().align(row)?.into_owned())?;
+    let known = background.dense()?;
+    let of_feature = |name: &&str| {
+        let column = background.features().position(name)?;
+        let values = grid.of(&known.column(column).to_vec(), name)?;
+        partial_dependence(score, &row, name, &Grid::Values(values), ctx)
+    };
+    features.iter().map(of_feature).collect()
+}
+
+fn one_row(row: Matrix) -> Result<Matrix> {
+    match row.n_rows() {
+        1 => Ok(row),
+        n => Err(Error::length_mismatch("the row that is explained", 1, n)),
+    }
+}
+
+/// Shapley values by drawing, feature by feature, an order and a row of the background (Strumbelj and Kononenko, 2010); what
+/// the draws leave over goes to the features by the variance of theirs.
+pub(super) fn sampled(
+    game: &Game<'_>,
+    row: ndarray::ArrayView1<'_, f64>,
+    n_draws: usize,
+    base: f64,
+    score: f64,
+    random: &Random,
+) -> Result<Vec<f64>> {
+    let (p, width) = (game.players.len(), game.background.ncols());
+    let parts = tasks::try_each(p, |player| {
+        let mut random = random.fork(player as u64);
+        let mut mixed = Array2::zeros((2 * n_draws, width));
+        for draw in 0..n_draws {
+            let order = random.permutation(p);
+            let other = game.background.row(random.below(game.background.nrows()));
+            for side in 0..2 {
+                let mut cells = mixed.row_mut(2 * draw + side);
+                cells.assign(&other);
+                let before = order.iter().take_while(|&&place| place != player);
+                let own = (side == 0).then_some(&player);
+                for column in before.chain(own).flat_map(|&place| &game.players[place]) {
+                    cells[*column] = row[*column];
+                }
+            }
+        }
+        let asked = game.score.of(&Matrix::from(mixed).with_features(game.features.clone())?)?;
+        let gains: Vec<f64> = asked.chunks_exact(2).map(|pair| pair[0] - pair[1]).collect();
+        let (mean, variance) = perennial_numeric::reduce::mean_variance(&gains, 0);
+        Ok((mean, variance / n_draws as f64))
+    })?;
+    let left = score - base - parts.iter().map(|part| part.0).sum::<f64>();
+    let spread: f64 = parts.iter().map(|part| part.1).sum();
+    let share = |variance: f64| if spread > 0.0 { variance / spread } else { 1.0 / p as f64 };
+    Ok(parts.into_iter().map(|(mean, variance)| mean + left * share(variance)).collect())
+}
