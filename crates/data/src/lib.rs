@@ -32,6 +32,8 @@ mod keys;
 mod parquet;
 mod pii;
 mod pivot;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
 #[cfg(feature = "samples")]
 pub mod samples;
@@ -74,6 +76,8 @@ pub use json_lines::{
 #[cfg(feature = "parquet")]
 pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
+#[cfg(feature = "postgres")]
+pub use postgres::{read_postgres, write_postgres};
 pub use rows::Order;
 pub use schema::{Field, Schema};
 #[cfg(feature = "sqlite")]

@@ -22,6 +22,8 @@ mod mutations;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reshape;
 mod round_trip;
 mod rules;
