@@ -19,6 +19,7 @@ mod display;
 mod download;
 mod exact_sum;
 mod fill;
+mod format;
 mod freshness;
 mod group;
 mod hash;
@@ -28,6 +29,7 @@ mod ipc;
 mod join;
 mod json_lines;
 mod keys;
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pii;
@@ -51,7 +53,7 @@ mod zstd;
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
 #[cfg(feature = "catalog")]
-pub use catalog::{Catalog, CatalogReport, Format, Sensitivity, Source};
+pub use catalog::{Catalog, CatalogReport, Sensitivity, Source};
 pub use category::Category;
 pub use column::{Column, ColumnType};
 pub use contract::{
@@ -63,6 +65,7 @@ pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
 pub use fill::Fill;
+pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
 pub use group::Aggregate;
 pub use hash::content_hash;
@@ -73,6 +76,9 @@ pub use json_lines::{
     parse_json_lines, parse_json_lines_with_quarantine, read_json_lines, read_json_lines_with_quarantine,
     to_json_lines, write_json_lines,
 };
+#[cfg(feature = "http")]
+pub use objects::HttpStore;
+pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
 #[cfg(feature = "parquet")]
 pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};

@@ -19,6 +19,7 @@ mod filling;
 mod json_lines;
 mod json_schemas;
 mod mutations;
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
