@@ -37,6 +37,7 @@ impl Format {
     }
 
     /// The table of a file.
+    #[cfg(feature = "catalog")]
     pub(crate) fn read(self, path: &Path) -> Result<Table> {
         match self {
             Format::Csv => CsvReader::new().read_path(path),

@@ -9,6 +9,7 @@ mod catalog;
 mod category;
 #[cfg(feature = "clean")]
 pub mod clean;
+mod coerce;
 mod column;
 mod concat;
 mod contract;

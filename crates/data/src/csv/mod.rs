@@ -16,6 +16,7 @@ mod scan;
 mod write;
 
 pub use batches::CsvScan;
+pub(crate) use cell::{parse_boolean, parse_integer, parse_real};
 pub use error::CsvError;
 pub(crate) use error::excerpt;
 pub(crate) use input::{DEFAULT_LIMITS, Limits, decompressed, read_path as read_limited};
