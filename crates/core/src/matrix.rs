@@ -141,6 +141,18 @@ impl Matrix {
         }
     }
 
+    /// The numbers as a dense array of one's own: moved where nobody shares them, else copied.
+    ///
+    /// # Errors
+    /// When the matrix is sparse, as for [`dense`](Matrix::dense).
+    pub fn into_dense(self) -> Result<Array2<f64>> {
+        self.dense()?;
+        match self.storage {
+            Storage::Dense(array) => Ok(array.into_owned()),
+            Storage::Sparse(csr) => Ok(csr.to_dense()?),
+        }
+    }
+
     /// The sparse form, where the matrix has it.
     pub fn sparse(&self) -> Option<&Csr> {
         match &self.storage {

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 pub(crate) const DAY: i64 = 86_400_000_000;
 
 /// Days from 1970-01-01 to a date (Howard Hinnant, "chrono-compatible low-level date algorithms", 2014).
+#[inline]
 pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -31,11 +32,17 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// Days from 1970-01-01 of `2024-02-29`; nothing for a day that is not in the calendar.
+#[inline]
 pub(crate) fn parse_date(text: &[u8]) -> Option<i32> {
-    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    // Without a branch for each of them.
+    let digit = text.map(|byte| byte.wrapping_sub(b'0'));
+    let sound = [0, 1, 2, 3, 5, 6, 8, 9].iter().fold(true, |sound, &at| sound & (digit[at] <= 9));
+    if !sound || text[4] != b'-' || text[7] != b'-' {
         return None;
     }
-    let (year, month, day) = (digits(&text[..4])?, digits(&text[5..7])?, digits(&text[8..])?);
+    let two = |at: usize| i64::from(digit[at] * 10 + digit[at + 1]);
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
         2 => 28 + i64::from(leap),

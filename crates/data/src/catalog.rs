@@ -10,7 +10,7 @@ use perennial_core::{Error, Result, ResultExt, write_atomic};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Contract, CsvReader, Table, find_pii};
+use crate::{Contract, CsvReader, Format, Table, find_pii};
 
 /// The data sources of a project, kept as a TOML file beside them.
 ///
@@ -70,21 +70,6 @@ pub enum Sensitivity {
     Personal,
     /// They are about persons or the house, and do harm.
     Secret,
-}
-
-/// How a file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Format {
-    /// Comma-separated values, plain or gzip.
-    Csv,
-    /// JSON lines, plain or gzip.
-    JsonLines,
-    /// Parquet.
-    Parquet,
-    /// Arrow's file or stream format.
-    Arrow,
 }
 
 /// One data source of a [`Catalog`].
@@ -274,17 +259,9 @@ impl Source {
 
     fn read(&self, directory: &Path) -> Result<Table> {
         let path = self.path(directory)?;
-        match self.format.or_else(|| format_of(&path)) {
+        match self.format.or_else(|| Format::of(&path)) {
             Some(Format::Csv) => self.csv.clone().unwrap_or_default().read_path(path),
-            Some(Format::JsonLines) => crate::read_json_lines(path),
-            #[cfg(feature = "parquet")]
-            Some(Format::Parquet) => crate::read_parquet(path),
-            #[cfg(feature = "ipc")]
-            Some(Format::Arrow) => crate::read_arrow(path),
-            #[allow(unreachable_patterns)]
-            Some(format) => Err(Error::unsupported(format!(
-                "this build does not read {format:?}; turn the feature of `perennial-data` on"
-            ))),
+            Some(format) => format.read(&path),
             None => Err(Error::unsupported(format!(
                 "the ending of `{}` says no format; write `format = \"csv\"` or another one",
                 self.location
@@ -360,18 +337,6 @@ impl Source {
             }
             Err(error) => Some(error.to_string()),
         }
-    }
-}
-
-fn format_of(path: &Path) -> Option<Format> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    match name.rsplit_once('.')?.1 {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" => Some(Format::JsonLines),
-        "parquet" => Some(Format::Parquet),
-        "arrow" | "arrows" | "feather" => Some(Format::Arrow),
-        _ => None,
     }
 }
 
@@ -481,7 +446,7 @@ impl Catalog {
             Ok(entries) => {
                 let mut others: Vec<PathBuf> = entries
                     .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-                    .filter(|path| path.is_file() && format_of(path).is_some() && !listed.contains(path))
+                    .filter(|path| path.is_file() && Format::of(path).is_some() && !listed.contains(path))
                     .collect();
                 others.sort();
                 problems.extend(others.into_iter().map(|path| {

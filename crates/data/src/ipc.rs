@@ -96,6 +96,11 @@ pub fn to_arrow(table: &Table) -> Result<Vec<u8>> {
 /// # Errors
 /// When the table has no columns or the file cannot be written.
 pub fn write_arrow(table: &Table, path: impl AsRef<Path>) -> Result<()> {
+    write_atomic(path, &file_of(table)?)
+}
+
+/// The bytes of a file with a table.
+pub(crate) fn file_of(table: &Table) -> Result<Vec<u8>> {
     let batch = batch_of(table)?;
     let mut bytes = Vec::new();
     let written = FileWriter::try_new(&mut bytes, &batch.schema()).and_then(|mut writer| {
@@ -103,7 +108,7 @@ pub fn write_arrow(table: &Table, path: impl AsRef<Path>) -> Result<()> {
         writer.finish()
     });
     written.map_err(unwritten)?;
-    write_atomic(path, &bytes)
+    Ok(bytes)
 }
 
 fn batch_of(table: &Table) -> Result<RecordBatch> {

@@ -9,6 +9,7 @@ mod catalog;
 mod category;
 #[cfg(feature = "clean")]
 pub mod clean;
+mod coerce;
 mod column;
 mod concat;
 mod contract;
@@ -19,6 +20,7 @@ mod display;
 mod download;
 mod exact_sum;
 mod fill;
+mod format;
 mod freshness;
 mod group;
 mod hash;
@@ -28,10 +30,13 @@ mod ipc;
 mod join;
 mod json_lines;
 mod keys;
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pii;
 mod pivot;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
 #[cfg(feature = "samples")]
 pub mod samples;
@@ -49,7 +54,7 @@ mod zstd;
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
 #[cfg(feature = "catalog")]
-pub use catalog::{Catalog, CatalogReport, Format, Sensitivity, Source};
+pub use catalog::{Catalog, CatalogReport, Sensitivity, Source};
 pub use category::Category;
 pub use column::{Column, ColumnType};
 pub use contract::{
@@ -61,6 +66,7 @@ pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
 pub use fill::Fill;
+pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
 pub use group::Aggregate;
 pub use hash::content_hash;
@@ -71,9 +77,14 @@ pub use json_lines::{
     parse_json_lines, parse_json_lines_with_quarantine, read_json_lines, read_json_lines_with_quarantine,
     to_json_lines, write_json_lines,
 };
+#[cfg(feature = "http")]
+pub use objects::HttpStore;
+pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
 #[cfg(feature = "parquet")]
 pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
+#[cfg(feature = "postgres")]
+pub use postgres::{read_postgres, write_postgres};
 pub use rows::Order;
 pub use schema::{Field, Schema};
 #[cfg(feature = "sqlite")]

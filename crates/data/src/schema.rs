@@ -111,6 +111,19 @@ impl Schema {
         Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?).context("aligning a table")
     }
 
+    /// As [`align`](Schema::align), with cells that can be read as the type of the schema, see [`Column::coerce`].
+    ///
+    /// # Errors
+    /// As for [`align`](Schema::align), and when a cell cannot be read; the message names column and row.
+    pub fn coerce(&self, table: &Table) -> Result<Table> {
+        self.check_names(table)?;
+        let columns = self.columns.iter().map(|field| {
+            let column = table.column(&field.name)?.coerce(field.column_type);
+            Ok((field.name.as_str().into(), column.context(format!("column `{}`", field.name))?))
+        });
+        self.align(&Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?)?)
+    }
+
     fn check_names(&self, table: &Table) -> Result<()> {
         if let Some(field) = self.columns.iter().find(|field| !table.contains(&field.name)) {
             return Err(self.mismatch(table, format!("column `{}` is missing", field.name)));

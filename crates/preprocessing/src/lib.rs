@@ -27,9 +27,9 @@ pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
     Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,
-    HashingModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, QuantileEncoder, RankHotEncoder,
-    RankHotModel, RareLabelEncoder, RareLabelModel, Scheme, Smoothing, TargetEncoder, TargetModel,
-    WoeEncoder,
+    HashingModel, MinHashEncoder, MinHashModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel,
+    QuantileEncoder, RankHotEncoder, RankHotModel, RareLabelEncoder, RareLabelModel, Scheme,
+    SimilarityEncoder, SimilarityModel, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
 };
 pub use impute::{
     CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,

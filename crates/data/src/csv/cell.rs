@@ -120,7 +120,7 @@ impl NullTokens {
     }
 }
 
-pub(super) fn parse_boolean(cell: &[u8]) -> Option<bool> {
+pub(crate) fn parse_boolean(cell: &[u8]) -> Option<bool> {
     match cell {
         b"true" | b"True" | b"TRUE" => Some(true),
         b"false" | b"False" | b"FALSE" => Some(false),
@@ -142,7 +142,7 @@ pub(super) fn is_padded(cell: &[u8]) -> bool {
 }
 
 /// An integer, if it fits.
-pub(super) fn parse_integer(cell: &[u8]) -> Option<i64> {
+pub(crate) fn parse_integer(cell: &[u8]) -> Option<i64> {
     let (negative, digits) = split_sign(cell);
     if !(1..=18).contains(&digits.len()) {
         // Too long for certain, or at the edge of the range.
@@ -169,7 +169,7 @@ const POWERS: [f64; 23] = [
 ///
 /// A decimal of at most 2^53 times a power of ten up to 10^22 takes one exact division or multiplication
 /// (Clinger, "How to read floating point numbers accurately", 1990); the rest is left to the standard library.
-pub(super) fn parse_real(cell: &[u8]) -> Option<f64> {
+pub(crate) fn parse_real(cell: &[u8]) -> Option<f64> {
     let (negative, digits) = split_sign(cell);
     let (mut mantissa, mut n_digits, mut point) = (0_u64, 0_usize, None);
     for (at, &byte) in digits.iter().enumerate() {
@@ -205,11 +205,17 @@ pub(super) fn short_real(bytes: &[u8], length: usize) -> Option<f64> {
     if point.wrapping_sub(1) >= 7 || n_decimals.wrapping_sub(1) >= 8 {
         return None;
     }
-    let decimals = word(bytes, sign + point + 1)?;
-    let (whole, decimals) = (digits(whole, point)?, digits(decimals, n_decimals)?);
-    // At most 15 digits: below 2^53, so one division rounds correctly, as in `parse_real`.
-    let mantissa = whole * WHOLE_POWERS[n_decimals] + decimals;
-    let value = mantissa as f64 / POWERS[n_decimals];
+    let mantissa = if point + n_decimals < 8 {
+        // All of it is in the word: without the point its digits are those of one number.
+        let before = (1_u64 << (8 * point)) - 1;
+        digits((whole & before) | (whole >> 8 & !before), point + n_decimals)?
+    } else {
+        let decimals = word(bytes, sign + point + 1)?;
+        digits(whole, point)? * WHOLE_POWERS[n_decimals] + digits(decimals, n_decimals)?
+    };
+    // At most 15 digits: below 2^53, so one division rounds correctly, as in `parse_real`. Numbers with a sign become real ones
+    // in one instruction.
+    let value = mantissa as i64 as f64 / POWERS[n_decimals];
     Some(if negative { -value } else { value })
 }
 

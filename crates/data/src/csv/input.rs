@@ -173,3 +173,11 @@ fn read_all(mut stream: impl Read, expected: u64, limits: Limits) -> std::result
         }
     }
 }
+
+/// The bytes, decompressed if they are compressed.
+pub(crate) fn decompressed(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    match Compression::of(&bytes) {
+        Some(compression) => decompress(compression, &bytes[..], DEFAULT_LIMITS),
+        None => Ok(bytes),
+    }
+}

@@ -148,16 +148,7 @@ impl Download {
         {
             return Ok(Downloaded { path: to.to_owned(), n_bytes, sha256, fetched: 0 });
         }
-        let agent = Agent::new_with_config(
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .timeout_connect(Some(self.patience))
-                .timeout_recv_response(Some(self.patience))
-                .timeout_per_read(Some(self.patience))
-                .https_only(self.is_https())
-                .accept_encoding("identity")
-                .build(),
-        );
+        let agent = agent(self.patience, is_https(&self.url));
         let mut part = Part::open(to, &self.url, self.sha256.is_some())?;
         let mut fetched = 0;
         let mut attempt = 0;
@@ -183,10 +174,6 @@ impl Download {
         }
     }
 
-    fn is_https(&self) -> bool {
-        self.url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
-    }
-
     fn check(&self) -> Result<()> {
         ATTEMPTS.check_count(self.attempts as usize)?;
         MOST_BYTES.check(self.most_bytes as f64)?;
@@ -206,7 +193,7 @@ impl Download {
             }
             _ => Err(Error::invalid_param(
                 "url",
-                self.shown(),
+                shown(&self.url),
                 "an address that starts with `http://` or `https://`",
             )),
         }
@@ -232,7 +219,7 @@ impl Download {
             }
         }
         let failed = |error: ureq::Error| {
-            let what = format!("{} could not be read", self.shown());
+            let what = format!("{} could not be read", shown(&self.url));
             Error::io(what, std::io::Error::other(error))
         };
         let mut response = request.call().map_err(|error| Failure::Again(failed(error), None))?;
@@ -241,7 +228,7 @@ impl Download {
             StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(from) => {}
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => {
                 part.restart(None, None)?;
-                let what = format!("{} did not go on at byte {from}", self.shown());
+                let what = format!("{} did not go on at byte {from}", shown(&self.url));
                 return Err(Failure::Again(Error::corrupt(what), Some(Duration::ZERO)));
             }
             status => return Err(self.refused(status, header(&response, "retry-after"))),
@@ -257,7 +244,7 @@ impl Download {
         let mut buffer = vec![0; 1 << 16];
         loop {
             let n = body.read(&mut buffer).map_err(|error| {
-                Failure::Again(Error::io(format!("{} broke off", self.shown()), error), None)
+                Failure::Again(Error::io(format!("{} broke off", shown(&self.url)), error), None)
             })?;
             if n == 0 {
                 break;
@@ -271,7 +258,7 @@ impl Download {
             ctx.step(part.len() as usize, total.unwrap_or(0).max(part.len()) as usize)?;
         }
         if let Some(total) = total.filter(|&total| part.len() < total) {
-            let what = format!("{} broke off after {} of {total} bytes", self.shown(), part.len());
+            let what = format!("{} broke off after {} of {total} bytes", shown(&self.url), part.len());
             return Err(Failure::Again(Error::corrupt(what), None));
         }
         Ok(())
@@ -282,7 +269,7 @@ impl Download {
         let (n_bytes, sha256) = part.hash()?;
         if n_bytes != part.len() {
             part.discard()?;
-            let what = format!("{} is fetched to the same place by somebody else", self.shown());
+            let what = format!("{} is fetched to the same place by somebody else", shown(&self.url));
             return Err(Error::corrupt(what).into());
         }
         let Some(pin) = self.sha256.as_ref().filter(|pin| **pin != sha256) else {
@@ -290,7 +277,7 @@ impl Download {
         };
         let what = format!(
             "{} is not what it must be: its SHA-256 is {sha256}, and {pin} was expected; it has changed, or the pin is of another file",
-            self.shown()
+            shown(&self.url)
         );
         if part.was_resumed() {
             // Two versions may have been put together: a whole one may be right.
@@ -302,7 +289,7 @@ impl Download {
     }
 
     fn refused(&self, status: StatusCode, retry_after: Option<String>) -> Failure {
-        let error = Error::unknown(format!("{} was refused by the server: {status}", self.shown()));
+        let error = Error::unknown(format!("{} was refused by the server: {status}", shown(&self.url)));
         match status.as_u16() {
             408 | 425 | 429 | 500 | 502 | 503 | 504 => {
                 let asked =
@@ -316,21 +303,9 @@ impl Download {
     fn too_large(&self) -> Error {
         Error::too_large(format!(
             "{} is larger than the {} bytes that are allowed; raise `most_bytes` if that is right",
-            self.shown(),
+            shown(&self.url),
             self.most_bytes
         ))
-    }
-
-    /// The address without what may be secret: users, passwords and queries.
-    fn shown(&self) -> String {
-        let plain = self.url.split(['?', '#']).next().unwrap_or_default();
-        match plain.split_once("://") {
-            Some((scheme, rest)) => {
-                let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
-            }
-            None => plain.to_owned(),
-        }
     }
 }
 
@@ -339,7 +314,7 @@ impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Download")
-            .field("url", &self.shown())
+            .field("url", &shown(&self.url))
             .field("sha256", &self.sha256)
             .field("attempts", &self.attempts)
             .field("most_bytes", &self.most_bytes)
@@ -368,4 +343,34 @@ fn pause(wait: Duration, ctx: &Context) -> Result<()> {
         left = left.saturating_sub(slice);
     }
     ctx.check()
+}
+
+/// What asks servers, and gives up on those that are silent for so long.
+pub(crate) fn agent(patience: Duration, https_only: bool) -> Agent {
+    Agent::new_with_config(
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(patience))
+            .timeout_recv_response(Some(patience))
+            .timeout_per_read(Some(patience))
+            .https_only(https_only)
+            .accept_encoding("identity")
+            .build(),
+    )
+}
+
+pub(crate) fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+}
+
+/// An address without what may be secret: users, passwords and queries.
+pub(crate) fn shown(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
+        }
+        None => plain.to_owned(),
+    }
 }

@@ -1,9 +1,9 @@
 //! Parquet files.
 
 mod filter;
+mod place;
 mod scan;
 
-use std::fs::File;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
@@ -22,6 +22,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;
+use self::place::{Place, Stored};
+use crate::objects::{ObjectStore, check};
 use crate::{Scalar, Table};
 
 pub use self::scan::ParquetScan;
@@ -112,20 +114,31 @@ impl ParquetReader {
     /// column, or has one of a type that a table does not know.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
-        // The decoder has panicked on damaged files before; a file must not take the program down.
-        catch_unwind(AssertUnwindSafe(|| self.read_file(path)))
-            .unwrap_or_else(|_| Err(Error::malformed("the Parquet file is damaged: its decoder gave up")))
-            .context(format!("reading `{}`", path.display()))
+        guarded(path, || self.read_place(path))
     }
 
-    fn read_file(&self, path: &Path) -> Result<Table> {
-        let (loaded, mask, groups) = self.open(path)?;
+    /// Reads an object of a store: of the bytes its end, and the columns that are wanted of the row groups that may have such rows, one after the
+    /// other at a time on each thread.
+    ///
+    /// # Errors
+    /// As for [`read`](ParquetReader::read), and when the store has no such object or cannot be asked.
+    pub fn read_object(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
+        self.read_stored(store, key).context(format!("reading the object `{key}`"))
+    }
+
+    pub(crate) fn read_stored(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
+        let n_bytes = store.head(check(key)?)?.n_bytes;
+        unharmed(|| self.read_place(&Stored { store, key, n_bytes }))
+    }
+
+    fn read_place(&self, place: &(impl Place + ?Sized)) -> Result<Table> {
+        let (loaded, mask, groups) = self.open(place)?;
         self.check_size(&loaded, &mask, &groups)?;
         let read = |group: &usize| -> Result<Vec<Table>> {
             // A group in one piece need not be put together; one of gigabytes is not held twice while it is filtered.
             let large = loaded.metadata().row_group(*group).total_byte_size() > 1 << 30;
             let rows = if large { BATCH } else { 16 * BATCH };
-            self.batches(path, &loaded, &mask, *group, rows)?.map(|batch| self.table(batch)).collect()
+            self.batches(place, &loaded, &mask, *group, rows)?.map(|batch| self.table(batch)).collect()
         };
         let groups: Vec<Result<Vec<Table>>> = groups.par_iter().map(read).collect();
         let parts: Vec<Table> =
@@ -138,12 +151,11 @@ impl ParquetReader {
     }
 
     /// The metadata of a file, the columns to read, and the row groups that may have rows that are wanted.
-    fn open(&self, path: &Path) -> Result<(ArrowReaderMetadata, ProjectionMask, Vec<usize>)> {
-        let metadata = std::fs::metadata(path).map_err(|error| Error::io("cannot open it", error))?;
-        if !metadata.is_file() {
-            return Err(Error::unsupported("it is not a regular file"));
-        }
-        let loaded = ArrowReaderMetadata::load(&opened(path)?, ArrowReaderOptions::new()).map_err(damaged)?;
+    fn open(
+        &self,
+        place: &(impl Place + ?Sized),
+    ) -> Result<(ArrowReaderMetadata, ProjectionMask, Vec<usize>)> {
+        let loaded = place.metadata()?;
         let mask = self.mask(&loaded)?;
         let mut groups: Vec<usize> = (0..loaded.metadata().num_row_groups()).collect();
         for filter in &self.filters {
@@ -155,13 +167,14 @@ impl ParquetReader {
 
     fn batches(
         &self,
-        path: &Path,
+        place: &(impl Place + ?Sized),
         loaded: &ArrowReaderMetadata,
         mask: &ProjectionMask,
         group: usize,
         batch_rows: usize,
     ) -> Result<ParquetRecordBatchReader> {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(opened(path)?, loaded.clone());
+        let input = place.group(loaded.metadata().row_group(group), mask)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, loaded.clone());
         let builder =
             builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
         builder.build().map_err(damaged)
@@ -238,6 +251,11 @@ impl ParquetReader {
 /// # Errors
 /// When the table has no columns or the file cannot be written.
 pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<()> {
+    write_atomic(path, &bytes_of(table)?)
+}
+
+/// The bytes of a file with a table.
+pub(crate) fn bytes_of(table: &Table) -> Result<Vec<u8>> {
     if table.n_cols() == 0 {
         return Err(Error::empty("the table has no columns"));
     }
@@ -252,11 +270,17 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<()> {
     written.map_err(|error| {
         Error::unsupported(format!("the table cannot be written as Parquet: {error}")).with_source(error)
     })?;
-    write_atomic(path, &bytes)
+    Ok(bytes)
 }
 
-fn opened(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| Error::io("cannot open it", error))
+/// The decoder has panicked on damaged files before; a file must not take the program down.
+fn unharmed<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::malformed("the Parquet file is damaged: its decoder gave up")))
+}
+
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    unharmed(read).context(format!("reading `{}`", path.display()))
 }
 
 fn damaged(error: ParquetError) -> Error {

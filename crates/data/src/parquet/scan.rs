@@ -1,14 +1,13 @@
 //! Reading a Parquet file that is larger than memory, batch by batch.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
-use perennial_core::{Error, Result, ResultExt};
+use perennial_core::{Error, Result};
 
-use super::ParquetReader;
+use super::{ParquetReader, guarded};
 use crate::Table;
 
 /// The tables of a Parquet file, made by [`ParquetReader::scan`]. After an error there are no more.
@@ -32,13 +31,6 @@ impl fmt::Debug for ParquetScan {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    // The decoder has panicked on damaged files before; a file must not take the program down.
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(Error::malformed("the Parquet file is damaged: its decoder gave up")))
-        .context(format!("reading `{}`", path.display()))
 }
 
 impl ParquetReader {
@@ -82,8 +74,13 @@ impl ParquetScan {
             }
             match self.groups.pop() {
                 Some(group) => {
-                    let batches =
-                        self.reader.batches(&self.path, &self.loaded, &self.mask, group, self.batch_rows)?;
+                    let batches = self.reader.batches(
+                        self.path.as_path(),
+                        &self.loaded,
+                        &self.mask,
+                        group,
+                        self.batch_rows,
+                    )?;
                     self.open = Some(batches);
                 }
                 None if self.n_tables == 0 => {

@@ -234,3 +234,41 @@ fn settings_are_checked_before_the_network() {
     let gone = message(Download::new("http://127.0.0.1:1/b").attempts(1));
     assert!(gone.contains("could not be read"), "{gone}");
 }
+
+/// A server with one file, which it gives whole or by ranges, and what it was asked for.
+pub(crate) fn serve(bytes: Vec<u8>, path: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let lines =
+                BufReader::new(&stream).lines().map_while(|line| line.ok().filter(|line| !line.is_empty()));
+            let request: Vec<String> = lines.collect();
+            let range = request.iter().find_map(|line| {
+                let (start, end) =
+                    line.to_ascii_lowercase().strip_prefix("range: bytes=")?.split_once('-').map(
+                        |(start, end)| (start.parse::<usize>().unwrap(), end.parse::<usize>().unwrap()),
+                    )?;
+                Some(start..end + 1)
+            });
+            let (status, part) = match range {
+                _ if request[0].split(' ').nth(1) != Some(path) => ("404 Not Found", &[][..]),
+                Some(range) => ("206 Partial Content", &bytes[range]),
+                None => ("200 OK", &bytes[..]),
+            };
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                part.len()
+            );
+            if !request[0].starts_with("HEAD") {
+                let _ = stream.write_all(part);
+            }
+            seen.lock().unwrap().push(request.join("\n").to_ascii_lowercase());
+        }
+    });
+    (url, requests)
+}

@@ -19,9 +19,12 @@ mod filling;
 mod json_lines;
 mod json_schemas;
 mod mutations;
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reshape;
 mod round_trip;
 mod rules;

@@ -239,3 +239,59 @@ fn rows_that_are_the_same_have_the_same_number() {
     assert_eq!(large.row_numbers().unwrap().unwrap(), [1, 0]);
     assert_eq!(Table::new([("x", real([1.0; 6]))]).unwrap().head(0).row_numbers().unwrap(), Some(vec![]));
 }
+
+#[test]
+fn cells_are_coerced_where_each_of_them_can_be() {
+    use ColumnType::{Boolean, Category, Date, DateTime, Integer, Real, Text};
+    let day = 86_400_000_000;
+    for (column, to, expected) in [
+        (Column::text([Some("007"), None, Some("-3")]), Integer, Column::integer([Some(7), None, Some(-3)])),
+        (Column::category(["1.5", "1e3", "1.5"]), Real, Column::real([1.5, 1000.0, 1.5])),
+        (Column::text(["true", "False"]), Boolean, Column::boolean([true, false])),
+        (Column::text(["1970-01-02"]), Date, Column::date([1])),
+        (
+            Column::text(["1970-01-02", "1970-01-02 00:00:01"]),
+            DateTime,
+            Column::date_time([day, day + 1_000_000]),
+        ),
+        (Column::real([Some(3.0), None, Some(-0.0)]), Integer, Column::integer([Some(3), None, Some(0)])),
+        (Column::integer([0, 1]), Boolean, Column::boolean([false, true])),
+        (Column::real([1.0, 0.0]), Boolean, Column::boolean([true, false])),
+        (Column::boolean([Some(true), None]), Integer, Column::integer([Some(1), None])),
+        (Column::boolean([false]), Real, Column::real([0.0])),
+        (Column::date_time([-day, day]), Date, Column::date([-1, 1])),
+        (Column::real([Some(0.5), None]), Text, Column::text([Some("0.5"), None])),
+        (Column::date([1, 1]), Category, Column::category(["1970-01-02", "1970-01-02"])),
+        (Column::real([None, None]), Date, Column::date([None::<i32>, None])),
+    ] {
+        assert_eq!(column.coerce(to).unwrap(), expected, "{to}");
+    }
+    for (column, to, words) in [
+        (Column::text(["1", "x"]), Integer, "row 1: `x` is not of type integer"),
+        (Column::text(["1.5"]), Integer, "`1.5`"),
+        (Column::text(["nan"]), Real, "`nan`"),
+        (Column::text(["yes"]), Boolean, "`yes`"),
+        (Column::text(["2024-02-30"]), Date, "`2024-02-30`"),
+        (Column::real([0.5]), Integer, "`0.5`"),
+        (Column::real([1e300]), Integer, "`1e300`"),
+        (Column::real([f64::INFINITY]), Integer, "`inf`"),
+        (Column::integer([2]), Boolean, "`2`"),
+        (Column::date_time([1]), Date, "not of type date"),
+        (Column::date([1]), Integer, "does not turn into integer"),
+    ] {
+        let error = column.coerce(to).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    let schema = Table::builder().real("x", [1.0, 2.0]).category("c", ["a", "b"]).build().unwrap();
+    let typed = Table::builder().text("c", ["b"]).text("x", ["2"]).build().unwrap();
+    let coerced = schema.schema().coerce(&typed).unwrap();
+    assert_eq!(
+        (
+            coerced.values("x").unwrap().as_slice()[0],
+            coerced.column("c").unwrap().as_category().unwrap().code(0)
+        ),
+        (2.0, Some(1))
+    );
+    let wrong = Table::builder().text("c", ["b"]).text("x", ["two"]).build().unwrap();
+    assert!(schema.schema().coerce(&wrong).unwrap_err().to_string().contains("column `x`: row 0: `two`"));
+}

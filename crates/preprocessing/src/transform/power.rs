@@ -3,13 +3,16 @@
 use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
 };
-use perennial_numeric::simd;
 use perennial_numeric::special::ln_1p;
+use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
 use super::power_search::{Logarithms, best_exponent, power};
 use crate::cells::{by_column, map_rows};
 use crate::moments::Moments;
+
+/// Rows of a task.
+const ROWS: usize = 4096;
 
 /// Which family of powers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -166,7 +169,7 @@ impl FitTransform for PowerTransformer {
     fn fit_transform_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<(PowerModel, Matrix)> {
         let (model, powers) = self.learn(train)?;
         let x = match powers {
-            Some(powers) => model.map(&powers, |column, power| model.standardised(column, power))?,
+            Some(powers) => model.standardise(powers)?,
             None => model.transform(train.x)?,
         };
         Ok((model, x))
@@ -232,12 +235,15 @@ impl PowerModel {
         let n_cols = self.features.len();
         map_rows(x, &self.features, |_, rows, out| {
             // A column at a time, side by side, so that what `f` computes fills vectors.
-            let mut cells: Vec<f64> = Vec::with_capacity(rows.len() / n_cols.max(1));
+            let mut cells = vec![0.0; rows.len() / n_cols.max(1)];
             for column in 0..n_cols {
-                cells.clear();
-                cells.extend(rows.iter().skip(column).step_by(n_cols));
+                for (cell, row) in cells.iter_mut().zip(rows.chunks_exact(n_cols)) {
+                    *cell = row[column];
+                }
                 simd::widest(Each { cells: &mut cells, f: |cell| f(column, cell) });
-                out.iter_mut().skip(column).step_by(n_cols).zip(&cells).for_each(|(out, cell)| *out = *cell);
+                for (cell, row) in cells.iter().zip(out.chunks_exact_mut(n_cols)) {
+                    row[column] = *cell;
+                }
             }
         })
     }
@@ -251,6 +257,24 @@ impl PowerModel {
             }
         }
         self.map(x, |column, value| then(column, self.method.forward(self.lambdas[column], value)))
+    }
+
+    /// Powers brought to mean 0 and deviation 1, where they lie.
+    fn standardise(&self, powers: Matrix) -> Result<Matrix> {
+        let mut powers = powers.into_dense()?;
+        let n_cols = self.features.len();
+        let cells =
+            powers.as_slice_mut().ok_or_else(|| Error::unsupported("the powers do not lie row by row"))?;
+        reduce::fill_rows(cells, n_cols, ROWS, |_, rows| {
+            for row in rows.chunks_exact_mut(n_cols) {
+                for (column, cell) in row.iter_mut().enumerate() {
+                    *cell = self.standardised(column, *cell);
+                }
+            }
+        });
+        let powers = Matrix::from_dense(powers, self.features.clone())?;
+        powers.check_finite(true)?;
+        Ok(powers)
     }
 
     /// A power brought to mean 0 and deviation 1.

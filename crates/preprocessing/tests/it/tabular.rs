@@ -7,9 +7,9 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, HashingEncoder, MinMaxScaler,
-    OneHotEncoder, OrdinalEncoder, QuantileEncoder, RankHotEncoder, RareLabelEncoder, SimpleImputer,
-    Smoothing, StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
+    CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, HashingEncoder, MinHashEncoder,
+    MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileEncoder, RankHotEncoder, RareLabelEncoder,
+    SimilarityEncoder, SimpleImputer, Smoothing, StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
 };
 use perennial_testing::{Tags, check};
 use serde::de::DeserializeOwned;
@@ -145,6 +145,8 @@ check!(
 );
 check!(counts, transformer, on_categories(CountEncoder::new()), holes());
 check!(shares, transformer, on_categories(CountEncoder::new().normalize(true)), holes());
+check!(min_hashed, transformer, on_categories(MinHashEncoder::new().n_components(5)), holes());
+check!(similar, transformer, on_categories(SimilarityEncoder::new().max_categories(3).ngrams(1, 2)), holes());
 check!(hashed, transformer, on_categories(HashingEncoder::new().n_components(7)), holes());
 check!(digits, transformer, on_categories(ContrastEncoder::binary().unknown(Unknown::Ignore)), holes());
 check!(

@@ -4,10 +4,12 @@ mod blocks;
 mod bootstrap;
 mod counts;
 mod mean;
+mod pooled;
 mod proportion;
 
 pub use bootstrap::{Bootstrap, BootstrapMethod};
 pub use mean::mean_interval;
+pub use pooled::pooled_interval;
 pub use proportion::{clopper_pearson, wilson};
 
 use std::fmt;

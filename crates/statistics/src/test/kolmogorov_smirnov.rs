@@ -1,4 +1,5 @@
 use perennial_core::{Error, Result};
+use perennial_numeric::random::Random;
 
 use super::{Alternative, Method, TestResult};
 use crate::check::{at_least, no_nan};
@@ -37,6 +38,38 @@ pub fn ks_one_sample(x: &[f64], cdf: impl Fn(f64) -> f64, alternative: Alternati
         Alternative::Greater => (above, one_sided_ks(n, above)),
     };
     Ok(TestResult::new("One-sample Kolmogorov-Smirnov test", d, p))
+}
+
+/// How often a resampled part of a sample looks as if it followed `cdf`: `(1 + k) / (1 + replicates)`, where `k` of the replicates, each of `size`
+/// values drawn with replacement, have a p-value of [`ks_one_sample`] of at least `level`. As the check of Great Expectations: with large samples the
+/// plain test finds any difference, however small; parts of a fixed size find those that matter.
+///
+/// # Errors
+/// As [`ks_one_sample`], or if there are no replicates, parts without values, or `level` is not between 0 and 1.
+pub fn ks_bootstrapped(
+    x: &[f64],
+    cdf: impl Fn(f64) -> f64,
+    level: f64,
+    replicates: usize,
+    size: usize,
+    seed: u64,
+) -> Result<f64> {
+    at_least("the sample", x, 1)?;
+    no_nan("the sample", x)?;
+    if !(level > 0.0 && level < 1.0) {
+        return Err(Error::invalid_param("level", level, "a number between 0 and 1"));
+    }
+    if replicates == 0 || size == 0 {
+        return Err(Error::invalid_param("replicates and size", (replicates, size), "both at least 1"));
+    }
+    let mut random = Random::new(seed);
+    let mut fitting = 0;
+    for _ in 0..replicates {
+        let part: Vec<f64> = (0..size).map(|_| x[random.below(x.len())]).collect();
+        let result = ks_one_sample(&part, &cdf, Alternative::TwoSided)?;
+        fitting += usize::from(result.p_value >= level);
+    }
+    Ok((1 + fitting) as f64 / (1 + replicates) as f64)
 }
 
 /// Do two samples come from the same distribution? (Smirnov, 1939.)

@@ -7,6 +7,7 @@ mod chi_squared;
 mod correlation;
 mod exact;
 mod kolmogorov_smirnov;
+mod missing;
 mod rank;
 mod t;
 
@@ -14,7 +15,8 @@ pub use anova::{anova, bartlett, brown_forsythe, friedman, kruskal_wallis, tukey
 pub use chi_squared::{goodness_of_fit, independence, mcnemar};
 pub use correlation::{pearson, spearman};
 pub use exact::{binomial, fisher_exact};
-pub use kolmogorov_smirnov::{ks_one_sample, ks_two_sample};
+pub use kolmogorov_smirnov::{ks_bootstrapped, ks_one_sample, ks_two_sample};
+pub use missing::little_mcar;
 pub use rank::{mann_whitney, wilcoxon};
 pub use t::{one_sample_t, paired_t, two_sample_t, welch_t};
 

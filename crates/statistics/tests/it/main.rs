@@ -5,4 +5,5 @@ mod distributions;
 mod fixtures;
 mod hypothesis;
 mod interval;
+mod missing;
 mod properties;

@@ -1,0 +1,202 @@
+//! Tables in object stores: bytes under keys, read whole or by ranges.
+
+mod folder;
+#[cfg(feature = "http")]
+mod http;
+mod memory;
+mod stores;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use perennial_core::{Error, Result, ResultExt};
+
+use crate::{Format, Table};
+
+pub use self::folder::FolderStore;
+#[cfg(feature = "http")]
+pub use self::http::HttpStore;
+pub use self::memory::MemoryStore;
+pub use self::stores::Stores;
+
+/// How large an object may be that is read whole.
+const MAX_BYTES: u64 = 16 << 30;
+
+/// An object of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// What it is called: parts with `/` between them, such as `orders/2024.parquet`.
+    pub key: String,
+    /// Its size.
+    pub n_bytes: u64,
+}
+
+/// Bytes under keys. [`FolderStore`], [`MemoryStore`] and, with the feature `http`, `HttpStore` are such; a store of a cloud is
+/// made one by these five methods over the client of its vendor, which may block.
+///
+/// Keys are parts with `/` between them; `.`, `..` and empty parts are refused before a store sees them.
+///
+/// ```
+/// use std::{collections::BTreeMap, ops::Range, sync::Mutex};
+///
+/// use perennial_core::{Error, Result};
+/// use perennial_data::{Column, ObjectMeta, ObjectStore, Table, read_object, write_object};
+///
+/// /// The client of a vendor, in place of which a map stands here.
+/// #[derive(Debug, Default)]
+/// struct Lake(Mutex<BTreeMap<String, Vec<u8>>>);
+///
+/// impl ObjectStore for Lake {
+///     fn head(&self, key: &str) -> Result<ObjectMeta> {
+///         let objects = self.0.lock().unwrap();
+///         let bytes = objects.get(key).ok_or_else(|| Error::unknown("there is no such object"))?;
+///         Ok(ObjectMeta { key: key.into(), n_bytes: bytes.len() as u64 })
+///     }
+///
+///     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
+///         let objects = self.0.lock().unwrap();
+///         let bytes = objects.get(key).and_then(|bytes| bytes.get(range.start as usize..range.end as usize));
+///         bytes.map(<[u8]>::to_vec).ok_or_else(|| Error::unknown("there are no such bytes"))
+///     }
+///
+///     fn put(&self, key: &str, bytes: &[u8]) -> Result<()> {
+///         self.0.lock().unwrap().insert(key.into(), bytes.to_vec());
+///         Ok(())
+///     }
+///
+///     fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
+///         let keys: Vec<String> = self.0.lock().unwrap().keys().cloned().collect();
+///         keys.iter().filter(|key| key.starts_with(prefix)).map(|key| self.head(key)).collect()
+///     }
+/// }
+///
+/// let (lake, orders) = (Lake::default(), Table::new([("id", Column::integer([1, 2]))])?);
+/// write_object(&orders, &lake, "2024/orders.parquet")?;
+/// assert_eq!(read_object(&lake, "2024/orders.parquet")?, orders);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub trait ObjectStore: fmt::Debug + Send + Sync {
+    /// The size of an object.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unknown`](perennial_core::ErrorKind::Unknown) when there is none; others when the store cannot be asked.
+    fn head(&self, key: &str) -> Result<ObjectMeta>;
+
+    /// Some bytes of an object, all of the range.
+    ///
+    /// # Errors
+    /// As for [`head`](ObjectStore::head), and when the object is shorter.
+    fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>>;
+
+    /// All bytes of an object.
+    ///
+    /// # Errors
+    /// As for [`head`](ObjectStore::head).
+    fn get(&self, key: &str) -> Result<Vec<u8>> {
+        let n_bytes = self.head(key)?.n_bytes;
+        self.get_range(key, 0..n_bytes)
+    }
+
+    /// Makes an object of bytes, or replaces one, so that others see it whole or not at all.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    fn put(&self, key: &str, bytes: &[u8]) -> Result<()>;
+
+    /// The objects whose keys start with a prefix, in the order of their keys; an empty prefix is for all.
+    ///
+    /// # Errors
+    /// When the store refuses, or cannot list.
+    fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>>;
+}
+
+/// The table in an object, in the format that the ending of its key says: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson`, `.parquet`, `.arrow` or
+/// `.feather`. Of Parquet the parts that are needed are fetched, see `ParquetReader::read_object`; what else has settings is read from the bytes of
+/// [`get`](ObjectStore::get), such as by [`CsvReader::read_bytes`](crate::CsvReader::read_bytes).
+///
+/// # Errors
+/// When the ending says no format, there is no such object, it has more than 16 GiB, or is not sound.
+pub fn read_object(store: &dyn ObjectStore, key: &str) -> Result<Table> {
+    let read = || match format(key)? {
+        #[cfg(feature = "parquet")]
+        Format::Parquet => crate::ParquetReader::new().read_stored(store, key),
+        format => {
+            let n_bytes = store.head(check(key)?)?.n_bytes;
+            if n_bytes > MAX_BYTES {
+                return Err(Error::too_large(format!(
+                    "it has {n_bytes} bytes, more than {MAX_BYTES}; split it"
+                )));
+            }
+            format.parse(range(store, key, 0..n_bytes)?)
+        }
+    };
+    read().context(format!("reading the object `{key}`"))
+}
+
+/// Writes a table to an object, in the format that the ending of its key says.
+///
+/// # Errors
+/// When the ending says no format, or one that is compressed, the table has no columns, or the store refuses.
+pub fn write_object(table: &Table, store: &dyn ObjectStore, key: &str) -> Result<()> {
+    let write = || {
+        if key.to_ascii_lowercase().ends_with(".gz") {
+            return Err(Error::unsupported(
+                "compressed objects are not written; leave `.gz` out, or use Parquet",
+            ));
+        }
+        store.put(check(key)?, &format(key)?.bytes(table)?)
+    };
+    write().context(format!("writing the object `{key}`"))
+}
+
+fn format(key: &str) -> Result<Format> {
+    Format::of(Path::new(key)).ok_or_else(|| {
+        Error::unsupported(
+            "its ending says no format; there are: .csv, .jsonl, .ndjson, .parquet, .arrow, .feather",
+        )
+    })
+}
+
+/// A key that leads nowhere else in any store.
+pub(crate) fn check(key: &str) -> Result<&str> {
+    let wrong =
+        |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(['\\', '\0', ':']);
+    match key.split('/').any(wrong) {
+        false => Ok(key),
+        true => Err(Error::invalid_name(format!("`{key}` is no key; write one like `orders/2024.parquet`"))),
+    }
+}
+
+/// All bytes of a range; a store of somebody else might give others.
+pub(crate) fn range(store: &dyn ObjectStore, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
+    let length = range.end.saturating_sub(range.start);
+    if length == 0 {
+        return Ok(Vec::new());
+    }
+    let bytes = store.get_range(key, range)?;
+    if bytes.len() as u64 != length {
+        return Err(Error::corrupt(format!(
+            "the store gave {} bytes of the {length} that were asked for",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// A range of bytes that a store has.
+fn slice<'a>(bytes: &'a [u8], key: &str, range: &Range<u64>) -> Result<&'a [u8]> {
+    let place = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    place.and_then(|(start, end)| bytes.get(start..end)).ok_or_else(|| beyond(key, range, bytes.len() as u64))
+}
+
+fn beyond(key: &str, range: &Range<u64>, n_bytes: u64) -> Error {
+    Error::unknown(format!(
+        "the object `{key}` has {n_bytes} bytes, and {}..{} were asked for",
+        range.start, range.end
+    ))
+}
+
+fn missing(key: &str) -> Error {
+    Error::unknown(format!("there is no object `{key}`"))
+}
