@@ -4,6 +4,7 @@ mod classifier;
 mod covariance;
 mod regressor;
 mod search;
+mod stationary;
 
 pub use classifier::{GaussianProcessClassifier, GaussianProcessClassifierModel};
 pub use covariance::Covariance;
