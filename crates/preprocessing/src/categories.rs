@@ -40,6 +40,13 @@ impl<'a> Coded<'a> {
         self.category.levels()
     }
 
+    /// What `f` makes of each level that has rows, and nothing of the others: a part of a column keeps all levels.
+    pub(crate) fn of_each<T: Default>(&self, f: impl Fn(&str) -> T) -> Vec<T> {
+        let mut used = vec![false; self.levels().len()];
+        self.codes.iter().filter(|code| **code != MISSING).for_each(|code| used[*code as usize] = true);
+        self.levels().zip(used).map(|(level, used)| if used { f(level) } else { T::default() }).collect()
+    }
+
     /// The level of a code.
     pub(crate) fn level(&self, code: u32) -> &str {
         self.category.level(code).unwrap_or_default()

@@ -329,7 +329,7 @@ fn header(response: &Response<Body>, name: &str) -> Option<String> {
 }
 
 /// The first byte of a part, as in `bytes 20-99/100`.
-fn starts_at(response: &Response<Body>) -> Option<u64> {
+pub(crate) fn starts_at(response: &Response<Body>) -> Option<u64> {
     header(response, "content-range")?.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }
 

@@ -43,7 +43,12 @@ impl FolderStore {
         prefix: &str,
         found: &mut Vec<ObjectMeta>,
     ) -> std::io::Result<()> {
-        for entry in fs::read_dir(folder)? {
+        let entries = match fs::read_dir(folder) {
+            // Not there, or taken away meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             let (kind, name) = (entry.file_type()?, entry.file_name());
             let Some(name) = name.to_str() else { continue };
@@ -53,7 +58,11 @@ impl FolderStore {
             if kind.is_dir() && leads {
                 self.walk(&entry.path(), &format!("{key}/"), prefix, found)?;
             } else if kind.is_file() && key.starts_with(prefix) && !is_temporary(name) {
-                found.push(ObjectMeta { key, n_bytes: entry.metadata()?.len() });
+                match entry.metadata() {
+                    Ok(metadata) => found.push(ObjectMeta { key, n_bytes: metadata.len() }),
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
@@ -96,12 +105,8 @@ impl ObjectStore for FolderStore {
 
     fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let mut found = Vec::new();
-        match self.walk(&self.folder, "", prefix, &mut found) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(Error::io(format!("cannot list `{}`", self.folder.display()), error));
-            }
-            _ => {}
-        }
+        self.walk(&self.folder, "", prefix, &mut found)
+            .map_err(|error| Error::io(format!("cannot list `{}`", self.folder.display()), error))?;
         found.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(found)
     }

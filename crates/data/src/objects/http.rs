@@ -11,7 +11,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::{MAX_BYTES, ObjectMeta, ObjectStore, check, missing};
-use crate::download::{agent, is_https, shown};
+use crate::download::{agent, is_https, shown, starts_at};
 
 /// How often something is asked for that the server cannot answer for the moment.
 const ATTEMPTS: u32 = 3;
@@ -19,9 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Files under an address, read and not written. Servers that know no ranges give whole objects alone; for checks of what comes, and going on
 /// where it was cut off, use [`Download`](crate::Download).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpStore {
     url: String,
+}
+
+/// Without the password that an address can hold.
+impl std::fmt::Debug for HttpStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpStore").field("url", &shown(&self.url)).finish()
+    }
 }
 
 impl HttpStore {
@@ -129,6 +136,11 @@ impl ObjectStore for HttpStore {
         if whole && (range.start > 0 || length(&response) != Some(expected)) {
             return Err(Error::unsupported(format!(
                 "the server does not give parts of `{key}`; fetch it with `Download`"
+            )));
+        }
+        if !whole && starts_at(&response) != Some(range.start) {
+            return Err(Error::corrupt(format!(
+                "the server gave another part of `{key}` than was asked for"
             )));
         }
         body(response, key, Some(expected))

@@ -77,10 +77,20 @@ impl Stores {
         }
         #[cfg(feature = "http")]
         if let Some((place, key)) = server(url) {
-            return Ok((Arc::new(super::HttpStore::new(place)?), key.to_owned()));
+            if key.contains(['?', '#']) {
+                return Err(Error::unsupported(
+                    "an address with `?` or `#` names no object; fetch it with `Download`",
+                ));
+            }
+            return Ok((Arc::new(super::HttpStore::new(place)?), unescaped(key)?));
         }
         let known: Vec<&str> = self.stores.keys().map(String::as_str).chain(["file:///"]).collect();
-        Err(Error::unknown(format!("no store is known for `{url}`; there are: {}", known.join(", "))))
+        // The rest of an address can hold a password.
+        let what = match url.split_once("://") {
+            Some((scheme, _)) => format!("`{scheme}://`"),
+            None => "an address without `://`".to_owned(),
+        };
+        Err(Error::unknown(format!("no store is known for {what}; there are: {}", known.join(", "))))
     }
 
     /// The table at an address, see [`read_object`].
@@ -100,6 +110,27 @@ impl Stores {
         let (store, key) = self.resolve(url)?;
         write_object(table, store.as_ref(), &key)
     }
+}
+
+/// A key as it was before an address was made of it: `%20` is a space.
+#[cfg(feature = "http")]
+fn unescaped(key: &str) -> Result<String> {
+    let (mut out, mut rest) = (Vec::with_capacity(key.len()), key.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let digits = tail.first_chunk::<2>().filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(out).map_err(|_| Error::invalid_name("the address is not UTF-8 once it is unescaped"))
 }
 
 /// The server of an address, and the rest.

@@ -36,6 +36,8 @@ pub(super) enum Cells {
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     Plain,
+    /// One byte; 0 where there is none.
+    Byte,
     /// With a byte that says which version it is.
     JsonB,
     Uuid,
@@ -60,11 +62,11 @@ impl Cells {
             Type::TEXT
             | Type::VARCHAR
             | Type::BPCHAR
-            | Type::CHAR
             | Type::NAME
             | Type::UNKNOWN
             | Type::XML
             | Type::JSON => text(Form::Plain),
+            Type::CHAR => text(Form::Byte),
             Type::JSONB => text(Form::JsonB),
             Type::UUID => text(Form::Uuid),
             Type::TIME => text(Form::Time),
@@ -175,6 +177,7 @@ fn infinite() -> Error {
 fn append(cells: &mut StringBuilder, cell: &[u8], form: Form) -> Result<()> {
     let text = match form {
         Form::Plain => utf8(cell)?,
+        Form::Byte => utf8(cell.strip_suffix(b"\0").unwrap_or(cell))?,
         Form::JsonB => match cell.split_first() {
             Some((1, json)) => utf8(json)?,
             _ => {

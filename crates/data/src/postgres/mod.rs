@@ -21,8 +21,8 @@ use cells::Cells;
 /// The answer of a query to a PostgreSQL server, which is read as one stream of binary rows in a transaction that cannot write.
 ///
 /// The server is named as `host=localhost user=ada password=.. dbname=shop` or `postgresql://ada:..@localhost/shop`. Where nothing is said of
-/// `connect_timeout`, connecting gives up after ten seconds; `options='-c statement_timeout=60000'` limits the query. The
-/// connection is not encrypted: use it on this machine, in a network that you trust, or through a tunnel.
+/// `connect_timeout`, a machine that does not answer is given up after ten seconds; one that takes the connection and stays silent is
+/// waited for. `options='-c statement_timeout=60000'` limits the query. The connection is not encrypted: use it on this machine, in a network that you trust, or through a tunnel.
 ///
 /// | type of the server | column |
 /// |---|---|
@@ -77,12 +77,12 @@ pub fn write_postgres(table: &Table, server: &str, name: &str) -> Result<()> {
 }
 
 fn config(server: &str) -> Result<Config> {
-    let mut config = Config::from_str(server).map_err(|error| {
-        Error::malformed(format!(
-            "the server is not named well ({}); write `host=localhost user=ada dbname=shop`",
-            words(&error)
-        ))
-        .with_source(error)
+    // What the client says of it can hold a part of the password.
+    let mut config = Config::from_str(server).map_err(|_| {
+        Error::malformed(
+            "the server is not named well; write `host=localhost user=ada dbname=shop`, a password with spaces in \
+             quotes, and in an address `@` as `%40`",
+        )
     })?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(10));
@@ -93,7 +93,8 @@ fn config(server: &str) -> Result<Config> {
 /// The server without its password.
 fn shown(config: &Config) -> String {
     let host = match config.get_hosts().first() {
-        Some(Host::Tcp(name)) => name.clone(),
+        // The end of a password in which `@` was not escaped stands before the host.
+        Some(Host::Tcp(name)) => name.rsplit('@').next().unwrap_or_default().to_owned(),
         #[cfg(unix)]
         Some(Host::Unix(path)) => path.display().to_string(),
         None => "a server without a name".to_owned(),

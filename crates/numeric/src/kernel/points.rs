@@ -16,6 +16,8 @@ const TRUSTED: f64 = 1e-3;
 const ROWS: usize = 64;
 /// Points of a tile.
 const TILE: usize = 512;
+/// Squared lengths up to this one have sums and differences within the range of f64.
+const LONGEST: f64 = f64::MAX / 4.0;
 
 /// The rows that others are compared with, laid out for products.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +53,7 @@ impl Points {
             shift(row, &centre, &mut shifted);
             *length = length_of(function, &shifted);
         }
-        match lengths.iter().position(|length| !length.is_finite()) {
+        match lengths.iter().position(|length| !(*length <= LONGEST)) {
             Some(row) => Err(too_long(row)),
             None => Ok(Points { function, centre, tiles, lengths }),
         }
@@ -126,7 +128,7 @@ impl Points {
         assert_eq!(rows.ncols(), width, "rows and points must have the same columns");
         let (n_rows, first) = (which.len(), which.start);
         let block = self.block(rows, which)?;
-        let mut out = vec![0.0; block.rows.len().checked_div(width).unwrap_or(n_rows) * self.len().min(TILE)];
+        let mut out = vec![0.0; self.n_padded(n_rows) * self.len().min(TILE)];
         for start in (0..self.len()).step_by(TILE) {
             let points = start..self.len().min(start + TILE);
             let n = points.len();
@@ -148,18 +150,22 @@ impl Points {
         Ok(())
     }
 
+    /// As many rows as are multiplied with the smallest tile.
+    fn n_padded(&self, n_rows: usize) -> usize {
+        let last = self.len() % TILE;
+        n_rows.next_multiple_of(unit(self.centre.len(), if last > 0 { last } else { TILE }))
+    }
+
     /// Rows as they are multiplied.
     fn block(&self, rows: &ArrayRef2<f64>, which: Range<usize>) -> Result<Block> {
         let (n_rows, first, width) = (which.len(), which.start, self.centre.len());
-        let smallest = self.len() % TILE;
-        let n_padded = n_rows.next_multiple_of(unit(width, if smallest > 0 { smallest } else { TILE }));
         let mut block = Block { rows: row_block(rows, which).into_owned(), lengths: vec![0.0; n_rows] };
         for (row, length) in block.rows.chunks_exact_mut(width.max(1)).zip(&mut block.lengths) {
             row.iter_mut().zip(&self.centre).for_each(|(value, centre)| *value -= centre);
             *length = length_of(self.function, row);
         }
-        block.rows.resize(n_padded * width, 0.0);
-        match block.lengths.iter().position(|length| !length.is_finite()) {
+        block.rows.resize(self.n_padded(n_rows) * width, 0.0);
+        match block.lengths.iter().position(|length| !(*length <= LONGEST)) {
             Some(row) => Err(too_long(first + row)),
             None => Ok(block),
         }

@@ -151,7 +151,7 @@ impl Transformer for MinHashModel {
         let mut columns = Vec::with_capacity(self.columns.len());
         for name in &self.columns {
             let coded = Coded::of(name, x.column(name)?)?;
-            let hashes: Vec<Vec<f64>> = coded.levels().map(|level| self.least(level)).collect();
+            let hashes: Vec<Vec<f64>> = coded.of_each(|level| self.least(level));
             columns.push((hashes, coded.codes));
         }
         coded_matrix(x, &self.output, |row, out| {

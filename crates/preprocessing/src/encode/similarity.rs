@@ -148,7 +148,7 @@ impl Transformer for SimilarityModel {
                 let own = grams(level, self.ngrams);
                 known.iter().map(|known| jaccard(&own, known)).collect()
             };
-            columns.push((kept.len(), coded.levels().map(like).collect::<Vec<_>>(), coded.codes));
+            columns.push((kept.len(), coded.of_each(like), coded.codes));
         }
         coded_matrix(x, &self.output, |row, mut out| {
             for (width, likes, codes) in &columns {

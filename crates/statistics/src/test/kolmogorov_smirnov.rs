@@ -6,6 +6,9 @@ use crate::check::{at_least, no_nan};
 use crate::describe::sorted;
 use crate::distribution::{KolmogorovSmirnov, one_sided_ks};
 
+/// The most numbers that a resampled test draws.
+const MOST_DRAWS: usize = 1 << 32;
+
 /// Up to this product of the two sizes [`ks_two_sample`] counts paths.
 const MOST_EXACT: usize = 25_000_000;
 
@@ -59,8 +62,9 @@ pub fn ks_bootstrapped(
     if !(level > 0.0 && level < 1.0) {
         return Err(Error::invalid_param("level", level, "a number between 0 and 1"));
     }
-    if replicates == 0 || size == 0 {
-        return Err(Error::invalid_param("replicates and size", (replicates, size), "both at least 1"));
+    if replicates == 0 || size == 0 || replicates.checked_mul(size).is_none_or(|draws| draws > MOST_DRAWS) {
+        let expected = "both at least 1, and together at most 2^32 draws";
+        return Err(Error::invalid_param("replicates and size", (replicates, size), expected));
     }
     let mut random = Random::new(seed);
     let mut fitting = 0;

@@ -12,6 +12,8 @@ const ROUNDS: usize = 10_000;
 const TOLERANCE: f64 = 1e-10;
 /// How many multiplications a round may take.
 const WORK: f64 = 1e9;
+/// How many all rounds may take.
+const MOST_WORK: f64 = 1e11;
 
 /// Are cells missing completely at random? (Little, 1988.) NaN is missing; rows without any cell are left out.
 ///
@@ -37,18 +39,11 @@ const WORK: f64 = 1e9;
 pub fn little_mcar(x: &ArrayRef2<f64>) -> Result<TestResult> {
     let x = standardised(x)?;
     let p = x.ncols();
-    let patterns = patterns(&x);
+    let patterns = patterns(&x)?;
     if patterns.len() < 2 {
         return Err(Error::insufficient_data(
             "all rows lack the same cells, so that there is nothing to compare",
         ));
-    }
-    let work = patterns.len() as f64 * (p as f64).powi(3);
-    if work > WORK {
-        return Err(Error::too_large(format!(
-            "{} patterns of missing cells among {p} columns are too many; test fewer columns at a time",
-            patterns.len()
-        )));
     }
     let (mean, covariance) = most_likely(&patterns, p)?;
     let (mut statistic, mut df) = (0.0, -(p as f64));
@@ -100,13 +95,25 @@ struct Pattern {
     scatter: Array2<f64>,
 }
 
-fn patterns(x: &Array2<f64>) -> Vec<Pattern> {
+/// How many multiplications a round takes.
+fn work(n_patterns: usize, p: usize) -> f64 {
+    n_patterns as f64 * (p as f64).powi(3)
+}
+
+fn patterns(x: &Array2<f64>) -> Result<Vec<Pattern>> {
     let mut rows: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
     for (row, cells) in x.rows().into_iter().enumerate() {
         let there: Vec<usize> = (0..cells.len()).filter(|&at| !cells[at].is_nan()).collect();
         if !there.is_empty() {
             rows.entry(there).or_default().push(row);
         }
+    }
+    if work(rows.len(), x.ncols()) > WORK {
+        return Err(Error::too_large(format!(
+            "{} patterns of missing cells among {} columns are too many; test fewer columns at a time",
+            rows.len(),
+            x.ncols()
+        )));
     }
     let of = |(there, rows): (Vec<usize>, Vec<usize>)| {
         let n = rows.len() as f64;
@@ -118,7 +125,7 @@ fn patterns(x: &Array2<f64>) -> Vec<Pattern> {
         let missing = (0..x.ncols()).filter(|at| there.binary_search(at).is_err()).collect();
         Pattern { n, there, missing, mean, scatter }
     };
-    rows.into_iter().map(of).collect()
+    Ok(rows.into_iter().map(of).collect())
 }
 
 fn part(a: &Array2<f64>, rows: &[usize], columns: &[usize]) -> Array2<f64> {
@@ -129,7 +136,9 @@ fn part(a: &Array2<f64>, rows: &[usize], columns: &[usize]) -> Array2<f64> {
 fn most_likely(patterns: &[Pattern], p: usize) -> Result<(Array1<f64>, Array2<f64>)> {
     let total: f64 = patterns.iter().map(|pattern| pattern.n).sum();
     let (mut mean, mut covariance) = (Array1::<f64>::zeros(p), Array2::<f64>::eye(p));
-    for _ in 0..ROUNDS {
+    // At least a hundred rounds, and no more than a minute or two.
+    let rounds = ROUNDS.min((MOST_WORK / work(patterns.len(), p)) as usize);
+    for _ in 0..rounds {
         let mut expected = Vec::with_capacity(patterns.len());
         let mut next = Array2::<f64>::zeros((p, p));
         for pattern in patterns {
@@ -176,6 +185,6 @@ fn most_likely(patterns: &[Pattern], p: usize) -> Result<(Array1<f64>, Array2<f6
         }
     }
     Err(Error::not_converged(format!(
-        "the most likely means still change after {ROUNDS} rounds; too many cells are missing, leave out the emptiest columns"
+        "the most likely means still change after {rounds} rounds; too many cells are missing, leave out the emptiest columns"
     )))
 }
