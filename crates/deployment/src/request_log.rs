@@ -64,7 +64,7 @@ impl RequestLog {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let whole = match File::open(path) {
-            Ok(file) => Some(records(file).context(path.display().to_string())?.1),
+            Ok(file) => Some(whole_bytes(file).context(path.display().to_string())?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io(format!("cannot read `{}`", path.display()), error)),
         };
@@ -105,17 +105,41 @@ impl RequestLog {
         let bytes = [&length.to_le_bytes()[..], &record].concat();
         // A writer that panicked has written all of its record or none.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&bytes).map_err(|error| Error::io("cannot write the request log", error))
+        let failed = |error| Error::io("cannot write the request log", error);
+        let before = file.metadata().map_err(failed)?.len();
+        file.write_all(&bytes).map_err(|error| {
+            // A torn record would hide all that is written behind it.
+            file.set_len(before).ok();
+            failed(error)
+        })
     }
 }
 
-/// The whole records of a log, and how many bytes they take.
-fn records(file: File) -> Result<(Vec<Record>, u64)> {
-    let (mut reader, mut all, mut whole) = (BufReader::new(file), Vec::new(), 0);
+/// How many bytes the whole records of a log take.
+fn whole_bytes(file: File) -> Result<u64> {
+    let size = file.metadata().map_err(unreadable)?.len();
+    let (mut reader, mut whole, mut length) = (BufReader::new(file), 0_u64, [0; 8]);
+    while filled(&mut reader, &mut length)? {
+        let length = u64::from_le_bytes(length);
+        if length > MOST_BYTES {
+            return Err(Error::corrupt(format!("a record of the request log has {length} bytes")));
+        }
+        if whole + 8 + length > size {
+            break;
+        }
+        reader.seek_relative(length as i64).map_err(unreadable)?;
+        whole += 8 + length;
+    }
+    Ok(whole)
+}
+
+/// The whole records of a log.
+fn records(file: File) -> Result<Vec<Record>> {
+    let (mut reader, mut all) = (BufReader::new(file), Vec::new());
     loop {
         let mut length = [0; 8];
         if !filled(&mut reader, &mut length)? {
-            return Ok((all, whole));
+            return Ok(all);
         }
         let length = u64::from_le_bytes(length);
         if length > MOST_BYTES {
@@ -127,7 +151,7 @@ fn records(file: File) -> Result<(Vec<Record>, u64)> {
         let mut bytes = Vec::new();
         reader.by_ref().take(length).read_to_end(&mut bytes).map_err(unreadable)?;
         if (bytes.len() as u64) < length {
-            return Ok((all, whole));
+            return Ok(all);
         }
         let record: Record =
             from_bytes(&bytes).context(format!("record {} of the request log", all.len()))?;
@@ -135,7 +159,6 @@ fn records(file: File) -> Result<(Vec<Record>, u64)> {
             return Err(Error::corrupt(format!("record {} has not one answer for each row", all.len())));
         }
         all.push(record);
-        whole += 8 + length;
     }
 }
 
@@ -172,7 +195,7 @@ impl Logged {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let read = || -> Result<Self> {
-            let (records, _) = records(File::open(path).map_err(unreadable)?)?;
+            let records = records(File::open(path).map_err(unreadable)?)?;
             let mut times = Vec::new();
             let (mut tables, mut answers) = (Vec::new(), Vec::new());
             for record in records {

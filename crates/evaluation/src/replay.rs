@@ -11,6 +11,8 @@ use crate::{IntervalOptions, Metric, Stack};
 
 const WINDOW: Param = Param::integer("window", "length of a window, in the unit of the times").at_least(1.0);
 /// More windows than this are a unit of time that was mistaken.
+const LEVEL: Param =
+    Param::real("level", "confidence level of the intervals").above(0.0).at_most(1.0 - f64::EPSILON);
 const MOST_WINDOWS: i128 = 100_000;
 
 /// Answers logged requests again, window by window, and scores each window twice: by all that is known today, and by what was
@@ -159,6 +161,7 @@ impl<'a> Replay<'a> {
         let span = i128::from(last) - i128::from(first) + 1;
         let window = self.window.unwrap_or_else(|| i64::try_from(span / 10).unwrap_or(i64::MAX).max(1));
         WINDOW.check(window as f64)?;
+        LEVEL.check(self.level)?;
         let latest = self.known.iter().flatten().copied().fold(last, i64::max);
         let n_windows = (i128::from(latest) - i128::from(first)) / i128::from(window) + 1;
         if n_windows > MOST_WINDOWS {

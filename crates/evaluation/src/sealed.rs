@@ -55,6 +55,8 @@ struct Thresholdout {
     threshold: f64,
     noise: f64,
     seed: u64,
+    /// The noise of the threshold, which is kept until the scores differ by more.
+    offset: Option<f64>,
 }
 
 const THRESHOLD: Param = Param::real("threshold", "difference of scores that is no matter").above(0.0);
@@ -146,7 +148,7 @@ impl<T> Sealed<T> {
     /// (Dwork, Feldman, Hardt, Pitassi, Reingold and Roth, 2015). Asked by [`score_beside`](Sealed::score_beside).
     #[must_use]
     pub fn thresholdout(mut self, threshold: f64, noise: f64, seed: u64) -> Self {
-        self.thresholdout = Some(Thresholdout { threshold, noise, seed });
+        self.thresholdout = Some(Thresholdout { threshold, noise, seed, offset: None });
         self
     }
 
@@ -174,11 +176,14 @@ impl<T> Sealed<T> {
         train: f64,
         score: impl FnOnce(&T) -> Result<f64>,
     ) -> Result<f64> {
-        let Some(Thresholdout { threshold, noise, seed }) = self.thresholdout else {
+        let Some(Thresholdout { threshold, noise, seed, offset }) = self.thresholdout else {
             return Err(Error::unsupported(
                 "it was sealed without `thresholdout`; ask by `score`, or seal it with one",
             ));
         };
+        if self.ladder.is_some() {
+            return Err(Error::unsupported("it was sealed with a ladder and with thresholdout; choose one"));
+        }
         THRESHOLD.check(threshold)?;
         NOISE.check(noise)?;
         if !train.is_finite() {
@@ -194,10 +199,14 @@ impl<T> Sealed<T> {
         // Laplace's noise: on the threshold twice as much as on what is told, on the comparison four times.
         let mut laplace = |size: f64| {
             let even = random.uniform() - 0.5;
-            -size * even.signum() * (-2.0 * even.abs()).ln_1p()
+            -size * even.signum() * (-2.0 * even.abs()).max(f64::EPSILON - 1.0).ln_1p()
         };
-        let agree = (train - sealed).abs() <= threshold + laplace(2.0 * noise) + laplace(4.0 * noise);
+        let offset = offset.unwrap_or_else(|| laplace(2.0 * noise));
+        let agree = (train - sealed).abs() <= threshold + offset + laplace(4.0 * noise);
         let told = if agree { train } else { sealed + laplace(noise) };
+        if let Some(own) = &mut self.thresholdout {
+            own.offset = agree.then_some(offset);
+        }
         if let Some(look) = self.log.looks.last_mut() {
             look.score = Some(told);
         }

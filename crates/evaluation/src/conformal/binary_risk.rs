@@ -4,6 +4,9 @@ use ndarray::Array2;
 use perennial_core::{Error, Result, check_numbers};
 use serde::{Deserialize, Serialize};
 
+/// The most losses that are held.
+const MOST_LOSSES: usize = 1 << 28;
+
 /// What of a binary decision is kept below a risk. Each is one minus a rate of rows, or a rate; rows that are not part of the
 /// rate do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +49,13 @@ impl BinaryRisk {
         }
         if scores.len() != positive.len() {
             return Err(Error::length_mismatch("the positive rows", scores.len(), positive.len()));
+        }
+        if scores.len().saturating_mul(thresholds.len()) > MOST_LOSSES {
+            return Err(Error::too_large(format!(
+                "{} rows by {} thresholds are more than {MOST_LOSSES} losses; give fewer thresholds",
+                scores.len(),
+                thresholds.len()
+            )));
         }
         check_numbers("the scores", scores)?;
         check_numbers("the thresholds", thresholds)?;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::intervals::PredictionIntervals;
 use crate::align::check_rows_of;
 
+const LEVEL: Param = Param::real("level", "share between the ends").above(0.0).at_most(1.0 - f64::EPSILON);
 const SHARE: Param =
     Param::real("quantile", "share of the distribution below").above(0.0).at_most(1.0 - f64::EPSILON);
 
@@ -37,6 +38,8 @@ const SHARE: Param =
 pub struct PredictiveSystem {
     /// Errors by group, the smallest first; one group without a name where there are none.
     errors: BTreeMap<String, Vec<f64>>,
+    /// Whether the errors were measured in units.
+    in_units: bool,
 }
 
 impl PredictiveSystem {
@@ -84,7 +87,7 @@ impl PredictiveSystem {
                 .push(error);
         }
         errors.values_mut().for_each(|errors| errors.sort_by(f64::total_cmp));
-        Ok(PredictiveSystem { errors })
+        Ok(PredictiveSystem { errors, in_units: units.is_some() })
     }
 
     fn of_group(&self, row: usize, group: Option<&[String]>) -> Result<&[f64]> {
@@ -168,9 +171,25 @@ impl PredictiveSystem {
     /// An interval for each row with as much outside on both sides.
     ///
     /// # Errors
-    /// As [`quantiles`](PredictiveSystem::quantiles).
+    /// When the level is not in (0, 1), or rows have units or groups.
     pub fn intervals(&self, predicted: &Values, level: f64) -> Result<PredictionIntervals> {
-        let ends = self.quantiles(predicted, &[(1.0 - level) / 2.0, (1.0 + level) / 2.0])?;
+        self.intervals_with(predicted, level, None, None)
+    }
+
+    /// As [`intervals`](PredictiveSystem::intervals), with the unit and the group of each row.
+    ///
+    /// # Errors
+    /// When the level is not in (0, 1), or as [`quantiles_with`](PredictiveSystem::quantiles_with).
+    pub fn intervals_with(
+        &self,
+        predicted: &Values,
+        level: f64,
+        units: Option<&[f64]>,
+        groups: Option<&[String]>,
+    ) -> Result<PredictionIntervals> {
+        LEVEL.check(level)?;
+        let quantiles = [(1.0 - level) / 2.0, (1.0 + level) / 2.0];
+        let ends = self.quantiles_with(predicted, &quantiles, units, groups)?;
         let column = |place: usize| ends.values().column(place).to_vec();
         Ok(PredictionIntervals { level, low: column(0), high: column(1) })
     }
@@ -179,6 +198,12 @@ impl PredictiveSystem {
         check_numbers("the predictions", predicted.as_slice())?;
         check_units(units, predicted.n_rows())?;
         check_groups(groups, predicted.n_rows())?;
+        if units.is_some() != self.in_units {
+            return Err(Error::unsupported(match self.in_units {
+                true => "the errors were measured in units; give the unit of each row",
+                false => "the errors were measured without units; give none, or calibrate with them",
+            }));
+        }
         Ok(predicted.n_rows())
     }
 }

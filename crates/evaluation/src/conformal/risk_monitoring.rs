@@ -233,14 +233,20 @@ impl Mixture {
     /// The logarithm of the supermartingale at a deviation of the sum, at this variation.
     fn log_wealth(&self, deviation: f64, variation: f64) -> f64 {
         let shape = variation + self.rho;
-        let x = deviation + shape;
-        self.leading + ln_gamma(shape) + gamma_tails(shape, x).ln_lower - shape * x.ln()
-            + deviation
-            + variation
+        self.most(deviation, variation) + gamma_tails(shape, deviation + shape).ln_lower
+    }
+
+    /// What it is at most, as a tail is at most 1.
+    fn most(&self, deviation: f64, variation: f64) -> f64 {
+        let shape = variation + self.rho;
+        self.leading + ln_gamma(shape) - shape * (deviation + shape).ln() + deviation + variation
     }
 
     fn excludes(&self, deviation: f64, variation: f64) -> bool {
-        deviation > 0.0 && self.log_wealth(deviation, variation) > self.log_threshold
+        // Most rows need no more than the bound, which takes no series.
+        deviation > 0.0
+            && self.most(deviation, variation) > self.log_threshold
+            && self.log_wealth(deviation, variation) > self.log_threshold
     }
 
     /// The deviation that is just excluded, from below one that is.

@@ -21,12 +21,19 @@ pub enum Condition {
         /// Its value; a code where the feature is categorical.
         value: f64,
     },
-    /// The feature has another value than this.
+    /// The feature has another value than this, or none.
     IsNot {
         /// The feature.
         feature: String,
         /// The value that it does not have.
         value: f64,
+    },
+    /// The feature is above this value, or missing.
+    NotUpTo {
+        /// The feature.
+        feature: String,
+        /// The value that it is above.
+        up_to: f64,
     },
     /// The feature is above the one and at most the other value.
     Between {
@@ -50,6 +57,7 @@ impl Condition {
         match self {
             Condition::Is { feature, .. }
             | Condition::IsNot { feature, .. }
+            | Condition::NotUpTo { feature, .. }
             | Condition::Between { feature, .. }
             | Condition::Missing { feature } => feature,
         }
@@ -59,7 +67,8 @@ impl Condition {
     pub fn holds(&self, value: f64) -> bool {
         match self {
             Condition::Is { value: wanted, .. } => value == *wanted,
-            Condition::IsNot { value: other, .. } => !value.is_nan() && value != *other,
+            Condition::IsNot { value: other, .. } => value != *other,
+            Condition::NotUpTo { up_to, .. } => !(value <= *up_to),
             Condition::Between { above, up_to, .. } => {
                 !value.is_nan()
                     && above.is_none_or(|above| value > above)
@@ -76,6 +85,7 @@ impl fmt::Display for Condition {
         match self {
             Condition::Is { feature, value } => write!(f, "{feature} = {value}"),
             Condition::IsNot { feature, value } => write!(f, "{feature} is not {value}"),
+            Condition::NotUpTo { feature, up_to } => write!(f, "{feature} > {up_to} or is missing"),
             Condition::Between { feature, above: None, up_to: None } => write!(f, "{feature} has a value"),
             Condition::Between { feature, above: None, up_to: Some(up_to) } => {
                 write!(f, "{feature} <= {up_to}")

@@ -143,6 +143,9 @@ fn missing(values: &ArrayRef2<f64>, x: &Matrix, rows: &[usize]) -> Vec<Fix> {
     let mut inside = vec![false; values.nrows()];
     rows.iter().for_each(|&row| inside[row] = true);
     let n_inside = inside.iter().filter(|inside| **inside).count();
+    if n_inside == values.nrows() {
+        return Vec::new();
+    }
     let of_column = |column: usize| {
         let mut counts = [0_usize; 2];
         for (value, inside) in values.column(column).iter().zip(&inside) {

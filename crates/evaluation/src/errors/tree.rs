@@ -257,9 +257,13 @@ fn best_cut(
                 let has = Condition::Between { feature: feature.clone(), above: None, up_to: None };
                 (Condition::Missing { feature: feature.clone() }, has)
             });
-            // Missing values are a side of their own first.
-            continue;
+            // Missing values are a side of their own first, where they are enough for one.
+            if missing >= support {
+                continue;
+            }
         }
+        // Rows without a value, wherever they are, belong to the second side.
+        let leaves_out = values.column(column).iter().any(|value| value.is_nan());
         known.sort_by(|&a, &b| values[[a, column]].total_cmp(&values[[b, column]]).then(a.cmp(&b)));
         let categorical = x.features().kind(column) != FeatureKind::Numeric;
         let (mut start, mut below) = (0, 0.0);
@@ -279,7 +283,9 @@ fn best_cut(
                 let edge = if edge.is_finite() { edge } else { value };
                 consider(end, below, &|| {
                     let of = |above, up_to| Condition::Between { feature: feature.clone(), above, up_to };
-                    (of(None, Some(edge)), of(Some(edge), None))
+                    let not_up_to = || Condition::NotUpTo { feature: feature.clone(), up_to: edge };
+                    let second = if leaves_out { not_up_to() } else { of(Some(edge), None) };
+                    (of(None, Some(edge)), second)
                 });
             }
             start = end;

@@ -27,6 +27,10 @@ pub enum Partition {
 const MOST_CHILDREN: usize = 12;
 /// More coalitions than this are a tree too deep.
 const MOST_COALITIONS: usize = 1 << 20;
+/// The most flags of all coalitions.
+const MOST_FLAGS: usize = 1 << 27;
+/// The most features that are joined two by two, in time that grows with their cube.
+const MOST_CORRELATED: usize = 4096;
 
 impl Partition {
     /// One feature.
@@ -53,6 +57,12 @@ impl Partition {
         let values = x.dense()?;
         if values.is_empty() {
             return Err(Error::empty("there are no rows or columns to correlate"));
+        }
+        if values.ncols() > MOST_CORRELATED {
+            return Err(Error::too_large(format!(
+                "{} features are too many to join two by two; at most {MOST_CORRELATED} are, so group them by name",
+                values.ncols()
+            )));
         }
         let centred: Vec<Vec<f64>> = values
             .columns()
@@ -177,9 +187,10 @@ impl Plan {
             return Ok(*place);
         }
         let place = self.known.len();
-        if place >= MOST_COALITIONS {
+        if place >= MOST_COALITIONS || place * coalition.len() > MOST_FLAGS {
             return Err(Error::too_large(format!(
-                "the partition asks for more than {MOST_COALITIONS} coalitions; make its tree less deep or its groups smaller"
+                "the partition asks for more than {place} coalitions of {} features; make its tree less deep or its groups smaller",
+                coalition.len()
             )));
         }
         self.known.insert(coalition.to_vec(), place);

@@ -128,7 +128,10 @@ impl<'a> Shap<'a> {
             }
         }
         players.extend((0..features.len()).filter(|&column| !taken[column]).map(|column| vec![column]));
-        self.players = players;
+        // With a partition each column is asked for by itself.
+        if self.partition.is_none() {
+            self.players = players;
+        }
         Ok(self)
     }
 
@@ -157,7 +160,9 @@ impl<'a> Shap<'a> {
         let p = self.players.len();
         let budget = self.budget.unwrap_or(2 * p + 2048);
         BUDGET.check_count(budget)?;
-        Ok((budget.saturating_mul(self.background.n_rows()) / (2 * p)).clamp(2, 1 << 16))
+        // Each draw is two rows of the background.
+        let most = ((1 << 21) / self.background.n_cols().max(1)).clamp(2, 1 << 16);
+        Ok((budget.saturating_mul(self.background.n_rows()) / (2 * p)).clamp(2, most))
     }
 
     fn solver(&self) -> Result<Solver> {
