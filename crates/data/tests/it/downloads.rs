@@ -255,9 +255,12 @@ pub(crate) fn serve(bytes: Vec<u8>, path: &'static str) -> (String, Arc<Mutex<Ve
                 Some(start..end + 1)
             });
             let (status, part) = match range {
-                _ if request[0].split(' ').nth(1) != Some(path) => ("404 Not Found", &[][..]),
-                Some(range) => ("206 Partial Content", &bytes[range]),
-                None => ("200 OK", &bytes[..]),
+                _ if request[0].split(' ').nth(1) != Some(path) => ("404 Not Found".to_owned(), &[][..]),
+                Some(range) => {
+                    let at = format!("bytes {}-{}/{}", range.start, range.end - 1, bytes.len());
+                    (format!("206 Partial Content\r\ncontent-range: {at}"), &bytes[range])
+                }
+                None => ("200 OK".to_owned(), &bytes[..]),
             };
             let _ = write!(
                 stream,

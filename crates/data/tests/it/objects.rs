@@ -199,6 +199,9 @@ fn servers_give_ranges() -> Result<()> {
     assert!(store.put("a.csv", b"x").is_err() && store.list("").is_err());
     assert!(HttpStore::new("ftp://server").is_err());
     assert_eq!(Stores::new().read(&format!("{url}/data/a b/ü.parquet"))?, table);
+    assert_eq!(Stores::new().read(&format!("{url}/data/a%20b/%C3%BC.parquet"))?, table);
+    let error = Stores::new().read(&format!("{url}/data/a.csv?key=SECRET")).unwrap_err().to_string();
+    assert!(error.contains("fetch it with `Download`") && !error.contains("SECRET"), "{error}");
     let error = HttpStore::new("http://127.0.0.1:1")?.head("a").unwrap_err().to_string();
     assert!(error.contains("http://127.0.0.1:1/a could not be read"), "{error}");
     Ok(())

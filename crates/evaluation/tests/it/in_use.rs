@@ -167,7 +167,13 @@ fn distributions_are_those_of_crepes() {
         system.probability_below(&vec![0.0].into(), &[0.0]).unwrap_err().to_string().contains("`a`, `b`")
     );
     assert!(PredictiveSystem::with(&truth, &said, Some(&[1.0, 0.0, 1.0, 1.0]), None).is_err());
-    assert_eq!(united.quantiles(&vec![0.0].into(), &[0.01, 0.99]).unwrap().values()[[0, 1]], f64::INFINITY);
+    let far = united.quantiles_with(&vec![0.0].into(), &[0.01, 0.99], Some(&[1.0]), None).unwrap();
+    assert_eq!(far.values()[[0, 1]], f64::INFINITY);
+    // Errors that were measured in units are not taken for errors without, nor the other way round.
+    assert!(united.intervals(&vec![0.0].into(), 0.5).unwrap_err().to_string().contains("unit of each row"));
+    assert!(united.intervals_with(&vec![0.0].into(), 0.5, Some(&[2.0]), None).is_ok());
+    assert!(system.intervals_with(&vec![0.0].into(), 0.5, Some(&[2.0]), None).is_err());
+    assert!(united.intervals_with(&vec![0.0].into(), -0.5, Some(&[2.0]), None).is_err());
 }
 
 #[test]
