@@ -1,12 +1,12 @@
 use std::fmt;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Error, FeatureKind, Matrix, Param, Result, Rows};
-use perennial_numeric::random::Random;
+use perennial_core::{FeatureKind, Matrix, Param, Result};
 use perennial_numeric::reduce;
 use perennial_statistics::describe::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
+use super::halves::Halves;
 use crate::metric::score_parts;
 use crate::{Metric, SliceOptions, SliceReport, Slices, score_slices};
 
@@ -234,33 +234,17 @@ impl SliceFinder {
         N_BINS.check_count(self.n_bins)?;
         BEAM_WIDTH.check_count(self.beam_width)?;
         MAX_SLICES.check_count(self.max_slices)?;
-        let n_rows = truth.n_rows();
-        if x.n_rows() != n_rows {
-            return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
-        }
-        metric.score(truth, prediction)?;
-        let scores = metric.row_scores(truth, prediction)?.ok_or_else(|| {
-            Error::unsupported(format!(
-                "`{}` is no mean over rows, so rows cannot be told apart by it; search with `LogLoss`, `Accuracy` or an error",
-                metric.name()
-            ))
-        })?;
-        let min_support = self.options.least_support();
-        if n_rows < 4 * min_support {
-            return Err(Error::insufficient_data(format!(
-                "{n_rows} rows are too few to search one half and confirm on the other, each with slices of {min_support} rows and a rest"
-            )));
-        }
-        let half = Random::new(self.options.random_seed()).stream("halves").sample(n_rows, n_rows / 2);
-        let mut searched = vec![false; n_rows];
-        half.iter().for_each(|&row| searched[row] = true);
-        let other: Vec<usize> = (0..n_rows).filter(|&row| !searched[row]).collect();
-
+        let Halves { losses, searched, other } = Halves::new(metric, truth, prediction, x, &self.options, 2)?;
         let values = x.dense()?;
-        let badness: Vec<f64> =
-            half.iter().map(|&row| if M::HIGHER_IS_BETTER { -scores[row] } else { scores[row] }).collect();
-        let terms = self.terms(values, x, &half);
-        let found = Beam { finder: self, terms: &terms, badness: &badness, min_support }.search();
+        let badness: Vec<f64> = searched.iter().map(|&row| losses[row]).collect();
+        let terms = self.terms(values, x, &searched);
+        let found = Beam {
+            finder: self,
+            terms: &terms,
+            badness: &badness,
+            min_support: self.options.least_support(),
+        }
+        .search();
         let conditions: Vec<(String, Vec<Condition>)> = found
             .into_iter()
             .map(|slice| {

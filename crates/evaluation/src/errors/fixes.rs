@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::ArrayRef2;
 use perennial_core::{Error, Matrix, Result, Rows, check_rows};
+use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::Near;
@@ -86,6 +88,8 @@ const FEW: f64 = 0.1;
 const MOST: f64 = 0.5;
 /// A group is unlike the training rows from this share of rows on; 0.05 is what chance gives.
 const UNLIKE: f64 = 0.25;
+/// About so many rows of a group are compared with the training rows.
+const LOOKED: usize = 200;
 
 /// What might help a group of rows: `badness` is a number for each row that is larger for worse ones and at least 0, such as
 /// its loss, and `features` are those that the group is made of. With training rows it is also asked whether the model has
@@ -105,23 +109,52 @@ pub fn candidate_fixes(
         return Err(Error::length_mismatch("the badness of the rows", x.n_rows(), badness.len()));
     }
     check_rows(rows, x.n_rows())?;
+    let known = train.map(|train| Known::new(train, x)).transpose()?;
+    fixes_of(badness, x, rows, features, known.as_ref())
+}
+
+/// Training rows, for many groups.
+pub(super) struct Known<'a> {
+    near: Near<'a>,
+    usual: f64,
+    /// The rows that are asked about, in the columns of the training rows.
+    asked: Cow<'a, Matrix>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(train: &'a Matrix, x: &'a Matrix) -> Result<Self> {
+        let (near, asked) = (Near::new(train)?, train.features().align(x)?);
+        Ok(Known { usual: near.usual_distance(), near, asked })
+    }
+
+    /// The share of rows that are unlike all training rows; some tell as much as all.
+    fn unlike(&self, rows: &[usize]) -> Result<f64> {
+        let (asked, step) = (self.asked.dense()?, rows.len().div_ceil(LOOKED).max(1));
+        let looked: Vec<usize> = rows.iter().copied().step_by(step).collect();
+        let far = reduce::map_each(looked.len(), |place| {
+            self.near.nearest_distance(asked.row(looked[place]), None) > self.usual
+        });
+        Ok(far.iter().filter(|far| **far).count() as f64 / looked.len() as f64)
+    }
+}
+
+/// As [`candidate_fixes`], of rows that were checked.
+pub(super) fn fixes_of(
+    badness: &[f64],
+    x: &Matrix,
+    rows: &[usize],
+    features: &[String],
+    known: Option<&Known<'_>>,
+) -> Result<Vec<Fix>> {
     if rows.is_empty() {
         return Err(Error::empty("the group has no rows"));
     }
     let values = x.dense()?;
     let mut fixes = Vec::new();
-    if let Some(train) = train {
-        let (near, aligned) = (Near::new(train)?, train.features().align(x)?);
-        let (usual, asked) = (near.usual_distance(), aligned.dense()?);
-        let unlike = |&&row: &&usize| {
-            near.of(asked.row(row), 1, None).first().is_none_or(|nearest| nearest.distance > usual)
-        };
-        // Some rows tell as much as all.
-        let step = rows.len().div_ceil(200);
-        let looked: Vec<&usize> = rows.iter().step_by(step).collect();
-        let share = looked.iter().filter(|row| unlike(row)).count() as f64 / looked.len() as f64;
-        if share >= UNLIKE {
-            fixes.push(Fix::CollectRows { unlike_training: share });
+    if let Some(known) = known {
+        let unlike_training = known.unlike(rows)?;
+        if unlike_training >= UNLIKE {
+            fixes.push(Fix::CollectRows { unlike_training });
         }
     }
     fixes.extend(missing(values, x, rows));

@@ -13,6 +13,7 @@
 
 mod discover;
 mod fixes;
+mod halves;
 mod labels;
 mod nearest;
 mod residuals;

@@ -67,7 +67,7 @@ pub fn nearest_rows(
     let usual = near.usual_distance();
     let asked = x.dense()?;
     tasks::try_each(rows.len(), |place| {
-        let nearest = near.of(asked.row(rows[place]), n_nearest, None);
+        let nearest = near.of(asked.row(rows[place]), n_nearest);
         let unlike_training = nearest.first().is_none_or(|first| first.distance > usual);
         Ok(NearestRows { row: rows[place], nearest, unlike_training })
     })
@@ -116,10 +116,15 @@ impl<'a> Near<'a> {
         if known > 0.0 { (sum / known).sqrt() } else { f64::INFINITY }
     }
 
-    /// The nearest training rows, but for one.
-    pub(super) fn of(&self, row: ArrayView1<'_, f64>, n: usize, but: Option<usize>) -> Vec<NearRow> {
+    /// How far the nearest training row is, but for one; infinite where there is no other.
+    pub(super) fn nearest_distance(&self, row: ArrayView1<'_, f64>, but: Option<usize>) -> f64 {
+        let others = self.train.rows().into_iter().enumerate().filter(|(other, _)| Some(*other) != but);
+        others.map(|(_, other)| self.distance(row, other)).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The nearest training rows.
+    fn of(&self, row: ArrayView1<'_, f64>, n: usize) -> Vec<NearRow> {
         let mut all: Vec<NearRow> = (0..self.train.nrows())
-            .filter(|other| Some(*other) != but)
             .map(|other| NearRow { row: other, distance: self.distance(row, self.train.row(other)) })
             .collect();
         let order = |a: &NearRow, b: &NearRow| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row));
@@ -135,14 +140,13 @@ impl<'a> Near<'a> {
     pub(super) fn usual_distance(&self) -> f64 {
         let n_rows = self.train.nrows();
         let rows = Random::new(0).stream("nearest").sample(n_rows, n_rows.min(SAMPLE));
-        let nearest = reduce::map_each(rows.len(), |place| {
-            self.of(self.train.row(rows[place]), 1, Some(rows[place])).first().map(|near| near.distance)
-        });
-        let mut distances: Vec<f64> = nearest.into_iter().flatten().collect();
-        distances.sort_by(f64::total_cmp);
-        if distances.is_empty() {
+        if n_rows < 2 {
             return 0.0;
         }
+        let mut distances = reduce::map_each(rows.len(), |place| {
+            self.nearest_distance(self.train.row(rows[place]), Some(rows[place]))
+        });
+        distances.sort_by(f64::total_cmp);
         distances[((USUAL * distances.len() as f64).ceil() as usize).clamp(1, distances.len()) - 1]
     }
 }

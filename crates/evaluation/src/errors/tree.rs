@@ -1,12 +1,12 @@
 use std::fmt;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Error, FeatureKind, Matrix, Param, Result, Rows};
-use perennial_numeric::random::Random;
+use perennial_core::{FeatureKind, Matrix, Param, Result, Rows};
 use serde::{Deserialize, Serialize};
 
 use super::discover::Condition;
-use super::fixes::{Fix, candidate_fixes};
+use super::fixes::{Fix, Known, fixes_of};
+use super::halves::Halves;
 use crate::metric::score_parts;
 use crate::{Metric, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 
@@ -136,34 +136,17 @@ impl ErrorTree {
         train: Option<&Matrix>,
     ) -> Result<ErrorGroups> {
         MAX_DEPTH.check_count(self.max_depth)?;
-        let n_rows = truth.n_rows();
-        if x.n_rows() != n_rows {
-            return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
-        }
-        metric.score(truth, prediction)?;
-        let scores = metric.row_scores(truth, prediction)?.ok_or_else(|| {
-            Error::unsupported(format!(
-                "`{}` is no mean over rows, so no tree of its rows can be grown; use `LogLoss`, `Accuracy` or an error",
-                metric.name()
-            ))
-        })?;
-        let support = self.options.least_support();
-        if n_rows < 2 * support {
-            return Err(Error::insufficient_data(format!(
-                "{n_rows} rows are too few to grow on one half and score on the other, each with {support} rows"
-            )));
+        let Halves { losses: mut badness, searched, other } =
+            Halves::new(metric, truth, prediction, x, &self.options, 1)?;
+        if M::HIGHER_IS_BETTER {
+            // From the best score on.
+            let least = badness.iter().copied().fold(f64::INFINITY, f64::min);
+            badness.iter_mut().for_each(|loss| *loss -= least);
         }
         let values = x.dense()?;
-        let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let badness: Vec<f64> =
-            scores.iter().map(|score| if M::HIGHER_IS_BETTER { best - score } else { *score }).collect();
-        let half = Random::new(self.options.random_seed()).stream("halves").sample(n_rows, n_rows / 2);
         let mut leaves = Vec::new();
-        self.grow(values, x, &badness, half.clone(), Vec::new(), &mut leaves)?;
-
-        let mut searched = vec![false; n_rows];
-        half.iter().for_each(|&row| searched[row] = true);
-        let other: Vec<usize> = (0..n_rows).filter(|&row| !searched[row]).collect();
+        self.grow(values, x, &badness, searched, Vec::new(), &mut leaves)?;
+        let known = train.map(|train| Known::new(train, x)).transpose()?;
         let mut slices = Slices::new();
         for conditions in &leaves {
             let inside = |place: &usize| holds(x, values, other[*place], conditions);
@@ -174,13 +157,15 @@ impl ErrorTree {
             score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options)?;
         let group = |conditions: Vec<Condition>| {
             let name = name_of(&conditions);
-            let rows: Vec<usize> = (0..n_rows).filter(|&row| holds(x, values, row, &conditions)).collect();
+            let rows: Vec<usize> =
+                (0..x.n_rows()).filter(|&row| holds(x, values, row, &conditions)).collect();
             let mut features: Vec<String> = conditions.iter().map(|c| c.feature().to_owned()).collect();
             features.sort_unstable();
             features.dedup();
             // Where answers are as good as can be there is nothing to mend.
             let bad = rows.iter().any(|&row| badness[row] > 0.0);
-            let fixes = if bad { candidate_fixes(&badness, x, &rows, &features, train)? } else { Vec::new() };
+            let fixes =
+                if bad { fixes_of(&badness, x, &rows, &features, known.as_ref())? } else { Vec::new() };
             let score = report.slices.iter().find(|slice| slice.name == name).cloned();
             Ok(ErrorGroup { conditions, rows, score, fixes })
         };

@@ -96,13 +96,12 @@ impl Metric for ZeroOneLoss {
     }
 
     fn score_weighted(&self, truth: &Classes, prediction: &Classes, weights: Option<&[f64]>) -> Result<f64> {
-        let pair = Aligned::new(truth, prediction, weights)?;
-        Ok(mean_by(pair.truth.len(), weights, |row| f64::from(pair.truth[row] != pair.prediction[row])))
+        Ok(1.0 - Accuracy.score_weighted(truth, prediction, weights)?)
     }
 
     fn row_scores(&self, truth: &Classes, prediction: &Classes) -> Result<Option<Vec<f64>>> {
-        let pair = Aligned::new(truth, prediction, None)?;
-        Ok(Some(pair.truth.iter().zip(&*pair.prediction).map(|(t, p)| f64::from(t != p)).collect()))
+        let right = Accuracy.row_scores(truth, prediction)?;
+        Ok(right.map(|right| right.into_iter().map(|right| 1.0 - right).collect()))
     }
 
     fn interval(

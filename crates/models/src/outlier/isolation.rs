@@ -9,8 +9,10 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::detector::{OutlierDetector, called, threshold};
-use crate::rows::row_major;
-use crate::rows::rows_that_count;
+use crate::ensemble::walk::{RowKeys, Walk};
+use crate::rows::{row_major, rows_that_count};
+use crate::tree::Tree;
+use crate::tree::structure::{Measure, Question, Rule, Summary, Value};
 
 const N_TREES: Param =
     Param::integer("n_trees", "the number of trees").at_least(1.0).at_most(100_000.0).search_log(50.0, 500.0);
@@ -19,7 +21,7 @@ const MAX_SAMPLES: Param =
 const CONTAMINATION: Param =
     Param::real("contamination", "the share of the training rows that are outliers").above(0.0).at_most(0.5);
 /// Rows that one task of a prediction takes.
-const BLOCK: usize = 512;
+const BLOCK: usize = 2048;
 /// The score above which a row is an outlier, where no share is given.
 const HALF: f64 = 0.5;
 
@@ -124,12 +126,8 @@ impl Estimator for IsolationForest {
             let sample = draw.sample(n_samples, &mut own);
             Ok(Grower { cells: &cells, n_cols, random: own, tree: Vec::new() }.grow(sample))
         })?;
-        let mut model = IsolationForestModel {
-            features: train.x.features().clone(),
-            trees,
-            n_samples: n_samples as u32,
-            threshold: HALF,
-        };
+        let features = train.x.features().clone();
+        let mut model = IsolationForestModel::new(features, trees, n_samples as u32, HALF);
         if let Some(share) = self.contamination {
             let scores = model.scores(&cells, n_cols, x.nrows());
             let mut scores: Vec<(f64, f64)> =
@@ -275,13 +273,25 @@ fn expected_depth(n: usize) -> f64 {
 }
 
 /// A fitted isolation forest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct IsolationForestModel {
     features: Features,
     trees: Vec<Vec<Node>>,
     n_samples: u32,
     threshold: f64,
+    /// The layout in which rows walk down each tree, which follows from it.
+    #[serde(skip)]
+    walks: Vec<Walk>,
+}
+
+impl PartialEq for IsolationForestModel {
+    fn eq(&self, other: &Self) -> bool {
+        self.features == other.features
+            && self.trees == other.trees
+            && self.n_samples == other.n_samples
+            && self.threshold == other.threshold
+    }
 }
 
 #[derive(Deserialize)]
@@ -310,11 +320,33 @@ impl TryFrom<Parts> for IsolationForestModel {
         if trees.is_empty() || !trees.iter().all(sound) || !(0.0..=1.0).contains(&threshold) {
             return Err(Error::corrupt("the trees of the isolation forest are damaged"));
         }
-        Ok(IsolationForestModel { features, trees, n_samples, threshold })
+        Ok(IsolationForestModel::new(features, trees, n_samples, threshold))
     }
 }
 
+/// A tree as rows walk down it.
+fn walk(nodes: &[Node], n_features: usize) -> Walk {
+    let mut tree = Tree::empty(n_features, 1, Measure::Impurity);
+    tree.reserve(nodes.len());
+    for node in nodes {
+        let depth = if node.column == LEAF { node.value } else { 0.0 };
+        tree.push(&Summary { value: Value::One([depth]), ..Summary::default() });
+    }
+    for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.column != LEAF) {
+        // What is below a number is at most the number before it.
+        let question = Question::AtMost(node.value.next_down());
+        let rule = Rule { feature: node.column, question, missing_left: false };
+        tree.join(at, &rule, at + 1, node.right as usize);
+    }
+    Walk::new(&[tree], 1)
+}
+
 impl IsolationForestModel {
+    fn new(features: Features, trees: Vec<Vec<Node>>, n_samples: u32, threshold: f64) -> Self {
+        let walks = reduce::map_each(trees.len(), |index| walk(&trees[index], features.len()));
+        IsolationForestModel { features, trees, n_samples, threshold, walks }
+    }
+
     /// The features it learned from.
     pub fn features(&self) -> &Features {
         &self.features
@@ -342,10 +374,9 @@ impl IsolationForestModel {
         let mut scores = vec![0.0; n_rows];
         reduce::fill_chunks(&mut scores, BLOCK, |first, scores| {
             let cells = &cells[first * n_cols..(first + scores.len()) * n_cols];
-            for tree in &self.trees {
-                for (depth, row) in scores.iter_mut().zip(cells.chunks_exact(n_cols.max(1))) {
-                    *depth += expected(tree, row);
-                }
+            let (keys, mut leaves) = (RowKeys::new(cells, n_cols), Vec::new());
+            for walk in &self.walks {
+                walk.tell(0, cells, &keys, &mut leaves, |row, depth| scores[row] += depth[0]);
             }
             // One row that nothing can be compared with is as ordinary as it can be.
             scores.iter_mut().for_each(|score| {
@@ -353,19 +384,6 @@ impl IsolationForestModel {
             });
         });
         scores
-    }
-}
-
-/// How deep a row comes in a tree.
-#[inline]
-fn expected(tree: &[Node], row: &[f64]) -> f64 {
-    let mut at = 0;
-    loop {
-        let node = &tree[at];
-        if node.column == LEAF {
-            return node.value;
-        }
-        at = if row[node.column as usize] < node.value { at + 1 } else { node.right as usize };
     }
 }
 
@@ -386,5 +404,48 @@ impl OutlierDetector for IsolationForestModel {
 
     fn threshold(&self) -> f64 {
         self.threshold
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How deep a row comes in a tree, node by node.
+    fn expected(tree: &[Node], row: &[f64]) -> f64 {
+        let mut at = 0;
+        while tree[at].column != LEAF {
+            let node = &tree[at];
+            at = if row[node.column as usize] < node.value { at + 1 } else { node.right as usize };
+        }
+        tree[at].value
+    }
+
+    #[test]
+    fn rows_walk_as_node_by_node_where_values_meet_thresholds_too() {
+        let mut random = Random::new(3);
+        let tiny = f64::from_bits(1);
+        let ties = [-0.0, 0.0, tiny, -tiny, 1.0, 1.0_f64.next_up(), f64::MAX, f64::MIN];
+        let value = |random: &mut Random| match random.below(2) {
+            0 => ties[random.below(ties.len())],
+            _ => random.normal(),
+        };
+        let cells: Vec<f64> = (0..900).map(|_| value(&mut random)).collect();
+        let x = Matrix::from(ndarray::Array2::from_shape_vec((300, 3), cells.clone()).unwrap());
+        let mut model =
+            IsolationForest::new().n_trees(30).max_samples(256).seed(0).fit(&x, &NoTarget).unwrap();
+        // Thresholds that rows meet.
+        for node in model.trees.iter_mut().flatten().filter(|node| node.column != LEAF) {
+            if random.below(2) == 0 {
+                node.value = cells[3 * random.below(300) + node.column as usize];
+            }
+        }
+        let model = IsolationForestModel::new(model.features, model.trees, model.n_samples, HALF);
+        let scale = 30.0 * expected_depth(256);
+        let scores = model.score(&x).unwrap();
+        for (row, score) in cells.chunks(3).zip(scores.as_slice()) {
+            let depth: f64 = model.trees.iter().fold(0.0, |depth, tree| depth + expected(tree, row));
+            assert_eq!(*score, (-depth / scale).exp2(), "{row:?}");
+        }
     }
 }

@@ -1,0 +1,54 @@
+use perennial_core::{Error, Matrix, Result, Rows};
+use perennial_numeric::random::Random;
+
+use crate::{Metric, SliceOptions};
+
+/// How bad each row is, and the rows in two random halves: one is searched, and what is found is scored on the other, so that
+/// intervals hold although groups were looked for.
+pub(super) struct Halves {
+    /// Larger for worse rows.
+    pub(super) losses: Vec<f64>,
+    pub(super) searched: Vec<usize>,
+    pub(super) other: Vec<usize>,
+}
+
+impl Halves {
+    /// Halves of at least `n_groups` groups of the least support each.
+    ///
+    /// # Errors
+    /// When the metric is no mean over rows, lengths differ, or there are too few rows.
+    pub(super) fn new<M: Metric>(
+        metric: &M,
+        truth: &M::Truth,
+        prediction: &M::Prediction,
+        x: &Matrix,
+        options: &SliceOptions,
+        n_groups: usize,
+    ) -> Result<Self> {
+        let n_rows = truth.n_rows();
+        if x.n_rows() != n_rows {
+            return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
+        }
+        metric.score(truth, prediction)?;
+        let mut losses = metric.row_scores(truth, prediction)?.ok_or_else(|| {
+            Error::unsupported(format!(
+                "`{}` is no mean over rows, so rows cannot be told apart by it; search with `LogLoss`, `Accuracy` or an error",
+                metric.name()
+            ))
+        })?;
+        if M::HIGHER_IS_BETTER {
+            losses.iter_mut().for_each(|loss| *loss = -*loss);
+        }
+        let support = options.least_support();
+        if n_rows < (2 * n_groups).saturating_mul(support) {
+            return Err(Error::insufficient_data(format!(
+                "{n_rows} rows are too few to search one half and score on the other, each of {n_groups} groups of {support} rows or more"
+            )));
+        }
+        let searched = Random::new(options.random_seed()).stream("halves").sample(n_rows, n_rows / 2);
+        let mut is_searched = vec![false; n_rows];
+        searched.iter().for_each(|&row| is_searched[row] = true);
+        let other = (0..n_rows).filter(|&row| !is_searched[row]).collect();
+        Ok(Halves { losses, searched, other })
+    }
+}
