@@ -5,8 +5,51 @@
 pub(crate) struct Interner {
     /// The number after that of the text in each place, 0 where there is none; a power of two of places.
     places: Vec<u32>,
+    keys: Vec<Key>,
     ends: Vec<usize>,
     bytes: Vec<u8>,
+}
+
+/// Bytes that a key holds.
+const SHORT: usize = 16;
+
+/// What tells a text of up to 16 bytes from all others, and most longer ones too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    length: usize,
+    /// The bytes of a short text, of a longer one its hash and its last bytes.
+    word: u128,
+}
+
+impl Key {
+    #[inline]
+    fn of(text: &[u8]) -> Key {
+        if text.len() > SHORT {
+            return Key::long(text);
+        }
+        let mut bytes = [0; SHORT];
+        bytes[..text.len()].copy_from_slice(text);
+        Key { length: text.len(), word: u128::from_le_bytes(bytes) }
+    }
+
+    fn long(text: &[u8]) -> Key {
+        let (words, _) = text.as_chunks::<8>();
+        let hash = words.iter().fold(0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let last = text.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        Key { length: text.len(), word: u128::from(hash) | u128::from(last) << 64 }
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        let hash = mix(mix(self.length as u64, self.word as u64), (self.word >> 64) as u64);
+        hash ^ (hash >> 32)
+    }
+}
+
+/// Multiply and mix.
+#[inline(always)]
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
 }
 
 impl Interner {
@@ -21,69 +64,60 @@ impl Interner {
     }
 
     pub(crate) fn intern(&mut self, text: &[u8]) -> u32 {
+        self.number(Key::of(text), text)
+    }
+
+    /// As [`intern`](Interner::intern), of the first `length` bytes: of a short text with more bytes after it no branch hangs
+    /// on how long it is.
+    #[inline]
+    pub(crate) fn intern_start(&mut self, bytes: &[u8], length: usize) -> u32 {
+        match bytes.first_chunk::<SHORT>() {
+            Some(first) if length <= SHORT => {
+                let kept = u128::MAX.checked_shr((8 * (SHORT - length)) as u32).unwrap_or(0);
+                let word = u128::from_le_bytes(*first) & kept;
+                self.number(Key { length, word }, &bytes[..length])
+            }
+            _ => self.intern(&bytes[..length]),
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, key: Key, text: &[u8]) -> u32 {
         if self.places.len() < 2 * (self.len() + 1) {
             self.grow();
         }
-        let place = self.place(text);
-        if self.places[place] == 0 {
-            self.bytes.extend_from_slice(text);
-            self.ends.push(self.bytes.len());
-            self.places[place] = self.len() as u32;
+        let mask = self.places.len() - 1;
+        let mut place = key.hash() as usize & mask;
+        loop {
+            let Some(number) = self.places[place].checked_sub(1) else { break };
+            if self.keys[number as usize] == key && (key.length <= SHORT || self.text(number) == text) {
+                return number;
+            }
+            place = (place + 1) & mask;
         }
+        self.add(key, text, place)
+    }
+
+    #[cold]
+    fn add(&mut self, key: Key, text: &[u8], place: usize) -> u32 {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
+        self.keys.push(key);
+        self.places[place] = self.len() as u32;
         self.places[place] - 1
     }
 
-    /// The place that holds the text, or the free one where it belongs.
-    fn place(&self, text: &[u8]) -> usize {
-        let mask = self.places.len() - 1;
-        let mut place = hash(text) as usize & mask;
-        while self.places[place] != 0 && !equal(self.text(self.places[place] - 1), text) {
-            place = (place + 1) & mask;
-        }
-        place
-    }
-
+    #[cold]
     fn grow(&mut self) {
         self.places = vec![0; (4 * self.len()).max(64).next_power_of_two()];
-        for number in 0..self.len() as u32 {
-            let place = self.place(self.text(number));
-            self.places[place] = number + 1;
+        let mask = self.places.len() - 1;
+        for (number, key) in self.keys.iter().enumerate() {
+            let mut place = key.hash() as usize & mask;
+            while self.places[place] != 0 {
+                place = (place + 1) & mask;
+            }
+            self.places[place] = number as u32 + 1;
         }
-    }
-}
-
-/// Multiply and mix, eight bytes at a time.
-#[inline]
-fn hash(text: &[u8]) -> u64 {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
-    let mut hash = mix(0, text.len() as u64);
-    let (words, _) = text.as_chunks::<8>();
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
-    }
-    hash = mix(hash, tail(text));
-    hash ^ (hash >> 32)
-}
-
-/// Whether texts are the same; most are short, and a call of the system's comparison would take longer than this.
-#[inline]
-fn equal(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && tail(one) == tail(other) && one.as_chunks::<8>().0 == other.as_chunks::<8>().0
-}
-
-/// The last eight bytes; of fewer bytes a number that, with how many there are, tells them all.
-#[inline]
-fn tail(text: &[u8]) -> u64 {
-    let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
-    match (text.last_chunk(), text.first_chunk(), text.last_chunk(), text) {
-        (Some(eight), ..) => u64::from_le_bytes(*eight),
-        (_, Some(first), Some(last), _) => four(first) | four(last) << 32,
-        (.., [first, .., last]) => {
-            u64::from(*first) | u64::from(text[text.len() / 2]) << 8 | u64::from(*last) << 16
-        }
-        (.., [only]) => u64::from(*only),
-        _ => 0,
     }
 }
 
@@ -110,6 +144,8 @@ mod tests {
             for (number, text) in texts.iter().enumerate() {
                 assert_eq!(interner.intern(text), number as u32, "{round} {text:?}");
                 assert_eq!(interner.text(number as u32), text);
+                let followed = [&text[..], &b"and more after it"[..]].concat();
+                assert_eq!(interner.intern_start(&followed, text.len()), number as u32);
             }
         }
         assert_eq!(interner.len(), texts.len());

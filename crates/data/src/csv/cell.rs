@@ -214,9 +214,9 @@ pub(super) fn short_real(bytes: &[u8], length: usize) -> Option<f64> {
         digits(whole, point)? * WHOLE_POWERS[n_decimals] + digits(decimals, n_decimals)?
     };
     // At most 15 digits: below 2^53, so one division rounds correctly, as in `parse_real`. Numbers with a sign become real ones
-    // in one instruction.
+    // in one instruction. The sign is as likely as not, so no branch may hang on it.
     let value = mantissa as i64 as f64 / POWERS[n_decimals];
-    Some(if negative { -value } else { value })
+    Some(f64::from_bits(value.to_bits() ^ u64::from(negative) << 63))
 }
 
 const WHOLE_POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
@@ -232,7 +232,8 @@ pub(super) fn short_integer(bytes: &[u8], length: usize) -> Option<i64> {
         return None;
     }
     let number = digits(word(bytes, sign)?, n)? as i64;
-    Some(if negative { -number } else { number })
+    let minus = -i64::from(negative);
+    Some((number ^ minus) - minus)
 }
 
 /// Eight bytes, the first of which is the lowest.

@@ -207,8 +207,10 @@ impl<'b> Parse<'_, 'b> {
             if missing(&cell) {
                 self.nulls.push(codes.len() as u32);
                 codes.push(0);
-            } else {
+            } else if cell.quoted {
                 codes.push(levels.intern(&cell.content(self.rules.quote)));
+            } else {
+                codes.push(levels.intern_start(self.cells.from(&cell), cell.raw.len()));
             }
         }
         if levels.len() <= max_categories {

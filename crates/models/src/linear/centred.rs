@@ -131,6 +131,7 @@ impl<'a> Centred<'a> {
         let width = columns.map_or(self.n_features, <[usize]>::len) + 2;
         let mut block = Vec::with_capacity(rows.len() * width);
         let n_rows = rows.len();
+        let means: Vec<f64> = columns.unwrap_or_default().iter().map(|&j| self.means[j]).collect();
         for row in rows {
             let root = self.weights.map_or(1.0, |weights| weights[row].sqrt());
             let values = self.row(row);
@@ -138,7 +139,10 @@ impl<'a> Centred<'a> {
                 None => {
                     block.extend(values.iter().zip(&self.means).map(|(value, mean)| root * (value - mean)))
                 }
-                Some(columns) => block.extend(columns.iter().map(|&j| root * (values[j] - self.means[j]))),
+                Some(columns) => {
+                    let cells = columns.iter().zip(&means);
+                    block.extend(cells.map(|(&j, mean)| root * (values[j] - mean)));
+                }
             }
             block.push(root * self.target(row));
             block.push(root);
@@ -188,8 +192,7 @@ impl<'a> Centred<'a> {
             let mut pulls = Vec::with_capacity(rows.len());
             for row in rows.clone() {
                 let values = self.row(row);
-                let fitted: f64 =
-                    columns.iter().zip(coefficients).map(|(&j, weight)| values[j] * weight).sum();
+                let fitted = gathered(values, columns, coefficients);
                 let residual = self.target(row) - (fitted - offset);
                 let pull = self.weight(row) * residual;
                 pulls.push(pull);
@@ -266,6 +269,19 @@ impl Kernel for Pulled<'_> {
             self.sums.iter_mut().zip(values).for_each(|(sum, (value, mean))| *sum += pull * (value - mean));
         }
     }
+}
+
+/// The inner product of coefficients with the numbers of some columns, in four lanes.
+fn gathered(values: &[f64], columns: &[usize], coefficients: &[f64]) -> f64 {
+    let ((columns, few), (coefficients, rest)) = (columns.as_chunks::<4>(), coefficients.as_chunks::<4>());
+    let mut lanes = [0.0; 4];
+    for (columns, coefficients) in columns.iter().zip(coefficients) {
+        for lane in 0..4 {
+            lanes[lane] += values[columns[lane]] * coefficients[lane];
+        }
+    }
+    let rest: f64 = few.iter().zip(rest).map(|(&j, weight)| values[j] * weight).sum();
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
 }
 
 /// The sum of two vectors.

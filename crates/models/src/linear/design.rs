@@ -14,6 +14,8 @@ use crate::rows::row_major;
 const NUMBERS: usize = 1 << 16;
 /// Entries of a sparse matrix that one task takes on average.
 const SPARSE_ROWS: usize = 4096;
+/// Sparse rows whose entries are read twice in turn.
+const SPARSE_BITE: usize = 64;
 
 pub(super) enum Numbers<'a> {
     Dense(Cow<'a, [f64]>),
@@ -106,6 +108,16 @@ impl<'a> Design<'a> {
             Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
             Numbers::Sparse(_) => SPARSE_ROWS,
         }
+    }
+
+    /// The rows of a task in parts, each of which is worked on from its scores to its sums: entries of few sparse rows
+    /// stay in the first-level cache, and dense rows are multiplied all at once.
+    pub(super) fn bites(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let step = match self.numbers {
+            Numbers::Dense(_) => rows.len().max(1),
+            Numbers::Sparse(_) => SPARSE_BITE,
+        };
+        rows.clone().step_by(step).map(move |first| first..rows.end.min(first + step))
     }
 
     /// Chooses centres and scales that make the Hessian's diagonal about 1. Any choice gives the

@@ -9,7 +9,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{Error, Result};
 use perennial_numeric::linalg::{gram, matmul};
-use perennial_numeric::optimize::{HessianProduct, Objective, SecondOrder};
+use perennial_numeric::optimize::{Objective, SecondOrder};
 use perennial_numeric::reduce;
 use perennial_numeric::simd::widest;
 use perennial_numeric::special::exp_in_place;
@@ -20,11 +20,11 @@ use super::logistic_sparse::{Gather, LANES, Scatter, turn, turn_back};
 
 /// The objective for the classes that have rows.
 pub(super) struct Loss<'a> {
-    design: &'a Design<'a>,
+    pub(super) design: &'a Design<'a>,
     /// The position of each row's class among those that have rows; rows of other classes have no weight.
     classes: Vec<u32>,
     /// 1 for two classes.
-    n_vectors: usize,
+    pub(super) n_vectors: usize,
 }
 
 impl<'a> Loss<'a> {
@@ -63,7 +63,7 @@ impl<'a> Loss<'a> {
     }
 
     /// The vectors for features that are centred but not scaled, and their intercepts.
-    fn vectors(&self, unknowns: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    pub(super) fn vectors(&self, unknowns: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.design.n_features;
         let (coefficients, intercepts) = unknowns.split_at(self.n_vectors * n);
         let scaled = coefficients.iter().enumerate().map(|(i, u)| u / self.design.scales[i % n]).collect();
@@ -121,7 +121,7 @@ impl<'a> Loss<'a> {
     }
 
     /// Turns the scores of some rows into probabilities, and gives their losses.
-    fn shares(&self, rows: Range<usize>, scores: &mut [[f64; LANES]]) -> Vec<f64> {
+    pub(super) fn shares(&self, rows: Range<usize>, scores: &mut [[f64; LANES]]) -> Vec<f64> {
         let groups = self.groups();
         if self.n_vectors == 1 {
             let share = |(row, scores): (usize, &mut [f64; LANES])| {
@@ -154,18 +154,18 @@ impl<'a> Loss<'a> {
     }
 
     /// Blocks of classes.
-    fn groups(&self) -> usize {
+    pub(super) fn groups(&self) -> usize {
         self.n_vectors.div_ceil(LANES)
     }
 
     /// Intercepts in blocks; `filler` fills up the last.
-    fn starts(&self, intercepts: &[f64], filler: f64) -> Vec<[f64; LANES]> {
+    pub(super) fn starts(&self, intercepts: &[f64], filler: f64) -> Vec<[f64; LANES]> {
         let of = |i: usize| intercepts.get(i).copied().unwrap_or(filler);
         (0..self.groups()).map(|group| std::array::from_fn(|lane| of(group * LANES + lane))).collect()
     }
 
     /// The products of some rows with vectors that are turned, each from its intercept.
-    fn scores(
+    pub(super) fn scores(
         &self,
         rows: Range<usize>,
         turned: &[[f64; LANES]],
@@ -190,17 +190,15 @@ impl<'a> Loss<'a> {
         scores
     }
 
-    /// The sums over some rows of slope times feature, turned, and then those of the slopes.
-    fn pulls(&self, rows: Range<usize>, slopes: &[[f64; LANES]]) -> Vec<[f64; LANES]> {
+    /// Adds the sums over some rows of slope times feature, turned, and then those of the slopes.
+    pub(super) fn pull(&self, rows: Range<usize>, slopes: &[[f64; LANES]], sums: &mut [[f64; LANES]]) {
         let (n, groups) = (self.design.n_features, self.groups());
-        let mut sums = vec![[0.0; LANES]; (n + 1) * groups];
         let (by_feature, by_intercept) = sums.split_at_mut(n * groups);
         for slopes in slopes.chunks_exact(groups) {
-            let pairs = by_intercept.as_flattened_mut().iter_mut().zip(slopes.as_flattened());
-            pairs.for_each(|(sum, slope)| *sum += slope);
+            add_to(by_intercept, slopes);
         }
         match &self.design.numbers {
-            Numbers::Sparse(csr) => widest(Scatter { csr, rows, slopes, groups, sums: by_feature }),
+            Numbers::Sparse(csr) => widest(Scatter::<false> { csr, rows, slopes, groups, sums: by_feature }),
             Numbers::Dense(numbers) => {
                 let values = self.design.dense_rows(rows.clone(), numbers);
                 let both = (
@@ -213,15 +211,19 @@ impl<'a> Loss<'a> {
                         .as_flattened_mut()
                         .iter_mut()
                         .zip(&products)
-                        .for_each(|(to, from)| *to = *from);
+                        .for_each(|(sum, more)| *sum += more);
                 }
             }
         }
-        sums
+    }
+
+    /// Sums of 0 for all features, and then for the intercepts.
+    pub(super) fn no_sums(&self) -> Vec<[f64; LANES]> {
+        vec![[0.0; LANES]; (self.design.n_features + 1) * self.groups()]
     }
 
     /// Sums over features and intercepts, turned, in the places of the unknowns.
-    fn placed(&self, sums: &[[f64; LANES]], out: &mut [f64]) {
+    pub(super) fn placed(&self, sums: &[[f64; LANES]], out: &mut [f64]) {
         let (n, k) = (self.design.n_features, self.n_vectors);
         let (by_feature, by_intercept) = sums.split_at(n * self.groups());
         let (vectors, intercepts) = out.split_at_mut(k * n);
@@ -235,12 +237,17 @@ impl<'a> Loss<'a> {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
         let (turned, starts) = (turn(vectors, n, k), self.starts(intercepts, f64::NEG_INFINITY));
         let work = |rows: Range<usize>| {
-            let mut scores = self.scores(rows.clone(), &turned, &starts);
-            let loss = self.slopes(rows.clone(), &mut scores);
-            (self.pulls(rows, &scores), loss)
+            let (mut sums, mut loss) = (self.no_sums(), 0.0);
+            for rows in design.bites(rows) {
+                let mut scores = self.scores(rows.clone(), &turned, &starts);
+                loss += self.slopes(rows.clone(), &mut scores);
+                self.pull(rows, &scores, &mut sums);
+            }
+            (sums, loss)
         };
-        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |left, right| {
-            (add_blocks(left.0, &right.0), left.1 + right.1)
+        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |mut left, right| {
+            add_to(&mut left.0, &right.0);
+            (left.0, left.1 + right.1)
         });
         let mut out = vec![0.0; k * n + k + 1];
         if let Some((sums, loss)) = sums {
@@ -432,59 +439,7 @@ impl SecondOrder for Loss<'_> {
     }
 }
 
-impl HessianProduct for Loss<'_> {
-    /// The probabilities of the rows, in blocks of classes.
-    type Curvature = Vec<[f64; LANES]>;
-
-    fn curvature(&self, x: &[f64]) -> Self::Curvature {
-        let design = self.design;
-        let (vectors, intercepts) = self.vectors(x);
-        let turned = turn(&vectors, design.n_features, self.n_vectors);
-        let starts = self.starts(&intercepts, f64::NEG_INFINITY);
-        let work = |rows: Range<usize>| {
-            let mut scores = self.scores(rows.clone(), &turned, &starts);
-            self.shares(rows, &mut scores);
-            scores
-        };
-        reduce::map_chunks(design.n_rows, design.block_rows(), work).concat()
-    }
-
-    fn times(&self, at: &Self::Curvature, vector: &[f64], out: &mut [f64]) {
-        let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
-        let groups = self.groups();
-        let (vectors, intercepts) = self.vectors(vector);
-        let (turned, starts) = (turn(&vectors, n, k), self.starts(&intercepts, 0.0));
-        let work = |rows: Range<usize>| {
-            let mut moves = self.scores(rows.clone(), &turned, &starts);
-            let shares = at[rows.start * groups..rows.end * groups].chunks_exact(groups);
-            for ((row, moves), shares) in rows.clone().zip(moves.chunks_exact_mut(groups)).zip(shares) {
-                let (moves, shares) = (moves.as_flattened_mut(), shares.as_flattened());
-                let weight = design.weight(row);
-                // A row without weight must not count, whatever its score.
-                if weight == 0.0 {
-                    moves.fill(0.0);
-                    continue;
-                }
-                let mean: f64 = moves.iter().zip(shares).map(|(step, share)| step * share).sum();
-                let slope = |(step, share): (&mut f64, &f64)| *step = weight * share * (*step - mean);
-                moves.iter_mut().zip(shares).for_each(slope);
-            }
-            self.pulls(rows, &moves)
-        };
-        let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |left, right| {
-            add_blocks(left, &right)
-        });
-        self.placed(&sums.unwrap_or_else(|| vec![[0.0; LANES]; (n + 1) * groups]), out);
-        out.iter_mut().for_each(|sum| *sum /= design.total_weight);
-        for (i, (out, step)) in out[..k * n].iter_mut().zip(vector).enumerate() {
-            let scale = design.scales[i % n];
-            *out = (*out + design.alpha / design.total_weight * (step / scale)) / scale;
-        }
-    }
-}
-
-fn add_blocks(mut left: Vec<[f64; LANES]>, right: &[[f64; LANES]]) -> Vec<[f64; LANES]> {
-    let (to, from) = (left.as_flattened_mut(), right.as_flattened());
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-    left
+/// Adds blocks to as many others.
+pub(super) fn add_to(left: &mut [[f64; LANES]], right: &[[f64; LANES]]) {
+    left.as_flattened_mut().iter_mut().zip(right.as_flattened()).for_each(|(to, from)| *to += from);
 }

@@ -11,34 +11,23 @@ use perennial_numeric::simd::Kernel;
 /// Classes that are worked on side by side; their number is filled up to a multiple.
 pub(super) const LANES: usize = 4;
 
-/// Sums of the products of a row's entries with the numbers of their features; `groups` blocks of classes.
-#[inline(always)]
-pub(super) fn gather(row: (&[u32], &[f64]), turned: &[[f64; LANES]], sums: &mut [[f64; LANES]]) {
-    let groups = sums.len();
-    for (group, out) in sums.iter_mut().enumerate() {
-        let mut own = *out;
-        for (&column, value) in row.0.iter().zip(row.1) {
-            let numbers = &turned[column as usize * groups + group];
-            for lane in 0..LANES {
-                own[lane] += value * numbers[lane];
-            }
-        }
-        *out = own;
-    }
-}
+/// Blocks of classes whose sums stay in registers.
+const WIDE: usize = 8;
 
-/// Adds a row's entries, each times the factors of the classes, to the sums of their features.
-#[inline(always)]
-pub(super) fn scatter(row: (&[u32], &[f64]), factors: &[[f64; LANES]], sums: &mut [[f64; LANES]]) {
-    let groups = factors.len();
-    for (group, factors) in factors.iter().enumerate() {
-        for (&column, value) in row.0.iter().zip(row.1) {
-            let sum = &mut sums[column as usize * groups + group];
-            for lane in 0..LANES {
-                sum[lane] += value * factors[lane];
+/// Does `$part::<G>` for all blocks of classes, so many at a time that their number is known when it is compiled.
+macro_rules! by_width {
+    ($groups:expr, |$first:ident| $of:ident.$part:ident($($width:literal)*)) => {{
+        let groups = $groups;
+        let mut $first = 0;
+        while $first < groups {
+            let width = (groups - $first).min(WIDE);
+            match width {
+                $($width => $of.$part::<$width>($first),)*
+                _ => $of.$part::<WIDE>($first),
             }
+            $first += width;
         }
-    }
+    }};
 }
 
 /// Scores of rows, `groups` blocks for each row, to which `scores` holds the intercepts.
@@ -50,19 +39,38 @@ pub(super) struct Gather<'a> {
     pub(super) scores: &'a mut [[f64; LANES]],
 }
 
-impl Kernel for Gather<'_> {
-    type Output = ();
-
+impl Gather<'_> {
+    /// Sums of the products of the rows' entries with the numbers of their features, for `G` blocks from `first` on.
     #[inline(always)]
-    fn run(self) {
-        for (row, scores) in self.rows.zip(self.scores.chunks_exact_mut(self.groups)) {
-            gather(self.csr.row(row), self.turned, scores);
+    fn part<const G: usize>(&mut self, first: usize) {
+        let groups = self.groups;
+        for (row, scores) in self.rows.clone().zip(self.scores.chunks_exact_mut(groups)) {
+            let (columns, values) = self.csr.row(row);
+            let mut sums: [[f64; LANES]; G] = std::array::from_fn(|group| scores[first + group]);
+            for (&column, &value) in columns.iter().zip(values) {
+                let numbers = &self.turned[column as usize * groups + first..][..G];
+                for group in 0..G {
+                    for lane in 0..LANES {
+                        sums[group][lane] = value.mul_add(numbers[group][lane], sums[group][lane]);
+                    }
+                }
+            }
+            scores[first..first + G].copy_from_slice(&sums);
         }
     }
 }
 
-/// The sums over rows of their entries times their slopes.
-pub(super) struct Scatter<'a> {
+impl Kernel for Gather<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        by_width!(self.groups, |first| self.part(1 2 3 4 5 6 7));
+    }
+}
+
+/// Adds to the sums of the features the rows' entries, or their squares, each times the slopes of its row.
+pub(super) struct Scatter<'a, const SQUARED: bool = false> {
     pub(super) csr: &'a Csr,
     pub(super) rows: Range<usize>,
     pub(super) slopes: &'a [[f64; LANES]],
@@ -70,14 +78,32 @@ pub(super) struct Scatter<'a> {
     pub(super) sums: &'a mut [[f64; LANES]],
 }
 
-impl Kernel for Scatter<'_> {
+impl<const SQUARED: bool> Scatter<'_, SQUARED> {
+    #[inline(always)]
+    fn part<const G: usize>(&mut self, first: usize) {
+        let groups = self.groups;
+        for (row, slopes) in self.rows.clone().zip(self.slopes.chunks_exact(groups)) {
+            let (columns, values) = self.csr.row(row);
+            let slopes: [[f64; LANES]; G] = std::array::from_fn(|group| slopes[first + group]);
+            for (&column, &value) in columns.iter().zip(values) {
+                let value = if SQUARED { value * value } else { value };
+                let sums = &mut self.sums[column as usize * groups + first..][..G];
+                for group in 0..G {
+                    for lane in 0..LANES {
+                        sums[group][lane] = value.mul_add(slopes[group][lane], sums[group][lane]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<const SQUARED: bool> Kernel for Scatter<'_, SQUARED> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        for (row, slopes) in self.rows.zip(self.slopes.chunks_exact(self.groups)) {
-            scatter(self.csr.row(row), slopes, self.sums);
-        }
+    fn run(mut self) {
+        by_width!(self.groups, |first| self.part(1 2 3 4 5 6 7));
     }
 }
 

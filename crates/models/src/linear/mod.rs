@@ -24,6 +24,7 @@ mod logistic;
 mod logistic_cv;
 mod logistic_loss;
 mod logistic_model;
+mod logistic_product;
 mod logistic_sparse;
 mod matching;
 mod model;

@@ -21,13 +21,20 @@ pub trait HessianProduct: Objective {
 
     /// Writes the product of the Hessian with `vector` into `out`, which is as long.
     fn times(&self, at: &Self::Curvature, vector: &[f64], out: &mut [f64]);
+
+    /// The entries of the Hessian's diagonal, where they are worth the time they take: the search for a step divides by
+    /// them, so that it need not tell the sizes of the unknowns apart.
+    fn diagonal(&self, at: &Self::Curvature) -> Option<Vec<f64>> {
+        let _ = at;
+        None
+    }
 }
 
 /// Minimises a function from its gradient and products with its Hessian: the equations of a Newton step are solved by
 /// conjugate gradients, no better than the step is worth (Dembo and Steihaug, 1983), and a line search damps it.
 ///
-/// Few steps, of a few passes each, where the entries of the Hessian's diagonal are about as large as each other; then it
-/// needs no memory but that of five vectors.
+/// Few steps, of a few passes each, where the entries of the Hessian's diagonal are about as large as each other or
+/// [known](HessianProduct::diagonal); it needs no memory but that of a handful of vectors.
 ///
 /// # Errors
 /// When the function is not finite at `x0`, a setting is out of range, or the work is cancelled.
@@ -95,9 +102,16 @@ fn direction<P: HessianProduct + ?Sized>(
     let enough = (slope.sqrt().min(LOOSEST) * slope).max(0.25 * tolerance);
     let mut step = vec![0.0; here.x.len()];
     let mut residual: Vec<f64> = here.gradient.iter().map(|g| -g).collect();
-    let mut toward = residual.clone();
+    let diagonal = problem.diagonal(&at);
+    let eased = |residual: &[f64]| match &diagonal {
+        Some(diagonal) => {
+            residual.iter().zip(diagonal).map(|(r, d)| if *d > 0.0 { r / d } else { *r }).collect()
+        }
+        None => residual.to_vec(),
+    };
+    let mut toward: Vec<f64> = eased(&residual);
     let mut product = vec![0.0; step.len()];
-    let mut squares = dot(&residual, &residual);
+    let mut squares = dot(&residual, &toward);
     for n_products in 0..MAX_PRODUCTS.min(2 * step.len() + 10) {
         ctx.check()?;
         problem.times(&at, &toward, &mut product);
@@ -115,9 +129,10 @@ fn direction<P: HessianProduct + ?Sized>(
         if largest(&residual) <= enough {
             break;
         }
-        let before = std::mem::replace(&mut squares, dot(&residual, &residual));
+        let next = eased(&residual);
+        let before = std::mem::replace(&mut squares, dot(&residual, &next));
         let share = squares / before;
-        toward.iter_mut().zip(&residual).for_each(|(toward, residual)| *toward = residual + share * *toward);
+        toward.iter_mut().zip(&next).for_each(|(toward, next)| *toward = next + share * *toward);
     }
     Ok(step)
 }
