@@ -1,6 +1,6 @@
 //! Regressors that learn a transformed target.
 
-use perennial_core::{Capabilities, Error, Estimator, Predictor, Result, Train, Values};
+use perennial_core::{Capabilities, Error, Estimator, Param, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
 use super::around;
@@ -80,6 +80,9 @@ pub struct TransformedTargetRegressor<E> {
 }
 
 impl<E> TransformedTargetRegressor<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// `estimator` on the target through `transform`.
     pub fn new(estimator: E, transform: TargetTransform) -> Self {
         TransformedTargetRegressor { estimator, transform }
