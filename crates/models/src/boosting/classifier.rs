@@ -98,7 +98,8 @@ impl<W> GradientBoostingClassifier<W> {
 
     /// Takes the label-distribution-aware margin loss for two classes: the log-odds of a row must be on the side of its class by
     /// `max_margin` where the class is the rarer one, and by less, in proportion to the fourth root of one over its rows, where
-    /// it is the other (Cao and others, 2019). Between 0 and 30; 0 is the logarithmic loss. The probabilities need calibration.
+    /// it is the other (Cao and others, 2019). Between 0 and 30; 0 is the logarithmic loss. Margins alone do not move the border to the common class: set
+    /// [`class_weight`](Self::class_weight) as well, as the paper does in its second half. The probabilities need calibration.
     #[must_use]
     pub fn ldam(mut self, max_margin: f64) -> Self {
         self.max_margin = Some(max_margin);

@@ -6,6 +6,8 @@
 //! |---|---|---|
 //! | a number | its mean | [`RegressionLoss::SquaredError`] |
 //! | a number with outliers that are errors | its typical value | [`RegressionLoss::AbsoluteError`] for the median; [`RegressionLoss::Huber`] for nearly the mean, `delta` at the size from which differences look wrong |
+//! | a number with outliers | nearly its mean, without a sharp bound | [`RegressionLoss::Fair`] |
+//! | a number whose errors count as shares of it | its typical value | [`RegressionLoss::AbsolutePercentageError`]; it leans to low answers |
 //! | a number | a bound that a given share stays below | [`RegressionLoss::Quantile`] |
 //! | a number | an interval or the whole distribution | [`Quantiles`] |
 //! | a count, or a rate with the exposure as weight | its mean | [`RegressionLoss::Poisson`] |

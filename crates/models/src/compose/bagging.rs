@@ -158,6 +158,7 @@ impl<E> BaggingClassifier<E> {
     /// Sets whether the probabilities of each model are brought from the shares of the classes among the rows that it drew to
     /// those among all training rows (Elkan, 2001), before their mean is taken. It changes which class is most likely: with
     /// `balanced` alone a row goes to a rare class far more often than that class is there.
+    /// A member that is sure of its answer stays sure: let the leaves of trees hold some rows.
     #[must_use]
     pub fn corrected(mut self, corrected: bool) -> Self {
         self.corrected = corrected;

@@ -60,6 +60,10 @@ impl TargetTransform {
 /// The mean on the transformed scale is not the mean on the scale of the target: answers of squared error come out
 /// nearer the median.
 ///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `transform` | `Log1p` | see [`TargetTransform`] | what is done to the target |
+///
 /// ```
 /// use ndarray::array;
 /// use perennial_core::{Estimator, Matrix, Predictor, Values};

@@ -166,7 +166,8 @@ impl Entry {
             Ability::Validation => self.takes.validation,
             Ability::Probabilities => matches!(self.make, Make::Classifier(..)),
             Ability::Quantiles => self.quantile.is_some(),
-            Ability::Monotone => self.defaults.has("monotone"),
+            // A quantile forest keeps the means of its leaves in order, but answers with medians.
+            Ability::Monotone => self.defaults.has("monotone") && self.name != "QuantileForestRegressor",
             Ability::ClassWeights => self.defaults.has("class_weight"),
             Ability::Online => self.online,
             Ability::Interchange => self.interchange,

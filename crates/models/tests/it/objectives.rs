@@ -46,6 +46,8 @@ fn with_each_loss(n: usize, seed: u64, test: impl Fn(&dyn Case)) {
         (R::Tweedie { power: 1.3 }, &counts),
         (R::Tweedie { power: 1.9 }, &counts),
         (R::CrossEntropy, &shares),
+        (R::AbsolutePercentageError, &amounts),
+        (R::Fair { c: 0.8 }, &any),
     ] {
         test(&(loss, labels(y)));
     }
@@ -308,6 +310,8 @@ fn targets_out_of_range_are_named() {
     assert!(refusal(&RegressionLoss::CrossEntropy, &[1.0, 1.5]).contains("1.5 at row 1"));
     assert!(refusal(&RegressionLoss::Tweedie { power: 2.0 }, &[1.0]).contains("`power` is 2"));
     assert!(refusal(&RegressionLoss::Quantile { level: 1.0 }, &[1.0]).contains("`level` is 1"));
+    assert!(refusal(&RegressionLoss::Fair { c: 0.0 }, &[1.0]).contains("`c` is 0"));
+    assert!(refusal(&RegressionLoss::AbsolutePercentageError, &[1.0, 0.0]).contains("0.0 at row 1"));
     assert!(refusal(&RegressionLoss::Huber { delta: 0.0 }, &[1.0]).contains("`delta` is 0"));
     assert!(refusal(&Quantiles::new([0.5, 0.5]), &[1.0]).contains("rising order"));
     assert!(refusal(&Quantiles::new([]), &[1.0]).contains("rising order"));
