@@ -37,6 +37,8 @@ pub mod neighbors;
 pub mod neural;
 #[cfg(feature = "outlier")]
 pub mod outlier;
+#[cfg(feature = "registry")]
+pub mod registry;
 mod rows;
 mod setters;
 #[cfg(feature = "trees")]

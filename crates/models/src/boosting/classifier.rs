@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::{Booster, Plan};
 use super::inputs::{Given, Inputs};
-use super::losses::ClassificationLoss;
+use super::losses::{ClassificationLoss, MAX_MARGIN};
 use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
 use super::regressor::KEEP;
 use super::settings::{Settings, shared_settings};
 use crate::binned::{Binned, LearnsFromBins};
-use crate::classes::{ClassWeight, check_names, two_or_more};
+use crate::classes::{ClassWeight, check_names, class_totals, two_or_more};
+use crate::rows::tame;
 
 /// Gradient boosting of classification trees: one score for two classes, one for each of more.
 ///
@@ -43,6 +44,7 @@ use crate::classes::{ClassWeight, check_names, two_or_more};
 pub struct GradientBoostingClassifier<W = Watch> {
     watch: Vec<W>,
     focal: Option<(f64, f64)>,
+    max_margin: Option<f64>,
     class_weight: ClassWeight,
     settings: Settings,
 }
@@ -52,6 +54,7 @@ impl<W> Default for GradientBoostingClassifier<W> {
         GradientBoostingClassifier {
             watch: Vec::new(),
             focal: None,
+            max_margin: None,
             class_weight: ClassWeight::None,
             settings: Settings::default(),
         }
@@ -60,7 +63,15 @@ impl<W> Default for GradientBoostingClassifier<W> {
 
 impl GradientBoostingClassifier {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = Settings::PARAMS;
+    pub const PARAMS: &'static [Param] = &{
+        let mut all = [MAX_MARGIN; Settings::PARAMS.len() + 1];
+        let mut place = 0;
+        while place < Settings::PARAMS.len() {
+            all[place] = Settings::PARAMS[place];
+            place += 1;
+        }
+        all
+    };
 
     /// The defaults.
     pub fn new() -> Self {
@@ -73,8 +84,8 @@ impl<W> GradientBoostingClassifier<W> {
     /// nothing is set.
     #[must_use]
     pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
-        let GradientBoostingClassifier { focal, class_weight, settings, .. } = self;
-        GradientBoostingClassifier { watch: metrics.into(), focal, class_weight, settings }
+        let GradientBoostingClassifier { focal, max_margin, class_weight, settings, .. } = self;
+        GradientBoostingClassifier { watch: metrics.into(), focal, max_margin, class_weight, settings }
     }
 
     /// Takes the focal loss for two classes: rows that are right already count less, the more so the larger `gamma`; rows
@@ -82,6 +93,16 @@ impl<W> GradientBoostingClassifier<W> {
     #[must_use]
     pub fn focal(mut self, gamma: f64, alpha: f64) -> Self {
         self.focal = Some((gamma, alpha));
+        self
+    }
+
+    /// Takes the label-distribution-aware margin loss for two classes: the log-odds of a row must be on the side of its class by
+    /// `max_margin` where the class is the rarer one, and by less, in proportion to the fourth root of one over its rows, where
+    /// it is the other (Cao and others, 2019). Between 0 and 30; 0 is the logarithmic loss. Margins alone do not move the border to the common class: set
+    /// [`class_weight`](Self::class_weight) as well, as the paper does in its second half. The probabilities need calibration.
+    #[must_use]
+    pub fn ldam(mut self, max_margin: f64) -> Self {
+        self.max_margin = Some(max_margin);
         self
     }
 
@@ -130,13 +151,23 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
             Some(from) => from.present.clone(),
             None => two_or_more(train.y, weights.as_deref())?,
         };
-        let loss = match (present.len(), self.focal) {
-            (2, None) => ClassificationLoss::Logistic,
-            (2, Some((gamma, alpha))) => ClassificationLoss::Focal { gamma, alpha },
-            (n_classes, None) => ClassificationLoss::Softmax { n_classes },
-            (n_classes, Some(_)) => {
+        let loss = match (present.len(), self.focal, self.max_margin) {
+            (_, Some(_), Some(_)) => {
+                return Err(Error::unsupported("`focal` and `ldam` are two losses; set one of them"));
+            }
+            (2, None, None) => ClassificationLoss::Logistic,
+            (2, Some((gamma, alpha)), None) => ClassificationLoss::Focal { gamma, alpha },
+            (2, None, Some(max_margin)) => {
+                MAX_MARGIN.check(max_margin)?;
+                let totals = class_totals(train.y, tame(train.weights).as_deref());
+                let rows = [present[0], present[1]].map(|code| totals[code as usize]);
+                ClassificationLoss::ldam(max_margin, rows)
+            }
+            (n_classes, None, None) => ClassificationLoss::Softmax { n_classes },
+            (n_classes, ..) => {
+                let loss = if self.focal.is_some() { "focal" } else { "ldam" };
                 return Err(Error::unsupported(format!(
-                    "the focal loss is for two classes, and there are {n_classes}"
+                    "the loss `{loss}` is for two classes, and there are {n_classes}; `OneVsRestClassifier` makes pairs of them"
                 )));
             }
         };

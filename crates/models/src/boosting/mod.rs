@@ -6,6 +6,8 @@
 //! |---|---|---|
 //! | a number | its mean | [`RegressionLoss::SquaredError`] |
 //! | a number with outliers that are errors | its typical value | [`RegressionLoss::AbsoluteError`] for the median; [`RegressionLoss::Huber`] for nearly the mean, `delta` at the size from which differences look wrong |
+//! | a number with outliers | nearly its mean, without a sharp bound | [`RegressionLoss::Fair`] |
+//! | a number whose errors count as shares of it | its typical value | [`RegressionLoss::AbsolutePercentageError`]; it leans to low answers |
 //! | a number | a bound that a given share stays below | [`RegressionLoss::Quantile`] |
 //! | a number | an interval or the whole distribution | [`Quantiles`] |
 //! | a count, or a rate with the exposure as weight | its mean | [`RegressionLoss::Poisson`] |
@@ -15,10 +17,47 @@
 //! | one of two classes | its probability | [`ClassificationLoss::Logistic`] |
 //! | one of several classes | their probabilities | [`ClassificationLoss::Softmax`] |
 //! | a rare class among rows that are mostly easy | the order of the rows | [`ClassificationLoss::Focal`]; its probabilities need calibration, and weights of the classes often do as well |
+//! | a rare class whose rows are too few to learn its border from | the order of the rows | [`ClassificationLoss::Ldam`]; its probabilities need calibration |
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`] |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
 //! | anything else | | your own [`Objective`] |
+//!
+//! # Settings
+//!
+//! All boosters have these; what is their own stands with them.
+//!
+//! | setting | default | range | meaning |
+//! |---|---|---|---|
+//! | `n_trees` | 100 | 1 to 1e6 | the most rounds; each adds one tree for each score |
+//! | `learning_rate` | 0.1 | > 0 | how much of its step each tree takes |
+//! | `max_leaves` | 31 | 2 to 131072 | the most leaves of a tree |
+//! | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
+//! | `growth` | `LeafWise` | see [`Growth`] | which leaf is split next |
+//! | `min_samples_leaf` | 20 | >= 1 | the fewest rows of a leaf |
+//! | `min_child_weight` | 0.001 | >= 0 | the least sum of second derivatives of a leaf |
+//! | `l1`, `l2` | 0, 1 | >= 0 | the penalties on the magnitude and on the square of leaves |
+//! | `min_gain` | 0 | >= 0 | the least gain of a split |
+//! | `path_smoothing` | 0 | >= 0 | the rows by which a leaf is pulled to its parent |
+//! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
+//! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
+//! | `mode` | `Gradient` | see [`Mode`] | how trees are added up |
+//! | `max_bins` | 255 | 2 to 255 | the most bins of a column |
+//! | `category_smoothing`, `category_l2` | 10, 10 | >= 0 | what is added to the second derivatives of a category, and to the penalty where categories are split |
+//! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
+//! | `monotone` | none | names | along which columns the score rises, or falls |
+//! | `interactions` | all | lists of names | which columns may stand on one path |
+//! | `offset` | none | a name | the column that is added to the scores |
+//! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
+//! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
+//! | `watch` | the loss | metrics | what is watched on the validation set |
+//! | `memory_limit` | none | bytes | refuses to start where learning would take more |
+//! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
+//! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
+//! | `levels` of quantiles | 0.1, 0.5, 0.9 | (0, 1), rising | the share of targets below each answer |
+//! | `focal` of classifiers | none | `gamma` >= 0, `alpha` in (0, 1) | the focal loss instead of the logarithmic one |
+//! | `max_margin` of classifiers, set by `ldam` | none | 0 to 30 | label-distribution-aware margins instead of the logarithmic loss |
+//! | `class_weight` of classifiers | `None` | see [`ClassWeight`](crate::ClassWeight) | how much the rows of each class count |
 
 mod booster;
 mod classifier;

@@ -189,6 +189,7 @@ impl Settings {
         COLUMNS_BY_TREE,
         COLUMNS_BY_LEVEL,
         COLUMNS_BY_NODE,
+        crate::binned::N_BINS,
         CATEGORY_SMOOTHING,
         CATEGORY_L2,
         MAX_CATEGORIES,

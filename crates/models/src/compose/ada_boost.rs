@@ -1,5 +1,6 @@
 //! Boosting of classifiers by the weights of rows.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -7,9 +8,11 @@ use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
     Rows, Train,
 };
+use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::around;
+use super::balance::{draw_even, strata};
 use crate::classes::{check_names, normalise_scores, probabilities, two_or_more};
 use crate::rows::tame;
 
@@ -24,10 +27,16 @@ pub(super) const LEARNING_RATE: Param =
 /// The member must use the weights of rows, as trees do. Learning ends early where a member makes no error, or is no
 /// better than a guess.
 ///
+/// Where a class is rare, `balanced` lets every round learn from as many rows of each class as the rarest has, drawn anew
+/// without return; what is wrong is counted over all rows. This is RUSBoost (Seiffert and others, 2010). Its probabilities are
+/// votes for even classes, not shares of the rows: calibrate them where shares are wanted.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_estimators` | 50 | >= 1 | the most models |
 /// | `learning_rate` | 1 | > 0 | how much each model counts |
+/// | `balanced` | false | | whether each round draws as many rows of each class |
+/// | `seed` | from the context | | what is drawn |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -49,6 +58,10 @@ pub struct AdaBoostClassifier<E> {
     estimator: E,
     n_estimators: usize,
     learning_rate: f64,
+    #[serde(default)]
+    balanced: bool,
+    #[serde(default)]
+    seed: Option<u64>,
 }
 
 impl<E> AdaBoostClassifier<E> {
@@ -57,7 +70,7 @@ impl<E> AdaBoostClassifier<E> {
 
     /// A sum of up to 50 models of `estimator`.
     pub fn new(estimator: E) -> Self {
-        AdaBoostClassifier { estimator, n_estimators: 50, learning_rate: 1.0 }
+        AdaBoostClassifier { estimator, n_estimators: 50, learning_rate: 1.0, balanced: false, seed: None }
     }
 
     /// Sets the most models.
@@ -71,6 +84,20 @@ impl<E> AdaBoostClassifier<E> {
     #[must_use]
     pub fn learning_rate(mut self, learning_rate: f64) -> Self {
         self.learning_rate = learning_rate;
+        self
+    }
+
+    /// Sets whether each round learns from as many rows of each class as the rarest has.
+    #[must_use]
+    pub fn balanced(mut self, balanced: bool) -> Self {
+        self.balanced = balanced;
+        self
+    }
+
+    /// Sets what decides which rows are drawn where the rounds are balanced.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 }
@@ -142,6 +169,21 @@ pub(super) fn needs_weights<E: Estimator>(estimator: &E) -> Result<()> {
     )))
 }
 
+impl<E: Estimator<Target = Classes>> AdaBoostClassifier<E> {
+    /// One round, on rows that may be some of those of `train`.
+    fn learn(
+        &self,
+        x: &E::Input,
+        y: &Classes,
+        weights: &[f64],
+        train: &Train<'_, E::Input, Classes>,
+        name: &str,
+    ) -> Result<E::Model> {
+        let own = Train::new(x, y).weights(weights).context(train.ctx.child(name));
+        self.estimator.fit_on(&own).context(name)
+    }
+}
+
 impl<E> Estimator for AdaBoostClassifier<E>
 where
     E: Estimator<Target = Classes>,
@@ -161,15 +203,25 @@ where
         let mut weights =
             tame(train.weights).map_or_else(|| vec![1.0; n_rows], |weights| weights.into_owned());
         normalise(&mut weights);
+        let even = self.balanced.then(|| (strata(train.y, Some(&weights)), train.ctx.seed(self.seed)));
         let (mut members, mut votes, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..self.n_estimators {
             train.ctx.step(round, self.n_estimators)?;
             let name = format!("round {round}");
-            let mut own = train.with_targets(train.y, None);
-            own.weights = Some(&weights);
-            own.groups = None;
-            own.ctx = train.ctx.child(&name);
-            let model = self.estimator.fit_on(&own).context(name)?;
+            let model = match &even {
+                None => self.learn(train.x, train.y, &weights, train, &name)?,
+                Some((strata, seed)) => {
+                    let mut random = Random::new(*seed).fork(round as u64);
+                    let rows = draw_even(strata, 1.0, false, &mut random);
+                    let drawn = weights.take(&rows)?;
+                    // Rows that nobody got wrong may have lost all weight.
+                    if !drawn.iter().any(|weight| *weight > 0.0) {
+                        break;
+                    }
+                    let (x, y) = (train.x.take(&rows)?, train.y.take(&rows)?);
+                    self.learn(x.borrow(), &y, &drawn, train, &name)?
+                }
+            };
             let said = model.predict(train.x)?;
             let wrong: Vec<bool> = said.codes().iter().zip(train.y.codes()).map(|(a, b)| a != b).collect();
             let error: f64 =

@@ -12,7 +12,9 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::around;
-use crate::classes::{check_names, two_or_more};
+use super::balance::{draw_even, strata};
+use crate::classes::{check_names, class_totals, two_or_more};
+use crate::rows::tame;
 
 const N_ESTIMATORS: Param =
     Param::integer("n_estimators", "how many models").at_least(1.0).at_most(1e6).search(10.0, 100.0);
@@ -44,12 +46,19 @@ impl Default for Draws {
 
 /// The mean of classifiers that learn from rows, and perhaps columns, drawn at random (Breiman, 1996).
 ///
+/// Where a class is rare, `balanced` lets every model draw as many rows of each class as the rarest has: balanced bagging
+/// (Hido, Kashima and Takahashi, 2009), and EasyEnsemble (Liu, Wu and Zhou, 2009) with an
+/// [`AdaBoostClassifier`](super::AdaBoostClassifier) as the member and `bootstrap(false)`. Rows of weight 0 are never drawn;
+/// those that are keep their weights.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_estimators` | 10 | >= 1 | how many models |
 /// | `max_samples` | 1 | 0 to 1 | the share of the rows that each model draws |
 /// | `max_features` | 1 | 0 to 1 | the share of the columns that each model draws |
 /// | `bootstrap` | true | | whether a row may be drawn several times |
+/// | `balanced` | false | | whether each model draws as many rows of each class; `max_samples` is a share of the rarest class then |
+/// | `corrected` | false | | whether probabilities are brought from the classes as drawn to those of the training rows |
 /// | `seed` | from the context | | what is drawn |
 ///
 /// ```
@@ -70,11 +79,15 @@ pub struct BaggingClassifier<E> {
     estimator: E,
     #[serde(default)]
     draws: Draws,
+    #[serde(default)]
+    balanced: bool,
+    #[serde(default)]
+    corrected: bool,
 }
 
 /// The mean of regressors that learn from rows, and perhaps columns, drawn at random (Breiman, 1996).
 ///
-/// The settings are those of [`BaggingClassifier`].
+/// The settings are those of [`BaggingClassifier`], but for what concerns classes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaggingRegressor<E> {
@@ -84,14 +97,14 @@ pub struct BaggingRegressor<E> {
 }
 
 macro_rules! builders {
-    ($($name:ident)*) => {$(
+    ($($name:ident [$($own:ident),*])*) => {$(
         impl<E> $name<E> {
             /// The numeric settings with their ranges.
             pub const PARAMS: &'static [Param] = &[N_ESTIMATORS, MAX_SAMPLES, MAX_FEATURES];
 
             /// Ten models of `estimator`.
             pub fn new(estimator: E) -> Self {
-                $name { estimator, draws: Draws::default() }
+                $name { estimator, draws: Draws::default() $(, $own: false)* }
             }
 
             /// Sets how many models there are.
@@ -132,7 +145,26 @@ macro_rules! builders {
     )*};
 }
 
-builders! { BaggingClassifier BaggingRegressor }
+builders! { BaggingClassifier [balanced, corrected] BaggingRegressor [] }
+
+impl<E> BaggingClassifier<E> {
+    /// Sets whether each model draws as many rows of each class as the rarest has.
+    #[must_use]
+    pub fn balanced(mut self, balanced: bool) -> Self {
+        self.balanced = balanced;
+        self
+    }
+
+    /// Sets whether the probabilities of each model are brought from the shares of the classes among the rows that it drew to
+    /// those among all training rows (Elkan, 2001), before their mean is taken. It changes which class is most likely: with
+    /// `balanced` alone a row goes to a rare class far more often than that class is there.
+    /// A member that is sure of its answer stays sure: let the leaves of trees hold some rows.
+    #[must_use]
+    pub fn corrected(mut self, corrected: bool) -> Self {
+        self.corrected = corrected;
+        self
+    }
+}
 
 /// A model and the columns that it looks at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,6 +180,8 @@ pub struct BaggingClassifierModel<M> {
     features: Features,
     classes: Arc<[String]>,
     members: Vec<Member<M>>,
+    /// What each member's odds of each class are multiplied by; none where they stay.
+    factors: Vec<Vec<f64>>,
 }
 
 /// The models of a [`BaggingRegressor`].
@@ -163,6 +197,7 @@ struct ClassifierParts<M> {
     features: Features,
     classes: Arc<[String]>,
     members: Vec<Member<M>>,
+    factors: Vec<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -185,10 +220,20 @@ impl<M> TryFrom<ClassifierParts<M>> for BaggingClassifierModel<M> {
     fn try_from(parts: ClassifierParts<M>) -> Result<Self> {
         check_names(&parts.classes)?;
         check_members(&parts.features, &parts.members)?;
+        let known = |factors: &Vec<f64>| {
+            factors.len() == parts.classes.len()
+                && factors.iter().all(|factor| *factor >= 0.0 && factor.is_finite())
+        };
+        if !(parts.factors.is_empty() || parts.factors.len() == parts.members.len())
+            || !parts.factors.iter().all(known)
+        {
+            return Err(Error::corrupt("the corrections of the bag do not fit its members and classes"));
+        }
         Ok(BaggingClassifierModel {
             features: parts.features,
             classes: parts.classes,
             members: parts.members,
+            factors: parts.factors,
         })
     }
 }
@@ -202,12 +247,16 @@ impl<M> TryFrom<RegressorParts<M>> for BaggingRegressorModel<M> {
     }
 }
 
-fn fit_members<E>(
+/// Fits the members. `even` are the rows of each class, where as many of each are drawn; `describe` tells of the rows of a
+/// member what is wanted beside its model.
+fn fit_members<E, D: Send>(
     estimator: &E,
     draws: &Draws,
     train: &Train<'_, Matrix, E::Target>,
+    even: Option<&[Vec<usize>]>,
     good: impl Fn(&[usize]) -> bool + Sync,
-) -> Result<Vec<Member<E::Model>>>
+    describe: impl Fn(&[usize]) -> D + Sync,
+) -> Result<Vec<(Member<E::Model>, D)>>
 where
     E: Estimator<Input = Matrix, Target: Sized>,
 {
@@ -227,6 +276,9 @@ where
         let mut columns = random.sample(n_cols, n_columns);
         columns.sort_unstable();
         let mut draw = || {
+            if let Some(strata) = even {
+                return draw_even(strata, draws.max_samples, draws.bootstrap, &mut random);
+            }
             let places = if draws.bootstrap {
                 let mut places: Vec<usize> = (0..n_drawn).map(|_| random.below(counting.len())).collect();
                 places.sort_unstable();
@@ -254,8 +306,21 @@ where
         let name = format!("member {place}");
         let mut own = Train::new(&x, std::borrow::Borrow::borrow(&y)).context(train.ctx.child(&name));
         own.weights = weights.as_deref();
-        Ok(Member { model: estimator.fit_on(&own).context(name)?, columns })
+        Ok((Member { model: estimator.fit_on(&own).context(name)?, columns }, describe(&rows)))
     })
+}
+
+/// What the odds of each class are multiplied by to bring them from the rows that were drawn to all rows: the ratio of the shares
+/// of the class. A class that was not drawn has no odds to change.
+fn corrections(before: &[f64], codes: &[u32], weights: Option<&[f64]>, drawn: &[usize]) -> Vec<f64> {
+    let mut after = vec![0.0; before.len()];
+    for &row in drawn {
+        after[codes[row] as usize] += weights.map_or(1.0, |weights| weights[row]);
+    }
+    let (all, some): (f64, f64) = (before.iter().sum(), after.iter().sum());
+    let ratio =
+        |(before, after): (&f64, &f64)| if *after > 0.0 { (before / all) / (after / some) } else { 1.0 };
+    before.iter().zip(&after).map(ratio).collect()
 }
 
 fn seen<'x>(x: &'x Matrix, columns: &[usize]) -> Result<std::borrow::Cow<'x, Matrix>> {
@@ -284,11 +349,20 @@ where
         two_or_more(train.y, train.weights)?;
         let codes = train.y.codes();
         let several = |rows: &[usize]| rows.iter().any(|&row| codes[row] != codes[rows[0]]);
-        let members = fit_members(&self.estimator, &self.draws, train, several)?;
+        let even = self.balanced.then(|| strata(train.y, train.weights));
+        let weights = tame(train.weights);
+        let before = class_totals(train.y, weights.as_deref());
+        let factors = |rows: &[usize]| match self.corrected {
+            true => corrections(&before, codes, weights.as_deref(), rows),
+            false => Vec::new(),
+        };
+        let fitted = fit_members(&self.estimator, &self.draws, train, even.as_deref(), several, factors)?;
+        let (members, factors): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
         Ok(BaggingClassifierModel {
             features: train.x.features().clone(),
             classes: train.y.shared_names(),
             members,
+            factors: if self.corrected { factors } else { Vec::new() },
         })
     }
 
@@ -311,7 +385,8 @@ where
     type Model = BaggingRegressorModel<E::Model>;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<Self::Model> {
-        let members = fit_members(&self.estimator, &self.draws, train, |_| true)?;
+        let fitted = fit_members(&self.estimator, &self.draws, train, None, |_| true, |_| ())?;
+        let members = fitted.into_iter().map(|(member, ())| member).collect();
         Ok(BaggingRegressorModel { features: train.x.features().clone(), members })
     }
 
@@ -337,12 +412,22 @@ impl<M: Classifier<Input = Matrix>> Classifier for BaggingClassifierModel<M> {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         let mut sums = Array2::zeros((x.n_rows(), self.classes.len()));
-        for member in &self.members {
+        for (place, member) in self.members.iter().enumerate() {
             let answer = member.model.predict_proba(seen(&x, &member.columns)?.as_ref())?;
             if answer.names() != &self.classes[..] {
                 return Err(Error::corrupt("a member of the bag has other classes than the bag"));
             }
-            sums += &answer.values().view();
+            let Some(factors) = self.factors.get(place) else {
+                sums += &answer.values().view();
+                continue;
+            };
+            for (mut sums, shares) in sums.rows_mut().into_iter().zip(answer.values().rows()) {
+                let total: f64 = shares.iter().zip(factors).map(|(share, factor)| share * factor).sum();
+                for ((sum, share), factor) in sums.iter_mut().zip(&shares).zip(factors) {
+                    // Where a member is sure of a class that it has not seen, what it says stands.
+                    *sum += if total > 0.0 { share * factor / total } else { *share };
+                }
+            }
         }
         for mut row in sums.rows_mut() {
             let total = row.sum();

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Axis};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, Matrix, Outputs, Predictor, Result, ResultExt, Rows, Train,
-    Values,
+    Capabilities, Error, Estimator, Features, Matrix, Outputs, Param, Predictor, Result, ResultExt, Rows,
+    Train, Values,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct RegressorChain<E> {
 }
 
 impl<E> RegressorChain<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each output by `estimator`, in the order in which they stand.
     pub fn new(estimator: E) -> Self {
         RegressorChain { estimator, order: None }

@@ -2,10 +2,24 @@
 //!
 //! Members are given as a tuple, `(LogisticRegression::new(), GaussianNaiveBayes::new())`, or, where all are of one type,
 //! as a list. They keep their types, so what they make together can be saved like any model.
+//!
+//! # A rare class
+//!
+//! | what others call | here |
+//! |---|---|
+//! | balanced bagging (Hido, Kashima and Takahashi, 2009) | `BaggingClassifier::new(tree).balanced(true)` |
+//! | EasyEnsemble (Liu, Wu and Zhou, 2009) | `BaggingClassifier::new(AdaBoostClassifier::new(stump)).balanced(true).bootstrap(false)` |
+//! | RUSBoost (Seiffert and others, 2010) | `AdaBoostClassifier::new(stump).balanced(true)` |
+//! | balanced random forest (Chen, Liaw and Breiman, 2004) | `RandomForestClassifier::new().balanced(true)` |
+//!
+//! Each draws as many rows of every class as the rarest has, anew for each member, so that all common rows are seen by some
+//! member. What the members say is meant for a world of even classes: [`BaggingClassifier::corrected`] brings the probabilities
+//! back to the classes as they are.
 
 mod ada_boost;
 mod ada_boost_regressor;
 mod bagging;
+mod balance;
 mod chain;
 mod members;
 mod multi_output;

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Error, Estimator, Outputs, Predictor, Result, ResultExt, Rows, Train, Values,
+    Capabilities, Error, Estimator, Outputs, Param, Predictor, Result, ResultExt, Rows, Train, Values,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub struct MultiOutputRegressor<E> {
 }
 
 impl<E> MultiOutputRegressor<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each output by `estimator`.
     pub fn new(estimator: E) -> Self {
         MultiOutputRegressor { estimator }

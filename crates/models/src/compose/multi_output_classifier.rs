@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, ClassOutputs, Classes, Classifier, Error, Estimator, Features, Matrix, Predictor,
+    Capabilities, ClassOutputs, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor,
     Probabilities, Result, ResultExt, Train, Values,
 };
 use perennial_numeric::reduce;
@@ -45,6 +45,9 @@ pub struct MultiOutputClassifier<E> {
 }
 
 impl<E> MultiOutputClassifier<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each output by `estimator`.
     pub fn new(estimator: E) -> Self {
         MultiOutputClassifier { estimator }
@@ -145,6 +148,9 @@ pub struct ClassifierChain<E> {
 }
 
 impl<E> ClassifierChain<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each output by `estimator`, in the order in which they stand.
     pub fn new(estimator: E) -> Self {
         ClassifierChain { estimator, order: None }

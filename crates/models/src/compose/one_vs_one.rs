@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, ResultExt, Rows,
-    Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
+    Rows, Train,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct OneVsOneClassifier<E> {
 }
 
 impl<E> OneVsOneClassifier<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each pair of classes by `estimator`.
     pub fn new(estimator: E) -> Self {
         OneVsOneClassifier { estimator }

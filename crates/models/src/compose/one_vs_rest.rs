@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, ResultExt, Rows,
-    Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, ResultExt,
+    Rows, Train,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ pub struct OneVsRestClassifier<E> {
 }
 
 impl<E> OneVsRestClassifier<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// Each class against the rest by `estimator`.
     pub fn new(estimator: E) -> Self {
         OneVsRestClassifier { estimator }

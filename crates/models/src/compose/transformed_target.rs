@@ -1,6 +1,6 @@
 //! Regressors that learn a transformed target.
 
-use perennial_core::{Capabilities, Error, Estimator, Predictor, Result, Train, Values};
+use perennial_core::{Capabilities, Error, Estimator, Param, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
 use super::around;
@@ -60,6 +60,10 @@ impl TargetTransform {
 /// The mean on the transformed scale is not the mean on the scale of the target: answers of squared error come out
 /// nearer the median.
 ///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `transform` | `Log1p` | see [`TargetTransform`] | what is done to the target |
+///
 /// ```
 /// use ndarray::array;
 /// use perennial_core::{Estimator, Matrix, Predictor, Values};
@@ -80,6 +84,9 @@ pub struct TransformedTargetRegressor<E> {
 }
 
 impl<E> TransformedTargetRegressor<E> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// `estimator` on the target through `transform`.
     pub fn new(estimator: E, transform: TargetTransform) -> Self {
         TransformedTargetRegressor { estimator, transform }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Rows, Train,
-    Values,
+    Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, Rows,
+    Train, Values,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct VotingRegressor<S> {
 }
 
 impl<S> VotingClassifier<S> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// A vote of `members`: a tuple of classifiers, or a list of one type.
     pub fn new(members: S) -> Self {
         VotingClassifier { members, weights: None, hard: false }
@@ -76,6 +79,9 @@ impl<S> VotingClassifier<S> {
 }
 
 impl<S> VotingRegressor<S> {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// The mean of `members`: a tuple of regressors, or a list of one type.
     pub fn new(members: S) -> Self {
         VotingRegressor { members, weights: None }

@@ -12,10 +12,11 @@ use super::model::CovarianceModel;
 use crate::rows::row_major;
 use crate::setters::setters;
 
-const SUPPORT: Param = Param::real("support_fraction", "the share of the rows whose covariance is least")
-    .above(0.0)
-    .at_most(1.0);
-const N_TRIALS: Param = Param::integer("n_trials", "how many starts are drawn")
+pub(crate) const SUPPORT: Param =
+    Param::real("support_fraction", "the share of the rows whose covariance is least")
+        .above(0.0)
+        .at_most(1.0);
+pub(crate) const N_TRIALS: Param = Param::integer("n_trials", "how many starts are drawn")
     .at_least(1.0)
     .at_most(1e6)
     .search_log(50.0, 1000.0);

@@ -8,6 +8,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 const MIN_SAMPLES: Param = Param::integer("min_samples", "how many rows each trial draws").at_least(1.0);
+const N_INLIERS: Param = Param::integer("stop_n_inliers", "stop once so many rows agree").at_least(0.0);
 const THRESHOLD: Param =
     Param::real("residual_threshold", "rows that miss by no more than this agree").at_least(0.0);
 const MAX_TRIALS: Param =
@@ -77,7 +78,7 @@ fn stop_probability() -> f64 {
 
 impl<E> RansacRegressor<E> {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[MIN_SAMPLES, THRESHOLD, MAX_TRIALS, PROBABILITY];
+    pub const PARAMS: &'static [Param] = &[MIN_SAMPLES, THRESHOLD, MAX_TRIALS, N_INLIERS, PROBABILITY];
 
     /// Consensus on `estimator`.
     pub fn new(estimator: E) -> Self {

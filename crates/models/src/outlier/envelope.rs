@@ -7,7 +7,7 @@ use perennial_statistics::distribution::{ChiSquared, Distribution};
 use serde::{Deserialize, Serialize};
 
 use super::detector::{OutlierDetector, called, threshold};
-use crate::covariance::{MinCovDet, MinCovDetModel};
+use crate::covariance::{MinCovDet, MinCovDetModel, N_TRIALS, SUPPORT};
 
 const CONTAMINATION: Param =
     Param::real("contamination", "the share of the training rows that are outliers").above(0.0).at_most(0.5);
@@ -63,7 +63,7 @@ impl Default for EllipticEnvelope {
 
 impl EllipticEnvelope {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[CONTAMINATION];
+    pub const PARAMS: &'static [Param] = &[CONTAMINATION, SUPPORT, N_TRIALS];
 
     /// The defaults.
     pub fn new() -> Self {

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Predictor, Probabilities, Result,
-    Rows, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
+    Result, Rows, Train,
 };
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -50,6 +50,9 @@ pub struct ProbabilisticSvc {
 }
 
 impl ProbabilisticSvc {
+    /// It has no numeric settings of its own.
+    pub const PARAMS: &'static [Param] = &[];
+
     /// The defaults.
     pub fn new() -> Self {
         Self::default()

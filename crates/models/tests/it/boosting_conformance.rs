@@ -56,6 +56,7 @@ check!(
 );
 check!(boosted_absolute, regressor, regressor().loss(RegressionLoss::AbsoluteError), tags());
 check!(boosted_huber, regressor, regressor().loss(RegressionLoss::Huber { delta: 1.0 }), tags());
+check!(boosted_fair, regressor, regressor().loss(RegressionLoss::Fair { c: 1.0 }), tags());
 check!(boosted_quantile, regressor, regressor().loss(RegressionLoss::Quantile { level: 0.5 }), tags());
 
 check!(boosted_classifier, classifier, classifier(), tags());

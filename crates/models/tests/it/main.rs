@@ -38,6 +38,8 @@ mod fixtures;
 mod forests;
 #[cfg(feature = "kernels")]
 mod gaussian_process;
+#[cfg(all(feature = "compose", feature = "trees"))]
+mod imbalance;
 #[cfg(feature = "trees")]
 mod interchange;
 #[cfg(feature = "outlier")]
@@ -99,6 +101,8 @@ mod objectives;
 mod outlier_factor;
 #[cfg(feature = "trees")]
 mod ranking;
+#[cfg(feature = "default")]
+mod registry;
 #[cfg(feature = "outlier")]
 mod robust_covariance;
 #[cfg(feature = "trees")]

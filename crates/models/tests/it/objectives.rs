@@ -46,6 +46,8 @@ fn with_each_loss(n: usize, seed: u64, test: impl Fn(&dyn Case)) {
         (R::Tweedie { power: 1.3 }, &counts),
         (R::Tweedie { power: 1.9 }, &counts),
         (R::CrossEntropy, &shares),
+        (R::AbsolutePercentageError, &amounts),
+        (R::Fair { c: 0.8 }, &any),
     ] {
         test(&(loss, labels(y)));
     }
@@ -54,6 +56,7 @@ fn with_each_loss(n: usize, seed: u64, test: impl Fn(&dyn Case)) {
         (ClassificationLoss::Softmax { n_classes: 4 }, &classes),
         (ClassificationLoss::Focal { gamma: 2.0, alpha: 0.25 }, &bits),
         (ClassificationLoss::Focal { gamma: 0.5, alpha: 0.6 }, &bits),
+        (ClassificationLoss::Ldam { margins: [0.3, 0.9] }, &bits),
     ] {
         test(&(loss, labels(y)));
     }
@@ -134,7 +137,7 @@ fn second_derivatives_are_the_slopes_of_the_gradients() {
     with_each_loss(n, 2, |case| {
         let name = case.name();
         let exact = ["SquaredError", "CrossEntropy", "Logistic", "Cox", "Softmax { n_classes: 4 }"];
-        if !exact.contains(&name.as_str()) && !name.starts_with("Focal") {
+        if !exact.contains(&name.as_str()) && !name.starts_with("Focal") && !name.starts_with("Ldam") {
             return;
         }
         let mut random = Random::new(12);
@@ -278,7 +281,11 @@ fn degenerate_targets_have_finite_base_scores() {
     }
     let ones = [1.0; 3];
     let labels = Labels::new(&ones, None, None);
-    for loss in [ClassificationLoss::Logistic, ClassificationLoss::Focal { gamma: 2.0, alpha: 0.5 }] {
+    for loss in [
+        ClassificationLoss::Logistic,
+        ClassificationLoss::Focal { gamma: 2.0, alpha: 0.5 },
+        ClassificationLoss::Ldam { margins: [0.2, 0.4] },
+    ] {
         let mut base = loss.base_scores(&labels).unwrap();
         loss.answer(&mut base);
         close(base[0], 1.0, 1e-14, &format!("{loss:?}"));
@@ -303,12 +310,15 @@ fn targets_out_of_range_are_named() {
     assert!(refusal(&RegressionLoss::CrossEntropy, &[1.0, 1.5]).contains("1.5 at row 1"));
     assert!(refusal(&RegressionLoss::Tweedie { power: 2.0 }, &[1.0]).contains("`power` is 2"));
     assert!(refusal(&RegressionLoss::Quantile { level: 1.0 }, &[1.0]).contains("`level` is 1"));
+    assert!(refusal(&RegressionLoss::Fair { c: 0.0 }, &[1.0]).contains("`c` is 0"));
+    assert!(refusal(&RegressionLoss::AbsolutePercentageError, &[1.0, 0.0]).contains("0.0 at row 1"));
     assert!(refusal(&RegressionLoss::Huber { delta: 0.0 }, &[1.0]).contains("`delta` is 0"));
     assert!(refusal(&Quantiles::new([0.5, 0.5]), &[1.0]).contains("rising order"));
     assert!(refusal(&Quantiles::new([]), &[1.0]).contains("rising order"));
     assert!(refusal(&ClassificationLoss::Logistic, &[1.0, 2.0]).contains("2.0 at row 1"));
     assert!(refusal(&ClassificationLoss::Softmax { n_classes: 1 }, &[0.0]).contains("`n_classes` is 1"));
     assert!(refusal(&ClassificationLoss::Focal { gamma: -1.0, alpha: 0.5 }, &[0.0]).contains("`gamma`"));
+    assert!(refusal(&ClassificationLoss::Ldam { margins: [0.1, -1.0] }, &[0.0]).contains("`max_margin`"));
     assert!(refusal(&Cox, &[-1.0, -2.0]).contains("no row has an event"));
     assert!(refusal(&RankingLoss::default(), &[1.0, 0.0]).contains("query"));
     let graded = Labels::new(&[1.0, 0.5], None, Some(&[0, 0]));

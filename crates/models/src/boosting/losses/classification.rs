@@ -15,12 +15,15 @@ use crate::boosting::objective::{Labels, Objective};
 /// | `Logistic` | two | log-odds of class 1 | the probability of class 1 |
 /// | `Softmax { n_classes }` | two or more | one per class | one probability per class |
 /// | `Focal { gamma, alpha }` | two | one | the probability of class 1, not calibrated |
+/// | `Ldam { margins }` | two | one | the probability of class 1, not calibrated |
 ///
 /// The second derivatives of `Softmax` are `p (1 - p)`, the diagonal of the true ones, as in scikit-learn. LightGBM takes
 /// `K / (K - 1)` times as much and XGBoost twice as much, which makes steps shorter and needs more rounds.
 ///
 /// `Focal` is not convex; where its second derivative falls below that of the logistic loss of the same weight,
 /// `p (1 - p)^(1 + gamma)` of the true class, that is given instead.
+///
+/// `Ldam` is the logistic loss of a score that must clear a margin, wider for a rarer class; it is convex.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum ClassificationLoss {
     /// The logarithmic loss of two classes.
@@ -39,11 +42,34 @@ pub enum ClassificationLoss {
         /// The weight of rows of class 1, in (0, 1); the others weigh `1 - alpha`.
         alpha: f64,
     },
+    /// The logarithmic loss of log-odds that are short of the side of the true class by a margin (label-distribution-aware
+    /// margins; Cao and others, 2019). There the margin of a class is in proportion to the fourth root of one over its rows:
+    /// see [`ldam`](ClassificationLoss::ldam).
+    Ldam {
+        /// The margins of class 0 and class 1, in log-odds; each >= 0.
+        margins: [f64; 2],
+    },
+}
+
+impl ClassificationLoss {
+    /// [`Ldam`](ClassificationLoss::Ldam) for classes with so many rows, or so much weight: `max_margin` for the rarer one, and
+    /// for the other less by the fourth root of the ratio of their rows.
+    pub fn ldam(max_margin: f64, rows: [f64; 2]) -> Self {
+        let rarest = rows[0].min(rows[1]);
+        let narrower = |rows: f64| if rows > rarest { (rarest / rows).powf(0.25) } else { 1.0 };
+        Self::Ldam { margins: rows.map(|rows| max_margin * narrower(rows)) }
+    }
 }
 
 const GAMMA: Param = Param::real("gamma", "how fast rows that are right lose their say").at_least(0.0);
 const ALPHA: Param =
     Param::real("alpha", "weight of the rows of class 1").above(0.0).at_most(1.0 - f64::EPSILON);
+/// Beyond the highest, the smallest score that is kept finite would not clear it.
+pub(in crate::boosting) const MAX_MARGIN: Param =
+    Param::real("max_margin", "the log-odds by which rows of the rarest class must be on their side")
+        .at_least(0.0)
+        .at_most(30.0)
+        .search(0.1, 2.0);
 
 /// The derivatives of the logistic loss, against classes or probabilities.
 pub(super) fn logistic(labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
@@ -69,13 +95,15 @@ fn focal_of_row(gamma: f64, alpha: f64, y: f64, score: f64) -> [f64; 3] {
     [weight * loss, weight * sign * slope, weight * curve]
 }
 
-/// The score at which the slopes of the two classes are in balance, by bisection: the loss is not convex, but its
-/// slope changes sign once.
-fn focal_base(gamma: f64, alpha: f64, share: f64) -> f64 {
-    let slope = |score| {
-        share * focal_of_row(gamma, alpha, 1.0, score)[1]
-            + (1.0 - share) * focal_of_row(gamma, alpha, 0.0, score)[1]
-    };
+/// What moves the log-odds of a row away from the side of its class.
+fn margin_of_row(margins: [f64; 2], y: f64) -> f64 {
+    if y > 0.5 { -margins[1] } else { margins[0] }
+}
+
+/// The score at which the slopes of the two classes, the second of which has a share of the rows, are in balance; by bisection.
+/// `slope` of a class and a score must change its sign once, as that of the focal loss does though it is not convex.
+fn balanced_score(share: f64, slope: impl Fn(f64, f64) -> f64) -> f64 {
+    let slope = |score| share * slope(1.0, score) + (1.0 - share) * slope(0.0, score);
     let (mut low, mut high) = (super::LOG_OF_NOTHING, -super::LOG_OF_NOTHING);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
@@ -180,7 +208,7 @@ impl Objective for ClassificationLoss {
     fn n_scores(&self) -> usize {
         match *self {
             Self::Softmax { n_classes } => n_classes,
-            Self::Logistic | Self::Focal { .. } => 1,
+            Self::Logistic | Self::Focal { .. } | Self::Ldam { .. } => 1,
         }
     }
 
@@ -190,6 +218,10 @@ impl Objective for ClassificationLoss {
             Self::Focal { gamma, alpha } => {
                 GAMMA.check(gamma)?;
                 ALPHA.check(alpha)?;
+                2
+            }
+            Self::Ldam { margins } => {
+                margins.iter().try_for_each(|margin| MAX_MARGIN.check(*margin))?;
                 2
             }
             Self::Softmax { n_classes } if n_classes < 2 => {
@@ -206,7 +238,12 @@ impl Objective for ClassificationLoss {
         Ok(match *self {
             Self::Logistic => vec![log_odds(labels.mean_by(|row| labels.y[row]))],
             Self::Focal { gamma, alpha } => {
-                vec![focal_base(gamma, alpha, labels.mean_by(|row| labels.y[row]))]
+                let share = labels.mean_by(|row| labels.y[row]);
+                vec![balanced_score(share, |y, score| focal_of_row(gamma, alpha, y, score)[1])]
+            }
+            Self::Ldam { margins } => {
+                let share = labels.mean_by(|row| labels.y[row]);
+                vec![balanced_score(share, |y, score| sigmoid(score + margin_of_row(margins, y)) - y)]
             }
             Self::Softmax { n_classes } => {
                 let share = |class| labels.mean_by(|row| f64::from(u8::from(labels.y[row] == class)));
@@ -223,12 +260,16 @@ impl Objective for ClassificationLoss {
                 let [_, slope, curve] = focal_of_row(gamma, alpha, y, score);
                 (slope, curve.max(LEAST_HESSIAN))
             }),
+            Self::Ldam { margins } => labels.each_row(scores, gradients, hessians, |y, score| {
+                let p = sigmoid(score + margin_of_row(margins, y));
+                (p - y, (p * (1.0 - p)).max(LEAST_HESSIAN))
+            }),
         }
     }
 
     fn answer(&self, scores: &mut [f64]) {
         match self {
-            Self::Logistic | Self::Focal { .. } => scores[0] = sigmoid(scores[0]),
+            Self::Logistic | Self::Focal { .. } | Self::Ldam { .. } => scores[0] = sigmoid(scores[0]),
             Self::Softmax { .. } => shares(scores),
         }
     }
@@ -240,6 +281,10 @@ impl Objective for ClassificationLoss {
             Self::Focal { gamma, alpha } => {
                 labels.mean_by(|row| focal_of_row(gamma, alpha, labels.y[row], scores[row])[0])
             }
+            Self::Ldam { margins } => labels.mean_by(|row| {
+                let y = labels.y[row];
+                log_loss(y, scores[row] + margin_of_row(margins, y))
+            }),
             Self::Softmax { n_classes } => labels.mean_by(|row| {
                 let score = |class: usize| scores[class * n_rows + row];
                 let best = (1..n_classes)

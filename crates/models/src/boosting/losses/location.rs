@@ -35,6 +35,27 @@ pub(super) fn quantile(values: &mut [(f64, f64)], level: f64) -> f64 {
     if reached == wanted && next.is_finite() { 0.5 * found + 0.5 * next } else { found }
 }
 
+/// The minimiser of the loss of Fair (1974) around a constant; 0 for no values.
+///
+/// Weighted means from the median on, each with the weights that the last one gives: none is worse than the one before.
+pub(super) fn fair(values: &mut [(f64, f64)], c: f64) -> f64 {
+    let mut centre = quantile(values, 0.5);
+    for _ in 0..200 {
+        let (mut pull, mut total) = (0.0, 0.0);
+        for &(value, weight) in values.iter() {
+            let share = weight * (c / ((value - centre).abs() + c));
+            pull += share * (value - centre);
+            total += share;
+        }
+        let step = pull / total;
+        if !(step.abs() > 1e-14 * centre.abs()) || !step.is_finite() {
+            break;
+        }
+        centre += step;
+    }
+    centre
+}
+
 /// The minimiser of the loss of Huber (1964) around a constant; 0 for no values.
 ///
 /// Newton's steps from the median on the slope, which is piecewise linear and falls; bisection where a step would leave

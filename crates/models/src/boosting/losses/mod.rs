@@ -8,6 +8,7 @@ mod regression;
 mod survival;
 
 pub use classification::ClassificationLoss;
+pub(super) use classification::MAX_MARGIN;
 pub use quantiles::Quantiles;
 pub use ranking::RankingLoss;
 pub(super) use ranking::mean_ndcg;

@@ -19,6 +19,8 @@ use crate::boosting::objective::{Labels, Objective};
 /// | `Gamma` | mean of positive amounts with a constant relative spread | > 0 |
 /// | `Tweedie { power }` | mean of amounts that are often exactly 0; `power` in (1, 2) (Tweedie, 1984) | >= 0 |
 /// | `CrossEntropy` | probability, when the targets are shares | 0 to 1 |
+/// | `AbsolutePercentageError` | median, each target weighing one over its size | not 0 |
+/// | `Fair { c }` | mean, with differences counted nearly linearly beyond about `c` (Fair, 1974) | any |
 ///
 /// The scores of `Poisson`, `Gamma` and `Tweedie` are logarithms of the mean and those of `CrossEntropy` log-odds.
 ///
@@ -54,11 +56,20 @@ pub enum RegressionLoss {
     },
     /// The logarithmic loss of a probability.
     CrossEntropy,
+    /// The absolute difference as a share of the size of the target. A target is at least 1e-100 in size.
+    AbsolutePercentageError,
+    /// `c (|d| - c ln(1 + |d| / c))` of a difference `d`: nearly half its square where it is small, nearly `c |d|` where it is
+    /// large.
+    Fair {
+        /// The size of differences about which it turns; above 0, in units of the target.
+        c: f64,
+    },
 }
 
 const DELTA: Param = Param::real("delta", "difference beyond which the loss is linear").above(0.0);
 pub(super) const LEVEL: Param =
     Param::real("level", "share of targets below the answer").above(0.0).at_most(1.0 - f64::EPSILON);
+const C: Param = Param::real("c", "size of differences about which the loss turns linear").above(0.0);
 const POWER: Param = Param::real("power", "power of the mean that the variance grows with")
     .above(1.0)
     .at_most(2.0 - f64::EPSILON);
@@ -95,17 +106,28 @@ fn of_parts((pull, mean): (f64, f64)) -> (f64, f64) {
 }
 
 impl RegressionLoss {
-    fn residuals(labels: &Labels<'_>, scores: &[f64], rows: &[u32]) -> Vec<(f64, f64)> {
+    fn residuals(self, labels: &Labels<'_>, scores: &[f64], rows: &[u32]) -> Vec<(f64, f64)> {
         location::weighted(rows.iter().map(|&row| {
             let row = row as usize;
-            (labels.y[row] - scores[row], labels.weight(row))
+            (labels.y[row] - scores[row], self.weight(labels, row))
         }))
+    }
+
+    /// What the difference of a row counts.
+    fn weight(self, labels: &Labels<'_>, row: usize) -> f64 {
+        match self {
+            Self::AbsolutePercentageError => labels.weight(row) / labels.y[row].abs(),
+            _ => labels.weight(row),
+        }
     }
 
     /// The best constant of a loss of differences; `None` for other losses.
     fn best_constant(self, values: impl FnOnce() -> Vec<(f64, f64)>) -> Option<f64> {
         match self {
-            Self::AbsoluteError => Some(location::quantile(&mut values(), 0.5)),
+            Self::AbsoluteError | Self::AbsolutePercentageError => {
+                Some(location::quantile(&mut values(), 0.5))
+            }
+            Self::Fair { c } => Some(location::fair(&mut values(), c)),
             Self::Quantile { level } => Some(location::quantile(&mut values(), level)),
             Self::Huber { delta } => Some(location::huber(&mut values(), delta)),
             _ => None,
@@ -138,6 +160,11 @@ impl Objective for RegressionLoss {
             Self::SquaredError | Self::AbsoluteError => Ok(()),
             Self::Huber { delta } => DELTA.check(delta),
             Self::Quantile { level } => LEVEL.check(level),
+            Self::Fair { c } => C.check(c),
+            Self::AbsolutePercentageError => {
+                let small = |y: f64| y.abs() < 1e-100;
+                check_targets(labels, small, "the percentage error", "targets that are not 0")
+            }
             Self::Poisson => check_targets(labels, |y| y < 0.0, "the Poisson loss", "counts or rates >= 0"),
             Self::Gamma => check_targets(labels, |y| y <= 0.0, "the gamma loss", "amounts above 0"),
             Self::Tweedie { power } => {
@@ -153,7 +180,7 @@ impl Objective for RegressionLoss {
 
     fn base_scores(&self, labels: &Labels<'_>) -> Result<Vec<f64>> {
         let values =
-            || location::weighted((0..labels.n_rows()).map(|row| (labels.y[row], labels.weight(row))));
+            || location::weighted((0..labels.n_rows()).map(|row| (labels.y[row], self.weight(labels, row))));
         if let Some(best) = self.best_constant(values) {
             return Ok(vec![best]);
         }
@@ -177,6 +204,17 @@ impl Objective for RegressionLoss {
                 });
             }
             Self::Quantile { level } => pinball_derivatives(level, labels, scores, gradients, hessians),
+            // The second is taken as 1, whatever the unit of the targets: leaves do not use it.
+            Self::AbsolutePercentageError => labels.each_row(scores, gradients, hessians, |y, score| {
+                let above = f64::from(u8::from(score > y)) - f64::from(u8::from(score < y));
+                (above / y.abs(), 1.0)
+            }),
+            // The slope over the difference, an upper bound of the true second derivative: that falls so fast that steps of
+            // Newton would leap over the target.
+            Self::Fair { c } => labels.each_row(scores, gradients, hessians, |y, score| {
+                let bound = c / ((score - y).abs() + c);
+                ((score - y) * bound, bound)
+            }),
             Self::Poisson => {
                 labels.each_row(scores, gradients, hessians, |y, score| of_parts(parts::poisson(y, score)));
             }
@@ -193,11 +231,18 @@ impl Objective for RegressionLoss {
     }
 
     fn unit_hessian(&self) -> bool {
-        matches!(self, Self::SquaredError | Self::AbsoluteError | Self::Huber { .. } | Self::Quantile { .. })
+        matches!(
+            self,
+            Self::SquaredError
+                | Self::AbsoluteError
+                | Self::AbsolutePercentageError
+                | Self::Huber { .. }
+                | Self::Quantile { .. }
+        )
     }
 
     fn leaf_score(&self, labels: &Labels<'_>, scores: &[f64], rows: &[u32], _output: usize) -> Option<f64> {
-        self.best_constant(|| Self::residuals(labels, scores, rows))
+        self.best_constant(|| self.residuals(labels, scores, rows))
     }
 
     fn answer(&self, scores: &mut [f64]) {
@@ -226,6 +271,11 @@ impl Objective for RegressionLoss {
                 pull / (power - 1.0) + mean / (2.0 - power)
             }),
             Self::CrossEntropy => mean(&log_loss),
+            Self::AbsolutePercentageError => mean(&|y, score| (score - y).abs() / y.abs()),
+            Self::Fair { c } => mean(&|y, score| {
+                let size = (score - y).abs();
+                c * (size - c * (size / c).ln_1p())
+            }),
         }
     }
 }
