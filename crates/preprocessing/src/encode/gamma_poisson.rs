@@ -195,9 +195,7 @@ mod tests {
     fn texts(n_parts: u32) -> (Vec<Counts>, Vec<f64>) {
         let mut random = Random::new(5);
         let text = |random: &mut Random| -> Counts {
-            (0..n_parts)
-                .filter_map(|part| (random.below(3) == 0).then(|| (part, 1.0 + random.below(4) as f64)))
-                .collect()
+            (0..n_parts).map(|part| (part, random.below(9) as f64 - 4.0)).filter(|(_, n)| *n > 0.0).collect()
         };
         let texts: Vec<Counts> = (0..40).map(|_| text(&mut random)).collect();
         (texts, (0..40).map(|_| 1.0 + random.below(5) as f64).collect())
