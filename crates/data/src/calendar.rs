@@ -92,6 +92,12 @@ pub(crate) fn parse_date_time(text: &[u8]) -> Option<i64> {
     Some(day + ((hour * 60 + minute - offset) * 60 + second) * 1_000_000 + micros)
 }
 
+/// Whether a day or moment as it is written can be read again: its year is one of 0 to 9999.
+pub(crate) fn is_readable(text: &[u8]) -> bool {
+    text.first_chunk::<4>().is_some_and(|year| year.iter().all(u8::is_ascii_digit))
+        && text.get(4) == Some(&b'-')
+}
+
 /// Writes a day as `2024-02-29`.
 pub(crate) fn write_date(out: &mut impl Write, days: i32) -> fmt::Result {
     let (year, month, day) = civil_from_days(i64::from(days));

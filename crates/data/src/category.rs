@@ -39,8 +39,12 @@ impl Category {
             let numbers: Vec<u32> = rows.map(number).collect();
             (known, numbers)
         };
-        let parts: Vec<_> =
-            (0..texts.len().div_ceil(CHUNK)).into_par_iter().map(|k| piece(k * CHUNK)).collect();
+        // Waking other threads takes longer than a few rows.
+        let alone = texts.len() <= CHUNK;
+        let parts: Vec<_> = match alone {
+            true => vec![piece(0)],
+            false => (0..texts.len().div_ceil(CHUNK)).into_par_iter().map(|k| piece(k * CHUNK)).collect(),
+        };
         // Texts that several chunks have are found by their hash, so that each is sorted once.
         let mut all = Interner::default();
         let numbers = |known: &Interner| -> Vec<u32> { (0..known.len() as u32).collect() };
@@ -59,12 +63,19 @@ impl Category {
             .map(|numbers| numbers.into_iter().map(|number| rank_of[number as usize]).collect())
             .collect();
         let mut codes = vec![0; texts.len()];
-        codes.par_chunks_mut(CHUNK).zip(&parts).zip(&ranks).for_each(|((codes, (_, numbers)), ranks)| {
+        let fill = |(codes, numbers, ranks): (&mut [u32], &[u32], &[u32])| {
             for (code, &number) in codes.iter_mut().zip(numbers) {
                 // A chunk of missing cells alone has no texts; its codes are never read.
                 *code = ranks.get(number as usize).copied().unwrap_or(0);
             }
-        });
+        };
+        match alone {
+            true => fill((&mut codes, &parts[0].1, &ranks[0])),
+            false => {
+                let parts = codes.par_chunks_mut(CHUNK).zip(&parts).zip(&ranks);
+                parts.for_each(|((codes, (_, numbers)), ranks)| fill((codes, numbers, ranks)));
+            }
+        }
         // The bytes came from a `StringArray`, so they are UTF-8.
         let levels = order.iter().map(|&number| std::str::from_utf8(all.text(number)).unwrap_or_default());
         let levels = StringArray::from_iter_values(levels);

@@ -12,6 +12,11 @@ impl Table {
     /// # Errors
     /// When there are no tables, or their columns do not agree.
     pub fn concat(tables: &[Table]) -> Result<Table> {
+        Table::stacked(tables.to_vec())
+    }
+
+    /// As [`concat`](Table::concat), of tables that are given up column by column: where nobody shares them the cells are not there twice.
+    pub(crate) fn stacked(tables: Vec<Table>) -> Result<Table> {
         let Some((first, rest)) = tables.split_first() else {
             return Err(Error::empty("there are no tables to put below each other"));
         };
@@ -20,13 +25,15 @@ impl Table {
         for table in rest {
             schema = schema.align(table)?.schema();
         }
-        let tables = tables.iter().map(|table| schema.align(table)).collect::<Result<Vec<_>>>()?;
         let n_rows = tables.iter().map(Table::n_rows).sum();
-        let columns = first.names().map(|name| {
-            let parts = tables.iter().map(|table| table.column(name)).collect::<Result<Vec<_>>>()?;
-            Ok((name.into(), Column::concat(&parts)?))
+        let parts = tables.into_iter().map(|table| Ok(schema.align(&table)?.into_columns().into_iter()));
+        let mut parts = parts.collect::<Result<Vec<_>>>()?;
+        let columns = schema.columns().iter().map(|field| {
+            let of_column: Vec<Column> = parts.iter_mut().filter_map(Iterator::next).collect();
+            Ok((field.name.as_str().into(), Column::concat(&of_column.iter().collect::<Vec<_>>())?))
         });
-        Table::with_rows(n_rows, columns.collect::<Result<Vec<_>>>()?)
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Table::with_rows(n_rows, columns)
     }
 
     /// Tables below each other whose columns need not agree: those of any table, in the order in which they first appear.

@@ -8,7 +8,7 @@ use perennial_core::{Error, Result, write_atomic};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::csv::{DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
-use crate::{Column, ColumnType, Table, calendar};
+use crate::{Column, ColumnType, Schema, Table, calendar};
 
 /// Reads a file of JSON lines, plain or gzip.
 ///
@@ -41,6 +41,53 @@ pub fn read_json_lines(path: impl AsRef<Path>) -> Result<Table> {
 /// As for [`read_json_lines`].
 pub fn parse_json_lines(bytes: &[u8]) -> Result<Table> {
     parse(bytes, |_, _, error| Err(error))
+}
+
+/// As [`read_json_lines`], with the columns, types and levels of a schema: a table that was written comes back as it was. Texts stay texts though they
+/// look like days, a name that no line has is a column of missing cells, and there may be no line at all.
+///
+/// # Errors
+/// When the file cannot be read, a line is no object of texts, numbers, booleans and nulls or has a name that the schema does not know, or a cell cannot
+/// be read as the type of its column; see [`Schema::coerce`].
+pub fn read_json_lines_with_schema(path: impl AsRef<Path>, schema: &Schema) -> Result<Table> {
+    parse_json_lines_with_schema(&read_limited(path.as_ref(), DEFAULT_LIMITS)?, schema)
+}
+
+/// As [`read_json_lines_with_schema`], from bytes.
+///
+/// ```
+/// use perennial_data::{Table, parse_json_lines_with_schema, to_json_lines};
+///
+/// let table = Table::builder().category("on", ["2024-02-29", "b"]).text("day", ["2024-02-29", "2024-03-01"]).build()?;
+/// let text = to_json_lines(&table)?;
+/// assert_eq!(parse_json_lines_with_schema(text.as_bytes(), &table.schema())?, table);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`read_json_lines_with_schema`].
+pub fn parse_json_lines_with_schema(bytes: &[u8], schema: &Schema) -> Result<Table> {
+    let lines = lines(bytes, |_, _, error| Err(error))?;
+    if let Some(name) = lines.names.iter().find(|name| schema.field(name).is_none()) {
+        return Err(Error::unknown(format!(
+            "the lines have the name `{name}`, which the schema does not know"
+        )));
+    }
+    let mut found: BTreeMap<String, Cells> = lines.names.into_iter().zip(lines.columns).collect();
+    let columns = schema.columns().iter().map(|field| {
+        let column = match found.remove(&field.name) {
+            // Whether texts are days is for the schema to say.
+            Some(Cells::Text(cells)) => {
+                let missing = lines.n_rows - cells.len();
+                let cells = cells.iter().map(Option::as_deref);
+                Column::text(cells.chain(std::iter::repeat_n(None, missing)))
+            }
+            Some(cells) => cells.column(lines.n_rows),
+            None => Column::nulls(field.column_type, lines.n_rows),
+        };
+        (field.name.as_str().into(), column)
+    });
+    schema.coerce(&Table::with_rows(lines.n_rows, columns.collect())?)
 }
 
 /// As [`read_json_lines`], with the lines that it would refuse set aside. The second table has the number of each such `line`, the
@@ -80,8 +127,23 @@ pub fn parse_json_lines_with_quarantine(bytes: &[u8]) -> Result<(Table, Table)> 
     Ok((table, quarantine))
 }
 
+/// The cells of all lines, column by column.
+struct Lines {
+    names: Vec<String>,
+    columns: Vec<Cells>,
+    n_rows: usize,
+}
+
+fn parse(bytes: &[u8], wrong: impl FnMut(usize, &[u8], Error) -> Result<()>) -> Result<Table> {
+    let Lines { names, columns, n_rows } = lines(bytes, wrong)?;
+    if n_rows == 0 {
+        return Err(Error::empty("there is no object in these JSON lines"));
+    }
+    Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+}
+
 /// All lines; `wrong` is told the number, the bytes and the error of each that is no row, and says whether to go on.
-fn parse(bytes: &[u8], mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>) -> Result<Table> {
+fn lines(bytes: &[u8], mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>) -> Result<Lines> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut names: Vec<String> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -115,10 +177,7 @@ fn parse(bytes: &[u8], mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>)
             Err(error) => wrong(number, line, error)?,
         }
     }
-    if n_rows == 0 {
-        return Err(Error::empty("there is no object in these JSON lines"));
-    }
-    Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+    Ok(Lines { names, columns, n_rows })
 }
 
 fn row(number: usize, line: &[u8]) -> Result<Row> {
@@ -131,7 +190,9 @@ fn row(number: usize, line: &[u8]) -> Result<Row> {
     })
 }
 
-/// A table as JSON lines: missing cells are `null`, days and moments are texts. Real numbers come back with the same bits.
+/// A table as JSON lines: missing cells are `null`, days and moments are texts. Real numbers come back with the same bits. What JSON does not say is
+/// lost unless it is read with the schema of the table: that texts which look like days are texts, that categories are categories and
+/// what levels they have, the type of a column without a cell, and the columns of a table without rows.
 ///
 /// ```
 /// use perennial_data::{Table, parse_json_lines, to_json_lines};
@@ -144,7 +205,7 @@ fn row(number: usize, line: &[u8]) -> Result<Row> {
 /// ```
 ///
 /// # Errors
-/// When the table has no columns.
+/// When the table has no columns, a number is infinite, which JSON cannot write, or a date lies outside of the years 0 to 9999.
 pub fn to_json_lines(table: &Table) -> Result<String> {
     if table.n_cols() == 0 {
         return Err(Error::empty("the table has no columns"));
@@ -153,21 +214,41 @@ pub fn to_json_lines(table: &Table) -> Result<String> {
     let names = table.names().map(quoted).collect::<Result<Vec<_>>>()?;
     let mut out = String::new();
     for row in 0..table.n_rows() {
-        for (at, ((_, column), name)) in table.columns().zip(&names).enumerate() {
+        for (at, ((plain, column), name)) in table.columns().zip(&names).enumerate() {
             out.push(if at == 0 { '{' } else { ',' });
             out.push_str(name);
             out.push(':');
-            match (column.cell(row), column.column_type()) {
-                (None, _) => out.push_str("null"),
-                (Some(cell), ColumnType::Integer | ColumnType::Real | ColumnType::Boolean) => {
-                    out.push_str(&cell)
+            let column_type = column.column_type();
+            match column.cell(row) {
+                None => out.push_str("null"),
+                Some(cell) => {
+                    writable(&cell, column_type)
+                        .map_err(|error| error.context(format!("row {row}, column `{plain}`")))?;
+                    match column_type {
+                        ColumnType::Integer | ColumnType::Real | ColumnType::Boolean => out.push_str(&cell),
+                        _ => out.push_str(&quoted(&cell)?),
+                    }
                 }
-                (Some(cell), _) => out.push_str(&quoted(&cell)?),
             }
         }
         out.push_str("}\n");
     }
     Ok(out)
+}
+
+/// Whether a cell can be read again as what it is.
+fn writable(cell: &str, column_type: ColumnType) -> Result<()> {
+    match column_type {
+        ColumnType::Real if cell.ends_with("inf") => {
+            Err(Error::unsupported(format!("JSON has no number for {cell}; replace it, or write Parquet")))
+        }
+        ColumnType::Date | ColumnType::DateTime if !calendar::is_readable(cell.as_bytes()) => {
+            Err(Error::unsupported(format!(
+                "`{cell}` lies outside of the years 0 to 9999 and cannot be written to JSON lines"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes a table to a file of JSON lines, whole or not at all.

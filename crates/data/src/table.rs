@@ -64,6 +64,14 @@ impl Table {
         TableBuilder::default()
     }
 
+    /// The columns in order, which the table gives up where nobody shares it.
+    pub(crate) fn into_columns(self) -> Vec<Column> {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => inner.columns,
+            Err(shared) => shared.columns.clone(),
+        }
+    }
+
     pub(crate) fn with_rows(n_rows: usize, columns: Vec<(Arc<str>, Column)>) -> Result<Self> {
         let mut positions = BTreeMap::new();
         for (position, (name, column)) in columns.iter().enumerate() {

@@ -60,21 +60,37 @@ impl Table {
         if names.is_empty() {
             return Err(Error::empty("no columns were named for the matrix"));
         }
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        self.matrix_under(&Features::named(names.iter().map(AsRef::as_ref))?)
+    }
+
+    /// As [`matrix`](Table::matrix), under columns that are known already: no names are made, which counts where rows come one by one.
+    ///
+    /// # Errors
+    /// As for [`matrix`](Table::matrix).
+    pub fn matrix_under(&self, features: &Features) -> Result<Matrix> {
+        if features.is_empty() {
+            return Err(Error::empty("no columns were named for the matrix"));
+        }
         let columns: Vec<Cow<'_, [f64]>> =
-            names.iter().map(|name| numbers(self.column(name)?, name)).collect::<Result<_>>()?;
+            features.names().map(|name| numbers(self.column(name)?, name)).collect::<Result<_>>()?;
         let n_cols = columns.len();
         let mut cells = vec![0.0; self.n_rows() * n_cols];
-        cells.par_chunks_mut(ROWS_AT_ONCE * n_cols).enumerate().for_each(|(chunk, cells)| {
+        let fill = |(chunk, cells): (usize, &mut [f64])| {
             let start = chunk * ROWS_AT_ONCE;
             for (at, column) in columns.iter().enumerate() {
                 for (row, cell) in cells[at..].iter_mut().step_by(n_cols).enumerate() {
                     *cell = column[start + row];
                 }
             }
-        });
+        };
+        // Waking other threads takes longer than a few rows.
+        match self.n_rows() <= ROWS_AT_ONCE {
+            true if cells.is_empty() => {}
+            true => fill((0, &mut cells)),
+            false => cells.par_chunks_mut(ROWS_AT_ONCE * n_cols).enumerate().for_each(fill),
+        }
         let array = Array2::from_shape_vec((self.n_rows(), n_cols), cells).map_err(Error::other)?;
-        Matrix::from_dense(array, Features::named(names)?)
+        Matrix::from_dense(array, features.clone())
     }
 
     /// All columns as numbers under their names, for whoever looks at them without learning from them, such as a scan for
@@ -123,7 +139,7 @@ fn codes(column: &Column) -> Result<Vec<f64>> {
 }
 
 fn numbers<'a>(column: &'a Column, name: &str) -> Result<Cow<'a, [f64]>> {
-    column.as_real().context(format!("column `{name}` cannot go into a matrix"))
+    column.as_real().map_err(|error| error.context(format!("column `{name}` cannot go into a matrix")))
 }
 
 fn classes_of(category: &Category) -> Result<Classes> {

@@ -91,9 +91,16 @@ impl Levels {
         found.ok().map(|place| self.sorted[place])
     }
 
-    /// The position of each level of a column, [`MISSING`] for one that was not learned.
+    /// The position of each level of a column, [`MISSING`] for one that was not learned; of few rows, also for levels that none of them has.
     pub(crate) fn positions(&self, coded: &Coded<'_>) -> Vec<u32> {
-        coded.levels().map(|level| self.position(level).unwrap_or(MISSING)).collect()
+        if coded.codes.len() >= coded.levels().len() {
+            return coded.levels().map(|level| self.position(level).unwrap_or(MISSING)).collect();
+        }
+        let mut positions = vec![MISSING; coded.levels().len()];
+        for &code in coded.codes.iter().filter(|code| **code != MISSING) {
+            positions[code as usize] = self.position(coded.level(code)).unwrap_or(MISSING);
+        }
+        positions
     }
 
     /// The position of the category of each row, [`MISSING`] where it is missing.

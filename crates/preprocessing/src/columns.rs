@@ -146,18 +146,18 @@ pub trait FromColumns: Rows + Sized + Send + Sync {
     ///
     /// # Errors
     /// When a column does not exist or cannot be had in this form.
-    fn from_columns(table: &Table, names: &[String]) -> Result<Self>;
+    fn from_columns(table: &Table, columns: &Features) -> Result<Self>;
 }
 
 impl FromColumns for Matrix {
-    fn from_columns(table: &Table, names: &[String]) -> Result<Self> {
-        table.matrix(names)
+    fn from_columns(table: &Table, columns: &Features) -> Result<Self> {
+        table.matrix_under(columns)
     }
 }
 
 impl FromColumns for Table {
-    fn from_columns(table: &Table, names: &[String]) -> Result<Self> {
-        table.select(names)
+    fn from_columns(table: &Table, columns: &Features) -> Result<Self> {
+        table.select(&columns.names().collect::<Vec<_>>())
     }
 }
 
@@ -235,9 +235,28 @@ impl BranchModels for () {
 
 /// A fitted step and the columns it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "NamedModel<M>")]
 pub struct BranchModel<M> {
     names: Vec<String>,
     model: M,
+    /// The columns under their names, made once: a row that comes alone would spend most of its time on them.
+    #[serde(skip)]
+    columns: Features,
+}
+
+#[derive(Deserialize)]
+struct NamedModel<M> {
+    names: Vec<String>,
+    model: M,
+}
+
+impl<M> TryFrom<NamedModel<M>> for BranchModel<M> {
+    type Error = Error;
+
+    fn try_from(NamedModel { names, model }: NamedModel<M>) -> Result<Self> {
+        let columns = Features::named(names.iter().map(String::as_str))?;
+        Ok(BranchModel { names, model, columns })
+    }
 }
 
 impl<B, E> Branches for (B, Branch<E>)
@@ -263,8 +282,9 @@ where
         if names.is_empty() {
             return Err(Error::empty(format!("the table has no column that {} picks", branch.selector)));
         }
-        let x = E::Input::from_columns(train.x, &names)?;
-        let validation = train.validation.map(|(x, _)| E::Input::from_columns(x, &names)).transpose()?;
+        let columns = Features::named(names.iter().map(String::as_str))?;
+        let x = E::Input::from_columns(train.x, &columns)?;
+        let validation = train.validation.map(|(x, _)| E::Input::from_columns(x, &columns)).transpose()?;
         let inner = train.with_input(&x, validation.as_ref());
         let inner =
             inner.with_target::<E::Target>().context(train.ctx.child(&format!("columns{}", outputs.len())));
@@ -272,7 +292,7 @@ where
         inner.check(&branch.step.capabilities()).context(place.clone())?;
         let (model, output) = branch.step.fit_transform_on(&inner).context(place)?;
         outputs.push(output);
-        Ok(((models, BranchModel { names, model }), outputs))
+        Ok(((models, BranchModel { names, model, columns }), outputs))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -300,8 +320,11 @@ where
 {
     fn transform(&self, table: &Table) -> Result<Vec<Matrix>> {
         let mut outputs = self.0.transform(table)?;
-        let x = M::Input::from_columns(table, &self.1.names)?;
-        outputs.push(self.1.model.transform(&x).context(format!("columns {}", shown(&self.1.names)))?);
+        let BranchModel { names, model, columns } = &self.1;
+        let x = M::Input::from_columns(table, columns)?;
+        let output =
+            model.transform(&x).map_err(|error| error.context(format!("columns {}", shown(names))))?;
+        outputs.push(output);
         Ok(outputs)
     }
 }

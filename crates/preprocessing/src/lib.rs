@@ -26,14 +26,16 @@ pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
 pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
-    Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, EncodingTarget, HashingEncoder,
-    HashingModel, MinHashEncoder, MinHashModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel,
-    QuantileEncoder, RankHotEncoder, RankHotModel, RareLabelEncoder, RareLabelModel, Scheme,
-    SimilarityEncoder, SimilarityModel, Smoothing, TargetEncoder, TargetModel, WoeEncoder,
+    Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, CountTargetEncoder, EncodingTarget,
+    GapEncoder, GapModel, HashingEncoder, HashingModel, MinHashEncoder, MinHashModel, MultiHotEncoder,
+    MultiHotModel, OneHotEncoder, OneHotModel, OrdinalEncoder, OrdinalModel, QuantileEncoder, RankHotEncoder,
+    RankHotModel, RareLabelEncoder, RareLabelModel, Scheme, SimilarityEncoder, SimilarityModel, Smoothing,
+    TargetEncoder, TargetModel, WoeEncoder,
 };
 pub use impute::{
-    CategoryImputer, CategoryImputerModel, IterativeImputer, IterativeImputerModel, KnnImputer,
-    KnnImputerModel, RandomSampleImputer, RandomSampleModel, SimpleImputer, SimpleImputerModel, Strategy,
+    CategoryImputer, CategoryImputerModel, Draw, IterativeImputer, IterativeImputerModel, KnnImputer,
+    KnnImputerModel, MultipleImputer, RandomSampleImputer, RandomSampleModel, SimpleImputer,
+    SimpleImputerModel, Strategy,
 };
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use pass_through::{PassThrough, PassThroughModel};

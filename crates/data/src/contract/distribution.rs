@@ -160,25 +160,21 @@ pub(super) fn counts(column: &Column) -> BTreeMap<String, u64> {
     counts
 }
 
-/// How far the present cells are from a distribution, or why that is not known.
-pub(super) fn distance(column: &Column, by: Distance, from: &Distribution) -> Result<f64, String> {
+/// How often each category or bin occurs, and how often it is expected to.
+pub(super) fn observed(column: &Column, from: &Distribution) -> Result<(Vec<f64>, Vec<f64>), String> {
     if let Some(flaw) = from.flaw() {
         return Err(format!("is compared with a distribution that has {flaw}"));
     }
     if column.null_count() == column.n_rows() {
         return Err("has no cells that could be compared with a distribution".to_owned());
     }
-    let (observed, expected) = match from {
+    match from {
         Distribution::Categories(weights) => {
-            if by == Distance::KolmogorovSmirnov {
-                return Err("has a Kolmogorov-Smirnov distance from bins alone; give a distribution of bins"
-                    .to_owned());
-            }
             let counts = counts(column);
             let names: std::collections::BTreeSet<&String> = counts.keys().chain(weights.keys()).collect();
             let count = |name: &&String| counts.get(*name).copied().unwrap_or(0) as f64;
             let weight = |name: &&String| weights.get(*name).copied().unwrap_or(0.0);
-            (names.iter().map(count).collect(), names.iter().map(weight).collect::<Vec<f64>>())
+            Ok((names.iter().map(count).collect(), names.iter().map(weight).collect()))
         }
         Distribution::Bins { edges, weights } => {
             let Some(numbers) = numbers(column) else {
@@ -187,15 +183,24 @@ pub(super) fn distance(column: &Column, by: Distance, from: &Distribution) -> Re
                     column.column_type()
                 ));
             };
-            let numbers: Vec<f64> = numbers.into_iter().flatten().collect();
-            if by == Distance::KolmogorovSmirnov {
-                return Ok(kolmogorov(numbers, edges, weights));
-            }
             let mut counts = vec![0.0; weights.len()];
-            numbers.iter().for_each(|number| counts[bin(edges, *number)] += 1.0);
-            (counts, weights.clone())
+            numbers.into_iter().flatten().for_each(|number| counts[bin(edges, number)] += 1.0);
+            Ok((counts, weights.clone()))
         }
-    };
+    }
+}
+
+/// How far the present cells are from a distribution, or why that is not known.
+pub(super) fn distance(column: &Column, by: Distance, from: &Distribution) -> Result<f64, String> {
+    let (observed, expected) = observed(column, from)?;
+    if by == Distance::KolmogorovSmirnov {
+        let (Distribution::Bins { edges, weights }, Some(numbers)) = (from, numbers(column)) else {
+            return Err(
+                "has a Kolmogorov-Smirnov distance from bins alone; give a distribution of bins".to_owned()
+            );
+        };
+        return Ok(kolmogorov(numbers.into_iter().flatten().collect(), edges, weights));
+    }
     let (n, total): (f64, f64) = (observed.iter().sum(), expected.iter().sum());
     let pairs = observed.iter().zip(&expected).map(|(observed, expected)| (*observed, expected / total));
     Ok(match by {
@@ -212,12 +217,12 @@ pub(super) fn distance(column: &Column, by: Distance, from: &Distribution) -> Re
     })
 }
 
-fn kolmogorov(mut numbers: Vec<f64>, edges: &[f64], weights: &[f64]) -> f64 {
-    numbers.sort_unstable_by(f64::total_cmp);
+/// The distribution function of bins.
+pub(super) fn share_below<'a>(edges: &'a [f64], weights: &[f64]) -> impl Fn(f64) -> f64 + 'a {
     let total: f64 = weights.iter().sum();
     let mut below = vec![0.0];
     weights.iter().for_each(|weight| below.push(below[below.len() - 1] + weight / total));
-    let share_below = |number: f64| {
+    move |number| {
         if number <= edges[0] {
             return 0.0;
         }
@@ -227,8 +232,12 @@ fn kolmogorov(mut numbers: Vec<f64>, edges: &[f64], weights: &[f64]) -> f64 {
         let at = bin(edges, number);
         let part = (number - edges[at]) / (edges[at + 1] - edges[at]);
         below[at] + part * (below[at + 1] - below[at])
-    };
-    let n = numbers.len() as f64;
+    }
+}
+
+fn kolmogorov(mut numbers: Vec<f64>, edges: &[f64], weights: &[f64]) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    let (n, share_below) = (numbers.len() as f64, share_below(edges, weights));
     let mut largest: f64 = 0.0;
     for (at, &number) in numbers.iter().enumerate() {
         let expected = share_below(number);

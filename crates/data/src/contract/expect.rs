@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::distribution::{Distance, Distribution};
+use super::hypothesis::FitTest;
 use super::rule::{Relation, Statistic};
 use super::scalar::{Counts, Range, Scalar};
 use crate::ColumnType;
@@ -126,6 +127,32 @@ pub(super) enum Expect {
         right: String,
         max: f64,
     },
+    Mean {
+        column: String,
+        relation: Relation,
+        number: f64,
+        alpha: f64,
+    },
+    Means {
+        left: String,
+        relation: Relation,
+        right: String,
+        alpha: f64,
+    },
+    GroupMeans {
+        column: String,
+        by: String,
+        first: Scalar,
+        relation: Relation,
+        second: Scalar,
+        alpha: f64,
+    },
+    Fits {
+        column: String,
+        by: FitTest,
+        to: Distribution,
+        min_p: f64,
+    },
     RowCount {
         range: Counts,
     },
@@ -223,6 +250,17 @@ impl fmt::Display for Expect {
             Expect::MostCommonAmong { values, .. } => write!(f, "one of {} most often", listed(values)),
             Expect::Distance { by, max, .. } => write!(f, "a {by} of at most {max}"),
             Expect::CramersV { max, .. } => write!(f, "a Cramér's V of at most {max}"),
+            Expect::Mean { relation, number, alpha, .. } => {
+                write!(f, "a mean {relation} {number} at the level {alpha}")
+            }
+            Expect::Means { left, relation, right, alpha } => {
+                write!(f, "a mean of `{left}` {relation} that of `{right}` at the level {alpha}")
+            }
+            Expect::GroupMeans { by, first, relation, second, alpha, .. } => write!(
+                f,
+                "a mean where `{by}` is {first} {relation} that where it is {second} at the level {alpha}"
+            ),
+            Expect::Fits { by, min_p, .. } => write!(f, "a p-value of the {by} of at least {min_p}"),
             Expect::RowCount { range } => write!(f, "{range} rows"),
             Expect::SameRowsAs { table } => write!(f, "as many rows as `{table}` has"),
             Expect::ColumnCount { range } => write!(f, "{range} columns"),

@@ -4,6 +4,7 @@ mod cells;
 mod distribution;
 mod expect;
 mod finding;
+mod hypothesis;
 mod json_form;
 mod json_schema;
 mod odcs;
@@ -26,6 +27,7 @@ use crate::column::Data;
 use crate::{Column, ColumnType, Table};
 
 pub use self::distribution::{Distance, Distribution};
+pub use self::hypothesis::FitTest;
 pub use self::report::{Check, ContractReport, Severity, Violation};
 pub use self::rule::{Relation, Rule, Statistic};
 pub use self::scalar::Scalar;

@@ -19,9 +19,9 @@ use crate::ColumnType;
 ///
 /// | about | rules |
 /// |---|---|
-/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_none`, `time_format`, `date`, `json`, `json_schema`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
+/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_all`, `like_none`, `time_format`, `date`, `json`, `json_schema`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
 /// | rows | `unique`, `unique_within_row`, `equal`, `compare`, `combinations`, `row_sum` |
-/// | a column | `exists`, `types`, `statistic`, `distinct_among`, `distinct_equal`, `distinct_contain`, `most_common_among`, `distance`, `cramers_v` |
+/// | a column | `exists`, `types`, `statistic`, `distinct_among`, `distinct_equal`, `distinct_contain`, `most_common_among`, `distance`, `cramers_v`, `mean`, `means`, `group_means`, `fits` |
 /// | the table | `row_count`, `same_rows_as`, `column_count`, `columns_ordered`, `columns_set`, `columns_contain` |
 ///
 /// ```
@@ -254,6 +254,14 @@ impl Rule {
         Expect::Like { column: column.into(), patterns: strings(patterns), how: Matching::Any }.into()
     }
 
+    /// Whole texts are like all of these patterns of SQL.
+    pub fn like_all<S: Into<String>>(
+        column: impl Into<String>,
+        patterns: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Expect::Like { column: column.into(), patterns: strings(patterns), how: Matching::All }.into()
+    }
+
     /// Whole texts are like none of these patterns of SQL.
     pub fn like_none<S: Into<String>>(
         column: impl Into<String>,
@@ -401,8 +409,7 @@ impl Rule {
         Expect::MostCommonAmong { column: column.into(), values: scalars(values) }.into()
     }
 
-    /// The cells are at most so far from a distribution. The bound is one of the distance itself; critical values of tests are
-    /// those of `perennial-statistics`.
+    /// The cells are at most so far from a distribution. The bound is one of the distance itself; [`fits`](Rule::fits) bounds the p-value of a test.
     pub fn distance(column: impl Into<String>, by: Distance, from: Distribution, max: f64) -> Self {
         Expect::Distance { column: column.into(), by, from, max }.into()
     }

@@ -3,6 +3,7 @@
 use super::cells::{Fault, column, is_among, keys, mean_deviation, operands};
 use super::distribution::{cramers_v, distance};
 use super::expect::{Expect, Sets};
+use super::hypothesis;
 use super::rule::Statistic;
 use super::scalar::{Operand, Range, Scalar};
 use crate::calendar::{self, DAY};
@@ -45,6 +46,9 @@ pub(super) fn broken(expect: &Expect, table: &Table, others: &[(&str, &Table)]) 
         Expect::CramersV { left, right, max } => {
             let found = cramers_v(column(table, left)?, column(table, right)?).map_err(Fault::of_table)?;
             wrong(found <= *max, format!("columns `{left}` and `{right}` have a Cramér's V of {found}"))
+        }
+        Expect::Mean { .. } | Expect::Means { .. } | Expect::GroupMeans { .. } | Expect::Fits { .. } => {
+            hypothesis::broken(expect, table)
         }
         Expect::RowCount { range } => {
             wrong(range.holds(table.n_rows()), format!("there are {} rows", table.n_rows()))

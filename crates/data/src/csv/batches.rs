@@ -36,7 +36,7 @@ impl CsvReader {
     ///
     /// Because types come from all cells, the file is read once more for those that are not given, and once again where
     /// there are texts, of which there may be few different ones; [`types`](CsvReader::types) or a [`schema`](CsvReader::schema) of all columns spare that. At
-    /// a time there are the text of one batch, its table and what parsing takes, in all about four times `batch_bytes`, and the
+    /// a time there are the text of one batch, its table and what parsing takes, in all about eight times `batch_bytes`, and the
     /// levels of categories. `max_bytes` does not apply.
     ///
     /// ```

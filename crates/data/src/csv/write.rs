@@ -126,7 +126,7 @@ fn write_cell(out: &mut String, column: &Column, row: usize, options: CsvOptions
         Data::DateTime(array) => calendar::write_date_time(out, array.value(row)),
     };
     let dates = matches!(column.0, Data::Date(_) | Data::DateTime(_));
-    if dates && out.as_bytes()[start..].get(4) != Some(&b'-') {
+    if dates && !calendar::is_readable(&out.as_bytes()[start..]) {
         let date = &out[start..];
         return Err(Error::unsupported(format!(
             "row {row}: `{date}` lies outside of the years 0 to 9999 and cannot be written to CSV"

@@ -1,6 +1,8 @@
 //! Parquet files.
 
 mod filter;
+mod growing;
+mod pages;
 mod place;
 mod scan;
 
@@ -17,14 +19,16 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
 use perennial_core::{Error, Result, ResultExt, write_atomic};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;
+use self::growing::Growing;
 use self::place::{Place, Stored};
 use crate::objects::{ObjectStore, check};
-use crate::{Scalar, Table};
+use crate::{Column, Scalar, Table};
 
 pub use self::scan::ParquetScan;
 
@@ -107,7 +111,7 @@ impl ParquetReader {
         self
     }
 
-    /// Reads a file, its row groups in parallel.
+    /// Reads a file, its columns in parallel; with filters its row groups.
     ///
     /// # Errors
     /// When the file cannot be read, is not a sound Parquet file, declares more than `max_bytes`, lacks a
@@ -134,6 +138,9 @@ impl ParquetReader {
     fn read_place(&self, place: &(impl Place + ?Sized)) -> Result<Table> {
         let (loaded, mask, groups) = self.open(place)?;
         self.check_size(&loaded, &mask, &groups)?;
+        if self.filters.is_empty() && !groups.is_empty() {
+            return self.all_rows(place, &loaded, &mask, &groups);
+        }
         let read = |group: &usize| -> Result<Vec<Table>> {
             // A group in one piece need not be put together; one of gigabytes is not held twice while it is filtered.
             let large = loaded.metadata().row_group(*group).total_byte_size() > 1 << 30;
@@ -146,7 +153,49 @@ impl ParquetReader {
         match parts.as_slice() {
             [] => self.without_rows(&loaded, &mask),
             [whole] => Ok(whole.clone()),
-            parts => Table::concat(parts),
+            _ => Table::stacked(parts),
+        }
+    }
+
+    /// Every row: column beside column, each of which grows batch by batch.
+    fn all_rows(
+        &self,
+        place: &(impl Place + ?Sized),
+        loaded: &ArrowReaderMetadata,
+        mask: &ProjectionMask,
+        groups: &[usize],
+    ) -> Result<Table> {
+        let roots = roots(loaded, mask);
+        let mut columns: Vec<Growing> = roots.iter().map(|_| Growing::default()).collect();
+        for &group in groups {
+            let of_group = loaded.metadata().row_group(group);
+            let input = place.group(of_group, mask)?;
+            pages::check(&input, of_group, mask)?;
+            let read = |(column, root): (&mut Growing, &usize)| -> Result<()> {
+                let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
+                for batch in batches(place.again(&input)?, loaded, &only, group, BATCH)? {
+                    let table = Table::from_record_batch(&batch.map_err(refused)?)?;
+                    table.columns().try_for_each(|(_, part)| column.add(part))?;
+                }
+                Ok(())
+            };
+            let read: Vec<Result<()>> = columns.par_iter_mut().zip(&roots).map(read).collect();
+            read.into_iter().collect::<Result<()>>()?;
+        }
+        let fields = loaded.schema().fields();
+        let mut named = Vec::with_capacity(roots.len());
+        for (column, root) in columns.into_iter().zip(roots) {
+            match column.finish()? {
+                Some(column) => named.push((fields[root].name().as_str().into(), column)),
+                // No group has a batch.
+                None => return self.without_rows(loaded, mask),
+            }
+        }
+        let n_rows = named.first().map_or(0, |(_, column): &(_, Column)| column.n_rows());
+        let table = Table::with_rows(n_rows, named)?;
+        match &self.columns {
+            Some(columns) => table.select(columns),
+            None => Ok(table),
         }
     }
 
@@ -173,11 +222,10 @@ impl ParquetReader {
         group: usize,
         batch_rows: usize,
     ) -> Result<ParquetRecordBatchReader> {
-        let input = place.group(loaded.metadata().row_group(group), mask)?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, loaded.clone());
-        let builder =
-            builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
-        builder.build().map_err(damaged)
+        let of_group = loaded.metadata().row_group(group);
+        let input = place.group(of_group, mask)?;
+        pages::check(&input, of_group, mask)?;
+        batches(input, loaded, mask, group, batch_rows)
     }
 
     /// The rows of a batch that are wanted, with the columns that are.
@@ -231,17 +279,32 @@ impl ParquetReader {
     }
 
     fn without_rows(&self, loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Result<Table> {
-        let roots: Vec<usize> = (0..loaded.schema().fields().len())
-            .filter(|&root| {
-                let leaves = 0..loaded.parquet_schema().num_columns();
-                leaves.into_iter().any(|leaf| {
-                    loaded.parquet_schema().get_column_root_idx(leaf) == root && mask.leaf_included(leaf)
-                })
-            })
-            .collect();
-        let schema = loaded.schema().project(&roots).map_err(refused)?;
+        let schema = loaded.schema().project(&roots(loaded, mask)).map_err(refused)?;
         self.table(Ok(RecordBatch::new_empty(schema.into())))
     }
+}
+
+/// The places of the columns that are wanted.
+fn roots(loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Vec<usize> {
+    let schema = loaded.parquet_schema();
+    let wanted = (0..schema.num_columns()).filter(|&leaf| mask.leaf_included(leaf));
+    let mut roots: Vec<usize> = wanted.map(|leaf| schema.get_column_root_idx(leaf)).collect();
+    roots.dedup();
+    roots
+}
+
+/// The rows of a group.
+fn batches(
+    input: impl ChunkReader + 'static,
+    loaded: &ArrowReaderMetadata,
+    mask: &ProjectionMask,
+    group: usize,
+    batch_rows: usize,
+) -> Result<ParquetRecordBatchReader> {
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, loaded.clone());
+    let builder =
+        builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
+    builder.build().map_err(damaged)
 }
 
 /// Writes a table to a Parquet file, compressed with Snappy, whole or not at all.

@@ -29,6 +29,9 @@ pub(super) trait Place: Sync {
 
     /// What can read the columns of one row group.
     fn group(&self, group: &RowGroupMetaData, mask: &ProjectionMask) -> Result<Self::Reader>;
+
+    /// The same once more, for another thread.
+    fn again(&self, reader: &Self::Reader) -> Result<Self::Reader>;
 }
 
 impl Place for Path {
@@ -43,6 +46,11 @@ impl Place for Path {
     }
 
     fn group(&self, _: &RowGroupMetaData, _: &ProjectionMask) -> Result<File> {
+        opened(self)
+    }
+
+    /// A file that is opened once has one place at which it is read.
+    fn again(&self, _: &File) -> Result<File> {
         opened(self)
     }
 }
@@ -111,9 +119,14 @@ impl Place for Stored<'_> {
         let blocks = joined.into_iter().map(|range| self.fetch(range)).collect::<Result<_>>()?;
         Ok(Fetched { n_bytes: self.n_bytes, blocks })
     }
+
+    fn again(&self, fetched: &Fetched) -> Result<Fetched> {
+        Ok(fetched.clone())
+    }
 }
 
 /// The bytes of an object that were fetched, with their places.
+#[derive(Clone)]
 pub(super) struct Fetched {
     n_bytes: u64,
     blocks: Vec<(u64, Bytes)>,

@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, ResultExt};
 
-use super::{ParquetReader, guarded};
+use super::place::Stored;
+use super::{ParquetReader, unharmed};
 use crate::Table;
+use crate::objects::{ObjectStore, check};
 
-/// The tables of a Parquet file, made by [`ParquetReader::scan`]. After an error there are no more.
+/// The tables of a Parquet file or object, made by [`ParquetReader::scan`] and [`ParquetReader::scan_object`]. After an error there are no more.
 pub struct ParquetScan {
     reader: ParquetReader,
-    path: PathBuf,
+    origin: Origin,
     batch_rows: usize,
     loaded: ArrowReaderMetadata,
     mask: ProjectionMask,
@@ -24,11 +27,26 @@ pub struct ParquetScan {
     failed: bool,
 }
 
+/// Where the rows come from.
+enum Origin {
+    File(PathBuf),
+    Object { store: Arc<dyn ObjectStore>, key: String, n_bytes: u64 },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path) => write!(f, "reading `{}`", path.display()),
+            Origin::Object { key, .. } => write!(f, "reading the object `{key}`"),
+        }
+    }
+}
+
 impl fmt::Debug for ParquetScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetScan")
             .field("reader", &self.reader)
-            .field("path", &self.path)
+            .field("origin", &self.origin.to_string())
             .finish_non_exhaustive()
     }
 }
@@ -45,20 +63,54 @@ impl ParquetReader {
     /// When the file cannot be read, is not a sound Parquet file, has a row group of more than `max_bytes`, lacks a column, or
     /// `batch_rows` is 0. What is wrong in the rows is an error of the iterator.
     pub fn scan(&self, path: impl AsRef<Path>, batch_rows: usize) -> Result<ParquetScan> {
-        let path = path.as_ref();
+        self.scan_origin(Origin::File(path.as_ref().to_owned()), batch_rows)
+    }
+
+    /// As [`scan`](ParquetReader::scan), of an object of a store: at a time the columns of one row group that are wanted are fetched.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use perennial_data::{Column, MemoryStore, ParquetReader, Table, write_object};
+    ///
+    /// let store = MemoryStore::new();
+    /// write_object(&Table::new([("id", Column::integer(0..1000))])?, &store, "ids.parquet")?;
+    /// let parts = ParquetReader::new().scan_object(Arc::new(store), "ids.parquet", 300)?;
+    /// let rows: Vec<usize> = parts.map(|part| Ok(part?.n_rows())).collect::<perennial_core::Result<_>>()?;
+    /// assert_eq!(rows, [300, 300, 300, 100]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`scan`](ParquetReader::scan), and when the store has no such object or cannot be asked.
+    pub fn scan_object(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        key: &str,
+        batch_rows: usize,
+    ) -> Result<ParquetScan> {
+        let n_bytes = store.head(check(key)?).context(format!("reading the object `{key}`"))?.n_bytes;
+        self.scan_origin(Origin::Object { store, key: key.to_owned(), n_bytes }, batch_rows)
+    }
+
+    fn scan_origin(&self, origin: Origin, batch_rows: usize) -> Result<ParquetScan> {
         if batch_rows == 0 {
             return Err(Error::invalid_param("batch_rows", batch_rows, "at least 1 row"));
         }
-        guarded(path, || {
-            let (loaded, mask, mut groups) = self.open(path)?;
-            for group in &groups {
-                self.check_size(&loaded, &mask, &[*group])?;
-            }
-            groups.reverse();
-            let (reader, path) = (self.clone(), path.to_owned());
-            let (open, n_tables, failed) = (None, 0, false);
-            Ok(ParquetScan { reader, path, batch_rows, loaded, mask, groups, open, n_tables, failed })
-        })
+        let open = || {
+            let (loaded, mask, groups) = match &origin {
+                Origin::File(path) => self.open(path.as_path())?,
+                Origin::Object { store, key, n_bytes } => {
+                    self.open(&Stored { store: store.as_ref(), key, n_bytes: *n_bytes })?
+                }
+            };
+            groups.iter().try_for_each(|group| self.check_size(&loaded, &mask, &[*group]))?;
+            Ok((loaded, mask, groups))
+        };
+        let (loaded, mask, mut groups) = unharmed(open).context(origin.to_string())?;
+        groups.reverse();
+        let (reader, open, n_tables, failed) = (self.clone(), None, 0, false);
+        Ok(ParquetScan { reader, origin, batch_rows, loaded, mask, groups, open, n_tables, failed })
     }
 }
 
@@ -74,14 +126,16 @@ impl ParquetScan {
             }
             match self.groups.pop() {
                 Some(group) => {
-                    let batches = self.reader.batches(
-                        self.path.as_path(),
-                        &self.loaded,
-                        &self.mask,
-                        group,
-                        self.batch_rows,
-                    )?;
-                    self.open = Some(batches);
+                    let (loaded, mask, rows) = (&self.loaded, &self.mask, self.batch_rows);
+                    self.open = Some(match &self.origin {
+                        Origin::File(path) => {
+                            self.reader.batches(path.as_path(), loaded, mask, group, rows)?
+                        }
+                        Origin::Object { store, key, n_bytes } => {
+                            let place = Stored { store: store.as_ref(), key, n_bytes: *n_bytes };
+                            self.reader.batches(&place, loaded, mask, group, rows)?
+                        }
+                    });
                 }
                 None if self.n_tables == 0 => {
                     return self.reader.without_rows(&self.loaded, &self.mask).map(Some);
@@ -99,8 +153,8 @@ impl Iterator for ParquetScan {
         if self.failed {
             return None;
         }
-        let path = self.path.clone();
-        let next = guarded(&path, || self.next_table());
+        let next = unharmed(|| self.next_table());
+        let next = next.map_err(|error| error.context(self.origin.to_string()));
         self.n_tables += 1;
         self.failed = next.is_err();
         next.transpose()

@@ -15,9 +15,13 @@ mod databases;
 mod differences;
 #[cfg(feature = "http")]
 mod downloads;
+mod draws;
 mod filling;
+#[cfg(feature = "hypothesis")]
+mod hypotheses;
 mod json_lines;
 mod json_schemas;
+mod memory;
 mod mutations;
 mod objects;
 #[cfg(feature = "parquet")]
@@ -35,6 +39,7 @@ mod set_aside;
 mod shape;
 mod shared_data;
 mod tables;
+mod ten_thousand;
 
 use std::path::PathBuf;
 

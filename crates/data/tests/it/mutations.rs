@@ -1,32 +1,19 @@
 //! What others wrote, damaged at random: readers answer with a table or an error, and every way to read gives the same one.
 //!
-//! Each test makes a few hundred inputs. `MUTATIONS=1000000 cargo test -p perennial-data --test it mutations` makes more of
-//! them; the inputs are those of the seeds in the code, so what fails once fails again.
+//! Each test makes some hundreds or thousands of inputs. `cargo test -p perennial-data --test it mutations::long -- --ignored` makes a hundred times as
+//! many, `MUTATIONS=1000000` before it a million; the inputs are those of the seeds in the code, so what fails once fails again. What damaged files
+//! take of memory is held in `memory`.
 
 use perennial_data::{
     Column, ColumnType, Contract, CsvOptions, CsvReader, Table, content_hash, parse_json_lines,
-    parse_json_lines_with_quarantine, to_csv, to_json_lines,
+    parse_json_lines_with_quarantine, parse_json_lines_with_schema, read_json_lines, to_csv, to_json_lines,
 };
 
+use crate::draws::Draws;
+
 /// How many inputs a test makes.
-fn n_inputs(few: u64) -> u64 {
+pub(crate) fn n_inputs(few: u64) -> u64 {
     std::env::var("MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
-}
-
-/// Numbers that follow from a seed (Steele and Vigna's splitmix64).
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % n.max(1) as u64) as usize
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
 }
 
 /// What means something to a reader of texts.
@@ -67,13 +54,19 @@ const WORDS: &[&[u8]] = &[
 ];
 
 /// A seed with some of its bytes changed, dropped, doubled or moved.
-fn mutated(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
+pub(crate) fn mutated(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
     let mut bytes = seeds[draws.below(seeds.len())].clone();
     for _ in 0..1 + draws.below(5) {
         let (at, length) = (draws.below(bytes.len() + 1), draws.below(12));
         let end = (at + length).min(bytes.len());
-        match draws.below(7) {
+        match draws.below(10) {
             0 if at < bytes.len() => bytes[at] ^= 1 << draws.below(8),
+            // In their places, so that what follows is still found.
+            7 => bytes[at..end].fill([0, 1, 0x7f, 0x80, 0xff][draws.below(5)]),
+            8 if at < bytes.len() => {
+                bytes[at] = bytes[at].wrapping_add(draws.below(32) as u8).wrapping_sub(16)
+            }
+            9 => bytes[at..end].iter_mut().for_each(|byte| *byte = draws.below(256) as u8),
             1 => drop(bytes.drain(at..end)),
             2 => {
                 let part = bytes[at..end].to_vec();
@@ -108,6 +101,74 @@ fn told(read: perennial_core::Result<Table>) -> Option<(Table, String)> {
 
 #[test]
 fn csv_is_a_table_or_an_error_whichever_way_it_is_read() {
+    csv(n_inputs(1000));
+}
+
+#[test]
+fn json_lines_are_a_table_or_an_error() {
+    json_lines(n_inputs(4000));
+}
+
+#[test]
+fn what_is_compressed_is_a_table_or_an_error() {
+    compressed(n_inputs(1000));
+}
+
+#[test]
+fn contracts_are_read_or_refused() {
+    contracts(n_inputs(1000));
+}
+
+#[cfg(feature = "ipc")]
+#[test]
+fn arrow_is_a_table_or_an_error() {
+    arrow(n_inputs(4000));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_is_a_table_or_an_error() {
+    parquet(n_inputs(4000));
+}
+
+/// The same with more inputs, which take minutes.
+mod long {
+    use super::n_inputs;
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn csv() {
+        super::csv(n_inputs(100_000));
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn json_lines() {
+        super::json_lines(n_inputs(400_000));
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn compressed() {
+        super::compressed(n_inputs(100_000));
+    }
+
+    #[cfg(feature = "ipc")]
+    #[test]
+    #[ignore = "takes minutes"]
+    fn arrow() {
+        super::arrow(n_inputs(400_000));
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    #[ignore = "takes minutes"]
+    fn parquet() {
+        super::parquet(n_inputs(400_000));
+    }
+}
+
+fn csv(n: u64) {
     let mut seeds = texts(&[
         "a,b\n1,2\n3,4\n",
         "a;b\r\n\"x;\r\ny\";2\r\n;\r\n",
@@ -124,7 +185,7 @@ fn csv_is_a_table_or_an_error_whichever_way_it_is_read() {
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mutated.csv");
-    for number in 0..n_inputs(400) {
+    for number in 0..n {
         let draws = &mut Draws(number);
         let bytes = mutated(&seeds, draws);
         let mut reader = CsvReader::new()
@@ -159,30 +220,47 @@ fn csv_is_a_table_or_an_error_whichever_way_it_is_read() {
     }
 }
 
-#[test]
-fn json_lines_are_a_table_or_an_error() {
+fn json_lines(n: u64) {
     let seeds = texts(&[
         "{\"a\":1,\"b\":\"x\"}\n{\"a\":2.5,\"b\":null}\n",
         "{\"n\":-0.0,\"t\":\"\\u00e9\\ud83d\\udca1\",\"on\":true}\r\n\r\n{\"on\":false}\n",
         "{\"id\":9007199254740993,\"e\":1e-400,\"l\":1e308}\n",
     ]);
-    for number in 0..n_inputs(2000) {
+    for number in 0..n {
         let bytes = mutated(&seeds, &mut Draws(number));
         let sifted = parse_json_lines_with_quarantine(&bytes);
         let Ok(table) = parse_json_lines(&bytes) else { continue };
         let (sound, aside) = sifted.unwrap_or_else(|error| panic!("{number}: {error}"));
         assert_eq!((content_hash(&sound), aside.n_rows()), (content_hash(&table), 0), "{number}: {bytes:?}");
-        // Infinities have no JSON, and a table without rows has no lines.
-        if let Ok(text) = to_json_lines(&table)
-            && table.n_rows() > 0
-        {
-            parse_json_lines(text.as_bytes()).unwrap_or_else(|error| panic!("{number}: {error} in {text:?}"));
+        let text = to_json_lines(&table).unwrap_or_else(|error| panic!("{number}: {error}"));
+        let again = parse_json_lines_with_schema(text.as_bytes(), &table.schema());
+        let again = again.unwrap_or_else(|error| panic!("{number}: {error} in {text:?}"));
+        assert_eq!(content_hash(&again), content_hash(&table), "{number}: {text:?}");
+    }
+}
+
+/// CSV and JSON lines in gzip.
+fn compressed(n: u64) {
+    use flate2::{Compression, write::GzEncoder};
+    let zipped = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let table = sample().drop(&["x"]).unwrap();
+    let seeds = [to_csv(&table, CsvOptions::new()).unwrap(), to_json_lines(&table).unwrap()]
+        .map(|text| zipped(&text));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mutated.gz");
+    for number in 0..n {
+        std::fs::write(&path, mutated(&seeds, &mut Draws(number))).unwrap();
+        for read in [CsvReader::new().read_path(&path), read_json_lines(&path)].into_iter().flatten() {
+            let _ = content_hash(&read);
         }
     }
 }
 
-#[test]
-fn contracts_are_read_or_refused() {
+fn contracts(n: u64) {
     let table = sample();
     let contract = Contract::infer(&table);
     let odcs = contract.to_odcs("people", "1.0.0").unwrap();
@@ -190,7 +268,7 @@ fn contracts_are_read_or_refused() {
         &odcs,
         "apiVersion: v3.1.0\nkind: DataContract\nschema:\n  - name: people\n    properties: []\n",
     ]);
-    for number in 0..n_inputs(1000) {
+    for number in 0..n {
         let bytes = mutated(&seeds, &mut Draws(number));
         let text = String::from_utf8_lossy(&bytes);
         if let Ok((contract, _)) = Contract::from_odcs(&text, "people") {
@@ -199,7 +277,7 @@ fn contracts_are_read_or_refused() {
     }
 }
 
-fn sample() -> Table {
+pub(crate) fn sample() -> Table {
     Table::builder()
         .integer("id", [1, -2, 3])
         .real("x", [Some(0.1), None, Some(f64::INFINITY)])
@@ -213,11 +291,10 @@ fn sample() -> Table {
 }
 
 #[cfg(feature = "ipc")]
-#[test]
-fn arrow_is_a_table_or_an_error() {
+fn arrow(n: u64) {
     use perennial_data::{parse_arrow, to_arrow};
     let seeds = vec![to_arrow(&sample()).unwrap(), to_arrow(&sample().head(0)).unwrap()];
-    for number in 0..n_inputs(1000) {
+    for number in 0..n {
         let bytes = mutated(&seeds, &mut Draws(number));
         if let Ok(table) = parse_arrow(bytes) {
             let again = parse_arrow(to_arrow(&table).unwrap()).unwrap();
@@ -226,18 +303,55 @@ fn arrow_is_a_table_or_an_error() {
     }
 }
 
+/// Files of one row group and of several, with each codec that is read and both versions of pages.
 #[cfg(feature = "parquet")]
-#[test]
-fn parquet_is_a_table_or_an_error() {
-    use perennial_data::{read_parquet, write_parquet};
+fn parquet(n: u64) {
+    use ::parquet::arrow::ArrowWriter;
+    use ::parquet::basic::Compression;
+    use ::parquet::file::properties::{WriterProperties, WriterVersion};
+    use perennial_data::{MemoryStore, ObjectStore, ParquetReader, read_object};
+    let table = Table::concat(&[sample(), sample(), sample()]).unwrap();
+    let batch = table.to_record_batch().unwrap();
+    let seed = |compression, version, n_rows| {
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_writer_version(version)
+            .set_max_row_group_row_count(Some(n_rows))
+            .build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    };
+    let (one, two) = (WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0);
+    let seeds = [
+        seed(Compression::SNAPPY, one, 100),
+        seed(Compression::SNAPPY, two, 2),
+        seed(Compression::LZ4_RAW, one, 4),
+        seed(Compression::UNCOMPRESSED, two, 100),
+    ];
+    let store = MemoryStore::new();
+    for seed in &seeds {
+        store.put("sound.parquet", seed).unwrap();
+        assert_eq!(content_hash(&read_object(&store, "sound.parquet").unwrap()), content_hash(&table));
+    }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mutated.parquet");
-    write_parquet(&sample(), &path).unwrap();
-    let seeds = vec![std::fs::read(&path).unwrap()];
-    for number in 0..n_inputs(300) {
-        std::fs::write(&path, mutated(&seeds, &mut Draws(number))).unwrap();
-        if let Ok(table) = read_parquet(&path) {
-            let _ = content_hash(&table);
+    let mut n_read = 0;
+    for number in 0..n {
+        let bytes = mutated(&seeds, &mut Draws(number));
+        store.put("mutated.parquet", &bytes).unwrap();
+        let read = told(read_object(&store, "mutated.parquet"));
+        n_read += usize::from(read.is_some());
+        if number % 8 == 0 {
+            std::fs::write(&path, &bytes).unwrap();
+            let again = told(ParquetReader::new().read(&path));
+            assert_eq!(again.map(|(_, hash)| hash), read.map(|(_, hash)| hash), "{number}");
+            let scanned =
+                ParquetReader::new().scan(&path, 2).map(|scan| scan.take(100).filter(Result::is_ok).count());
+            let _ = scanned;
         }
     }
+    assert!(n_read > 0, "every mutation was refused, so that hardly any reached the pages");
 }

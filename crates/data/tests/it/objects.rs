@@ -206,3 +206,37 @@ fn servers_give_ranges() -> Result<()> {
     assert!(error.contains("http://127.0.0.1:1/a could not be read"), "{error}");
     Ok(())
 }
+
+/// Rows of an object come in batches, for which no more than the wanted columns of one row group are fetched at a time.
+#[cfg(feature = "parquet")]
+#[test]
+fn objects_are_read_in_batches() -> Result<()> {
+    use perennial_data::{ParquetReader, content_hash};
+    let store = Arc::new(Watched::default());
+    let table = orders(5000);
+    write_object(&table, store.as_ref(), "orders.parquet")?;
+    let parts: Vec<Table> =
+        ParquetReader::new().scan_object(store.clone(), "orders.parquet", 700)?.collect::<Result<_>>()?;
+    assert_eq!(parts.iter().map(Table::n_rows).max(), Some(700));
+    assert_eq!(content_hash(&Table::concat(&parts)?), content_hash(&table));
+    store.ranges.lock().unwrap().clear();
+    let ids: Vec<Table> = ParquetReader::new()
+        .columns(["id"])
+        .scan_object(store.clone(), "orders.parquet", 5000)?
+        .collect::<Result<_>>()?;
+    assert_eq!(ids[0].n_cols(), 1);
+    let all = store.head("orders.parquet")?.n_bytes;
+    // The end of a small object is all of it; what comes after is one column.
+    let fetched: u64 = store.ranges.lock().unwrap().iter().skip(1).map(|range| range.end - range.start).sum();
+    assert!(fetched < all, "{fetched} of {all}");
+    let error = ParquetReader::new().scan_object(store.clone(), "none.parquet", 10).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Unknown { .. }) && error.to_string().contains("none.parquet"),
+        "{error}"
+    );
+    assert!(ParquetReader::new().scan_object(store.clone(), "../x.parquet", 10).is_err());
+    assert!(ParquetReader::new().scan_object(store.clone(), "orders.parquet", 0).is_err());
+    store.put("broken.parquet", b"PAR1 no PAR1")?;
+    assert!(ParquetReader::new().scan_object(store, "broken.parquet", 10).is_err());
+    Ok(())
+}

@@ -21,7 +21,26 @@ pub(super) fn check((shortest, longest): (usize, usize)) -> Result<()> {
 }
 
 /// The distinct parts of so many characters, in sorted order; of a shorter text it is the text.
-pub(super) fn grams(text: &str, (shortest, longest): (usize, usize)) -> Vec<&str> {
+pub(super) fn grams(text: &str, lengths: (usize, usize)) -> Vec<&str> {
+    let mut grams = all_grams(text, lengths);
+    grams.dedup();
+    grams
+}
+
+/// As [`grams`], with how often each part stands in the text.
+pub(super) fn counted_grams(text: &str, lengths: (usize, usize)) -> Vec<(&str, f64)> {
+    let mut counted: Vec<(&str, f64)> = Vec::new();
+    for gram in all_grams(text, lengths) {
+        match counted.last_mut() {
+            Some((last, n)) if *last == gram => *n += 1.0,
+            _ => counted.push((gram, 1.0)),
+        }
+    }
+    counted
+}
+
+/// The parts as often as they stand in the text, in sorted order.
+fn all_grams(text: &str, (shortest, longest): (usize, usize)) -> Vec<&str> {
     let mut starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
     starts.push(text.len());
     let n = starts.len() - 1;
@@ -33,7 +52,6 @@ pub(super) fn grams(text: &str, (shortest, longest): (usize, usize)) -> Vec<&str
         grams.push(text);
     }
     grams.sort_unstable();
-    grams.dedup();
     grams
 }
 

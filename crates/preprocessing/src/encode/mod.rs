@@ -35,9 +35,13 @@ macro_rules! setters {
 
 mod contrast;
 mod count;
+mod count_target;
+mod gamma_poisson;
+mod gap;
 mod grams;
 mod hashing;
 mod min_hash;
+mod multi_hot;
 mod one_hot;
 mod ordinal;
 mod quantile;
@@ -51,8 +55,11 @@ mod woe;
 
 pub use contrast::{Contrast, ContrastEncoder, ContrastModel};
 pub use count::{CountEncoder, CountModel};
+pub use count_target::CountTargetEncoder;
+pub use gap::{GapEncoder, GapModel};
 pub use hashing::{HashingEncoder, HashingModel};
 pub use min_hash::{MinHashEncoder, MinHashModel};
+pub use multi_hot::{MultiHotEncoder, MultiHotModel};
 pub use one_hot::{OneHotEncoder, OneHotModel};
 pub use ordinal::{OrdinalEncoder, OrdinalModel};
 pub use quantile::QuantileEncoder;

@@ -167,13 +167,13 @@ fn place(features: &Features, column: usize) -> String {
 }
 
 /// Which cells of each column are missing.
-struct Holes {
+pub(super) struct Holes {
     n_rows: usize,
     missing: Vec<Vec<usize>>,
 }
 
 impl Holes {
-    fn of(x: &ArrayRef2<f64>) -> Self {
+    pub(super) fn of(x: &ArrayRef2<f64>) -> Self {
         let mut missing = vec![Vec::new(); x.ncols()];
         for (row, cells) in x.rows().into_iter().enumerate() {
             for (missing, _) in missing.iter_mut().zip(cells).filter(|(_, cell)| cell.is_nan()) {
@@ -184,15 +184,20 @@ impl Holes {
     }
 
     /// The columns with missing cells, those with the fewest first.
-    fn order(&self) -> Vec<usize> {
+    pub(super) fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> =
             (0..self.missing.len()).filter(|&column| !self.missing[column].is_empty()).collect();
         order.sort_by_key(|&column| self.missing[column].len());
         order
     }
 
+    /// The rows that have none.
+    pub(super) fn missing(&self, column: usize) -> &[usize] {
+        &self.missing[column]
+    }
+
     /// The rows that have a value.
-    fn known(&self, column: usize) -> Vec<usize> {
+    pub(super) fn known(&self, column: usize) -> Vec<usize> {
         let mut missing = self.missing[column].iter().peekable();
         (0..self.n_rows).filter(|row| missing.next_if(|next| *next == row).is_none()).collect()
     }

@@ -7,8 +7,8 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, MinHashEncoder, OneHotEncoder, OrdinalEncoder, RankHotEncoder, SimilarityEncoder,
-    Unknown,
+    CategoryImputer, GapEncoder, GapModel, MinHashEncoder, MultiHotEncoder, MultiHotModel, OneHotEncoder,
+    OrdinalEncoder, RankHotEncoder, SimilarityEncoder, Unknown,
 };
 
 fn cities(cells: &[Option<&str>]) -> Table {
@@ -231,5 +231,127 @@ fn texts_are_compared_by_their_parts() -> Result<()> {
     }
     assert!(SimilarityEncoder::new().max_categories(0).fit(&pair, &NoTarget).is_err());
     assert!(MinHashEncoder::new().n_components(0).fit(&pair, &NoTarget).is_err());
+    Ok(())
+}
+
+#[test]
+fn several_items_have_a_column_each() -> Result<()> {
+    let cells = [Some("b| a"), None, Some("a||a|"), Some(""), Some("|"), Some("é")];
+    let table = Table::new([("tags", Column::text(cells)), ("n", Column::integer([1, 2, 1, 1, 1, 1]))])?;
+    let model = MultiHotEncoder::new().fit(&table, &NoTarget)?;
+    let x = model.transform(&table)?;
+    assert_eq!(
+        x.features().names().collect::<Vec<_>>(),
+        ["tags=a", "tags=b", "tags=é", "tags is missing", "n=1", "n=2"]
+    );
+    let expected = array![
+        [1.0, 1.0, 0.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0, 1.0],
+        [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]
+    ];
+    assert_eq!(x.dense()?, expected);
+    let bytes = perennial_core::to_bytes(&model)?;
+    assert_eq!(perennial_core::from_bytes::<MultiHotModel>(&bytes)?, model);
+
+    let new = Table::new([("tags", Column::text(["a|b", "a|new"])), ("n", Column::integer([1, 1]))])?;
+    let error = model.transform(&new).unwrap_err().to_string();
+    assert!(error.contains("`tags` has the category `new` at row 1"), "{error}");
+    let model = MultiHotEncoder::new().unknown(Unknown::Ignore).fit(&table, &NoTarget)?;
+    assert_eq!(model.transform(&new)?.dense()?.row(1), array![1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+
+    // The items of a row without weight are not there, and other delimiters split other cells.
+    let genres = cities(&[Some("x, y"), Some("z")]);
+    let weighted =
+        Train::new(&genres, &NoTarget).weights(&[1.0, 0.0]).fit(&MultiHotEncoder::new().delimiter(","))?;
+    assert!(weighted.transform(&genres).is_err());
+    assert_eq!(weighted.transform(&genres.take(&[0])?)?.n_cols(), 2);
+    for wrong in [MultiHotEncoder::new().delimiter(""), MultiHotEncoder::new().max_items(0)] {
+        assert!(wrong.fit(&genres, &NoTarget).is_err());
+    }
+    let error = MultiHotEncoder::new().delimiter(",").max_items(2).fit(&genres, &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    Ok(())
+}
+
+/// Made of three kinds of texts with misspellings: each kind has a topic of its own, which new misspellings share.
+#[test]
+fn topics_are_the_kinds_of_texts() -> Result<()> {
+    let kinds = ["electrician", "librarian", "police officer"];
+    let spoilt = |word: &str, at: usize| -> String {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters[at % word.len()] = char::from(b'a' + (at * 7 % 26) as u8);
+        letters.into_iter().collect()
+    };
+    let cells: Vec<String> = (0..90).map(|row| spoilt(kinds[row % 3], row / 3)).collect();
+    let table = Table::new([("job", Column::text(cells.iter().map(String::as_str)))])?;
+    let encoder = GapEncoder::new().n_components(3).seed(1);
+    let (model, x) = encoder.fit_transform_on(&Train::new(&table, &NoTarget))?;
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["job topic 0", "job topic 1", "job topic 2"]);
+    let most = |x: &Matrix, row: usize| {
+        let cells = x.dense().unwrap().row(row).to_vec();
+        (0..3).max_by(|&a, &b| cells[a].total_cmp(&cells[b])).unwrap()
+    };
+    let of_kind: Vec<usize> = (0..3).map(|row| most(&x, row)).collect();
+    let mut distinct = of_kind.clone();
+    distinct.sort_unstable();
+    assert_eq!(distinct, [0, 1, 2]);
+    assert!((0..90).all(|row| most(&x, row) == of_kind[row % 3]));
+    for (kind, topic) in kinds.iter().zip(&of_kind) {
+        let named = &model.topics("job")?[*topic];
+        assert!(named.len() == 3 && named.iter().all(|text| text.len() == kind.len()), "{kind}: {named:?}");
+    }
+    assert!(model.topics("none").is_err());
+
+    let new = Table::new([("job", Column::text([Some("librarians"), None, Some(""), Some("zzzz")]))])?;
+    let y = model.transform(&new)?;
+    let rows = y.dense()?;
+    assert_eq!(most(&y, 0), of_kind[1]);
+    assert!(rows.row(1).iter().all(|cell| cell.is_nan()));
+    // Nothing is known of them but the prior: all topics alike, and little.
+    for row in [2, 3] {
+        assert!(rows.row(row).iter().all(|cell| *cell == rows[[row, 0]] && *cell < 0.2), "{}", rows.row(row));
+    }
+    assert_eq!(model.transform(&new.take(&[0])?)?.dense()?.row(0), rows.row(0));
+    let bytes = perennial_core::to_bytes(&model)?;
+    assert_eq!(perennial_core::from_bytes::<GapModel>(&bytes)?, model);
+
+    // Rows as often as their weights say.
+    let few = table.take(&(0..12).collect::<Vec<_>>())?;
+    let weights: Vec<f64> = (0..12).map(|row| 1.0 + f64::from(row % 3)).collect();
+    let copies: Vec<usize> = (0..12).flat_map(|row| vec![row; 1 + row % 3]).collect();
+    let weighted = Train::new(&few, &NoTarget).weights(&weights).fit(&encoder)?;
+    assert_eq!(weighted.transform(&few)?, encoder.fit(&few.take(&copies)?, &NoTarget)?.transform(&few)?);
+    Ok(())
+}
+
+#[test]
+fn topics_at_the_edges() -> Result<()> {
+    let fit = |cells: &[Option<&str>], encoder: GapEncoder| encoder.fit(&cities(cells), &NoTarget);
+    assert!(matches!(
+        fit(&[None, None], GapEncoder::new()).unwrap_err().kind(),
+        ErrorKind::InsufficientData { .. }
+    ));
+    for cells in [&[Some("")][..], &[Some("a")], &[Some("same"), Some("same")], &[Some(""), Some("xy"), None]]
+    {
+        let x = fit(cells, GapEncoder::new())?.transform(&cities(cells))?;
+        let missing = |row: usize| cells[row].is_none();
+        assert!(x.dense()?.indexed_iter().all(|((row, _), cell)| missing(row) == cell.is_nan()));
+    }
+    for wrong in [
+        GapEncoder::new().n_components(0),
+        GapEncoder::new().ngrams(3, 2),
+        GapEncoder::new().max_ngrams(0),
+        GapEncoder::new().max_iter(0),
+        GapEncoder::new().tolerance(f64::NAN),
+    ] {
+        assert!(fit(&[Some("a")], wrong).is_err());
+    }
+    // With one part alone all texts that have it are alike.
+    let model = fit(&[Some("abab"), Some("abcd"), Some("ef")], GapEncoder::new().ngrams(2, 2).max_ngrams(1))?;
+    let x = model.transform(&cities(&[Some("ab"), Some("abef")]))?;
+    assert_eq!(x.dense()?.row(0), x.dense()?.row(1));
     Ok(())
 }

@@ -7,6 +7,7 @@ mod conformance;
 mod diagrams;
 mod encoders;
 mod imputing;
+mod multiple_imputing;
 mod reference;
 mod resampling;
 mod sparse;

@@ -6,7 +6,8 @@ use perennial_core::{
 use perennial_data::{Column, Table};
 use perennial_numeric::random::Random;
 use perennial_preprocessing::{
-    Columns, QuantileEncoder, Smoothing, StandardScaler, TargetEncoder, WoeEncoder, numeric,
+    Columns, CountTargetEncoder, QuantileEncoder, Smoothing, StandardScaler, TargetEncoder, Unknown,
+    WoeEncoder, numeric,
 };
 use serde::de::DeserializeOwned;
 
@@ -267,4 +268,59 @@ fn shrinking_by_variances_is_that_of_category_encoders() {
         let code = model.code("c", name).unwrap().unwrap()[0];
         assert!((code - truth).abs() < 1e-12, "{name}: {code} and not {truth}");
     }
+}
+
+/// Of two classes the values of the example in the documentation of `CountTargetEncoder` of category_encoders, to all digits by its formula; of three by the
+/// same formula with `min_samples_leaf=4, smoothing=2`.
+#[test]
+fn counts_of_classes_are_evidence() {
+    let table = Table::new([("city", Column::text(["c", "c", "d", "d", "d"]))]).unwrap();
+    let y = Classes::from_labels(["1", "0", "1", "1", "0"]);
+    let model = CountTargetEncoder::new().fit(&table, &y).unwrap();
+    let code = |city: &str| model.code("city", city).unwrap().unwrap();
+    assert!((code("c")[0] - -0.05877424083847915).abs() < 1e-15, "{:?}", code("c"));
+    assert!((code("d")[0] - 0.043098582644939654).abs() < 1e-15, "{:?}", code("d"));
+
+    let table = Table::new([("k", Column::text(["x", "x", "x", "y", "y", "y", "y", "y"]))]).unwrap();
+    let y = Classes::from_labels(["a", "a", "b", "a", "b", "c", "c", "c"]);
+    let encoder = CountTargetEncoder::new().min_samples(4.0).smoothing(2.0);
+    let model = encoder.fit(&table, &y).unwrap();
+    let expected = [
+        ("x", [0.25746207016854467, 0.11853554320654953, -0.47407698418010663]),
+        ("y", [-0.3431680332366752, -0.13295083688290518, 0.317344460629898]),
+    ];
+    for (level, expected) in expected {
+        let found = model.code("k", level).unwrap().unwrap();
+        assert!(
+            found.iter().zip(expected).all(|(found, wanted)| (found - wanted).abs() < 1e-14),
+            "{found:?}"
+        );
+    }
+    let new = Table::new([("k", Column::text(["new"]))]).unwrap();
+    let x = model.transform(&new).unwrap();
+    assert_eq!(x.dense().unwrap(), ndarray::array![[0.0, 0.0, 0.0]]);
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["k of a", "k of b", "k of c"]);
+    assert!(encoder.clone().unknown(Unknown::Error).fit(&table, &y).unwrap().transform(&new).is_err());
+    for wrong in [encoder.clone().smoothing(0.0), encoder.clone().min_samples(f64::NAN), encoder.folds(1)] {
+        assert!(wrong.fit(&table, &y).is_err());
+    }
+}
+
+/// A large category without a row of a class says much, and nothing infinite; a class without rows says nothing.
+#[test]
+fn counts_of_classes_are_finite() {
+    let n = 30_000;
+    let cells = (0..n).map(|row| if row % 3 == 0 { "pure" } else { "mixed" });
+    let table = Table::new([("k", Column::text(cells))]).unwrap();
+    let y = Classes::from_labels((0..n).map(|row| if row % 3 == 1 { "no" } else { "yes" }));
+    let model = CountTargetEncoder::new().fit(&table, &y).unwrap();
+    let pure = model.code("k", "pure").unwrap().unwrap()[0];
+    // The odds of one row of the other class, with its share among all, in ten thousand and one.
+    assert!((pure - (1.5_f64.ln() + 10_001_f64.ln())).abs() < 1e-3 && pure.is_finite(), "{pure}");
+    let y = Classes::new(vec![0; n], vec!["a".into(), "b".into()]).unwrap();
+    let model = CountTargetEncoder::new().fit(&table, &y).unwrap();
+    assert_eq!(model.code("k", "pure").unwrap(), Some(vec![0.0]));
+    let y = Classes::from_labels(vec!["only"; n]);
+    let model = CountTargetEncoder::new().fit(&table, &y).unwrap();
+    assert_eq!(model.code("k", "pure").unwrap(), Some(vec![0.0]));
 }

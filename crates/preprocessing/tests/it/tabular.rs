@@ -7,9 +7,10 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, HashingEncoder, MinHashEncoder,
-    MinMaxScaler, OneHotEncoder, OrdinalEncoder, QuantileEncoder, RankHotEncoder, RareLabelEncoder,
-    SimilarityEncoder, SimpleImputer, Smoothing, StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
+    CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, CountTargetEncoder, GapEncoder,
+    HashingEncoder, MinHashEncoder, MinMaxScaler, MultiHotEncoder, OneHotEncoder, OrdinalEncoder,
+    QuantileEncoder, RankHotEncoder, RareLabelEncoder, SimilarityEncoder, SimpleImputer, Smoothing,
+    StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
 };
 use perennial_testing::{Tags, check};
 use serde::de::DeserializeOwned;
@@ -146,6 +147,13 @@ check!(
 check!(counts, transformer, on_categories(CountEncoder::new()), holes());
 check!(shares, transformer, on_categories(CountEncoder::new().normalize(true)), holes());
 check!(min_hashed, transformer, on_categories(MinHashEncoder::new().n_components(5)), holes());
+check!(topics, transformer, on_categories(GapEncoder::new().n_components(3).ngrams(1, 2)), holes());
+check!(
+    several_items,
+    transformer,
+    on_categories(MultiHotEncoder::new().delimiter("-").unknown(Unknown::Ignore)),
+    holes()
+);
 check!(similar, transformer, on_categories(SimilarityEncoder::new().max_categories(3).ngrams(1, 2)), holes());
 check!(hashed, transformer, on_categories(HashingEncoder::new().n_components(7)), holes());
 check!(digits, transformer, on_categories(ContrastEncoder::binary().unknown(Unknown::Ignore)), holes());
@@ -199,15 +207,19 @@ check!(
 );
 check!(target_quantiles, transformer, on_categories(QuantileEncoder::summary()), holes());
 check!(evidence, transformer, on_categories(WoeEncoder::new()), rounded());
+check!(counted_evidence, transformer, on_categories(CountTargetEncoder::new().min_samples(3.0)), rounded());
 
-/// The names of all steps of the crate are in the list of its exports, and each is checked here or with the steps of matrices.
+/// The names of all steps of the crate are in the list of its exports, and each is checked here or with the steps of matrices. `MultipleImputer`
+/// completes tables and is no step.
 #[test]
 fn no_step_of_the_crate_escapes_the_kit() {
     let exports = include_str!("../../src/lib.rs");
     let checked = [include_str!("tabular.rs"), include_str!("conformance.rs")];
     let steps = ["Encoder", "Scaler", "Imputer", "Transformer", "Discretizer", "Winsorizer", "Normalizer"];
     let is_step = |word: &&str| {
-        steps.iter().any(|step| word.ends_with(step)) || ["Columns", "PassThrough"].contains(word)
+        let named =
+            steps.iter().any(|step| word.ends_with(step)) || ["Columns", "PassThrough"].contains(word);
+        named && *word != "MultipleImputer"
     };
     let words = exports.split(|char: char| !char.is_alphanumeric()).filter(is_step);
     let missing: Vec<&str> = words
