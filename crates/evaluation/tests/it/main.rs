@@ -29,6 +29,7 @@ mod leakage;
 mod martingale;
 mod metric;
 mod models;
+mod named;
 mod named_metrics;
 mod rank_sums;
 mod rare;
