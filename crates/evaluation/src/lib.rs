@@ -4,6 +4,8 @@ mod align;
 mod audit;
 mod behaviour;
 pub mod calibration;
+#[cfg(feature = "report")]
+pub mod charts;
 mod compare;
 pub mod conformal;
 mod constraints;

@@ -106,9 +106,7 @@ impl SealLog {
     pub fn level(&self, level: f64) -> f64 {
         1.0 - (1.0 - level) / self.looks.len().max(1) as f64
     }
-}
 
-impl SealLog {
     /// How many looks told something of what is sealed: all but those at which thresholdout told the score of the training rows.
     pub fn told(&self) -> usize {
         self.looks.iter().filter(|look| !look.of_training).count()

@@ -395,7 +395,8 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], joined: bool, alone
                     }
                 }
                 @let single = one.points.iter().step_by(every).filter(drawn).filter(|point| point.bounds.is_none());
-                @let dots = single.map(|point| swarm.place(x.at(point.x), point.y)).collect::<String>();
+                @let mut placed = std::collections::BTreeSet::new();
+                @let dots = single.map(|point| swarm.place(x.at(point.x), point.y)).filter(|dot| placed.insert(dot.clone())).collect::<String>();
                 @if !dots.is_empty() {
                     path d=(dots) stroke=(colour(index)) stroke-width="4.4" stroke-linecap="round" stroke-opacity="0.65" {}
                 }
@@ -419,7 +420,7 @@ struct Swarm {
 }
 
 impl Swarm {
-    /// A dot as a line without length, whose round ends make it: a tenth of the bytes of a circle.
+    /// A dot as a line without length, whose round ends make it: an eighth of the bytes of a circle.
     fn place(&mut self, at: f64, row: f64) -> String {
         let count = self.taken.entry((row as usize, (at / 4.0) as i64)).or_insert(0);
         let before = *count;

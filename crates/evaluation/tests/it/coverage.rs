@@ -7,7 +7,7 @@ use perennial_evaluation::metric::clusters::{
 };
 use perennial_evaluation::metric::ranking::{QueryMetric, score_queries};
 use perennial_evaluation::metric::{
-    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MeanSquaredError, MutualInformation, RocAuc,
+    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc,
     RootMeanSquaredError, VMeasure,
 };
 use perennial_evaluation::split::Bootstrap;
@@ -260,15 +260,16 @@ fn ranks_within_queries() {
 
 #[test]
 fn bootstrap_scores() {
-    // A straight line through n rows with normal x and noise of 1: its squared error on rows to come is, in the mean over rows
-    // learned from, (n + 1) (n - 2) / (n (n - 3)).
-    let n = 80.0;
-    covers(".632+", (n + 1.0) * (n - 2.0) / (n * (n - 3.0)), |random| {
+    // A straight line through n rows with normal x and noise of 1: its errors on rows to come have a variance of
+    // (n + 1) (n - 2) / (n (n - 3)) in the mean over rows learned from, and the root of it is that of the mean but for 0.0001.
+    let n = 80.0_f64;
+    let variance = (n + 1.0) * (n - 2.0) / (n * (n - 3.0));
+    covers(".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
         let x = Array2::from_shape_fn((80, 1), |_| random.normal());
         let y: Values = x.column(0).iter().map(|x| 2.0 * x + random.normal()).collect();
         let samples = Bootstrap::new(25).seed(1);
         let options = CrossValidation::new();
-        bootstrap_score(&Line, &Matrix::from(x), &y, &samples, &MeanSquaredError, &options)
+        bootstrap_score(&Line, &Matrix::from(x), &y, &samples, &MeanAbsoluteError, &options)
             .unwrap()
             .interval(0.95)
             .unwrap()

@@ -2,6 +2,7 @@
 
 mod audit;
 mod calibration;
+mod charts;
 mod comparisons;
 mod compile;
 mod conformal;
