@@ -7,8 +7,8 @@ use perennial_evaluation::metric::clusters::{
 };
 use perennial_evaluation::metric::ranking::{QueryMetric, score_queries};
 use perennial_evaluation::metric::{
-    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc,
-    RootMeanSquaredError, VMeasure,
+    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc, RootMeanSquaredError,
+    VMeasure,
 };
 use perennial_evaluation::split::Bootstrap;
 use perennial_evaluation::{
@@ -264,7 +264,7 @@ fn bootstrap_scores() {
     // (n + 1) (n - 2) / (n (n - 3)) in the mean over rows learned from, and the root of it is that of the mean but for 0.0001.
     let n = 80.0_f64;
     let variance = (n + 1.0) * (n - 2.0) / (n * (n - 3.0));
-    covers(".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
+    let share = coverage(".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
         let x = Array2::from_shape_fn((80, 1), |_| random.normal());
         let y: Values = x.column(0).iter().map(|x| 2.0 * x + random.normal()).collect();
         let samples = Bootstrap::new(25).seed(1);
@@ -274,4 +274,6 @@ fn bootstrap_scores() {
             .interval(0.95)
             .unwrap()
     });
+    // What the choice of the rows to learn from adds is not in it.
+    assert!((0.92..=0.965).contains(&share), "{share}");
 }

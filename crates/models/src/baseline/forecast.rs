@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rows::tame;
 
-const PERIOD: Param = Param::real("period", "how long a season is, in the unit of the times").above(0.0);
+const PERIOD: Param = Param::real("seasonal", "how long a season is, in the unit of the times").above(0.0);
 /// Seasons that are looked back where times are missing.
 const MOST_SEASONS: usize = 1000;
 

@@ -82,7 +82,8 @@ impl Choice {
             errors.iter_mut().zip(found).for_each(|(sum, error)| *sum += error);
         }
         let total: f64 = rows.iter().map(|&row| train.weight(row)).sum();
-        errors.iter_mut().for_each(|error| *error /= total);
+        // Squares beyond the range of f64 are the worst there is.
+        errors.iter_mut().for_each(|error| *error = (*error / total).min(f64::MAX));
         Ok(errors)
     }
 }

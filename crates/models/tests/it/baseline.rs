@@ -101,7 +101,7 @@ fn forecasters_refuse_what_they_cannot_use() {
     let (x, y) = (times(&[1.0, 2.0]), Values::from(vec![1.0, 2.0]));
     for period in [0.0, -1.0, f64::NAN] {
         let seasonal = NaiveForecaster::new().strategy(NaiveForecast::Seasonal(period));
-        assert!(seasonal.fit(&x, &y).unwrap_err().to_string().contains("period"));
+        assert!(seasonal.fit(&x, &y).unwrap_err().to_string().contains("seasonal"));
     }
     let unknown = NaiveForecaster::new().time("week").fit(&x, &y).unwrap_err();
     assert!(unknown.to_string().contains("week"));
