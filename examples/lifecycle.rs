@@ -167,6 +167,10 @@ fn main() -> Result<()> {
     run.data("test", &content_hash(&test))?;
     run.metric(&MeanAbsoluteError.name(), evaluated.overall.estimate)?;
     run.artifact("study.json", study.to_json()?.as_bytes())?;
+    println!(
+        "   run {}: the settings and the score of {name}, hashes of what it saw, and the study",
+        run.id()
+    );
 
     say(10, "The artifact");
     // The last eight weeks: production is held against what was usual of late.

@@ -12,7 +12,7 @@ pub use bootstrap::{BootstrapScore, bootstrap_score};
 pub use curves::{Curve, CurvePoint, learning_curve, validation_curve};
 pub use nested::{Nested, nested_cross_validate};
 pub use permutation::{PermutationTest, permutation_test_score};
-pub use run::{cross_predict, cross_validate};
+pub use run::{Baseline, cross_predict, cross_validate, score_baselines};
 pub use several::{Metrics, cross_validate_all};
 
 use std::fmt;

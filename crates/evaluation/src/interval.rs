@@ -1,5 +1,7 @@
 //! How sure a score is.
 
+mod jackknife;
+
 use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, StudentT};
@@ -25,6 +27,7 @@ const MANY_UNITS: usize = 20_000;
 pub struct IntervalOptions<'a> {
     bootstrap: Bootstrap,
     level: f64,
+    seed: u64,
     forced: bool,
     weights: Option<&'a [f64]>,
     dependence: Dependence<'a>,
@@ -42,6 +45,7 @@ impl Default for IntervalOptions<'_> {
         IntervalOptions {
             bootstrap: Bootstrap::new(),
             level: 0.95,
+            seed: 0,
             forced: false,
             weights: None,
             dependence: Dependence::None,
@@ -87,6 +91,7 @@ impl<'a> IntervalOptions<'a> {
     /// The start of the random stream.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self.bootstrap = self.bootstrap.seed(seed);
         self
     }
@@ -132,6 +137,11 @@ impl<'a> IntervalOptions<'a> {
     /// Whether rows are independent and of the same weight, so that exact intervals hold, and may be used.
     pub fn is_plain(&self) -> bool {
         !self.forced && self.weights.is_none() && self.dependence == Dependence::None
+    }
+
+    /// Whether rows are to be drawn anew even where an exact or analytic interval is known.
+    pub fn is_forced(&self) -> bool {
+        self.forced
     }
 
     /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.

@@ -58,6 +58,9 @@ pub struct Ladder<'a> {
 pub struct Climb {
     /// The name of the model that was reached.
     pub chosen: String,
+    /// The baselines among the steps, which stand first.
+    #[serde(default)]
+    pub baselines: Vec<String>,
     /// The steps that were tried, in order.
     pub steps: Vec<Step>,
     /// The name of the step that ended the climb; nothing where the top was reached.
@@ -74,7 +77,7 @@ pub struct Step {
     pub name: String,
     /// The mean score.
     pub score: f64,
-    /// The step against the model that was reached before; nothing for the first.
+    /// The step against the model that was reached before; nothing for the first, and for baselines.
     pub against_previous: Option<Comparison>,
 }
 
@@ -82,6 +85,34 @@ impl<'a> Ladder<'a> {
     /// A ladder without steps; `options` say how large and how sure a gain must be.
     pub fn new(options: ComparisonOptions<'a>) -> Self {
         Ladder { options, top: None, climb: Climb::default() }
+    }
+
+    /// Begins with the best of some baselines, as [`score_baselines`](crate::score_baselines) gives them: the first step must
+    /// be surely better than it. All of them are listed.
+    ///
+    /// # Errors
+    /// When there were steps before, or there are no baselines, or a mean score is not a number.
+    pub fn baselines<P, M>(mut self, scored: &[(String, CrossValidated<P, M>)]) -> Result<Self> {
+        if !self.climb.steps.is_empty() {
+            return Err(Error::malformed("baselines stand below all steps; give them first"));
+        }
+        let better = |a: f64, b: f64, higher: bool| if higher { a > b } else { a < b };
+        for (name, scored) in scored {
+            let score = scored.mean();
+            if score.is_nan() {
+                return Err(Error::overflow(format!("the score of `{name}` is NaN; check its answers")));
+            }
+            if self.top.as_ref().is_none_or(|top| better(score, top.mean(), scored.higher_is_better)) {
+                self.top = Some(scored.scores_only());
+                self.climb.chosen.clone_from(name);
+            }
+            self.climb.baselines.push(name.clone());
+            self.climb.steps.push(Step { name: name.clone(), score, against_previous: None });
+        }
+        if scored.is_empty() {
+            return Err(Error::empty("there are no baselines"));
+        }
+        Ok(self)
     }
 
     /// Tries the next step, unless the climb has ended. All must be scored on the same folds.
@@ -126,11 +157,19 @@ impl<'a> Ladder<'a> {
     }
 }
 
+impl Climb {
+    /// Whether a step was taken above all baselines; otherwise what was chosen is one of them, and no model is to be promoted.
+    pub fn may_be_promoted(&self) -> bool {
+        !self.baselines.is_empty() && !self.baselines.contains(&self.chosen)
+    }
+}
+
 /// A line for each step, and the one that ended the climb.
 impl fmt::Display for Climb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, step) in self.steps.iter().enumerate() {
-            write!(f, "{}. `{}`: {:.4}", place + 1, step.name, step.score)?;
+            let baseline = if self.baselines.contains(&step.name) { " (baseline)" } else { "" };
+            write!(f, "{}. `{}`{baseline}: {:.4}", place + 1, step.name, step.score)?;
             if let Some(found) = &step.against_previous {
                 write!(f, ", a gain of {}", found.gain)?;
             }

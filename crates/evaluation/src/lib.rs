@@ -4,6 +4,8 @@ mod align;
 mod audit;
 mod behaviour;
 pub mod calibration;
+#[cfg(feature = "report")]
+pub mod charts;
 mod compare;
 pub mod conformal;
 mod constraints;
@@ -40,9 +42,9 @@ pub use compare::{
 pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
 pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{
-    BootstrapScore, CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested,
+    Baseline, BootstrapScore, CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested,
     PermutationTest, bootstrap_score, cross_predict, cross_validate, cross_validate_all, learning_curve,
-    nested_cross_validate, permutation_test_score, validation_curve,
+    nested_cross_validate, permutation_test_score, score_baselines, validation_curve,
 };
 pub use diagnosis::{Diagnosed, Diagnosis, Diagnostic, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};

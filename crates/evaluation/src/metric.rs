@@ -16,12 +16,14 @@ mod distributions;
 mod error_sums;
 mod grouping;
 mod hinge;
+mod label_sets;
 mod likelihood;
 mod one_class;
 mod pairwise;
 mod probabilities;
 pub mod ranking;
 mod scaled;
+mod scorer;
 mod shares;
 mod survival;
 mod values;
@@ -39,19 +41,21 @@ pub use deviance::{
     D2Pinball, D2Tweedie, ExplainedVariance, MeanSquaredLogError, MeanTweedieDeviance,
     SymmetricMeanAbsolutePercentageError,
 };
-pub use distributions::{Crps, QuantileLoss};
+pub use distributions::{Crps, QuantileLoss, WeightedIntervalScore};
 pub use error_sums::ErrorSums;
 pub use grouping::{
     AdjustedMutualInformation, AdjustedRand, Completeness, FowlkesMallows, Homogeneity, MutualInformation,
-    NormalizedMutualInformation, Rand, pair_confusion_matrix,
+    NormalizedMutualInformation, Rand, VMeasure, pair_confusion_matrix,
 };
 pub use hinge::HingeLoss;
+pub use label_sets::LabelSets;
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
 pub use one_class::{Gini, metric_at_thresholds, multilabel_confusion_matrix};
 pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
+pub use scorer::{Scored, Scorer};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
 pub(crate) use values::checked_pair as paired_values;

@@ -16,6 +16,7 @@ use crate::Split;
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `limit` | none | >= 1 | how many looks there may be |
+/// | `budget` | none | >= 1 | how many scores thresholdout may tell of what is sealed |
 /// | `thresholdout` | off | > 0 | scores come from the training rows while they agree with those of what is sealed, and with noise otherwise (Dwork and others, 2015) |
 /// | `ladder` | off | > 0 | scores are told only where they are better than the best so far by this step, and rounded to it (Blum and Hardt, 2015) |
 ///
@@ -36,6 +37,7 @@ pub struct Sealed<T> {
     limit: Option<usize>,
     ladder: Option<Ladder>,
     thresholdout: Option<Thresholdout>,
+    budget: Option<usize>,
 }
 
 /// Scores are told in steps, and only where they are better.
@@ -47,6 +49,7 @@ struct Ladder {
 }
 
 const LIMIT: Param = Param::integer("limit", "how many looks there may be").at_least(1.0);
+const BUDGET: Param = Param::integer("budget", "how many scores may be told of what is sealed").at_least(1.0);
 const STEP: Param = Param::real("step", "least gain that is told").above(0.0);
 
 /// Scores of training rows are told while those of what is sealed agree with them.
@@ -70,6 +73,15 @@ pub struct Look {
     pub reason: String,
     /// The score that was told, where one was asked for.
     pub score: Option<f64>,
+    /// Whether thresholdout told the score of the training rows, so that nothing was learned of what is sealed.
+    #[serde(default)]
+    pub of_training: bool,
+}
+
+impl Look {
+    fn new(reason: &str) -> Self {
+        Look { reason: reason.trim().to_owned(), score: None, of_training: false }
+    }
 }
 
 /// All looks, in order, for a report.
@@ -93,6 +105,11 @@ impl SealLog {
     /// ```
     pub fn level(&self, level: f64) -> f64 {
         1.0 - (1.0 - level) / self.looks.len().max(1) as f64
+    }
+
+    /// How many looks told something of what is sealed: all but those at which thresholdout told the score of the training rows.
+    pub fn told(&self) -> usize {
+        self.looks.iter().filter(|look| !look.of_training).count()
     }
 }
 
@@ -118,7 +135,8 @@ impl fmt::Display for SealLog {
 impl<T> Sealed<T> {
     /// Nobody has looked at this.
     pub fn new(value: T) -> Self {
-        Sealed { value, log: SealLog::default(), limit: None, ladder: None, thresholdout: None }
+        let log = SealLog::default();
+        Sealed { value, log, limit: None, ladder: None, thresholdout: None, budget: None }
     }
 
     /// Goes on with the log of an earlier run on the same rows.
@@ -152,6 +170,27 @@ impl<T> Sealed<T> {
         self
     }
 
+    /// How many scores thresholdout may tell of what is sealed: each of them tells something of its rows, those of the training
+    /// rows nothing. With its promise of the noise goes a budget (Dwork and others, 2015); when it is used up every further
+    /// question is refused, whatever its answer would be.
+    ///
+    /// ```
+    /// use perennial_evaluation::Sealed;
+    ///
+    /// let mut test = Sealed::new(0.5).thresholdout(0.05, 0.001, 1).budget(1);
+    /// test.score_beside("agrees", 0.51, |score| Ok(*score))?;
+    /// test.score_beside("learned by heart", 0.99, |score| Ok(*score))?;
+    /// assert_eq!(test.log().told(), 1);
+    /// let refused = test.score_beside("agrees too", 0.51, |score| Ok(*score)).unwrap_err();
+    /// assert!(refused.to_string().contains("budget"));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn budget(mut self, scores: usize) -> Self {
+        self.budget = Some(scores);
+        self
+    }
+
     /// Looks at a score of it beside the score of the training rows, in the way of
     /// [`thresholdout`](Sealed::thresholdout): what is told is logged. Of the looks at which the two agreed nothing was learned
     /// of what is sealed; they count all the same.
@@ -169,7 +208,7 @@ impl<T> Sealed<T> {
     ///
     /// # Errors
     /// When it was not sealed with `thresholdout`, its settings are not above 0, the reason is empty, there were as many looks as
-    /// there may be, the scoring fails, or a score is not finite.
+    /// there may be, the budget is used up, the scoring fails, or a score is not finite.
     pub fn score_beside(
         &mut self,
         reason: &str,
@@ -190,8 +229,16 @@ impl<T> Sealed<T> {
             return Err(Error::invalid_param("train", train, "the finite score of the training rows"));
         }
         self.admit(reason)?;
+        if let Some(budget) = self.budget {
+            BUDGET.check_count(budget)?;
+            if self.log.told() >= budget {
+                return Err(Error::unsupported(format!(
+                    "the budget of {budget} scores of what is sealed is used up; collect new rows to test on"
+                )));
+            }
+        }
         let mut random = Random::new(seed).stream("thresholdout").fork(self.log.looks.len() as u64);
-        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        self.log.looks.push(Look::new(reason));
         let sealed = score(&self.value)?;
         if !sealed.is_finite() {
             return Err(Error::overflow(format!("the score is {sealed}; check the answers of the model")));
@@ -209,6 +256,7 @@ impl<T> Sealed<T> {
         }
         if let Some(look) = self.log.looks.last_mut() {
             look.score = Some(told);
+            look.of_training = agree;
         }
         Ok(told)
     }
@@ -224,7 +272,7 @@ impl<T> Sealed<T> {
             ));
         }
         self.admit(reason)?;
-        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        self.log.looks.push(Look::new(reason));
         Ok(&self.value)
     }
 
@@ -239,7 +287,7 @@ impl<T> Sealed<T> {
             ));
         }
         self.admit(reason)?;
-        self.log.looks.push(Look { reason: reason.trim().to_owned(), score: None });
+        self.log.looks.push(Look::new(reason));
         let score = score(&self.value)?;
         if score.is_nan() {
             return Err(Error::overflow("the score is NaN; check the answers of the model"));

@@ -1,17 +1,73 @@
-//! Models that do not look at the input: what every other model must beat.
+//! Models of one number, one feature or the past alone: what every other model must beat.
+
+mod forecast;
+mod one_feature;
+
+pub use forecast::{NaiveForecast, NaiveForecaster, NaiveForecasterModel};
+pub use one_feature::{
+    OneFeatureClassifier, OneFeatureClassifierModel, OneFeatureRegressor, OneFeatureRegressorModel,
+};
 
 use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Rows, Train, Values,
+    BoxClassifierEstimator, BoxEstimator, Capabilities, Classes, Classifier, Error, Estimator, Features,
+    Matrix, Param, Predictor, Probabilities, Result, Rows, Train, Values,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{check_names, class_totals};
+use crate::linear::{LogisticRegression, Ridge};
 use crate::rows::tame;
+
+/// The baselines of every model of numbers: the mean, a question to the one feature that tells most, and ridge regression.
+///
+/// Ridge regression refuses missing values and wants columns of one scale: put them behind the imputer and the scaler of your
+/// pipeline, or leave it out.
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Estimator, Matrix, Predictor, Values};
+///
+/// let x = Matrix::from(Array2::from_shape_fn((30, 2), |(row, column)| (row * (column + 1) % 7) as f64));
+/// let y: Values = (0..30).map(|row| f64::from(row % 7)).collect();
+/// for (name, estimator) in perennial_models::baseline::regressors() {
+///     println!("{name}: {:?}", estimator.fit(&x, &y)?.predict(&x)?);
+/// }
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub fn regressors() -> Vec<(&'static str, BoxEstimator<Matrix, Values, Values>)> {
+    vec![
+        ("the mean", DummyRegressor::new().boxed()),
+        ("one feature", OneFeatureRegressor::new().boxed()),
+        ("ridge", Ridge::new().boxed()),
+    ]
+}
+
+/// The baselines of every classifier: the shares of the classes, a question to the one feature that tells most, and logistic
+/// regression, which wants what [`regressors`] says of ridge regression.
+pub fn classifiers() -> Vec<(&'static str, BoxClassifierEstimator<Matrix, Classes>)> {
+    vec![
+        ("the shares", DummyClassifier::new().boxed_classifier()),
+        ("one feature", OneFeatureClassifier::new().boxed_classifier()),
+        ("logistic", LogisticRegression::new().boxed_classifier()),
+    ]
+}
+
+/// The baselines of every forecast of a series whose times are in a column: the last value, the drift, and the value one season
+/// before for each period.
+pub fn forecasters(time: &str, periods: &[f64]) -> Vec<(String, BoxEstimator<Matrix, Values, Values>)> {
+    let of = |strategy| NaiveForecaster::new().time(time).strategy(strategy).boxed();
+    let mut all = vec![
+        ("the last value".to_owned(), of(NaiveForecast::Last)),
+        ("the drift".to_owned(), of(NaiveForecast::Drift)),
+    ];
+    let seasonal = |&period: &f64| (format!("{period} before"), of(NaiveForecast::Seasonal(period)));
+    all.extend(periods.iter().map(seasonal));
+    all
+}
 
 const QUANTILE: Param =
     Param::real("quantile", "the share of the weight at or below the answer").at_least(0.0).at_most(1.0);

@@ -24,6 +24,12 @@ pub struct Chart {
     pub y_label: String,
     /// Whether the horizontal axis counts seconds since 1970.
     pub time: bool,
+    /// Places of the horizontal axis and what is written there instead of round numbers; for lines, points and fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub x_ticks: Vec<(f64, String)>,
+    /// As `x_ticks`, for the vertical axis.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub y_ticks: Vec<(f64, String)>,
     /// What is drawn.
     pub mark: Mark,
     /// What the caller wants said below the chart.
@@ -70,6 +76,20 @@ pub enum Mark {
         /// The labels in order.
         labels: Vec<String>,
         /// `x` says where a point stands in its row, `y` is the number of the row, from 0.
+        series: Vec<Series>,
+        /// Whether lines join the points of a series, from row to row; a point that is not finite ends a line.
+        #[serde(default)]
+        joined: bool,
+    },
+    /// Coloured cells over two axes of numbers, such as the answers of a model for two features, and points on them.
+    Field {
+        /// The edges of the columns, rising; one more than there are columns.
+        x_edges: Vec<f64>,
+        /// The edges of the rows, rising; one more than there are rows.
+        y_edges: Vec<f64>,
+        /// One value per cell, row by row from the lowest; NaN is left blank.
+        values: Vec<Vec<f64>>,
+        /// Points over the cells.
         series: Vec<Series>,
     },
     /// Observed rates against predicted probabilities, beside the diagonal of perfect calibration.
@@ -122,7 +142,8 @@ impl Series {
 impl Chart {
     fn new(title: impl Into<String>, mark: Mark) -> Self {
         let (x_label, y_label) = (String::new(), String::new());
-        Chart { title: title.into(), x_label, y_label, time: false, mark, note: None }
+        let (x_ticks, y_ticks) = (Vec::new(), Vec::new());
+        Chart { title: title.into(), x_label, y_label, time: false, x_ticks, y_ticks, mark, note: None }
     }
 
     /// A line chart; add series to it.
@@ -149,7 +170,7 @@ impl Chart {
     /// A chart with a row for each label; add series whose `y` is the number of the row.
     pub fn rows<S: Into<String>>(title: impl Into<String>, labels: impl IntoIterator<Item = S>) -> Self {
         let labels = labels.into_iter().map(Into::into).collect();
-        Chart::new(title, Mark::Rows { labels, series: Vec::new() })
+        Chart::new(title, Mark::Rows { labels, series: Vec::new(), joined: false })
     }
 
     /// A heat map with one value per cell.
@@ -162,6 +183,23 @@ impl Chart {
         let rows = rows.into_iter().map(Into::into).collect();
         let columns = columns.into_iter().map(Into::into).collect();
         Chart::new(title, Mark::Heatmap { rows, columns, values, diverging: false })
+    }
+
+    /// Coloured cells between the edges of columns and rows; add series of points that lie over them.
+    ///
+    /// ```
+    /// use perennial_reporting::{Chart, Series};
+    ///
+    /// let values = vec![vec![0.1, 0.4], vec![0.5, 0.9]];
+    /// let chart = Chart::field("How likely", &[0.0, 1.0, 2.0], &[0.0, 5.0, 10.0], values)
+    ///     .x("age")
+    ///     .y("income")
+    ///     .series(Series::xy("yes", &[0.5, 1.5], &[2.0, 8.0]));
+    /// assert!(chart.to_svg().contains("income"));
+    /// ```
+    pub fn field(title: impl Into<String>, x_edges: &[f64], y_edges: &[f64], values: Vec<Vec<f64>>) -> Self {
+        let (x_edges, y_edges) = (x_edges.to_vec(), y_edges.to_vec());
+        Chart::new(title, Mark::Field { x_edges, y_edges, values, series: Vec::new() })
     }
 
     /// A calibration chart; add series of predicted probability and observed rate.
@@ -181,6 +219,29 @@ impl Chart {
     #[must_use]
     pub fn y(mut self, label: impl Into<String>) -> Self {
         self.y_label = label.into();
+        self
+    }
+
+    /// Writes these labels at these places of the horizontal axis.
+    #[must_use]
+    pub fn x_ticks<S: Into<String>>(mut self, ticks: impl IntoIterator<Item = (f64, S)>) -> Self {
+        self.x_ticks = ticks.into_iter().map(|(place, label)| (place, label.into())).collect();
+        self
+    }
+
+    /// Writes these labels at these places of the vertical axis.
+    #[must_use]
+    pub fn y_ticks<S: Into<String>>(mut self, ticks: impl IntoIterator<Item = (f64, S)>) -> Self {
+        self.y_ticks = ticks.into_iter().map(|(place, label)| (place, label.into())).collect();
+        self
+    }
+
+    /// Joins the points of each series of a chart of rows by lines.
+    #[must_use]
+    pub fn joined(mut self) -> Self {
+        if let Mark::Rows { joined, .. } = &mut self.mark {
+            *joined = true;
+        }
         self
     }
 
@@ -212,9 +273,10 @@ impl Chart {
     pub fn series(mut self, new: Series) -> Self {
         match &mut self.mark {
             Mark::Line(series) | Mark::Scatter(series) | Mark::Calibration(series) => series.push(new),
-            Mark::Bar { series, .. } | Mark::Histogram { series, .. } | Mark::Rows { series, .. } => {
-                series.push(new);
-            }
+            Mark::Bar { series, .. }
+            | Mark::Histogram { series, .. }
+            | Mark::Rows { series, .. }
+            | Mark::Field { series, .. } => series.push(new),
             Mark::Heatmap { .. } => {}
         }
         self

@@ -40,7 +40,8 @@ pub(crate) fn draw(chart: &Chart, alone: bool) -> Markup {
         Mark::Heatmap { rows, columns, values, diverging } => {
             return heatmap(chart, rows, columns, values, *diverging, alone);
         }
-        Mark::Rows { labels, series } => return rows(chart, labels, series, alone),
+        Mark::Rows { labels, series, joined } => return rows(chart, labels, series, *joined, alone),
+        Mark::Field { x_edges, y_edges, values, series } => field(chart, [x_edges, y_edges], values, series),
         Mark::Calibration(series) => calibration(chart, series),
     };
     frame(chart, HEIGHT, alone, body)
@@ -89,9 +90,9 @@ fn cut(label: &str, most: usize) -> String {
 /// Grid lines, tick labels and axis names of a chart with a numeric vertical axis.
 fn axes(chart: &Chart, x_ticks: &[(f64, String)], y: &Scale) -> Markup {
     html! {
-        @for tick in y.ticks(5) {
-            (rule(LEFT, y.at(tick), RIGHT, y.at(tick), "0.12"))
-            (text(LEFT - 8.0, y.at(tick) + 4.0, "end", &format_number(tick)))
+        @for (place, label) in y_ticks(chart, y) {
+            (rule(LEFT, place, RIGHT, place, "0.12"))
+            (text(LEFT - 8.0, place + 4.0, "end", &label))
         }
         @for (place, label) in x_ticks {
             (rule(*place, BOTTOM, *place, BOTTOM + 4.0, "0.5"))
@@ -105,7 +106,23 @@ fn axes(chart: &Chart, x_ticks: &[(f64, String)], y: &Scale) -> Markup {
     }
 }
 
+/// The labels of a caller that lie within an axis, at their places.
+fn own_ticks(ticks: &[(f64, String)], scale: &Scale, most: usize) -> Vec<(f64, String)> {
+    let within = |(place, _): &&(f64, String)| (scale.low..=scale.high).contains(place);
+    ticks.iter().filter(within).map(|(place, label)| (scale.at(*place), cut(label, most))).collect()
+}
+
+fn y_ticks(chart: &Chart, y: &Scale) -> Vec<(f64, String)> {
+    if !chart.y_ticks.is_empty() {
+        return own_ticks(&chart.y_ticks, y, 8);
+    }
+    y.ticks(5).into_iter().map(|tick| (y.at(tick), format_number(tick))).collect()
+}
+
 fn number_ticks(chart: &Chart, x: &Scale) -> Vec<(f64, String)> {
+    if !chart.x_ticks.is_empty() {
+        return own_ticks(&chart.x_ticks, x, 12);
+    }
     let ticks = if chart.time {
         x.time_ticks()
     } else {
@@ -173,7 +190,8 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
         return nothing(chart);
     }
     let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT);
-    let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP).rounded();
+    let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP);
+    let y = if chart.y_ticks.is_empty() { y.rounded() } else { y };
     html! {
         (axes(chart, &number_ticks(chart, &x), &y))
         @for (index, one) in series.iter().enumerate() {
@@ -331,7 +349,7 @@ fn calibration(chart: &Chart, series: &[Series]) -> Markup {
 /// The height of a row.
 const ROW: f64 = 26.0;
 
-fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Markup {
+fn rows(chart: &Chart, labels: &[String], series: &[Series], joined: bool, alone: bool) -> Markup {
     let shown = labels.len().min(MOST_BARS);
     let drawn = |point: &&Point| point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64;
     if !series.iter().flat_map(|one| &one.points).any(|point| drawn(&point)) {
@@ -344,31 +362,43 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Mar
         let (low, high) = point.bounds.unwrap_or((point.x, point.x));
         [point.x, low, high]
     });
-    let x = Scale::over(ends.chain([0.0]), left + 4.0, RIGHT - 4.0);
-    // How many points stand already in each step of a row: the next one is put beside them, above and below in turn.
-    let mut taken = std::collections::BTreeMap::new();
+    let x = if joined {
+        // A line does not begin at 0, as a bar does.
+        Scale::over(ends, left + 4.0, RIGHT - 4.0)
+    } else {
+        Scale::over(ends.chain([0.0]), left + 4.0, RIGHT - 4.0)
+    };
+    let mut swarm = Swarm::default();
     let body = html! {
         @for tick in x.ticks(8) {
             (rule(x.at(tick), TOP, x.at(tick), bottom, "0.12"))
             (text(x.at(tick), bottom + 18.0, "middle", &format_number(tick)))
         }
-        (rule(x.at(0.0), TOP, x.at(0.0), bottom, "0.5"))
+        @if x.low <= 0.0 && x.high >= 0.0 {
+            (rule(x.at(0.0), TOP, x.at(0.0), bottom, "0.5"))
+        }
         @for (i, label) in labels.iter().enumerate().take(shown) {
             (text(left - 6.0, TOP + (i as f64 + 0.5) * ROW + 4.0, "end", &cut(label, 28)))
         }
         @for (index, one) in series.iter().enumerate() {
-            @let every = one.points.len().div_ceil(MOST_POINTS).max(1);
-            @for point in one.points.iter().step_by(every).filter(drawn) {
-                @let middle = TOP + (point.y.floor() + 0.5) * ROW;
-                @if let Some((from, to)) = point.bounds.filter(|(from, to)| from.is_finite() && to.is_finite()) {
-                    @let (from, to) = (x.at(from.min(to)), x.at(from.max(to)));
-                    rect x=(round(from)) y=(round(middle - 0.36 * ROW)) width=(round((to - from).max(0.5)))
-                        height=(round(0.72 * ROW)) fill=(colour(index)) fill-opacity="0.9" {}
-                } @else {
-                    @let at = x.at(point.x);
-                    @let before = { let count = taken.entry((point.y as usize, (at / 4.0) as i64)).or_insert(0_u32); *count += 1; *count - 1 };
-                    @let aside = f64::from(before.div_ceil(2)).min(6.0) * if before % 2 == 0 { 1.8 } else { -1.8 };
-                    (dot(at, middle + aside, 2.2, index, "0.65"))
+            @if joined {
+                path d=(joined_rows(&one.points, &x, shown)) fill="none" stroke=(colour(index)) stroke-width="1.2"
+                    stroke-opacity="0.55" stroke-linejoin="round" {}
+            } @else {
+                @let every = one.points.len().div_ceil(MOST_POINTS).max(1);
+                @for point in one.points.iter().step_by(every).filter(drawn) {
+                    @if let Some((from, to)) = point.bounds.filter(|(from, to)| from.is_finite() && to.is_finite()) {
+                        @let middle = middle(point.y);
+                        @let (from, to) = (x.at(from.min(to)), x.at(from.max(to)));
+                        rect x=(round(from)) y=(round(middle - 0.36 * ROW)) width=(round((to - from).max(0.5)))
+                            height=(round(0.72 * ROW)) fill=(colour(index)) fill-opacity="0.9" {}
+                    }
+                }
+                @let single = one.points.iter().step_by(every).filter(drawn).filter(|point| point.bounds.is_none());
+                @let mut placed = std::collections::BTreeSet::new();
+                @let dots = single.map(|point| swarm.place(x.at(point.x), point.y)).filter(|dot| placed.insert(dot.clone())).collect::<String>();
+                @if !dots.is_empty() {
+                    path d=(dots) stroke=(colour(index)) stroke-width="4.4" stroke-linecap="round" stroke-opacity="0.65" {}
                 }
             }
         }
@@ -376,6 +406,121 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], alone: bool) -> Mar
         (text((left + RIGHT) / 2.0, bottom + 38.0, "middle", &chart.x_label))
     };
     frame(chart, bottom + 46.0, alone, body)
+}
+
+fn middle(row: f64) -> f64 {
+    TOP + (row.floor() + 0.5) * ROW
+}
+
+/// Points of rows beside each other.
+#[derive(Default)]
+struct Swarm {
+    /// How many points stand already in each step of a row: the next one is put beside them, above and below in turn.
+    taken: std::collections::BTreeMap<(usize, i64), u32>,
+}
+
+impl Swarm {
+    /// A dot as a line without length, whose round ends make it: an eighth of the bytes of a circle.
+    fn place(&mut self, at: f64, row: f64) -> String {
+        let count = self.taken.entry((row as usize, (at / 4.0) as i64)).or_insert(0);
+        let before = *count;
+        *count += 1;
+        let aside =
+            f64::from(before.div_ceil(2)).min(6.0) * if before.is_multiple_of(2) { 1.8 } else { -1.8 };
+        // Half a pixel is less than the width of a dot.
+        format!("M{} {}h0", round((2.0 * at).round() / 2.0), round(middle(row) + aside))
+    }
+}
+
+/// Lines from row to row; what is not finite ends one.
+fn joined_rows(points: &[Point], x: &Scale, shown: usize) -> String {
+    let (mut d, mut begun) = (String::new(), false);
+    for point in points.iter().take(20 * MOST_POINTS) {
+        if !(point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64) {
+            begun = false;
+            continue;
+        }
+        let at = (2.0 * x.at(point.x)).round() / 2.0;
+        let _ = write!(d, "{}{} {}", if begun { "L" } else { "M" }, round(at), round(middle(point.y)));
+        begun = true;
+    }
+    d
+}
+
+/// Colours of a field: more could not be told apart.
+const SHADES: usize = 24;
+/// More cells than this along a side are smaller than they need be.
+const MOST_SIDE: usize = 200;
+
+fn field(chart: &Chart, edges: [&[f64]; 2], values: &[Vec<f64>], series: &[Series]) -> Markup {
+    let sound = |edges: &[f64]| {
+        edges.len() >= 2 && edges.len() <= MOST_SIDE + 1 && edges.iter().all(|e| e.is_finite())
+    };
+    let finite = || values.iter().flatten().copied().filter(|value| value.is_finite());
+    if !edges.iter().all(|edges| sound(edges)) || finite().next().is_none() {
+        return nothing(chart);
+    }
+    let [x_edges, y_edges] = edges;
+    let x = Scale::over(x_edges.iter().copied(), LEFT, RIGHT);
+    let y = Scale::over(y_edges.iter().copied(), BOTTOM, TOP);
+    let (low, high) =
+        finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let shade_of = |value: f64| {
+        let share = (value - low) / (high - low).max(f64::MIN_POSITIVE);
+        value.is_finite().then(|| ((share * SHADES as f64) as usize).min(SHADES - 1))
+    };
+    // Cells of one colour that touch are one rectangle, and all of them one path.
+    let mut paths = vec![String::new(); SHADES];
+    for (row, cells) in values.iter().enumerate().take(y_edges.len() - 1) {
+        let (top, bottom) = (y.at(y_edges[row + 1]), y.at(y_edges[row]));
+        let shades: Vec<Option<usize>> =
+            cells.iter().take(x_edges.len() - 1).map(|value| shade_of(*value)).collect();
+        let mut first = 0;
+        for run in shades.chunk_by(|a, b| a == b) {
+            if let Some(shade) = run[0] {
+                let (from, to) = (x.at(x_edges[first]), x.at(x_edges[first + run.len()]));
+                let _ = write!(
+                    paths[shade],
+                    "M{} {}H{}V{}H{}z",
+                    round(from),
+                    round(top),
+                    round(to),
+                    round(bottom),
+                    round(from)
+                );
+            }
+            first += run.len();
+        }
+    }
+    html! {
+        @for (shade, d) in paths.iter().enumerate().filter(|(_, d)| !d.is_empty()) {
+            path d=(d) fill=(diverged((shade as f64 + 0.5) / SHADES as f64)) shape-rendering="crispEdges" {}
+        }
+        (axes(chart, &number_ticks(chart, &x), &y))
+        @for (index, one) in series.iter().enumerate() {
+            @let every = one.points.len().div_ceil(MOST_POINTS).max(1);
+            g fill=(FIELD_COLOURS[index % FIELD_COLOURS.len()]) stroke="#ffffff" stroke-width="0.8" {
+                @for point in one.points.iter().step_by(every).filter(|point| (x.low..=x.high).contains(&point.x) && (y.low..=y.high).contains(&point.y)) {
+                    circle cx=(round(x.at(point.x))) cy=(round(y.at(point.y))) r="3" {}
+                }
+            }
+        }
+        @let names = series.iter().enumerate().take(4).filter(|(_, one)| !one.name.is_empty());
+        @for (place, (index, one)) in names.enumerate() {
+            circle cx=(round(LEFT + 5.0 + 150.0 * place as f64)) cy="8" r="4" fill=(FIELD_COLOURS[index % FIELD_COLOURS.len()]) {}
+            (text(LEFT + 16.0 + 150.0 * place as f64, 12.0, "start", &cut(&one.name, 20)))
+        }
+        (text(RIGHT, 12.0, "end", &format!("colours: {} (orange) to {} (blue)", format_number(low), format_number(high))))
+    }
+}
+
+/// Dark enough for both ends of the colours of a field.
+const FIELD_COLOURS: [&str; 4] = ["#9a3b00", "#123a86", "#0d6b53", "#5b2a6e"];
+
+/// From orange through white to blue.
+fn diverged(share: f64) -> String {
+    // Lighter than the ends of a heat map, so that points are seen.
+    shade((2.0 * share - 1.0) * 0.6, true)
 }
 
 fn heatmap(

@@ -56,6 +56,7 @@ use crate::CrossValidated;
 ///     .compare(&ComparisonOptions::new())?;
 /// assert_eq!(table.models[0].name, "double");
 /// assert!(table.to_string().contains("nothing (baseline)"));
+/// assert_eq!(table.choose()?.name, "double");
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,11 +76,12 @@ pub struct ModelTable {
 pub struct ModelRow {
     /// The name.
     pub name: String,
-    /// Whether it is the baseline.
+    /// Whether it is a baseline.
     pub is_baseline: bool,
     /// The mean score with its interval.
     pub score: Interval,
-    /// What can be said of it against the baseline, adjusted for the number of pairs.
+    /// What can be said of it against the baselines, adjusted for the number of pairs: against that of them over which least can
+    /// be said for it.
     pub against_baseline: Verdict,
 }
 
@@ -103,13 +105,29 @@ pub struct ModelPair {
 #[derive(Debug, Clone)]
 pub struct ModelTableBuilder {
     models: Vec<(String, CrossValidated<(), ()>)>,
+    baselines: Vec<String>,
 }
 
 impl ModelTable {
     /// A table begins with the baseline that all others must beat.
     #[expect(clippy::new_ret_no_self, reason = "a table is made by comparing what its builder has")]
     pub fn new<P, M>(name: &str, baseline: &CrossValidated<P, M>) -> ModelTableBuilder {
-        ModelTableBuilder { models: vec![(name.to_owned(), baseline.scores_only())] }
+        ModelTableBuilder { models: Vec::new(), baselines: Vec::new() }.baseline(name, baseline)
+    }
+
+    /// The best model that is better than every baseline: the one to go on with.
+    ///
+    /// # Errors
+    /// When none is surely better than all baselines: then no model earns what it costs.
+    pub fn choose(&self) -> Result<&ModelRow> {
+        let chosen = self.models.iter().find(|model| model.may_be_promoted());
+        chosen.ok_or_else(|| {
+            let best = self.models.iter().find(|model| model.is_baseline).map_or("", |model| model.name.as_str());
+            Error::insufficient_data(format!(
+                "no model is surely better than all baselines, of which `{best}` is the best; use it, or find features that \
+                 tell more, or more rows"
+            ))
+        })
     }
 
     /// The models of which none is known to be worse than the best.
@@ -123,7 +141,27 @@ impl ModelTable {
     }
 }
 
+impl ModelRow {
+    /// Whether it may take the place of a baseline: only what is surely better than all of them.
+    pub fn may_be_promoted(&self) -> bool {
+        !self.is_baseline && self.against_baseline == Verdict::Better
+    }
+}
+
 impl ModelTableBuilder {
+    /// Adds a baseline, scored on the same folds: models must be better than each of them.
+    #[must_use]
+    pub fn baseline<P, M>(mut self, name: &str, scored: &CrossValidated<P, M>) -> Self {
+        self.baselines.push(name.to_owned());
+        self.model(name, scored)
+    }
+
+    /// Adds several baselines, as [`score_baselines`](crate::score_baselines) gives them.
+    #[must_use]
+    pub fn baselines<P, M>(self, scored: &[(String, CrossValidated<P, M>)]) -> Self {
+        scored.iter().fold(self, |table, (name, scored)| table.baseline(name, scored))
+    }
+
     /// Adds a model, scored on the same folds.
     #[must_use]
     pub fn model<P, M>(mut self, name: &str, scored: &CrossValidated<P, M>) -> Self {
@@ -137,7 +175,7 @@ impl ModelTableBuilder {
     /// As [`compare_folds`], or when two models have one name or a score is NaN.
     pub fn compare(mut self, options: &ComparisonOptions<'_>) -> Result<ModelTable> {
         let level = options.interval.confidence();
-        let baseline = self.models[0].0.clone();
+        let baselines = std::mem::take(&mut self.baselines);
         for (place, (name, scored)) in self.models.iter().enumerate() {
             if self.models[..place].iter().any(|(other, _)| other == name) {
                 return Err(Error::invalid_name(format!(
@@ -168,26 +206,36 @@ impl ModelTableBuilder {
             ModelPair { first, second, comparison, adjusted_p_value, verdict }
         };
         let pairs: Vec<ModelPair> = pairs.into_iter().zip(adjusted).map(pair).collect();
-        let against_baseline = |name: &str| {
-            let both = |pair: &&ModelPair| {
-                (pair.first == name && pair.second == baseline)
-                    || (pair.first == baseline && pair.second == name)
+        // From the least to the most that can be said for the model.
+        let rank = |verdict: &Verdict| match verdict {
+            Verdict::Worse => 0,
+            Verdict::Unclear => 1,
+            Verdict::Equivalent => 2,
+            Verdict::Better => 3,
+        };
+        let against = |name: &str, baseline: &str| {
+            let of = |first: &str, second: &str| {
+                pairs
+                    .iter()
+                    .find(|pair| pair.first == first && pair.second == second)
+                    .map(|pair| pair.verdict)
             };
-            match pairs.iter().find(both) {
-                // A model is equivalent to itself.
-                None => Verdict::Equivalent,
-                Some(pair) if pair.second == name => pair.verdict,
-                Some(pair) => match pair.verdict {
-                    Verdict::Better => Verdict::Worse,
-                    Verdict::Worse => Verdict::Better,
-                    other => other,
-                },
-            }
+            let turned = |verdict| match verdict {
+                Verdict::Better => Verdict::Worse,
+                Verdict::Worse => Verdict::Better,
+                other => other,
+            };
+            of(baseline, name).or_else(|| of(name, baseline).map(turned))
+        };
+        let against_baseline = |name: &str| {
+            let verdicts = baselines.iter().filter_map(|baseline| against(name, baseline));
+            // A model is equivalent to itself.
+            verdicts.min_by_key(rank).unwrap_or(Verdict::Equivalent)
         };
         let row = |(name, scored): &(String, CrossValidated<(), ()>)| {
             Ok(ModelRow {
                 name: name.clone(),
-                is_baseline: *name == baseline,
+                is_baseline: baselines.contains(name),
                 score: scored.interval(level)?,
                 against_baseline: against_baseline(name),
             })
@@ -201,18 +249,24 @@ impl ModelTableBuilder {
 impl fmt::Display for ModelTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {} models on the same folds", self.metric, self.models.len())?;
+        let one = self.models.iter().filter(|model| model.is_baseline).count() < 2;
         for (place, model) in self.models.iter().enumerate() {
             write!(f, "\n{}. {}", place + 1, model.name)?;
             match model.is_baseline {
                 true => write!(f, " (baseline): {}", model.score)?,
                 false => {
                     let said = match model.against_baseline {
-                        Verdict::Better => "better than the baseline",
-                        Verdict::Worse => "worse than the baseline",
-                        Verdict::Equivalent => "equivalent to the baseline",
-                        Verdict::Unclear => "not surely different from the baseline",
+                        Verdict::Better => "better than",
+                        Verdict::Worse => "worse than",
+                        Verdict::Equivalent => "equivalent to",
+                        Verdict::Unclear => "not surely different from",
                     };
-                    write!(f, ": {}, {said}", model.score)?;
+                    let what = match (one, model.against_baseline) {
+                        (true, _) => "the baseline",
+                        (false, Verdict::Better) => "all baselines",
+                        (false, _) => "a baseline",
+                    };
+                    write!(f, ": {}, {said} {what}", model.score)?;
                 }
             }
         }

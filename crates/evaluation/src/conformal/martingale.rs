@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
+/// | `betting` | `Jumper` | `Jumper`, `PlugIn { n_bins: 2 to 1,000 }` | what is bet on |
 /// | `jump` | 0.01 | in (0, 1] | the share of the wealth that is spread over the three bets (scores rise, stay, fall) after each row |
 /// | `seed` | 0 | | how ties are broken |
 ///
@@ -31,8 +32,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExchangeabilityMartingale {
+    betting: Betting,
     jump: f64,
     seed: u64,
+    /// How many p-values so far were in each bin, of a bet that learns.
+    bins: Vec<f64>,
     /// The scores so far, the smallest first.
     scores: Vec<f64>,
     /// The shares of the wealth that are on scores that fall, stay and rise.
@@ -41,14 +45,33 @@ pub struct ExchangeabilityMartingale {
     most: f64,
 }
 
+/// What an [`ExchangeabilityMartingale`] bets on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Betting {
+    /// Scores that rise or fall, now and then changing sides: quick to see a drift in one direction.
+    #[default]
+    Jumper,
+    /// Whatever the p-values so far were like (the plug-in martingale: Fedorova, Gammerman, Nouretdinov and Vovk, 2012), by a
+    /// histogram in which each bin begins with one: slower at first, but it sees any change, such as scores of either sign
+    /// that are spread wider.
+    PlugIn {
+        /// How many bins.
+        n_bins: usize,
+    },
+}
+
+const N_BINS: Param = Param::integer("n_bins", "bins of p-values").at_least(2.0).at_most(1000.0);
 const JUMP: Param = Param::real("jump", "the share that is spread anew").above(0.0).at_most(1.0);
 
 impl Default for ExchangeabilityMartingale {
     fn default() -> Self {
         let third = 1.0 / 3.0;
         ExchangeabilityMartingale {
+            betting: Betting::Jumper,
             jump: 0.01,
             seed: 0,
+            bins: Vec::new(),
             scores: Vec::new(),
             bets: [third; 3],
             log_wealth: 0.0,
@@ -59,11 +82,18 @@ impl Default for ExchangeabilityMartingale {
 
 impl ExchangeabilityMartingale {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[JUMP];
+    pub const PARAMS: &'static [Param] = &[JUMP, N_BINS];
 
     /// Before the first row.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets what is bet on; before the first row.
+    #[must_use]
+    pub fn betting(mut self, betting: Betting) -> Self {
+        self.betting = betting;
+        self
     }
 
     /// Sets the share of the wealth that is spread over the bets after each row.
@@ -88,6 +118,9 @@ impl ExchangeabilityMartingale {
     /// When the setting is out of range, or the score is not finite; nothing has changed then.
     pub fn update(&mut self, score: f64) -> Result<f64> {
         JUMP.check(self.jump)?;
+        if let Betting::PlugIn { n_bins } = self.betting {
+            N_BINS.check_count(n_bins)?;
+        }
         if !score.is_finite() {
             return Err(Error::malformed(format!("the score of row {} is {score}", self.scores.len())));
         }
@@ -99,15 +132,34 @@ impl ExchangeabilityMartingale {
         let same = (after - first) as f64 + 1.0;
         let p_value = (larger + part * same) / self.scores.len() as f64;
 
+        // Kept as a logarithm: wealth itself leaves the range of f64 within some thousand rows.
+        self.log_wealth += match self.betting {
+            Betting::Jumper => self.jump_on(p_value),
+            Betting::PlugIn { n_bins } => self.plug_in(p_value, n_bins),
+        }
+        .ln();
+        self.most = self.most.max(self.log_wealth);
+        Ok(p_value)
+    }
+
+    /// By what the wealth grows, whose shares go on.
+    fn jump_on(&mut self, p_value: f64) -> f64 {
         let spread = self.bets.map(|bet| (1.0 - self.jump) * bet + self.jump / 3.0);
         let won = [1.0, 0.0, -1.0].map(|side| 1.0 + side * (p_value - 0.5));
         let bets = [spread[0] * won[0], spread[1] * won[1], spread[2] * won[2]];
         let grown = bets.iter().sum::<f64>();
-        // Kept as shares and a logarithm: wealth itself leaves the range of f64 within some thousand rows.
         self.bets = bets.map(|bet| bet / grown);
-        self.log_wealth += grown.ln();
-        self.most = self.most.max(self.log_wealth);
-        Ok(p_value)
+        grown
+    }
+
+    /// By what the wealth grows: how common p-values of this bin were, against even ones.
+    fn plug_in(&mut self, p_value: f64, n_bins: usize) -> f64 {
+        self.bins.resize(n_bins, 0.0);
+        let bin = ((p_value * n_bins as f64) as usize).min(n_bins - 1);
+        let before: f64 = self.bins.iter().sum();
+        let grown = (self.bins[bin] + 1.0) / (before + n_bins as f64) * n_bins as f64;
+        self.bins[bin] += 1.0;
+        grown
     }
 
     /// How many rows there were.

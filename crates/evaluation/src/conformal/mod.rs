@@ -33,7 +33,7 @@ pub use enbpi::{EnbPiModel, EnbPiRegressor};
 pub use exchangeability::{ExchangeabilityTest, test_exchangeability};
 pub use fwer::FwerProcedure;
 pub use intervals::{Coverage, IntervalPredictor, IntervalScore, MeanWidth, PredictionIntervals};
-pub use martingale::ExchangeabilityMartingale;
+pub use martingale::{Betting, ExchangeabilityMartingale};
 pub use mondrian::{MondrianModel, conformalize_by};
 pub use normalized::{NormalizedConformalModel, NormalizedConformalRegressor};
 pub use predictive::PredictiveSystem;

@@ -308,7 +308,47 @@ impl LearnThenTest {
     /// # Errors
     /// As [`p_values`](LearnThenTest::p_values), or when the procedure has a setting that is out of range.
     pub fn choose(&self, losses: &ArrayRef2<f64>) -> Result<Vec<usize>> {
-        self.procedure.passing(&self.p_values(losses)?, self.delta)
+        LearnThenTest::choose_all(&[(*self, losses)])
+    }
+
+    /// The parameters that keep several risks at once, such as precision and recall: each test has its own risk, bound and losses
+    /// of the same parameters, and a parameter passes where the worst of its p-values does (Angelopoulos, Bates, Candès,
+    /// Jordan and Lei, 2025). The promise is for all risks and all parameters that pass together; delta and the procedure are
+    /// one for all.
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use perennial_evaluation::conformal::LearnThenTest;
+    ///
+    /// // The first parameter misses much, the third raises many false alarms.
+    /// let losses = |bad: [usize; 3]| Array2::from_shape_fn((200, 3), |(row, which)| f64::from(u8::from(row < bad[which])));
+    /// let (missed, alarms) = (losses([60, 5, 2]), losses([1, 5, 60]));
+    /// let tests = [(LearnThenTest::new(0.1), &*missed), (LearnThenTest::new(0.15), &*alarms)];
+    /// assert_eq!(LearnThenTest::choose_all(&tests)?, [1]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`choose`](LearnThenTest::choose), or when there are no tests, they are of different numbers of parameters, or differ in
+    /// delta or procedure.
+    pub fn choose_all(tests: &[(LearnThenTest, &ArrayRef2<f64>)]) -> Result<Vec<usize>> {
+        let Some((first, losses)) = tests.first() else {
+            return Err(Error::empty("there are no risks to control"));
+        };
+        let mut worst = vec![0.0_f64; losses.ncols()];
+        for (place, (test, losses)) in tests.iter().enumerate() {
+            if test.delta != first.delta || test.procedure != first.procedure {
+                return Err(Error::malformed(format!(
+                    "test {place} has another delta or procedure than the first; one promise has one of each"
+                )));
+            }
+            if losses.ncols() != worst.len() {
+                return Err(Error::length_mismatch("the parameters of a test", worst.len(), losses.ncols()));
+            }
+            let p_values = test.p_values(losses)?;
+            worst.iter_mut().zip(p_values).for_each(|(worst, p_value)| *worst = worst.max(p_value));
+        }
+        first.procedure.passing(&worst, first.delta)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::time::Instant;
 
-use perennial_core::{Error, Estimator, Predictor, Result, Rows};
+use perennial_core::{Error, Estimator, Predictor, Result, ResultExt, Rows};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
@@ -36,6 +36,43 @@ where
         rounds.run(&splitter, &|split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
     collect(metric, x.n_rows(), done, audit)
 }
+
+/// Cross-validates several estimators of one type, each under its name: the baselines that every table of models
+/// ([`ModelTable`](crate::ModelTable)) and every [`Ladder`](crate::Ladder) begins with. Estimators with their types hidden
+/// (`boxed()`) are of one type.
+///
+/// # Errors
+/// As [`cross_validate`], with the name; or when there are no estimators.
+pub fn score_baselines<N, E, S, M>(
+    estimators: impl IntoIterator<Item = (N, E)>,
+    x: &E::Input,
+    y: &E::Target,
+    splitter: &S,
+    metric: &M,
+    options: &CrossValidation<'_>,
+) -> Result<Vec<Baseline<E, M>>>
+where
+    N: Into<String>,
+    E: Estimator<Target: Strata>,
+    E::Model: Predictor<Input = E::Input>,
+    S: Splitter + ?Sized,
+    M: Metric<Truth = E::Target> + Judges<E::Model>,
+{
+    let of = |(name, estimator): (N, E)| {
+        let name = name.into();
+        let scored = cross_validate(&estimator, x, y, splitter, metric, options)
+            .context(format!("baseline `{name}`"))?;
+        Ok((name, scored))
+    };
+    let scored = estimators.into_iter().map(of).collect::<Result<Vec<_>>>()?;
+    if scored.is_empty() {
+        return Err(Error::empty("there are no baselines"));
+    }
+    Ok(scored)
+}
+
+/// The name of a baseline, and its scores.
+pub type Baseline<E, M> = (String, CrossValidated<<M as Metric>::Prediction, <E as Estimator>::Model>);
 
 /// Scores a model on the test part of a split.
 pub(super) fn score_fold<E, M>(

@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::confusion::Aligned;
 use super::{Metric, check_pairs, mean_by};
 
-/// The share of the outputs of each row that are right.
-fn right(truth: &ClassOutputs, prediction: &ClassOutputs, weights: Option<&[f64]>) -> Result<Vec<f64>> {
+/// Refuses no rows, weights that are not acceptable, and outputs that are not the same on both sides.
+pub(super) fn check_outputs(
+    truth: &ClassOutputs,
+    prediction: &ClassOutputs,
+    weights: Option<&[f64]>,
+) -> Result<()> {
     check_pairs(truth.n_rows(), prediction.n_rows(), weights)?;
     if truth.names() != prediction.names() {
         return Err(Error::malformed(format!(
@@ -16,6 +20,12 @@ fn right(truth: &ClassOutputs, prediction: &ClassOutputs, weights: Option<&[f64]
             prediction.names().join(", ")
         )));
     }
+    Ok(())
+}
+
+/// The share of the outputs of each row that are right.
+fn right(truth: &ClassOutputs, prediction: &ClassOutputs, weights: Option<&[f64]>) -> Result<Vec<f64>> {
+    check_outputs(truth, prediction, weights)?;
     let mut right = vec![0.0; truth.n_rows()];
     for (truth, prediction) in truth.outputs().iter().zip(prediction.outputs()) {
         let pair = Aligned::new(truth, prediction, None)?;

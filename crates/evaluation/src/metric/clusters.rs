@@ -1,5 +1,9 @@
 //! How well groups of rows stand apart, where no truth is known.
 
+mod interval;
+
+pub use interval::{calinski_harabasz_interval, davies_bouldin_interval, silhouette_interval};
+
 use ndarray::{Array2, ArrayRef2, Axis, s};
 use perennial_core::{Error, Result};
 use perennial_numeric::{distance, reduce};
@@ -56,20 +60,23 @@ pub fn silhouette(x: &ArrayRef2<f64>, labels: &[u32]) -> Result<Vec<f64>> {
         let of_row = |(row, distances): (usize, ndarray::ArrayView1<'_, f64>)| {
             let mut sums = vec![0.0; sizes.len()];
             distances.iter().zip(&groups).for_each(|(distance, &group)| sums[group] += distance);
-            let own = groups[row];
-            if sizes[own] == 1.0 {
-                return 0.0;
-            }
-            let within = sums[own] / (sizes[own] - 1.0);
-            let others =
-                (0..sizes.len()).filter(|&group| group != own).map(|group| sums[group] / sizes[group]);
-            let next = others.fold(f64::INFINITY, f64::min);
-            let larger = within.max(next);
-            if larger > 0.0 { (next - within) / larger } else { 0.0 }
+            of_sums(&sums, &sizes, groups[row])
         };
         rows.zip(distances.axis_iter(Axis(0))).map(of_row).collect::<Vec<f64>>()
     };
     Ok(reduce::map_chunks(x.nrows(), BLOCK, of_rows).concat())
+}
+
+/// The silhouette of a row by the sums of its distances to the rows of each group; groups of size 0 do not count.
+fn of_sums(sums: &[f64], sizes: &[f64], own: usize) -> f64 {
+    if sizes[own] == 1.0 {
+        return 0.0;
+    }
+    let within = sums[own] / (sizes[own] - 1.0);
+    let others = (0..sizes.len()).filter(|&group| group != own && sizes[group] > 0.0);
+    let next = others.map(|group| sums[group] / sizes[group]).fold(f64::INFINITY, f64::min);
+    let larger = within.max(next);
+    if larger > 0.0 { (next - within) / larger } else { 0.0 }
 }
 
 /// The centre of each group, and the mean of all rows.
@@ -91,6 +98,12 @@ fn centres(x: &ArrayRef2<f64>, groups: &[usize], sizes: &[f64]) -> (Array2<f64>,
 /// # Errors
 /// As [`silhouette`].
 pub fn calinski_harabasz(x: &ArrayRef2<f64>, labels: &[u32]) -> Result<f64> {
+    let [ratio, n_groups] = between_by_within(x, labels)?;
+    Ok(if ratio.is_infinite() { 1.0 } else { ratio * (x.nrows() as f64 - n_groups) / (n_groups - 1.0) })
+}
+
+/// The squares between groups by those within, infinite where no group has any spread; and how many groups there are.
+fn between_by_within(x: &ArrayRef2<f64>, labels: &[u32]) -> Result<[f64; 2]> {
     let (groups, sizes) = groups(x, labels)?;
     let (centres, mean) = centres(x, &groups, &sizes);
     let squared = |a: ndarray::ArrayView1<'_, f64>, b: &dyn Fn(usize) -> f64| {
@@ -103,8 +116,7 @@ pub fn calinski_harabasz(x: &ArrayRef2<f64>, labels: &[u32]) -> Result<f64> {
         .sum();
     let within =
         reduce::sum_by(x.nrows(), |row| squared(x.row(row), &|column| centres[[groups[row], column]]));
-    let (n, k) = (x.nrows() as f64, sizes.len() as f64);
-    Ok(if within == 0.0 { 1.0 } else { between * (n - k) / (within * (k - 1.0)) })
+    Ok([if within == 0.0 { f64::INFINITY } else { between / within }, sizes.len() as f64])
 }
 
 /// How near each group is to the one most like it, by the spread of both (Davies and Bouldin, 1979): smaller is better, 0

@@ -41,7 +41,11 @@ impl QuantileLoss {
         QuantileLoss { quantiles: quantiles.into_iter().collect() }
     }
 
-    fn losses(&self, truth: &Values, prediction: &Outputs) -> Result<impl Fn(usize) -> f64 + Sync> {
+    fn losses<'a>(
+        &self,
+        truth: &'a Values,
+        prediction: &'a Outputs,
+    ) -> Result<impl Fn(usize) -> f64 + Sync + use<'a>> {
         let values = prediction.values();
         if values.ncols() != self.quantiles.len() {
             return Err(Error::length_mismatch(
@@ -60,6 +64,75 @@ impl QuantileLoss {
                 .map(|(pinball, value)| pinball.loss(truth.as_slice()[row], *value));
             losses.sum::<f64>() / pinballs.len() as f64
         })
+    }
+}
+
+/// How wide several intervals of each answer are and how far the truth lies beside them: the weighted interval score (WIS:
+/// Bracher, Ray, Gneiting and Reich, 2021), in the units of the truth; less is better. With many levels it nears [`Crps`].
+///
+/// The columns of the answer are the ends of the intervals as rising quantiles, the widest interval outside: with levels of 0.5
+/// and 0.9 they are the quantiles 0.05, 0.25, 0.75 and 0.95, and with the median there is 0.5 in the middle.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `levels` | | in (0, 1), all different | which share of the rows each interval should hold |
+/// | `median` | true | | whether there is a column of the median between the intervals |
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Outputs, Values};
+/// use perennial_evaluation::{Metric, metric::WeightedIntervalScore};
+///
+/// let (truth, answer) = (Values::from(vec![5.0]), Outputs::from(array![[1.0, 2.0, 4.0]]));
+/// // (0.5 * |5 - 2| + 0.2 / 2 * (3 + 2 / 0.2 * 1)) / 1.5
+/// let score = WeightedIntervalScore::new([0.8]).score(&truth, &answer)?;
+/// assert!((score - 2.8 / 1.5).abs() < 1e-12);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedIntervalScore {
+    levels: Vec<f64>,
+    median: bool,
+}
+
+const LEVEL: Param = Param::real("level", "the share of the rows an interval should hold")
+    .above(0.0)
+    .at_most(1.0 - f64::EPSILON);
+
+impl WeightedIntervalScore {
+    /// Of intervals that should hold these shares of the rows, with the median.
+    pub fn new(levels: impl IntoIterator<Item = f64>) -> Self {
+        WeightedIntervalScore { levels: levels.into_iter().collect(), median: true }
+    }
+
+    /// Of answers without the median.
+    #[must_use]
+    pub fn without_median(mut self) -> Self {
+        self.median = false;
+        self
+    }
+
+    /// Twice the pinball loss of the ends as quantiles is the score.
+    fn losses<'a>(
+        &self,
+        truth: &'a Values,
+        prediction: &'a Outputs,
+    ) -> Result<impl Fn(usize) -> f64 + Sync + use<'a>> {
+        self.levels.iter().try_for_each(|level| LEVEL.check(*level))?;
+        let mut levels = self.levels.clone();
+        levels.sort_by(f64::total_cmp);
+        if levels.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::malformed("two intervals have the same level; give each level once"));
+        }
+        if levels.is_empty() {
+            return Err(Error::empty("there are no levels, so there are no intervals to score"));
+        }
+        let low = levels.iter().rev().map(|level| 0.5 * (1.0 - level));
+        let high = levels.iter().map(|level| 0.5 * (1.0 + level));
+        let quantiles = low.chain(self.median.then_some(0.5)).chain(high);
+        let loss = QuantileLoss::new(quantiles).losses(truth, prediction)?;
+        Ok(move |row: usize| 2.0 * loss(row))
     }
 }
 
@@ -148,4 +221,5 @@ macro_rules! of_outputs {
 }
 
 of_outputs!(QuantileLoss, "quantile_loss");
+of_outputs!(WeightedIntervalScore, "weighted_interval_score");
 of_outputs!(Crps, "crps");

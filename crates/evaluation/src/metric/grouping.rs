@@ -2,13 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Classes, Result};
+use perennial_core::{Classes, Param, Result};
+use perennial_statistics::interval::Interval;
 use perennial_statistics::special::ln_gamma;
 use serde::{Deserialize, Serialize};
 
-use super::{Metric, check_pairs};
+use super::{Metric, bootstrap, check_pairs};
+use crate::IntervalOptions;
+
+/// Takes weight from a group, which is gone where only rounding is left of it.
+fn take_from<K: Ord>(groups: &mut BTreeMap<K, f64>, group: K, weight: f64) {
+    let left = groups.get(&group).map_or(0.0, |own| own - weight);
+    if left > 1e-9 * weight {
+        groups.insert(group, left);
+    } else {
+        groups.remove(&group);
+    }
+}
 
 /// The weight of the rows that are in group `i` of the one and group `j` of the other grouping.
+#[derive(Clone)]
 struct Contingency {
     cells: BTreeMap<(u32, u32), f64>,
     truth: BTreeMap<u32, f64>,
@@ -43,6 +56,28 @@ impl Contingency {
         let (truth, given) = (squares(&mut self.truth.values()), squares(&mut self.given.values()));
         let n = self.total;
         [both - n, n * n - truth - given + both, truth - both, given - both]
+    }
+
+    /// The same without some of the rows, which are among those it was made of; nothing where none is left.
+    fn without(
+        &self,
+        truth: &Classes,
+        given: &Classes,
+        weights: Option<&[f64]>,
+        rows: &[usize],
+    ) -> Option<Self> {
+        let mut left = self.clone();
+        for &row in rows {
+            let weight = weights.map_or(1.0, |weights| weights[row]);
+            let (of_truth, of_given) = (truth.codes()[row], given.codes()[row]);
+            if weight > 0.0 {
+                take_from(&mut left.cells, (of_truth, of_given), weight);
+                take_from(&mut left.truth, of_truth, weight);
+                take_from(&mut left.given, of_given, weight);
+                left.total -= weight;
+            }
+        }
+        (!left.cells.is_empty()).then_some(left)
     }
 
     fn entropy(&self, groups: &BTreeMap<u32, f64>) -> f64 {
@@ -98,11 +133,14 @@ impl Contingency {
     }
 }
 
-macro_rules! of_groupings {
-    ($(#[$doc:meta])* $metric:ident, $name:literal, $least:literal, |$pair:ident| $score:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        pub struct $metric;
+macro_rules! metric_of_groupings {
+    ($metric:ident, $least:literal, $most:expr, |$own:ident| $name:expr, |$this:ident, $pair:ident| $score:expr) => {
+        impl $metric {
+            fn of(&self, $pair: &Contingency) -> f64 {
+                let $this = self;
+                $score
+            }
+        }
 
         impl Metric for $metric {
             type Truth = Classes;
@@ -110,11 +148,12 @@ macro_rules! of_groupings {
             const HIGHER_IS_BETTER: bool = true;
 
             fn name(&self) -> String {
+                let $own = self;
                 $name.to_owned()
             }
 
             fn bounds(&self) -> (f64, f64) {
-                ($least, if $name == "mutual_information" { f64::INFINITY } else { 1.0 })
+                ($least, $most)
             }
 
             fn score_weighted(
@@ -123,10 +162,51 @@ macro_rules! of_groupings {
                 prediction: &Classes,
                 weights: Option<&[f64]>,
             ) -> Result<f64> {
-                let $pair = Contingency::new(truth, prediction, weights)?;
-                Ok($score)
+                self.check()?;
+                Ok(self.of(&Contingency::new(truth, prediction, weights)?))
+            }
+
+            /// By the jackknife: a bootstrap would make pairs of a row and itself, and see more information than there is.
+            fn interval(
+                &self,
+                truth: &Classes,
+                prediction: &Classes,
+                options: &IntervalOptions<'_>,
+            ) -> Result<Interval> {
+                self.check()?;
+                if options.is_forced() {
+                    return bootstrap(self, truth, prediction, options);
+                }
+                let all = Contingency::new(truth, prediction, options.row_weights())?;
+                let without = |rows: &[usize]| {
+                    all.without(truth, prediction, options.row_weights(), rows)
+                        .map_or(f64::NAN, |left| self.of(&left))
+                };
+                let found = options.of_left_out(truth.codes().len(), without)?;
+                let (least, most) = self.bounds();
+                Ok(Interval {
+                    low: found.low.clamp(least, most),
+                    high: found.high.clamp(least, most),
+                    ..found
+                })
             }
         }
+    };
+}
+
+macro_rules! of_groupings {
+    ($(#[$doc:meta])* $metric:ident, $name:literal, $least:literal, $most:expr, |$pair:ident| $score:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $metric;
+
+        impl $metric {
+            fn check(&self) -> Result<()> {
+                Ok(())
+            }
+        }
+
+        metric_of_groupings!($metric, $least, $most, |_metric| $name, |_metric, $pair| $score);
     };
 }
 
@@ -146,11 +226,11 @@ pub fn pair_confusion_matrix(
 
 of_groupings!(
     /// What the one grouping tells of the other (the mutual information), in units of `e`: 0 where it tells nothing.
-    MutualInformation, "mutual_information", 0.0, |groups| groups.mutual_information()
+    MutualInformation, "mutual_information", 0.0, f64::INFINITY, |groups| groups.mutual_information()
 );
 of_groupings!(
     /// The share of the pairs of rows that both groupings put together or both put apart (Rand, 1971); 1 for a single row.
-    Rand, "rand", 0.0, |groups| {
+    Rand, "rand", 0.0, 1.0, |groups| {
         let [together, apart, first, second] = groups.pairs();
         let all = together + apart + first + second;
         if all > 0.0 { (together + apart) / all } else { 1.0 }
@@ -168,7 +248,7 @@ of_groupings!(
     /// assert_eq!(AdjustedRand.score(&truth, &found)?, 1.0);
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
-    AdjustedRand, "adjusted_rand", -0.5, |groups| {
+    AdjustedRand, "adjusted_rand", -0.5, 1.0, |groups| {
         let [together, apart, first, second] = groups.pairs();
         if first == 0.0 && second == 0.0 {
             1.0
@@ -181,7 +261,7 @@ of_groupings!(
 of_groupings!(
     /// The geometric mean of precision and recall of pairs of rows (Fowlkes and Mallows, 1983); 0 where no pair is together
     /// in both.
-    FowlkesMallows, "fowlkes_mallows", 0.0, |groups| {
+    FowlkesMallows, "fowlkes_mallows", 0.0, 1.0, |groups| {
         let [together, _, first, second] = groups.pairs();
         if together > 0.0 { (together / (together + first)).sqrt() * (together / (together + second)).sqrt() } else { 0.0 }
     }
@@ -189,7 +269,7 @@ of_groupings!(
 of_groupings!(
     /// Whether each given group holds rows of one true group (Rosenberg and Hirschberg, 2007); 1 where the truth is a single
     /// group.
-    Homogeneity, "homogeneity", 0.0, |groups| {
+    Homogeneity, "homogeneity", 0.0, 1.0, |groups| {
         let entropy = groups.entropy(&groups.truth);
         if entropy > 0.0 { (groups.mutual_information() / entropy).min(1.0) } else { 1.0 }
     }
@@ -197,15 +277,71 @@ of_groupings!(
 of_groupings!(
     /// Whether the rows of each true group are in one given group (Rosenberg and Hirschberg, 2007); 1 where all rows were
     /// given one group.
-    Completeness, "completeness", 0.0, |groups| {
+    Completeness, "completeness", 0.0, 1.0, |groups| {
         let entropy = groups.entropy(&groups.given);
         if entropy > 0.0 { (groups.mutual_information() / entropy).min(1.0) } else { 1.0 }
     }
 );
+/// The harmonic mean of [`Homogeneity`] and [`Completeness`] (V measure: Rosenberg and Hirschberg, 2007), the second counting
+/// `beta` times as much; with a `beta` of 1 it is [`NormalizedMutualInformation`]. 1 where both are a single group.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `beta` | 1 | >= 0 | how much completeness counts against homogeneity |
+///
+/// ```
+/// use perennial_core::Classes;
+/// use perennial_evaluation::{Metric, metric::VMeasure};
+///
+/// // Each group is pure, but there are twice as many as in truth.
+/// let truth = Classes::from_labels(["a", "a", "b", "b"]);
+/// let found = Classes::from_labels([1, 2, 3, 4]);
+/// assert!((VMeasure::new().score(&truth, &found)? - 2.0 / 3.0).abs() < 1e-12);
+/// assert!((VMeasure::new().beta(0.0).score(&truth, &found)? - 1.0).abs() < 1e-12);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VMeasure {
+    beta: f64,
+}
+
+impl Default for VMeasure {
+    fn default() -> Self {
+        VMeasure { beta: 1.0 }
+    }
+}
+
+const BETA: Param =
+    Param::real("beta", "how much completeness counts against homogeneity").at_least(0.0).at_most(1e9);
+
+impl VMeasure {
+    /// Both count the same.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How much completeness counts against homogeneity.
+    #[must_use]
+    pub fn beta(mut self, beta: f64) -> Self {
+        self.beta = beta;
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        BETA.check(self.beta)
+    }
+}
+
+metric_of_groupings!(VMeasure, 0.0, 1.0, |_metric| "v_measure", |metric, groups| {
+    let (homogeneity, completeness) = (Homogeneity.of(groups), Completeness.of(groups));
+    let sum = metric.beta * homogeneity + completeness;
+    if sum > 0.0 { ((1.0 + metric.beta) * homogeneity * completeness / sum).min(1.0) } else { 0.0 }
+});
 of_groupings!(
     /// The mutual information as a share of the mean entropy of the two groupings, which is also the harmonic mean of
     /// homogeneity and completeness (V measure); 1 where both are a single group.
-    NormalizedMutualInformation, "normalized_mutual_information", 0.0, |groups| {
+    NormalizedMutualInformation, "normalized_mutual_information", 0.0, 1.0, |groups| {
         let mean = 0.5 * (groups.entropy(&groups.truth) + groups.entropy(&groups.given));
         if groups.trivial() || mean == 0.0 { 1.0 } else { (groups.mutual_information() / mean).min(1.0) }
     }
@@ -214,7 +350,7 @@ of_groupings!(
     /// The mutual information beyond that of chance, as a share of the mean entropy beyond that of chance (Vinh, Epps and
     /// Bailey, 2010): 1 for equal groupings, about 0 for what chance would give. Weights are rounded to whole rows by
     /// group.
-    AdjustedMutualInformation, "adjusted_mutual_information", -1.0, |groups| {
+    AdjustedMutualInformation, "adjusted_mutual_information", -1.0, 1.0, |groups| {
         if groups.trivial() {
             1.0
         } else {

@@ -9,8 +9,29 @@ use super::{Metric, RocAuc};
 
 /// The area under the ROC curve of each pair of classes, among their rows alone, averaged over the pairs and both
 /// directions (Hand and Till, 2001). Unlike [`RocAuc`], it does not depend on how common the classes are.
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `by_prevalence` | false | whether a pair counts as much as it has rows, and not as any other |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneVsOneAuc;
+#[serde(default, deny_unknown_fields)]
+pub struct OneVsOneAuc {
+    by_prevalence: bool,
+}
+
+impl OneVsOneAuc {
+    /// All pairs count the same.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A pair counts as much as it has rows.
+    #[must_use]
+    pub fn by_prevalence(mut self) -> Self {
+        self.by_prevalence = true;
+        self
+    }
+}
 
 impl Metric for OneVsOneAuc {
     type Truth = Classes;
@@ -18,7 +39,8 @@ impl Metric for OneVsOneAuc {
     const HIGHER_IS_BETTER: bool = true;
 
     fn name(&self) -> String {
-        "roc_auc_one_vs_one".to_owned()
+        let name = if self.by_prevalence { "roc_auc_one_vs_one_by_prevalence" } else { "roc_auc_one_vs_one" };
+        name.to_owned()
     }
 
     fn bounds(&self) -> (f64, f64) {
@@ -36,13 +58,15 @@ impl Metric for OneVsOneAuc {
             return RocAuc::new().score_weighted(truth, prediction, weights);
         }
         let columns = true_columns(truth, prediction, weights)?;
-        let mut sum = 0.0;
+        let (mut sum, mut total) = (0.0, 0.0);
         for first in 0..names.len() {
             for second in first + 1..names.len() {
                 let rows: Vec<usize> = (0..columns.len())
                     .filter(|&row| columns[row] == first || columns[row] == second)
                     .collect();
                 let weights = weights.map(|weights| weights.take(&rows)).transpose()?;
+                let share = if self.by_prevalence { rows.len() as f64 } else { 1.0 };
+                total += 2.0 * share;
                 for class in [first, second] {
                     let scores: Vec<f64> =
                         rows.iter().map(|&row| prediction.values()[[row, class]]).collect();
@@ -55,10 +79,10 @@ impl Metric for OneVsOneAuc {
                     } else {
                         roc_auc(&scores, &positive, weights.as_deref())
                     };
-                    sum += auc.map_err(place)?;
+                    sum += share * auc.map_err(place)?;
                 }
             }
         }
-        Ok(sum / (names.len() * (names.len() - 1)) as f64)
+        Ok(sum / total)
     }
 }

@@ -160,10 +160,12 @@ macro_rules! of_ranking {
         /// | setting | default | range | meaning |
         /// |---|---|---|---|
         /// | `positive` | the second of two classes; of more classes each against the rest, averaged | a class name | the class to find |
+        /// | `by_prevalence` | false | | whether, of more than two classes, each counts as much as it has rows, and not as any other |
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct $metric {
             positive: Option<String>,
+            by_prevalence: bool,
         }
 
         impl $metric {
@@ -177,6 +179,28 @@ macro_rules! of_ranking {
             pub fn positive(mut self, class: impl Into<String>) -> Self {
                 self.positive = Some(class.into());
                 self
+            }
+
+            /// Of more than two classes each counts as much as it has rows.
+            #[must_use]
+            pub fn by_prevalence(mut self) -> Self {
+                self.by_prevalence = true;
+                self
+            }
+
+            /// How much each class counts, by the weight of the rows.
+            fn class_weights(
+                &self,
+                n_classes: usize,
+                columns: &[usize],
+                weight: impl Fn(usize) -> f64,
+            ) -> Vec<f64> {
+                if !self.by_prevalence {
+                    return vec![1.0; n_classes];
+                }
+                let mut sums = vec![0.0; n_classes];
+                columns.iter().enumerate().for_each(|(row, &column)| sums[column] += weight(row));
+                sums
             }
 
             fn score_column(
@@ -203,7 +227,10 @@ macro_rules! of_ranking {
                     None => {
                         let n_classes = prediction.names().len();
                         let scores = (0..n_classes).map(score).collect::<Result<Vec<f64>>>()?;
-                        Ok(scores.iter().sum::<f64>() / n_classes as f64)
+                        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+                        let of_class = self.class_weights(n_classes, &columns, weight);
+                        let sum: f64 = scores.iter().zip(&of_class).map(|(score, weight)| score * weight).sum();
+                        Ok(sum / of_class.iter().sum::<f64>())
                     }
                 }
             }
@@ -229,12 +256,24 @@ macro_rules! of_ranking {
                 });
                 let ranked = ranked.collect::<Result<Vec<Ranked>>>()?;
                 options.of_counts(columns.len(), |counts| {
-                    ranked.iter().map(|ranked| score(ranked, counts, weights)).sum::<f64>() / ranked.len() as f64
+                    let scores = ranked.iter().map(|ranked| score(ranked, counts, weights));
+                    if ranked.len() == 1 || !self.by_prevalence {
+                        return scores.sum::<f64>() / ranked.len() as f64;
+                    }
+                    let weight =
+                        |row: usize| f64::from(counts[row]) * weights.map_or(1.0, |weights| weights[row]);
+                    let of_class = self.class_weights(ranked.len(), &columns, weight);
+                    scores.zip(&of_class).map(|(score, weight)| score * weight).sum::<f64>()
+                        / of_class.iter().sum::<f64>()
                 })
             }
 
             fn name_any(&self) -> String {
-                self.positive.as_ref().map_or($name.to_owned(), |class| format!("{}_{class}", $name))
+                match &self.positive {
+                    Some(class) => format!("{}_{class}", $name),
+                    None if self.by_prevalence => format!("{}_by_prevalence", $name),
+                    None => $name.to_owned(),
+                }
             }
         }
     };

@@ -254,3 +254,49 @@ fn ladders_stop_where_the_gain_does() {
     assert_eq!(one_standard_error(&losses).unwrap(), 0);
     assert!(one_standard_error::<(), ()>(&[]).is_err());
 }
+
+#[test]
+fn no_model_is_promoted_that_is_not_better_than_all_baselines() {
+    let mut random = Random::new(5);
+    let mut around = |mean: f64| -> CrossValidated<(), ()> {
+        let scores: Vec<f64> =
+            FIRST.iter().map(|score| score - 0.807 + mean + 0.005 * random.normal()).collect();
+        scored(&scores, 90, 10)
+    };
+    let baselines = vec![
+        ("the shares".to_owned(), around(0.5)),
+        ("one feature".to_owned(), around(0.7)),
+        ("logistic".to_owned(), around(0.8)),
+    ];
+    let (middling, good) = (around(0.75), around(0.9));
+    let options = ComparisonOptions::new();
+    let start = || ModelTable::new(&baselines[0].0, &baselines[0].1).baselines(&baselines[1..]);
+    let table = start().model("forest", &middling).model("boosting", &good).compare(&options).unwrap();
+    let row = |name: &str| table.models.iter().find(|model| model.name == name).unwrap();
+    assert_eq!(table.models.iter().filter(|model| model.is_baseline).count(), 3);
+    // Better than two of them is not enough.
+    assert_eq!(row("forest").against_baseline, Verdict::Worse);
+    assert!(!row("forest").may_be_promoted() && row("boosting").may_be_promoted());
+    // A baseline that is better than the others is not promoted by that.
+    assert!(!row("logistic").may_be_promoted());
+    assert_eq!(table.choose().unwrap().name, "boosting");
+    let text = table.to_string();
+    assert!(text.contains("better than all baselines") && text.contains("worse than a baseline"), "{text}");
+    let table = start().model("forest", &middling).compare(&options).unwrap();
+    let blocked = table.choose().unwrap_err().to_string();
+    assert!(blocked.contains("`logistic`"), "{blocked}");
+
+    let climb = |score: &CrossValidated<(), ()>| {
+        let ladder = Ladder::new(options.clone()).baselines(&baselines).unwrap();
+        ladder.step("model", || Ok(score.clone())).unwrap().climb().unwrap()
+    };
+    let reached = climb(&good);
+    assert!(reached.may_be_promoted() && reached.chosen == "model" && reached.steps.len() == 4);
+    let stopped = climb(&middling);
+    assert!(!stopped.may_be_promoted() && stopped.chosen == "logistic");
+    assert!(stopped.to_string().contains("`logistic` (baseline)"), "{stopped}");
+    let none: [(String, CrossValidated<(), ()>); 0] = [];
+    assert!(Ladder::new(options.clone()).baselines(&none).is_err());
+    let late = Ladder::new(options).step("model", || Ok(good.clone())).unwrap().baselines(&baselines);
+    assert!(late.unwrap_err().to_string().contains("first"));
+}

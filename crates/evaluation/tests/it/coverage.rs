@@ -1,13 +1,25 @@
 //! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind.
 
 use ndarray::Array2;
-use perennial_core::{Classes, Probabilities, Values};
-use perennial_evaluation::metric::{Accuracy, F1, LogLoss, MeanAbsoluteError, RocAuc, RootMeanSquaredError};
-use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, compare};
+use perennial_core::{Classes, Matrix, Probabilities, Values};
+use perennial_evaluation::metric::clusters::{
+    calinski_harabasz_interval, davies_bouldin_interval, silhouette_interval,
+};
+use perennial_evaluation::metric::ranking::{QueryMetric, score_queries};
+use perennial_evaluation::metric::{
+    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc, RootMeanSquaredError,
+    VMeasure,
+};
+use perennial_evaluation::split::Bootstrap;
+use perennial_evaluation::{
+    ComparisonOptions, CrossValidation, IntervalOptions, Metric, bootstrap_score, compare,
+};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::normal_tails;
+
+use crate::toys::Line;
 
 const REPETITIONS: usize = 2000;
 
@@ -156,4 +168,112 @@ fn log_losses_of_probabilities() {
         let said = Probabilities::new(values, truth.shared_names()).unwrap();
         LogLoss.interval(&truth, &said, &IntervalOptions::new().replicates(600)).unwrap()
     });
+}
+
+/// Two groupings into so many groups: the second is the first with a chance of `kept`, else any group.
+fn grouped(n: usize, groups: u32, kept: f64, random: &mut Random) -> (Classes, Classes) {
+    let first: Vec<u32> = (0..n).map(|_| random.below(groups as usize) as u32).collect();
+    let second: Vec<u32> = first
+        .iter()
+        .map(|&group| if random.uniform() < kept { group } else { random.below(groups as usize) as u32 })
+        .collect();
+    (Classes::from_labels(first), Classes::from_labels(second))
+}
+
+#[test]
+fn jackknives_of_groupings() {
+    let options = IntervalOptions::new();
+    // Of many rows: each cell off the diagonal holds a share of (1 - kept) / g^2, each on it kept / g more.
+    let information = |g: f64, kept: f64| {
+        let (off, on) = ((1.0 - kept) / (g * g), (1.0 - kept) / (g * g) + kept / g);
+        g * (g - 1.0) * off * (off * g * g).ln() + g * on * (on * g * g).ln()
+    };
+    // Both groupings have equal groups, so the index is that of the pairs: kept squared.
+    covers("jackknife of an adjusted Rand index", 0.49, |random| {
+        let (truth, given) = grouped(150, 3, 0.7, random);
+        AdjustedRand.interval(&truth, &given, &options).unwrap()
+    });
+    covers("jackknife of a mutual information", information(3.0, 0.7), |random| {
+        let (truth, given) = grouped(200, 3, 0.7, random);
+        MutualInformation.interval(&truth, &given, &options).unwrap()
+    });
+    let v_measure = information(8.0, 0.5) / 8.0_f64.ln();
+    covers("jackknife of a V measure of 8 groups", v_measure, |random| {
+        let (truth, given) = grouped(300, 8, 0.5, random);
+        VMeasure::new().interval(&truth, &given, &options).unwrap()
+    });
+    // What a bootstrap of rows would say instead.
+    let bootstrap = coverage("bootstrap of a V measure of 8 groups", v_measure, |random| {
+        let (truth, given) = grouped(300, 8, 0.5, random);
+        VMeasure::new().interval(&truth, &given, &IntervalOptions::new().bootstrap().replicates(200)).unwrap()
+    });
+    assert!(bootstrap < 0.8, "{bootstrap}");
+}
+
+/// Three round clouds with shares of 0.5, 0.3 and 0.2, and their numbers.
+fn clouds(n: usize, random: &mut Random) -> (Array2<f64>, Vec<u32>) {
+    let (mut x, mut labels) = (Array2::zeros((n, 2)), Vec::new());
+    for mut row in x.rows_mut() {
+        let share = random.uniform();
+        let (label, centre) = match share {
+            _ if share < 0.5 => (0, [0.0, 0.0]),
+            _ if share < 0.8 => (1, [3.0, 0.0]),
+            _ => (2, [0.0, 4.0]),
+        };
+        row[0] = centre[0] + random.normal();
+        row[1] = centre[1] + random.normal();
+        labels.push(label);
+    }
+    (x, labels)
+}
+
+#[test]
+fn jackknives_of_clusters() {
+    // numpy and scipy: the mean of 150 sets of 3,000 rows (known to 0.0006), and one of 20 million.
+    let options = IntervalOptions::new();
+    covers("jackknife of a silhouette", 0.444, |random| {
+        let (x, labels) = clouds(100, random);
+        silhouette_interval(&x, &labels, &options).unwrap()
+    });
+    covers("jackknife of a variance ratio", 2.2262 * 97.0 / 2.0, |random| {
+        let (x, labels) = clouds(100, random);
+        calinski_harabasz_interval(&x, &labels, &options).unwrap()
+    });
+    let share = coverage("jackknife of a Davies-Bouldin index", 0.7659, |random| {
+        let (x, labels) = clouds(100, random);
+        davies_bouldin_interval(&x, &labels, &options).unwrap()
+    });
+    assert!((0.92..=0.965).contains(&share), "{share}");
+}
+
+#[test]
+fn ranks_within_queries() {
+    // One of four rows is relevant, and scores tell nothing: the reciprocal rank is 1, 1/2, 1/3 or 1/4, each as likely.
+    let queries: Vec<u32> = (0..320).map(|row| row / 4).collect();
+    let relevance: Vec<f64> = (0..320).map(|row| f64::from(u8::from(row % 4 == 0))).collect();
+    covers("bootstrap of queries", 25.0 / 48.0, |random| {
+        let scores: Vec<f64> = (0..320).map(|_| random.uniform()).collect();
+        let ranks = score_queries(QueryMetric::ReciprocalRank, None, &relevance, &scores, &queries).unwrap();
+        ranks.interval(&IntervalOptions::new().replicates(600)).unwrap()
+    });
+}
+
+#[test]
+fn bootstrap_scores() {
+    // A straight line through n rows with normal x and noise of 1: its errors on rows to come have a variance of
+    // (n + 1) (n - 2) / (n (n - 3)) in the mean over rows learned from, and the root of it is that of the mean but for 0.0001.
+    let n = 80.0_f64;
+    let variance = (n + 1.0) * (n - 2.0) / (n * (n - 3.0));
+    let share = coverage(".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
+        let x = Array2::from_shape_fn((80, 1), |_| random.normal());
+        let y: Values = x.column(0).iter().map(|x| 2.0 * x + random.normal()).collect();
+        let samples = Bootstrap::new(25).seed(1);
+        let options = CrossValidation::new();
+        bootstrap_score(&Line, &Matrix::from(x), &y, &samples, &MeanAbsoluteError, &options)
+            .unwrap()
+            .interval(0.95)
+            .unwrap()
+    });
+    // What the choice of the rows to learn from adds is not in it.
+    assert!((0.92..=0.965).contains(&share), "{share}");
 }

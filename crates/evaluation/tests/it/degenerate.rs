@@ -169,7 +169,7 @@ fn metrics_of_probabilities() {
     of_shares(LogLoss, [Is(0.29506406942715496), Is(0.785478695933018), Is(2.0_f64.ln())]);
     of_shares(Brier, [Is(0.07), Is(0.28), Is(0.25)]);
     of_shares(RocAuc::new(), [Says("positive"), Says("negative"), Is(0.5)]);
-    of_shares(OneVsOneAuc, [Says(""), Says(""), Is(0.5)]);
+    of_shares(OneVsOneAuc::new(), [Says(""), Says(""), Is(0.5)]);
     of_shares(AveragePrecision::new(), [Is(1.0), Is(0.0), Is(0.5)]);
     of_shares(TopKAccuracy::new(1), [Is(1.0), Is(0.75), Is(0.5)]);
     of_shares(CalibrationError::new(), [Is(0.25), Is(0.5), Is(0.0)]);

@@ -104,12 +104,12 @@ fn labels_are_ranked_as_in_scikit_learn() {
     let scores =
         array![[0.9, 0.8, 0.3, 0.1], [0.2, 0.7, 0.7, 0.1], [0.5, 0.2, 0.6, 0.4], [0.1, 0.9, 0.3, 0.4]];
     let weights = Some(&[1.0, 2.0, 1.0, 0.5][..]);
-    close(coverage_error(&has, &scores, None).unwrap(), 2.5);
-    close(coverage_error(&has, &scores, weights).unwrap(), 2.5555555555555554);
-    close(label_ranking_average_precision(&has, &scores, None).unwrap(), 0.7430555555555556);
-    close(label_ranking_average_precision(&has, &scores, weights).unwrap(), 0.6604938271604939);
-    close(label_ranking_loss(&has, &scores, None).unwrap(), 0.3958333333333333);
-    close(label_ranking_loss(&has, &scores, weights).unwrap(), 0.4259259259259259);
+    close(LabelMetric::Coverage.score(&has, &scores, None).unwrap(), 2.5);
+    close(LabelMetric::Coverage.score(&has, &scores, weights).unwrap(), 2.5555555555555554);
+    close(LabelMetric::AveragePrecision.score(&has, &scores, None).unwrap(), 0.7430555555555556);
+    close(LabelMetric::AveragePrecision.score(&has, &scores, weights).unwrap(), 0.6604938271604939);
+    close(LabelMetric::Loss.score(&has, &scores, None).unwrap(), 0.3958333333333333);
+    close(LabelMetric::Loss.score(&has, &scores, weights).unwrap(), 0.4259259259259259);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn probabilities_beside_shares_are_scored_as_in_scikit_learn() {
     close(D2LogLoss.score(&truth, &answer).unwrap(), 0.2233873027895047);
     close(D2Brier.score(&truth, &answer).unwrap(), 0.25187499999999985);
     // roc_auc_score(truth, answer, multi_class="ovo")
-    close(OneVsOneAuc.score(&truth, &answer).unwrap(), 0.8472222222222222);
+    close(OneVsOneAuc::new().score(&truth, &answer).unwrap(), 0.8472222222222222);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod calibration;
+mod charts;
 mod comparisons;
 mod compile;
 mod conformal;
@@ -29,6 +30,7 @@ mod leakage;
 mod martingale;
 mod metric;
 mod models;
+mod named;
 mod named_metrics;
 mod rank_sums;
 mod rare;

@@ -1,6 +1,6 @@
 //! Bets against rows that come in any order as likely.
 
-use perennial_evaluation::conformal::ExchangeabilityMartingale;
+use perennial_evaluation::conformal::{Betting, ExchangeabilityMartingale};
 use perennial_numeric::random::Random;
 
 use crate::conformal::{close, repeated};
@@ -65,4 +65,44 @@ fn steps_by_hand() {
         wins.iter_mut().zip([1.0, 0.0, -1.0]).for_each(|(win, side)| *win *= 1.0 + side * (p_value - 0.5));
     }
     close(slow.log_wealth(), (wins.iter().sum::<f64>() / 3.0).ln(), 1e-12);
+}
+
+#[test]
+fn plugged_in_wealth_is_rare_while_rows_come_in_any_order() {
+    let (mean, error) = repeated(800, |mut random| {
+        let plug_in = Betting::PlugIn { n_bins: 8 };
+        let mut martingale =
+            ExchangeabilityMartingale::new().betting(plug_in).seed(random.below(1 << 40) as u64);
+        for _ in 0..200 {
+            martingale.update(random.normal()).unwrap();
+        }
+        f64::from(u8::from(martingale.p_value() <= 0.05))
+    });
+    assert!(mean < 0.05 + 3.5 * error, "{mean} +- {error}");
+}
+
+#[test]
+fn plugged_in_wealth_sees_what_has_no_direction() {
+    // Errors with their sign, three times as large after 500 rows: no p-value is larger or smaller in the mean.
+    let wealth = [Betting::Jumper, Betting::PlugIn { n_bins: 10 }].map(|betting| {
+        let mut random = Random::new(8);
+        let mut martingale = ExchangeabilityMartingale::new().betting(betting);
+        for row in 0..1500 {
+            martingale.update(random.normal() * if row < 500 { 1.0 } else { 3.0 }).unwrap();
+        }
+        martingale.p_value()
+    });
+    assert!(wealth[0] > 0.01 && wealth[1] < 1e-6, "{wealth:?}");
+
+    // By hand: of two bins each begins with one.
+    let mut martingale = ExchangeabilityMartingale::new().betting(Betting::PlugIn { n_bins: 2 });
+    let (mut counts, mut log_wealth) = ([1.0_f64; 2], 0.0);
+    for score in [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0] {
+        let bin = usize::from(martingale.update(score).unwrap() >= 0.5);
+        log_wealth += (2.0 * counts[bin] / (counts[0] + counts[1])).ln();
+        counts[bin] += 1.0;
+    }
+    close(martingale.log_wealth(), log_wealth, 1e-12);
+    let one_bin = ExchangeabilityMartingale::new().betting(Betting::PlugIn { n_bins: 1 }).update(1.0);
+    assert!(one_bin.unwrap_err().to_string().contains("n_bins"));
 }

@@ -184,7 +184,7 @@ fn what_features_add_is_drawn() {
     let added = Contributions::new(vec![array![[-2.0, 1.0], [0.0, 0.0], [2.0, -1.0]]], vec![-2.0]).unwrap();
     let explained = Explained::new(&added, 0, &x).unwrap();
     assert_eq!(explained.importances(), [("a".to_owned(), 4.0 / 3.0), ("b <c>".to_owned(), 2.0 / 3.0)]);
-    let Mark::Rows { labels, series } = explained.waterfall(2).unwrap().mark else { panic!("rows") };
+    let Mark::Rows { labels, series, .. } = explained.waterfall(2).unwrap().mark else { panic!("rows") };
     // From the base of -2 by 2 up and 1 down to the answer of -1.
     assert_eq!(labels, ["base", "a = 2", "b <c> = 6", "answer"]);
     assert_eq!(series[0].points[0].bounds, Some((-2.0, 0.0)));
@@ -212,7 +212,7 @@ fn what_features_add_is_drawn() {
     let many = Array2::from_shape_fn((3000, 20), |(row, column)| (row * (column + 1) % 11) as f64 - 5.0);
     let added = Contributions::new(vec![many.clone()], vec![0.5]).unwrap();
     let explained = Explained::new(&added, 0, &Matrix::from(many.clone())).unwrap();
-    let Mark::Rows { labels, series } = explained.waterfall(0).unwrap().mark else { panic!("rows") };
+    let Mark::Rows { labels, series, .. } = explained.waterfall(0).unwrap().mark else { panic!("rows") };
     assert_eq!((labels.len(), labels[16].as_str()), (18, "5 others"));
     assert!((series[2].points[1].x - (0.5 + many.row(0).sum())).abs() < 1e-12);
     assert!(Explained::new(&added, 1, &Matrix::from(many.clone())).is_err());

@@ -197,3 +197,33 @@ fn sets_of_classes_take_weights() {
     };
     assert!(of(&[0.0; 60]).is_err() && of(&[1.0; 59]).is_err() && of(&[f64::NAN; 60]).is_err());
 }
+
+#[test]
+fn several_risks_are_kept_at_once() {
+    // Five parameters; the first risk falls and the second rises with them, and only the middle one keeps both of 0.15.
+    let (missed, alarms) = ([0.3, 0.22, 0.08, 0.05, 0.02], [0.02, 0.05, 0.08, 0.22, 0.3]);
+    let (mut found, mut broken) = (0, 0);
+    for repetition in 0..500 {
+        let mut random = Random::new(21).fork(repetition);
+        let mut draw = |means: [f64; 5]| {
+            Array2::from_shape_fn((300, 5), |(_, which)| f64::from(u8::from(random.uniform() < means[which])))
+        };
+        let (missed, alarms) = (draw(missed), draw(alarms));
+        let test = LearnThenTest::new(0.15).delta(0.1);
+        let passed = LearnThenTest::choose_all(&[(test, &missed), (test, &alarms)]).unwrap();
+        found += usize::from(passed.contains(&2));
+        broken += usize::from(passed.iter().any(|place| *place != 2));
+        // What passes together passes alone.
+        let alone = test.choose(&missed).unwrap();
+        assert!(passed.iter().all(|place| alone.contains(place)));
+        assert_eq!(LearnThenTest::choose_all(&[(test, &missed)]).unwrap(), alone);
+    }
+    assert!(found > 380 && broken <= 50, "{found} {broken}");
+
+    let test = LearnThenTest::new(0.15);
+    let (three, two) = (Array2::<f64>::zeros((9, 3)), Array2::<f64>::zeros((9, 2)));
+    assert!(LearnThenTest::choose_all(&[]).unwrap_err().to_string().contains("no risks"));
+    assert!(LearnThenTest::choose_all(&[(test, &three), (test, &two)]).is_err());
+    let other = LearnThenTest::choose_all(&[(test, &three), (test.delta(0.2), &three)]).unwrap_err();
+    assert!(other.to_string().contains("delta"), "{other}");
+}

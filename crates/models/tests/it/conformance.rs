@@ -1,6 +1,9 @@
 //! The estimators that are always there go through the conformance kit; each family has a file of its own.
 
-use perennial_models::baseline::{ClassificationBaseline, RegressionBaseline};
+use perennial_models::baseline::{
+    ClassificationBaseline, NaiveForecast, NaiveForecaster, OneFeatureClassifier, OneFeatureRegressor,
+    RegressionBaseline,
+};
 use perennial_models::{DummyClassifier, DummyRegressor, GaussianNaiveBayes};
 use perennial_testing::{Tags, check};
 
@@ -43,3 +46,9 @@ check!(
 
 check!(naive_bayes, classifier, GaussianNaiveBayes::new());
 check!(naive_bayes_smooth, classifier, GaussianNaiveBayes::new().var_smoothing(0.1));
+
+check!(one_feature_regressor, regressor, OneFeatureRegressor::new(), poor());
+check!(one_feature_classifier, classifier, OneFeatureClassifier::new(), poor());
+check!(naive_last, regressor, NaiveForecaster::new(), poor());
+check!(naive_drift, regressor, NaiveForecaster::new().strategy(NaiveForecast::Drift), poor());
+check!(naive_seasonal, regressor, NaiveForecaster::new().strategy(NaiveForecast::Seasonal(2.0)), poor());

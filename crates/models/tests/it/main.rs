@@ -4,6 +4,7 @@
 
 #[cfg(feature = "cluster")]
 mod agglomerative;
+mod baseline;
 mod bayes;
 #[cfg(feature = "trees")]
 mod binning;

@@ -99,9 +99,60 @@ fn rows_hold_bars_and_points() {
     let chart = Chart::rows("Rows", ["a <b>", "c"]).x("what it adds").series(points).series(steps);
     let svg = chart.to_svg();
     // Points that are not finite, or of no row, are left out; of two at one place the second stands aside.
-    assert_eq!(svg.matches("<circle").count(), 3);
+    assert_eq!(svg.matches("h0").count(), 3);
     assert!(svg.contains("a &lt;b&gt;") && !svg.contains("NaN") && svg.contains("what it adds"));
     assert_eq!(svg, chart.to_svg());
     let none: [&str; 0] = [];
     assert!(Chart::rows("None", none).to_svg().contains("no data"));
+}
+
+#[test]
+fn rows_can_be_joined() {
+    let gap = f64::NAN;
+    let series = Series::xy("", &[5.0, 6.0, gap, 5.5, 7.0], &[0.0, 1.0, gap, 0.0, 1.0]);
+    let svg = Chart::rows("Ways", ["first", "second"]).series(series).joined().to_svg();
+    // Two lines of two points, on an axis that does not begin at 0.
+    let path = svg.split("<path d=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 2), "{path}");
+    assert!(!svg.contains("NaN") && !svg.contains(">0<"), "{svg}");
+}
+
+#[test]
+fn fields_join_cells_of_one_colour() {
+    let values = vec![vec![0.0, 0.0, 1.0], vec![f64::NAN, 0.5, 1.0]];
+    let chart = Chart::field("Field", &[0.0, 1.0, 2.0, 3.0], &[10.0, 20.0, 30.0], values).series(Series::xy(
+        "in <it>",
+        &[1.5, 99.0, f64::NAN],
+        &[15.0, 15.0, 15.0],
+    ));
+    let svg = chart.to_svg();
+    // Three colours; two cells that touch are one rectangle, and a cell without a value none.
+    assert_eq!(svg.matches("<path").count(), 3, "{svg}");
+    assert_eq!(svg.matches('z').count() - svg.matches("size").count(), 4, "{svg}");
+    // The point that lies within, and that of the legend.
+    assert_eq!(svg.matches("<circle").count(), 2);
+    assert!(svg.contains("in &lt;it&gt;") && !svg.contains("NaN"));
+    for (x, y) in [
+        (vec![], vec![0.0, 1.0]),
+        (vec![0.0, f64::INFINITY], vec![0.0, 1.0]),
+        (vec![0.0; 900], vec![0.0, 1.0]),
+    ] {
+        assert!(Chart::field("None", &x, &y, vec![vec![1.0]]).to_svg().contains("no data"));
+    }
+}
+
+#[test]
+fn ticks_can_be_words() {
+    let chart = Chart::line("Line")
+        .x_ticks([(0.0, "begin"), (1.0, "end"), (9.0, "outside")])
+        .y_ticks([(0.5, "half")])
+        .series(Series::xy("a", &[0.0, 1.0], &[0.0, 1.0]));
+    let svg = chart.to_svg();
+    assert!(svg.contains("begin") && svg.contains("end") && svg.contains("half") && !svg.contains("outside"));
+    assert!(!svg.contains(">0.2<") && !svg.contains(">0.5<"));
+    let json = serde_json::to_string(&chart).unwrap();
+    assert_eq!(serde_json::from_str::<Chart>(&json).unwrap(), chart);
+    // Charts that were saved before there were labels of one's own.
+    let old = serde_json::to_string(&Chart::rows("Rows", ["a"])).unwrap().replace(",\"joined\":false", "");
+    assert_eq!(serde_json::from_str::<Chart>(&old).unwrap(), Chart::rows("Rows", ["a"]));
 }

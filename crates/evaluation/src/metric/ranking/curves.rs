@@ -1,6 +1,6 @@
 //! What each threshold of a score does.
 
-use perennial_core::Result;
+use perennial_core::{Error, Result, check_numbers};
 use serde::{Deserialize, Serialize};
 
 use super::sides::{score_of, weighted};
@@ -148,4 +148,36 @@ pub fn threshold_counts(
         counts.false_positives.push(wrong);
     });
     Ok(counts)
+}
+
+/// The area under a line through points, by trapezoids; `x` rises or falls, equal neighbours allowed.
+///
+/// ```
+/// assert_eq!(perennial_evaluation::metric::ranking::area(&[0.0, 0.5, 1.0], &[0.0, 1.0, 1.0])?, 0.75);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When there are fewer than two points, the lengths differ, a number is not finite, or `x` both rises and falls.
+pub fn area(x: &[f64], y: &[f64]) -> Result<f64> {
+    if x.len() != y.len() {
+        return Err(Error::length_mismatch("the heights of the line", x.len(), y.len()));
+    }
+    if x.len() < 2 {
+        return Err(Error::insufficient_data(format!(
+            "an area needs 2 points at least; there are {}",
+            x.len()
+        )));
+    }
+    check_numbers("x", x)?;
+    check_numbers("y", y)?;
+    let steps = || x.windows(2).map(|pair| pair[1] - pair[0]);
+    let sign = match (steps().any(|step| step < 0.0), steps().any(|step| step > 0.0)) {
+        (true, true) => {
+            return Err(Error::malformed("x rises and falls; sort the points by x"));
+        }
+        (true, false) => -1.0,
+        _ => 1.0,
+    };
+    Ok(sign * steps().zip(y.windows(2)).map(|(step, pair)| step * 0.5 * (pair[0] + pair[1])).sum::<f64>())
 }

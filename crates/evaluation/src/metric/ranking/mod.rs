@@ -8,10 +8,10 @@ mod ranked;
 mod sides;
 
 pub use curves::{
-    DetCurve, PrecisionRecallCurve, RocCurve, ThresholdCounts, det_curve, precision_recall_curve, roc_curve,
-    threshold_counts,
+    DetCurve, PrecisionRecallCurve, RocCurve, ThresholdCounts, area, det_curve, precision_recall_curve,
+    roc_curve, threshold_counts,
 };
-pub use labels::{coverage_error, label_ranking_average_precision, label_ranking_loss};
+pub use labels::LabelMetric;
 pub use queries::{QueryMetric, QueryScores, score_queries};
 pub use rank_sums::{Approximate, RankSums};
 

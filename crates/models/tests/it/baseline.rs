@@ -1,0 +1,138 @@
+//! Baselines: which feature is chosen, and forecasts by hand.
+
+use ndarray::Array2;
+use perennial_core::{Classes, Classifier, Context, Estimator, Matrix, Predictor, Rows, Train, Values};
+use perennial_models::DecisionTreeRegressor;
+use perennial_models::baseline::{
+    NaiveForecast, NaiveForecaster, NaiveForecasterModel, OneFeatureClassifier, OneFeatureRegressor,
+    OneFeatureRegressorModel, classifiers, forecasters, regressors,
+};
+
+fn x(n: usize) -> Matrix {
+    Matrix::from(Array2::from_shape_fn((n, 4), |(row, column)| ((row * (2 * column + 3)) % 17) as f64))
+        .with_names(["a", "b", "c", "d"])
+        .unwrap()
+}
+
+#[test]
+fn the_feature_that_tells_most_is_chosen() {
+    let x = x(120);
+    let y: Values = x.dense().unwrap().rows().into_iter().map(|row| 3.0 * row[2] + 0.5 * row[0]).collect();
+    let model = OneFeatureRegressor::new().seed(1).fit(&x, &y).unwrap();
+    assert_eq!(model.feature(), "c");
+    let least = model.errors().iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(model.errors()[2], least);
+    // The answers are those of a tree on that column.
+    let column = x.select(&[2]).unwrap();
+    let tree = DecisionTreeRegressor::new().max_depth(1).fit(&column, &y).unwrap();
+    assert_eq!(model.predict(&x).unwrap(), tree.predict(&column).unwrap());
+    let deep = OneFeatureRegressor::new().max_depth(3).seed(1).fit(&x, &y).unwrap();
+    assert!(deep.errors()[2] < model.errors()[2]);
+
+    let classes = Classes::from_labels(x.dense().unwrap().column(3).iter().map(|d| *d > 7.0));
+    let model = OneFeatureClassifier::new().fit(&x, &classes).unwrap();
+    assert_eq!(model.feature(), "d");
+    assert_eq!(model.predict(&x).unwrap(), classes);
+    assert_eq!(model.predict_proba(&x).unwrap().names(), classes.names());
+}
+
+#[test]
+fn noise_that_fits_by_chance_is_not_chosen_by_its_fit() {
+    // A column of row numbers lets a deep tree learn by heart; the other one tells the truth with some noise.
+    let n = 200;
+    let x = Array2::from_shape_fn((n, 2), |(row, column)| match column {
+        0 => (row * 7919 % 1009) as f64,
+        _ => (row % 10) as f64,
+    });
+    let y: Values = (0..n).map(|row| (row % 10) as f64 + (row * 31 % 7) as f64 / 7.0).collect();
+    let x = Matrix::from(x).with_names(["number", "told"]).unwrap();
+    let model = OneFeatureRegressor::new().max_depth(12).fit(&x, &y).unwrap();
+    assert_eq!(model.feature(), "told");
+}
+
+#[test]
+fn few_rows_and_groups_are_no_panic() {
+    let x = x(6);
+    let y = Values::from(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    for n in 1..6 {
+        let rows: Vec<usize> = (0..n).collect();
+        let model = OneFeatureRegressor::new().fit(&x.take(&rows).unwrap(), &y.take(&rows).unwrap()).unwrap();
+        assert!(model.predict(&x).is_ok());
+    }
+    // Of a single group there is nothing to choose by: the first feature.
+    let train = Train::new(&x, &y).groups(&[7; 6]).context(Context::new());
+    let model = train.fit(&OneFeatureRegressor::new()).unwrap();
+    assert_eq!((model.feature(), model.errors()), ("a", &[0.0; 4][..]));
+    let rare = Classes::from_labels(["a", "a", "a", "a", "a", "b"]);
+    assert!(OneFeatureClassifier::new().fit(&x, &rare).is_ok());
+    for wrong in [OneFeatureRegressor::new().max_depth(0), OneFeatureRegressor::new().n_folds(1)] {
+        assert!(wrong.fit(&x, &y).is_err());
+    }
+    let model = OneFeatureRegressor::new().fit(&x, &y).unwrap();
+    let json = serde_json::to_string(&model).unwrap().replace("\"column\":", "\"column\":9");
+    assert!(serde_json::from_str::<OneFeatureRegressorModel>(&json).is_err());
+}
+
+fn times(times: &[f64]) -> Matrix {
+    Matrix::from(Array2::from_shape_fn((times.len(), 1), |(row, _)| times[row])).with_names(["day"]).unwrap()
+}
+
+#[test]
+fn forecasts_by_hand() {
+    // Out of order, and two rows on day 3.
+    let x = times(&[4.0, 1.0, 2.0, 3.0, 3.0]);
+    let y = Values::from(vec![10.0, 1.0, 2.0, 5.0, 7.0]);
+    let ask = |strategy, at: &[f64]| {
+        let model = NaiveForecaster::new().time("day").strategy(strategy).fit(&x, &y).unwrap();
+        model.predict(&times(at)).unwrap().as_slice().to_vec()
+    };
+    assert_eq!(ask(NaiveForecast::Last, &[5.0, 99.0, 4.0, 3.5, 1.0, 0.0]), [10.0, 10.0, 6.0, 6.0, 1.0, 1.0]);
+    assert_eq!(ask(NaiveForecast::Drift, &[5.0, 7.0]), [13.0, 19.0]);
+    // Two days before; of day 7 that is day 3, of day 8 day 4.
+    assert_eq!(ask(NaiveForecast::Seasonal(2.0), &[5.0, 6.0, 7.0, 8.0, 3.0]), [6.0, 10.0, 6.0, 10.0, 1.0]);
+    // Nothing is known 0.5 after a whole day: the last value before.
+    assert_eq!(ask(NaiveForecast::Seasonal(2.0), &[5.5]), [10.0]);
+    // A period of a tenth looks back a thousand times at most, and tells by a thousandth of a period what is the same time.
+    assert_eq!(ask(NaiveForecast::Seasonal(0.1), &[5.0, 1e9]), [10.0, 10.0]);
+}
+
+#[test]
+fn forecasters_refuse_what_they_cannot_use() {
+    let (x, y) = (times(&[1.0, 2.0]), Values::from(vec![1.0, 2.0]));
+    for period in [0.0, -1.0, f64::NAN] {
+        let seasonal = NaiveForecaster::new().strategy(NaiveForecast::Seasonal(period));
+        assert!(seasonal.fit(&x, &y).unwrap_err().to_string().contains("seasonal"));
+    }
+    let unknown = NaiveForecaster::new().time("week").fit(&x, &y).unwrap_err();
+    assert!(unknown.to_string().contains("week"));
+    let steep = Values::from(vec![-1e300, 1e300]);
+    let drift = NaiveForecaster::new().strategy(NaiveForecast::Drift).fit(&x, &steep).unwrap();
+    assert!(drift.predict(&times(&[1e300])).unwrap_err().to_string().contains("range"));
+    let model = NaiveForecaster::new().fit(&x, &y).unwrap();
+    let json = serde_json::to_string(&model).unwrap();
+    assert_eq!(serde_json::from_str::<NaiveForecasterModel>(&json).unwrap(), model);
+    let wrong = json.replace("[1.0,2.0],\"values\"", "[2.0,1.0],\"values\"");
+    assert_ne!(wrong, json);
+    assert!(serde_json::from_str::<NaiveForecasterModel>(&wrong).is_err());
+}
+
+#[test]
+fn the_lists_of_baselines_can_learn() {
+    let x = x(60);
+    let y: Values = (0..60).map(|row| f64::from(row % 5)).collect();
+    let classes = Classes::from_labels((0..60).map(|row| row % 3));
+    for (name, estimator) in regressors() {
+        assert_eq!(estimator.fit(&x, &y).unwrap().predict(&x).unwrap().n_rows(), 60, "{name}");
+    }
+    for (name, estimator) in classifiers() {
+        assert_eq!(estimator.fit(&x, &classes).unwrap().predict_proba(&x).unwrap().n_rows(), 60, "{name}");
+    }
+    let forecasts = forecasters("a", &[7.0, 364.0]);
+    assert_eq!(
+        forecasts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()[2..],
+        ["7 before", "364 before"]
+    );
+    for (name, estimator) in forecasts {
+        assert_eq!(estimator.fit(&x, &y).unwrap().predict(&x).unwrap().n_rows(), 60, "{name}");
+    }
+}
