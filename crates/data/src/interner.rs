@@ -88,8 +88,7 @@ impl Interner {
         }
         let mask = self.places.len() - 1;
         let mut place = key.hash() as usize & mask;
-        loop {
-            let Some(number) = self.places[place].checked_sub(1) else { break };
+        while let Some(number) = self.places[place].checked_sub(1) {
             if self.keys[number as usize] == key && (key.length <= SHORT || self.text(number) == text) {
                 return number;
             }

@@ -51,7 +51,7 @@ pub fn det(curves: &[(&str, &DetCurve)]) -> Chart {
 ///
 /// let scores: Vec<[f64; 3]> = (0..12).map(|set| [0.7, 0.9, 0.8].map(|score| score + 0.01 * f64::from(set % 5))).collect();
 /// let ranked = CriticalDifferences::new(&["a", "b", "c"], &scores, true, 0.95)?;
-/// assert!(charts::critical_differences(&ranked).to_svg().contains("critical difference"));
+/// assert!(charts::critical_differences(&ranked).to_svg().contains("mean rank"));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 pub fn critical_differences(ranked: &CriticalDifferences) -> Chart {

@@ -50,7 +50,7 @@ impl fmt::Display for FitTest {
 ///
 /// Of means `Equal`, `AtMost` and `AtLeast` hold unless the test shows that they do not: the p-value of the opposite is at least `alpha`. `Less`, `Greater`
 /// and `NotEqual` hold where the test shows it: their p-value is below `alpha`. A column that is too short to be tested breaks the rule. The tests are
-/// those of `perennial-statistics` and need the feature `hypothesis`, which is default.
+/// those of `perennial-statistics` and need the feature `hypothesis`, which is not default.
 impl Rule {
     /// The mean stands so to a number, by Student's t-test (1908) at the level `alpha`, such as 0.01.
     ///

@@ -17,7 +17,7 @@
 //! | one of two classes | its probability | [`ClassificationLoss::Logistic`] |
 //! | one of several classes | their probabilities | [`ClassificationLoss::Softmax`] |
 //! | a rare class among rows that are mostly easy | the order of the rows | [`ClassificationLoss::Focal`]; its probabilities need calibration, and weights of the classes often do as well |
-//! | a rare class whose rows are too few to learn its border from | the order of the rows | [`ClassificationLoss::Ldam`]; its probabilities need calibration |
+//! | a rare class whose border its few rows do not show | the order of the rows | [`ClassificationLoss::Ldam`], made for networks: on a made table of trees it gained next to nothing over class weights; its probabilities need calibration |
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`] |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
