@@ -12,6 +12,7 @@ mod learners;
 mod linear;
 mod queries;
 mod sets;
+mod words;
 
 use std::path::Path;
 use std::process::ExitCode;

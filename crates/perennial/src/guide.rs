@@ -21,6 +21,7 @@ pages! {
     families: "../../../docs/guide/families.md";
     training: "../../../docs/guide/07-training.md";
     evaluation: "../../../docs/guide/08-evaluation.md";
+    metrics: "../../../docs/guide/metrics.md";
     splits: "../../../docs/guide/splits.md";
     calibration: "../../../docs/guide/calibration.md";
     decisions: "../../../docs/guide/decisions.md";
