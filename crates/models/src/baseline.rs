@@ -1,9 +1,11 @@
 //! Models of one number, one feature or the past alone: what every other model must beat.
 
 mod forecast;
+#[cfg(feature = "trees")]
 mod one_feature;
 
 pub use forecast::{NaiveForecast, NaiveForecaster, NaiveForecasterModel};
+#[cfg(feature = "trees")]
 pub use one_feature::{
     OneFeatureClassifier, OneFeatureClassifierModel, OneFeatureRegressor, OneFeatureRegressorModel,
 };
@@ -11,14 +13,17 @@ pub use one_feature::{
 use std::sync::Arc;
 
 use ndarray::Array2;
+#[cfg(all(feature = "linear", feature = "trees"))]
+use perennial_core::BoxClassifierEstimator;
 use perennial_core::{
-    BoxClassifierEstimator, BoxEstimator, Capabilities, Classes, Classifier, Error, Estimator, Features,
-    Matrix, Param, Predictor, Probabilities, Result, Rows, Train, Values,
+    BoxEstimator, Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor,
+    Probabilities, Result, Rows, Train, Values,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{check_names, class_totals};
+#[cfg(all(feature = "linear", feature = "trees"))]
 use crate::linear::{LogisticRegression, Ridge};
 use crate::rows::tame;
 
@@ -38,6 +43,7 @@ use crate::rows::tame;
 /// }
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
+#[cfg(all(feature = "linear", feature = "trees"))]
 pub fn regressors() -> Vec<(&'static str, BoxEstimator<Matrix, Values, Values>)> {
     vec![
         ("the mean", DummyRegressor::new().boxed()),
@@ -48,6 +54,7 @@ pub fn regressors() -> Vec<(&'static str, BoxEstimator<Matrix, Values, Values>)>
 
 /// The baselines of every classifier: the shares of the classes, a question to the one feature that tells most, and logistic
 /// regression, which wants what [`regressors`] says of ridge regression.
+#[cfg(all(feature = "linear", feature = "trees"))]
 pub fn classifiers() -> Vec<(&'static str, BoxClassifierEstimator<Matrix, Classes>)> {
     vec![
         ("the shares", DummyClassifier::new().boxed_classifier()),

@@ -190,7 +190,8 @@ impl NaiveForecasterModel {
                 if first == last { end } else { end + (time - last) / (last - first) * (end - start) }
             }
             NaiveForecast::Seasonal(period) => {
-                let seasons = ((time - last) / period).ceil().max(1.0);
+                // Whole seasons are not one more for a rounding of the times.
+                let seasons = ((time - last) / period - 1e-6).ceil().max(1.0);
                 let found = (0..MOST_SEASONS)
                     .map(|more| time - (seasons + more as f64) * period)
                     .take_while(|time| *time >= first - 1e-6 * period)

@@ -9,7 +9,7 @@ use perennial_core::{
 use perennial_numeric::{folds, reduce};
 use serde::{Deserialize, Serialize};
 
-use crate::rows::rows_that_count;
+use crate::rows::{power_of_two, rows_that_count, tame};
 use crate::tree::{
     DecisionTreeClassifier, DecisionTreeClassifierModel, DecisionTreeRegressor, DecisionTreeRegressorModel,
 };
@@ -57,6 +57,7 @@ impl Choice {
             return Ok(errors);
         }
         let seed = train.ctx.child("folds").seed(self.seed);
+        let weights = tame(train.weights);
         let fold_of = folds::assign(rows.len(), n_folds, strata.as_deref(), groups.as_deref(), seed);
         for fold in 0..n_folds {
             train.ctx.check()?;
@@ -66,12 +67,12 @@ impl Choice {
             let (learned, tested) = (side(false), side(true));
             let (x, y) = (train.x.take(&learned)?, train.y.take(&learned)?);
             let (x_test, y_test) = (train.x.take(&tested)?, train.y.take(&tested)?);
-            let weights = train.weights.map(|weights| weights.take(&learned)).transpose()?;
-            let weight = |row: usize| train.weight(tested[row]);
+            let own_weights = weights.as_deref().map(|weights| weights.take(&learned)).transpose()?;
+            let weight = |row: usize| weights.as_deref().map_or(1.0, |weights| weights[tested[row]]);
             let of_column = |column: usize| -> Result<f64> {
                 let own = x.select(&[column])?;
                 let mut part = Train::new(&own, y.borrow()).context(train.ctx.child("choice"));
-                part.weights = weights.as_deref();
+                part.weights = own_weights.as_deref();
                 match error(&part, &x_test.select(&[column])?, y_test.borrow(), &weight) {
                     // A part of the rows may be of one class alone.
                     Err(failed) if matches!(failed.kind(), ErrorKind::InsufficientData { .. }) => Ok(0.0),
@@ -81,8 +82,8 @@ impl Choice {
             let found = reduce::try_map_each(errors.len(), of_column)?;
             errors.iter_mut().zip(found).for_each(|(sum, error)| *sum += error);
         }
-        let total: f64 = rows.iter().map(|&row| train.weight(row)).sum();
-        // Squares beyond the range of f64 are the worst there is.
+        let total: f64 = rows.iter().map(|&row| weights.as_deref().map_or(1.0, |weights| weights[row])).sum();
+        // Errors beyond the range of f64 are the worst there is.
         errors.iter_mut().for_each(|error| *error = (*error / total).min(f64::MAX));
         Ok(errors)
     }
@@ -93,10 +94,20 @@ fn best(errors: &[f64]) -> usize {
     (0..errors.len()).min_by(|&a, &b| errors[a].total_cmp(&errors[b])).unwrap_or(0)
 }
 
+/// About the largest magnitude of a target: what errors are divided by, so that their squares stay in the range of f64.
+fn size(y: &Values) -> f64 {
+    power_of_two(y.as_slice().iter().fold(0.0, |size: f64, y| size.max(y.abs())))
+}
+
+/// Errors of probabilities have no unit.
+fn one(_: &Classes) -> f64 {
+    1.0
+}
+
 macro_rules! one_feature {
     (
         $(#[$doc:meta])* $estimator:ident, $(#[$model_doc:meta])* $model:ident, $parts:literal, $tree:ident, $tree_model:ident,
-        $target:ty, |$y:ident| $strata:expr, |$answer:ident, $truth:ident, $row:ident| $loss:expr, $ask:ident
+        $target:ty, |$y:ident| $strata:expr, |$answer:ident, $truth:ident, $row:ident, $unit:ident| $loss:expr, $unit_of:ident, $ask:ident
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +205,7 @@ macro_rules! one_feature {
                 let choice = Choice { n_folds: self.n_folds, seed: self.seed };
                 let $y = train.y;
                 let strata: Option<&[u32]> = $strata;
+                let $unit = $unit_of(train.y);
                 let errors = choice.errors(train, strata, |part, x, $truth: &$target, weight| {
                     let $answer = tree.fit_on(part)?.$ask(x)?;
                     let loss = |$row: usize| -> f64 { $loss };
@@ -230,7 +242,7 @@ one_feature!(
     /// A small tree on a single feature, that whose tree errs least on rows that it has not learned from: what a person could
     /// say with one number, and what a larger model must beat.
     ///
-    /// The feature is chosen by the squared error over folds; groups stay whole.
+    /// The feature is chosen by the squared error over folds, in units of about the largest target; groups stay whole.
     ///
     /// | setting | default | range | meaning |
     /// |---|---|---|---|
@@ -257,7 +269,8 @@ one_feature!(
     DecisionTreeRegressorModel,
     Values,
     |_y| None,
-    |answer, truth, row| (answer.as_slice()[row] - truth.as_slice()[row]).powi(2),
+    |answer, truth, row, unit| ((answer.as_slice()[row] - truth.as_slice()[row]) / unit).powi(2),
+    size,
     predict
 );
 one_feature!(
@@ -291,11 +304,12 @@ one_feature!(
     DecisionTreeClassifierModel,
     Classes,
     |y| Some(y.codes()),
-    |answer, truth, row| {
+    |answer, truth, row, _unit| {
         let own = truth.codes()[row] as usize;
         let gap = |(class, share): (usize, &f64)| (share - f64::from(u8::from(class == own))).powi(2);
         answer.values().row(row).iter().enumerate().map(gap).sum::<f64>()
     },
+    one,
     predict_proba
 );
 

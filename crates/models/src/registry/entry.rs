@@ -191,7 +191,8 @@ impl Entry {
 
     /// Says whether settings could be used: whether all are known, of the right type, and numbers in their ranges.
     ///
-    /// `settings` is whatever serde writes as names with values: a map, a struct, a part of a configuration.
+    /// `settings` is whatever serde writes as names with values: a map, a struct, a part of a configuration. `null` stands for
+    /// what is not set, and so does a number that is not finite, for which JSON has no other name.
     ///
     /// # Errors
     /// Names the setting that is wrong, and says what there is.

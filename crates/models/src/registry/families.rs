@@ -85,6 +85,17 @@ fn always(entries: &mut Vec<Entry>) {
         regression DummyRegressor, "The same number for every row: what any regressor must beat.";
         classification DummyClassifier, "The same probabilities for every row: what any classifier must beat.";
     });
+    {
+        use crate::baseline::*;
+        family!(entries, "baseline", {
+            regression NaiveForecaster, "The last value, the drift or the last season of a series: what any forecast must beat.";
+        });
+        #[cfg(feature = "trees")]
+        family!(entries, "baseline", {
+            regression OneFeatureRegressor, "A question to the one column that tells most: what a larger model must beat.";
+            classification OneFeatureClassifier, "A question to the one column that tells most: what a larger model must beat.";
+        });
+    }
     family!(entries, "naive_bayes", {
         classification GaussianNaiveBayes, "Columns that are normal within each class and do not depend on each other there.";
         classification MultinomialNaiveBayes, "Counts, such as words of a text, whose shares differ by class.";

@@ -136,3 +136,37 @@ fn the_lists_of_baselines_can_learn() {
         assert_eq!(estimator.fit(&x, &y).unwrap().predict(&x).unwrap().n_rows(), 60, "{name}");
     }
 }
+
+/// Times in steps that binary numbers do not hold exactly: 1.4 - 0.7 is more than a season of 0.7 by the last bit.
+#[test]
+fn seasons_are_counted_up_to_rounding() {
+    for (step, season) in [(0.1, 7), (0.1, 3), (1.0 / 365.25, 7)] {
+        let time = |row: usize| row as f64 * step;
+        let x = Matrix::from(Array2::from_shape_fn((4 * season, 1), |(row, _)| time(row)));
+        let y: Values = (0..4 * season).map(|row| row as f64).collect();
+        let model = NaiveForecaster::new()
+            .strategy(NaiveForecast::Seasonal(season as f64 * step))
+            .fit(&x, &y)
+            .unwrap();
+        let ahead = Matrix::from(Array2::from_shape_fn((season, 1), |(row, _)| time(4 * season + row)));
+        let said = model.predict(&ahead).unwrap();
+        let expected: Vec<f64> = (3 * season..4 * season).map(|row| row as f64).collect();
+        assert_eq!(said.as_slice(), expected, "season {season} of step {step}");
+    }
+}
+
+/// What is far beyond the size of usual numbers still tells which column counts.
+#[test]
+fn features_are_chosen_whatever_the_units() {
+    let x =
+        Matrix::from(Array2::from_shape_fn((40, 3), |(row, column)| ((row * (2 * column + 3)) % 17) as f64));
+    let of = |unit: f64| -> Values {
+        x.dense().unwrap().column(1).iter().map(|x| if *x > 8.0 { 5.0 * unit } else { unit }).collect()
+    };
+    for unit in [1e160, 1.0, 1e-160] {
+        assert_eq!(OneFeatureRegressor::new().fit(&x, &of(unit)).unwrap().feature(), "x1", "unit {unit}");
+    }
+    let weights = vec![1e308; 40];
+    let heavy = Train::new(&x, &of(1.0)).weights(&weights).fit(&OneFeatureRegressor::new()).unwrap();
+    assert_eq!(heavy.feature(), "x1");
+}
