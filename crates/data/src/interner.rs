@@ -42,14 +42,19 @@ impl Key {
     #[inline]
     fn hash(self) -> u64 {
         let hash = mix(mix(self.length as u64, self.word as u64), (self.word >> 64) as u64);
+        // The last bytes of a text reach the low bits, which tell the place, only by another product.
+        let hash = hash.wrapping_mul(MULTIPLIER);
         hash ^ (hash >> 32)
     }
 }
 
+/// 2^64 divided by the golden ratio.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Multiply and mix.
 #[inline(always)]
 fn mix(hash: u64, word: u64) -> u64 {
-    (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    (hash ^ word).wrapping_mul(MULTIPLIER).rotate_left(29)
 }
 
 impl Interner {
@@ -148,5 +153,13 @@ mod tests {
             }
         }
         assert_eq!(interner.len(), texts.len());
+    }
+
+    /// Of 32,768 places ten thousand texts at random take 8,600.
+    #[test]
+    fn texts_that_differ_at_the_end_lie_apart() {
+        let place = |number: u32| Key::of(format!("department {number:05}").as_bytes()).hash() % 32_768;
+        let places: std::collections::BTreeSet<u64> = (0..10_000).map(place).collect();
+        assert!(places.len() > 8000, "{}", places.len());
     }
 }

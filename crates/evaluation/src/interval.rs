@@ -251,12 +251,12 @@ pub(crate) fn two_sided_t(df: f64, level: f64) -> Result<f64> {
 }
 
 /// The number of each row's group in the order of the groups, and how many there are.
-fn numbered(groups: &[u32]) -> (Vec<usize>, usize) {
+fn numbered<T: Ord + Copy>(groups: &[T]) -> (Vec<usize>, usize) {
     let mut different = groups.to_vec();
     different.sort_unstable();
     different.dedup();
     // Each group is among the different ones.
-    let number = |group: &u32| different.binary_search(group).unwrap_or_default();
+    let number = |group: &T| different.binary_search(group).unwrap_or_default();
     (groups.iter().map(number).collect(), different.len())
 }
 

@@ -172,7 +172,7 @@ impl<T> Sealed<T> {
 
     /// How many scores thresholdout may tell of what is sealed: each of them tells something of its rows, those of the training
     /// rows nothing. With its promise of the noise goes a budget (Dwork and others, 2015); when it is used up every further
-    /// question is refused, whatever its answer would be.
+    /// question is refused, whatever its answer would be. Without `thresholdout` every look is an error.
     ///
     /// ```
     /// use perennial_evaluation::Sealed;
@@ -264,7 +264,8 @@ impl<T> Sealed<T> {
     /// Looks at all of it.
     ///
     /// # Errors
-    /// When the reason is empty, there were as many looks as there may be, or only scores are told.
+    /// When the reason is empty, there were as many looks as there may be, only scores are told, or it has a budget without
+    /// `thresholdout`.
     pub fn open(&mut self, reason: &str) -> Result<&T> {
         if self.ladder.is_some() || self.thresholdout.is_some() {
             return Err(Error::unsupported(
@@ -310,6 +311,11 @@ impl<T> Sealed<T> {
     fn admit(&self, reason: &str) -> Result<()> {
         if reason.trim().is_empty() {
             return Err(Error::invalid_param("reason", reason, "words that say why this is looked at"));
+        }
+        if self.budget.is_some() && self.thresholdout.is_none() {
+            return Err(Error::unsupported(
+                "a budget is one of scores that `thresholdout` tells; seal it with both, or set a `limit` of looks",
+            ));
         }
         let Some(limit) = self.limit else { return Ok(()) };
         LIMIT.check_count(limit)?;

@@ -23,12 +23,13 @@ pub enum FitTest {
     /// The test of Kolmogorov (1933) and Smirnov (1948), of numbers in bins, within which the distribution function is a straight line.
     KolmogorovSmirnov,
     /// So many samples of so many of the numbers, drawn with replacement, of which those count that the test of Kolmogorov and Smirnov lets pass at
-    /// the level 0.05; the p-value is their share. The plain test finds any difference in a long column, however small; samples of one size find those that
+    /// the level 0.05; the p-value is their share with one more sample that passes, `(1 + passing) / (1 + replicates)`, and is never 0, so that a small
+    /// `min_p` needs many samples. The plain test finds any difference in a long column, however small; samples of one size find those that
     /// matter.
     Bootstrapped {
-        /// How many samples.
+        /// How many samples: more than `1 / min_p - 1`.
         replicates: usize,
-        /// How many numbers each sample has.
+        /// How many numbers each sample has: at most 1,000,000, and 100,000,000 in all samples.
         size: usize,
         /// The seed of the samples.
         #[serde(default)]
@@ -119,6 +120,9 @@ mod tested {
 
     /// From which p-value on a sample of the bootstrap passes.
     const LEVEL: f64 = 0.05;
+    /// How many numbers a sample of the bootstrap may have, and how many all of them.
+    const MOST_NUMBERS: usize = 1_000_000;
+    const MOST_DRAWS: usize = 100_000_000;
 
     /// What is wrong with a column or two by a test; nothing where the rule is kept.
     pub(in super::super) fn broken(expect: &Expect, table: &Table) -> Result<(), Fault> {
@@ -147,6 +151,7 @@ mod tested {
                 holds(*relation, *alpha, test, expect).map_err(|why| Fault::new(name, why))
             }
             Expect::Fits { column: name, by, to, min_p } => {
+                testable(*by, *min_p).map_err(|why| Fault::new(name, format!("cannot be tested: {why}")))?;
                 let p = p_value(column(table, name)?, *by, to).map_err(|why| Fault::new(name, why))?;
                 // A bound that is no number bounds nothing, so it is broken.
                 match p >= *min_p {
@@ -190,6 +195,27 @@ mod tested {
             true => Ok(()),
             false => Err(format!("{result}, expected {expect}")),
         }
+    }
+
+    /// Whether a rule could be broken at all, and in how much work.
+    fn testable(by: FitTest, min_p: f64) -> Result<(), String> {
+        let FitTest::Bootstrapped { replicates, size, .. } = by else { return Ok(()) };
+        if size > MOST_NUMBERS || replicates.saturating_mul(size) > MOST_DRAWS {
+            return Err(format!(
+                "{replicates} samples of {size} numbers are too many; a sample may have 1,000,000, and all together 100,000,000"
+            ));
+        }
+        let least = 1.0 / (1.0 + replicates as f64);
+        if min_p <= 0.0 {
+            return Err(format!("no p-value is below {min_p}; give a `min_p` above 0"));
+        }
+        if min_p <= least {
+            return Err(format!(
+                "with {replicates} samples no p-value is below {least}, and `min_p` is {min_p}; it needs at least {} samples",
+                (1.0 / min_p).floor().max(1.0)
+            ));
+        }
+        Ok(())
     }
 
     fn p_value(column: &Column, by: FitTest, to: &Distribution) -> Result<f64, String> {

@@ -101,6 +101,10 @@ impl Growing {
         Ok(())
     }
 
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
     /// The column; nothing where no batch was added.
     pub(super) fn finish(self) -> Result<Option<Column>> {
         let nulls = self.valid.map(|mut valid| NullBuffer::new(valid.finish()));

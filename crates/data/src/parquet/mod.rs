@@ -28,7 +28,7 @@ use self::filter::Filter;
 use self::growing::Growing;
 use self::place::{Place, Stored};
 use crate::objects::{ObjectStore, check};
-use crate::{Column, Scalar, Table};
+use crate::{Scalar, Table};
 
 pub use self::scan::ParquetScan;
 
@@ -167,6 +167,7 @@ impl ParquetReader {
     ) -> Result<Table> {
         let roots = roots(loaded, mask);
         let mut columns: Vec<Growing> = roots.iter().map(|_| Growing::default()).collect();
+        let mut n_rows = 0_usize;
         for &group in groups {
             let of_group = loaded.metadata().row_group(group);
             let input = place.group(of_group, mask)?;
@@ -181,17 +182,28 @@ impl ParquetReader {
             };
             let read: Vec<Result<()>> = columns.par_iter_mut().zip(&roots).map(read).collect();
             read.into_iter().collect::<Result<()>>()?;
+            let rows = usize::try_from(of_group.num_rows()).ok();
+            n_rows = rows.and_then(|rows| n_rows.checked_add(rows)).ok_or_else(|| {
+                Error::malformed(format!("a row group claims to have {} rows", of_group.num_rows()))
+            })?;
+            // The decoder says nothing of a column that ends too early.
+            if let Some(at) = columns.iter().position(|column| column.n_rows() != n_rows) {
+                return Err(Error::malformed(format!(
+                    "not a sound Parquet file: column `{}` has {} rows up to the end of row group {group}, and {n_rows} are declared",
+                    loaded.schema().field(roots[at]).name(),
+                    columns[at].n_rows()
+                )));
+            }
+        }
+        if n_rows == 0 {
+            return self.without_rows(loaded, mask);
         }
         let fields = loaded.schema().fields();
         let mut named = Vec::with_capacity(roots.len());
         for (column, root) in columns.into_iter().zip(roots) {
-            match column.finish()? {
-                Some(column) => named.push((fields[root].name().as_str().into(), column)),
-                // No group has a batch.
-                None => return self.without_rows(loaded, mask),
-            }
+            let column = column.finish()?.ok_or_else(|| Error::malformed("a column has no batch"))?;
+            named.push((fields[root].name().as_str().into(), column));
         }
-        let n_rows = named.first().map_or(0, |(_, column): &(_, Column)| column.n_rows());
         let table = Table::with_rows(n_rows, named)?;
         match &self.columns {
             Some(columns) => table.select(columns),

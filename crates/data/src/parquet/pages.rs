@@ -1,7 +1,7 @@
 //! What pages claim to hold, against what their bytes can hold, before any of them is decompressed.
 //!
 //! The decoder sets aside what the header of a page claims, up to 2 GiB, and finds out later. Headers are structs of Thrift's compact protocol; of them
-//! the first fields are read here and the rest is passed over.
+//! the sizes are read here and the rest is passed over, byte for byte as the decoder does, which looks at the kinds of few fields.
 
 use parquet::arrow::ProjectionMask;
 use parquet::basic::Compression;
@@ -11,8 +11,8 @@ use perennial_core::{Error, Result};
 
 /// How much of a header is looked at first; statistics may make it longer.
 const WINDOW: u64 = 512;
-/// How deep structs may lie in each other; those of a page lie three deep.
-const DEEPEST: usize = 16;
+/// How deep structs may lie in each other, as for the decoder; those of a page lie three deep.
+const DEEPEST: usize = 64;
 /// So many bytes a page may claim whatever it has.
 const SMALL: u64 = 1 << 10;
 
@@ -89,16 +89,22 @@ struct Header<'a> {
 impl Header<'_> {
     fn read(bytes: &[u8]) -> std::result::Result<Page, Stop> {
         let mut header = Header { bytes, at: 0 };
-        let (mut claimed, mut packed, mut id) = (None, None, 0_i64);
+        let (mut claimed, mut packed, mut id) = (None, None, 0);
         while let Some((next, kind)) = header.field(id)? {
             id = next;
-            match (id, kind) {
-                (2, 5) => claimed = Some(header.signed()?),
-                (3, 5) => packed = Some(header.signed()?),
+            match id {
+                1 | 4 => header.unsigned().map(drop)?,
+                2 => claimed = Some(header.signed()? as i32),
+                3 => packed = Some(header.signed()? as i32),
+                // What there is to know of data, an index, a dictionary, and data of the second version.
+                5 => header.numbered(4)?,
+                6 => header.numbered(0)?,
+                7 => header.numbered(2)?,
+                8 => header.numbered(6)?,
                 _ => header.skip(kind, 0)?,
             }
         }
-        let size = |size: Option<i64>| size.and_then(|size| u64::try_from(size).ok()).ok_or(Stop::Wrong);
+        let size = |size: Option<i32>| size.and_then(|size| u64::try_from(size).ok()).ok_or(Stop::Wrong);
         Ok(Page { header: header.at as u64, packed: size(packed)?, claimed: size(claimed)? })
     }
 
@@ -108,17 +114,31 @@ impl Header<'_> {
         Ok(byte)
     }
 
-    /// A number of seven bits a byte, the lowest first.
+    /// A struct whose first fields are numbers, whatever kind they are said to be of.
+    fn numbered(&mut self, n_numbers: i16) -> std::result::Result<(), Stop> {
+        let mut id = 0;
+        while let Some((next, kind)) = self.field(id)? {
+            id = next;
+            if (1..=n_numbers).contains(&id) {
+                self.unsigned()?;
+            } else {
+                self.skip(kind, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A number of seven bits a byte, the lowest first; more bytes than it needs are no fault.
     fn unsigned(&mut self) -> std::result::Result<u64, Stop> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let (mut number, mut shift) = (0_u64, 0_u32);
+        loop {
             let byte = self.byte()?;
-            number |= u64::from(byte & 127) << shift;
+            number |= u64::from(byte & 127).wrapping_shl(shift);
             if byte < 128 {
                 return Ok(number);
             }
+            shift = shift.wrapping_add(7);
         }
-        Err(Stop::Wrong)
     }
 
     /// A number whose sign is its lowest bit.
@@ -128,12 +148,12 @@ impl Header<'_> {
     }
 
     /// The number and the kind of the next field of a struct; nothing at its end.
-    fn field(&mut self, last: i64) -> std::result::Result<Option<(i64, u8)>, Stop> {
+    fn field(&mut self, last: i16) -> std::result::Result<Option<(i16, u8)>, Stop> {
         let byte = self.byte()?;
         Ok(match (byte >> 4, byte & 15) {
             (_, 0) => None,
-            (0, kind) => Some((self.signed()?, kind)),
-            (step, kind) => Some((last.saturating_add(i64::from(step)), kind)),
+            (0, kind) => Some((self.signed()? as i16, kind)),
+            (step, kind) => Some((last.checked_add(i16::from(step)).ok_or(Stop::Wrong)?, kind)),
         })
     }
 
@@ -145,11 +165,11 @@ impl Header<'_> {
 
     /// Passes over a value of a field.
     fn skip(&mut self, kind: u8, depth: usize) -> std::result::Result<(), Stop> {
-        if depth > DEEPEST {
+        if depth >= DEEPEST {
             return Err(Stop::Wrong);
         }
         match kind {
-            // The kind of a field says which truth value it is.
+            // The kind of a field says which truth value it is; in lists too the decoder passes over no byte.
             1 | 2 => Ok(()),
             3 => self.pass(1),
             4..=6 => self.unsigned().map(drop),
@@ -161,30 +181,68 @@ impl Header<'_> {
             9 | 10 => {
                 let byte = self.byte()?;
                 let length = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
-                (0..length).try_for_each(|_| self.item(byte & 15, depth))
+                self.items(length, &[byte & 15], depth)
             }
             11 => {
                 let length = self.unsigned()?;
                 let kinds = if length == 0 { 0 } else { self.byte()? };
-                (0..length).try_for_each(|_| {
-                    self.item(kinds >> 4, depth)?;
-                    self.item(kinds & 15, depth)
-                })
+                self.items(length, &[kinds >> 4, kinds & 15], depth)
             }
             12 => {
-                let mut id = 0;
-                while let Some((next, kind)) = self.field(id)? {
-                    id = next;
+                while let Some((_, kind)) = self.field(0)? {
                     self.skip(kind, depth + 1)?;
                 }
                 Ok(())
             }
+            13 => self.pass(16),
             _ => Err(Stop::Wrong),
         }
     }
 
-    /// Passes over an item of a list, where truth values have a byte of their own.
-    fn item(&mut self, kind: u8, depth: usize) -> std::result::Result<(), Stop> {
-        if matches!(kind, 1 | 2) { self.pass(1) } else { self.skip(kind, depth + 1) }
+    /// Passes over the items of a list, or the pairs of a map.
+    fn items(&mut self, length: u64, kinds: &[u8], depth: usize) -> std::result::Result<(), Stop> {
+        if length > i32::MAX as u64 {
+            return Err(Stop::Wrong);
+        }
+        // Truth values have no bytes; any other item has one, so that the bytes bound how many there are.
+        if kinds.iter().all(|kind| matches!(kind, 1 | 2)) {
+            return Ok(());
+        }
+        (0..length).try_for_each(|_| kinds.iter().try_for_each(|kind| self.skip(*kind, depth + 1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The length of a header, and the sizes it tells.
+    fn sizes(bytes: &[u8]) -> Option<(u64, u64, u64)> {
+        Header::read(bytes).ok().map(|page| (page.header, page.packed, page.claimed))
+    }
+
+    /// What the decoder accepts is read as the decoder reads it: sizes of other kinds, fields that it passes over, long numbers.
+    #[test]
+    fn odd_headers_tell_their_sizes() {
+        assert_eq!(sizes(&[0x15, 0, 0x15, 0xd8, 4, 0x15, 10, 0]), Some((8, 5, 300)));
+        assert_eq!(sizes(&[0x18, 0, 0x16, 0xd8, 4, 0x18, 10, 0]), Some((8, 5, 300)));
+        assert_eq!(sizes(&[0x15, 0, 0x15, 0xd8, 4, 0x15, 10]), None);
+        assert_eq!(sizes(&[0x15, 0, 0x15, 0xd7, 4, 0x15, 10, 0]), None);
+        let long = [&[0x25_u8, 0xd8, 0x84][..], &[0x80; 12], &[0, 0x15, 10, 0]].concat();
+        assert_eq!(sizes(&long), Some((19, 5, 300)));
+        let uuid = [&[0x9d_u8][..], &[0xff; 16]].concat();
+        let truths = vec![0x99, 0xf1, 0xff, 0xff, 0xff, 0xff, 7];
+        let pairs = vec![0x9b, 3, 0x23, 7, 7, 7];
+        let deep = [&[0x9c_u8][..], &[0x1c; 40], &[0; 41]].concat();
+        // The first field of what there is to know of data has the kind of a text.
+        let data = vec![0x5c, 0x18, 0xd8, 4, 0x15, 0, 0];
+        for before in [Vec::new(), uuid, truths, pairs, deep, data] {
+            let n_bytes = before.len() as u64;
+            // Fields by their own numbers: 2, and 65539, of which 16 bits are taken.
+            let rest = [0x05_u8, 4, 0xd8, 4, 0x05, 0x86, 0x80, 8, 10, 0];
+            assert_eq!(sizes(&[&before[..], &rest].concat()), Some((n_bytes + 10, 5, 300)), "{before:?}");
+        }
+        let endless = [&[0x9c_u8][..], &[0x1c; 100], &[0; 102]].concat();
+        assert_eq!(sizes(&endless), None);
     }
 }

@@ -143,6 +143,19 @@ fn what_cannot_be_tested_is_told() {
             Rule::fits("x", FitTest::Bootstrapped { replicates: 0, size: 5, seed: 0 }, even(), 0.05),
             "cannot be tested",
         ),
+        (
+            Rule::fits("x", FitTest::Bootstrapped { replicates: 19, size: 5, seed: 0 }, even(), 0.05),
+            "at least 20 samples",
+        ),
+        (Rule::fits("x", FitTest::Bootstrapped { replicates: 19, size: 5, seed: 0 }, even(), 0.0), "above 0"),
+        (
+            Rule::fits("x", FitTest::Bootstrapped { replicates: 99, size: 2_000_000, seed: 0 }, even(), 0.05),
+            "too many",
+        ),
+        (
+            Rule::fits("x", FitTest::Bootstrapped { replicates: 1000, size: 200_000, seed: 0 }, even(), 0.05),
+            "too many",
+        ),
         (Rule::fits("x", FitTest::KolmogorovSmirnov, even(), f64::NAN), "p-value"),
     ] {
         let report = open().rule(rule).check(&table);

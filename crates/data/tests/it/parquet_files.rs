@@ -44,6 +44,8 @@ fn columns_keep_their_order_and_types() {
     assert!(ParquetReader::new().columns(["none"]).read(&path).unwrap_err().to_string().contains("`none`"));
     let error = ParquetReader::new().max_bytes(1000).read(&path).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    // Without columns there are rows still.
+    assert_eq!(ParquetReader::new().columns::<String>([]).read(&path).unwrap().n_rows(), 5000);
     let empty = table.head(0);
     write_parquet(&empty, &path).unwrap();
     let again = read_parquet(&path).unwrap();
@@ -142,6 +144,35 @@ fn a_scan_is_the_file_in_parts() {
         perennial_data::Summary::of_all(ParquetReader::new().columns(["id"]).scan(&path, 7).unwrap())
             .unwrap();
     assert_eq!(summary.column("id").unwrap().mean(), Some(499.5));
+}
+
+/// Where pages say that they have fewer rows than their row group, no row is lost, and none comes beside another one.
+#[test]
+fn columns_that_end_too_early_are_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("short.parquet");
+    let table = Table::new([("a", Column::integer(0..20)), ("b", Column::integer(20..40))]).unwrap();
+    let batch = table.to_record_batch().unwrap();
+    let properties =
+        parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+    let mut sound: Vec<u8> = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut sound, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    std::fs::write(&path, &sound).unwrap();
+    assert_eq!(content_hash(&read_parquet(&path).unwrap()), content_hash(&table));
+    // In the header of a page of data field 5, and its first field: ten rows.
+    let starts = |at: &usize| sound[*at..].starts_with(&[0x2c, 0x15, 20]);
+    let pages: Vec<usize> = (0..sound.len()).filter(starts).collect();
+    for short in [&[0_usize][..], &[0, 1], &[0, 2], &[0, 3], &[0, 1, 2, 3]] {
+        for rows in [0, 5] {
+            let mut bytes = sound.clone();
+            short.iter().for_each(|page| bytes[pages[*page] + 2] = 2 * rows);
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(read_parquet(&path).is_err(), "{short:?} {rows}");
+        }
+    }
 }
 
 #[test]

@@ -335,6 +335,8 @@ impl LearnThenTest {
         let Some((first, losses)) = tests.first() else {
             return Err(Error::empty("there are no risks to control"));
         };
+        // A delta of NaN would differ from itself.
+        DELTA.check(first.delta)?;
         let mut worst = vec![0.0_f64; losses.ncols()];
         for (place, (test, losses)) in tests.iter().enumerate() {
             if test.delta != first.delta || test.procedure != first.procedure {

@@ -1,6 +1,6 @@
 //! Intervals of statistics for which rows must not be drawn twice.
 
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
@@ -17,8 +17,8 @@ impl IntervalOptions<'_> {
     ///
     /// The statistic is given the rows to leave out; none of them for the estimate. Groups and blocks are left out whole (of
     /// unequal sizes: Busing, Meijer and van der Leeden, 1999); of more than 1,000 rows or groups a thousandth at a time,
-    /// chosen by the seed. What few rows make too high or too low is taken out of the interval, not of the estimate, so the
-    /// estimate can lie outside.
+    /// chosen by the seed; rows of weight 0 do not count. What few rows make too high or too low is taken out of the interval,
+    /// not of the estimate, so the estimate can lie outside.
     ///
     /// ```
     /// use perennial_evaluation::IntervalOptions;
@@ -35,8 +35,8 @@ impl IntervalOptions<'_> {
     /// ```
     ///
     /// # Errors
-    /// When the level is not in (0, 1), the groups are not one for each row, there are fewer than two rows, groups or blocks, or
-    /// the statistic is not finite on all rows or without some of them.
+    /// When the level is not in (0, 1), the groups are not one for each row, a weight is not acceptable, there are fewer than
+    /// two rows, groups or blocks that count, or the statistic is not finite on all rows or without some of them.
     pub fn of_left_out(&self, n_rows: usize, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Interval> {
         self.of_any_left_out(n_rows, &statistic)
     }
@@ -63,7 +63,8 @@ impl IntervalOptions<'_> {
             )));
         }
         // How many units of its size the rows are.
-        let sizes: Vec<f64> = units.iter().map(|unit| n_rows as f64 / unit.len() as f64).collect();
+        let n_counted = units.iter().map(Vec::len).sum::<usize>() as f64;
+        let sizes: Vec<f64> = units.iter().map(|unit| n_counted / unit.len() as f64).collect();
         let pairs = || without.iter().zip(&sizes);
         // As differences from the estimate, so that a score that never changes has an interval of no width.
         let centre =
@@ -79,26 +80,34 @@ impl IntervalOptions<'_> {
         Ok(Interval { estimate, low: centre - half, high: centre + half, level: self.level })
     }
 
-    /// The rows that are left out together.
+    /// The rows that are left out together; those of weight 0 are in none.
     fn units(&self, n_rows: usize) -> Result<Vec<Vec<usize>>> {
+        let rows: Vec<usize> = match self.weights {
+            None => (0..n_rows).collect(),
+            Some(weights) => {
+                check_weights(weights, n_rows)?;
+                (0..n_rows).filter(|&row| weights[row] > 0.0).collect()
+            }
+        };
         let (unit_of_row, n_units) = match self.dependence {
-            Dependence::None => ((0..n_rows).collect(), n_rows),
+            Dependence::None => ((0..rows.len()).collect(), rows.len()),
             Dependence::Groups(groups) => {
                 check_groups(groups, n_rows)?;
-                numbered(groups)
+                numbered(&rows.iter().map(|&row| groups[row]).collect::<Vec<u32>>())
             }
             Dependence::Blocks(0) => {
                 return Err(Error::invalid_param("blocks", 0, "a number of rows of at least 1"));
             }
             Dependence::Blocks(length) => {
                 // What is left over belongs with the last block.
-                let n_blocks = n_rows / length;
-                ((0..n_rows).map(|row| (row / length).min(n_blocks.saturating_sub(1))).collect(), n_blocks)
+                let last = (n_rows / length).saturating_sub(1);
+                numbered(&rows.iter().map(|&row| (row / length).min(last)).collect::<Vec<usize>>())
             }
         };
         if n_units < 2 {
             return Err(Error::insufficient_data(format!(
-                "the {n_rows} rows are {n_units} independent of each other (rows, groups or blocks); an interval needs 2 at least"
+                "the {} rows are {n_units} independent of each other (rows, groups or blocks); an interval needs 2 at least",
+                rows.len()
             )));
         }
         let few = n_units.min(MOST_UNITS);
@@ -112,7 +121,7 @@ impl IntervalOptions<'_> {
             }
         };
         let mut units = vec![Vec::new(); few];
-        unit_of_row.iter().enumerate().for_each(|(row, &unit)| units[place[unit]].push(row));
+        rows.iter().zip(&unit_of_row).for_each(|(&row, &unit)| units[place[unit]].push(row));
         Ok(units)
     }
 }

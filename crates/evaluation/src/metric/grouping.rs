@@ -10,20 +10,19 @@ use serde::{Deserialize, Serialize};
 use super::{Metric, bootstrap, check_pairs};
 use crate::IntervalOptions;
 
-/// Takes weight from a group, which is gone where only rounding is left of it.
-fn take_from<K: Ord>(groups: &mut BTreeMap<K, f64>, group: K, weight: f64) {
-    let left = groups.get(&group).map_or(0.0, |own| own - weight);
-    if left > 1e-9 * weight {
-        groups.insert(group, left);
-    } else {
-        groups.remove(&group);
-    }
+/// Where no more than this share of a cell is left, rounding may be all of it.
+const CANCELLED: f64 = 1e-6;
+
+/// The weight of the rows of a cell, and how many there are.
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    weight: f64,
+    rows: usize,
 }
 
 /// The weight of the rows that are in group `i` of the one and group `j` of the other grouping.
-#[derive(Clone)]
 struct Contingency {
-    cells: BTreeMap<(u32, u32), f64>,
+    cells: BTreeMap<(u32, u32), Cell>,
     truth: BTreeMap<u32, f64>,
     given: BTreeMap<u32, f64>,
     total: f64,
@@ -32,27 +31,33 @@ struct Contingency {
 impl Contingency {
     fn new(truth: &Classes, given: &Classes, weights: Option<&[f64]>) -> Result<Self> {
         check_pairs(truth.codes().len(), given.codes().len(), weights)?;
-        let mut cells = BTreeMap::new();
+        let mut cells: BTreeMap<(u32, u32), Cell> = BTreeMap::new();
         for (row, pair) in truth.codes().iter().zip(given.codes()).enumerate() {
             let weight = weights.map_or(1.0, |weights| weights[row]);
             if weight > 0.0 {
-                *cells.entry((*pair.0, *pair.1)).or_insert(0.0) += weight;
+                let cell = cells.entry((*pair.0, *pair.1)).or_default();
+                cell.weight += weight;
+                cell.rows += 1;
             }
         }
+        Ok(Contingency::of_cells(cells))
+    }
+
+    fn of_cells(cells: BTreeMap<(u32, u32), Cell>) -> Self {
         let margin = |side: fn(&(u32, u32)) -> u32| {
-            let mut sums = BTreeMap::new();
-            cells.iter().for_each(|(cell, weight)| *sums.entry(side(cell)).or_insert(0.0) += weight);
+            let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+            cells.iter().for_each(|(place, cell)| *sums.entry(side(place)).or_insert(0.0) += cell.weight);
             sums
         };
-        let (truth, given) = (margin(|cell| cell.0), margin(|cell| cell.1));
-        let total = cells.values().sum();
-        Ok(Contingency { truth, given, total, cells })
+        let (truth, given) = (margin(|place| place.0), margin(|place| place.1));
+        let total = cells.values().map(|cell| cell.weight).sum();
+        Contingency { truth, given, total, cells }
     }
 
     /// The weights of pairs of rows: together in both, apart in both, together in the first alone, in the second alone.
     fn pairs(&self) -> [f64; 4] {
         let squares = |weights: &mut dyn Iterator<Item = &f64>| weights.map(|w| w * w).sum::<f64>();
-        let both = squares(&mut self.cells.values());
+        let both = squares(&mut self.cells.values().map(|cell| &cell.weight));
         let (truth, given) = (squares(&mut self.truth.values()), squares(&mut self.given.values()));
         let n = self.total;
         [both - n, n * n - truth - given + both, truth - both, given - both]
@@ -66,18 +71,22 @@ impl Contingency {
         weights: Option<&[f64]>,
         rows: &[usize],
     ) -> Option<Self> {
-        let mut left = self.clone();
-        for &row in rows {
-            let weight = weights.map_or(1.0, |weights| weights[row]);
-            let (of_truth, of_given) = (truth.codes()[row], given.codes()[row]);
-            if weight > 0.0 {
-                take_from(&mut left.cells, (of_truth, of_given), weight);
-                take_from(&mut left.truth, of_truth, weight);
-                take_from(&mut left.given, of_given, weight);
-                left.total -= weight;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let mut cells = self.cells.clone();
+        for &row in rows.iter().filter(|&&row| weight(row) > 0.0) {
+            if let Some(cell) = cells.get_mut(&(truth.codes()[row], given.codes()[row])) {
+                cell.weight -= weight(row);
+                cell.rows -= 1;
             }
         }
-        (!left.cells.is_empty()).then_some(left)
+        // A cell is gone when its rows are, whatever rounding has left of their weight.
+        cells.retain(|_, cell| cell.rows > 0);
+        if cells.iter().any(|(place, cell)| cell.weight <= CANCELLED * self.cells[place].weight) {
+            let mut kept: Vec<f64> = (0..truth.codes().len()).map(weight).collect();
+            rows.iter().for_each(|&row| kept[row] = 0.0);
+            return Contingency::new(truth, given, Some(&kept)).ok();
+        }
+        (!cells.is_empty()).then(|| Contingency::of_cells(cells))
     }
 
     fn entropy(&self, groups: &BTreeMap<u32, f64>) -> f64 {
@@ -86,7 +95,7 @@ impl Contingency {
     }
 
     fn mutual_information(&self) -> f64 {
-        let term = |(&(truth, given), weight): (&(u32, u32), &f64)| {
+        let term = |(&(truth, given), &Cell { weight, .. }): (&(u32, u32), &Cell)| {
             let independent = (self.truth[&truth] / self.total) * (self.given[&given] / self.total);
             weight / self.total * (weight / self.total / independent).ln()
         };

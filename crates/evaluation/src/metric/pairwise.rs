@@ -12,7 +12,7 @@ use super::{Metric, RocAuc};
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
-/// | `by_prevalence` | false | whether a pair counts as much as it has rows, and not as any other |
+/// | `by_prevalence` | false | whether a pair counts as much as it has rows (their weight, where rows have any), and not as any other |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneVsOneAuc {
@@ -65,7 +65,9 @@ impl Metric for OneVsOneAuc {
                     .filter(|&row| columns[row] == first || columns[row] == second)
                     .collect();
                 let weights = weights.map(|weights| weights.take(&rows)).transpose()?;
-                let share = if self.by_prevalence { rows.len() as f64 } else { 1.0 };
+                let n_rows =
+                    weights.as_deref().map_or(rows.len() as f64, |weights| weights.iter().sum::<f64>());
+                let share = if self.by_prevalence { n_rows } else { 1.0 };
                 total += 2.0 * share;
                 for class in [first, second] {
                     let scores: Vec<f64> =

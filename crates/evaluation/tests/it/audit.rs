@@ -240,6 +240,26 @@ fn a_ladder_tells_only_real_gains() {
 }
 
 #[test]
+fn a_budget_is_one_of_what_is_told() {
+    let mut test = Sealed::new(0.5).thresholdout(0.05, 0.001, 1).budget(2);
+    for _ in 0..2 {
+        // Scores that agree cost nothing.
+        assert_eq!(test.score_beside("agrees", 0.51, |score| Ok(*score)).unwrap(), 0.51);
+        test.score_beside("learned by heart", 0.99, |score| Ok(*score)).unwrap();
+    }
+    assert_eq!((test.log().told(), test.log().looks.len()), (2, 4));
+    let refused = test.score_beside("agrees", 0.51, |score| Ok(*score)).unwrap_err();
+    assert!(refused.to_string().contains("budget of 2") && test.log().looks.len() == 4, "{refused}");
+    let none = Sealed::new(0.5).thresholdout(0.05, 0.001, 1).budget(0).score_beside("a", 0.5, |_| Ok(0.5));
+    assert!(none.unwrap_err().to_string().contains("`budget` is 0"));
+    // Without thresholdout it would count nothing.
+    let mut plain = Sealed::new(0.5).budget(1);
+    assert!(plain.open("all").unwrap_err().to_string().contains("thresholdout"));
+    assert!(plain.score("mean", |score| Ok(*score)).unwrap_err().to_string().contains("thresholdout"));
+    assert!(plain.log().looks.is_empty());
+}
+
+#[test]
 fn threads_do_not_matter() {
     let mut random = Random::new(2);
     let x = Matrix::from(Array2::from_shape_fn((3000, 3), |_| (random.normal() * 4.0).round()));

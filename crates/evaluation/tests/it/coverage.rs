@@ -1,4 +1,5 @@
-//! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind.
+//! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind; of the slow ones the
+//! first 500, and all of them when ignored tests run too.
 
 use ndarray::Array2;
 use perennial_core::{Classes, Matrix, Probabilities, Values};
@@ -23,21 +24,65 @@ use crate::toys::Line;
 
 const REPETITIONS: usize = 2000;
 
+/// Of what takes long.
+const FEW: usize = 500;
+
 /// The share of the repetitions whose interval holds the truth; printed, so that what the documents say can be checked.
-fn coverage(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) -> f64 {
+fn coverage(
+    repetitions: usize,
+    kind: &str,
+    truth: f64,
+    interval: impl Fn(&mut Random) -> Interval + Sync,
+) -> f64 {
     let random = Random::new(95).stream(kind);
-    let held = reduce::map_each(REPETITIONS, |repetition| {
+    let held = reduce::map_each(repetitions, |repetition| {
         interval(&mut random.fork(repetition as u64)).contains(truth)
     });
-    let share = held.into_iter().filter(|held| *held).count() as f64 / REPETITIONS as f64;
-    println!("{kind}: {:.2} %", 100.0 * share);
+    let share = held.into_iter().filter(|held| *held).count() as f64 / repetitions as f64;
+    println!("{kind}: {:.2} % of {repetitions}", 100.0 * share);
     share
+}
+
+/// The bounds are those of 2,000 repetitions; three binomial errors are 0.015 of 2,000 and 0.029 of 500, so for those the bounds
+/// are 0.015 wider.
+#[track_caller]
+fn within(low: f64, high: f64, repetitions: usize, share: f64) {
+    let errors = |repetitions: usize| 3.0 * (0.95 * 0.05 / repetitions as f64).sqrt();
+    let wider = errors(repetitions) - errors(REPETITIONS);
+    assert!((low - wider..=high + wider).contains(&share), "{share} of {repetitions}");
 }
 
 #[track_caller]
 fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
-    let share = coverage(kind, truth, interval);
-    assert!((0.935..=0.965).contains(&share), "{kind}: {share}");
+    covers_in(REPETITIONS, kind, truth, interval);
+}
+
+#[track_caller]
+fn covers_in(repetitions: usize, kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
+    within(0.935, 0.965, repetitions, coverage(repetitions, kind, truth, interval));
+}
+
+/// All repetitions of what takes long.
+mod in_full {
+    use super::REPETITIONS;
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn jackknives_of_many_groups() {
+        super::many_groups(REPETITIONS, REPETITIONS);
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn jackknives_of_clusters() {
+        super::clusters(REPETITIONS);
+    }
+
+    #[test]
+    #[ignore = "takes minutes"]
+    fn bootstrap_scores() {
+        super::scores(REPETITIONS);
+    }
 }
 
 /// Truth with a share of 0.4, told right with a chance of 0.8.
@@ -180,14 +225,15 @@ fn grouped(n: usize, groups: u32, kept: f64, random: &mut Random) -> (Classes, C
     (Classes::from_labels(first), Classes::from_labels(second))
 }
 
+/// Of many rows: each cell off the diagonal holds a share of (1 - kept) / g^2, each on it kept / g more.
+fn information(g: f64, kept: f64) -> f64 {
+    let (off, on) = ((1.0 - kept) / (g * g), (1.0 - kept) / (g * g) + kept / g);
+    g * (g - 1.0) * off * (off * g * g).ln() + g * on * (on * g * g).ln()
+}
+
 #[test]
 fn jackknives_of_groupings() {
     let options = IntervalOptions::new();
-    // Of many rows: each cell off the diagonal holds a share of (1 - kept) / g^2, each on it kept / g more.
-    let information = |g: f64, kept: f64| {
-        let (off, on) = ((1.0 - kept) / (g * g), (1.0 - kept) / (g * g) + kept / g);
-        g * (g - 1.0) * off * (off * g * g).ln() + g * on * (on * g * g).ln()
-    };
     // Both groupings have equal groups, so the index is that of the pairs: kept squared.
     covers("jackknife of an adjusted Rand index", 0.49, |random| {
         let (truth, given) = grouped(150, 3, 0.7, random);
@@ -197,13 +243,23 @@ fn jackknives_of_groupings() {
         let (truth, given) = grouped(200, 3, 0.7, random);
         MutualInformation.interval(&truth, &given, &options).unwrap()
     });
+}
+
+#[test]
+fn jackknives_of_many_groups() {
+    // The bootstrap holds 35 %: no bound of it is near, so few repetitions see it too.
+    many_groups(FEW, 200);
+}
+
+fn many_groups(repetitions: usize, of_bootstrap: usize) {
+    let options = IntervalOptions::new();
     let v_measure = information(8.0, 0.5) / 8.0_f64.ln();
-    covers("jackknife of a V measure of 8 groups", v_measure, |random| {
+    covers_in(repetitions, "jackknife of a V measure of 8 groups", v_measure, |random| {
         let (truth, given) = grouped(300, 8, 0.5, random);
         VMeasure::new().interval(&truth, &given, &options).unwrap()
     });
     // What a bootstrap of rows would say instead.
-    let bootstrap = coverage("bootstrap of a V measure of 8 groups", v_measure, |random| {
+    let bootstrap = coverage(of_bootstrap, "bootstrap of a V measure of 8 groups", v_measure, |random| {
         let (truth, given) = grouped(300, 8, 0.5, random);
         VMeasure::new().interval(&truth, &given, &IntervalOptions::new().bootstrap().replicates(200)).unwrap()
     });
@@ -229,21 +285,25 @@ fn clouds(n: usize, random: &mut Random) -> (Array2<f64>, Vec<u32>) {
 
 #[test]
 fn jackknives_of_clusters() {
+    clusters(FEW);
+}
+
+fn clusters(repetitions: usize) {
     // numpy and scipy: the mean of 150 sets of 3,000 rows (known to 0.0006), and one of 20 million.
     let options = IntervalOptions::new();
-    covers("jackknife of a silhouette", 0.444, |random| {
+    covers_in(repetitions, "jackknife of a silhouette", 0.444, |random| {
         let (x, labels) = clouds(100, random);
         silhouette_interval(&x, &labels, &options).unwrap()
     });
-    covers("jackknife of a variance ratio", 2.2262 * 97.0 / 2.0, |random| {
+    covers_in(repetitions, "jackknife of a variance ratio", 2.2262 * 97.0 / 2.0, |random| {
         let (x, labels) = clouds(100, random);
         calinski_harabasz_interval(&x, &labels, &options).unwrap()
     });
-    let share = coverage("jackknife of a Davies-Bouldin index", 0.7659, |random| {
+    let share = coverage(repetitions, "jackknife of a Davies-Bouldin index", 0.7659, |random| {
         let (x, labels) = clouds(100, random);
         davies_bouldin_interval(&x, &labels, &options).unwrap()
     });
-    assert!((0.92..=0.965).contains(&share), "{share}");
+    within(0.92, 0.965, repetitions, share);
 }
 
 #[test]
@@ -260,11 +320,15 @@ fn ranks_within_queries() {
 
 #[test]
 fn bootstrap_scores() {
+    scores(FEW);
+}
+
+fn scores(repetitions: usize) {
     // A straight line through n rows with normal x and noise of 1: its errors on rows to come have a variance of
     // (n + 1) (n - 2) / (n (n - 3)) in the mean over rows learned from, and the root of it is that of the mean but for 0.0001.
     let n = 80.0_f64;
     let variance = (n + 1.0) * (n - 2.0) / (n * (n - 3.0));
-    let share = coverage(".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
+    let share = coverage(repetitions, ".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
         let x = Array2::from_shape_fn((80, 1), |_| random.normal());
         let y: Values = x.column(0).iter().map(|x| 2.0 * x + random.normal()).collect();
         let samples = Bootstrap::new(25).seed(1);
@@ -275,5 +339,5 @@ fn bootstrap_scores() {
             .unwrap()
     });
     // What the choice of the rows to learn from adds is not in it.
-    assert!((0.92..=0.965).contains(&share), "{share}");
+    within(0.92, 0.965, repetitions, share);
 }

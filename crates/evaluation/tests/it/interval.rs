@@ -1,10 +1,14 @@
 //! Intervals: exact ones, and how often the others cover the truth.
 
+use ndarray::{Array2, Axis};
 use perennial_core::Classifier;
 use perennial_core::Estimator;
 use perennial_core::{Classes, Values};
+use perennial_evaluation::metric::clusters::{silhouette, silhouette_interval};
 use perennial_evaluation::metric::ranking::{roc_auc, roc_auc_interval};
-use perennial_evaluation::metric::{Accuracy, F1, LogLoss, MeanAbsoluteError, R2, RocAuc};
+use perennial_evaluation::metric::{
+    Accuracy, F1, LogLoss, MeanAbsoluteError, MutualInformation, R2, Rand, RocAuc,
+};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
 use perennial_statistics::interval::clopper_pearson;
@@ -125,4 +129,68 @@ fn weights_move_the_interval() {
     let weighted = MeanAbsoluteError.interval(&truth, &zero, &options.clone().weights(&weights)).unwrap();
     assert!((weighted.estimate - 14.5).abs() < 1e-12 && weighted.high < 20.0);
     assert_eq!(weighted, MeanAbsoluteError.interval(&truth, &zero, &options.weights(&weights)).unwrap());
+}
+
+/// Left out are the rows of a cell, not what rounding leaves of its weight.
+#[test]
+fn weights_of_any_size_have_a_jackknife() {
+    let (truth, given) = (Classes::from_labels([0, 0, 1]), Classes::from_labels([0, 1, 1]));
+    let options = IntervalOptions::new();
+    let interval =
+        MutualInformation.interval(&truth, &given, &options.clone().weights(&[1.0, 1e12, 1.0])).unwrap();
+    assert!(interval.low <= interval.high && interval.high.is_finite());
+
+    // Of a cell with weights of 1e20 and 1 rounding leaves 0 when the first row goes, and it still has a row.
+    let (truth, given) = (Classes::from_labels([0, 0, 1, 1]), Classes::from_labels([0, 0, 0, 1]));
+    let weights = [1e20, 1.0, 1.0, 1.0];
+    let interval = MutualInformation.interval(&truth, &given, &options.weights(&weights)).unwrap();
+    assert!(interval.low <= interval.high && interval.high.is_finite());
+}
+
+/// A row of weight 0 is no unit of the jackknife, and a group or block of them is none.
+#[test]
+fn rows_of_weight_zero_are_absent_from_a_jackknife() {
+    let of = |n: u32| {
+        let truth = Classes::from_labels((0..n).map(|row| row % 3));
+        (truth, Classes::from_labels((0..n).map(|row| if row % 5 == 0 { 0 } else { row % 3 })))
+    };
+    let ((truth, given), (first_truth, first_given)) = (of(90), of(60));
+    let weights: Vec<f64> = (0..90).map(|row| f64::from(u8::from(row < 60))).collect();
+    let groups: Vec<u32> = (0..90).map(|row| row / 4).collect();
+    let plain = IntervalOptions::new();
+    for (all, first) in [
+        (plain.clone(), plain.clone()),
+        (plain.clone().groups(&groups), plain.clone().groups(&groups[..60])),
+        (plain.clone().blocks(6), plain.clone().blocks(6)),
+    ] {
+        let all = Rand.interval(&truth, &given, &all.weights(&weights)).unwrap();
+        let first = Rand.interval(&first_truth, &first_given, &first).unwrap();
+        assert!((all.low - first.low).abs() < 1e-12 && (all.high - first.high).abs() < 1e-12);
+    }
+    assert!(Rand.interval(&truth, &given, &plain.weights(&weights[..60])).is_err());
+}
+
+#[test]
+fn silhouettes_of_several_blocks() {
+    // More rows than are looked at together, left out in groups of 300, 300 and 100.
+    let mut random = Random::new(6);
+    let labels: Vec<u32> = (0..700).map(|row| row % 3).collect();
+    let x = Array2::from_shape_fn((700, 2), |(row, _)| 2.0 * f64::from(labels[row]) + random.normal());
+    let groups: Vec<u32> = (0..700).map(|row| row / 300).collect();
+    let options = IntervalOptions::new().groups(&groups);
+    let found = silhouette_interval(&x, &labels, &options).unwrap();
+    let of_rest = |left_out: &[usize]| {
+        let rest: Vec<usize> = (0..700).filter(|row| !left_out.contains(row)).collect();
+        let labels: Vec<u32> = rest.iter().map(|&row| labels[row]).collect();
+        let rows = silhouette(&x.select(Axis(0), &rest), &labels).unwrap();
+        rows.iter().sum::<f64>() / rows.len() as f64
+    };
+    let direct = options.of_left_out(700, of_rest).unwrap();
+    assert!((found.estimate - direct.estimate).abs() < 1e-12, "{found:?} {direct:?}");
+    assert!((found.low - direct.low).abs() < 1e-9 && (found.high - direct.high).abs() < 1e-9);
+
+    let many: Vec<u32> = (0..20_000).map(|row| row % 15_000).collect();
+    let refused =
+        silhouette_interval(&Array2::<f64>::zeros((20_000, 1)), &many, &IntervalOptions::new()).unwrap_err();
+    assert!(refused.to_string().contains("draw a sample"), "{refused}");
 }

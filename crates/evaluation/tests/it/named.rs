@@ -331,6 +331,7 @@ proptest! {
         let (truth, given, said) = three();
         check(&VMeasure::new().beta(0.7), &truth, &given, parts)?;
         check(&RocAuc::new().by_prevalence(), &truth, &said, parts)?;
+        check(&OneVsOneAuc::new().by_prevalence(), &truth, &said, parts)?;
         let (truth_sets, said_sets) = sets();
         for metric in [LabelSets::Precision, LabelSets::Recall, LabelSets::F1, LabelSets::Jaccard] {
             check(&metric, &truth_sets, &said_sets, parts)?;

@@ -226,4 +226,6 @@ fn several_risks_are_kept_at_once() {
     assert!(LearnThenTest::choose_all(&[(test, &three), (test, &two)]).is_err());
     let other = LearnThenTest::choose_all(&[(test, &three), (test.delta(0.2), &three)]).unwrap_err();
     assert!(other.to_string().contains("delta"), "{other}");
+    let not_a_number = test.delta(f64::NAN).choose(&three).unwrap_err().to_string();
+    assert!(not_a_number.contains("NaN"), "{not_a_number}");
 }

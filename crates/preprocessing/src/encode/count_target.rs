@@ -67,6 +67,9 @@ const SMOOTHING: Param = Param::real("smoothing", "how slowly the own share rise
     .at_most(1e100)
     .search_log(1.0, 100.0);
 
+/// A share that is only rounding.
+const TRACE: f64 = 1e-12;
+
 setters!(CountTargetEncoder { folds, unknown, seed });
 
 impl CountTargetEncoder {
@@ -102,7 +105,12 @@ impl CountTargetEncoder {
             if own.weight <= 0.0 || all.weight <= 0.0 {
                 return 0.0;
             }
-            let share = |sums: Sums| (origin + sums.sum / sums.weight).clamp(0.0, 1.0);
+            // The share of a class without rows is 0 but for rounding.
+            let share = |sums: Sums| match origin + sums.sum / sums.weight {
+                share if share < TRACE => 0.0,
+                share if share > 1.0 - TRACE => 1.0,
+                share => share,
+            };
             let (own_share, prior) = (share(own), share(all));
             let step = (own.weight - self.min_samples) / self.smoothing;
             let (weight, rest) = (1.0 / (1.0 + libm::exp(-step)), 1.0 / (1.0 + libm::exp(step)));

@@ -21,8 +21,8 @@ use crate::categories::{Coded, Levels, MISSING, count};
 /// text has of a topic has a gamma prior (Cerda and Varoquaux, 2020; `GapEncoder` of skrub, learned here from all texts in each round instead of by
 /// small batches). Misspelt and new texts get what their parts say, so none is ever unknown.
 ///
-/// Columns are named `job topic 0` and so on; [`topics`](GapModel::topics) gives the texts that have most of each. A number is about how many
-/// parts of the text belong to the topic. Missing cells stay missing.
+/// Columns are named `job topic 0` and so on; [`topics`](GapModel::topics) gives the texts that have most of each. A number is about half of
+/// how many parts of the text belong to the topic. Missing cells stay missing.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|

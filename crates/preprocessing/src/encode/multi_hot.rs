@@ -16,7 +16,7 @@ use crate::categories::{Coded, Levels, MISSING, Unknown, count};
 /// Splits cells such as `drama|comedy` into items and gives each item a column of 0 and 1, `genre=comedy` (as `MultiHotEncoder` of category_encoders).
 ///
 /// Spaces around items do not count, empty items are none, and an item that stands twice counts once. Where cells were missing at fit there is a
-/// column `genre is missing`. The items are in sorted order.
+/// column `genre is missing`; elsewhere they are treated as unknown. The items are in sorted order.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -186,8 +186,17 @@ impl Transformer for MultiHotModel {
                 self.settings.items(level).map(|item| of.items.position(item).unwrap_or(MISSING)).collect()
             });
             if self.settings.unknown == Unknown::Error {
-                let has_new = |code: &u32| *code != MISSING && places[*code as usize].contains(&MISSING);
+                let has_new = |code: &u32| match *code {
+                    MISSING => !of.had_missing,
+                    code => places[code as usize].contains(&MISSING),
+                };
                 if let Some(row) = coded.codes.iter().position(has_new) {
+                    if coded.codes[row] == MISSING {
+                        return Err(Error::unknown(format!(
+                            "column `{}` is missing at row {row}, and no training row was; impute it first, or set `unknown(Unknown::Ignore)`",
+                            of.name
+                        )));
+                    }
                     let level = coded.level(coded.codes[row]);
                     let new = self.settings.items(level).find(|item| of.items.position(item).is_none());
                     return Err(of.items.unknown(&of.name, new.unwrap_or(level), row));

@@ -83,6 +83,10 @@ const MATCH: Param = Param::integer("match", "rows with the nearest predictions"
 
 /// What is added to the squares of a column, as a share of them, so that columns that follow from others do no harm; that of the package mice.
 const RIDGE: f64 = 1e-5;
+/// A number further from the mean of its column counts as lying so many standard deviations from it, so that no sum leaves the range.
+const FARTHEST: f64 = 1e100;
+/// How many numbers all completed tables may have: 16 GiB.
+const MOST_NUMBERS: usize = 1 << 31;
 
 impl MultipleImputer {
     /// The numeric settings.
@@ -124,7 +128,8 @@ impl MultipleImputer {
     /// The completed tables: what was there stays, and what was missing is drawn anew in each. More tables with the same seed begin with the same ones.
     ///
     /// # Errors
-    /// When a setting is wrong, `x` is sparse or has infinite numbers, or a column has fewer than two values where some are missing.
+    /// When a setting is wrong, `x` is sparse or has infinite numbers, a column has fewer than two values where some are missing, or the completed tables
+    /// would have more than 2^31 numbers together.
     pub fn impute(&self, x: &Matrix) -> Result<Vec<Matrix>> {
         self.impute_on(x, &Context::new())
     }
@@ -141,6 +146,15 @@ impl MultipleImputer {
         }
         x.check_finite(true)?;
         let cells = x.dense()?;
+        let n_numbers = self.n_imputations.saturating_mul(cells.len());
+        if n_numbers > MOST_NUMBERS {
+            return Err(Error::too_large(format!(
+                "{} tables of {} rows and {} columns have {n_numbers} numbers, more than {MOST_NUMBERS}; ask for fewer `n_imputations`, or impute fewer rows",
+                self.n_imputations,
+                cells.nrows(),
+                cells.ncols()
+            )));
+        }
         let holes = Holes::of(cells);
         let order = holes.order();
         for &column in &order {
@@ -231,7 +245,7 @@ fn nearest(sorted: &[(f64, usize)], value: f64, n: usize) -> &[(f64, usize)] {
     &sorted[start..end]
 }
 
-/// Where a column lies and how wide it is; the largest number is taken out first, so that no square leaves the range.
+/// Where a column lies and how wide it is, 0 of a constant one; the largest number is taken out first, so that no square leaves the range.
 struct Scale {
     largest: f64,
     mean: f64,
@@ -246,11 +260,16 @@ impl Scale {
         let (mean, variance) = reduce::mean_variance(&values, 0);
         // What varies by rounding alone is constant.
         let deviation = variance.sqrt();
-        Scale { largest, mean, deviation: if deviation > 1e-14 { deviation } else { 1.0 } }
+        Scale { largest, mean, deviation: if deviation > 1e-14 { deviation } else { 0.0 } }
     }
 
+    /// What a constant column has elsewhere cannot be compared, and is as if it were the constant.
     fn scaled(&self, value: f64) -> f64 {
-        (value / self.largest - self.mean) / self.deviation
+        if self.deviation > 0.0 {
+            ((value / self.largest - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+        } else {
+            0.0
+        }
     }
 
     fn back(&self, value: f64) -> f64 {
@@ -269,12 +288,13 @@ struct Line {
 impl Line {
     fn draw(x: &Array2<f64>, y: &Array1<f64>, random: &mut Random) -> Result<Line> {
         let (n_rows, n_cols) = x.dim();
-        let degrees = n_rows.saturating_sub(n_cols + 1).max(1) as f64;
         let mut squares = gram(x, None);
+        // A constant column is 0 everywhere, has no slope, and takes no degree of freedom.
+        let varies: Vec<bool> = (0..n_cols).map(|at| squares[[at, at]] > 0.0).collect();
+        let n_slopes = varies.iter().filter(|varies| **varies).count();
+        let degrees = n_rows.saturating_sub(n_slopes + 1).max(1) as f64;
         for at in 0..n_cols {
-            let own = squares[[at, at]];
-            // A constant column has no slope.
-            squares[[at, at]] = if own > 0.0 { own * (1.0 + RIDGE) } else { 1.0 };
+            squares[[at, at]] = if varies[at] { squares[[at, at]] * (1.0 + RIDGE) } else { 1.0 };
         }
         let factor = if n_cols > 0 { Some(Cholesky::new(&squares)?) } else { None };
         let solve = |b: &Array1<f64>| factor.as_ref().map_or_else(|| b.clone(), |factor| factor.solve(b));
@@ -284,7 +304,8 @@ impl Line {
         let uniform = random.uniform().max(f64::MIN_POSITIVE);
         let chi_squared = ChiSquared::new(degrees)?.invert(uniform, 1.0 - uniform);
         let error = (reduce::sum_by(n_rows, |row| residuals[row] * residuals[row]) / chi_squared).sqrt();
-        let noise: Array1<f64> = (0..n_cols).map(|_| random.normal()).collect();
+        let normals = varies.iter().map(|varies| random.normal() * f64::from(u8::from(*varies)));
+        let noise: Array1<f64> = normals.collect();
         // The covariance of what is drawn is the inverse of the squares times the error variance.
         let noise =
             factor.as_ref().map_or_else(|| noise.clone(), |factor| factor.solve(&factor.lower().dot(&noise)));

@@ -268,6 +268,10 @@ fn several_items_have_a_column_each() -> Result<()> {
         Train::new(&genres, &NoTarget).weights(&[1.0, 0.0]).fit(&MultiHotEncoder::new().delimiter(","))?;
     assert!(weighted.transform(&genres).is_err());
     assert_eq!(weighted.transform(&genres.take(&[0])?)?.n_cols(), 2);
+    let (missing, lenient) = (cities(&[Some("z"), None]), MultiHotEncoder::new().unknown(Unknown::Ignore));
+    let error = MultiHotEncoder::new().fit(&genres, &NoTarget)?.transform(&missing).unwrap_err();
+    assert!(error.to_string().contains("is missing at row 1"), "{error}");
+    assert_eq!(lenient.fit(&genres, &NoTarget)?.transform(&missing)?.dense()?.row(1), array![0.0, 0.0]);
     for wrong in [MultiHotEncoder::new().delimiter(""), MultiHotEncoder::new().max_items(0)] {
         assert!(wrong.fit(&genres, &NoTarget).is_err());
     }

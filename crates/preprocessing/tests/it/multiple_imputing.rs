@@ -118,6 +118,7 @@ fn the_edges() {
             array![[1.0, 2.0, 4.0], [2.0, 4.0, 8.0], [3.0, 6.0, N], [4.0, N, 16.0]],
             array![[1e300, -1e300], [-1e300, 1e300], [1e300, N], [N, 1e300]],
             array![[1e-300, 2e-300], [3e-300, 1e-300], [2e-300, N]],
+            array![[1e-300, 1.0], [2e-300, 2.0], [1.5e-300, 4.0], [1e300, N], [N, 3.0]],
             array![[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 5.0, N], [N, N, 1.0, 2.0], [7.0, 6.0, N, 1.0]],
         ] {
             for x in impute(cells.clone(), draw).unwrap() {
@@ -128,6 +129,23 @@ fn the_edges() {
         let filled = impute(array![[5.0, 1.0], [5.0, 1.0], [5.0, N]], draw).unwrap();
         assert!(filled.iter().all(|x| x.dense().unwrap()[[2, 1]] == 1.0));
     }
+    // A predictor that varies by nothing but rounding where the target is known says nothing of a row where it differs.
+    for odd in [0.3, 0.1 + 0.2] {
+        let cells = Array2::from_shape_fn((40, 2), |(row, column)| match (row, column) {
+            (39, 0) => 1e6,
+            (39, _) => N,
+            (_, 0) if row % 2 == 1 => odd,
+            (_, 0) => 0.3,
+            _ => (row % 7) as f64,
+        });
+        for x in impute(cells, Draw::Normal).unwrap() {
+            let drawn = x.dense().unwrap()[[39, 1]];
+            assert!(drawn.abs() < 40.0, "{drawn}");
+        }
+    }
+    let large = Matrix::from(Array2::zeros((110_000, 2)));
+    let error = MultipleImputer::new().n_imputations(10_000).impute(&large).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
     for cells in [array![[1.0, N], [2.0, N]], array![[1.0, 3.0], [2.0, N]]] {
         let error = impute(cells, Draw::Normal).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InsufficientData { .. }), "{error}");

@@ -323,4 +323,11 @@ fn counts_of_classes_are_finite() {
     let y = Classes::from_labels(vec!["only"; n]);
     let model = CountTargetEncoder::new().fit(&table, &y).unwrap();
     assert_eq!(model.code("k", "pure").unwrap(), Some(vec![0.0]));
+    // No other fold has the class of the one row, so that they say nothing of it.
+    let table = table.head(300);
+    for one in [0, 7, 8, 150, 299] {
+        let y = Classes::from_labels((0..300).map(|row| if row == one { "b" } else { "a" }));
+        let (_, x) = CountTargetEncoder::new().fit_transform_on(&Train::new(&table, &y)).unwrap();
+        assert_eq!(column(&x)[one], 0.0);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ndarray::{Array2, ArrayRef2, Axis};
+use ndarray::{ArrayRef2, Axis, s};
 use perennial_core::{Error, Result};
 use perennial_numeric::distance;
 use perennial_numeric::reduce;
@@ -10,6 +10,9 @@ use perennial_statistics::interval::Interval;
 
 use super::{BLOCK, between_by_within, calinski_harabasz, davies_bouldin, groups, of_sums, silhouette};
 use crate::IntervalOptions;
+
+/// More sums of distances than this (2 GiB) are not held.
+const MOST_SUMS: usize = 1 << 28;
 
 /// The mean of [`silhouette`] over all rows and how sure it is, by the jackknife: what a row adds depends on all others, so
 /// neither the rows' own numbers nor resamples, in which a row is its own neighbour, say how sure the mean is. The labels are
@@ -28,36 +31,51 @@ use crate::IntervalOptions;
 /// ```
 ///
 /// # Errors
-/// As [`silhouette`] and [`IntervalOptions::of_left_out`], or when the options have weights or ask for a bootstrap.
+/// As [`silhouette`] and [`IntervalOptions::of_left_out`], or when the options have weights or ask for a bootstrap,
+/// or rows times groups are more than 2^28.
 pub fn silhouette_interval(
     x: &ArrayRef2<f64>,
     labels: &[u32],
     options: &IntervalOptions<'_>,
 ) -> Result<Interval> {
     check(options)?;
-    let own = silhouette(x, labels)?;
     let (groups, sizes) = groups(x, labels)?;
-    let sums = group_distances(x, &groups, sizes.len());
-    let found = options.of_left_out(x.nrows(), |left_out| {
+    let (n_rows, n_groups) = (x.nrows(), sizes.len());
+    if n_rows.saturating_mul(n_groups) > MOST_SUMS {
+        return Err(Error::too_large(format!(
+            "{n_rows} rows times {n_groups} groups are more than {MOST_SUMS} sums of distances; draw a sample of the rows"
+        )));
+    }
+    let own = silhouette(x, labels)?;
+    let sums = group_distances(x, &groups, n_groups);
+    let found = options.of_left_out(n_rows, |left_out| {
         if left_out.is_empty() {
             return reduce::mean(&own);
         }
         let mut sizes = sizes.clone();
         left_out.iter().for_each(|&row| sizes[groups[row]] -= 1.0);
-        let n_left = x.nrows() - left_out.len();
-        let n_groups = sizes.iter().filter(|size| **size > 0.0).count();
-        if n_groups < 2 || n_groups >= n_left {
+        let n_left = n_rows - left_out.len();
+        let groups_left = sizes.iter().filter(|size| **size > 0.0).count();
+        if groups_left < 2 || groups_left >= n_left {
             return f64::NAN;
         }
-        let gone = distance::euclidean(&x.select(Axis(0), left_out), x);
-        let (mut sum, mut left, mut leaving) = (0.0, vec![0.0; sizes.len()], left_out.to_vec());
+        let (mut sum, mut leaving) = (0.0, left_out.to_vec());
         leaving.sort_unstable();
-        for row in (0..x.nrows()).filter(|row| leaving.binary_search(row).is_err()) {
-            left.iter_mut().zip(sums.row(row)).for_each(|(left, sum)| *left = *sum);
-            for (&other, distances) in left_out.iter().zip(gone.rows()) {
-                left[groups[other]] -= distances[row];
+        for (block, sums) in sums.iter().enumerate() {
+            let rows = block * BLOCK..((block + 1) * BLOCK).min(n_rows);
+            let near = x.slice(s![rows.clone(), ..]);
+            let mut left = sums.clone();
+            for part in left_out.chunks(BLOCK) {
+                let gone = distance::euclidean(&near, &x.select(Axis(0), part));
+                for (left, gone) in left.chunks_mut(n_groups).zip(gone.rows()) {
+                    part.iter().zip(gone).for_each(|(&other, distance)| left[groups[other]] -= distance);
+                }
             }
-            sum += of_sums(&left, &sizes, groups[row]);
+            for (row, left) in rows.zip(left.chunks(n_groups)) {
+                if leaving.binary_search(&row).is_err() {
+                    sum += of_sums(left, &sizes, groups[row]);
+                }
+            }
         }
         sum / n_left as f64
     })?;
@@ -126,18 +144,15 @@ fn without(
     score(&x.select(Axis(0), &rows), &labels)
 }
 
-/// For each row the sum of its distances to the rows of each group.
-fn group_distances(x: &ArrayRef2<f64>, groups: &[usize], n_groups: usize) -> Array2<f64> {
+/// For each row the sum of its distances to the rows of each group, row by row in blocks of [`BLOCK`] rows.
+fn group_distances(x: &ArrayRef2<f64>, groups: &[usize], n_groups: usize) -> Vec<Vec<f64>> {
     let of_rows = |rows: std::ops::Range<usize>| {
-        let distances = distance::euclidean(&x.slice(ndarray::s![rows, ..]), x);
+        let distances = distance::euclidean(&x.slice(s![rows, ..]), x);
         let mut sums = vec![0.0; distances.nrows() * n_groups];
         for (distances, sums) in distances.rows().into_iter().zip(sums.chunks_mut(n_groups)) {
             distances.iter().zip(groups).for_each(|(distance, &group)| sums[group] += distance);
         }
         sums
     };
-    let sums = reduce::map_chunks(x.nrows(), BLOCK, of_rows).concat();
-    let mut table = Array2::zeros((x.nrows(), n_groups));
-    table.iter_mut().zip(sums).for_each(|(cell, sum)| *cell = sum);
-    table
+    reduce::map_chunks(x.nrows(), BLOCK, of_rows)
 }
