@@ -65,6 +65,7 @@ impl HessianProduct for Loss<'_> {
         }
     }
 
+    /// Means over the vectors.
     fn diagonal(&self, at: &Self::Curvature) -> Option<Vec<f64>> {
         let (design, n, k, groups) = (self.design, self.design.n_features, self.n_vectors, self.groups());
         let Numbers::Sparse(csr) = &design.numbers else { return None };
@@ -93,6 +94,14 @@ impl HessianProduct for Loss<'_> {
         for (i, out) in out[..k * n].iter_mut().enumerate() {
             let scale = design.scales[i % n];
             *out = (*out + design.alpha / design.total_weight) / scale / scale;
+        }
+        // The same for all vectors: a step whose numbers add up to nothing over the vectors, as those of the gradient do, stays
+        // one, and adding the same to all vectors changes no answer.
+        let width = n + usize::from(design.intercept);
+        for j in 0..width {
+            let of = |vector: usize| if j < n { vector * n + j } else { k * n + vector };
+            let mean = (0..k).map(|vector| out[of(vector)]).sum::<f64>() / k as f64;
+            (0..k).for_each(|vector| out[of(vector)] = mean);
         }
         Some(out)
     }

@@ -22,7 +22,7 @@ pub trait HessianProduct: Objective {
     /// Writes the product of the Hessian with `vector` into `out`, which is as long.
     fn times(&self, at: &Self::Curvature, vector: &[f64], out: &mut [f64]);
 
-    /// The entries of the Hessian's diagonal, where they are worth the time they take: the search for a step divides by
+    /// About the entries of the Hessian's diagonal, where they are worth the time they take: the search for a step divides by
     /// them, so that it need not tell the sizes of the unknowns apart.
     fn diagonal(&self, at: &Self::Curvature) -> Option<Vec<f64>> {
         let _ = at;
