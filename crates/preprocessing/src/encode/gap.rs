@@ -40,7 +40,7 @@ use crate::categories::{Coded, Levels, MISSING, count};
 ///
 /// let cities = ["Paris, FR", "Paris", "London, UK", "Paris, France", "london", "London, England", "London", "Pqris"];
 /// let table = Table::new([("city", Column::text(cities))])?;
-/// let model = GapEncoder::new().n_components(2).seed(0).fit(&table, &NoTarget)?;
+/// let model = GapEncoder::new().n_components(2).seed(1).fit(&table, &NoTarget)?;
 /// let x = model.transform(&table)?;
 /// let topic = |row: usize| usize::from(x.dense().unwrap()[[row, 0]] < x.dense().unwrap()[[row, 1]]);
 /// assert!(topic(0) == topic(1) && topic(0) == topic(7) && topic(2) == topic(5) && topic(0) != topic(2));
