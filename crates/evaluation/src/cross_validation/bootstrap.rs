@@ -1,18 +1,16 @@
 //! Errors by bootstrap samples, without the optimism of rows that were learned from.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use perennial_core::{Error, Estimator, Predictor, Result, ResultExt, Rows};
 use perennial_numeric::random::Random;
-use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::CrossValidation;
 use super::rounds::Rounds;
 use crate::split::Bootstrap;
-use crate::{IntervalOptions, Judges, Metric, Split, Strata};
+use crate::{Judges, Metric, Split, Strata};
 
 /// Scores of an estimator by the .632 rules.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,67 +28,11 @@ pub struct BootstrapScore {
     pub point_632: f64,
     /// The same with more weight out of bag, the more the model has learned by heart (Efron and Tibshirani, 1997).
     pub point_632_plus: f64,
-    higher_is_better: bool,
-    /// Of each row, or group of rows: the sums that the scores are means of.
-    units: Vec<Sums>,
-}
-
-/// What rows add to the scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Sums {
-    weight: f64,
-    apparent: f64,
-    out_of_bag: f64,
-    no_information: f64,
-    /// The weight of the pairs of an answer and a target.
-    pairs: f64,
-}
-
-impl Sums {
-    fn add(&mut self, other: &Sums, times: f64) {
-        self.weight += times * other.weight;
-        self.apparent += times * other.apparent;
-        self.out_of_bag += times * other.out_of_bag;
-        self.no_information += times * other.no_information;
-        self.pairs += times * other.pairs;
-    }
-
-    /// The scores by the .632 and the .632+ rule.
-    fn points(&self, higher_is_better: bool) -> [f64; 2] {
-        let (apparent, out_of_bag) = (self.apparent / self.weight, self.out_of_bag / self.weight);
-        let no_information = self.no_information / self.pairs;
-        let blend = |share: f64, out: f64| (1.0 - share) * apparent + share * out;
-        // Out of bag nothing is worse than without information.
-        let sign = if higher_is_better { -1.0 } else { 1.0 };
-        let bounded = sign * (sign * out_of_bag).min(sign * no_information);
-        let (gap, room) = (sign * (bounded - apparent), sign * (no_information - apparent));
-        let by_heart = if gap > 0.0 && room > 0.0 { gap / room } else { 0.0 };
-        let share = IN_A_SAMPLE / (1.0 - (1.0 - IN_A_SAMPLE) * by_heart);
-        [blend(IN_A_SAMPLE, out_of_bag), blend(share, bounded)]
-    }
-}
-
-impl BootstrapScore {
-    /// How sure the score by the .632+ rule is: rows, or the groups that were drawn whole, are drawn anew, and all that the
-    /// rule is made of with them. The fits stay those they were: what other rows to learn from would change is not in it.
-    ///
-    /// # Errors
-    /// When the level is not in (0, 1), or there are fewer than two rows or groups.
-    pub fn interval(&self, level: f64) -> Result<Interval> {
-        let options = IntervalOptions::new().level(level);
-        options.of_counts(self.units.len(), |counts| {
-            let mut sums = Sums::default();
-            self.units.iter().zip(counts).for_each(|(unit, &count)| sums.add(unit, f64::from(count)));
-            sums.points(self.higher_is_better)[1]
-        })
-    }
 }
 
 impl fmt::Display for BootstrapScore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BootstrapScore {
-            metric, apparent, out_of_bag, no_information, point_632, point_632_plus, ..
-        } = self;
+        let BootstrapScore { metric, apparent, out_of_bag, no_information, point_632, point_632_plus } = self;
         write!(
             f,
             "{metric}: {point_632_plus:.4} by .632+, {point_632:.4} by .632 (out of bag {out_of_bag:.4}, apparent {apparent:.4}, without information {no_information:.4})"
@@ -146,27 +88,24 @@ where
             counts[row] += 1.0;
         }
     }
+    let missed = (0..n_rows).filter(|&row| counts[row] > 0.0);
+    let seen: Vec<usize> = missed.filter(|&row| weight(row) > 0.0).collect();
     if (0..n_rows).any(|row| counts[row] == 0.0 && weight(row) > 0.0) {
         return Err(Error::insufficient_data(format!(
             "{} rows are in every sample, so no model can be tested on them; draw more samples",
             (0..n_rows).filter(|&row| counts[row] == 0.0).count()
         )));
     }
+    let total: f64 = seen.iter().map(|&row| weight(row)).sum();
+    let out_of_bag = seen.iter().map(|&row| weight(row) * sums[row] / counts[row]).sum::<f64>() / total;
 
     let whole = Split { train: (0..n_rows).collect(), test: (0..n_rows).collect() };
     let answers = rounds
         .round(&whole, options.ctx.child("all"), |_, model, _| metric.ask(&model, x))
         .context("the fit on all rows")?;
     let apparent = metric.score_weighted(y, &answers, options.weights)?;
-    let mut of_row: Vec<Sums> = vec![Sums::default(); n_rows];
-    for (row, score) in rows_of(y, &answers)?.into_iter().enumerate() {
-        let weight = weight(row);
-        if weight > 0.0 {
-            let (apparent, out_of_bag) = (weight * score, weight * sums[row] / counts[row]);
-            of_row[row] = Sums { weight, apparent, out_of_bag, ..Sums::default() };
-        }
-    }
     let random = Random::new(options.ctx.child("no information").seed(None));
+    let (mut sum, mut of_weight) = (0.0, 0.0);
     for shift in 0..n_rows.min(MOST_SHIFTS) {
         options.ctx.check()?;
         let from: Vec<usize> = match n_rows <= MOST_SHIFTS {
@@ -177,33 +116,25 @@ where
         for (row, score) in scores.iter().enumerate() {
             let pair = weight(row) * weight(from[row]);
             if pair > 0.0 {
-                of_row[row].no_information += pair * score;
-                of_row[row].pairs += pair;
+                sum += pair * score;
+                of_weight += pair;
             }
         }
     }
-    let mut all = Sums::default();
-    of_row.iter().for_each(|row| all.add(row, 1.0));
-    let units = match options.groups {
-        None => of_row,
-        Some(groups) => {
-            let mut units: BTreeMap<u32, Sums> = BTreeMap::new();
-            groups
-                .iter()
-                .zip(&of_row)
-                .for_each(|(group, row)| units.entry(*group).or_default().add(row, 1.0));
-            units.into_values().collect()
-        }
-    };
-    let [point_632, point_632_plus] = all.points(M::HIGHER_IS_BETTER);
+    let no_information = sum / of_weight;
+    let blend = |share: f64, out: f64| (1.0 - share) * apparent + share * out;
+    // Out of bag nothing is worse than without information.
+    let sign = if M::HIGHER_IS_BETTER { -1.0 } else { 1.0 };
+    let bounded = sign * (sign * out_of_bag).min(sign * no_information);
+    let (gap, room) = (sign * (bounded - apparent), sign * (no_information - apparent));
+    let by_heart = if gap > 0.0 && room > 0.0 { gap / room } else { 0.0 };
+    let share = IN_A_SAMPLE / (1.0 - (1.0 - IN_A_SAMPLE) * by_heart);
     Ok(BootstrapScore {
         metric: metric.name(),
         apparent,
-        out_of_bag: all.out_of_bag / all.weight,
-        no_information: all.no_information / all.pairs,
-        point_632,
-        point_632_plus,
-        higher_is_better: M::HIGHER_IS_BETTER,
-        units: units.into_iter().filter(|unit| unit.weight > 0.0).collect(),
+        out_of_bag,
+        no_information,
+        point_632: blend(IN_A_SAMPLE, out_of_bag),
+        point_632_plus: blend(share, bounded),
     })
 }

@@ -1,8 +1,7 @@
-//! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind; of the slow ones the
-//! first 500, and all of them when ignored tests run too.
+//! Do intervals of 95 % hold the truth in 95 % of repetitions? Two thousand seeded ones for each kind.
 
 use ndarray::Array2;
-use perennial_core::{Classes, Matrix, Probabilities, Values};
+use perennial_core::{Classes, Probabilities, Values};
 use perennial_evaluation::metric::clusters::{
     calinski_harabasz_interval, davies_bouldin_interval, silhouette_interval,
 };
@@ -11,21 +10,13 @@ use perennial_evaluation::metric::{
     Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc, RootMeanSquaredError,
     VMeasure,
 };
-use perennial_evaluation::split::Bootstrap;
-use perennial_evaluation::{
-    ComparisonOptions, CrossValidation, IntervalOptions, Metric, bootstrap_score, compare,
-};
+use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, compare};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::normal_tails;
 
-use crate::toys::Line;
-
 const REPETITIONS: usize = 2000;
-
-/// Of what takes long.
-const FEW: usize = 500;
 
 /// The share of the repetitions whose interval holds the truth; printed, so that what the documents say can be checked.
 fn coverage(
@@ -43,46 +34,10 @@ fn coverage(
     share
 }
 
-/// The bounds are those of 2,000 repetitions; three binomial errors are 0.015 of 2,000 and 0.029 of 500, so for those the bounds
-/// are 0.015 wider.
-#[track_caller]
-fn within(low: f64, high: f64, repetitions: usize, share: f64) {
-    let errors = |repetitions: usize| 3.0 * (0.95 * 0.05 / repetitions as f64).sqrt();
-    let wider = errors(repetitions) - errors(REPETITIONS);
-    assert!((low - wider..=high + wider).contains(&share), "{share} of {repetitions}");
-}
-
 #[track_caller]
 fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
-    covers_in(REPETITIONS, kind, truth, interval);
-}
-
-#[track_caller]
-fn covers_in(repetitions: usize, kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
-    within(0.935, 0.965, repetitions, coverage(repetitions, kind, truth, interval));
-}
-
-/// All repetitions of what takes long.
-mod in_full {
-    use super::REPETITIONS;
-
-    #[test]
-    #[ignore = "takes minutes"]
-    fn jackknives_of_many_groups() {
-        super::many_groups(REPETITIONS, REPETITIONS);
-    }
-
-    #[test]
-    #[ignore = "takes minutes"]
-    fn jackknives_of_clusters() {
-        super::clusters(REPETITIONS);
-    }
-
-    #[test]
-    #[ignore = "takes minutes"]
-    fn bootstrap_scores() {
-        super::scores(REPETITIONS);
-    }
+    let share = coverage(REPETITIONS, kind, truth, interval);
+    assert!((0.935..=0.965).contains(&share), "{kind}: {share}");
 }
 
 /// Truth with a share of 0.4, told right with a chance of 0.8.
@@ -247,19 +202,14 @@ fn jackknives_of_groupings() {
 
 #[test]
 fn jackknives_of_many_groups() {
-    // The bootstrap holds 35 %: no bound of it is near, so few repetitions see it too.
-    many_groups(FEW, 200);
-}
-
-fn many_groups(repetitions: usize, of_bootstrap: usize) {
     let options = IntervalOptions::new();
     let v_measure = information(8.0, 0.5) / 8.0_f64.ln();
-    covers_in(repetitions, "jackknife of a V measure of 8 groups", v_measure, |random| {
+    covers("jackknife of a V measure of 8 groups", v_measure, |random| {
         let (truth, given) = grouped(300, 8, 0.5, random);
         VMeasure::new().interval(&truth, &given, &options).unwrap()
     });
-    // What a bootstrap of rows would say instead.
-    let bootstrap = coverage(of_bootstrap, "bootstrap of a V measure of 8 groups", v_measure, |random| {
+    // What a bootstrap of rows would say instead: far below, so that few repetitions see it.
+    let bootstrap = coverage(200, "bootstrap of a V measure of 8 groups", v_measure, |random| {
         let (truth, given) = grouped(300, 8, 0.5, random);
         VMeasure::new().interval(&truth, &given, &IntervalOptions::new().bootstrap().replicates(200)).unwrap()
     });
@@ -285,25 +235,20 @@ fn clouds(n: usize, random: &mut Random) -> (Array2<f64>, Vec<u32>) {
 
 #[test]
 fn jackknives_of_clusters() {
-    clusters(FEW);
-}
-
-fn clusters(repetitions: usize) {
     // numpy and scipy: the mean of 150 sets of 3,000 rows (known to 0.0006), and one of 20 million.
     let options = IntervalOptions::new();
-    covers_in(repetitions, "jackknife of a silhouette", 0.444, |random| {
+    covers("jackknife of a silhouette", 0.444, |random| {
         let (x, labels) = clouds(100, random);
         silhouette_interval(&x, &labels, &options).unwrap()
     });
-    covers_in(repetitions, "jackknife of a variance ratio", 2.2262 * 97.0 / 2.0, |random| {
+    covers("jackknife of a variance ratio", 2.2262 * 97.0 / 2.0, |random| {
         let (x, labels) = clouds(100, random);
         calinski_harabasz_interval(&x, &labels, &options).unwrap()
     });
-    let share = coverage(repetitions, "jackknife of a Davies-Bouldin index", 0.7659, |random| {
+    covers("jackknife of a Davies-Bouldin index", 0.7659, |random| {
         let (x, labels) = clouds(100, random);
         davies_bouldin_interval(&x, &labels, &options).unwrap()
     });
-    within(0.92, 0.965, repetitions, share);
 }
 
 #[test]
@@ -316,28 +261,4 @@ fn ranks_within_queries() {
         let ranks = score_queries(QueryMetric::ReciprocalRank, None, &relevance, &scores, &queries).unwrap();
         ranks.interval(&IntervalOptions::new().replicates(600)).unwrap()
     });
-}
-
-#[test]
-fn bootstrap_scores() {
-    scores(FEW);
-}
-
-fn scores(repetitions: usize) {
-    // A straight line through n rows with normal x and noise of 1: its errors on rows to come have a variance of
-    // (n + 1) (n - 2) / (n (n - 3)) in the mean over rows learned from, and the root of it is that of the mean but for 0.0001.
-    let n = 80.0_f64;
-    let variance = (n + 1.0) * (n - 2.0) / (n * (n - 3.0));
-    let share = coverage(repetitions, ".632+", (2.0 / std::f64::consts::PI * variance).sqrt(), |random| {
-        let x = Array2::from_shape_fn((80, 1), |_| random.normal());
-        let y: Values = x.column(0).iter().map(|x| 2.0 * x + random.normal()).collect();
-        let samples = Bootstrap::new(25).seed(1);
-        let options = CrossValidation::new();
-        bootstrap_score(&Line, &Matrix::from(x), &y, &samples, &MeanAbsoluteError, &options)
-            .unwrap()
-            .interval(0.95)
-            .unwrap()
-    });
-    // What the choice of the rows to learn from adds is not in it.
-    within(0.92, 0.965, repetitions, share);
 }

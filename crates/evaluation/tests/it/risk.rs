@@ -218,7 +218,9 @@ fn several_risks_are_kept_at_once() {
         assert!(passed.iter().all(|place| alone.contains(place)));
         assert_eq!(LearnThenTest::choose_all(&[(test, &missed)]).unwrap(), alone);
     }
-    assert!(found > 380 && broken <= 50, "{found} {broken}");
+    // At the level 0.1 / 5 a risk passes with at most 30 losses of 300, which 0.08 has with a chance of 0.913; both do in 416.9 of
+    // 500 repetitions, four standard deviations of which are 33.
+    assert!((384..=450).contains(&found) && broken <= 50, "{found} {broken}");
 
     let test = LearnThenTest::new(0.15);
     let (three, two) = (Array2::<f64>::zeros((9, 3)), Array2::<f64>::zeros((9, 2)));
