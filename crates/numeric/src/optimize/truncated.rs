@@ -103,13 +103,17 @@ fn direction<P: HessianProduct + ?Sized>(
     let mut step = vec![0.0; here.x.len()];
     let mut residual: Vec<f64> = here.gradient.iter().map(|g| -g).collect();
     let diagonal = problem.diagonal(&at);
-    let eased = |residual: &[f64]| match &diagonal {
-        Some(diagonal) => {
-            residual.iter().zip(diagonal).map(|(r, d)| if *d > 0.0 { r / d } else { *r }).collect()
+    let ease = |residual: &[f64], eased: &mut [f64]| {
+        eased.copy_from_slice(residual);
+        for (eased, entry) in
+            eased.iter_mut().zip(diagonal.iter().flatten()).filter(|(_, entry)| **entry > 0.0)
+        {
+            *eased /= entry;
         }
-        None => residual.to_vec(),
     };
-    let mut toward: Vec<f64> = eased(&residual);
+    let mut eased = vec![0.0; step.len()];
+    ease(&residual, &mut eased);
+    let mut toward = eased.clone();
     let mut product = vec![0.0; step.len()];
     let mut squares = dot(&residual, &toward);
     for n_products in 0..MAX_PRODUCTS.min(2 * step.len() + 10) {
@@ -129,10 +133,10 @@ fn direction<P: HessianProduct + ?Sized>(
         if largest(&residual) <= enough {
             break;
         }
-        let next = eased(&residual);
-        let before = std::mem::replace(&mut squares, dot(&residual, &next));
+        ease(&residual, &mut eased);
+        let before = std::mem::replace(&mut squares, dot(&residual, &eased));
         let share = squares / before;
-        toward.iter_mut().zip(&next).for_each(|(toward, next)| *toward = next + share * *toward);
+        toward.iter_mut().zip(&eased).for_each(|(toward, eased)| *toward = eased + share * *toward);
     }
     Ok(step)
 }
