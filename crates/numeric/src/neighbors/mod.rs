@@ -5,6 +5,7 @@
 
 mod answers;
 mod broad;
+mod coarse;
 mod collect;
 mod density;
 mod forest;

@@ -5,12 +5,15 @@
 //! that of the exact ones by no more than a slack that is known, and a row that could be among the answers is
 //! measured again in `f64`. So the answers are exact, and few rows are measured twice.
 
+use std::sync::OnceLock;
+
 use pulp::Simd;
 
 use super::broad;
+use super::coarse::Coarse;
 use super::collect::Collect;
 use super::norm::{Squares, between};
-use crate::reduce;
+use crate::{reduce, simd};
 
 /// Queries of one tile: with two vectors of rows each as many sums as leave registers for the factors.
 const GROUP: usize = 6;
@@ -19,17 +22,21 @@ const GROUP: usize = 6;
 #[derive(Clone, Debug)]
 pub(super) struct Panels {
     pub(super) width: usize,
-    n_rows: usize,
+    pub(super) n_rows: usize,
     /// Rows of a panel.
     side: usize,
-    /// For each panel half the squared lengths of its rows, then their values column by column.
-    pub(super) panels: Vec<f32>,
-    cells: Vec<f64>,
-    centre: Vec<f64>,
-    scale: f64,
+    /// Made when they are asked for, where bytes are searched first.
+    packed: OnceLock<Vec<f32>>,
+    pub(super) cells: Vec<f64>,
+    pub(super) centre: Vec<f64>,
+    /// The largest number without the shift.
+    pub(super) largest: f64,
+    pub(super) scale: f64,
     /// The length of the longest row, and that of the shift, in the scale of the panels.
-    longest: f64,
-    shift: f64,
+    pub(super) longest: f64,
+    pub(super) shift: f64,
+    /// The rows in bytes, where those are searched first.
+    coarse: Option<Coarse>,
 }
 
 /// The number of rows of a panel on this machine.
@@ -58,38 +65,83 @@ impl Panels {
         };
         let total = reduce::map_reduce(n_rows, 4096, sums, crate::linalg::add);
         let centre: Vec<f64> = total.unwrap_or_default().iter().map(|sum| sum / n_rows as f64).collect();
-        let largest = cells
-            .chunks_exact(width)
-            .flat_map(|row| row.iter().zip(&centre))
-            .fold(0.0, |largest, (value, centre)| f64::max(largest, (value - centre).abs()));
-        let scale = 1.0 / crate::linalg::power_of_two(largest);
-        let length = |row: &[f64]| {
-            row.iter().zip(&centre).map(|(value, centre)| ((value - centre) * scale).powi(2)).sum::<f64>()
+        let over_rows = |measure: &(dyn Fn(&[f64]) -> f64 + Sync)| {
+            let part = |rows: std::ops::Range<usize>| {
+                let rows = cells[rows.start * width..rows.end * width].chunks_exact(width);
+                rows.map(measure).fold(0.0, f64::max)
+            };
+            reduce::map_reduce(n_rows, 4096, part, f64::max).unwrap_or(0.0)
         };
-        let longest = cells.chunks_exact(width).map(length).fold(0.0, f64::max).sqrt();
+        let largest = over_rows(&|row| simd::widest(Largest { row, centre: &centre }));
+        let scale = 1.0 / crate::linalg::power_of_two(largest);
+        let longest = over_rows(&|row| squared_length(row, &centre, scale)).sqrt();
         let shift = centre.iter().map(|centre| (centre * scale).powi(2)).sum::<f64>().sqrt();
         let side = if broad::fits() { broad::SIDE } else { side() };
-        let stride = side * (width + 1);
-        let mut panels = vec![0.0f32; n_rows.div_ceil(side) * stride];
-        reduce::fill_rows(&mut panels, stride, 64, |first, panels| {
-            for (index, panel) in panels.chunks_exact_mut(stride).enumerate() {
-                let start = (first + index) * side;
-                let rows = cells[start * width..].chunks_exact(width).take(side);
-                // Places without a row are farther than any row.
-                panel[..side].fill(f32::INFINITY);
-                for (place, row) in rows.enumerate() {
-                    panel[place] = (length(row) / 2.0) as f32;
-                    for (column, (value, centre)) in row.iter().zip(&centre).enumerate() {
-                        panel[(column + 1) * side + place] = ((value - centre) * scale) as f32;
-                    }
+        let packed = OnceLock::new();
+        let mut panels = Panels {
+            width,
+            n_rows,
+            side,
+            packed,
+            cells,
+            centre,
+            largest,
+            scale,
+            longest,
+            shift,
+            coarse: None,
+        };
+        panels.coarse = Coarse::new(&panels);
+        if panels.coarse.is_none() {
+            let mut packed = panels.empty();
+            reduce::fill_rows(&mut packed, side * (width + 1), 64, |first, out| panels.pack(first, out));
+            panels.packed = packed.into();
+        }
+        panels
+    }
+
+    /// Panels without rows.
+    fn empty(&self) -> Vec<f32> {
+        vec![0.0; self.n_rows.div_ceil(self.side) * self.side * (self.width + 1)]
+    }
+
+    /// For each panel half the squared lengths of its rows, then their values column by column.
+    pub(super) fn packed(&self) -> &[f32] {
+        self.packed.get_or_init(|| {
+            // By one thread: the others may be waiting for what this one makes.
+            let mut packed = self.empty();
+            self.pack(0, &mut packed);
+            packed
+        })
+    }
+
+    /// Fills panels from number `first` on.
+    fn pack(&self, first: usize, out: &mut [f32]) {
+        let (width, side, scale) = (self.width, self.side, self.scale);
+        for (index, panel) in out.chunks_exact_mut(side * (width + 1)).enumerate() {
+            let start = (first + index) * side;
+            let rows = self.cells[start * width..].chunks_exact(width).take(side);
+            // Places without a row are farther than any row.
+            panel[..side].fill(f32::INFINITY);
+            for (place, row) in rows.enumerate() {
+                panel[place] = (squared_length(row, &self.centre, scale) / 2.0) as f32;
+                for (column, (value, centre)) in row.iter().zip(&self.centre).enumerate() {
+                    panel[(column + 1) * side + place] = ((value - centre) * scale) as f32;
                 }
             }
-        });
-        Panels { width, n_rows, side, panels, cells, centre, scale, longest, shift }
+        }
     }
 
     /// Offers each query all rows that may be within its limit.
     pub(super) fn search<C: Collect>(&self, queries: &[f64], collects: &mut [C]) {
+        let n_done = self.coarse.as_ref().map_or(0, |coarse| coarse.search(self, queries, collects));
+        if n_done < self.n_rows {
+            self.search_from(n_done / self.side, queries, collects);
+        }
+    }
+
+    /// The search from a panel on.
+    fn search_from<C: Collect>(&self, panel: usize, queries: &[f64], collects: &mut [C]) {
         let width = self.width;
         let size = if broad::fits() { broad::GROUP } else { GROUP };
         let n_groups = collects.len().div_ceil(size);
@@ -109,11 +161,37 @@ impl Panels {
         for (query, collect) in known.iter_mut().zip(&*collects) {
             query.lower(collect.limit(), self.scale);
         }
-        let scan = Scan { panels: self, queries, packed: &packed, known: &mut known, collects };
+        let scan = Scan { panels: self, first: panel, queries, packed: &packed, known: &mut known, collects };
         match broad::fits() {
             true => broad::scan(scan),
             false => pulp::Arch::new().dispatch(scan),
         }
+    }
+}
+
+fn squared_length(row: &[f64], centre: &[f64], scale: f64) -> f64 {
+    row.iter().zip(centre).map(|(value, centre)| ((value - centre) * scale).powi(2)).sum()
+}
+
+/// The largest distance of a number of a row from the centre.
+struct Largest<'a> {
+    row: &'a [f64],
+    centre: &'a [f64],
+}
+
+impl simd::Kernel for Largest<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let mut lanes = [0.0f64; 8];
+        for (row, centre) in self.row.chunks(8).zip(self.centre.chunks(8)) {
+            for ((lane, value), centre) in lanes.iter_mut().zip(row).zip(centre) {
+                let apart = (value - centre).abs();
+                *lane = if apart > *lane { apart } else { *lane };
+            }
+        }
+        lanes.into_iter().fold(0.0, f64::max)
     }
 }
 
@@ -133,7 +211,9 @@ impl Query {
         let products = longest * longest / 2.0 + own * longest;
         let rounding = (panels.width + 8) as f64 * 2f64.powi(-23) * products;
         let shift = panels.shift * 2f64.powi(-50) * (longest + own) * (panels.width as f64).sqrt();
-        Query { length, slack: rounding + shift + 1e-36, bound: f32::INFINITY }
+        // Distances that are measured err too, which counts where a query is much farther than the rows are apart.
+        let measured = (panels.width + 8) as f64 * 2f64.powi(-52) * (longest + own).powi(2);
+        Query { length, slack: rounding + shift + measured + 1e-36, bound: f32::INFINITY }
     }
 
     #[inline(always)]
@@ -149,6 +229,8 @@ impl Query {
 
 pub(super) struct Scan<'a, C> {
     pub(super) panels: &'a Panels,
+    /// The first panel.
+    pub(super) first: usize,
     pub(super) queries: &'a [f64],
     pub(super) packed: &'a [f32],
     pub(super) known: &'a mut [Query],
@@ -160,10 +242,10 @@ impl<C: Collect> pulp::WithSimd for Scan<'_, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Scan { panels, queries, packed, known, collects } = self;
+        let Scan { panels, first, queries, packed, known, collects } = self;
         let (width, side) = (panels.width, panels.side);
-        let (all, _) = S::as_simd_f32s(&panels.panels);
-        for (index, panel) in all.chunks_exact(2 * (width + 1)).enumerate() {
+        let (all, _) = S::as_simd_f32s(panels.packed());
+        for (index, panel) in all.chunks_exact(2 * (width + 1)).enumerate().skip(first) {
             for (group, factors) in packed.chunks_exact(GROUP * width).enumerate() {
                 let sums = tile::<S, GROUP>(simd, panel, factors);
                 for (place, sums) in sums.iter().enumerate() {

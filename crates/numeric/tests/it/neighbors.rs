@@ -100,6 +100,51 @@ fn ways_agree_to_the_bit_and_ties_go_to_lower_numbers() {
 }
 
 /// Dense rows, and the lowest dense row that each hangs together with, by all pairs.
+/// Wide rows are searched in bytes first, where the machine multiplies those.
+#[test]
+fn wide_rows_are_found_to_the_bit() {
+    let mut random = Random::new(11);
+    for (n, width) in [(1500, 37), (700, 24), (40, 130), (900, 64)] {
+        let spread = rows(n, width, 12, false);
+        let heavy = spread.mapv(|value| value.powi(7));
+        // Two heaps, narrower than a step of a byte: all rows of a heap must be measured.
+        let heaps =
+            Array2::from_shape_fn((n, width), |(row, _)| (row % 2 * 100) as f64 + 0.01 * random.normal());
+        // A column apart from which all are the same, and rows that stand several times.
+        let mut alike = Array2::from_elem((n, width), 3.5);
+        (0..n).for_each(|row| alike[[row, 5]] = (row % 17) as f64);
+        // Rounding moves all numbers of a row the same way, so that it moves the row as far as it can.
+        let diagonal = Array2::from_shape_fn((n, width), |(row, _)| (row as f64).sin());
+        let all = [
+            ("diagonal", diagonal),
+            ("spread", spread.clone()),
+            ("rounded", spread.mapv(f64::round)),
+            ("shifted", &spread * 1e-3 + 1e9),
+            ("small", &spread * 1e-200),
+            ("large", &spread * 1e150),
+            ("heavy tails", heavy),
+            ("heaps", heaps),
+            ("alike", alike),
+        ];
+        for (name, x) in all {
+            let picked =
+                |factor: f64| Array2::from_shape_fn((60, width), |(row, j)| x[[row * 7 % n, j]] * factor);
+            let tree = Index::new(&x, Metric::Euclidean, Search::Tree).unwrap();
+            let brute = Index::new(&x, Metric::Euclidean, Search::Brute).unwrap();
+            // Queries that are rows, that lie among the rows, and that lie beyond all of them.
+            for (k, factor) in [(1, 1.0), (9, 0.99), (40, 1.0), (9, 40.0)] {
+                let queries = picked(factor);
+                let (found, truth) =
+                    (brute.nearest(&queries, k).unwrap(), tree.nearest(&queries, k).unwrap());
+                assert_eq!(found, truth, "{name}, {n} x {width}, {k} nearest, {factor}");
+                let radius = truth.distances()[k / 2];
+                let within = |index: &Index| index.within(&Context::new(), &queries, radius).unwrap();
+                assert_eq!(within(&brute), within(&tree), "{name}, {n} x {width}, within {radius}, {factor}");
+            }
+        }
+    }
+}
+
 fn plain_links(
     metric: Metric,
     x: &Array2<f64>,
