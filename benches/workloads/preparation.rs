@@ -1,5 +1,7 @@
 //! Scalers and encoders.
 
+use std::time::Instant;
+
 use ndarray::{Array2, s};
 use perennial::core::{
     Classes, Classifier, Estimator, FitTransform, Matrix, NoTarget, Result, Rows, Train, Transformer, Values,
@@ -16,6 +18,9 @@ use perennial::preprocessing::{
 
 use crate::measure::{Bench, Record};
 use crate::npy;
+
+/// Rows that go through a pipeline one by one.
+const ROWS_ALONE: usize = 5000;
 
 pub(crate) fn scale_standard(bench: &Bench) -> Result<Record> {
     prepare(bench, &StandardScaler::new(), usize::MAX, "fit_transform")
@@ -205,7 +210,7 @@ pub(crate) fn pipeline_mixed(bench: &Bench) -> Result<Record> {
     Ok(fitted.record.quality("AUC", auc))
 }
 
-/// Without a model: what `benches/peers/preparation.py` measures of scikit-learn.
+/// Without a model: what `benches/peers/preparation.py` measures of scikit-learn. And single rows through it.
 pub(crate) fn pipeline_matrix(bench: &Bench) -> Result<Record> {
     let mut columns: Vec<String> = (0..8).map(|j| format!("f{j}")).collect();
     columns.extend(["i_count", "i_age", "c_low", "c_mid", "c_high"].map(str::to_owned));
@@ -222,7 +227,18 @@ pub(crate) fn pipeline_matrix(bench: &Bench) -> Result<Record> {
         train.check(&pipeline.capabilities())?;
         pipeline.fit_transform_on(&train)
     })?;
-    Ok(fitted.record.quality("stored", fitted.model.1.n_nonzero() as f64))
+    let (model, matrix) = &fitted.model;
+    let call = |row: usize| {
+        let row = table.slice(row..row + 1)?;
+        let start = Instant::now();
+        std::hint::black_box(model.transform(std::hint::black_box(&row))?);
+        Ok(start.elapsed().as_nanos() as f64 / 1e3)
+    };
+    let mut times = (0..ROWS_ALONE).map(call).collect::<Result<Vec<f64>>>()?;
+    times.sort_by(f64::total_cmp);
+    let (p50, p99) = (times[ROWS_ALONE / 2], times[ROWS_ALONE * 99 / 100]);
+    let stored = matrix.n_nonzero() as f64;
+    Ok(fitted.record.quality("stored", stored).quality("row_p50_us", p50).quality("row_p99_us", p99))
 }
 
 /// Checks the rows as `fit` does, learns from them and transforms them.

@@ -202,10 +202,12 @@ impl CsvReader {
         let part = part.min(MAX_RECORD);
         let mut records = Records::open(self, path, part, self.max_bytes)?;
         let mut reading = Reading::new(self, records.names.clone())?;
+        let n_bytes = std::fs::metadata(path).map_or(0, |file| file.len());
         let read = |records: &mut Records, reading: &mut Reading<'_>| {
             while let Some(batch) = records.next_batch(self)? {
                 records.file(self, batch.clone()).add_to(reading, 0)?;
                 records.pass(batch);
+                reading.expect(n_bytes as f64 / records.bytes.max(1) as f64);
             }
             Ok::<_, Error>(())
         };

@@ -28,7 +28,7 @@ pub(super) struct Records {
     pending: Range<usize>,
     /// Lines and bytes before what is pending.
     lines: usize,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Records {

@@ -1,10 +1,10 @@
-//! Columns that grow batch by batch: at no time are all cells there twice.
+//! Columns that grow batch by batch: at no time are all cells there twice, and those of one batch are not copied.
 
-use arrow_array::builder::BooleanBufferBuilder;
+use arrow_array::builder::{BooleanBufferBuilder, StringBuilder};
 use arrow_array::{
     BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
-use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::NullBuffer;
 use perennial_core::{Error, Result};
 
 use crate::category::Category;
@@ -15,6 +15,8 @@ use crate::{Column, ColumnType};
 /// A column so far.
 #[derive(Default)]
 pub(super) struct Growing {
+    /// The batch that is there, as long as it is one.
+    only: Option<Column>,
     cells: Option<Cells>,
     /// The cells that are there; nothing while all are.
     valid: Option<BooleanBufferBuilder>,
@@ -22,8 +24,12 @@ pub(super) struct Growing {
 }
 
 enum Cells {
-    Text { ends: Vec<i32>, bytes: Vec<u8> },
-    Category { codes: Vec<u32>, levels: Interner },
+    /// With what is missing.
+    Text(StringBuilder),
+    Category {
+        codes: Vec<u32>,
+        levels: Interner,
+    },
     Integer(Vec<i64>),
     Real(Vec<f64>),
     Boolean(BooleanBufferBuilder),
@@ -34,7 +40,7 @@ enum Cells {
 impl Cells {
     fn new(column_type: ColumnType) -> Self {
         match column_type {
-            ColumnType::Text => Cells::Text { ends: vec![0], bytes: Vec::new() },
+            ColumnType::Text => Cells::Text(StringBuilder::new()),
             ColumnType::Category => Cells::Category { codes: Vec::new(), levels: Interner::default() },
             ColumnType::Integer => Cells::Integer(Vec::new()),
             ColumnType::Real => Cells::Real(Vec::new()),
@@ -46,18 +52,10 @@ impl Cells {
 
     fn add(&mut self, column: &Column) -> Result<()> {
         match (self, &column.0) {
-            (Cells::Text { ends, bytes }, Data::Text(array)) => {
-                let offsets = array.value_offsets();
-                let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
-                let before = i32::try_from(bytes.len()).ok();
-                let Some(before) = before.filter(|before| before.checked_add(last - first).is_some()) else {
-                    return Err(Error::too_large(
-                        "more than 2^31 - 1 bytes of text; read fewer rows, or `scan`",
-                    ));
-                };
-                bytes.extend_from_slice(&array.value_data()[first as usize..last as usize]);
-                ends.extend(offsets[1..].iter().map(|offset| offset - first + before));
-            }
+            (Cells::Text(texts), Data::Text(array)) => texts.append_array(array).map_err(|error| {
+                let what = "more than 2^31 - 1 bytes of text; read fewer rows, or `scan`";
+                Error::too_large(what).with_source(error)
+            })?,
             (Cells::Category { codes, levels }, Data::Category(category)) => {
                 let numbers: Vec<u32> =
                     category.levels().map(|level| levels.intern(level.as_bytes())).collect();
@@ -83,6 +81,19 @@ fn fitted<T>(mut cells: Vec<T>) -> Vec<T> {
 
 impl Growing {
     pub(super) fn add(&mut self, column: &Column) -> Result<()> {
+        if self.n_rows == 0 {
+            self.n_rows = column.n_rows();
+            self.only = Some(column.clone());
+            return Ok(());
+        }
+        if let Some(only) = self.only.take() {
+            self.n_rows = 0;
+            self.append(&only)?;
+        }
+        self.append(column)
+    }
+
+    fn append(&mut self, column: &Column) -> Result<()> {
         self.cells.get_or_insert_with(|| Cells::new(column.column_type())).add(column)?;
         let (before, n_rows) = (self.n_rows, column.n_rows());
         self.n_rows += n_rows;
@@ -107,14 +118,13 @@ impl Growing {
 
     /// The column; nothing where no batch was added.
     pub(super) fn finish(self) -> Result<Option<Column>> {
+        if self.only.is_some() {
+            return Ok(self.only);
+        }
         let nulls = self.valid.map(|mut valid| NullBuffer::new(valid.finish()));
         let Some(cells) = self.cells else { return Ok(None) };
         let data = match cells {
-            Cells::Text { ends, bytes } => {
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(fitted(ends)));
-                let texts = StringArray::try_new(offsets, Buffer::from_vec(fitted(bytes)), nulls);
-                Data::Text(texts.map_err(super::refused)?)
-            }
+            Cells::Text(mut texts) => Data::Text(texts.finish()),
             Cells::Category { codes, levels } => {
                 let texts = (0..levels.len() as u32).map(|number| levels.text(number));
                 // The bytes came from texts.

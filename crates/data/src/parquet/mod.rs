@@ -18,6 +18,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 use perennial_core::{Error, Result, ResultExt, write_atomic};
@@ -174,7 +175,8 @@ impl ParquetReader {
             pages::check(&input, of_group, mask)?;
             let read = |(column, root): (&mut Growing, &usize)| -> Result<()> {
                 let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
-                for batch in batches(place.again(&input)?, loaded, &only, group, BATCH)? {
+                let n_rows = believable(of_group, &only).unwrap_or(BATCH);
+                for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
                     let table = Table::from_record_batch(&batch.map_err(refused)?)?;
                     table.columns().try_for_each(|(_, part)| column.add(part))?;
                 }
@@ -303,6 +305,14 @@ fn roots(loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Vec<usize> {
     let mut roots: Vec<usize> = wanted.map(|leaf| schema.get_column_root_idx(leaf)).collect();
     roots.dedup();
     roots
+}
+
+/// How many rows a group has, where that is no more than the bytes of each of its columns: the decoder sets places aside
+/// for as many as it is told, whether they come or not.
+fn believable(group: &RowGroupMetaData, mask: &ProjectionMask) -> Option<usize> {
+    let n_rows = usize::try_from(group.num_rows()).ok()?;
+    let mut columns = group.columns().iter().enumerate().filter(|(at, _)| mask.leaf_included(*at));
+    columns.all(|(_, column)| column.compressed_size() >= group.num_rows()).then_some(n_rows)
 }
 
 /// The rows of a group.
