@@ -337,7 +337,7 @@ fn ranks_hazards_and_quantiles_leave_the_library() {
         Train::new(&x, &grades).groups(&groups).fit(&GradientBoostingRanker::new().n_trees(5)).unwrap();
     survives(ranker.to_tree_model().unwrap(), ranker.predict(&x).unwrap().as_slice());
     let times: Values =
-        (0..200).map(|row| (row % 7 + 1) as f64 * if row % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        (0..200).map(|row| f64::from(row % 7 + 1) * if row % 3 == 0 { -1.0 } else { 1.0 }).collect();
     let hazards = GradientBoostingRegressor::new().loss(Cox).n_trees(5).fit(&x, &times).unwrap();
     survives(hazards.to_tree_model().unwrap(), hazards.predict(&x).unwrap().as_slice());
     let quantiles = GradientBoostingQuantileRegressor::new([0.2, 0.8]).n_trees(5).fit(&x, &y).unwrap();
