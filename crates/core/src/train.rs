@@ -25,6 +25,8 @@ pub struct Train<'a, X: ?Sized, Y: ?Sized> {
     pub validation: Option<(&'a X, &'a Y)>,
     /// Which rows of the validation set belong together.
     pub validation_groups: Option<&'a [u32]>,
+    /// How much each row of the validation set counts in what is watched.
+    pub validation_weights: Option<&'a [f64]>,
     /// Seed, progress and cancelling.
     pub ctx: Context,
 }
@@ -39,6 +41,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             groups: None,
             validation: None,
             validation_groups: None,
+            validation_weights: None,
             ctx: Context::new(),
         }
     }
@@ -71,6 +74,14 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
         self
     }
 
+    /// Weighs the rows of the validation set: without this each of them counts as much, whatever the weights of the rows to
+    /// learn from.
+    #[must_use]
+    pub fn validation_weights(mut self, weights: &'a [f64]) -> Self {
+        self.validation_weights = Some(weights);
+        self
+    }
+
     /// Sets seed, progress and cancelling.
     #[must_use]
     pub fn context(mut self, ctx: Context) -> Self {
@@ -94,6 +105,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
         if !accepts.validation {
             self.validation = None;
             self.validation_groups = None;
+            self.validation_weights = None;
         }
         self
     }
@@ -110,6 +122,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             groups: self.groups,
             validation: self.validation.map(|(x, y)| (x, y.as_target())),
             validation_groups: self.validation_groups,
+            validation_weights: self.validation_weights,
             ctx: self.ctx.clone(),
         }
     }
@@ -126,6 +139,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             groups: self.groups,
             validation: validation.and_then(|y| self.validation.map(|(x, _)| (x, y))),
             validation_groups: validation.and(self.validation_groups),
+            validation_weights: validation.and(self.validation_weights),
             ctx: self.ctx.clone(),
         }
     }
@@ -142,6 +156,7 @@ impl<'a, X: ?Sized, Y: ?Sized> Train<'a, X, Y> {
             groups: self.groups,
             validation: validation.and_then(|x| self.validation.map(|(_, y)| (x, y))),
             validation_groups: validation.and(self.validation_groups),
+            validation_weights: validation.and(self.validation_weights),
             ctx: self.ctx.clone(),
         }
     }
@@ -213,11 +228,22 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
                     ));
                 }
             }
+            if let Some(weights) = self.validation_weights {
+                check_weights(weights, x.n_rows()).map_err(|error| error.context("validation set"))?;
+                if !accepts.weights {
+                    return Err(Error::unsupported(
+                        "this estimator does not use row weights; fit without `validation_weights`",
+                    ));
+                }
+            }
             x.admit(accepts).map_err(|error| error.context("validation set"))?;
             y.admit(accepts).map_err(|error| error.context("validation set"))?;
         }
         if self.validation.is_none() && self.validation_groups.is_some() {
             return Err(Error::unsupported("there are `validation_groups`, but no validation set"));
+        }
+        if self.validation.is_none() && self.validation_weights.is_some() {
+            return Err(Error::unsupported("there are `validation_weights`, but no validation set"));
         }
         self.ctx.check()
     }
@@ -256,6 +282,7 @@ impl<X: ?Sized, Y: ?Sized> Clone for Train<'_, X, Y> {
             groups: self.groups,
             validation: self.validation,
             validation_groups: self.validation_groups,
+            validation_weights: self.validation_weights,
             ctx: self.ctx.clone(),
         }
     }

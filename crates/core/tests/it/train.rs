@@ -186,3 +186,41 @@ fn groups_of_a_validation_set_are_checked() {
         .limited_to(&Capabilities::new().validation());
     assert!(told.validation.is_some() && told.validation_groups.is_none());
 }
+
+#[test]
+fn weights_of_a_validation_set_are_checked() {
+    struct Weighed(bool);
+
+    impl Estimator for Weighed {
+        type Input = Matrix;
+        type Target = Values;
+        type Model = f64;
+
+        fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<f64> {
+            Ok(train.validation_weights.map_or(0.0, |weights| weights.iter().sum()))
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            let capabilities = Capabilities::new().validation();
+            if self.0 { capabilities.weights() } else { capabilities }
+        }
+    }
+
+    let (x, y) = data();
+    let train = || Train::new(&x, &y).validation(&x, &y);
+    assert_eq!(train().validation_weights(&[1.0, 0.0, 3.0]).fit(&Weighed(true)).unwrap(), 4.0);
+    let refused = |train: Train<'_, Matrix, Values>, takes: bool, what: &str| {
+        let error = train.fit(&Weighed(takes)).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    refused(train().validation_weights(&[1.0, 1.0]), true, "validation set");
+    refused(train().validation_weights(&[1.0, -1.0, 1.0]), true, "-1 at row 1");
+    refused(train().validation_weights(&[1.0; 3]), false, "`validation_weights`");
+    refused(Train::new(&x, &y).validation_weights(&[1.0; 3]), true, "no validation set");
+    // They go with the validation set, wherever that goes.
+    let train = train().validation_weights(&[1.0; 3]);
+    assert!(train.with_input(&x, Some(&x)).validation_weights.is_some());
+    assert!(train.with_input(&x, None).validation_weights.is_none());
+    assert!(train.with_targets(&y, Some(&y)).validation_weights.is_some());
+    assert!(train.limited_to(&Capabilities::new()).validation_weights.is_none());
+}

@@ -10,13 +10,15 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::booster::{Booster, Plan};
+use super::booster::Booster;
+use super::builders::shared_settings;
 use super::inputs::{Given, Inputs};
 use super::losses::{ClassificationLoss, MAX_MARGIN};
 use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
+use super::plan::{Plan, check_loss};
 use super::regressor::KEEP;
-use super::settings::{Settings, shared_settings};
+use super::settings::Settings;
 use crate::binned::{Binned, LearnsFromBins};
 use crate::classes::{ClassWeight, check_names, class_totals, two_or_more};
 use crate::rows::tame;
@@ -127,8 +129,9 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
         let given = Given { x: train.x, y, weights: weights.as_deref(), groups: None };
         let watched = train.validation.map(|(x, y)| Ok::<_, Error>((x, targets(y, train.y, present)?)));
         let watched = watched.transpose()?;
-        let validation =
-            watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights: None, groups: None });
+        let watched_weights = tame(train.validation_weights);
+        let weights = watched_weights.as_deref();
+        let validation = watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights, groups: None });
         let from = from.map(|from| &from.booster);
         let metrics = &self.watch[..];
         let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };
@@ -159,9 +162,19 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
             (2, Some((gamma, alpha)), None) => ClassificationLoss::Focal { gamma, alpha },
             (2, None, Some(max_margin)) => {
                 MAX_MARGIN.check(max_margin)?;
-                let totals = class_totals(train.y, tame(train.weights).as_deref());
-                let rows = [present[0], present[1]].map(|code| totals[code as usize]);
-                ClassificationLoss::ldam(max_margin, rows)
+                match from.map(|from| from.loss) {
+                    // Margins follow from the rows that each class had at first.
+                    Some(known @ ClassificationLoss::Ldam { margins })
+                        if margins[0].max(margins[1]) == max_margin =>
+                    {
+                        known
+                    }
+                    _ => {
+                        let totals = class_totals(train.y, tame(train.weights).as_deref());
+                        let rows = [present[0], present[1]].map(|code| totals[code as usize]);
+                        ClassificationLoss::ldam(max_margin, rows)
+                    }
+                }
             }
             (n_classes, None, None) => ClassificationLoss::Softmax { n_classes },
             (n_classes, ..) => {
@@ -171,16 +184,39 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
                 )));
             }
         };
-        if from.is_some() {
+        self.check_for_several(present.len())?;
+        if let Some(from) = from {
+            check_loss(&from.loss, &loss)?;
             check_known(train.y, &present, weights.as_deref())?;
         }
         Ok(Prepared { loss, y: targets(train.y, train.y, &present)?, present, weights })
     }
 
-    /// Adds up to `n_trees` rounds to those of a fitted model.
+    /// Refuses what would have no effect on the probabilities of more than two classes, or not the promised one.
+    fn check_for_several(&self, n_classes: usize) -> Result<()> {
+        if n_classes <= 2 {
+            return Ok(());
+        }
+        if self.settings.offset.is_some() {
+            return Err(Error::unsupported(format!(
+                "`offset` is the same for the scores of all {n_classes} classes and changes no probability; leave it out, or \
+                 learn one class against the rest by `OneVsRestClassifier`"
+            )));
+        }
+        if !self.settings.monotone.is_empty() {
+            return Err(Error::unsupported(format!(
+                "`monotone` would hold for the scores of {n_classes} classes and not for their probabilities; leave it out, or \
+                 learn one class against the rest by `OneVsRestClassifier`"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Adds up to `n_trees` rounds to those of a fitted model. From the same rows, settings and seed they are, to the last bit,
+    /// those that would have followed in one fit; but patience counts anew.
     ///
     /// # Errors
-    /// As for a fit, or when the columns or classes are others than those the model learned from.
+    /// As for a fit, or when the columns or classes are others than those the model learned from, or it has another loss.
     pub fn fit_from(
         &self,
         model: &GradientBoostingClassifierModel,
@@ -194,7 +230,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or classes are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns, classes or loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingClassifierModel,
@@ -342,7 +378,7 @@ impl GradientBoostingClassifierModel {
     /// When the columns are not those it learned from, or a value is infinite.
     pub fn staged_predict_proba(&self, x: &Matrix) -> Result<Vec<Probabilities>> {
         let staged = self.booster.staged_scores(x)?;
-        staged.into_iter().map(|scores| self.probabilities(scores, x.n_rows())).collect()
+        staged.map(|scores| self.probabilities(scores, x.n_rows())).collect()
     }
 
     fn probabilities(&self, mut scores: Vec<f64>, n_rows: usize) -> Result<Probabilities> {

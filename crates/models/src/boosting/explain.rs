@@ -1,24 +1,22 @@
 //! What boosters say about their answers, and how they leave the library.
 
-use perennial_core::{Error, Explainer, Matrix, Result};
+use perennial_core::{Error, Result};
 
 use super::booster::Booster;
 use super::classifier::GradientBoostingClassifierModel;
-use super::losses::{ClassificationLoss, RegressionLoss};
+use super::losses::{ClassificationLoss, Cox, RegressionLoss};
+use super::objective::Objective;
+use super::quantile_regressor::GradientBoostingQuantileRegressorModel;
+use super::ranker::GradientBoostingRankerModel;
 use super::regressor::GradientBoostingRegressorModel;
 use crate::interchange::{Link, TreeModel};
-use crate::shap::{Contributions, Cover, TreeShap};
+use crate::shap::{Cover, Explained, TreeShap, explained};
 
 impl Booster {
-    /// What each feature adds to the scores of each row (Lundberg and others, 2020): with the base they add up to
-    /// [`scores`](Booster::scores), but for an offset, which is not explained.
-    ///
-    /// # Errors
-    /// When the columns are not those it learned from, or a value is infinite.
-    pub fn contributions(&self, x: &Matrix) -> Result<Contributions> {
-        let x = self.features().align(x)?;
-        x.check_finite(true)?;
-        TreeShap::of_ensemble(self.ensemble(), Cover::Rows)?.contributions(x.dense()?)
+    /// An offset is not explained.
+    fn explained(&self) -> Result<Explained<'_>> {
+        let shap = TreeShap::of_ensemble(self.ensemble(), Cover::Rows)?;
+        Ok(Explained { features: self.features(), shap })
     }
 
     /// The trees as a model that other libraries read. An offset cannot be written.
@@ -32,11 +30,11 @@ impl Booster {
     }
 }
 
-impl Explainer for Booster {
-    fn explain(&self, x: &Matrix) -> Result<Contributions> {
-        self.contributions(x)
-    }
-}
+explained!([] Booster, "the scores, without an offset,", |this| this.explained());
+explained!([<O: Objective>] GradientBoostingRegressorModel<O>, "the score, without an offset,", |this| this.booster().explained());
+explained!([] GradientBoostingClassifierModel, "the scores, which are log-odds or their like, without an offset,", |this| this.booster().explained());
+explained!([] GradientBoostingRankerModel, "the score, without an offset,", |this| this.booster().explained());
+explained!([] GradientBoostingQuantileRegressorModel, "the score at each level, before they are put in order, without an offset,", |this| this.booster().explained());
 
 impl GradientBoostingRegressorModel {
     /// The model in the form that can be written for LightGBM and XGBoost.
@@ -65,5 +63,36 @@ impl GradientBoostingClassifierModel {
             _ => Link::Logistic { slope: 1.0 },
         };
         self.booster().to_tree_model(link)
+    }
+}
+
+impl GradientBoostingRegressorModel<Cox> {
+    /// The model in the form that can be written for LightGBM and XGBoost: the answers are hazards, as here.
+    ///
+    /// # Errors
+    /// When the model has an offset.
+    pub fn to_tree_model(&self) -> Result<TreeModel> {
+        self.booster().to_tree_model(Link::Exp)
+    }
+}
+
+impl GradientBoostingRankerModel {
+    /// The model in the form that can be written for LightGBM and XGBoost.
+    ///
+    /// # Errors
+    /// When the model has an offset.
+    pub fn to_tree_model(&self) -> Result<TreeModel> {
+        self.booster().to_tree_model(Link::Identity)
+    }
+}
+
+impl GradientBoostingQuantileRegressorModel {
+    /// The model in the form that can be written for LightGBM and XGBoost: an answer for each level. Other libraries do not
+    /// put them in order, so they may cross.
+    ///
+    /// # Errors
+    /// When the model has an offset.
+    pub fn to_tree_model(&self) -> Result<TreeModel> {
+        self.booster().to_tree_model(Link::Identity)
     }
 }

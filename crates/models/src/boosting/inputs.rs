@@ -20,8 +20,8 @@ pub(crate) trait Inputs: Rows + Sync {
     /// The numbers of a column.
     fn column(&self, column: usize) -> Result<Vec<f64>>;
 
-    /// The scores that a booster gives the rows, row by row.
-    fn scores(&self, booster: &Booster) -> Result<Vec<f64>>;
+    /// The scores that a booster and the offset give the rows, row by row, as learning adds them up.
+    fn scores(&self, booster: &Booster, offset: Option<&[f64]>) -> Result<Vec<f64>>;
 }
 
 impl Inputs for Matrix {
@@ -51,8 +51,8 @@ impl Inputs for Matrix {
         }
     }
 
-    fn scores(&self, booster: &Booster) -> Result<Vec<f64>> {
-        booster.scores(self)
+    fn scores(&self, booster: &Booster, offset: Option<&[f64]>) -> Result<Vec<f64>> {
+        booster.scores_beside(self, offset)
     }
 }
 
@@ -81,7 +81,8 @@ impl Inputs for Binned {
         )))
     }
 
-    fn scores(&self, booster: &Booster) -> Result<Vec<f64>> {
+    fn scores(&self, booster: &Booster, _: Option<&[f64]>) -> Result<Vec<f64>> {
+        // Bins have no offset.
         booster.scores_of_bins(self)
     }
 }

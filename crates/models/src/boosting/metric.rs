@@ -5,7 +5,7 @@ use perennial_numeric::reduce;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::losses::mean_ndcg;
+use super::losses::{check_grades, mean_ndcg};
 use super::objective::{Labels, Objective};
 
 /// The state of boosting on the rows that are watched, after a round.
@@ -213,7 +213,7 @@ impl BoostingMetric for Watch {
             Self::Ndcg { at } => {
                 AT.check_count(at)?;
                 now.one_answer(self)?;
-                super::losses::RankingLoss::Pairwise.check(labels)?;
+                check_grades(labels)?;
                 Ok(mean_ndcg(labels, now.scores, at))
             }
             Self::Concordance => {

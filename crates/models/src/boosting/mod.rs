@@ -42,15 +42,17 @@
 //! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
 //! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
 //! | `mode` | `Gradient` | see [`Mode`] | how trees are added up |
+//! | `base_score` | the best constant | any | the score that all rows start from |
 //! | `max_bins` | 255 | 2 to 255 | the most bins of a column |
 //! | `category_smoothing`, `category_l2` | 10, 10 | >= 0 | what is added to the second derivatives of a category, and to the penalty where categories are split |
 //! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
-//! | `monotone` | none | names | along which columns the score rises, or falls |
+//! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
-//! | `offset` | none | a name | the column that is added to the scores |
+//! | `offset` | none | a name | the column that is added to the scores; not with more than two classes |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
 //! | `watch` | the loss | metrics | what is watched on the validation set |
+//! | `time_limit` | none | any | ends learning after the round in which it passes, and keeps the model |
 //! | `memory_limit` | none | bytes | refuses to start where learning would take more |
 //! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
 //! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
@@ -60,6 +62,7 @@
 //! | `class_weight` of classifiers | `None` | see [`ClassWeight`](crate::ClassWeight) | how much the rows of each class count |
 
 mod booster;
+mod builders;
 mod classifier;
 mod concordance;
 mod engine;
@@ -69,8 +72,10 @@ mod inputs;
 mod losses;
 mod metric;
 mod objective;
+mod plan;
 mod quantile_regressor;
 mod ranker;
+mod refit;
 mod regressor;
 mod sampling;
 mod settings;
@@ -86,4 +91,4 @@ pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoosting
 pub use ranker::{GradientBoostingRanker, GradientBoostingRankerModel};
 pub use regressor::{GradientBoostingRegressor, GradientBoostingRegressorModel};
 pub use settings::{Growth, Mode, Monotone, RowSampling};
-pub use stopping::Stopper;
+pub use stopping::{StopReason, Stopper};

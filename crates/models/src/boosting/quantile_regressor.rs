@@ -6,12 +6,16 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::booster::{Booster, Plan};
+use super::booster::Booster;
+use super::builders::shared_settings;
 use super::inputs::Given;
 use super::losses::Quantiles;
-use super::metric::Watch;
+use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
-use super::settings::{Settings, shared_settings};
+use super::plan::{Plan, check_loss};
+use super::regressor::KEEP;
+use super::settings::Settings;
+use crate::rows::tame;
 
 /// Gradient boosting that predicts several quantiles of the target, which never cross.
 ///
@@ -31,11 +35,25 @@ use super::settings::{Settings, shared_settings};
 /// assert!((low - 5.1).abs() < 0.1 && (high - 5.9).abs() < 0.1);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GradientBoostingQuantileRegressor {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
+pub struct GradientBoostingQuantileRegressor<W = Watch> {
+    #[serde(default)]
     levels: Quantiles,
+    #[serde(default = "Vec::new")]
+    watch: Vec<W>,
+    #[serde(default)]
     settings: Settings,
+}
+
+impl Default for GradientBoostingQuantileRegressor {
+    fn default() -> Self {
+        GradientBoostingQuantileRegressor {
+            levels: Quantiles::default(),
+            watch: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
 }
 
 impl GradientBoostingQuantileRegressor {
@@ -44,25 +62,85 @@ impl GradientBoostingQuantileRegressor {
 
     /// Quantiles at these levels, each in (0, 1), in rising order.
     pub fn new(levels: impl Into<Vec<f64>>) -> Self {
-        GradientBoostingQuantileRegressor { levels: Quantiles::new(levels), settings: Settings::default() }
+        GradientBoostingQuantileRegressor { levels: Quantiles::new(levels), ..Self::default() }
+    }
+}
+
+impl<W> GradientBoostingQuantileRegressor<W> {
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set. A row has an answer for each level, so [`Watch`] offers the loss alone; bring your own for others.
+    #[must_use]
+    pub fn watch<V: BoostingMetric>(
+        self,
+        metrics: impl Into<Vec<V>>,
+    ) -> GradientBoostingQuantileRegressor<V> {
+        let GradientBoostingQuantileRegressor { levels, settings, .. } = self;
+        GradientBoostingQuantileRegressor { levels, watch: metrics.into(), settings }
     }
 
     shared_settings!();
 }
 
-impl Estimator for GradientBoostingQuantileRegressor {
+impl<W: BoostingMetric> GradientBoostingQuantileRegressor<W> {
+    fn learn(
+        &self,
+        train: &Train<'_, Matrix, Values>,
+        from: Option<&GradientBoostingQuantileRegressorModel>,
+    ) -> Result<GradientBoostingQuantileRegressorModel> {
+        let given = |x, y, weights| Given { x, y, weights, groups: None };
+        let watched_weights = tame(train.validation_weights);
+        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
+        from.map_or(Ok(()), |from| check_loss(&from.levels, &self.levels))?;
+        let from = from.map(|from| &from.booster);
+        let (settings, objective) = (&self.settings, &self.levels);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
+        let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
+        Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })
+    }
+
+    /// Adds up to `n_trees` rounds to those of a fitted model. From the same rows, settings and seed they are, to the last bit,
+    /// those that would have followed in one fit; but patience counts anew.
+    ///
+    /// # Errors
+    /// As for a fit, or when the columns are others than those the model learned from, or it has other levels.
+    pub fn fit_from(
+        &self,
+        model: &GradientBoostingQuantileRegressorModel,
+        train: &Train<'_, Matrix, Values>,
+    ) -> Result<GradientBoostingQuantileRegressorModel> {
+        train.check(&self.capabilities())?;
+        self.learn(train, Some(model))
+    }
+
+    /// Keeps the questions of a fitted model and moves its leaves to what new rows say: `keep` of the old value and
+    /// `1 - keep` of the new.
+    ///
+    /// # Errors
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or levels are not those of the model.
+    pub fn refit(
+        &self,
+        model: &GradientBoostingQuantileRegressorModel,
+        train: &Train<'_, Matrix, Values>,
+        keep: f64,
+    ) -> Result<GradientBoostingQuantileRegressorModel> {
+        KEEP.check(keep)?;
+        train.check(&self.capabilities())?;
+        check_loss(&model.levels, &self.levels)?;
+        let (settings, objective) = (&self.settings, &self.levels);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
+        let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: None };
+        let booster = plan.refit(&model.booster, &given, keep)?;
+        Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })
+    }
+}
+
+impl<W: BoostingMetric> Estimator for GradientBoostingQuantileRegressor<W> {
     type Input = Matrix;
     type Target = Values;
     type Model = GradientBoostingQuantileRegressorModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingQuantileRegressorModel> {
-        let given = |x, y, weights| Given { x, y, weights, groups: None };
-        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), None));
-        let (settings, objective) = (&self.settings, &self.levels);
-        let metrics: &[Watch] = &[];
-        let plan = Plan { settings, objective, metrics, ctx: &train.ctx, from: None };
-        let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
-        Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })
+        self.learn(train, None)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -100,6 +178,32 @@ impl GradientBoostingQuantileRegressorModel {
     pub fn booster(&self) -> &Booster {
         &self.booster
     }
+
+    /// The share of targets below each answer.
+    pub fn levels(&self) -> &[f64] {
+        self.levels.levels()
+    }
+
+    /// The model without the rounds after the first `n_rounds`.
+    #[must_use]
+    pub fn truncated(self, n_rounds: usize) -> Self {
+        GradientBoostingQuantileRegressorModel { booster: self.booster.truncated(n_rounds), ..self }
+    }
+
+    /// The answers after 1, 2, ... rounds.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, or a value is infinite.
+    pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Outputs>> {
+        self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect()
+    }
+
+    fn answers(&self, mut scores: Vec<f64>) -> Result<Outputs> {
+        let width = self.levels.n_scores();
+        scores.chunks_exact_mut(width).for_each(|scores| self.levels.answer(scores));
+        let n_rows = scores.len() / width;
+        Ok(Array2::from_shape_vec((n_rows, width), scores).map_err(Error::other)?.into())
+    }
 }
 
 impl Predictor for GradientBoostingQuantileRegressorModel {
@@ -107,10 +211,6 @@ impl Predictor for GradientBoostingQuantileRegressorModel {
     type Output = Outputs;
 
     fn predict(&self, x: &Matrix) -> Result<Outputs> {
-        let mut scores = self.booster.scores(x)?;
-        let width = self.levels.n_scores();
-        scores.chunks_exact_mut(width).for_each(|scores| self.levels.answer(scores));
-        let n_rows = scores.len() / width;
-        Ok(Array2::from_shape_vec((n_rows, width), scores).map_err(Error::other)?.into())
+        self.answers(self.booster.scores(x)?)
     }
 }

@@ -3,11 +3,15 @@
 use perennial_core::{Capabilities, Error, Estimator, Matrix, Param, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
-use super::booster::{Booster, Plan};
+use super::booster::Booster;
+use super::builders::shared_settings;
 use super::inputs::Given;
 use super::losses::RankingLoss;
 use super::metric::{BoostingMetric, Watch};
-use super::settings::{Settings, shared_settings};
+use super::plan::{Plan, check_loss};
+use super::regressor::KEEP;
+use super::settings::Settings;
+use crate::rows::tame;
 
 /// Gradient boosting that learns to rank the rows of a group, such as the answers to a query (Burges, 2010).
 ///
@@ -76,12 +80,12 @@ impl<W> GradientBoostingRanker<W> {
     shared_settings!();
 }
 
-impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
-    type Input = Matrix;
-    type Target = Values;
-    type Model = GradientBoostingRankerModel;
-
-    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
+impl<W: BoostingMetric> GradientBoostingRanker<W> {
+    fn learn(
+        &self,
+        train: &Train<'_, Matrix, Values>,
+        from: Option<&GradientBoostingRankerModel>,
+    ) -> Result<GradientBoostingRankerModel> {
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
         let (settings, objective) = (&self.settings, &self.loss);
         if train.validation.is_some() && train.validation_groups.is_none() {
@@ -89,10 +93,59 @@ impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
                 "the validation set does not say which of its rows compete; give `validation_groups` too",
             ));
         }
-        let groups = train.validation_groups;
-        let validation = train.validation.map(|(x, y)| Given { x, y: y.as_slice(), weights: None, groups });
+        from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
+        let (groups, weights) = (train.validation_groups, tame(train.validation_weights));
+        let weights = weights.as_deref();
+        let validation = train.validation.map(|(x, y)| Given { x, y: y.as_slice(), weights, groups });
+        let from = from.map(|from| &from.booster);
+        let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
+        let booster = plan.learn(&given, validation.as_ref())?;
+        Ok(GradientBoostingRankerModel { booster, loss: self.loss })
+    }
+
+    /// Adds up to `n_trees` rounds to those of a fitted model. From the same rows, settings and seed they are, to the last bit,
+    /// those that would have followed in one fit; but patience counts anew.
+    ///
+    /// # Errors
+    /// As for a fit, or when the columns are others than those the model learned from, or it has another loss.
+    pub fn fit_from(
+        &self,
+        model: &GradientBoostingRankerModel,
+        train: &Train<'_, Matrix, Values>,
+    ) -> Result<GradientBoostingRankerModel> {
+        train.check(&self.capabilities())?;
+        self.learn(train, Some(model))
+    }
+
+    /// Keeps the questions of a fitted model and moves its leaves to what new rows say: `keep` of the old value and
+    /// `1 - keep` of the new.
+    ///
+    /// # Errors
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
+    pub fn refit(
+        &self,
+        model: &GradientBoostingRankerModel,
+        train: &Train<'_, Matrix, Values>,
+        keep: f64,
+    ) -> Result<GradientBoostingRankerModel> {
+        KEEP.check(keep)?;
+        train.check(&self.capabilities())?;
+        check_loss(&model.loss, &self.loss)?;
+        let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
-        Ok(GradientBoostingRankerModel { booster: plan.learn(&given, validation.as_ref())? })
+        let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
+        let booster = plan.refit(&model.booster, &given, keep)?;
+        Ok(GradientBoostingRankerModel { booster, loss: self.loss })
+    }
+}
+
+impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = GradientBoostingRankerModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
+        self.learn(train, None)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -105,21 +158,24 @@ impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
 #[serde(try_from = "Parts")]
 pub struct GradientBoostingRankerModel {
     booster: Booster,
+    loss: RankingLoss,
 }
 
 #[derive(Deserialize)]
 struct Parts {
     booster: Booster,
+    #[serde(default)]
+    loss: RankingLoss,
 }
 
 impl TryFrom<Parts> for GradientBoostingRankerModel {
     type Error = Error;
 
-    fn try_from(Parts { booster }: Parts) -> Result<Self> {
+    fn try_from(Parts { booster, loss }: Parts) -> Result<Self> {
         if booster.ensemble().n_outputs() != 1 {
             return Err(Error::corrupt("a ranker has one score for a row"));
         }
-        Ok(GradientBoostingRankerModel { booster })
+        Ok(GradientBoostingRankerModel { booster, loss })
     }
 }
 
@@ -127,6 +183,25 @@ impl GradientBoostingRankerModel {
     /// The trees, importances and scores.
     pub fn booster(&self) -> &Booster {
         &self.booster
+    }
+
+    /// What was made smaller.
+    pub fn loss(&self) -> RankingLoss {
+        self.loss
+    }
+
+    /// The model without the rounds after the first `n_rounds`.
+    #[must_use]
+    pub fn truncated(self, n_rounds: usize) -> Self {
+        GradientBoostingRankerModel { booster: self.booster.truncated(n_rounds), ..self }
+    }
+
+    /// The scores after 1, 2, ... rounds.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, or a value is infinite.
+    pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Values>> {
+        Ok(self.booster.staged_scores(x)?.map(Values::from).collect())
     }
 }
 

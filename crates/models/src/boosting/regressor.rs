@@ -3,13 +3,16 @@
 use perennial_core::{Capabilities, Error, Estimator, Matrix, Param, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
-use super::booster::{Booster, Plan};
+use super::booster::Booster;
+use super::builders::shared_settings;
 use super::inputs::{Given, Inputs};
 use super::losses::RegressionLoss;
 use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
-use super::settings::{Settings, shared_settings};
+use super::plan::{Plan, check_loss};
+use super::settings::Settings;
 use crate::binned::{Binned, LearnsFromBins};
+use crate::rows::tame;
 
 /// Gradient boosting of regression trees.
 ///
@@ -88,7 +91,9 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
             )));
         }
         let given = |x, y, weights| Given { x, y, weights, groups: None };
-        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), None));
+        let watched_weights = tame(train.validation_weights);
+        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
+        from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
@@ -96,10 +101,11 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }
 
-    /// Adds up to `n_trees` rounds to those of a fitted model.
+    /// Adds up to `n_trees` rounds to those of a fitted model. From the same rows, settings and seed they are, to the last bit,
+    /// those that would have followed in one fit; but patience counts anew.
     ///
     /// # Errors
-    /// As for a fit, or when the columns are others than those the model learned from.
+    /// As for a fit, or when the columns are others than those the model learned from, or it has another loss.
     pub fn fit_from(
         &self,
         model: &GradientBoostingRegressorModel<O>,
@@ -113,7 +119,7 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingRegressorModel<O>,
@@ -122,6 +128,7 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
     ) -> Result<GradientBoostingRegressorModel<O>> {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
+        check_loss(&model.loss, &self.loss)?;
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: None };
@@ -213,7 +220,7 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
     /// # Errors
     /// When the columns are not those it learned from, or a value is infinite.
     pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Values>> {
-        Ok(self.booster.staged_scores(x)?.into_iter().map(|scores| self.answers(scores)).collect())
+        Ok(self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect())
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) fn rows(
             Some(draw(counted, n, &mut random))
         }
         RowSampling::Gradient { top, rest } => {
-            // The first rounds know too little of which rows are hard.
-            if (round as f64) < 1.0 / settings.learning_rate {
+            // The first rounds know too little of which rows are hard; those of a forest all know as much.
+            if settings.mode != Mode::Forest && (round as f64) < 1.0 / settings.learning_rate {
                 return None;
             }
             let n_scores = gradients.len() / n_rows.max(1);

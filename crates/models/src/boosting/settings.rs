@@ -1,5 +1,7 @@
 //! The settings that all boosters share.
 
+use std::time::Duration;
+
 use perennial_core::{Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +95,8 @@ pub enum Mode {
         /// The most trees that are left out.
         max_dropped: usize,
     },
-    /// Trees do not know of each other and their mean is taken; sample rows and columns to make them differ.
+    /// Trees do not know of each other and their mean is taken, so that the learning rate has no effect. Without a share of the
+    /// rows or of the columns for each tree all would be alike, which is refused.
     Forest,
 }
 
@@ -138,6 +141,8 @@ pub(crate) struct Settings {
     pub(crate) min_improvement: f64,
     pub(crate) memory_limit: Option<u64>,
     pub(crate) seed: Option<u64>,
+    pub(crate) base_score: Option<f64>,
+    pub(crate) time_limit: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -170,6 +175,8 @@ impl Default for Settings {
             min_improvement: 0.0,
             memory_limit: None,
             seed: None,
+            base_score: None,
+            time_limit: None,
         }
     }
 }
@@ -241,7 +248,38 @@ impl Settings {
                 .at_least(1.0)
                 .check_count(max_dropped)?;
         }
+        if let Some(base) = self.base_score
+            && !base.is_finite()
+        {
+            return Err(Error::invalid_param("base_score", base, "a finite number"));
+        }
+        if self.mode == Mode::Forest && self.n_trees > 1 && !self.samples() {
+            return Err(Error::unsupported(
+                "the trees of `Mode::Forest` would all be alike: set `row_sampling`, or one of `columns_by_tree`, \
+                 `columns_by_level` and `columns_by_node` below 1",
+            ));
+        }
         Ok(())
+    }
+
+    /// Whether trees see other rows or columns each.
+    pub(crate) fn samples(&self) -> bool {
+        self.row_sampling != RowSampling::All
+            || [self.columns_by_tree, self.columns_by_level, self.columns_by_node]
+                .iter()
+                .any(|&share| share < 1.0)
+    }
+
+    /// Refuses to go on where `parts`, in bytes, are more than is allowed together.
+    pub(crate) fn check_memory(&self, parts: &[u64], what: impl Fn() -> String, remedy: &str) -> Result<()> {
+        let needed = parts.iter().fold(0, |sum: u64, &part| sum.saturating_add(part));
+        match self.memory_limit {
+            Some(limit) if needed > limit => Err(Error::too_large(format!(
+                "{} may take {needed} bytes, more than `memory_limit` = {limit}; {remedy}",
+                what()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn binner(&self) -> Binner {
@@ -290,201 +328,9 @@ pub(crate) struct Constraints {
     pub(crate) offset: Option<usize>,
 }
 
-/// The builders of all boosters.
-macro_rules! shared_settings {
-    () => {
-        /// Sets the most rounds; each adds one tree for each score.
-        #[must_use]
-        pub fn n_trees(mut self, n_trees: usize) -> Self {
-            self.settings.n_trees = n_trees;
-            self
-        }
-
-        /// Sets how much of its step each tree takes.
-        #[must_use]
-        pub fn learning_rate(mut self, learning_rate: f64) -> Self {
-            self.settings.learning_rate = learning_rate;
-            self
-        }
-
-        /// Sets the most leaves of a tree.
-        #[must_use]
-        pub fn max_leaves(mut self, max_leaves: usize) -> Self {
-            self.settings.max_leaves = max_leaves;
-            self
-        }
-
-        /// Sets the most questions on the way to a leaf.
-        #[must_use]
-        pub fn max_depth(mut self, max_depth: usize) -> Self {
-            self.settings.max_depth = Some(max_depth);
-            self
-        }
-
-        /// Sets which leaf is split next.
-        #[must_use]
-        pub fn growth(mut self, growth: $crate::boosting::Growth) -> Self {
-            self.settings.growth = growth;
-            self
-        }
-
-        /// Sets the fewest rows of a leaf.
-        #[must_use]
-        pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
-            self.settings.min_samples_leaf = min_samples_leaf;
-            self
-        }
-
-        /// Sets the least sum of second derivatives of a leaf.
-        #[must_use]
-        pub fn min_child_weight(mut self, min_child_weight: f64) -> Self {
-            self.settings.min_child_weight = min_child_weight;
-            self
-        }
-
-        /// Sets the penalty on the magnitude of leaves.
-        #[must_use]
-        pub fn l1(mut self, l1: f64) -> Self {
-            self.settings.l1 = l1;
-            self
-        }
-
-        /// Sets the penalty on the square of leaves.
-        #[must_use]
-        pub fn l2(mut self, l2: f64) -> Self {
-            self.settings.l2 = l2;
-            self
-        }
-
-        /// Sets the least gain of a split.
-        #[must_use]
-        pub fn min_gain(mut self, min_gain: f64) -> Self {
-            self.settings.min_gain = min_gain;
-            self
-        }
-
-        /// Sets by how many rows a leaf is pulled to the output of its parent.
-        #[must_use]
-        pub fn path_smoothing(mut self, path_smoothing: f64) -> Self {
-            self.settings.path_smoothing = path_smoothing;
-            self
-        }
-
-        /// Sets the share of columns, drawn at random, that a tree looks at.
-        #[must_use]
-        pub fn columns_by_tree(mut self, share: f64) -> Self {
-            self.settings.columns_by_tree = share;
-            self
-        }
-
-        /// Sets the share of the columns of the tree that each level looks at.
-        #[must_use]
-        pub fn columns_by_level(mut self, share: f64) -> Self {
-            self.settings.columns_by_level = share;
-            self
-        }
-
-        /// Sets the share of the columns of the level that each node looks at.
-        #[must_use]
-        pub fn columns_by_node(mut self, share: f64) -> Self {
-            self.settings.columns_by_node = share;
-            self
-        }
-
-        /// Sets which rows each tree learns from.
-        #[must_use]
-        pub fn row_sampling(mut self, row_sampling: $crate::boosting::RowSampling) -> Self {
-            self.settings.row_sampling = row_sampling;
-            self
-        }
-
-        /// Sets how trees are added up.
-        #[must_use]
-        pub fn mode(mut self, mode: $crate::boosting::Mode) -> Self {
-            self.settings.mode = mode;
-            self
-        }
-
-        /// Sets the most bins of a column, beside that of missing values.
-        #[must_use]
-        pub fn max_bins(mut self, max_bins: usize) -> Self {
-            self.settings.max_bins = max_bins;
-            self
-        }
-
-        /// Sets what is added to the second derivatives of each category when categories are ordered.
-        #[must_use]
-        pub fn category_smoothing(mut self, smoothing: f64) -> Self {
-            self.settings.category_smoothing = smoothing;
-            self
-        }
-
-        /// Sets what is added to `l2` where categories are split.
-        #[must_use]
-        pub fn category_l2(mut self, l2: f64) -> Self {
-            self.settings.category_l2 = l2;
-            self
-        }
-
-        /// Sets the most categories on one side of a split.
-        #[must_use]
-        pub fn max_categories(mut self, max_categories: usize) -> Self {
-            self.settings.max_categories = max_categories;
-            self
-        }
-
-        /// Makes the score follow a column in one direction only.
-        #[must_use]
-        pub fn monotone(mut self, column: &str, monotone: $crate::boosting::Monotone) -> Self {
-            self.settings.monotone.retain(|(name, _)| name != column);
-            self.settings.monotone.push((column.to_owned(), monotone));
-            self
-        }
-
-        /// Lets these columns interact with each other. Once called, columns that are in no common set do not meet on a way
-        /// from the root to a leaf.
-        #[must_use]
-        pub fn interaction<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-            self.settings.interactions.push(columns.into_iter().map(Into::into).collect());
-            self
-        }
-
-        /// Names a column whose value is added to the score of each row, such as the logarithm of an exposure. It is asked
-        /// nothing, and must be there in predictions too.
-        #[must_use]
-        pub fn offset(mut self, column: &str) -> Self {
-            self.settings.offset = Some(column.to_owned());
-            self
-        }
-
-        /// Stops after so many rounds in which no watched metric improves on the validation set; `None` for never.
-        #[must_use]
-        pub fn patience(mut self, patience: impl Into<Option<usize>>) -> Self {
-            self.settings.patience = patience.into();
-            self
-        }
-
-        /// Sets by how much a watched metric must beat its best value to count as improved.
-        #[must_use]
-        pub fn min_improvement(mut self, min_improvement: f64) -> Self {
-            self.settings.min_improvement = min_improvement;
-            self
-        }
-
-        /// Refuses to start where learning would take more than so many bytes beside its input.
-        #[must_use]
-        pub fn memory_limit(mut self, bytes: u64) -> Self {
-            self.settings.memory_limit = Some(bytes);
-            self
-        }
-
-        /// Sets the seed of all draws: of rows, columns and trees, and of the rounding of derivatives, so that another seed
-        /// gives a slightly other model even where nothing is sampled.
-        #[must_use]
-        pub fn seed(mut self, seed: u64) -> Self {
-            self.settings.seed = Some(seed);
-            self
-        }
-    };
+impl Constraints {
+    /// Whether the scores follow a column in one direction only.
+    pub(crate) fn bound(&self) -> bool {
+        self.directions.iter().any(|&direction| direction != 0)
+    }
 }
-pub(crate) use shared_settings;

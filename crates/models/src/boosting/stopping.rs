@@ -1,5 +1,22 @@
 //! When to stop.
 
+use serde::{Deserialize, Serialize};
+
+/// Why boosting ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All rounds were made.
+    #[default]
+    Rounds,
+    /// No tree could be grown any more.
+    NothingLeft,
+    /// No watched metric improved on the validation set for as many rounds as `patience` says.
+    NoImprovement,
+    /// `time_limit` had passed.
+    TimeLimit,
+}
+
 /// Follows the watched metrics from round to round.
 ///
 /// A metric improves when it beats its best value by more than `min_improvement`; NaN never improves. Boosting stops

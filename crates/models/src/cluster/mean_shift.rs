@@ -175,7 +175,7 @@ impl MeanShift {
         Array2::from_shape_vec((bins.len(), x.ncols()), cells).map_err(Error::other)
     }
 
-    /// Where a block of starts comes to rest, and how many rows are there; and how many steps were taken.
+    /// Where a block of starts comes to rest, and how many rows are there; how many steps were taken, and whether all rest.
     fn climb(
         &self,
         ctx: &Context,
@@ -187,7 +187,7 @@ impl MeanShift {
         let n = places.nrows();
         let mut counts = vec![0; n];
         let mut moving: Vec<usize> = (0..n).collect();
-        let mut n_iterations = 0;
+        let (mut n_iterations, mut converged) = (0, true);
         for step in 0..=self.max_iter {
             let found = index.within(ctx, &places.select(Axis(0), &moving), bandwidth)?;
             let mut still = Vec::new();
@@ -209,6 +209,7 @@ impl MeanShift {
                 if !rests && step < self.max_iter {
                     still.push(start);
                 }
+                converged &= rests || step < self.max_iter;
             }
             n_iterations = step;
             moving = still;
@@ -216,7 +217,7 @@ impl MeanShift {
                 break;
             }
         }
-        Ok(Climbed { places, counts, n_iterations })
+        Ok(Climbed { places, counts, n_iterations, converged })
     }
 }
 
@@ -224,6 +225,7 @@ struct Climbed {
     places: Array2<f64>,
     counts: Vec<usize>,
     n_iterations: usize,
+    converged: bool,
 }
 
 impl Estimator for MeanShift {
@@ -241,12 +243,13 @@ impl Estimator for MeanShift {
         let bandwidth = self.bandwidth.map_or_else(|| self.estimate(&train.ctx, &index, x), Ok)?;
         let starts = self.starts(x, bandwidth)?;
         let mut peaks: Vec<(usize, Vec<f64>)> = Vec::new();
-        let mut n_iterations = 0;
+        let (mut n_iterations, mut converged) = (0, true);
         for start in (0..starts.nrows()).step_by(BLOCK) {
             train.ctx.step(start, starts.nrows())?;
             let block = starts.slice(s![start..(start + BLOCK).min(starts.nrows()), ..]).to_owned();
             let found = self.climb(&train.ctx, &index, x, bandwidth, block)?;
             n_iterations = n_iterations.max(found.n_iterations);
+            converged &= found.converged;
             let risen = found.counts.iter().zip(found.places.rows()).filter(|(count, _)| **count > 0);
             peaks.extend(risen.map(|(count, place)| (*count, place.to_vec())));
         }
@@ -263,7 +266,7 @@ impl Estimator for MeanShift {
         }
         let centres = Array2::from_shape_vec((n_centres, x.ncols()), cells).map_err(Error::other)?;
         let (features, cluster_all) = (train.x.features().clone(), self.cluster_all);
-        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations })
+        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged })
     }
 }
 
@@ -299,6 +302,7 @@ pub struct MeanShiftModel {
     bandwidth: f64,
     cluster_all: bool,
     n_iterations: usize,
+    converged: bool,
 }
 
 #[derive(Deserialize)]
@@ -308,17 +312,20 @@ struct Parts {
     bandwidth: f64,
     cluster_all: bool,
     n_iterations: usize,
+    converged: bool,
 }
 
 impl TryFrom<Parts> for MeanShiftModel {
     type Error = Error;
 
-    fn try_from(Parts { features, centres, bandwidth, cluster_all, n_iterations }: Parts) -> Result<Self> {
+    fn try_from(
+        Parts { features, centres, bandwidth, cluster_all, n_iterations, converged }: Parts,
+    ) -> Result<Self> {
         check_centres(&features, &centres)?;
         if BANDWIDTH.check(bandwidth).is_err() {
             return Err(Error::corrupt("the bandwidth of the clusters is damaged"));
         }
-        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations })
+        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged })
     }
 }
 
@@ -338,9 +345,14 @@ impl MeanShiftModel {
         self.bandwidth
     }
 
-    /// How many steps the slowest start took; `max_iter` of them mean that it did not come to rest.
+    /// How many steps the slowest start took.
     pub fn n_iterations(&self) -> usize {
         self.n_iterations
+    }
+
+    /// Whether all starts came to rest; where not, some took `max_iter` steps and their peaks are where they were then.
+    pub fn converged(&self) -> bool {
+        self.converged
     }
 }
 

@@ -127,10 +127,13 @@ impl<M> TryFrom<Parts<M>> for AdaBoostClassifierModel<M> {
 
     fn try_from(Parts { classes, present, members, votes, errors }: Parts<M>) -> Result<Self> {
         check_names(&classes)?;
-        let inside = present.iter().all(|class| (*class as usize) < classes.len());
-        let sound =
-            !members.is_empty() && votes.len() == members.len() && votes.iter().all(|vote| vote.is_finite());
-        if present.len() < 2 || !inside || !sound {
+        let rising = present.len() > 1 && present.windows(2).all(|pair| pair[0] < pair[1]);
+        let inside = present.last().is_some_and(|&last| (last as usize) < classes.len());
+        let lengths = !members.is_empty() && votes.len() == members.len() && errors.len() == members.len();
+        let sound = votes.iter().all(|&vote| vote > 0.0)
+            && votes.iter().sum::<f64>().is_finite()
+            && errors.iter().all(|error| (0.0..=1.0).contains(error));
+        if !(rising && inside && lengths && sound) {
             return Err(Error::corrupt("the members of the boosted classifier do not hold together"));
         }
         Ok(AdaBoostClassifierModel { classes, present, members, votes, errors })
@@ -233,15 +236,15 @@ where
                 break;
             }
             // No better than a guess: what it says is worth nothing, unless there is nothing else.
-            if error >= others / (others + 1.0) {
+            let vote = self.learning_rate * (((1.0 - error) / error).ln() + others.ln());
+            if error >= others / (others + 1.0) || vote <= 0.0 {
                 if members.is_empty() {
                     members.push(model);
                     votes.push(1.0);
-                    errors.push(error);
+                    errors.push(error.min(1.0));
                 }
                 break;
             }
-            let vote = self.learning_rate * (((1.0 - error) / error).ln() + others.ln());
             members.push(model);
             votes.push(vote);
             errors.push(error);

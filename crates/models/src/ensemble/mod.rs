@@ -5,6 +5,7 @@ pub(crate) mod build;
 mod coding;
 pub(crate) mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::ArrayRef2;
@@ -143,10 +144,18 @@ impl Ensemble {
     /// Drops the rounds after the first `n_rounds`.
     pub fn truncate(&mut self, n_rounds: usize) {
         if n_rounds < self.n_rounds() {
-            self.trees.truncate(n_rounds * self.n_outputs);
-            self.walk = Walk::new(&self.trees, 1);
-            self.blocks = Blocks::new(&self.trees);
+            self.cut(n_rounds, 1.0);
         }
+    }
+
+    /// As [`truncate`](Ensemble::truncate); multiplies what the trees that are left say.
+    pub(crate) fn cut(&mut self, n_rounds: usize, factor: f64) {
+        self.trees.truncate(n_rounds * self.n_outputs);
+        if factor != 1.0 {
+            self.trees.iter_mut().for_each(|tree| tree.scale(factor));
+        }
+        self.walk = Walk::new(&self.trees, 1);
+        self.blocks = Blocks::new(&self.trees);
     }
 
     /// Scores one row, without allocating. NaN is a missing value.
@@ -173,12 +182,26 @@ impl Ensemble {
     /// # Errors
     /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
     pub fn scores_upto(&self, x: &ArrayRef2<f64>, n_rounds: usize) -> Result<Vec<f64>> {
+        self.sums(x, n_rounds, None)
+    }
+
+    /// As [`scores`](Ensemble::scores), where the trees are added to the base and the offset of a row.
+    pub(crate) fn scores_beside(&self, x: &ArrayRef2<f64>, offset: Option<&[f64]>) -> Result<Vec<f64>> {
+        self.sums(x, self.n_rounds(), offset)
+    }
+
+    fn sums(&self, x: &ArrayRef2<f64>, n_rounds: usize, offset: Option<&[f64]>) -> Result<Vec<f64>> {
         self.check_columns(x)?;
         let n_trees = n_rounds.saturating_mul(self.n_outputs).min(self.trees.len());
         let (rows, width) = (row_major(x), self.n_features);
         let mut scores = vec![0.0; x.nrows() * self.n_outputs];
         reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
             scores.chunks_exact_mut(self.n_outputs).for_each(|scores| scores.copy_from_slice(&self.base));
+            if let Some(offset) = offset {
+                for (scores, offset) in scores.chunks_exact_mut(self.n_outputs).zip(&offset[first..]) {
+                    scores.iter_mut().for_each(|score| *score += offset);
+                }
+            }
             let n_rows = scores.len() / self.n_outputs;
             let rows = &rows[first * width..(first + n_rows) * width];
             self.blocks.add_trees(n_trees, &self.walk, rows, width, scores, self.n_outputs);
@@ -195,9 +218,17 @@ impl Ensemble {
         x: &'a ArrayRef2<f64>,
     ) -> Result<impl ExactSizeIterator<Item = Vec<f64>> + use<'a>> {
         self.check_columns(x)?;
-        let rows = row_major(x);
-        let mut scores = self.base.repeat(x.nrows());
-        Ok((0..self.n_rounds()).map(move |round| {
+        Ok(self.staged(row_major(x), x.nrows()))
+    }
+
+    /// As [`staged_scores`](Ensemble::staged_scores), of rows that lie one after the other.
+    pub(crate) fn staged<'a>(
+        &'a self,
+        rows: Cow<'a, [f64]>,
+        n_rows: usize,
+    ) -> impl ExactSizeIterator<Item = Vec<f64>> + use<'a> {
+        let mut scores = self.base.repeat(n_rows);
+        (0..self.n_rounds()).map(move |round| {
             let trees = round * self.n_outputs..(round + 1) * self.n_outputs;
             reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
                 for (row, scores) in (first..).zip(scores.chunks_exact_mut(self.n_outputs)) {
@@ -206,7 +237,7 @@ impl Ensemble {
                 }
             });
             scores.clone()
-        }))
+        })
     }
 
     /// The leaf that each row of `x` reaches in each tree, as a number of a node: `n_rows` x `n_trees`, row by row.

@@ -20,6 +20,7 @@ use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::rows_that_count;
 use crate::rows::tame;
+use crate::shap::explained;
 use crate::tree::in_bins::{Counted, Fine, ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
 use crate::tree::{Criterion, Tree, directions, limits};
@@ -311,6 +312,8 @@ impl ForestClassifierModel {
         self.out_of_bag.as_ref()
     }
 }
+
+explained!([] ForestClassifierModel, "the probability of each class", |this| this.trees.explained(&this.features));
 
 impl Predictor for ForestClassifierModel {
     type Input = Matrix;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::binned::{Binned, Bins, MISSING};
 use crate::ensemble::walk::{MOST_FEATURES, RowKeys, Walk};
 use crate::rows::row_major;
+use crate::shap::{Cover, Explained, TreeShap};
 use crate::tree::Tree;
 use crate::tree::structure::to_shares;
 
@@ -60,6 +61,12 @@ impl Averaged {
             Walk::new(std::slice::from_ref(&trees[index]), trees[index].n_values())
         });
         Averaged { trees, walks }
+    }
+
+    /// The mean of the trees, to be explained.
+    pub(super) fn explained<'m>(&'m self, features: &'m Features) -> Result<Explained<'m>> {
+        let shap = TreeShap::of_trees(&self.trees, 1.0 / self.trees.len() as f64, Cover::Weight)?;
+        Ok(Explained { features, shap })
     }
 
     /// The mean of what the trees say of each row, `width` numbers a row.

@@ -16,6 +16,7 @@ use super::{MaxFeatures, OutOfBag, model};
 use crate::binned::{Binned, Binner, LearnsFromBins};
 use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
+use crate::shap::explained;
 use crate::tree::in_bins::{Fine, Medians, Plan, Sample, Sums};
 use crate::tree::{RegressionCriterion, Tree, directions, limits};
 
@@ -241,6 +242,8 @@ impl ForestRegressorModel {
         self.out_of_bag.as_ref()
     }
 }
+
+explained!([] ForestRegressorModel, "the answer", |this| this.trees.explained(&this.features));
 
 impl Predictor for ForestRegressorModel {
     type Input = Matrix;

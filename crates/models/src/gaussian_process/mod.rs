@@ -2,6 +2,7 @@
 
 mod classifier;
 mod covariance;
+mod factor;
 mod regressor;
 mod search;
 mod stationary;

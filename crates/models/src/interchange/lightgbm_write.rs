@@ -1,5 +1,6 @@
 //! Text that LightGBM reads.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 use perennial_core::{Error, FeatureKind, Result};
@@ -14,7 +15,7 @@ impl TreeModel {
     /// white space replaced by `_`.
     ///
     /// # Errors
-    /// When a node sends missing categories left, which LightGBM cannot.
+    /// When a node sends missing categories left, which LightGBM cannot; when a name is empty then, or another's.
     pub fn to_lightgbm(&self) -> Result<String> {
         let (ensemble, n_outputs) = (self.ensemble(), self.ensemble().n_outputs());
         let mut trees = Vec::new();
@@ -29,7 +30,7 @@ impl TreeModel {
             Link::Logistic { slope } => format!("multiclassova num_class:{n_outputs} sigmoid:{slope}"),
             Link::Softmax => format!("multiclass num_class:{n_outputs}"),
         };
-        let name = |name: &str| name.split_whitespace().collect::<Vec<_>>().join("_");
+        let names = self.names_without_space()?;
         let info = |kind: FeatureKind| match kind {
             FeatureKind::Categorical { n_categories } => format!("0:{}", n_categories.saturating_sub(1)),
             _ => "[-1e308:1e308]".to_owned(),
@@ -39,13 +40,35 @@ impl TreeModel {
             "tree\nversion=v4\nnum_class={n_outputs}\nnum_tree_per_iteration={n_outputs}\nlabel_index=0\n\
              max_feature_idx={}\nobjective={objective}\nfeature_names={}\nfeature_infos={}\ntree_sizes={}\n\n",
             features.len().saturating_sub(1),
-            joined(features.names().map(name), " "),
+            joined(names.into_iter(), " "),
             joined(features.iter().map(|feature| info(feature.kind)), " "),
             joined(trees.iter().map(String::len), " "),
         );
         trees.iter().for_each(|tree| text.push_str(tree));
         text.push_str("end of trees\n\nparameters:\nend of parameters\n\npandas_categorical:null\n");
         Ok(text)
+    }
+
+    /// The names of the features as LightGBM can read them, which parts them by white space.
+    fn names_without_space(&self) -> Result<Vec<String>> {
+        let mut known = BTreeMap::new();
+        let mut names = Vec::with_capacity(self.features().len());
+        for given in self.features().names() {
+            let name = given.split_whitespace().collect::<Vec<_>>().join("_");
+            if name.is_empty() {
+                return Err(Error::unsupported(format!(
+                    "the column named {given:?} has nothing but white space for a name, which LightGBM cannot read; rename it"
+                )));
+            }
+            if let Some(other) = known.insert(name.clone(), given) {
+                return Err(Error::unsupported(format!(
+                    "the columns {other:?} and {given:?} would both be `{name}` for LightGBM, which knows no white space in \
+                     names; rename one of them"
+                )));
+            }
+            names.push(name);
+        }
+        Ok(names)
     }
 }
 

@@ -200,6 +200,16 @@ impl TreeModel {
         let x = self.features.align(x)?;
         TreeShap::of_ensemble(&self.ensemble, self.cover)?.interactions(x.dense()?)
     }
+
+    /// What each feature adds to the scores of each row, where what is not known of a row is taken from each row of `background`
+    /// in turn.
+    ///
+    /// # Errors
+    /// When the columns are not those of the model, a matrix is sparse, or the background has no rows.
+    pub fn interventional(&self, x: &Matrix, background: &Matrix) -> Result<Contributions> {
+        let (x, background) = (self.features.align(x)?, self.features.align(background)?);
+        TreeShap::of_ensemble(&self.ensemble, self.cover)?.interventional(x.dense()?, background.dense()?)
+    }
 }
 
 impl Explainer for TreeModel {

@@ -130,6 +130,7 @@ impl Estimator for MlpClassifier {
             truth: &truth,
             weights: weights.as_deref(),
             validation: train.validation.map(|(x, _)| x).zip(watched.as_ref()),
+            validation_weights: train.validation_weights,
             n_out: present.len(),
             flat: false,
             ctx: &train.ctx,

@@ -14,6 +14,9 @@ const MOMENTUM: f32 = 0.1;
 /// The most numbers that a network may learn: 1 GiB.
 const MOST_PARAMETERS: usize = 1 << 28;
 
+/// The most numbers that layers may keep of the rows that go through them at a time: 4 GiB.
+const MOST_KEPT: usize = 1 << 30;
+
 /// A layer whose place among the parameters is known.
 #[derive(Clone, Debug, PartialEq)]
 enum Op {
@@ -104,6 +107,19 @@ impl Network {
         Ok(Network { ops, n_in, n_out, n_parameters, n_running, has_batch_norm: n_running > 0 })
     }
 
+    /// Refuses so many rows at a time where what the layers keep of them would be beyond reason, as with normalisation of large
+    /// batches.
+    pub(super) fn check_memory(&self, n_rows: usize) -> Result<()> {
+        let kept = kept(&self.ops, self.n_in);
+        match kept.checked_mul(n_rows) {
+            Some(numbers) if numbers <= MOST_KEPT => Ok(()),
+            _ => Err(Error::too_large(format!(
+                "the layers would keep {kept} numbers of each of {n_rows} rows at a time, more than {MOST_KEPT} in all; lower \
+                 `batch_size` or make the layers smaller"
+            ))),
+        }
+    }
+
     /// Weights at random (Glorot and Bengio, 2010), those of the last layer 0 where `flat`.
     pub(super) fn start(&self, random: &mut Random, flat: bool) -> (Vec<f32>, Vec<f32>) {
         let (mut parameters, mut running) = (vec![0.0; self.n_parameters], vec![0.0; self.n_running]);
@@ -154,6 +170,22 @@ impl Network {
     pub(super) fn follow(&self, traces: &[Trace], running: &mut [f32]) {
         follow(&self.ops, traces, running);
     }
+}
+
+/// The numbers that layers keep of a row, `width` numbers of which come in.
+fn kept(ops: &[Op], mut width: usize) -> usize {
+    let mut sum = 0_usize;
+    for op in ops {
+        sum = sum.saturating_add(match op {
+            Op::Dense { n_out, .. } => {
+                width = *n_out;
+                width
+            }
+            Op::Dropout { .. } | Op::BatchNorm { .. } | Op::LayerNorm { .. } => width.saturating_mul(2),
+            Op::Residual { inner } => kept(inner, width).saturating_add(width),
+        });
+    }
+    sum
 }
 
 fn start(ops: &[Op], random: &mut Random, parameters: &mut [f32], running: &mut [f32]) {

@@ -110,6 +110,7 @@ impl Estimator for MlpRegressor {
             truth: &truth,
             weights: weights.as_deref(),
             validation: train.validation.map(|(x, _)| x).zip(watched.as_ref()),
+            validation_weights: train.validation_weights,
             n_out: 1,
             // Before anything is learned the best answer is the mean.
             flat: true,

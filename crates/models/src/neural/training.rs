@@ -11,9 +11,14 @@ use super::layer::Layer;
 use super::network::{Network, Trace};
 use super::optimizer::State;
 use super::settings::{Settings, diverged};
+use crate::rows::tame;
 
 /// Rows that one task takes through the network; the bits of a fit depend on it.
 const CHUNK: usize = 64;
+/// The most gradients that are held at a time, and the most numbers in them, 1 GiB, where that is more than two. They are added
+/// in the order of the chunks, so that no bit depends on how many there are.
+const MOST_GRADIENTS: usize = 64;
+const MOST_NUMBERS: usize = 1 << 28;
 
 /// What one pass over the rows came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +85,7 @@ pub(super) struct Task<'a> {
     pub(super) truth: &'a Truth,
     pub(super) weights: Option<&'a [f64]>,
     pub(super) validation: Option<(&'a Matrix, &'a Truth)>,
+    pub(super) validation_weights: Option<&'a [f64]>,
     pub(super) n_out: usize,
     /// Whether the network starts by answering 0 everywhere.
     pub(super) flat: bool,
@@ -169,8 +175,12 @@ impl Task<'_> {
         let mut state = State::new(settings.optimizer, fitted.parameters.len());
         let penalised = fitted.network.weights();
         let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK };
+        fitted.network.check_memory(chunk)?;
+        let at_once = (MOST_NUMBERS / fitted.parameters.len().max(1)).clamp(2, MOST_GRADIENTS);
         let mut spaces: Vec<Workspace> = Vec::new();
-        spaces.resize_with(batch.div_ceil(chunk), Workspace::default);
+        spaces.resize_with(batch.div_ceil(chunk).min(at_once), Workspace::default);
+        let watched_weights: Option<Vec<f32>> = tame(self.validation_weights)
+            .map(|weights| weights.iter().map(|weight| (weight / largest(&weights)) as f32).collect());
         let (mut best, mut best_loss, mut waited, mut step) = (None, f64::INFINITY, 0, 0);
         for epoch in 0..settings.max_iter {
             self.ctx.step(epoch, settings.max_iter)?;
@@ -199,7 +209,9 @@ impl Task<'_> {
             }
             let loss = loss / rows.len() as f64;
             let validation_loss = match (&watched, held.is_empty()) {
-                (Some((seen, truth)), _) => Some(fitted.mean_loss(seen, truth, None, None)),
+                (Some((seen, truth)), _) => {
+                    Some(fitted.mean_loss(seen, truth, watched_weights.as_deref(), None))
+                }
                 (None, false) => Some(fitted.mean_loss(&seen, self.truth, weights.as_deref(), Some(held))),
                 (None, true) => None,
             };
@@ -249,8 +261,8 @@ impl Task<'_> {
         let Fitted { network, inputs, parameters, running, .. } = fitted;
         let (own, tables) = parameters.split_at(network.n_parameters);
         let share = 1.0 / batch.len() as f32;
-        reduce::fill_chunks(&mut spaces[..n_chunks], 1, |place, spaces| {
-            let Workspace { x, traces, gradient, loss } = &mut spaces[0];
+        let learn = |place: usize, space: &mut Workspace| {
+            let Workspace { x, traces, gradient, loss } = space;
             let rows = &batch[place * chunk..((place + 1) * chunk).min(batch.len())];
             inputs.gather(seen, rows, tables, x);
             let mut random = dropped.fork(place as u64);
@@ -264,15 +276,35 @@ impl Task<'_> {
             if inputs.has_tables() {
                 inputs.scatter(seen, rows, &change, by_tables);
             }
-        });
-        let (first, others) = spaces[..n_chunks].split_at_mut(1);
-        let mut loss = first[0].loss;
-        for other in others {
-            loss += other.loss;
-            first[0].gradient.iter_mut().zip(&other.gradient).for_each(|(sum, part)| *sum += part);
+        };
+        // The first chunks, of which the first one keeps the sum; then as many of the others at a time as there is room for.
+        let (mut done, mut loss) = (0, 0.0);
+        while done < n_chunks {
+            self.ctx.check()?;
+            let kept = usize::from(done > 0);
+            let n = (spaces.len() - kept).min(n_chunks - done);
+            let (sum, others) = spaces[..kept + n].split_at_mut(kept);
+            reduce::fill_chunks(others, 1, |place, spaces| learn(done + place, &mut spaces[0]));
+            let (sum, others) = match sum {
+                [sum] => (sum, others),
+                _ => {
+                    let (first, others) = others.split_at_mut(1);
+                    loss = first[0].loss;
+                    (&mut first[0], others)
+                }
+            };
+            for other in others {
+                loss += other.loss;
+                sum.gradient.iter_mut().zip(&other.gradient).for_each(|(sum, part)| *sum += part);
+            }
+            done += n;
         }
         Ok(loss)
     }
+}
+
+fn largest(weights: &[f64]) -> f64 {
+    weights.iter().copied().fold(0.0, f64::max)
 }
 
 impl Fitted {

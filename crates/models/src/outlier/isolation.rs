@@ -30,7 +30,8 @@ const HALF: f64 = 0.5;
 ///
 /// Each tree draws some rows without replacement and cuts them, by a column that varies and a uniform threshold, until
 /// they are alone or the depth is the logarithm of their number to base 2. Weights make a row more likely to be
-/// drawn; a row of weight 0 is never drawn. Rows need no scaling.
+/// drawn; a row of weight 0 is never drawn. Rows need no scaling. Where a value is missing, a row goes to a side that each
+/// question drew at random, so that what is missing marks no row.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -122,9 +123,11 @@ impl Estimator for IsolationForest {
         let draw = Draw::new(&rows, train.weights);
         let trees = reduce::try_map_each(self.n_trees, |index| {
             let mut own = random.fork(index as u64);
+            // Of its own, so that the other draws do not depend on what is missing.
+            let sides = own.stream("missing");
             train.ctx.step(index, self.n_trees)?;
             let sample = draw.sample(n_samples, &mut own);
-            Ok(Grower { cells: &cells, n_cols, random: own, tree: Vec::new() }.grow(sample))
+            Ok(Grower { cells: &cells, n_cols, random: own, sides, tree: Vec::new() }.grow(sample))
         })?;
         let features = train.x.features().clone();
         let mut model = IsolationForestModel::new(features, trees, n_samples as u32, HALF);
@@ -139,7 +142,7 @@ impl Estimator for IsolationForest {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().missing()
     }
 }
 
@@ -185,6 +188,9 @@ struct Node {
     column: u32,
     /// The right child; the left one comes next.
     right: u32,
+    /// Whether rows without a value go left.
+    #[serde(default)]
+    missing_left: bool,
 }
 
 const LEAF: u32 = u32::MAX;
@@ -193,6 +199,8 @@ struct Grower<'a> {
     cells: &'a [f64],
     n_cols: usize,
     random: Random,
+    /// Draws where rows without a value go.
+    sides: Random,
     tree: Vec<Node>,
 }
 
@@ -210,13 +218,15 @@ impl Grower<'_> {
             let cut = if depth < most { self.cut(inside) } else { None };
             let Some((column, value)) = cut else {
                 let value = depth as f64 + expected_depth(inside.len());
-                self.tree.push(Node { value, column: LEAF, right: 0 });
+                self.tree.push(Node { value, column: LEAF, right: 0, missing_left: false });
                 continue;
             };
-            self.tree.push(Node { value, column: column as u32, right: 0 });
+            let missing_left = self.sides.below(2) == 0;
+            self.tree.push(Node { value, column: column as u32, right: 0, missing_left });
             let mut n_left = 0;
             for place in 0..inside.len() {
-                if self.cells[inside[place] as usize * self.n_cols + column] < value {
+                let cell = self.cells[inside[place] as usize * self.n_cols + column];
+                if cell < value || (cell.is_nan() && missing_left) {
                     inside.swap(place, n_left);
                     n_left += 1;
                 }
@@ -243,6 +253,7 @@ impl Grower<'_> {
                 columns[place]
             };
             let value = |row: &u32| self.cells[*row as usize * self.n_cols + column];
+            // Both leave missing values out.
             let low = rows.iter().map(value).fold(f64::INFINITY, f64::min);
             let high = rows.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
             if low < high {
@@ -306,22 +317,38 @@ impl TryFrom<Parts> for IsolationForestModel {
     type Error = Error;
 
     fn try_from(Parts { features, trees, n_samples, threshold }: Parts) -> Result<Self> {
-        let sound = |tree: &Vec<Node>| {
-            !tree.is_empty()
-                && tree.iter().enumerate().all(|(at, node)| {
-                    let depth = node.column == LEAF && node.value >= 0.0;
-                    let right = node.right as usize;
-                    // The left child is the next node, and the right one comes after it.
-                    let question =
-                        (node.column as usize) < features.len() && right > at + 1 && right < tree.len();
-                    node.value.is_finite() && (depth || question)
-                })
-        };
+        let sound = |tree: &Vec<Node>| is_sound(tree, features.len());
         if trees.is_empty() || !trees.iter().all(sound) || !(0.0..=1.0).contains(&threshold) {
             return Err(Error::corrupt("the trees of the isolation forest are damaged"));
         }
         Ok(IsolationForestModel::new(features, trees, n_samples, threshold))
     }
+}
+
+/// Whether all nodes but the root have one parent, which comes before them: shared ones would be walked once for each way
+/// that leads to them.
+fn is_sound(tree: &[Node], n_features: usize) -> bool {
+    let mut parents = vec![0_u32; tree.len()];
+    for (at, node) in tree.iter().enumerate() {
+        if node.column == LEAF {
+            if !(node.value >= 0.0 && node.value.is_finite()) {
+                return false;
+            }
+            continue;
+        }
+        // The left child is the next node, and the right one comes after it.
+        let right = node.right as usize;
+        if node.column as usize >= n_features
+            || !node.value.is_finite()
+            || right <= at + 1
+            || right >= tree.len()
+        {
+            return false;
+        }
+        parents[at + 1] += 1;
+        parents[right] += 1;
+    }
+    parents.split_first().is_some_and(|(root, others)| *root == 0 && others.iter().all(|&count| count == 1))
 }
 
 /// A tree as rows walk down it.
@@ -335,7 +362,7 @@ fn walk(nodes: &[Node], n_features: usize) -> Walk {
     for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.column != LEAF) {
         // What is below a number is at most the number before it.
         let question = Question::AtMost(node.value.next_down());
-        let rule = Rule { feature: node.column, question, missing_left: false };
+        let rule = Rule { feature: node.column, question, missing_left: node.missing_left };
         tree.join(at, &rule, at + 1, node.right as usize);
     }
     Walk::new(&[tree], 1)
@@ -361,10 +388,10 @@ impl IsolationForestModel {
     /// a few cuts part from all others.
     ///
     /// # Errors
-    /// When the columns are not those it learned from or a value is not finite.
+    /// When the columns are not those it learned from or a value is infinite.
     pub fn score(&self, x: &Matrix) -> Result<Values> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
+        x.check_finite(true)?;
         let x = x.dense()?;
         Ok(self.scores(&row_major(x), x.ncols(), x.nrows()).into())
     }
@@ -416,7 +443,9 @@ mod tests {
         let mut at = 0;
         while tree[at].column != LEAF {
             let node = &tree[at];
-            at = if row[node.column as usize] < node.value { at + 1 } else { node.right as usize };
+            let value = row[node.column as usize];
+            let left = value < node.value || (value.is_nan() && node.missing_left);
+            at = if left { at + 1 } else { node.right as usize };
         }
         tree[at].value
     }
@@ -426,8 +455,9 @@ mod tests {
         let mut random = Random::new(3);
         let tiny = f64::from_bits(1);
         let ties = [-0.0, 0.0, tiny, -tiny, 1.0, 1.0_f64.next_up(), f64::MAX, f64::MIN];
-        let value = |random: &mut Random| match random.below(2) {
-            0 => ties[random.below(ties.len())],
+        let value = |random: &mut Random| match random.below(20) {
+            0 => f64::NAN,
+            1..10 => ties[random.below(ties.len())],
             _ => random.normal(),
         };
         let cells: Vec<f64> = (0..900).map(|_| value(&mut random)).collect();
@@ -437,7 +467,8 @@ mod tests {
         // Thresholds that rows meet.
         for node in model.trees.iter_mut().flatten().filter(|node| node.column != LEAF) {
             if random.below(2) == 0 {
-                node.value = cells[3 * random.below(300) + node.column as usize];
+                let value = cells[3 * random.below(300) + node.column as usize];
+                node.value = if value.is_nan() { node.value } else { value };
             }
         }
         let model = IsolationForestModel::new(model.features, model.trees, model.n_samples, HALF);

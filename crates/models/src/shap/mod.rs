@@ -1,6 +1,7 @@
 //! What each feature adds to a prediction of trees: Shapley values (Lundberg and others, 2018).
 
 mod background;
+mod explained;
 mod path;
 mod quadrature;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::ensemble::Ensemble;
 use crate::rows::row_major;
 use crate::tree::Tree;
+pub(crate) use explained::{Explained, explained};
 use path::Paths;
 
 /// Rows that one task explains.
@@ -37,7 +39,8 @@ impl Cover {
     }
 }
 
-/// Explains what trees predict.
+/// Explains what trees predict. Models of trees explain themselves: they have `contributions`, `interactions` and
+/// `interventional`, which take a matrix; this is for trees that are in no model, or another [`Cover`].
 ///
 /// [`contributions`](TreeShap::contributions) and [`interactions`](TreeShap::interactions) follow the paths of the
 /// trees: where the feature of a node is not known, both children count, by their [`Cover`].

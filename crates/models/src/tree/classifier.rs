@@ -21,6 +21,7 @@ use super::text;
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::rows_that_count;
 use crate::rows::tame;
+use crate::shap::explained;
 
 /// How the impurity of classes is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +217,8 @@ impl DecisionTreeClassifierModel {
         text::to_dot(&self.tree, &self.features, |value| text::class(value, &self.classes))
     }
 }
+
+explained!([] DecisionTreeClassifierModel, "the probability of each class", |this| this.tree.explained(&this.features));
 
 impl Predictor for DecisionTreeClassifierModel {
     type Input = Matrix;

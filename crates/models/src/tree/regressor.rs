@@ -17,6 +17,7 @@ use super::structure::Tree;
 use super::text;
 use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
+use crate::shap::explained;
 
 /// How the impurity of numbers is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +197,8 @@ impl DecisionTreeRegressorModel {
         text::to_dot(&self.tree, &self.features, text::number)
     }
 }
+
+explained!([] DecisionTreeRegressorModel, "the answer", |this| this.tree.explained(&this.features));
 
 impl Predictor for DecisionTreeRegressorModel {
     type Input = Matrix;

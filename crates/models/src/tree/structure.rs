@@ -3,11 +3,12 @@
 use std::ops::Deref;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Features, Result};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::rows::row_major;
+use crate::shap::{Cover, Explained, TreeShap};
 
 /// The feature of a node that is a leaf.
 pub(crate) const LEAF: u32 = u32::MAX;
@@ -201,6 +202,12 @@ impl Tree {
     pub(crate) fn set_value(&mut self, node: usize, value: &[f64]) {
         let width = self.width as usize;
         self.values[node * width..(node + 1) * width].copy_from_slice(value);
+    }
+
+    /// The tree, to be explained.
+    pub(crate) fn explained<'m>(&'m self, features: &'m Features) -> Result<Explained<'m>> {
+        let shap = TreeShap::of_trees(std::slice::from_ref(self), 1.0, Cover::Weight)?;
+        Ok(Explained { features, shap })
     }
 
     /// Multiplies what all nodes say.

@@ -133,12 +133,14 @@ fn own_losses_and_metrics_are_followed() {
 fn a_forest_is_the_mean_of_trees_that_do_not_know_each_other() {
     let ((x, y), (vx, vy)) = split();
     for loss in [RegressionLoss::SquaredError, RegressionLoss::AbsoluteError] {
-        let one = regressor().loss(loss).mode(Mode::Forest).n_trees(1).fit(&x, &y).unwrap();
-        let many = regressor().loss(loss).mode(Mode::Forest).n_trees(20).fit(&x, &y).unwrap();
-        // Without draws all trees are about alike.
-        let spread = differences(&one.predict(&vx).unwrap(), &many.predict(&vx).unwrap());
-        assert!(spread < 0.5, "{spread}");
-        assert!((rmse(&one, &x, &y) - rmse(&many, &x, &y)).abs() < 0.05);
+        let settings = regressor().loss(loss).mode(Mode::Forest).row_sampling(RowSampling::Fraction(0.9));
+        let one = settings.clone().n_trees(1).fit(&x, &y).unwrap();
+        let many = settings.n_trees(20).fit(&x, &y).unwrap();
+        // Trees of nearly all rows are about alike, and their mean is a little better.
+        let spread = differences(&one.predict(&x).unwrap(), &many.predict(&x).unwrap());
+        assert!(spread < 2.0, "{spread}");
+        let (one, many) = (rmse(&one, &x, &y), rmse(&many, &x, &y));
+        assert!(many < one && one - many < 0.15, "{one} {many}");
     }
     // By gradient: the rows of later rounds do not count more and more.
     let goss = RowSampling::Gradient { top: 0.2, rest: 0.2 };

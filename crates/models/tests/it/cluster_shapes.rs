@@ -190,6 +190,9 @@ fn peaks_are_those_of_scikit_learn() {
     let model = MeanShift::new().fit(&x, &NoTarget).unwrap();
     assert_close(&[model.bandwidth()], &[5.11382740460367], 1e-12, "bandwidth");
     assert_eq!((model.centres().nrows(), model.n_iterations()), (3, 9));
+    assert!(model.converged());
+    let short = MeanShift::new().max_iter(1).fit(&x, &NoTarget).unwrap();
+    assert!(!short.converged() && short.n_iterations() == 1);
     let model = MeanShift::new().quantile(0.1).fit(&x, &NoTarget).unwrap();
     assert_close(&[model.bandwidth()], &[1.658599309664916], 1e-12, "bandwidth");
     let same = Matrix::from(Array2::from_elem((30, 2), 2.5));

@@ -333,3 +333,28 @@ fn columns_for_outputs() -> Matrix {
     };
     Matrix::from(Array2::from_shape_fn((60, 3), cell))
 }
+
+#[test]
+fn damaged_ada_boosts_are_refused() {
+    let example = blobs(3, 12);
+    let model = AdaBoostClassifier::new(stump()).n_estimators(4).fit(&example.x, &example.classes).unwrap();
+    type Model = perennial_models::compose::AdaBoostClassifierModel<
+        perennial_models::tree::DecisionTreeClassifierModel,
+    >;
+    let json = serde_json::to_value(&model).unwrap();
+    assert_eq!(serde_json::from_value::<Model>(json.clone()).unwrap(), model);
+    let n = model.votes().len();
+    for (place, value) in [
+        ("/votes", serde_json::json!(vec![0.0; n])),
+        ("/votes/0", serde_json::json!(-1.0)),
+        ("/votes", serde_json::json!(vec![1e308; n])),
+        ("/errors", serde_json::json!([0.1])),
+        ("/errors/0", serde_json::json!(1.5)),
+        ("/present", serde_json::json!([0, 2, 1])),
+        ("/present", serde_json::json!([0, 1, 1])),
+    ] {
+        let mut broken = json.clone();
+        *broken.pointer_mut(place).unwrap() = value;
+        assert!(serde_json::from_value::<Model>(broken).is_err(), "{place}");
+    }
+}

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, array};
-use perennial_core::{Matrix, Predictor};
+use perennial_core::{Estimator, Matrix, Predictor, Train, Values};
+use perennial_models::boosting::Cox;
 use perennial_models::interchange::{Link, TreeModel};
+use perennial_models::{
+    GradientBoostingQuantileRegressor, GradientBoostingRanker, GradientBoostingRegressor,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -295,4 +299,48 @@ proptest! {
         survives(TreeModel::from_xgboost_json(&String::from_utf8_lossy(&bytes)));
         survives(TreeModel::from_xgboost_ubjson(&damaged(&model.to_xgboost_ubjson().unwrap(), &cuts)));
     }
+}
+
+#[test]
+fn names_that_lightgbm_cannot_read_are_refused() {
+    let source = model(SMALL, 92);
+    let with = |names: [&str; 5]| {
+        let features =
+            Matrix::from(Array2::<f64>::zeros((1, 5))).with_names(names).unwrap().features().clone();
+        TreeModel::new(features, source.ensemble().clone(), Link::Identity).unwrap().to_lightgbm()
+    };
+    let error = with(["a b", "c", "a_b", "d", "e"]).unwrap_err().to_string();
+    assert!(error.contains("\"a b\"") && error.contains("\"a_b\""), "{error}");
+    let error = with(["a", "c", " ", "d", "e"]).unwrap_err().to_string();
+    assert!(error.contains("white space"), "{error}");
+    let read = TreeModel::from_lightgbm(&with(["a  b", "c=1", "d", "e f", "g"]).unwrap()).unwrap();
+    assert_eq!(read.features().names().collect::<Vec<_>>(), ["a_b", "c=1", "d", "e_f", "g"]);
+}
+
+#[test]
+fn ranks_hazards_and_quantiles_leave_the_library() {
+    let (x, y) = crate::boosting::data(200, 3, 93);
+    let x = Matrix::from(x.dense().unwrap().mapv(|value| f64::from(value as f32)));
+    let survives = |model: TreeModel, said: &[f64]| {
+        for again in [
+            TreeModel::from_lightgbm(&model.to_lightgbm().unwrap()).unwrap(),
+            TreeModel::from_xgboost_json(&model.to_xgboost_json().unwrap()).unwrap(),
+        ] {
+            let there = again.predict(&x).unwrap();
+            assert_eq!(there.values().len(), said.len());
+            assert!(there.values().iter().zip(said).all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs())));
+        }
+    };
+    let grades: Values = y.as_slice().iter().map(|y| y.round().clamp(0.0, 3.0)).collect();
+    let groups: Vec<u32> = (0..200).map(|row| row / 20).collect();
+    let ranker =
+        Train::new(&x, &grades).groups(&groups).fit(&GradientBoostingRanker::new().n_trees(5)).unwrap();
+    survives(ranker.to_tree_model().unwrap(), ranker.predict(&x).unwrap().as_slice());
+    let times: Values =
+        (0..200).map(|row| f64::from(row % 7 + 1) * if row % 3 == 0 { -1.0 } else { 1.0 }).collect();
+    let hazards = GradientBoostingRegressor::new().loss(Cox).n_trees(5).fit(&x, &times).unwrap();
+    survives(hazards.to_tree_model().unwrap(), hazards.predict(&x).unwrap().as_slice());
+    let quantiles = GradientBoostingQuantileRegressor::new([0.2, 0.8]).n_trees(5).fit(&x, &y).unwrap();
+    let bands: Vec<f64> = quantiles.predict(&x).unwrap().values().iter().copied().collect();
+    survives(quantiles.to_tree_model().unwrap(), &bands);
 }

@@ -113,6 +113,15 @@ fn damaged_models_are_refused() {
         *broken.pointer_mut(place).unwrap() = value;
         assert!(serde_json::from_value::<IsolationForestModel>(broken).is_err(), "{place}");
     }
+    // A question whose right child is a child of the next one too: each such level doubles the ways to the end.
+    let mut shared = json.clone();
+    let node = |right: u32| {
+        let column = if right == 0 { u32::MAX } else { 0 };
+        serde_json::json!({ "value": 0.5, "column": column, "right": right, "missing_left": false })
+    };
+    let nodes = (0..80).map(|at| node(if at < 78 { at + 2 } else { 0 })).collect();
+    *shared.pointer_mut("/trees/0").unwrap() = serde_json::Value::Array(nodes);
+    assert!(serde_json::from_value::<IsolationForestModel>(shared).is_err());
     let error = IsolationForest::new().contamination(0.7).fit(&x, &NoTarget).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidParam { .. }));
 }
@@ -123,3 +132,32 @@ check!(
     IsolationForest::new().n_trees(40),
     Tags::new().expect_fail("W01", "rows are drawn by weight, and copies of a row apart")
 );
+
+#[test]
+fn missing_values_mark_no_row() {
+    let mut random = Random::new(5);
+    let mut x = Array2::from_shape_simple_fn((600, 4), || random.normal());
+    x.row_mut(7).fill(9.0);
+    let whole = IsolationForest::new().fit(&Matrix::from(x.clone()), &NoTarget).unwrap();
+    for row in (0..600).filter(|row| row % 3 == 0) {
+        x[[row, row / 3 % 4]] = f64::NAN;
+    }
+    let x = Matrix::from(x);
+    let model = IsolationForest::new().fit(&x, &NoTarget).unwrap();
+    for model in [&model, &whole] {
+        let scores = model.score(&x).unwrap().into_vec();
+        let mean = |holes: bool| {
+            let rows: Vec<f64> =
+                (0..600).filter(|row| (row % 3 == 0) == holes && *row != 7).map(|row| scores[row]).collect();
+            rows.iter().sum::<f64>() / rows.len() as f64
+        };
+        assert!((mean(true) - mean(false)).abs() < 0.03, "{} {}", mean(true), mean(false));
+        assert!(scores.iter().all(|score| *score <= scores[7]));
+    }
+    let infinite = Matrix::from(array![[f64::INFINITY, 0.0, 0.0, 0.0]]);
+    assert!(model.score(&infinite).is_err());
+    // Where nothing is known, nothing can be parted.
+    let nothing = Matrix::from(Array2::from_elem((20, 2), f64::NAN));
+    let model = IsolationForest::new().fit(&nothing, &NoTarget).unwrap();
+    assert!(model.score(&nothing).unwrap().as_slice().iter().all(|score| (score - 0.5).abs() < 1e-12));
+}

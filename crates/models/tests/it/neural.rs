@@ -153,3 +153,48 @@ fn what_does_not_fit_is_an_error_that_says_so() {
         "{error}"
     );
 }
+
+#[test]
+fn large_batches_have_the_same_bits_at_any_number_of_threads() {
+    let mut random = Random::new(8);
+    let x = Array2::from_shape_simple_fn((6000, 3), || random.normal());
+    let y: Values = x.rows().into_iter().map(|row| row[0] - row[1] * row[2]).collect();
+    let x = Matrix::from(x);
+    // More parts of a batch than gradients that are held at a time.
+    let settings =
+        MlpRegressor::new().layers([Layer::dense(16)]).batch_size(6000).max_iter(30).learning_rate(0.03);
+    let fit = |n_threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| settings.fit(&x, &y).unwrap())
+    };
+    let one = fit(1);
+    assert_eq!(one, fit(3));
+    let losses = one.history();
+    assert!(losses[29].loss < 0.7 * losses[0].loss, "{losses:?}");
+    let wide = MlpRegressor::new().layers([Layer::dense(1 << 16), Layer::BatchNorm]).batch_size(6000);
+    let error = wide.fit(&x, &y).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::TooLarge { .. }) && error.to_string().contains("batch_size"),
+        "{error}"
+    );
+}
+
+#[test]
+fn rows_that_are_watched_have_weights() {
+    let example = blobs(2, 5);
+    let rows = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    let take = |rows: &[usize]| (example.x.take(rows).unwrap(), example.values.take(rows).unwrap());
+    let n = example.x.n_rows();
+    let ((x, y), (held_x, held_y)) = (take(&rows(0..n / 2)), take(&rows(n / 2..n)));
+    let some: Vec<usize> = (n / 2..n).filter(|row| row % 3 > 0).collect();
+    let (few_x, few_y) = take(&some);
+    let weights: Vec<f64> = (n / 2..n).map(|row| if row % 3 > 0 { 4.0 } else { 0.0 }).collect();
+    let settings = MlpRegressor::new().layers([Layer::dense(8)]).max_iter(10);
+    let train = Train::new(&x, &y).validation(&held_x, &held_y).validation_weights(&weights);
+    let weighed = train.fit(&settings).unwrap();
+    let few = Train::new(&x, &y).validation(&few_x, &few_y).fit(&settings).unwrap();
+    for (ours, theirs) in weighed.history().iter().zip(few.history()) {
+        let (ours, theirs) = (ours.validation_loss.unwrap(), theirs.validation_loss.unwrap());
+        assert!((ours - theirs).abs() < 1e-9 * (1.0 + theirs), "{ours} {theirs}");
+    }
+}

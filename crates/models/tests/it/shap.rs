@@ -1,10 +1,15 @@
 //! Shapley values against their definition.
 
 use ndarray::{Array2, Axis};
-use perennial_core::{Classes, Estimator, Matrix, Values};
+use perennial_core::{
+    Classes, Classifier, Contributions, Estimator, Explainer, Matrix, Predictor, Probabilities, Rows, Values,
+};
 use perennial_models::shap::{Cover, TreeShap};
 use perennial_models::tree::Tree;
-use perennial_models::{DecisionTreeClassifier, DecisionTreeRegressor, Ensemble};
+use perennial_models::{
+    DecisionTreeClassifier, DecisionTreeRegressor, Ensemble, ExtraTreesClassifier,
+    GradientBoostingClassifier, GradientBoostingRegressor, RandomForestRegressor,
+};
 use serde_json::{Value, json};
 
 use crate::fixtures::{array, assert_close, cases, number, numbers};
@@ -231,4 +236,56 @@ fn what_cannot_be_explained_is_refused() {
     let explained = TreeShap::of_ensemble(&constant, Cover::Rows).unwrap();
     let explained = explained.contributions(&Array2::zeros((2, 2))).unwrap();
     assert_eq!((explained.base(), explained.values()[0].sum()), (&[3.0][..], 0.0));
+}
+
+#[test]
+fn models_of_trees_explain_themselves() {
+    let (x, y) = crate::boosting::data(200, 3, 70);
+    let classes = Classes::from_labels(y.as_slice().iter().map(|y| (y.round() as i32).clamp(-1, 1)));
+    // Columns are found by their names.
+    let turned = x.dense().unwrap().select(ndarray::Axis(1), &[2, 0, 1]);
+    let turned = Matrix::from(turned).with_names(["x2", "x0", "x1"]).unwrap();
+    let background = x.take(&[3, 50, 99]).unwrap();
+    let add_up = |explained: &Contributions, said: &[f64], output: usize| {
+        for (row, said) in said.iter().enumerate() {
+            let sum = explained.values()[output].row(row).sum() + explained.base()[output];
+            assert!((sum - said).abs() < 1e-9, "{sum} instead of {said}");
+        }
+    };
+    macro_rules! explains {
+        ($model:expr, $said:expr) => {{
+            let (model, said): (_, Vec<Vec<f64>>) = (&$model, $said);
+            let (by_path, against) =
+                (model.contributions(&turned).unwrap(), model.interventional(&turned, &background).unwrap());
+            let pairs = model.interactions(&turned).unwrap();
+            for (output, said) in said.iter().enumerate() {
+                add_up(&by_path, said, output);
+                add_up(&against, said, output);
+                let alone: f64 = pairs[output].slice(ndarray::s![7, 1, ..]).sum();
+                assert!((alone - by_path.values()[output][[7, 1]]).abs() < 1e-9);
+            }
+            assert_eq!(Explainer::explain(model, &x).unwrap(), by_path);
+            assert!(model.contributions(&x.take(&[]).unwrap()).is_ok());
+        }};
+    }
+    let one = |answers: Values| vec![answers.into_vec()];
+    let shares =
+        |shares: Probabilities| shares.values().columns().into_iter().map(|share| share.to_vec()).collect();
+    let tree = DecisionTreeRegressor::new().max_depth(4).fit(&x, &y).unwrap();
+    explains!(tree, one(tree.predict(&x).unwrap()));
+    let tree = DecisionTreeClassifier::new().max_depth(4).fit(&x, &classes).unwrap();
+    explains!(tree, shares(tree.predict_proba(&x).unwrap()));
+    let forest = RandomForestRegressor::new().n_trees(7).fit(&x, &y).unwrap();
+    explains!(forest, one(forest.predict(&x).unwrap()));
+    let forest = ExtraTreesClassifier::new().n_trees(7).max_depth(4).fit(&x, &classes).unwrap();
+    explains!(forest, shares(forest.predict_proba(&x).unwrap()));
+    let boosted = GradientBoostingRegressor::new().n_trees(7).fit(&x, &y).unwrap();
+    explains!(boosted, one(boosted.predict(&x).unwrap()));
+    explains!(*boosted.booster(), one(boosted.predict(&x).unwrap()));
+    let classifier = GradientBoostingClassifier::new().n_trees(4).fit(&x, &classes).unwrap();
+    let scores = classifier.booster().scores(&x).unwrap();
+    explains!(
+        classifier,
+        (0..3).map(|class| scores.iter().skip(class).step_by(3).copied().collect()).collect()
+    );
 }

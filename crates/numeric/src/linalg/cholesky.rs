@@ -2,10 +2,11 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Mat, MatMut, Par};
+use faer::{Accum, Mat, MatMut, Par};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
-use perennial_core::{Error, Result};
+use perennial_core::{Context, Error, Result};
 
 use super::blocks::{check_square, from_faer, magnitude, to_faer};
 
@@ -36,16 +37,43 @@ impl Cholesky {
         magnitude(a, "the matrix to factor")?;
         let n = a.nrows();
         let mut lower = to_faer(a, 1.0);
-        let mut memory =
-            MemBuffer::new(factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default()));
-        factor::cholesky_in_place(
-            lower.as_mut(),
-            Default::default(),
-            Par::Seq,
-            MemStack::new(&mut memory),
-            Default::default(),
-        )
-        .map_err(|factor::LltError::NonPositivePivot { index }| not_positive(index, n))?;
+        factor_in_place(lower.as_mut(), 0, n)?;
+        Cholesky::of(&lower)
+    }
+
+    /// As [`new`](Cholesky::new), but stops where `ctx` says so: a matrix of more than 2048 rows is factored some columns at a
+    /// time, so that its last digits may be others than those of `new`.
+    ///
+    /// # Errors
+    /// As [`new`](Cholesky::new), and [`Cancelled`](perennial_core::ErrorKind::Cancelled).
+    pub fn new_in(ctx: &Context, a: &ArrayRef2<f64>) -> Result<Cholesky> {
+        const WHOLE: usize = 2048;
+        const BLOCK: usize = 128;
+        ctx.check()?;
+        let n = a.nrows();
+        if n <= WHOLE {
+            return Cholesky::new(a);
+        }
+        check_square(a, "the matrix to factor")?;
+        magnitude(a, "the matrix to factor")?;
+        let mut lower = to_faer(a, 1.0);
+        for done in (0..n).step_by(BLOCK) {
+            ctx.check()?;
+            let width = BLOCK.min(n - done);
+            let (.., rest) = lower.as_mut().split_at_mut(done, done);
+            let (mut top, _, mut below, rest) = rest.split_at_mut(width, width);
+            factor_in_place(top.as_mut(), done, n)?;
+            solve_lower_triangular_in_place(top.as_ref(), below.as_mut().transpose_mut(), Par::Seq);
+            let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+            let below = below.as_ref();
+            triangular::matmul(rest, lower, Accum::Add, below, full, below.transpose(), full, -1.0, Par::Seq);
+        }
+        Cholesky::of(&lower)
+    }
+
+    /// The factor in the lower half of a matrix.
+    fn of(lower: &Mat<f64>) -> Result<Cholesky> {
+        let n = lower.nrows();
         if let Some(index) = (0..n).find(|&i| !(lower[(i, i)] > 0.0 && lower[(i, i)].is_finite())) {
             return Err(not_positive(index, n));
         }
@@ -110,9 +138,49 @@ impl Cholesky {
     }
 }
 
+/// Factors what is left of a matrix of `n` rows after `done` of them.
+fn factor_in_place(lower: MatMut<'_, f64>, done: usize, n: usize) -> Result<()> {
+    let scratch = factor::cholesky_in_place_scratch::<f64>(lower.nrows(), Par::Seq, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    factor::cholesky_in_place(
+        lower,
+        Default::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Default::default(),
+    )
+    .map(|_| ())
+    .map_err(|factor::LltError::NonPositivePivot { index }| not_positive(done + index, n))
+}
+
 fn not_positive(index: usize, n: usize) -> Error {
     Error::singular(format!(
         "the {n} x {n} matrix is not positive definite: its leading {} rows and columns depend on each other; drop columns that others determine, or add a small number to the diagonal",
         index + 1
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use perennial_core::{CancelToken, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn blocks_of_columns_are_the_same_factor_and_can_be_cancelled() {
+        let n = 2100;
+        let near = |i: usize, j: usize| (-(i.abs_diff(j) as f64) / 20.0).exp();
+        let a = Array2::from_shape_fn((n, n), |(i, j)| near(i, j));
+        let whole = Cholesky::new(&a).unwrap().lower();
+        let blocks = Cholesky::new_in(&Context::new(), &a).unwrap().lower();
+        assert!((&whole - &blocks).iter().all(|apart| apart.abs() < 1e-12));
+        let token = CancelToken::new();
+        token.cancel();
+        let error = Cholesky::new_in(&Context::new().with_cancel(token), &a).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "{error}");
+        let mut flat = a;
+        flat[[2050, 2050]] = -1.0;
+        let error = Cholesky::new_in(&Context::new(), &flat).unwrap_err();
+        assert!(error.to_string().contains("leading 2051 rows"), "{error}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Round after round.
 
+use std::time::Instant;
+
 use perennial_core::{Context, Error, Result, Rows};
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
@@ -13,6 +15,7 @@ use crate::binned::Binned;
 use crate::boosting::objective::{Labels, Objective};
 use crate::boosting::sampling;
 use crate::boosting::settings::{Constraints, Mode, RowSampling, Settings};
+use crate::boosting::stopping::StopReason;
 use crate::tree::Tree;
 
 /// What boosting learns from.
@@ -21,9 +24,13 @@ pub(crate) struct Input<'a> {
     pub(crate) labels: &'a Labels<'a>,
     /// What is added to the score of each row; the same for each of its scores.
     pub(crate) offset: Option<Vec<f64>>,
-    /// The scores of the model that is continued.
+    /// The scores of the model that is continued, with the offset.
     pub(crate) start: Option<Vec<f64>>,
     pub(crate) validation: Option<Validation<'a>>,
+    /// The rounds of that model: those that are added are numbered, and so draw, from there.
+    pub(crate) n_before: usize,
+    /// After the round that passes this no other is begun.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// The rows that are watched.
@@ -38,6 +45,7 @@ pub(crate) struct Validation<'a> {
 pub(crate) struct Boosted {
     pub(crate) base: Vec<f64>,
     pub(crate) trees: Vec<Tree>,
+    pub(crate) stop: StopReason,
 }
 
 /// Whether boosting goes on.
@@ -100,9 +108,13 @@ pub(crate) fn boost<O: Objective>(
     } else {
         labels
     };
+    // Rows without weight have scores too: they may compete with others.
+    let all_count = counted.len() == n_rows;
+    let mut stop = StopReason::Rounds;
     for round in 0..settings.n_trees {
         ctx.step(round, settings.n_trees)?;
-        let random = random.stream("rounds").fork(round as u64);
+        let number = input.n_before + round;
+        let random = random.stream("rounds").fork(number as u64);
         let dropped = sampling::dropped(settings.mode, trees.len() / n_scores, &random);
         for &index in &dropped {
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
@@ -110,8 +122,9 @@ pub(crate) fn boost<O: Objective>(
         if round == 0 || !is_forest || sampling_changes {
             objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
         }
-        let drawn = sampling::rows(settings, round, &counted, n_rows, &mut gradients, &mut hessians, &random);
-        let all = drawn.is_none();
+        let drawn =
+            sampling::rows(settings, number, &counted, n_rows, &mut gradients, &mut hessians, &random);
+        let all = drawn.is_none() && all_count;
         let rows = drawn.as_deref().unwrap_or(&counted);
         let work = Round {
             objective,
@@ -122,7 +135,7 @@ pub(crate) fn boost<O: Objective>(
             hessians: &hessians,
             is_count,
             rows,
-            number: round,
+            number,
             rate: rate(settings, dropped.len()),
             random: random.stream("trees"),
             ctx,
@@ -137,12 +150,8 @@ pub(crate) fn boost<O: Objective>(
         }
         let grown: Vec<Tree> = grown.into_iter().map(|grown| grown.tree).collect();
         let learned = grown.iter().any(|tree| tree.n_nodes() > 1);
-        let varies = !matches!(settings.row_sampling, RowSampling::All)
-            || settings.columns_by_tree < 1.0
-            || settings.columns_by_level < 1.0
-            || settings.columns_by_node < 1.0
-            || matches!(settings.mode, Mode::Dart { .. });
-        if !learned && !varies {
+        if !learned && !settings.samples() && !matches!(settings.mode, Mode::Dart { .. }) {
+            stop = StopReason::NothingLeft;
             break;
         }
         trees.extend(grown);
@@ -172,11 +181,17 @@ pub(crate) fn boost<O: Objective>(
                 None => watch(validation.labels, watched)?,
             };
             if verdict == Verdict::Stop {
+                stop = StopReason::NoImprovement;
                 break;
             }
         }
+        let late = || input.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if round + 1 < settings.n_trees && late() {
+            stop = StopReason::TimeLimit;
+            break;
+        }
     }
-    Ok(Boosted { base, trees })
+    Ok(Boosted { base, trees, stop })
 }
 
 /// The best constant scores beside an offset, by the steps that leaves take: what is best without it is not.

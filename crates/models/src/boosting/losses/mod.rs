@@ -11,7 +11,7 @@ pub use classification::ClassificationLoss;
 pub(super) use classification::MAX_MARGIN;
 pub use quantiles::Quantiles;
 pub use ranking::RankingLoss;
-pub(super) use ranking::mean_ndcg;
+pub(super) use ranking::{check_grades, mean_ndcg};
 pub use regression::RegressionLoss;
 pub use survival::Cox;
 

@@ -21,6 +21,9 @@ use crate::boosting::objective::{Labels, Objective};
 /// The pulls of `Lambda` are those of LightGBM: only pairs with a row among the first `truncation` count, each pull is
 /// divided by 0.01 plus the difference of the scores, and those of a group are brought to the size of the logarithm of
 /// their sum. They are the slope of no loss; the loss it reports is 1 - NDCG of the first `truncation` rows.
+///
+/// A group may have up to 2^28 pairs, all of which each round looks at: 23170 rows by `Pairwise`, and nine million by
+/// `Lambda` with a `truncation` of 30. A larger one is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RankingLoss {
     /// LambdaMART.
@@ -40,6 +43,25 @@ impl Default for RankingLoss {
 
 const TRUNCATION: Param = Param::integer("truncation", "rows at the top that matter").at_least(1.0);
 const HIGHEST_GRADE: f64 = 31.0;
+/// The most pairs of a group: about a second of work, in which nothing can be cancelled.
+const MOST_PAIRS: u64 = 1 << 28;
+
+/// Refuses targets that are no grades.
+pub(in crate::boosting) fn check_grades(labels: &Labels<'_>) -> Result<()> {
+    if labels.groups.is_none() {
+        return Err(Error::unsupported(
+            "ranking needs to know which rows belong together; give the query of each row as its group",
+        ));
+    }
+    let wrong = |y: f64| !(0.0..=HIGHEST_GRADE).contains(&y) || y.fract() != 0.0;
+    check_targets(labels, wrong, "ranking", "grades of relevance, whole numbers from 0 to 31")
+}
+
+/// The pairs of `n` rows of which one is among the first `top`.
+fn n_pairs(n: usize, top: usize) -> u64 {
+    let (n, top) = (n as u64, top.min(n) as u64);
+    top * n - top * (top + 1) / 2
+}
 
 fn gain(grade: f64) -> f64 {
     grade.exp2() - 1.0
@@ -225,13 +247,21 @@ impl Objective for RankingLoss {
         if let Self::Lambda { truncation } = *self {
             TRUNCATION.check_count(truncation)?;
         }
-        if labels.groups.is_none() {
-            return Err(Error::unsupported(
-                "ranking needs to know which rows belong together; give the query of each row as its group",
-            ));
+        check_grades(labels)?;
+        let top = |n: usize| match *self {
+            Self::Lambda { truncation } => truncation,
+            Self::Pairwise => n,
+        };
+        match labels.by_group().iter().find(|rows| n_pairs(rows.len(), top(rows.len())) > MOST_PAIRS) {
+            None => Ok(()),
+            Some(rows) => Err(Error::too_large(format!(
+                "group {} has {} rows, and {self:?} would look at {} pairs of them in each round, more than 2^28: take a smaller \
+                 `truncation` of `RankingLoss::Lambda`, or divide the group",
+                labels.groups.map_or(0, |groups| groups[rows[0] as usize]),
+                rows.len(),
+                n_pairs(rows.len(), top(rows.len()))
+            ))),
         }
-        let wrong = |y: f64| !(0.0..=HIGHEST_GRADE).contains(&y) || y.fract() != 0.0;
-        check_targets(labels, wrong, "ranking", "grades of relevance, whole numbers from 0 to 31")
     }
 
     fn base_scores(&self, _labels: &Labels<'_>) -> Result<Vec<f64>> {
@@ -274,5 +304,24 @@ impl Objective for RankingLoss {
                 reduce::sum(&of_groups) / labels.n_rows() as f64
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_too_many_pairs_are_named() {
+        let n = 30_000;
+        let y = vec![0.0; n];
+        let groups: Vec<u32> = (0..n).map(|row| if row < 5 { 3 } else { 7 }).collect();
+        let labels = Labels::new(&y, None, Some(&groups));
+        for loss in [RankingLoss::Pairwise, RankingLoss::Lambda { truncation: 20_000 }] {
+            let error = loss.check(&labels).unwrap_err().to_string();
+            assert!(error.contains("group 7 has 29995 rows") && error.contains("truncation"), "{error}");
+        }
+        assert!(RankingLoss::default().check(&labels).is_ok());
+        assert_eq!((n_pairs(5, 2), n_pairs(5, 9), n_pairs(1, 1)), (7, 10, 0));
     }
 }

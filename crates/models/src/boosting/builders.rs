@@ -1,0 +1,219 @@
+//! The builders of all boosters.
+
+/// The builders of all boosters.
+macro_rules! shared_settings {
+    () => {
+        /// Sets the most rounds; each adds one tree for each score.
+        #[must_use]
+        pub fn n_trees(mut self, n_trees: usize) -> Self {
+            self.settings.n_trees = n_trees;
+            self
+        }
+
+        /// Sets how much of its step each tree takes.
+        #[must_use]
+        pub fn learning_rate(mut self, learning_rate: f64) -> Self {
+            self.settings.learning_rate = learning_rate;
+            self
+        }
+
+        /// Sets the most leaves of a tree.
+        #[must_use]
+        pub fn max_leaves(mut self, max_leaves: usize) -> Self {
+            self.settings.max_leaves = max_leaves;
+            self
+        }
+
+        /// Sets the most questions on the way to a leaf.
+        #[must_use]
+        pub fn max_depth(mut self, max_depth: usize) -> Self {
+            self.settings.max_depth = Some(max_depth);
+            self
+        }
+
+        /// Sets which leaf is split next.
+        #[must_use]
+        pub fn growth(mut self, growth: $crate::boosting::Growth) -> Self {
+            self.settings.growth = growth;
+            self
+        }
+
+        /// Sets the fewest rows of a leaf.
+        #[must_use]
+        pub fn min_samples_leaf(mut self, min_samples_leaf: usize) -> Self {
+            self.settings.min_samples_leaf = min_samples_leaf;
+            self
+        }
+
+        /// Sets the least sum of second derivatives of a leaf.
+        #[must_use]
+        pub fn min_child_weight(mut self, min_child_weight: f64) -> Self {
+            self.settings.min_child_weight = min_child_weight;
+            self
+        }
+
+        /// Sets the penalty on the magnitude of leaves.
+        #[must_use]
+        pub fn l1(mut self, l1: f64) -> Self {
+            self.settings.l1 = l1;
+            self
+        }
+
+        /// Sets the penalty on the square of leaves.
+        #[must_use]
+        pub fn l2(mut self, l2: f64) -> Self {
+            self.settings.l2 = l2;
+            self
+        }
+
+        /// Sets the least gain of a split.
+        #[must_use]
+        pub fn min_gain(mut self, min_gain: f64) -> Self {
+            self.settings.min_gain = min_gain;
+            self
+        }
+
+        /// Sets by how many rows a leaf is pulled to the output of its parent.
+        #[must_use]
+        pub fn path_smoothing(mut self, path_smoothing: f64) -> Self {
+            self.settings.path_smoothing = path_smoothing;
+            self
+        }
+
+        /// Sets the share of columns, drawn at random, that a tree looks at.
+        #[must_use]
+        pub fn columns_by_tree(mut self, share: f64) -> Self {
+            self.settings.columns_by_tree = share;
+            self
+        }
+
+        /// Sets the share of the columns of the tree that each level looks at.
+        #[must_use]
+        pub fn columns_by_level(mut self, share: f64) -> Self {
+            self.settings.columns_by_level = share;
+            self
+        }
+
+        /// Sets the share of the columns of the level that each node looks at.
+        #[must_use]
+        pub fn columns_by_node(mut self, share: f64) -> Self {
+            self.settings.columns_by_node = share;
+            self
+        }
+
+        /// Sets which rows each tree learns from.
+        #[must_use]
+        pub fn row_sampling(mut self, row_sampling: $crate::boosting::RowSampling) -> Self {
+            self.settings.row_sampling = row_sampling;
+            self
+        }
+
+        /// Sets how trees are added up.
+        #[must_use]
+        pub fn mode(mut self, mode: $crate::boosting::Mode) -> Self {
+            self.settings.mode = mode;
+            self
+        }
+
+        /// Sets the most bins of a column, beside that of missing values.
+        #[must_use]
+        pub fn max_bins(mut self, max_bins: usize) -> Self {
+            self.settings.max_bins = max_bins;
+            self
+        }
+
+        /// Sets what is added to the second derivatives of each category when categories are ordered.
+        #[must_use]
+        pub fn category_smoothing(mut self, smoothing: f64) -> Self {
+            self.settings.category_smoothing = smoothing;
+            self
+        }
+
+        /// Sets what is added to `l2` where categories are split.
+        #[must_use]
+        pub fn category_l2(mut self, l2: f64) -> Self {
+            self.settings.category_l2 = l2;
+            self
+        }
+
+        /// Sets the most categories on one side of a split.
+        #[must_use]
+        pub fn max_categories(mut self, max_categories: usize) -> Self {
+            self.settings.max_categories = max_categories;
+            self
+        }
+
+        /// Makes the score follow a column in one direction only; not with more than two classes, whose probabilities would not
+        /// follow it.
+        #[must_use]
+        pub fn monotone(mut self, column: &str, monotone: $crate::boosting::Monotone) -> Self {
+            self.settings.monotone.retain(|(name, _)| name != column);
+            self.settings.monotone.push((column.to_owned(), monotone));
+            self
+        }
+
+        /// Lets these columns interact with each other. Once called, columns that are in no common set do not meet on a way
+        /// from the root to a leaf.
+        #[must_use]
+        pub fn interaction<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+            self.settings.interactions.push(columns.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// Names a column whose value is added to the score of each row, such as the logarithm of an exposure. It is asked
+        /// nothing, and must be there in predictions too. Not with more than two classes, as what is the same for all of them
+        /// changes no probability.
+        #[must_use]
+        pub fn offset(mut self, column: &str) -> Self {
+            self.settings.offset = Some(column.to_owned());
+            self
+        }
+
+        /// Stops after so many rounds in which no watched metric improves on the validation set; `None` for never.
+        #[must_use]
+        pub fn patience(mut self, patience: impl Into<Option<usize>>) -> Self {
+            self.settings.patience = patience.into();
+            self
+        }
+
+        /// Sets by how much a watched metric must beat its best value to count as improved.
+        #[must_use]
+        pub fn min_improvement(mut self, min_improvement: f64) -> Self {
+            self.settings.min_improvement = min_improvement;
+            self
+        }
+
+        /// Refuses to start where learning would take more than so many bytes beside its input.
+        #[must_use]
+        pub fn memory_limit(mut self, bytes: u64) -> Self {
+            self.settings.memory_limit = Some(bytes);
+            self
+        }
+
+        /// Sets the score that all rows start from, on the scale of scores: a logarithm or log-odds where answers are not scores. The
+        /// best constant where nothing is set. With several scores for a row it is that of each.
+        #[must_use]
+        pub fn base_score(mut self, base_score: f64) -> Self {
+            self.settings.base_score = Some(base_score);
+            self
+        }
+
+        /// Ends learning after the round in which so much time has passed, and keeps what was learned: at least one round.
+        /// [`Booster::stop_reason`]($crate::boosting::Booster::stop_reason) tells. Of all settings this one alone makes the model
+        /// depend on how fast the machine is.
+        #[must_use]
+        pub fn time_limit(mut self, limit: std::time::Duration) -> Self {
+            self.settings.time_limit = Some(limit);
+            self
+        }
+
+        /// Sets the seed of all draws: of rows, columns and trees, and of the rounding of derivatives, so that another seed
+        /// gives a slightly other model even where nothing is sampled.
+        #[must_use]
+        pub fn seed(mut self, seed: u64) -> Self {
+            self.settings.seed = Some(seed);
+            self
+        }
+    };
+}
+pub(crate) use shared_settings;

@@ -1,0 +1,282 @@
+//! Learning what all boosters learn.
+
+use std::fmt::Debug;
+use std::time::Instant;
+
+use perennial_core::{Context, Error, Features, Result};
+
+use super::booster::{Booster, History, Made};
+use super::engine::rounds::{self, Validation, Verdict, boost};
+use super::inputs::{Given, Inputs};
+use super::metric::{BoostingMetric, Watched};
+use super::objective::{Labels, Objective};
+use super::settings::{Constraints, Mode, Settings};
+use super::stopping::Stopper;
+use crate::ensemble::Ensemble;
+
+/// What an estimator brings to learning.
+pub(crate) struct Plan<'a, O, W> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) objective: &'a O,
+    /// What is watched on the validation set; the loss where this is empty.
+    pub(crate) metrics: &'a [W],
+    pub(crate) ctx: &'a Context,
+    /// The model that is continued.
+    pub(crate) from: Option<&'a Booster>,
+}
+
+impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
+    /// Learns from rows in bins or puts them there.
+    pub(crate) fn learn<X: Inputs + ?Sized>(
+        &self,
+        train: &Given<'_, X>,
+        validation: Option<&Given<'_, X>>,
+    ) -> Result<Booster> {
+        // On a thread of the pool all along: to enter it anew for each small task costs more than the task.
+        rayon::scope(|_| self.learn_here(train, validation))
+    }
+
+    fn learn_here<X: Inputs + ?Sized>(
+        &self,
+        train: &Given<'_, X>,
+        validation: Option<&Given<'_, X>>,
+    ) -> Result<Booster> {
+        let (settings, objective) = (self.settings, self.objective);
+        let deadline = settings.time_limit.and_then(|limit| Instant::now().checked_add(limit));
+        settings.check()?;
+        let features = train.x.features();
+        let constraints = settings.constraints(features)?;
+        rounds::check_size(train.x.n_rows())?;
+        let labels = Labels::new(train.y, train.weights, train.groups);
+        objective.check(&labels)?;
+        let n_watched = validation.map_or(0, |given| given.x.n_rows());
+        self.check_memory(train.x.n_rows(), n_watched, features.len())?;
+        let offset = self.offset(train.x, &constraints)?;
+        let base = match (self.from, settings.base_score, &offset) {
+            (Some(from), ..) => self.check_from(from, features, &constraints)?,
+            (None, Some(base), _) => vec![base; objective.n_scores()],
+            (None, None, None) => objective.base_scores(&labels)?,
+            (None, None, Some(offset)) => rounds::base_beside(objective, &labels, offset)?,
+        };
+        let binned = train.x.bin(settings, train.weights, self.ctx)?;
+        let watched = validation.map(|given| {
+            let labels = Labels::new(given.y, given.weights, given.groups);
+            objective.check(&labels).map_err(|error| error.context("validation set"))?;
+            let offset = self.offset(given.x, &constraints)?;
+            let start = self.start(given.x, offset.as_deref())?;
+            Ok((given.x.bin_like(&binned)?, labels, offset, start))
+        });
+        let watched = watched.transpose()?;
+        let n_before = self.from.map_or(0, Booster::n_rounds);
+        let input = rounds::Input {
+            binned: &binned,
+            labels: &labels,
+            start: self.start(train.x, offset.as_deref())?,
+            offset,
+            validation: watched.as_ref().map(|(binned, labels, offset, start)| Validation {
+                binned,
+                labels,
+                offset: offset.clone(),
+                start: start.clone(),
+            }),
+            n_before,
+            deadline,
+        };
+        let mut history = self.empty_history();
+        let higher = |metric: &dyn BoostingMetric| metric.higher_is_better();
+        let directions: Vec<bool> = match self.metrics {
+            [] => vec![false],
+            metrics => metrics.iter().map(|metric| higher(metric)).collect(),
+        };
+        let mut stopper = Stopper::new(settings.patience, settings.min_improvement, directions);
+        if let Some((_, labels, _, Some(start))) = &watched {
+            // The model that is continued may be better than all that comes.
+            stopper.round(&self.values(labels, start)?);
+        }
+        let may_stop = settings.patience.is_some() && !matches!(settings.mode, Mode::Dart { .. });
+        let watch = |labels: &Labels<'_>, scores: &[f64]| {
+            let values = self.values(labels, scores)?;
+            history.iter_mut().zip(&values).for_each(|(history, &value)| history.values.push(value));
+            let done = stopper.round(&values);
+            Ok(if done && may_stop { Verdict::Stop } else { Verdict::GoOn })
+        };
+        let learned = boost(objective, settings, &constraints, &input, base, watch, self.ctx)?;
+        let watched = history.first().is_some_and(|first| !first.values.is_empty());
+        // The rounds up to the best; the first that was judged is that of the model that is continued, where there is one.
+        let best = watched.then(|| stopper.best_round() + usize::from(self.from.is_none()));
+        let mut new_trees = learned.trees;
+        if let (Some(best), true) = (best, may_stop) {
+            new_trees.truncate(best * learned.base.len());
+        }
+        if settings.mode == Mode::Forest {
+            let share = 1.0 / (new_trees.len() / learned.base.len()).max(1) as f64;
+            new_trees.iter_mut().for_each(|tree| tree.scale(share));
+        }
+        let mut trees = self.from.map_or_else(Vec::new, |from| from.trees().to_vec());
+        trees.extend(new_trees);
+        let booster = Booster {
+            features: features.clone(),
+            ensemble: Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?,
+            offset: constraints.offset.map(|column| column as u32),
+            history: if watched { history } else { Vec::new() },
+            best_round: best.map(|best| best + n_before),
+            made: Made {
+                mode: self.from.map_or(settings.mode, |from| from.made.mode),
+                directions: constraints.bound().then(|| constraints.directions.clone()).unwrap_or_default(),
+                n_before,
+                stop: learned.stop,
+            },
+        };
+        check_monotone(&booster, &constraints)?;
+        Ok(booster)
+    }
+
+    fn empty_history(&self) -> Vec<History> {
+        let names: Vec<String> = match self.metrics {
+            [] => vec!["loss".to_owned()],
+            metrics => metrics.iter().map(BoostingMetric::name).collect(),
+        };
+        names.into_iter().map(|metric| History { metric, values: Vec::new() }).collect()
+    }
+
+    /// The watched metrics after a round.
+    fn values(&self, labels: &Labels<'_>, scores: &[f64]) -> Result<Vec<f64>> {
+        if self.metrics.is_empty() {
+            return Ok(vec![self.objective.loss(labels, scores)]);
+        }
+        let now = Watched::new(self.objective, labels, scores);
+        self.metrics.iter().map(|metric| metric.value(&now)).collect()
+    }
+
+    fn offset<X: Inputs + ?Sized>(&self, x: &X, constraints: &Constraints) -> Result<Option<Vec<f64>>> {
+        constraints.offset.map(|column| x.column(column)).transpose()
+    }
+
+    /// The scores, score by score, of the model that is continued: the bits that learning it left.
+    fn start<X: Inputs + ?Sized>(&self, x: &X, offset: Option<&[f64]>) -> Result<Option<Vec<f64>>> {
+        let scores = |from: &Booster| Ok(by_score(&x.scores(from, offset)?, from.ensemble().n_outputs()));
+        self.from.map(scores).transpose()
+    }
+
+    fn check_from(&self, from: &Booster, features: &Features, constraints: &Constraints) -> Result<Vec<f64>> {
+        if *from.features() != *features || from.offset != constraints.offset.map(|column| column as u32) {
+            return Err(Error::unsupported(
+                "the model to continue learned from other columns, or has another offset",
+            ));
+        }
+        if from.ensemble().n_outputs() != self.objective.n_scores() {
+            return Err(Error::unsupported(format!(
+                "the model to continue has {} scores for a row; the loss needs {}",
+                from.ensemble().n_outputs(),
+                self.objective.n_scores()
+            )));
+        }
+        if self.settings.mode != Mode::Gradient || from.made.mode == Mode::Forest {
+            return Err(Error::unsupported(
+                "a model can be continued by `Mode::Gradient` only, and none that is a forest; learn a new one instead",
+            ));
+        }
+        if let Some(base) = self.settings.base_score
+            && from.ensemble().base().iter().any(|&known| known != base)
+        {
+            return Err(Error::unsupported(format!(
+                "the model to continue starts from the scores {:?}, and `base_score` is {base}; leave it out",
+                from.ensemble().base()
+            )));
+        }
+        let lost = |&column: &usize| {
+            from.made.directions[column] != 0
+                && from.made.directions[column] != constraints.directions[column]
+        };
+        if let Some(column) = (0..from.made.directions.len()).find(lost) {
+            return Err(Error::unsupported(format!(
+                "the model to continue keeps to `monotone` along column `{}`, and these settings do not; set it too",
+                features.name(column)
+            )));
+        }
+        check_monotone(from, constraints).map_err(|_| {
+            Error::unsupported("the model to continue does not keep to `monotone`; learn a new one instead")
+        })?;
+        Ok(from.ensemble().base().to_vec())
+    }
+
+    /// Refuses what would need more memory than is allowed.
+    fn check_memory(&self, n_rows: usize, n_watched: usize, n_cols: usize) -> Result<()> {
+        let (rows, watched, columns) = (n_rows as u64, n_watched as u64, n_cols as u64);
+        let scores = self.objective.n_scores() as u64;
+        let at_once = scores.min(rayon::current_num_threads() as u64);
+        let starts = if self.from.is_some() { 2 } else { 0 };
+        // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms. Of the rows that
+        // are watched their bins, their scores and answers.
+        self.settings.check_memory(
+            &[
+                rows.saturating_mul(columns).saturating_mul(2),
+                rows.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+                rows.saturating_mul(scores).saturating_mul(4),
+                rows.saturating_mul(at_once).saturating_mul(8 + 8 + 4),
+                (self.settings.max_leaves as u64 + 4)
+                    .saturating_mul(columns)
+                    .saturating_mul(2048)
+                    .saturating_mul(at_once),
+                watched.saturating_mul(columns),
+                watched.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+            ],
+            || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,"),
+            "take fewer columns or leaves, or raise the limit",
+        )
+    }
+}
+
+/// Refuses to go on with a model by another loss: its scores mean something else.
+pub(super) fn check_loss(model: &impl Debug, ours: &impl Debug) -> Result<()> {
+    // What a loss shows of itself holds all of its numbers, to the last digit.
+    let (model, ours) = (format!("{model:?}"), format!("{ours:?}"));
+    if model == ours {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "the model learned with the loss {model}, and these settings have {ours}, whose scores mean something else; set the \
+         loss of the model, or learn a new model"
+    )))
+}
+
+/// Numbers that lie row by row, score by score.
+fn by_score(scores: &[f64], n_scores: usize) -> Vec<f64> {
+    let n_rows = scores.len() / n_scores.max(1);
+    match n_scores {
+        1 => scores.to_vec(),
+        _ => (0..scores.len()).map(|at| scores[at % n_rows * n_scores + at / n_rows]).collect(),
+    }
+}
+
+/// Makes sure that no tree breaks a monotone constraint: on the two sides of a cut of a constrained column no leaf of
+/// one side may be beyond a leaf of the other.
+fn check_monotone(booster: &Booster, constraints: &Constraints) -> Result<()> {
+    if !constraints.bound() {
+        return Ok(());
+    }
+    for tree in booster.trees() {
+        // The least and the largest leaf below each node; children come after their parents.
+        let mut ranges: Vec<(f64, f64)> =
+            (0..tree.n_nodes()).map(|node| (tree.value(node)[0], tree.value(node)[0])).collect();
+        for node in (0..tree.n_nodes()).rev() {
+            let (Some((left, right)), Some(column)) = (tree.children(node), tree.feature(node)) else {
+                continue;
+            };
+            let (a, b) = (ranges[left], ranges[right]);
+            let broken = match constraints.directions[column] {
+                1 => a.1 > b.0,
+                -1 => a.0 < b.1,
+                _ => false,
+            };
+            if broken {
+                return Err(Error::unsupported(format!(
+                    "the fitted trees do not keep to the monotone constraint on column `{}`; please report this",
+                    booster.features().name(column)
+                )));
+            }
+            ranges[node] = (a.0.min(b.0), a.1.max(b.1));
+        }
+    }
+    Ok(())
+}
