@@ -236,6 +236,12 @@ impl Table {
     }
 }
 
+/// A name that is not taken: this one, or with the first number from 2 on that makes it such.
+pub(crate) fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name} {n}")));
+    names.find(|name| !is_taken(name)).unwrap_or_default()
+}
+
 impl Rows for Table {
     type Owned = Table;
 

@@ -190,7 +190,11 @@ static DETECTORS: LazyLock<Vec<Detector>> = LazyLock::new(|| {
         (
             PiiKind::Email,
             |has| has.has_at,
-            pattern(r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"),
+            // Letters and digits of any script, with their marks (RFC 6531); a domain may also be in Punycode.
+            pattern(concat!(
+                r"[\p{L}\p{M}\p{N}._%+-]+@[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)*",
+                r"\.(?:(?i:xn)--[A-Za-z0-9-]+|[\p{L}\p{M}]{2,})"
+            )),
             |_| true,
         ),
         (
