@@ -353,4 +353,3 @@ fn is_open(path: &Path) -> bool {
         false
     }
 }
-

@@ -5,7 +5,7 @@ use perennial_core::{Error, Result};
 use super::report::{ContractReport, Severity};
 use super::{Contract, Finding};
 use crate::table::free_name;
-use crate::{Column, Table};
+use crate::{Change, ChangeKind, Column, Table};
 
 /// What [`Contract::sift`] makes of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,13 @@ pub struct Sifted {
     pub quarantine: Table,
     /// What was found: for rules that set rows aside, in all rows; for the others, in the rows that go on.
     pub report: ContractReport,
+}
+
+impl Sifted {
+    /// How many rows were set aside.
+    pub fn changes(&self) -> Vec<Change> {
+        vec![Change::of_rows(ChangeKind::SetAside, self.quarantine.n_rows())]
+    }
 }
 
 /// The rows of a table and why they are set aside, in the order of the table.

@@ -9,6 +9,7 @@ use perennial_core::{Error, Result, write_atomic};
 
 use crate::{ColumnType, Schema, Table, calendar};
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use self::cells::{Cell, Cells};
 pub use self::reader::JsonLinesReader;
 
@@ -169,4 +170,3 @@ fn writable(cell: &str, column_type: ColumnType) -> Result<()> {
 pub fn write_json_lines(table: &Table, path: impl AsRef<Path>) -> Result<()> {
     write_atomic(path, to_json_lines(table)?.as_bytes())
 }
-

@@ -221,13 +221,14 @@ impl JsonLinesReader {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let (row, n_columns) = match row(number, line).and_then(|row| self.fitting(number, row, &known, &lines.columns)) {
-                Ok(row) => row,
-                Err(error) => {
-                    wrong(number, line, error)?;
-                    continue;
-                }
-            };
+            let (row, n_columns) =
+                match row(number, line).and_then(|row| self.fitting(number, row, &known, &lines.columns)) {
+                    Ok(row) => row,
+                    Err(error) => {
+                        wrong(number, line, error)?;
+                        continue;
+                    }
+                };
             // Before they are there: a column that is new in a late line has a cell for each line before.
             let cells = n_columns as u64 * (lines.n_rows as u64 + 1);
             if cells > max_cells {
@@ -263,7 +264,9 @@ impl JsonLinesReader {
         let mut n_columns = columns.len();
         for (name, cell) in &row.0 {
             match known.get(name) {
-                Some(&place) => columns[place].check(cell).context(format!("line {number}, column `{name}`"))?,
+                Some(&place) => {
+                    columns[place].check(cell).context(format!("line {number}, column `{name}`"))?
+                }
                 None => n_columns += 1,
             }
         }

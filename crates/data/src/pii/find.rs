@@ -436,6 +436,12 @@ mod tests {
             ("order 123456789 of 1250.50", vec![]),
             ("a@b and 5@c.", vec![]),
             ("é@ü", vec![]),
+            ("müller@example.de", vec![K::Email]),
+            ("ada@müller.de", vec![K::Email]),
+            ("mu\u{308}ller@example.de", vec![K::Email]),
+            ("联系ada@例子.广告谢谢", vec![K::Email]),
+            ("иван٤@почта.рф", vec![K::Email]),
+            ("ada@xn--mller-kva.xn--p1ai,", vec![K::Email]),
             ("", vec![]),
         ] {
             assert_eq!(super::kinds(text), kinds, "{text}");

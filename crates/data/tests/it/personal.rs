@@ -93,3 +93,13 @@ fn each_action_does_what_it_says() -> Result<()> {
     assert_eq!((empty.table.n_rows(), empty.vault.n_rows()), (0, 0));
     Ok(())
 }
+
+/// Letters beyond ASCII are no way past a policy.
+#[test]
+fn mail_in_any_script_is_denied_and_masked_whole() -> Result<()> {
+    let table = Table::builder().text("note", ["an müller@example.de", "ada@müller.de da"]).build()?;
+    assert!(PiiPolicy::new().apply(&table).is_err());
+    let masked = PiiPolicy::new().action(PiiAction::Mask).apply(&table)?.table;
+    assert_eq!(texts(&masked, "note"), [Some("an [email]".to_owned()), Some("[email] da".to_owned())]);
+    Ok(())
+}

@@ -5,8 +5,8 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
-    Unknown, boolean, categorical, numeric,
+    CategoryImputer, Columns, HighCardinality, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer,
+    StandardScaler, TableVectorizer, Unknown, boolean, categorical, numeric,
 };
 
 fn table() -> Table {
@@ -136,5 +136,47 @@ fn the_form_does_not_depend_on_the_rows_that_are_transformed() -> Result<()> {
     for table in [two(["a", "b"], ["x", "y"]), two(["?", "?"], ["?", "?"])] {
         assert!(model.transform(&table)?.sparse().is_none(), "half of the training cells were 1");
     }
+    Ok(())
+}
+
+#[test]
+fn a_whole_table_by_the_types_of_its_columns() -> Result<()> {
+    let texts: Vec<String> = (0..50).map(|row| format!("job {row}")).collect();
+    let day = 86_400_000_000_i64;
+    let table = Table::new([
+        ("n", Column::real((0..50).map(|row| (row > 0).then_some(row as f64)))),
+        ("paid", Column::boolean((0..50).map(|row| row % 2 == 0))),
+        (
+            "job",
+            Column::text(texts.iter().enumerate().map(|(row, text)| (row != 3).then_some(text.as_str()))),
+        ),
+        ("city", Column::text((0..50).map(|row| ["Rome", "Oslo"][row % 2]))),
+        ("at", Column::date_time((0..50).map(|row| (row != 7).then_some(row as i64 * day + day / 2)))),
+        ("nothing", Column::text((0..50).map(|_| None::<&str>))),
+    ])?;
+    let vectorizer = TableVectorizer::new().n_components(3);
+    for (many, first) in [
+        (HighCardinality::MinHash, "job min-hash 0"),
+        (HighCardinality::Similarity, "job ~ "),
+        (HighCardinality::Gap, "job topic 0"),
+    ] {
+        let vectorizer = vectorizer.clone().high_cardinality(many);
+        let (model, x) = vectorizer.fit_transform_on(&Train::new(&table, &NoTarget))?;
+        assert_eq!(x, model.transform(&table)?);
+        assert_eq!(x.n_cols(), 3 + 2 + 3 + 7);
+        assert!(x.dense()?.iter().all(|cell| cell.is_finite()));
+        let names: Vec<&str> = x.features().names().collect();
+        assert_eq!(names[..5], ["n", "paid", "n is missing", "city=Oslo", "city=Rome"]);
+        assert!(names[5].starts_with(first), "{names:?}");
+        assert_eq!(names[8], "at year");
+        assert_eq!(names[13..], ["at hour", "at year is missing"]);
+        // A row alone, with what is new, and from bytes.
+        let again = vectorizer.decode(&vectorizer.encode(&model)?)?;
+        let one = table.slice(4..5)?.with_column("city", Column::text(["Lima"]))?;
+        assert_eq!(again.transform(&one)?.dense()?.row(0).to_vec()[3..5], [0.0, 0.0]);
+        assert_eq!(again.transform(&table)?, x);
+    }
+    assert!(vectorizer.fit(&table.select(&["nothing"])?, &NoTarget).is_err());
+    assert!(vectorizer.cardinality_threshold(0).fit(&table, &NoTarget).is_err());
     Ok(())
 }
