@@ -171,8 +171,8 @@ where
     Ok(Some(model))
 }
 
-fn numbers() -> Numbers {
-    SimpleImputer::median().indicator(true).then(StandardScaler::new())
+fn filled(indicator: bool) -> Numbers {
+    SimpleImputer::median().indicator(indicator).then(StandardScaler::new())
 }
 
 impl Estimator for TableVectorizer {
@@ -210,7 +210,7 @@ impl FitTransform for TableVectorizer {
         let (many, n) = (of(Kind::Many), self.n_components);
         let none = || CategoryImputer::constant("");
         let model = TableVectorizerModel {
-            numbers: group(train, &of(Kind::Number), numbers(), &mut outputs)?,
+            numbers: group(train, &of(Kind::Number), filled(true), &mut outputs)?,
             few: group(train, &of(Kind::Few), few, &mut outputs)?,
             many: match self.high_cardinality {
                 HighCardinality::MinHash => {
@@ -226,7 +226,7 @@ impl FitTransform for TableVectorizer {
                     group(train, &many, step, &mut outputs)?.map(Many::Gap)
                 }
             },
-            dates: group(train, &of(Kind::Date), DateParts {}.then(numbers()), &mut outputs)?,
+            dates: group(train, &of(Kind::Date), DateParts {}.then(filled(false)), &mut outputs)?,
         };
         Ok((model, side_by_side(&outputs)?))
     }

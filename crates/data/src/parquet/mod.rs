@@ -230,11 +230,12 @@ impl ParquetReader {
         }
         let fields = loaded.schema().fields();
         let mut named = Vec::with_capacity(roots.len());
-        for (column, root) in columns.into_iter().zip(roots) {
+        for (column, &root) in columns.into_iter().zip(&roots) {
             let column = column.finish()?.ok_or_else(|| Error::malformed("a column has no batch"))?;
             named.push((fields[root].name().as_str().into(), column));
         }
-        let table = Table::with_rows(n_rows, named)?;
+        let of_columns = roots.iter().map(|&root| fields[root].as_ref());
+        let table = crate::arrow::marked(Table::with_rows(n_rows, named)?, of_columns)?;
         match &self.columns {
             Some(columns) => table.select(columns),
             None => Ok(table),
