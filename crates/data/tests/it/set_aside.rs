@@ -103,7 +103,7 @@ fn what_the_contract_sets_aside_keeps_its_line() -> Result<()> {
     let contract = Contract::new()
         .with(ColumnContract::new("id", ColumnType::Integer).unique(true).severity(Severity::Quarantine))
         .with(ColumnContract::new("x", ColumnType::Real).nullable(true).min(0.0))
-        .rule(Rule::between("x", 0..=9).quarantine());
+        .rule(Rule::between("x", ..=9).quarantine());
     let text = b"id,x\n1,2\n\nno,3\n1,4\n5,\"\n\"\n2,99\n3,NA";
     let reader = CsvReader::new().contract(&contract);
     let (table, quarantine) = reader.read_bytes_with_quarantine(text)?;

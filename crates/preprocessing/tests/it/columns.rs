@@ -180,3 +180,34 @@ fn a_whole_table_by_the_types_of_its_columns() -> Result<()> {
     assert!(vectorizer.cardinality_threshold(0).fit(&table, &NoTarget).is_err());
     Ok(())
 }
+
+/// The same contract when reading, when learning, and in what is loaded again.
+#[test]
+fn one_contract_goes_from_the_file_to_the_answer() -> Result<()> {
+    use perennial_core::Predictor;
+    use perennial_data::{ColumnContract, ColumnType, Contract, ContractCheck, CsvReader, Severity};
+    use perennial_models::DummyRegressor;
+    use perennial_preprocessing::PassThrough;
+    let area = ColumnContract::new("area", ColumnType::Real).min(5.0).max(500.0);
+    let contract = Contract::new()
+        .with(area.severity(Severity::Quarantine))
+        .with(ColumnContract::new("rent", ColumnType::Real))
+        .min_rows(3);
+    let text = b"area,rent\n40,900\n60,1300\n9000,1400\n80,1700\n100,2100\n";
+    let (flats, quarantine) = CsvReader::new().contract(&contract).read_bytes_with_quarantine(text)?;
+    assert_eq!(quarantine.column("line")?.cell(0).as_deref(), Some("4"));
+    let (x, y) = (flats.drop(&["rent"])?, flats.values("rent")?);
+    let pipeline = ContractCheck::new(contract.drop(&["rent"]))
+        .then(Columns::new().on(numeric(), PassThrough::new()))
+        .then(DummyRegressor::new());
+    let model = pipeline.fit(&x, &y)?;
+    let loaded = pipeline.decode(&pipeline.encode(&model)?)?;
+    let row = |area: f64| Table::new([("area", Column::real([area]))]);
+    assert!(loaded.predict(&row(70.0)?).is_ok());
+    let error = loaded.predict(&row(-70.0)?).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+    assert!(error.to_string().contains("column `area` is `-70.0` at row 0, below the minimum 5"), "{error}");
+    let error = pipeline.fit(&x.head(2), &y.take(&[0, 1])?).unwrap_err().to_string();
+    assert!(error.contains("ContractCheck") && error.contains("expected at least 3"), "{error}");
+    Ok(())
+}
