@@ -27,8 +27,9 @@ enum From {
 /// of the same class (SMOTE; Chawla and others, 2002).
 ///
 /// Where columns are categories, a new row has the most frequent category among the neighbours, and rows of different
-/// categories are as far apart as the median deviation of the other columns (SMOTE-NC, of the same paper). All rows
-/// come first, as they were; the new ones follow, class by class. Scale the columns before: distances decide.
+/// categories are as far apart as the median deviation of the other columns (SMOTE-NC, of the same paper); every pair of
+/// rows is then compared, and memory is that of the cells. All rows come first, as they were; the new ones follow, class
+/// by class. Scale the columns before: distances decide.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
