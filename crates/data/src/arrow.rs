@@ -19,6 +19,7 @@ use perennial_core::{Error, Result, ResultExt};
 use crate::calendar::DAY;
 use crate::category::Category;
 use crate::column::{Data, without_nan};
+use crate::pii::marks;
 use crate::{Column, Table};
 
 impl Table {
@@ -37,7 +38,8 @@ impl Table {
             let column = column_of(array).context(format!("column `{}`", field.name()))?;
             Ok((field.name().as_str().into(), column))
         });
-        Table::with_rows(batch.num_rows(), columns.collect::<Result<Vec<_>>>()?)
+        let table = Table::with_rows(batch.num_rows(), columns.collect::<Result<Vec<_>>>()?)?;
+        marked(table, schema.fields().iter().map(AsRef::as_ref))
     }
 
     /// The columns as a record batch that shares them. Categories are `Dictionary(UInt32, Utf8)`, moments are
@@ -51,12 +53,31 @@ impl Table {
         let fields: Vec<Field> = self
             .names()
             .zip(&arrays)
-            .map(|(name, array)| Field::new(name, array.data_type().clone(), true))
-            .collect();
+            .map(|(name, array)| {
+                let field = Field::new(name, array.data_type().clone(), true);
+                Ok(match self.marks().get(name) {
+                    Some(kinds) => {
+                        field.with_metadata([(marks::METADATA.to_owned(), marks::written(kinds)?)].into())
+                    }
+                    None => field,
+                })
+            })
+            .collect::<Result<_>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
         RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options)
             .map_err(refused)
     }
+}
+
+/// The table with the marks of personal data that its fields have.
+pub(crate) fn marked<'a>(table: Table, fields: impl Iterator<Item = &'a Field>) -> Result<Table> {
+    let mut found = marks::Marks::new();
+    for field in fields {
+        if let Some(text) = field.metadata().get(marks::METADATA) {
+            found.insert(field.name().as_str().into(), marks::read(field.name(), text)?);
+        }
+    }
+    Ok(if found.is_empty() { table } else { table.with_marks(found) })
 }
 
 fn refused(error: arrow_schema::ArrowError) -> Error {

@@ -26,6 +26,9 @@ impl Table {
             schema = schema.align(table)?.schema();
         }
         let n_rows = tables.iter().map(Table::n_rows).sum();
+        // Tables without rows that know which columns are of personal data.
+        let marked: Vec<Table> =
+            tables.iter().filter(|table| !table.marks().is_empty()).map(|table| table.head(0)).collect();
         let parts = tables.into_iter().map(|table| Ok(schema.align(&table)?.into_columns().into_iter()));
         let mut parts = parts.collect::<Result<Vec<_>>>()?;
         let columns = schema.columns().iter().map(|field| {
@@ -33,7 +36,7 @@ impl Table {
             Ok((field.name.as_str().into(), Column::concat(&of_column.iter().collect::<Vec<_>>())?))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        Table::with_rows(n_rows, columns)
+        Ok(Table::with_rows(n_rows, columns)?.inheriting(&marked))
     }
 
     /// Tables below each other whose columns need not agree: those of any table, in the order in which they first appear.
@@ -76,7 +79,7 @@ impl Table {
                 .collect();
             Ok((name.into(), below(&parts).context(format!("column `{name}`"))?))
         });
-        Table::with_rows(n_rows, columns.collect::<Result<Vec<_>>>()?)
+        Ok(Table::with_rows(n_rows, columns.collect::<Result<Vec<_>>>()?)?.inheriting(tables))
     }
 }
 

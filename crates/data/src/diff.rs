@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::join::{Cardinality, check_once, shared_keys};
 use crate::keys::{Keys, NO_KEY, grouped, shown};
+use crate::table::free_name;
 use crate::{Column, ColumnType, Table};
 
 /// What is different between an older table and a newer one, row by row; made by [`Table::diff`].
@@ -29,7 +30,8 @@ pub struct TableDiff {
     pub n_same: usize,
     /// What changed in each column that both tables have and that is no key.
     pub columns: Vec<ColumnDiff>,
-    /// Each cell that changed: the key, and in the columns `column`, `before` and `after` where and what, as texts.
+    /// Each cell that changed: the key, and in the columns `column`, `before` and `after` where and what, as texts. Where a key
+    /// has such a name, the column is `column 2` and so on.
     pub changes: Table,
 }
 
@@ -110,8 +112,8 @@ impl Table {
     /// ```
     ///
     /// # Errors
-    /// When there is no key, a key column does not exist in both tables with one type or holds real numbers, a key is missing or
-    /// stands twice in one table, or a key column is named `column`, `before` or `after`.
+    /// When there is no key, a key column does not exist in both tables with one type or holds real numbers, or a key is missing
+    /// or stands twice in one table.
     pub fn diff(&self, newer: &Table, keys: &[&str]) -> Result<TableDiff> {
         let (old, new) = shared_keys(self, newer, keys)?;
         check_keys(self, keys, &old, "older")?;
@@ -183,10 +185,11 @@ impl Table {
             .columns()
             .map(|(name, column)| (name.to_owned(), column.clone()))
             .collect();
-        columns
-            .push(("column".into(), Column::category_codes(changed.iter().map(|change| change.2), names)?));
-        columns.push(("before".into(), Column::text(before.iter().map(Option::as_deref))));
-        columns.push(("after".into(), Column::text(after.iter().map(Option::as_deref))));
+        let at = Column::category_codes(changed.iter().map(|change| change.2), names)?;
+        let free = |name| free_name(name, |name| keys.contains(&name));
+        columns.push((free("column"), at));
+        columns.push((free("before"), Column::text(before.iter().map(Option::as_deref))));
+        columns.push((free("after"), Column::text(after.iter().map(Option::as_deref))));
         Table::new(columns)
     }
 }

@@ -13,6 +13,8 @@ pub struct Freshness {
     pub newest_days: f64,
     /// The age of the oldest row in days.
     pub oldest_days: f64,
+    /// The age of the newest row that does not lie in the future; nothing where all do.
+    pub newest_past_days: Option<f64>,
     /// How many rows lie in the future.
     pub n_future: usize,
     /// How many rows have no time.
@@ -80,6 +82,7 @@ impl Table {
         Ok(Freshness {
             newest_days: newest,
             oldest_days: oldest,
+            newest_past_days: known().filter(|age| *age >= 0.0).reduce(f64::min),
             n_future: known().filter(|age| *age < 0.0).count(),
             n_missing: ages.iter().filter(|age| age.is_none()).count(),
         })

@@ -110,9 +110,10 @@ pub(crate) fn beside(left: &Table, mine: &UInt64Array, right: &Table, theirs: &U
             "both tables have a column `{name}` that is no key; rename or drop it in one of them, or join on it too"
         )));
     }
-    let left = left.columns().map(|(name, column)| Ok((name.into(), column.take(mine)?)));
-    let right = right.columns().map(|(name, column)| Ok((name.into(), column.take(theirs)?)));
-    Table::with_rows(mine.len(), left.chain(right).collect::<Result<Vec<_>>>()?)
+    let columns = left.columns().map(|(name, column)| Ok((name.into(), column.take(mine)?)));
+    let others = right.columns().map(|(name, column)| Ok((name.into(), column.take(theirs)?)));
+    let table = Table::with_rows(mine.len(), columns.chain(others).collect::<Result<Vec<_>>>()?)?;
+    Ok(table.inheriting([left, right]))
 }
 
 /// Keys of both tables that can be compared.

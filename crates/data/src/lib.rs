@@ -7,12 +7,14 @@ pub mod calendar;
 #[cfg(feature = "catalog")]
 mod catalog;
 mod category;
+mod change;
 #[cfg(feature = "clean")]
 pub mod clean;
 mod coerce;
 mod column;
 mod concat;
 mod contract;
+mod coverage;
 mod csv;
 mod diff;
 mod display;
@@ -56,10 +58,11 @@ pub use builder::TableBuilder;
 #[cfg(feature = "catalog")]
 pub use catalog::{Catalog, CatalogReport, Sensitivity, Source};
 pub use category::Category;
+pub use change::{Change, ChangeKind};
 pub use column::{Column, ColumnType};
 pub use contract::{
-    Check, ColumnContract, Contract, ContractReport, Distance, Distribution, FitTest, Relation, Rule, Scalar,
-    Severity, Sifted, Statistic, Violation,
+    AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, Distance,
+    Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
 };
 pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
 pub use diff::{ColumnDiff, TableDiff};
@@ -74,8 +77,9 @@ pub use hash::content_hash;
 pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
 pub use json_lines::{
-    parse_json_lines, parse_json_lines_with_quarantine, parse_json_lines_with_schema, read_json_lines,
-    read_json_lines_with_quarantine, read_json_lines_with_schema, to_json_lines, write_json_lines,
+    JsonLinesReader, parse_json_lines, parse_json_lines_with_quarantine, parse_json_lines_with_schema,
+    read_json_lines, read_json_lines_with_quarantine, read_json_lines_with_schema, to_json_lines,
+    write_json_lines,
 };
 #[cfg(feature = "http")]
 pub use objects::HttpStore;

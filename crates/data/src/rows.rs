@@ -135,7 +135,7 @@ impl Table {
             compute(cells)
         };
         let derived: Vec<f64> = (0..self.n_rows()).into_par_iter().map_init(Vec::new, of).collect();
-        self.with_column(name, Column::real(derived))
+        Ok(self.with_column(name, Column::real(derived))?.marked_as(name, from))
     }
 }
 

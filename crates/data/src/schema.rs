@@ -108,7 +108,8 @@ impl Schema {
             };
             Ok((field.name.as_str().into(), column))
         });
-        Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?).context("aligning a table")
+        let aligned = Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?);
+        Ok(aligned.context("aligning a table")?.inheriting([table]))
     }
 
     /// As [`align`](Schema::align), with cells that can be read as the type of the schema, see [`Column::coerce`].
@@ -121,7 +122,8 @@ impl Schema {
             let column = table.column(&field.name)?.coerce(field.column_type);
             Ok((field.name.as_str().into(), column.context(format!("column `{}`", field.name))?))
         });
-        self.align(&Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?)?)
+        let coerced = Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?)?;
+        self.align(&coerced.inheriting([table]))
     }
 
     fn check_names(&self, table: &Table) -> Result<()> {

@@ -8,6 +8,7 @@ use arrow_array::{BooleanArray, UInt64Array};
 use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
 
 use crate::keys::Keys;
+use crate::pii::marks::Marks;
 use crate::{Column, Schema, TableBuilder};
 
 /// Named columns of equal length. It never changes; cloning shares it. Tables are equal when names, types, cells
@@ -30,12 +31,14 @@ use crate::{Column, Schema, TableBuilder};
 #[derive(Clone, Debug)]
 pub struct Table(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     n_rows: usize,
     names: Vec<Arc<str>>,
     columns: Vec<Column>,
     positions: BTreeMap<Arc<str>, usize>,
+    /// Which columns are of personal data.
+    marks: Marks,
 }
 
 impl PartialEq for Table {
@@ -88,7 +91,15 @@ impl Table {
             }
         }
         let (names, columns) = columns.into_iter().unzip();
-        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions })))
+        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions, marks: Marks::new() })))
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.0.marks
+    }
+
+    pub(crate) fn with_marks(self, marks: Marks) -> Table {
+        Table(Arc::new(Inner { marks, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The number of rows.
@@ -144,14 +155,15 @@ impl Table {
     /// The same rows with other columns.
     fn keep(&self, positions: impl Iterator<Item = usize>) -> Result<Table> {
         let columns = positions.map(|at| (self.0.names[at].clone(), self.0.columns[at].clone())).collect();
-        Table::with_rows(self.0.n_rows, columns)
+        Ok(Table::with_rows(self.0.n_rows, columns)?.inheriting([self]))
     }
 
     /// The same columns with other rows.
     fn map(&self, n_rows: usize, change: impl Fn(&Column) -> Result<Column>) -> Result<Table> {
         let columns = self.0.columns.iter().map(change).collect::<Result<Vec<_>>>()?;
-        let (names, positions) = (self.0.names.clone(), self.0.positions.clone());
-        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions })))
+        let (names, positions, marks) =
+            (self.0.names.clone(), self.0.positions.clone(), self.0.marks.clone());
+        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions, marks })))
     }
 
     /// The columns with these names, in this order.
@@ -221,7 +233,7 @@ impl Table {
             Some(&position) => columns[position].1 = column,
             None => columns.push((name, column)),
         }
-        Table::with_rows(n_rows, columns)
+        Ok(Table::with_rows(n_rows, columns)?.inheriting([self]))
     }
 
     /// The table with one column under another name.
@@ -231,9 +243,20 @@ impl Table {
     pub fn rename(&self, from: &str, to: impl Into<Arc<str>>) -> Result<Table> {
         let position = self.position(from)?;
         let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
-        columns[position].0 = to.into();
-        Table::with_rows(self.n_rows(), columns)
+        let to = to.into();
+        columns[position].0 = to.clone();
+        let mut marks = self.0.marks.clone();
+        if let Some(mark) = marks.remove(from) {
+            marks.insert(to, mark);
+        }
+        Ok(Table::with_rows(self.n_rows(), columns)?.with_marks(marks))
     }
+}
+
+/// A name that is not taken: this one, or with the first number from 2 on that makes it such.
+pub(crate) fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name} {n}")));
+    names.find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 impl Rows for Table {

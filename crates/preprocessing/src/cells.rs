@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Features, Matrix, Result};
+use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{memory, reduce, simd};
 
 /// Numbers per block: what is read and what is written fit into the first cache together.
@@ -74,6 +75,21 @@ pub(crate) fn rows_of<'a>(
 #[inline(always)]
 fn any_infinite(numbers: &[f64]) -> bool {
     numbers.iter().fold(false, |any, number| any | number.is_infinite())
+}
+
+/// How many cells of each column are missing.
+pub(crate) fn missing_counts(x: &ArrayRef2<f64>) -> Vec<usize> {
+    let mut counts = vec![0; x.ncols()];
+    for row in x.rows() {
+        counts.iter_mut().zip(row).for_each(|(count, cell)| *count += usize::from(cell.is_nan()));
+    }
+    counts
+}
+
+/// What was done to so many cells of each column, of those where it was done.
+pub(crate) fn changes(features: &Features, kind: ChangeKind, counts: &[usize]) -> Vec<Change> {
+    let done = features.names().zip(counts).filter(|(_, count)| **count > 0);
+    done.map(|(name, count)| Change::of_cells(name, kind, *count)).collect()
 }
 
 /// Columns gathered at a time: those of one cache line of a row.

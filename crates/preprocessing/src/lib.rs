@@ -6,6 +6,7 @@ mod categories;
 mod category_parts;
 mod cells;
 mod columns;
+mod date_parts;
 mod diagram;
 mod discretize;
 mod encode;
@@ -17,6 +18,7 @@ mod resample;
 mod scale;
 mod selector;
 mod stats;
+mod table_vectorizer;
 mod transform;
 
 pub use batches::FitBatches;
@@ -47,6 +49,7 @@ pub use scale::{
     MaxAbsScaler, MinMaxScaler, Norm, Normalizer, NormalizerModel, RobustScaler, ScalerModel, StandardScaler,
 };
 pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_type};
+pub use table_vectorizer::{HighCardinality, TableVectorizer, TableVectorizerModel};
 pub use transform::{
     Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,
     PowerTransformer, QuantileModel, QuantileTransformer, SplineModel, SplineTransformer,

@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
+    Train, Transformer,
 };
+use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{by_column, map_rows};
+use crate::cells::{by_column, changes, map_rows};
 use crate::moments::Moments;
 use crate::resample::{Resampled, Resampler};
 use crate::stats::quantiles;
@@ -69,9 +70,9 @@ impl Bounds {
             let moments = Moments::of(x, weights);
             let of = |column: usize| {
                 let (mean, deviation) = (moments.mean[column], moments.variance(column).sqrt());
-                (mean - fold * deviation, mean + fold * deviation)
+                (moments.weight[column] > 0.0).then_some((mean - fold * deviation, mean + fold * deviation))
             };
-            return finite(train, (0..x.ncols()).map(of).collect());
+            return sound(train, (0..x.ncols()).map(of).collect());
         }
         let found = by_column(x, |_, values| match self {
             Bounds::Quartiles(fold) => quantiles(values, weights, &[0.25, 0.75]).map(|q| {
@@ -90,8 +91,7 @@ impl Bounds {
             Bounds::Fixed(low, high) => Some((low, high)),
             Bounds::Deviations(_) => None,
         });
-        // A column without any value has no outlier.
-        finite(train, found.into_iter().map(|bounds| bounds.unwrap_or((0.0, 0.0))).collect())
+        sound(train, found)
     }
 }
 
@@ -99,14 +99,18 @@ fn empty(name: &'static str, low: f64, high: f64) -> Error {
     Error::invalid_param(name, (low, high), "two finite numbers, the lower one first")
 }
 
-fn finite(x: &Matrix, bounds: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>> {
-    match bounds.iter().position(|(low, high)| !low.is_finite() || !high.is_finite()) {
-        None => Ok(bounds),
-        Some(column) => Err(Error::overflow(format!(
-            "the numbers of column `{}` are so large that their bounds leave the range of f64; divide it by a power of ten first",
-            x.features().name(column)
+/// Bounds of every column; those of a column without a value would make an outlier of whatever comes later.
+fn sound(x: &Matrix, found: Vec<Option<(f64, f64)>>) -> Result<Vec<(f64, f64)>> {
+    let bound = |(bounds, name): (Option<(f64, f64)>, &str)| match bounds {
+        Some((low, high)) if low.is_finite() && high.is_finite() => Ok((low, high)),
+        Some(_) => Err(Error::overflow(format!(
+            "the numbers of column `{name}` are so large that their bounds leave the range of f64; divide it by a power of ten first"
         ))),
-    }
+        None => Err(Error::insufficient_data(format!(
+            "every value of column `{name}` is missing, so it has no bounds; leave it out, or give fixed ones"
+        ))),
+    };
+    found.into_iter().zip(x.features().names()).map(bound).collect()
 }
 
 /// Cuts numbers that lie beyond the bounds of their column to the nearer bound (winsorising), or makes them missing.
@@ -117,6 +121,7 @@ fn finite(x: &Matrix, bounds: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>> {
 /// |---|---|---|
 /// | `bounds` | quartiles, 1.5 | between which a number is no outlier |
 /// | `to_missing` | false | whether outliers become missing, for an imputer that follows |
+/// | `indicator` | false | whether to add a column `name is an outlier` of 0 and 1 for each column that had outliers |
 ///
 /// ```
 /// use ndarray::array;
@@ -134,6 +139,7 @@ fn finite(x: &Matrix, bounds: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>> {
 pub struct Winsorizer {
     bounds: Bounds,
     to_missing: bool,
+    indicator: bool,
 }
 
 impl Winsorizer {
@@ -155,6 +161,13 @@ impl Winsorizer {
         self.to_missing = to_missing;
         self
     }
+
+    /// Whether to add columns that say what was an outlier.
+    #[must_use]
+    pub fn indicator(mut self, indicator: bool) -> Self {
+        self.indicator = indicator;
+        self
+    }
 }
 
 impl Estimator for Winsorizer {
@@ -164,11 +177,20 @@ impl Estimator for Winsorizer {
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<WinsorizerModel> {
         let bounds = self.bounds.learn(train.x, train.weights)?;
-        WinsorizerModel::try_from(Parts {
-            features: train.x.features().clone(),
-            bounds,
-            to_missing: self.to_missing,
-        })
+        let mut outliers = vec![0; bounds.len()];
+        // A row that weighs nothing changes no column of the output.
+        let mut weighty = vec![false; bounds.len()];
+        for (row, cells) in train.x.dense()?.rows().into_iter().enumerate() {
+            for (column, (cell, (low, high))) in cells.iter().zip(&bounds).enumerate() {
+                if cell < low || cell > high {
+                    outliers[column] += 1;
+                    weighty[column] |= train.weight(row) > 0.0;
+                }
+            }
+        }
+        let flagged = (0..bounds.len()).filter(|&column| self.indicator && weighty[column]).collect();
+        let (features, to_missing) = (train.x.features().clone(), self.to_missing);
+        WinsorizerModel::try_from(Parts { features, bounds, to_missing, outliers, flagged })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -185,6 +207,11 @@ pub struct WinsorizerModel {
     features: Features,
     bounds: Vec<(f64, f64)>,
     to_missing: bool,
+    /// How many there were of each column in the training rows.
+    outliers: Vec<usize>,
+    flagged: Vec<usize>,
+    #[serde(skip)]
+    output: Features,
 }
 
 #[derive(Deserialize)]
@@ -192,17 +219,24 @@ struct Parts {
     features: Features,
     bounds: Vec<(f64, f64)>,
     to_missing: bool,
+    outliers: Vec<usize>,
+    flagged: Vec<usize>,
 }
 
 impl TryFrom<Parts> for WinsorizerModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, bounds, to_missing } = parts;
-        if bounds.len() != features.len() || !bounds.iter().all(|(low, high)| low <= high) {
+        let Parts { features, bounds, to_missing, outliers, flagged } = parts;
+        let known = outliers.len() == features.len() && flagged.iter().all(|&column| column < features.len());
+        if !known || bounds.len() != features.len() || !bounds.iter().all(|(low, high)| low <= high) {
             return Err(Error::corrupt("there is not one lower and one upper bound for each column"));
         }
-        Ok(WinsorizerModel { features, bounds, to_missing })
+        let flags = flagged
+            .iter()
+            .map(|&column| Feature::numeric(format!("{} is an outlier", features.name(column))));
+        let output = features.iter().cloned().chain(flags).collect::<Vec<_>>().try_into()?;
+        Ok(WinsorizerModel { features, bounds, to_missing, outliers, flagged, output })
     }
 }
 
@@ -210,6 +244,12 @@ impl WinsorizerModel {
     /// The bounds of each column.
     pub fn bounds(&self) -> &[(f64, f64)] {
         &self.bounds
+    }
+
+    /// How many cells of each column were cut, or made missing, in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        let kind = if self.to_missing { ChangeKind::MadeMissing } else { ChangeKind::Cut };
+        changes(&self.features, kind, &self.outliers)
     }
 }
 
@@ -219,13 +259,17 @@ impl Transformer for WinsorizerModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        let n_cols = self.features.len();
-        map_rows(&x, &self.features, |_, rows, out| {
-            for (row, out) in rows.chunks_exact(n_cols).zip(out.chunks_exact_mut(n_cols)) {
+        let (n_cols, width) = (self.features.len(), self.output.len());
+        map_rows(&x, &self.output, |_, rows, out| {
+            for (row, out) in rows.chunks_exact(n_cols).zip(out.chunks_exact_mut(width)) {
                 for ((out, &cell), &(low, high)) in out.iter_mut().zip(row).zip(&self.bounds) {
                     // `clamp` keeps NaN, which stays missing.
                     let cut = cell.clamp(low, high);
                     *out = if self.to_missing && cut != cell { f64::NAN } else { cut };
+                }
+                for (out, &column) in out[n_cols..].iter_mut().zip(&self.flagged) {
+                    let (low, high) = self.bounds[column];
+                    *out = f64::from(u8::from(row[column] < low || row[column] > high));
                 }
             }
         })

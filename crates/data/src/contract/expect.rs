@@ -172,6 +172,47 @@ pub(super) enum Expect {
     },
 }
 
+impl Expect {
+    /// Whether a row keeps it alone as it does among others.
+    pub(super) fn is_of_single_rows(&self) -> bool {
+        use Expect as E;
+        match self {
+            E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } => false,
+            E::Exists { .. } | E::Types { .. } => true,
+            E::ColumnCount { .. } | E::ColumnsOrdered { .. } | E::ColumnsSet { .. } => true,
+            other => super::cells::about(other).is_some(),
+        }
+    }
+
+    /// The same for a table without some columns; nothing where it was about one of them, or about how many there are.
+    pub(super) fn without(&self, is_left_out: &dyn Fn(&str) -> bool) -> Option<Expect> {
+        use Expect as E;
+        let others = |columns: &[String]| columns.iter().filter(|name| !is_left_out(name)).cloned().collect();
+        match self {
+            E::ColumnsOrdered { columns } => return Some(E::ColumnsOrdered { columns: others(columns) }),
+            E::ColumnsSet { columns, more } => {
+                return Some(E::ColumnsSet { columns: others(columns), more: *more });
+            }
+            E::ColumnCount { .. } => return None,
+            _ => {}
+        }
+        let about = super::cells::about(self).unwrap_or_else(|| match self {
+            E::Exists { column }
+            | E::Types { column, .. }
+            | E::Statistic { column, .. }
+            | E::Distinct { column, .. }
+            | E::MostCommonAmong { column, .. }
+            | E::Distance { column, .. }
+            | E::Mean { column, .. }
+            | E::Fits { column, .. } => vec![column],
+            E::CramersV { left, right, .. } | E::Means { left, right, .. } => vec![left, right],
+            E::GroupMeans { column, by, .. } => vec![column, by],
+            _ => Vec::new(),
+        });
+        (!about.into_iter().any(is_left_out)).then(|| self.clone())
+    }
+}
+
 /// Which of several patterns a text must match.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

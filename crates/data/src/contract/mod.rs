@@ -12,6 +12,7 @@ mod report;
 mod rule;
 mod scalar;
 mod sift;
+mod step;
 mod time_format;
 mod whole;
 mod yaml;
@@ -34,6 +35,7 @@ pub use self::scalar::Scalar;
 #[cfg(feature = "parquet")]
 pub(crate) use self::scalar::{Ends, Range};
 pub use self::sift::Sifted;
+pub use self::step::{AsTable, ContractCheck, ContractCheckModel};
 
 /// What a table must be like: its columns and, for each of them, what its cells may be.
 ///
@@ -289,6 +291,32 @@ impl Contract {
     /// The rules in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The contract of a table without these columns, such as the target: what it says of them, and rules that look at one of
+    /// them or at how many columns there are, are gone.
+    #[must_use]
+    pub fn drop<S: AsRef<str>>(&self, names: &[S]) -> Self {
+        let is_left_out = |name: &str| names.iter().any(|left_out| left_out.as_ref() == name);
+        let mut contract = self.clone();
+        contract.columns.retain(|column| !is_left_out(&column.name));
+        let rule = |rule: &Rule| Some(Rule { expect: rule.expect.without(&is_left_out)?, ..rule.clone() });
+        contract.rules = self.rules.iter().filter_map(rule).collect();
+        contract
+    }
+
+    /// What it says of rows each of which may come alone.
+    fn of_single_rows(&self) -> Self {
+        let mut contract = Contract { min_rows: 0, ..self.clone() };
+        contract.columns.iter_mut().for_each(|column| column.unique = false);
+        contract.rules.retain(|rule| rule.mostly == 1.0 && rule.expect.is_of_single_rows());
+        contract
+    }
+
+    /// The columns whose cells must be of their type, for readers.
+    pub(crate) fn types(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        let must = self.columns.iter().filter(|column| column.severity != Severity::Warn);
+        must.map(|column| (column.name.as_str(), column.column_type))
     }
 
     /// All that breaks the contract.

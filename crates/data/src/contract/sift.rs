@@ -4,7 +4,8 @@ use perennial_core::{Error, Result};
 
 use super::report::{ContractReport, Severity};
 use super::{Contract, Finding};
-use crate::{Column, Table};
+use crate::table::free_name;
+use crate::{Change, ChangeKind, Column, Table};
 
 /// What [`Contract::sift`] makes of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,16 +20,20 @@ pub struct Sifted {
     pub report: ContractReport,
 }
 
+impl Sifted {
+    /// How many rows were set aside.
+    pub fn changes(&self) -> Vec<Change> {
+        vec![Change::of_rows(ChangeKind::SetAside, self.quarantine.n_rows())]
+    }
+}
+
 /// The rows of a table and why they are set aside, in the order of the table.
 pub(crate) fn quarantine(table: &Table, rows: &[(usize, String)]) -> Result<Table> {
     use perennial_core::Rows;
     let numbers: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
     let mut set_aside = table.take(&numbers)?;
-    let free = |name: &str| {
-        // A quarantine table may be sifted again.
-        let names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name} {n}")));
-        names.into_iter().find(|name| !table.contains(name)).unwrap_or_default()
-    };
+    // A quarantine table may be sifted again.
+    let free = |name: &str| free_name(name, |name| table.contains(name));
     set_aside = set_aside
         .with_column(free("quarantine row"), Column::integer(numbers.iter().map(|&row| row as i64)))?;
     set_aside.with_column(
@@ -36,6 +41,9 @@ pub(crate) fn quarantine(table: &Table, rows: &[(usize, String)]) -> Result<Tabl
         Column::text(rows.iter().map(|(_, reason)| Some(reason.as_str()))),
     )
 }
+
+/// The rows that go on, the numbers of the others with the reasons, and what was found.
+type Parted = (Table, Vec<(usize, String)>, ContractReport);
 
 impl Contract {
     /// Sets aside the rows that break a column or a rule of severity [`Quarantine`](Severity::Quarantine), and holds the
@@ -68,6 +76,16 @@ impl Contract {
     /// # Errors
     /// As for [`sift`](Contract::sift).
     pub fn sift_beside(&self, table: &Table, others: &[(&str, &Table)]) -> Result<Sifted> {
+        let (kept, rows, report) = self.parted(table, others)?;
+        Ok(Sifted { kept, quarantine: quarantine(table, &rows)?, report })
+    }
+
+    /// The rows that go on, and the numbers of the others with the reasons.
+    pub(crate) fn sift_rows(&self, table: &Table) -> Result<(Table, Vec<(usize, String)>)> {
+        self.parted(table, &[]).map(|(kept, rows, _)| (kept, rows))
+    }
+
+    fn parted(&self, table: &Table, others: &[(&str, &Table)]) -> Result<Parted> {
         let found = self.findings(table, others);
         let aside = |finding: &Finding| finding.violation.severity == Severity::Quarantine;
         let mut reasons: Vec<Vec<&str>> = vec![Vec::new(); table.n_rows()];
@@ -90,7 +108,6 @@ impl Contract {
                 rows.first().map_or("", |(_, reason)| reason.as_str()),
             )));
         }
-        let quarantine = quarantine(table, &rows)?;
         let (kept, rest) = if rows.is_empty() {
             (table.clone(), found)
         } else {
@@ -106,7 +123,7 @@ impl Contract {
         let report = ContractReport { n_rows: table.n_rows(), violations };
         match failed {
             true => Err(Error::contract_violation(report.to_string())),
-            false => Ok(Sifted { kept, quarantine, report }),
+            false => Ok((kept, rows, report)),
         }
     }
 }

@@ -156,7 +156,8 @@ impl Iterator for CsvScan {
                 return Some(Err(error.context(format!("reading `{}`", self.path.display()))));
             }
         };
-        let table = self.records.file(&self.reader, batch.clone()).read().map(|(table, _)| table);
+        let table = self.records.file(&self.reader, batch.clone()).read();
+        let table = table.and_then(|(table, _)| self.reader.held(table));
         self.records.pass(batch);
         self.n_tables += 1;
         self.failed = table.is_err();

@@ -26,7 +26,7 @@ struct Aside {
 impl CsvReader {
     /// Reads a file, plain or gzip, and sets aside the records that reading it would refuse: with too few or too many cells, that
     /// are not UTF-8, longer than a line may be, with a cell that is not of the type or none of the levels that were given, or a
-    /// number beyond the range; from a quote on that is never closed, the rest. The second table has the first `line` of each
+    /// number beyond the range; from a quote on that is never closed, the rest; and what the contract sets aside of the others. The second table has the first `line` of each
     /// such record, the `record` as it stands, at most 64 characters of it, and the `reason`.
     ///
     /// ```
@@ -44,8 +44,8 @@ impl CsvReader {
     /// ```
     ///
     /// # Errors
-    /// When the file cannot be read, its header is wrong, it is larger than allowed, or more than 100 records have a number
-    /// beyond the range in a column whose type is not given.
+    /// When the file cannot be read, its header is wrong, it is larger than allowed, more than 100 records have a number
+    /// beyond the range in a column whose type is not given, or the contract fails, see [`Contract::sift`](crate::Contract::sift).
     pub fn read_path_with_quarantine(&self, path: impl AsRef<Path>) -> Result<(Table, Table)> {
         let path = path.as_ref();
         self.check()?;
@@ -91,7 +91,8 @@ impl CsvReader {
             at = range.end;
             let reason = match cells {
                 None => Some("a quote opens that is never closed".to_owned()),
-                Some(cells) if cells.is_empty() => None,
+                // A blank line is no row.
+                Some(cells) if cells.is_empty() => continue,
                 Some(cells) => self.flaw(&bytes[range.clone()], &cells, &names, &given, &nulls),
             };
             match reason {
@@ -130,6 +131,20 @@ impl CsvReader {
                         ),
                     });
                 }
+            }
+        };
+        let table = match &self.contract {
+            None => table,
+            Some(contract) => {
+                let (held, rows) = contract.sift_rows(&table)?;
+                let (mut line, mut counted) = (1, 0);
+                aside.extend(rows.into_iter().map(|(row, reason)| {
+                    let range = kept[row].clone();
+                    line += line_ends(bytes, counted..range.start);
+                    counted = range.start;
+                    Aside { line, record: excerpt(bytes[range].trim_ascii_end()), reason }
+                }));
+                held
             }
         };
         aside.sort_by_key(|aside| aside.line);

@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::records::Records;
 use super::report::Inferred;
 use super::scan::Dialect;
-use crate::{ColumnType, Schema, Table};
+use crate::{ColumnType, Contract, Schema, Table};
 
 /// The cells that mean "missing" unless told otherwise.
 pub const NULL_TOKENS: [&str; 14] =
@@ -62,6 +62,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// | `null_tokens` | [`NULL_TOKENS`] | the cells that mean "missing" |
 /// | `types` | none | types of some columns |
 /// | `schema` | none | types and levels of columns |
+/// | `contract` | none | what the rows must be like |
 /// | `max_categories` | 1000 | how many levels an inferred category has at most; 0 infers none |
 /// | `max_columns` | 100 000 | how many columns there may be |
 /// | `max_line_bytes` | 16 MiB | how long a line or record may be; at most 1 GiB |
@@ -94,6 +95,8 @@ pub struct CsvReader {
     pub(super) max_line_bytes: usize,
     pub(super) max_bytes: u64,
     pub(super) block_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contract: Option<Contract>,
 }
 
 impl Default for CsvReader {
@@ -112,6 +115,7 @@ impl Default for CsvReader {
             max_line_bytes: DEFAULT_LIMITS.line,
             max_bytes: DEFAULT_LIMITS.bytes,
             block_bytes: 1 << 17,
+            contract: None,
         }
     }
 }
@@ -184,11 +188,49 @@ impl CsvReader {
         self
     }
 
+    /// What the rows must be like. Its columns are read as the types that it says, but for those that only warn and those whose
+    /// type was given otherwise, and the table is held to it, by [`scan`](CsvReader::scan) each part for itself. Rows that could be
+    /// set aside are, with their lines and reasons, by [`read_path_with_quarantine`](CsvReader::read_path_with_quarantine), and are an
+    /// error elsewhere. Warnings pass.
+    ///
+    /// ```
+    /// use perennial_data::{ColumnContract, ColumnType, Contract, CsvReader, Severity};
+    ///
+    /// let age = ColumnContract::new("age", ColumnType::Integer).max(120.0).severity(Severity::Quarantine);
+    /// let reader = CsvReader::new().contract(&Contract::new().with(age));
+    /// assert!(reader.read_bytes(b"age\n31\n540\n").is_err());
+    /// let (table, quarantine) = reader.read_bytes_with_quarantine(b"age\n31\n540\nold\n")?;
+    /// assert_eq!(table.n_rows(), 1);
+    /// assert_eq!(
+    ///     quarantine.column("reason")?.as_text()?.flatten().collect::<Vec<_>>(),
+    ///     ["`age`: above the maximum 120", "column `age`: `old` is not of type integer"]
+    /// );
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn contract(self, contract: &Contract) -> Self {
+        let mut reader = self.types_of(contract);
+        reader.contract = Some(contract.clone());
+        reader
+    }
+
+    /// As [`contract`](CsvReader::contract), without holding the table to it.
+    pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
+        for (name, column_type) in contract.types() {
+            self.types.entry(name.to_owned()).or_insert(column_type);
+        }
+        self
+    }
+
+    pub(super) fn held(&self, table: Table) -> Result<Table> {
+        self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
+    }
+
     /// Reads a file, plain or gzip.
     ///
     /// # Errors
-    /// When the file cannot be read, with a [`CsvError`] as its source when it is not the CSV it should be, or
-    /// when a setting is wrong.
+    /// When the file cannot be read, with a [`CsvError`] as its source when it is not the CSV it should be, when its rows break
+    /// the contract, or when a setting is wrong.
     pub fn read_path(&self, path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         self.check()?;
@@ -216,7 +258,7 @@ impl CsvReader {
             read(&mut Records::open(self, path, part, self.max_bytes)?, &mut second)?;
             reading.replace(second)?;
         }
-        Ok(reading.finish()?.0)
+        self.held(reading.finish()?.0)
     }
 
     /// Reads a file, plain or gzip, and says why each column got its type.
@@ -224,7 +266,7 @@ impl CsvReader {
     /// # Errors
     /// As for [`read_path`](CsvReader::read_path).
     pub fn read_path_with_report(&self, path: impl AsRef<Path>) -> Result<(Table, Vec<Inferred>)> {
-        self.open(path.as_ref(), |file| file.read_with_report())
+        self.open(path.as_ref(), |file| self.reported(file))
     }
 
     /// Reads bytes, plain or gzip.
@@ -232,7 +274,7 @@ impl CsvReader {
     /// # Errors
     /// As for [`read_path`](CsvReader::read_path).
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Table> {
-        self.unpack(bytes, |file| Ok(file.read()?.0))
+        self.unpack(bytes, |file| self.held(file.read()?.0))
     }
 
     /// Reads bytes, plain or gzip, and says why each column got its type.
@@ -240,7 +282,12 @@ impl CsvReader {
     /// # Errors
     /// As for [`read_path`](CsvReader::read_path).
     pub fn read_bytes_with_report(&self, bytes: &[u8]) -> Result<(Table, Vec<Inferred>)> {
-        self.unpack(bytes, |file| file.read_with_report())
+        self.unpack(bytes, |file| self.reported(file))
+    }
+
+    fn reported(&self, file: &File<'_>) -> Result<(Table, Vec<Inferred>)> {
+        let (table, report) = file.read_with_report()?;
+        Ok((self.held(table)?, report))
     }
 
     fn open<T>(&self, path: &Path, read: impl Fn(&File<'_>) -> Result<T>) -> Result<T> {

@@ -132,6 +132,11 @@ fn write_cell(out: &mut String, column: &Column, row: usize, options: CsvOptions
             "row {row}: `{date}` lies outside of the years 0 to 9999 and cannot be written to CSV"
         )));
     }
+    // A delimiter such as `.`, `-` or a digit stands in numbers and dates too; quoted they are still such.
+    if out.as_bytes()[start..].contains(&options.delimiter) {
+        out.insert(start, '"');
+        out.push('"');
+    }
     Ok(())
 }
 

@@ -29,7 +29,7 @@ use self::filter::Filter;
 use self::growing::Growing;
 use self::place::{Place, Stored};
 use crate::objects::{ObjectStore, check};
-use crate::{Scalar, Table};
+use crate::{Contract, Scalar, Table};
 
 pub use self::scan::ParquetScan;
 
@@ -50,6 +50,7 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
 /// | `columns` | all | which columns to read, in this order |
 /// | `filters` | none | ranges of columns; only rows whose cells lie in all of them are read |
 /// | `max_bytes` | 16 GiB | how much the columns may hold once decompressed, as the file declares it |
+/// | `contract` | none | what the rows must be like |
 ///
 /// Columns with an Arrow dictionary of text are categories; other types are taken over as by
 /// [`Table::from_record_batch`].
@@ -60,11 +61,13 @@ pub struct ParquetReader {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     filters: Vec<Filter>,
     max_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<Contract>,
 }
 
 impl Default for ParquetReader {
     fn default() -> Self {
-        ParquetReader { columns: None, filters: Vec::new(), max_bytes: 16 << 30 }
+        ParquetReader { columns: None, filters: Vec::new(), max_bytes: 16 << 30, contract: None }
     }
 }
 
@@ -112,14 +115,41 @@ impl ParquetReader {
         self
     }
 
+    /// What the rows that are read must be like. The table is held to it, by [`scan`](ParquetReader::scan) each part for itself. Rows
+    /// that could be set aside are by [`read_with_quarantine`](ParquetReader::read_with_quarantine), and are an error elsewhere.
+    /// Warnings pass.
+    #[must_use]
+    pub fn contract(mut self, contract: &Contract) -> Self {
+        self.contract = Some(contract.clone());
+        self
+    }
+
+    fn held(&self, table: Table) -> Result<Table> {
+        self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
+    }
+
     /// Reads a file, its columns in parallel; with filters its row groups.
     ///
     /// # Errors
     /// When the file cannot be read, is not a sound Parquet file, declares more than `max_bytes`, lacks a
-    /// column, or has one of a type that a table does not know.
+    /// column, has one of a type that a table does not know, or its rows break the contract.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
-        guarded(path, || self.read_place(path))
+        guarded(path, || self.held(self.read_place(path)?))
+    }
+
+    /// Reads a file, and sets aside the rows that the contract does, as [`Contract::sift`]: the second table has them with the
+    /// number of each `quarantine row` among those that were read, and the `quarantine reason`.
+    ///
+    /// # Errors
+    /// As for [`read`](ParquetReader::read) and [`Contract::sift`].
+    pub fn read_with_quarantine(&self, path: impl AsRef<Path>) -> Result<(Table, Table)> {
+        let path = path.as_ref();
+        guarded(path, || {
+            let nothing = Contract::new().extra_columns(true);
+            let sifted = self.contract.as_ref().unwrap_or(&nothing).sift(&self.read_place(path)?)?;
+            Ok((sifted.kept, sifted.quarantine))
+        })
     }
 
     /// Reads an object of a store: of the bytes its end, and the columns that are wanted of the row groups that may have such rows, one after the
@@ -133,7 +163,7 @@ impl ParquetReader {
 
     pub(crate) fn read_stored(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
         let n_bytes = store.head(check(key)?)?.n_bytes;
-        unharmed(|| self.read_place(&Stored { store, key, n_bytes }))
+        unharmed(|| self.held(self.read_place(&Stored { store, key, n_bytes })?))
     }
 
     fn read_place(&self, place: &(impl Place + ?Sized)) -> Result<Table> {
@@ -202,11 +232,12 @@ impl ParquetReader {
         }
         let fields = loaded.schema().fields();
         let mut named = Vec::with_capacity(roots.len());
-        for (column, root) in columns.into_iter().zip(roots) {
+        for (column, &root) in columns.into_iter().zip(&roots) {
             let column = column.finish()?.ok_or_else(|| Error::malformed("a column has no batch"))?;
             named.push((fields[root].name().as_str().into(), column));
         }
-        let table = Table::with_rows(n_rows, named)?;
+        let of_columns = roots.iter().map(|&root| fields[root].as_ref());
+        let table = crate::arrow::marked(Table::with_rows(n_rows, named)?, of_columns)?;
         match &self.columns {
             Some(columns) => table.select(columns),
             None => Ok(table),

@@ -153,7 +153,7 @@ impl Iterator for ParquetScan {
         if self.failed {
             return None;
         }
-        let next = unharmed(|| self.next_table());
+        let next = unharmed(|| self.next_table()?.map(|table| self.reader.held(table)).transpose());
         let next = next.map_err(|error| error.context(self.origin.to_string()));
         self.n_tables += 1;
         self.failed = next.is_err();

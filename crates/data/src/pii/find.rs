@@ -190,7 +190,11 @@ static DETECTORS: LazyLock<Vec<Detector>> = LazyLock::new(|| {
         (
             PiiKind::Email,
             |has| has.has_at,
-            pattern(r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}"),
+            // Letters and digits of any script, with their marks (RFC 6531); a domain may also be in Punycode.
+            pattern(concat!(
+                r"[\p{L}\p{M}\p{N}._%+-]+@[\p{L}\p{M}\p{N}-]+(?:\.[\p{L}\p{M}\p{N}-]+)*",
+                r"\.(?:(?i:xn)--[A-Za-z0-9-]+|[\p{L}\p{M}]{2,})"
+            )),
             |_| true,
         ),
         (
@@ -432,6 +436,12 @@ mod tests {
             ("order 123456789 of 1250.50", vec![]),
             ("a@b and 5@c.", vec![]),
             ("é@ü", vec![]),
+            ("müller@example.de", vec![K::Email]),
+            ("ada@müller.de", vec![K::Email]),
+            ("mu\u{308}ller@example.de", vec![K::Email]),
+            ("联系ada@例子.广告谢谢", vec![K::Email]),
+            ("иван٤@почта.рф", vec![K::Email]),
+            ("ada@xn--mller-kva.xn--p1ai,", vec![K::Email]),
             ("", vec![]),
         ] {
             assert_eq!(super::kinds(text), kinds, "{text}");

@@ -81,7 +81,7 @@ impl Default for PiiPolicy {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Redacted {
-    /// The table. Columns that were changed hold texts.
+    /// The table. Columns that were changed hold texts; columns with findings are marked, see [`Table::pii`].
     pub table: Table,
     /// The tokens and what they stand for: `token`, `kind` and `original`. It is as personal as the table was.
     pub vault: Table,
@@ -204,6 +204,9 @@ impl PiiPolicy {
                 })
                 .collect();
             redacted = redacted.with_column(name, Column::text(cells.iter().map(Option::as_deref)))?;
+        }
+        for finding in &findings {
+            redacted = redacted.mark_pii(&finding.column, finding.kind, of_finding(finding))?;
         }
         let kinds: Vec<String> = vault.rows.iter().map(|(_, kind, _)| kind.to_string()).collect();
         let vault = Table::new([

@@ -38,8 +38,17 @@ fn what_a_catalog_says_is_compared_with_the_files() -> Result<()> {
         problems(source().fresh("day", 1.0), at, 11 * day),
         ["its newest row is 3 days old, more than 1"]
     );
+    // One row in the future does not make the others new.
+    assert_eq!(
+        problems(source().fresh("day", 1.0), at, 7 * day),
+        ["has 1 rows whose `day` lies in the future", "its newest row is 3 days old, more than 1"]
+    );
+    assert_eq!(
+        problems(source().fresh("day", 1.0), at, 0),
+        ["has 2 rows whose `day` lies in the future", "has no row that does not lie in the future"]
+    );
     assert!(problems(source().fresh("sum", 1.0), at, 0)[0].contains("does not give moments"));
-    assert!(problems(source().fresh("day", f64::NAN), at, 0)[0].contains("more than NaN"));
+    assert!(problems(source().fresh("day", f64::NAN), at, 9 * day)[0].contains("more than NaN"));
     let contract =
         Contract::new().extra_columns(true).with(ColumnContract::new("sum", ColumnType::Integer).max(3.0));
     assert!(
@@ -113,5 +122,67 @@ fn a_catalog_is_a_file_that_opens_others() -> Result<()> {
     let error = Catalog::read(at.join("catalog.toml")).unwrap_err().to_string();
     assert!(error.contains("it is no catalog") && error.contains("colour"), "{error}");
     assert!(Catalog::read(at).is_err());
+    Ok(())
+}
+
+#[test]
+fn what_is_opened_keeps_its_contract_and_its_checksum() -> Result<()> {
+    use perennial_data::Severity;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    std::fs::write(at.join("orders.csv"), "zip,sum\n08001,3\n8002,900\n").unwrap();
+    let contract = Contract::new()
+        .with(ColumnContract::new("zip", ColumnType::Text))
+        .with(ColumnContract::new("sum", ColumnType::Integer).max(10.0).severity(Severity::Quarantine));
+    let catalog = Catalog::new().source(source().contract(contract.clone()));
+    let error = catalog.open(at, "orders").unwrap_err().to_string();
+    assert!(error.contains("source `orders`") && error.contains("above the maximum 10"), "{error}");
+    let (table, quarantine) = catalog.open_with_quarantine(at, "orders")?;
+    assert_eq!((table.n_rows(), quarantine.column("line")?.cell(0).as_deref()), (1, Some("3")));
+    assert_eq!(table.column("zip")?.cell(0).as_deref(), Some("08001"));
+    // A file that is another one.
+    let pinned = Catalog::new().source(source().sha256("00"));
+    assert!(pinned.open(at, "orders").unwrap_err().to_string().contains("expected 00"));
+    assert!(pinned.open_with_quarantine(at, "orders").is_err());
+    // The same for Parquet.
+    let rows = Table::builder().text("zip", ["1", "2"]).integer("sum", [1, 99]).build()?;
+    perennial_data::write_parquet(&rows, at.join("orders.parquet"))?;
+    let stored = Source::new("stored", "orders.parquet").contract(contract.clone());
+    let catalog = Catalog::new().source(stored);
+    assert!(catalog.open(at, "stored").is_err());
+    assert_eq!(catalog.open_with_quarantine(at, "stored")?.1.n_rows(), 1);
+    let reader = perennial_data::ParquetReader::new().contract(&contract);
+    assert!(reader.read(at.join("orders.parquet")).is_err());
+    assert!(reader.scan(at.join("orders.parquet"), 1)?.nth(1).unwrap().is_err());
+    let (kept, aside) = reader.read_with_quarantine(at.join("orders.parquet"))?;
+    assert_eq!((kept.n_rows(), aside.n_rows()), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn sources_are_found_and_described() -> Result<()> {
+    let catalog = Catalog::new()
+        .source(source().description("What was sold").tags(["shop"]))
+        .source(Source::new("people", "people.parquet").owner("HR"));
+    let found = |text| catalog.search(text).into_iter().map(Source::name).collect::<Vec<_>>();
+    assert_eq!(found("SOLD"), ["orders"]);
+    assert_eq!(found("hr"), ["people"]);
+    assert_eq!(found("shop"), ["orders"]);
+    assert_eq!(found("").len(), 2);
+    assert!(found("none").is_empty());
+    let again: Catalog = toml::from_str(&toml::to_string(&catalog).unwrap()).unwrap();
+    assert_eq!(again, catalog);
+    let table = Table::builder().date("day", [1]).real("sum", [1.0]).build()?;
+    let text = catalog.sources()[0].clone().sha256("AB").to_croissant(&table)?;
+    for part in [
+        r#""@type": "sc:Dataset""#,
+        r#""keywords": "shop""#,
+        r#""sha256": "ab""#,
+        r#""dataType": "sc:Date""#,
+        r#""encodingFormat": "text/csv""#,
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(Source::new("x", "x.zip").to_croissant(&table).is_err());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Contracts: what they find, and how they are kept.
 
-use perennial_core::ErrorKind;
-use perennial_data::{Check, Column, ColumnContract, ColumnType, Contract, Table};
+use perennial_core::{ErrorKind, Result};
+use perennial_data::{Check, Column, ColumnContract, ColumnType, Contract, Relation, Table};
 use proptest::prelude::*;
 
 fn good() -> Table {
@@ -71,4 +71,41 @@ proptest! {
         let report = Contract::infer(&table).min_rows(0).check(&table);
         prop_assert!(report.is_met(), "{report}");
     }
+}
+
+#[test]
+fn a_contract_goes_with_a_pipeline() -> Result<()> {
+    use perennial_core::{Estimator, Matrix, NoTarget, Persist, Transformer};
+    use perennial_data::{ContractCheck, Rule, Statistic};
+    let contract = Contract::new()
+        .with(ColumnContract::new("age", ColumnType::Integer).unique(true).max(120.0))
+        .with(ColumnContract::new("paid", ColumnType::Boolean))
+        .rule(Rule::statistic("age", Statistic::Mean, 20.0..60.0))
+        .rule(Rule::between("age", 1..).quarantine())
+        .rule(Rule::compare("age", Relation::Less, "paid"))
+        .rule(Rule::column_count(2..=2))
+        .min_rows(2);
+    let step = ContractCheck::new(contract.drop(&["paid"]));
+    let ages = |ages: &[i64]| Table::builder().integer("age", ages.iter().copied()).build();
+    let model = step.fit(&ages(&[31, 54])?, &NoTarget)?;
+    for wrong in [&[31][..], &[31, 31], &[100, 110], &[31, 0]] {
+        let error = step.fit(&ages(wrong)?, &NoTarget).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+    }
+    // What is said of all rows does not hold for answers.
+    for right in [&[31][..], &[31, 31], &[100, 110], &[]] {
+        assert_eq!(model.transform(&ages(right)?)?, ages(right)?);
+    }
+    assert!(model.transform(&ages(&[31, 0])?).unwrap_err().to_string().contains("row 1"));
+    let more = ages(&[31])?.with_column("x", Column::integer([1]))?;
+    assert!(model.transform(&more).unwrap_err().to_string().contains("`x` is not part of the contract"));
+    let again = step.decode(&step.encode(&model)?)?;
+    assert_eq!(again, model);
+    assert!(again.transform(&ages(&[500])?).is_err());
+    // Between steps of matrices.
+    let contract = Contract::new().with(ColumnContract::new("x0", ColumnType::Real).max(1.0).nullable(true));
+    let x = Matrix::from(ndarray::array![[0.5], [f64::NAN]]);
+    let model = ContractCheck::new(contract).fit(&x, &NoTarget)?;
+    assert!(model.transform(&Matrix::from(ndarray::array![[2.0]])).is_err());
+    Ok(())
 }

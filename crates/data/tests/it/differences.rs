@@ -115,3 +115,53 @@ fn ages_and_labels() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn keys_may_be_called_as_the_columns_of_changes_are() -> Result<()> {
+    let table = |after| {
+        Table::new([
+            ("column", Column::integer([1, 2])),
+            ("before", Column::text(["a", "b"])),
+            ("x", Column::integer([5, after])),
+        ])
+    };
+    let diff = table(6)?.diff(&table(7)?, &["column", "before"])?;
+    assert_eq!(
+        diff.changes.names().collect::<Vec<_>>(),
+        ["column", "before", "column 2", "before 2", "after"]
+    );
+    assert_eq!(diff.changes.column("column 2")?.cell(0).as_deref(), Some("x"));
+    Ok(())
+}
+
+#[test]
+fn histories_are_covered_in_part() -> Result<()> {
+    let hour = 3_600_000_000_i64;
+    let table = Table::new([
+        ("station", Column::text([Some("b"), Some("a"), Some("a"), None, Some("a"), Some("a"), Some("c")])),
+        (
+            "first",
+            Column::date_time([Some(0), Some(0), Some(hour), Some(5), Some(3 * hour), Some(hour), None]),
+        ),
+    ])?;
+    let coverage = table.coverage(&["station"], "first")?;
+    let cells = |name: &str| {
+        let column = coverage.column(name).unwrap();
+        (0..4).map(|row| column.cell(row).map(|cell| cell.into_owned())).collect::<Vec<_>>()
+    };
+    let some = |cells: [&str; 4]| cells.map(|cell| (!cell.is_empty()).then(|| cell.to_owned())).to_vec();
+    assert_eq!(cells("station"), some(["a", "b", "c", ""]));
+    assert_eq!(cells("times"), some(["3", "1", "0", "1"]));
+    assert_eq!(cells("expected"), some(["4", "", "", ""]));
+    assert_eq!(cells("gaps"), some(["1", "0", "0", "0"]));
+    let longest = coverage.column("longest gap")?.as_real()?[0];
+    assert!((longest * 24.0 - 2.0).abs() < 1e-12);
+    assert!(coverage.column("last")?.is_null(2));
+    // A name that an entity has is not taken twice, and without entities all rows are one.
+    assert_eq!(table.coverage(&[], "first")?.values("times")?.as_slice(), [4.0]);
+    let taken = table.rename("station", "last")?.coverage(&["last"], "first")?;
+    assert!(taken.contains("last 2"));
+    assert!(table.coverage(&[], "station").is_err());
+    assert_eq!(table.head(0).coverage(&["station"], "first")?.n_rows(), 0);
+    Ok(())
+}

@@ -2,7 +2,8 @@
 
 use perennial_core::{ErrorKind, Result};
 use perennial_data::{
-    Column, ColumnType, Table, parse_json_lines, read_json_lines, to_json_lines, write_json_lines,
+    Column, ColumnContract, ColumnType, Contract, JsonLinesReader, Severity, Table, parse_json_lines,
+    read_json_lines, to_json_lines, write_json_lines,
 };
 use proptest::prelude::*;
 
@@ -88,4 +89,40 @@ proptest! {
         let bits = |table: &Table| table.column("r").unwrap().as_real().unwrap().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         prop_assert_eq!(bits(&back), bits(&table));
     }
+}
+
+/// A hundred thousand lines of a name each would be a table of 80 GB.
+#[test]
+fn names_that_differ_from_line_to_line_are_refused_before_they_take_memory() -> Result<()> {
+    let text: String = (0..100_000).map(|row| format!("{{\"k{row}\": 1}}\n")).collect();
+    let error = parse_json_lines(text.as_bytes()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("raise `max_cells`"), "{error}");
+    // One line with many names after many lines with one: the whole columns would be new.
+    let late = "{\"a\": 1}\n".repeat(50) + "{\"b\": 1, \"c\": 1, \"d\": 1}\n";
+    let reader = JsonLinesReader::new().max_cells(200);
+    assert!(reader.read_bytes(late.as_bytes()).unwrap_err().to_string().contains("makes 204 cells"));
+    assert_eq!(JsonLinesReader::new().max_cells(204).read_bytes(late.as_bytes())?.n_cols(), 4);
+    let reader = JsonLinesReader::new().max_columns(2);
+    assert!(reader.read_bytes(late.as_bytes()).unwrap_err().to_string().contains("line 51"));
+    let (table, quarantine) = reader.read_bytes_with_quarantine(late.as_bytes())?;
+    assert_eq!((table.n_cols(), table.n_rows(), quarantine.n_rows()), (1, 50, 1));
+    Ok(())
+}
+
+#[test]
+fn a_contract_says_what_cells_are_and_what_they_may_be() -> Result<()> {
+    let contract = Contract::new().with(ColumnContract::new("day", ColumnType::Text)).with(
+        ColumnContract::new("kind", ColumnType::Category).allowed(["a", "b"]).severity(Severity::Quarantine),
+    );
+    let text =
+        b"{\"day\": \"2024-01-02\", \"kind\": \"a\"}\n\nno\n{\"day\": \"2024-01-03\", \"kind\": \"z\"}\n";
+    let reader = JsonLinesReader::new().contract(&contract);
+    let (table, quarantine) = reader.read_bytes_with_quarantine(text)?;
+    assert_eq!(table.column("day")?.column_type(), ColumnType::Text);
+    assert_eq!(table.column("kind")?.column_type(), ColumnType::Category);
+    assert_eq!(quarantine.column("line")?.as_integer()?.flatten().collect::<Vec<_>>(), [3, 4]);
+    let error = reader.read_bytes(b"{\"day\": 1, \"kind\": \"z\"}").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+    Ok(())
 }

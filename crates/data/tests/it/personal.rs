@@ -93,3 +93,56 @@ fn each_action_does_what_it_says() -> Result<()> {
     assert_eq!((empty.table.n_rows(), empty.vault.n_rows()), (0, 0));
     Ok(())
 }
+
+/// Letters beyond ASCII are no way past a policy.
+#[test]
+fn mail_in_any_script_is_denied_and_masked_whole() -> Result<()> {
+    let table = Table::builder().text("note", ["an müller@example.de", "ada@müller.de da"]).build()?;
+    assert!(PiiPolicy::new().apply(&table).is_err());
+    let masked = PiiPolicy::new().action(PiiAction::Mask).apply(&table)?.table;
+    assert_eq!(texts(&masked, "note"), [Some("an [email]".to_owned()), Some("[email] da".to_owned())]);
+    Ok(())
+}
+
+#[test]
+fn marks_go_with_their_columns() -> Result<()> {
+    use perennial_core::Rows;
+    use perennial_data::{Cardinality, Join};
+    let marks = |table: &Table, name: &str| table.pii(name).unwrap().clone().into_iter().collect::<Vec<_>>();
+    let policy = PiiPolicy::new().action(PiiAction::Keep).kind(PiiKind::Email, PiiAction::Mask);
+    let table = policy.apply(&table())?.table;
+    assert_eq!(marks(&table, "note"), [(PiiKind::Email, PiiAction::Mask), (PiiKind::Phone, PiiAction::Keep)]);
+    let note = marks(&table, "note");
+    let card = [(PiiKind::Card, PiiAction::Keep)];
+    assert_eq!(marks(&table, "card"), card);
+    assert!(table.pii("id")?.is_empty() && table.pii("none").is_err());
+    // Rows and columns.
+    let part = table.filter(&[true, false, true, true])?.take(&[2, 0])?.sort_by("id")?.drop(&["host"])?;
+    let part = part.select(&["id", "note", "card"])?.rename("note", "text")?.head(1);
+    assert_eq!(marks(&part, "text"), note);
+    let derived = part.derive("half", &["card", "id"], |cells| cells[0] / 2.0)?;
+    assert_eq!(marks(&derived, "half"), card);
+    let replaced = derived.with_column("half", Column::real([1.0]))?;
+    assert_eq!(marks(&replaced, "half"), card);
+    // Several tables: of two actions the one that shows more.
+    let other = part.mark_pii("text", PiiKind::Email, PiiAction::Hash)?;
+    let both = Table::concat(&[part.clone(), other.clone()])?;
+    assert_eq!(marks(&both, "text")[0], (PiiKind::Email, PiiAction::Hash));
+    assert_eq!(marks(&Table::concat_reconciled(&[other, part.clone()])?, "card"), card);
+    let names = table.select(&["id", "first_name"])?;
+    let joined = part.join(&names, &["id"], Join::Left, Cardinality::ManyToOne)?;
+    assert_eq!(marks(&joined, "first_name"), [(PiiKind::Name, PiiAction::Keep)]);
+    assert_eq!(marks(&part.schema().align(&part)?, "text"), note);
+    // Files.
+    assert_eq!(marks(&Table::from_record_batch(&table.to_record_batch()?)?, "note"), note);
+    assert_eq!(marks(&perennial_data::parse_arrow(perennial_data::to_arrow(&table)?)?, "note"), note);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.parquet");
+    perennial_data::write_parquet(&table, &path)?;
+    let reader = perennial_data::ParquetReader::new();
+    assert_eq!(marks(&reader.read(&path)?, "note"), note);
+    let some = reader.columns(["card", "note"]).filter("id", 1..=2);
+    assert_eq!(marks(&some.read(&path)?, "note"), note);
+    assert_eq!(marks(&some.scan(&path, 1)?.next().unwrap()?, "card"), card);
+    Ok(())
+}

@@ -98,3 +98,22 @@ fn damaged_bytes_are_refused() {
     assert!(serde_json::to_string(&infinite).unwrap_err().to_string().contains("`x`"));
     assert_eq!(from_bytes::<Table>(&to_bytes(&infinite).unwrap()).unwrap(), infinite);
 }
+
+/// Numbers and dates hold the delimiter itself.
+#[test]
+fn odd_delimiters_of_csv() {
+    let table = Table::builder()
+        .real("x", [Some(-1.5), Some(1e300), None])
+        .integer("n", [-10, 11, 0])
+        .boolean("b", [Some(true), Some(false), None])
+        .date("d", [Some(19_000), None, Some(1)])
+        .date_time("m", [Some(1_700_000_000_123_456), Some(0), None])
+        .text("t", [Some("a-b.1 e"), Some(""), None])
+        .build()
+        .unwrap();
+    for delimiter in [b'.', b'-', b'1', b'0', b' ', b':', b'e', b't', b'+', b'T', b'\t'] {
+        let text = to_csv(&table, CsvOptions::new().delimiter(delimiter)).unwrap();
+        let reader = CsvReader::new().delimiter(delimiter).schema(&table.schema());
+        assert_eq!(reader.read_bytes(text.as_bytes()).unwrap(), table, "{}", char::from(delimiter));
+    }
+}

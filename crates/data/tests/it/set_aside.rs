@@ -96,3 +96,33 @@ fn lines_of_json_are_set_aside_with_their_reasons() -> Result<()> {
     assert_eq!(read_json_lines_with_quarantine(&path)?, (table, quarantine));
     Ok(())
 }
+
+#[test]
+fn what_the_contract_sets_aside_keeps_its_line() -> Result<()> {
+    use perennial_data::{ColumnContract, Contract, Rule, Severity};
+    let contract = Contract::new()
+        .with(ColumnContract::new("id", ColumnType::Integer).unique(true).severity(Severity::Quarantine))
+        .with(ColumnContract::new("x", ColumnType::Real).nullable(true).min(0.0))
+        .rule(Rule::between("x", ..=9).quarantine());
+    let text = b"id,x\n1,2\n\nno,3\n1,4\n5,\"\n\"\n2,99\n3,NA";
+    let reader = CsvReader::new().contract(&contract);
+    let (table, quarantine) = reader.read_bytes_with_quarantine(text)?;
+    assert_eq!(table.column("id")?.as_integer()?.flatten().collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(asides(&quarantine).iter().map(|aside| aside.0).collect::<Vec<_>>(), [4, 5, 6, 8]);
+    assert_eq!(asides(&quarantine)[3].1, "2,99");
+    // What fails, fails with a quarantine too; a type that was given stands.
+    assert!(reader.read_bytes_with_quarantine(b"id,x\n1,-2\n").is_err());
+    assert!(reader.read_bytes(b"id,x\n1,2\n1,2\n").is_err());
+    assert!(reader.read_bytes(b"id\n1\n").unwrap_err().to_string().contains('x'));
+    let typed = CsvReader::new().types([("id", ColumnType::Text)]).contract(&contract);
+    assert!(typed.read_bytes(b"id,x\n1,2\n").unwrap_err().to_string().contains("is of type text"));
+    // Part by part.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.csv");
+    std::fs::write(&path, "id,x\n1,2\n2,-3\n").unwrap();
+    assert!(reader.read_path(&path).is_err());
+    assert!(reader.scan(&path, 1 << 16)?.next().unwrap().is_err());
+    let saved: CsvReader = toml::from_str(&toml::to_string(&reader).unwrap()).unwrap();
+    assert_eq!(saved, reader);
+    Ok(())
+}

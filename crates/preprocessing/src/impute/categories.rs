@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use perennial_core::{Capabilities, Error, Estimator, FitTransform, NoTarget, Result, Train, Transformer};
-use perennial_data::{Column, Table};
+use perennial_data::{Change, ChangeKind, Column, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::categories::{Coded, MISSING, count};
@@ -50,7 +50,7 @@ impl Estimator for CategoryImputer {
     type Model = CategoryImputerModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<CategoryImputerModel> {
-        let mut fills = Vec::new();
+        let (mut fills, mut missing) = (Vec::new(), Vec::new());
         for (name, column) in train.x.columns() {
             let fill = match &self.constant {
                 Some(word) => Arc::from(word.as_str()),
@@ -68,8 +68,9 @@ impl Estimator for CategoryImputer {
                 }
             };
             fills.push((Arc::from(name), fill));
+            missing.push(column.null_count());
         }
-        Ok(CategoryImputerModel { fills })
+        Ok(CategoryImputerModel { fills, missing })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -83,6 +84,15 @@ impl FitTransform for CategoryImputer {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CategoryImputerModel {
     fills: Vec<(Arc<str>, Arc<str>)>,
+    missing: Vec<usize>,
+}
+
+impl CategoryImputerModel {
+    /// How many cells of each column were filled in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        let filled = self.fills.iter().zip(&self.missing).filter(|(_, count)| **count > 0);
+        filled.map(|((name, _), count)| Change::of_cells(&**name, ChangeKind::Filled, *count)).collect()
+    }
 }
 
 impl Transformer for CategoryImputerModel {

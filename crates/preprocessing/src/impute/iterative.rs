@@ -5,8 +5,10 @@ use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Predictor, Result,
     ResultExt, Train, Transformer, Values,
 };
+use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
+use crate::cells::changes;
 use crate::moments::Moments;
 
 /// Predicts the missing numbers of each column from all other columns, in rounds (van Buuren and
@@ -123,13 +125,14 @@ where
                 features.name(column)
             )));
         }
+        let holes = Holes::of(x);
         let mut model = IterativeImputerModel {
             features: features.clone(),
+            missing: holes.missing.iter().map(Vec::len).collect(),
             means: moments.mean.clone(),
             ranges: self.clip.then(|| moments.min.iter().copied().zip(moments.max.iter().copied()).collect()),
             rounds: Vec::new(),
         };
-        let holes = Holes::of(x);
         let mut filled = model.start(x);
         // Nothing to learn from where there is no other column.
         let order = if x.ncols() > 1 { holes.order() } else { Vec::new() };
@@ -225,6 +228,7 @@ fn others(features: &Features, filled: &Array2<f64>, column: usize, rows: &[usiz
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IterativeImputerModel<M> {
     features: Features,
+    missing: Vec<usize>,
     means: Vec<f64>,
     ranges: Option<Vec<(f64, f64)>>,
     /// For each round the columns in their order, and what predicts them.
@@ -232,6 +236,11 @@ pub struct IterativeImputerModel<M> {
 }
 
 impl<M> IterativeImputerModel<M> {
+    /// How many cells of each column were filled in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        changes(&self.features, ChangeKind::Filled, &self.missing)
+    }
+
     /// How many rounds there were.
     pub fn n_iterations(&self) -> usize {
         self.rounds.len()

@@ -5,10 +5,11 @@ use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
     Transformer,
 };
+use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::by_column;
+use crate::cells::{by_column, changes};
 
 /// Replaces each missing number by the mean of its column over the most similar training rows that have one.
 ///
@@ -159,6 +160,13 @@ impl TryFrom<Parts> for KnnImputerModel {
 const BLOCK: usize = 1024;
 
 impl KnnImputerModel {
+    /// How many cells of each column were filled in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        let missing = |donors: &Donors| donors.there.iter().filter(|there| **there == 0.0).count();
+        let counts: Vec<usize> = self.donors.iter().map(missing).collect();
+        changes(&self.features, ChangeKind::Filled, &counts)
+    }
+
     /// Fills the missing cells of one row.
     fn fill(&self, row: &mut [f64], distances: &mut Vec<f64>) {
         let n_donors = self.donors.first().map_or(0, |donors| donors.values.len());

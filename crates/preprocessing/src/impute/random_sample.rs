@@ -4,10 +4,11 @@ use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
     Transformer,
 };
+use perennial_data::{Change, ChangeKind};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{by_column, map_rows};
+use crate::cells::{by_column, changes, map_rows, missing_counts};
 
 /// Replaces each missing number by one that is drawn from the training values of its column, so that the column keeps its
 /// distribution (as `RandomSampleImputer` of feature-engine).
@@ -94,7 +95,8 @@ impl Estimator for RandomSampleImputer {
                 train.x.features().name(column)
             )));
         }
-        RandomSampleModel::try_from(Parts { features: train.x.features().clone(), values, seed })
+        let (features, missing) = (train.x.features().clone(), missing_counts(train.x.dense()?));
+        RandomSampleModel::try_from(Parts { features, values, missing, seed })
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -110,6 +112,7 @@ impl FitTransform for RandomSampleImputer {}
 pub struct RandomSampleModel {
     features: Features,
     values: Vec<Vec<f64>>,
+    missing: Vec<usize>,
     seed: u64,
 }
 
@@ -117,6 +120,7 @@ pub struct RandomSampleModel {
 struct Parts {
     features: Features,
     values: Vec<Vec<f64>>,
+    missing: Vec<usize>,
     seed: u64,
 }
 
@@ -125,14 +129,21 @@ impl TryFrom<Parts> for RandomSampleModel {
 
     fn try_from(parts: Parts) -> Result<Self> {
         let sound = |values: &Vec<f64>| !values.is_empty() && values.iter().all(|value| value.is_finite());
-        if parts.values.len() != parts.features.len() || !parts.values.iter().all(sound) {
+        let n_cols = parts.features.len();
+        if parts.values.len() != n_cols || parts.missing.len() != n_cols || !parts.values.iter().all(sound) {
             return Err(Error::corrupt("this imputer needs a finite number or more for each column"));
         }
-        Ok(RandomSampleModel { features: parts.features, values: parts.values, seed: parts.seed })
+        let Parts { features, values, missing, seed } = parts;
+        Ok(RandomSampleModel { features, values, missing, seed })
     }
 }
 
 impl RandomSampleModel {
+    /// How many cells of each column were filled in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        changes(&self.features, ChangeKind::Filled, &self.missing)
+    }
+
     /// A number that the seed and the cells of a row decide.
     fn key(&self, row: &[f64]) -> u64 {
         row.iter().fold(self.seed, |key, cell| {

@@ -4,10 +4,11 @@ use perennial_core::{
     Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
     Train, Transformer,
 };
+use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
 use crate::batches::{FitBatches, MatrixParts, Modes, each};
-use crate::cells::{by_column, map_rows};
+use crate::cells::{by_column, changes, map_rows, missing_counts};
 use crate::moments::Moments;
 use crate::stats::{median, mode, quantiles, sorted};
 
@@ -126,7 +127,7 @@ impl Estimator for SimpleImputer {
             let counts = |row: usize| train.weight(row) > 0.0;
             x.column(column).iter().enumerate().any(|(row, cell)| cell.is_nan() && counts(row))
         };
-        self.model(train.x.features(), fills, had_missing)
+        self.model(train.x.features(), fills, had_missing, missing_counts(x))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -135,12 +136,13 @@ impl Estimator for SimpleImputer {
 }
 
 impl SimpleImputer {
-    /// Filled with these numbers, where there are some.
+    /// Filled with these numbers, where there are some; `missing` cells of each column were.
     fn model(
         &self,
         features: &Features,
         fills: Vec<Option<f64>>,
         had_missing: impl Fn(usize) -> bool,
+        missing: Vec<usize>,
     ) -> Result<SimpleImputerModel> {
         let mut numbers = Vec::with_capacity(features.len());
         for (fill, name) in fills.into_iter().zip(features.names()) {
@@ -159,7 +161,7 @@ impl SimpleImputer {
             }
         }
         let flagged = (0..features.len()).filter(|&column| self.indicator && had_missing(column)).collect();
-        SimpleImputerModel::new(features.clone(), numbers, flagged)
+        SimpleImputerModel::new(Parts { features: features.clone(), fills: numbers, flagged, missing })
     }
 
     fn check(&self) -> Result<()> {
@@ -217,7 +219,10 @@ impl FitBatches for SimpleImputer {
             _ => self.of_moments(&moments, column),
         };
         let fills = (0..features.len()).map(fill).collect();
-        self.model(&features, fills, |column| moments.weight[column] < n_rows as f64)
+        // Without weights a weight is a count.
+        let missing: Vec<usize> =
+            moments.weight.iter().map(|there| n_rows.saturating_sub(*there as usize)).collect();
+        self.model(&features, fills, |column| missing[column] > 0, missing.clone())
     }
 }
 
@@ -230,6 +235,7 @@ pub struct SimpleImputerModel {
     features: Features,
     fills: Vec<f64>,
     flagged: Vec<usize>,
+    missing: Vec<usize>,
     #[serde(skip)]
     output: Features,
 }
@@ -239,31 +245,41 @@ struct Parts {
     features: Features,
     fills: Vec<f64>,
     flagged: Vec<usize>,
+    missing: Vec<usize>,
 }
 
 impl TryFrom<Parts> for SimpleImputerModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        SimpleImputerModel::new(parts.features, parts.fills, parts.flagged)
+        SimpleImputerModel::new(parts)
     }
 }
 
 impl SimpleImputerModel {
-    fn new(features: Features, fills: Vec<f64>, flagged: Vec<usize>) -> Result<Self> {
+    fn new(parts: Parts) -> Result<Self> {
+        let Parts { features, fills, flagged, missing } = parts;
         let finite = fills.len() == features.len() && fills.iter().all(|fill| fill.is_finite());
-        if !finite || flagged.iter().any(|&column| column >= features.len()) {
+        if !finite
+            || missing.len() != features.len()
+            || flagged.iter().any(|&column| column >= features.len())
+        {
             return Err(Error::corrupt("an imputer needs one finite number for each column"));
         }
         let flags =
             flagged.iter().map(|&column| Feature::numeric(format!("{} is missing", features.name(column))));
         let output = features.iter().cloned().chain(flags).collect::<Vec<_>>().try_into()?;
-        Ok(SimpleImputerModel { features, fills, flagged, output })
+        Ok(SimpleImputerModel { features, fills, flagged, missing, output })
     }
 
     /// What the missing cells of each column become.
     pub fn fills(&self) -> &[f64] {
         &self.fills
+    }
+
+    /// How many cells of each column were filled in the training rows.
+    pub fn changes(&self) -> Vec<Change> {
+        changes(&self.features, ChangeKind::Filled, &self.missing)
     }
 }
 

@@ -5,10 +5,12 @@ mod corrected;
 mod neighbours;
 mod random;
 mod smote;
+mod space;
 
 use std::borrow::Borrow;
 
 use perennial_core::{Capabilities, Estimator, Outline, Result, ResultExt, Rows, Train};
+use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
 pub use corrected::{CorrectedModel, PriorCorrected};
@@ -107,6 +109,16 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Resampled<X, Y> {
             weights: train.weights.map(|weights| weights.take(rows)).transpose()?,
             groups: train.groups.map(|groups| groups.take(rows)).transpose()?,
         })
+    }
+
+    /// How many rows were added to the `n_rows` that there were, or left out; the difference, where both was done.
+    pub fn changes(&self, n_rows: usize) -> Vec<Change> {
+        let now = Borrow::<X>::borrow(&self.x).n_rows();
+        let (kind, count) = match now >= n_rows {
+            true => (ChangeKind::Added, now - n_rows),
+            false => (ChangeKind::LeftOut, n_rows - now),
+        };
+        vec![Change::of_rows(kind, count)]
     }
 
     /// The rows as something to learn from, with what else `train` has.

@@ -1,17 +1,14 @@
 //! New rows between rows of the smaller classes.
 
-use ndarray::{Array2, ArrayRef2, Axis};
-use perennial_core::{
-    Capabilities, Classes, Context, Error, FeatureKind, Features, Matrix, Param, Result, Train,
-};
-use perennial_numeric::neighbors::{Index, Metric, Neighbors, Search};
+use ndarray::Array2;
+use perennial_core::{Capabilities, Classes, Error, Matrix, Param, Result, Train};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::balance::{Balance, RATIO, members};
+use super::space::Space;
 use super::{Resampled, Resampler};
-use crate::moments::Moments;
 
 /// Which rows of a smaller class new ones are made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,8 +27,9 @@ enum From {
 /// of the same class (SMOTE; Chawla and others, 2002).
 ///
 /// Where columns are categories, a new row has the most frequent category among the neighbours, and rows of different
-/// categories are as far apart as the median deviation of the other columns (SMOTE-NC, of the same paper). All rows
-/// come first, as they were; the new ones follow, class by class. Scale the columns before: distances decide.
+/// categories are as far apart as the median deviation of the other columns (SMOTE-NC, of the same paper); every pair of
+/// rows is then compared, and memory is that of the cells. All rows come first, as they were; the new ones follow, class
+/// by class. Scale the columns before: distances decide.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -124,7 +122,7 @@ impl Smote {
     fn starts(
         &self,
         train: &Train<'_, Matrix, Classes>,
-        space: &Space,
+        space: &Space<'_>,
         class: usize,
         members: &[usize],
         n: usize,
@@ -134,13 +132,13 @@ impl Smote {
             return Ok((0..n).map(|_| random.below(members.len())).collect());
         }
         let m = self.m_neighbors.min(train.y.codes().len() - 1);
-        let found = space.all()?.nearest_in(&train.ctx, &space.rows.select(Axis(0), members), m + 1)?;
+        let found = space.among_all(&train.ctx, members, m + 1)?;
         let others: Vec<usize> = members
             .iter()
             .enumerate()
             .map(|(place, &row)| {
                 // The row itself is among its neighbours, unless copies of it crowd it out.
-                let near = found.get(place).0.iter().map(|&near| near as usize).filter(|&near| near != row);
+                let near = found.get(place).iter().map(|&near| near as usize).filter(|&near| near != row);
                 near.take(m).filter(|&near| train.y.codes()[near] as usize != class).count()
             })
             .collect();
@@ -201,7 +199,7 @@ impl Resampler for Smote {
             let space = Space::new(x, train.x.features(), members);
             let mut random = random.fork(class as u64);
             let starts = self.starts(train, &space, class, members, added[class], &mut random)?;
-            let near = space.neighbours(&train.ctx, members, k)?;
+            let near = space.among_members(&train.ctx, members, k)?;
             let draws: Vec<(usize, usize, f64)> =
                 starts.into_iter().map(|start| (start, random.below(k), random.uniform())).collect();
             let first = cells.len();
@@ -209,7 +207,7 @@ impl Resampler for Smote {
             reduce::fill_rows(&mut cells[first..], n_cols, 256, |first, rows| {
                 for (row, out) in rows.chunks_exact_mut(n_cols).enumerate() {
                     let (start, pick, share) = draws[first + row];
-                    space.between(x, members, (start, near.get(start).0), pick, share, out);
+                    space.between(members, (start, near.get(start)), pick, share, out);
                 }
             });
             codes.resize(codes.len() + added[class], class as u32);
@@ -226,82 +224,4 @@ impl Resampler for Smote {
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().categorical()
     }
-}
-
-/// Where rows lie for the distances of one class: categories have a coordinate for each.
-struct Space {
-    rows: Array2<f64>,
-    categorical: Vec<bool>,
-}
-
-impl Space {
-    fn new(x: &ArrayRef2<f64>, features: &Features, members: &[usize]) -> Self {
-        let is_category = |column| matches!(features.kind(column), FeatureKind::Categorical { .. });
-        let categorical: Vec<bool> = (0..features.len()).map(is_category).collect();
-        if !categorical.contains(&true) {
-            return Space { rows: x.to_owned(), categorical };
-        }
-        let moments = Moments::of(&x.select(Axis(0), members), None);
-        let numeric = (0..features.len()).filter(|&column| !categorical[column]);
-        let mut deviations: Vec<f64> = numeric.map(|column| moments.variance(column).sqrt()).collect();
-        deviations.sort_by(f64::total_cmp);
-        let median =
-            deviations.get(deviations.len() / 2).copied().filter(|median| *median > 0.0).unwrap_or(1.0);
-        // Two coordinates differ where categories do.
-        let step = median / std::f64::consts::SQRT_2;
-        let mut columns: Vec<Vec<f64>> = Vec::new();
-        for (column, cells) in x.columns().into_iter().enumerate() {
-            if !categorical[column] {
-                columns.push(cells.to_vec());
-                continue;
-            }
-            let mut levels = cells.to_vec();
-            levels.sort_by(f64::total_cmp);
-            levels.dedup();
-            for level in levels {
-                columns.push(cells.iter().map(|cell| if *cell == level { step } else { 0.0 }).collect());
-            }
-        }
-        let rows = Array2::from_shape_fn((x.nrows(), columns.len()), |(row, column)| columns[column][row]);
-        Space { rows, categorical }
-    }
-
-    fn all(&self) -> Result<Index> {
-        Index::new(&self.rows, Metric::Euclidean, Search::Auto)
-    }
-
-    /// The nearest rows of its class for each row of a class.
-    fn neighbours(&self, ctx: &Context, members: &[usize], k: usize) -> Result<Neighbors> {
-        let rows = self.rows.select(Axis(0), members);
-        Index::new(&rows, Metric::Euclidean, Search::Auto)?.nearest_others(ctx, &rows, k)
-    }
-
-    /// A row a share of the way from one row of a class to one of its neighbours.
-    fn between(
-        &self,
-        x: &ArrayRef2<f64>,
-        members: &[usize],
-        (start, near): (usize, &[u32]),
-        pick: usize,
-        share: f64,
-        out: &mut [f64],
-    ) {
-        let start = x.row(members[start]);
-        let end = x.row(members[near[pick] as usize]);
-        for (column, out) in out.iter_mut().enumerate() {
-            *out = if self.categorical[column] {
-                most_frequent(near.iter().map(|&near| x[[members[near as usize], column]]).collect())
-            } else {
-                // Each for itself, so that the gap between huge numbers does not leave the range.
-                start[column] * (1.0 - share) + end[column] * share
-            };
-        }
-    }
-}
-
-/// The most frequent number, the smallest of equals.
-fn most_frequent(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let runs = numbers.chunk_by(|a, b| a == b);
-    runs.rev().max_by_key(|run| run.len()).map_or(0.0, |run| run[0])
 }

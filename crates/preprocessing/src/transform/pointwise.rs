@@ -1,7 +1,8 @@
 //! One function for every cell.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,8 +68,13 @@ impl Function {
     }
 }
 
-/// Applies one function to every cell. Missing cells stay missing; a value that the function does not take is an
+/// Applies one function to every cell, after a number was added. Missing cells stay missing; a value that the function does not take is an
 /// error that names it, when fitting and when transforming.
+///
+/// | name | default | meaning |
+/// |---|---|---|
+/// | `function` | – | the function |
+/// | `shift` | 0 | what is added to a cell before: `log(x + c)` takes numbers above `-c` |
 ///
 /// ```
 /// use ndarray::array;
@@ -81,16 +87,30 @@ impl Function {
 /// assert!(model.transform(&Matrix::from(array![[-1.0]])).is_err());
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pointwise {
     function: Function,
+    #[serde(default)]
+    shift: f64,
 }
 
+const SHIFT: Param = Param::real("shift", "what is added to a cell before");
+
 impl Pointwise {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[SHIFT];
+
     /// Applies this function.
     pub fn new(function: Function) -> Self {
-        Pointwise { function }
+        Pointwise { function, shift: 0.0 }
+    }
+
+    /// What is added to a cell before the function is applied.
+    #[must_use]
+    pub fn shift(mut self, shift: f64) -> Self {
+        self.shift = shift;
+        self
     }
 }
 
@@ -100,7 +120,9 @@ impl Estimator for Pointwise {
     type Model = PointwiseModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<PointwiseModel> {
-        let model = PointwiseModel { features: train.x.features().clone(), function: self.function };
+        SHIFT.check(self.shift)?;
+        let (features, function, shift) = (train.x.features().clone(), self.function, self.shift);
+        let model = PointwiseModel { features, function, shift };
         model.check(train.x)?;
         Ok(model)
     }
@@ -114,10 +136,11 @@ impl Estimator for Pointwise {
 impl FitTransform for Pointwise {}
 
 /// A [`Pointwise`] that knows its columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PointwiseModel {
     features: Features,
     function: Function,
+    shift: f64,
 }
 
 impl PointwiseModel {
@@ -128,17 +151,21 @@ impl PointwiseModel {
     pub fn inverse_transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
         map_rows(&x, &self.features, |_, rows, out| {
-            out.iter_mut().zip(rows).for_each(|(out, &cell)| *out = self.function.backward(cell));
+            out.iter_mut()
+                .zip(rows)
+                .for_each(|(out, &cell)| *out = self.function.backward(cell) - self.shift);
         })
     }
 
     fn check(&self, x: &Matrix) -> Result<()> {
         x.check_finite(true)?;
         let (domain, fits) = self.function.domain();
-        let bad = x.dense()?.indexed_iter().find(|(_, value)| !value.is_nan() && !fits(**value));
+        let bad = x.dense()?.indexed_iter().find(|(_, value)| !value.is_nan() && !fits(**value + self.shift));
         bad.map_or(Ok(()), |((row, column), value)| {
+            let shifted =
+                if self.shift == 0.0 { String::new() } else { format!(" and {} is added", self.shift) };
             Err(Error::unsupported(format!(
-                "column `{}` has the value {value} at row {row}, and {:?} takes numbers {domain}; shift or clip the column first, or choose another function",
+                "column `{}` has the value {value} at row {row}{shifted}, and {:?} takes numbers {domain}; set another `shift`, clip the column first, or choose another function",
                 self.features.name(column),
                 self.function
             )))
@@ -154,7 +181,7 @@ impl Transformer for PointwiseModel {
         let x = self.features.align(x)?;
         self.check(&x)?;
         map_rows(&x, &self.features, |_, rows, out| {
-            out.iter_mut().zip(rows).for_each(|(out, &cell)| *out = self.function.forward(cell));
+            out.iter_mut().zip(rows).for_each(|(out, &cell)| *out = self.function.forward(cell + self.shift));
         })
     }
 }

@@ -5,8 +5,8 @@ use perennial_core::{
 };
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    CategoryImputer, Columns, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, StandardScaler,
-    Unknown, boolean, categorical, numeric,
+    CategoryImputer, Columns, HighCardinality, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer,
+    StandardScaler, TableVectorizer, Unknown, boolean, categorical, numeric,
 };
 
 fn table() -> Table {
@@ -136,5 +136,78 @@ fn the_form_does_not_depend_on_the_rows_that_are_transformed() -> Result<()> {
     for table in [two(["a", "b"], ["x", "y"]), two(["?", "?"], ["?", "?"])] {
         assert!(model.transform(&table)?.sparse().is_none(), "half of the training cells were 1");
     }
+    Ok(())
+}
+
+#[test]
+fn a_whole_table_by_the_types_of_its_columns() -> Result<()> {
+    let texts: Vec<String> = (0..50).map(|row| format!("job {row}")).collect();
+    let day = 86_400_000_000_i64;
+    let table = Table::new([
+        ("n", Column::real((0..50).map(|row| (row > 0).then_some(row as f64)))),
+        ("paid", Column::boolean((0..50).map(|row| row % 2 == 0))),
+        (
+            "job",
+            Column::text(texts.iter().enumerate().map(|(row, text)| (row != 3).then_some(text.as_str()))),
+        ),
+        ("city", Column::text((0..50).map(|row| ["Rome", "Oslo"][row % 2]))),
+        ("at", Column::date_time((0..50).map(|row| (row != 7).then_some(row as i64 * day + day / 2)))),
+        ("nothing", Column::text((0..50).map(|_| None::<&str>))),
+    ])?;
+    let vectorizer = TableVectorizer::new().n_components(3);
+    for (many, first) in [
+        (HighCardinality::MinHash, "job min-hash 0"),
+        (HighCardinality::Similarity, "job ~ "),
+        (HighCardinality::Gap, "job topic 0"),
+    ] {
+        let vectorizer = vectorizer.clone().high_cardinality(many);
+        let (model, x) = vectorizer.fit_transform_on(&Train::new(&table, &NoTarget))?;
+        assert_eq!(x, model.transform(&table)?);
+        assert_eq!(x.n_cols(), 3 + 2 + 3 + 7);
+        assert!(x.dense()?.iter().all(|cell| cell.is_finite()));
+        let names: Vec<&str> = x.features().names().collect();
+        assert_eq!(names[..5], ["n", "paid", "n is missing", "city=Oslo", "city=Rome"]);
+        assert!(names[5].starts_with(first), "{names:?}");
+        assert_eq!(names[8], "at year");
+        assert_eq!(names[13..], ["at hour", "at year is missing"]);
+        // A row alone, with what is new, and from bytes.
+        let again = vectorizer.decode(&vectorizer.encode(&model)?)?;
+        let one = table.slice(4..5)?.with_column("city", Column::text(["Lima"]))?;
+        assert_eq!(again.transform(&one)?.dense()?.row(0).to_vec()[3..5], [0.0, 0.0]);
+        assert_eq!(again.transform(&table)?, x);
+    }
+    assert!(vectorizer.fit(&table.select(&["nothing"])?, &NoTarget).is_err());
+    assert!(vectorizer.cardinality_threshold(0).fit(&table, &NoTarget).is_err());
+    Ok(())
+}
+
+/// The same contract when reading, when learning, and in what is loaded again.
+#[test]
+fn one_contract_goes_from_the_file_to_the_answer() -> Result<()> {
+    use perennial_core::Predictor;
+    use perennial_data::{ColumnContract, ColumnType, Contract, ContractCheck, CsvReader, Severity};
+    use perennial_models::DummyRegressor;
+    use perennial_preprocessing::PassThrough;
+    let area = ColumnContract::new("area", ColumnType::Real).min(5.0).max(500.0);
+    let contract = Contract::new()
+        .with(area.severity(Severity::Quarantine))
+        .with(ColumnContract::new("rent", ColumnType::Real))
+        .min_rows(3);
+    let text = b"area,rent\n40,900\n60,1300\n9000,1400\n80,1700\n100,2100\n";
+    let (flats, quarantine) = CsvReader::new().contract(&contract).read_bytes_with_quarantine(text)?;
+    assert_eq!(quarantine.column("line")?.cell(0).as_deref(), Some("4"));
+    let (x, y) = (flats.drop(&["rent"])?, flats.values("rent")?);
+    let pipeline = ContractCheck::new(contract.drop(&["rent"]))
+        .then(Columns::new().on(numeric(), PassThrough::new()))
+        .then(DummyRegressor::new());
+    let model = pipeline.fit(&x, &y)?;
+    let loaded = pipeline.decode(&pipeline.encode(&model)?)?;
+    let row = |area: f64| Table::new([("area", Column::real([area]))]);
+    assert!(loaded.predict(&row(70.0)?).is_ok());
+    let error = loaded.predict(&row(-70.0)?).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+    assert!(error.to_string().contains("column `area` is `-70.0` at row 0, below the minimum 5"), "{error}");
+    let error = pipeline.fit(&x.head(2), &y.take(&[0, 1])?).unwrap_err().to_string();
+    assert!(error.contains("ContractCheck") && error.contains("expected at least 3"), "{error}");
     Ok(())
 }

@@ -85,6 +85,8 @@ check!(similar_rows_by_distance, transformer, KnnImputer::new().n_neighbors(3).b
 check!(winsorizer, transformer, Winsorizer::new(), exact());
 check!(winsorizer_mad, transformer, Winsorizer::new().bounds(Bounds::Mad(3.0)), exact());
 check!(winsorizer_deviations, transformer, Winsorizer::new().bounds(Bounds::Deviations(2.0)), exact());
+check!(winsorizer_flags, transformer, Winsorizer::new().indicator(true), exact());
+check!(pointwise_shifted, transformer, Pointwise::new(Function::Arcsinh).shift(2.0), exact());
 check!(winsorizer_quantiles, transformer, Winsorizer::new().bounds(Bounds::Quantiles(0.05, 0.95)), exact());
 check!(predicted_by_means, transformer, IterativeImputer::new(DummyRegressor::new()), exact());
 check!(

@@ -116,6 +116,52 @@ fn categories_are_picked_and_not_mixed() {
     assert!(made.x.features() == x.features() && new.nrows() == 160);
 }
 
+/// Categories cost a distance each and no column of their own: one for each level of this column would be 2.4 GB, twice.
+#[test]
+fn rows_of_many_categories_are_compared_by_their_codes() {
+    const LEVELS: usize = 10_000;
+    let n = 3 * LEVELS;
+    let x = Array2::from_shape_fn((n, 2), |(row, column)| match column {
+        0 => (row * 7919 % 1000) as f64,
+        _ => (row % LEVELS) as f64,
+    });
+    let y = Classes::from_labels((0..n).map(|row| if row < 60 { "rare" } else { "usual" }));
+    let features = vec![Feature::numeric("a"), Feature::categorical("b", LEVELS as u32)];
+    let x = Matrix::from(x).with_features(features.try_into().unwrap()).unwrap();
+    let made = run(&Smote::new().ratio(0.01).seed(1), &x, &y);
+    assert_eq!(made.y.counts().iter().min(), Some(&299));
+}
+
+/// What one column for each category gave, category by category: a step of median / sqrt(2) in two of them.
+#[test]
+fn distances_of_categories_are_those_of_a_column_for_each() {
+    let mut random = Random::new(3);
+    let cells = Array2::from_shape_fn((80, 3), |(_, column)| match column {
+        1 => random.below(4) as f64,
+        _ => random.normal(),
+    });
+    let wide = Array2::from_shape_fn((80, 6), |(row, column)| match column {
+        0 => cells[[row, 0]],
+        1 => cells[[row, 2]],
+        level => f64::from(u8::from(cells[[row, 1]] == (level - 2) as f64)),
+    });
+    let deviation = |column: usize| cells.slice(ndarray::s![..20, column]).std(0.0);
+    // Of two deviations the larger one is taken for their median.
+    let step = deviation(0).max(deviation(2)) / 2.0_f64.sqrt();
+    let wide = Array2::from_shape_fn((80, 6), |at| if at.1 < 2 { wide[at] } else { wide[at] * step });
+    let y = Classes::from_labels((0..80).map(|row| if row < 20 { "rare" } else { "usual" }));
+    let features = vec![Feature::numeric("a"), Feature::categorical("b", 4), Feature::numeric("c")];
+    let x = Matrix::from(cells).with_features(features.try_into().unwrap()).unwrap();
+    let narrow = Matrix::from(wide);
+    for smote in [Smote::new(), Smote::borderline(), Smote::adaptive()] {
+        let smote = smote.seed(5).k_neighbors(3);
+        let (made, expected) = (run(&smote, &x, &y), run(&smote, &narrow, &y));
+        let (made, expected) = (made.x.dense().unwrap(), expected.x.dense().unwrap());
+        assert_eq!(made.column(0), expected.column(0));
+        assert_eq!(made.column(2), expected.column(1));
+    }
+}
+
 #[test]
 fn random_samplers_pick_rows_with_what_belongs_to_them() {
     let (x, y) = blobs(90, 9, 4);

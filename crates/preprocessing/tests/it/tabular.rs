@@ -10,7 +10,7 @@ use perennial_preprocessing::{
     CategoryImputer, Columns, Contrast, ContrastEncoder, CountEncoder, CountTargetEncoder, GapEncoder,
     HashingEncoder, MinHashEncoder, MinMaxScaler, MultiHotEncoder, OneHotEncoder, OrdinalEncoder,
     QuantileEncoder, RankHotEncoder, RareLabelEncoder, SimilarityEncoder, SimpleImputer, Smoothing,
-    StandardScaler, TargetEncoder, Unknown, WoeEncoder, numeric,
+    StandardScaler, TableVectorizer, TargetEncoder, Unknown, WoeEncoder, numeric,
 };
 use perennial_testing::{Tags, check};
 use serde::de::DeserializeOwned;
@@ -105,6 +105,13 @@ fn holes() -> Tags {
     Tags::new().exact_solver()
 }
 
+check!(vectorized_numbers, transformer, on_numbers(TableVectorizer::new()), Tags::new());
+check!(
+    vectorized_texts,
+    transformer,
+    on_categories(TableVectorizer::new().cardinality_threshold(5).n_components(4)),
+    Tags::new()
+);
 check!(one_hot, transformer, on_categories(OneHotEncoder::new().unknown(Unknown::Ignore)), holes());
 check!(
     one_hot_rare,

@@ -4,8 +4,9 @@ use ndarray::{Array2, ArrayRef2, array};
 use perennial_core::{Estimator, Matrix, NoTarget, Result, Transformer};
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    Bins, Bounds, Contrast, ContrastEncoder, CountEncoder, Extrapolation, Function, KBinsDiscretizer, Knots,
-    Pointwise, RareLabelEncoder, SplineTransformer, Unknown, Winsorizer,
+    Bins, Bounds, CategoryImputer, Contrast, ContrastEncoder, CountEncoder, Extrapolation, Function,
+    KBinsDiscretizer, KnnImputer, Knots, OutlierTrimmer, Pointwise, RandomSampleImputer, RareLabelEncoder,
+    Resampler, SimpleImputer, SplineTransformer, Unknown, Winsorizer,
 };
 
 #[track_caller]
@@ -232,9 +233,57 @@ fn functions_and_their_inverses() -> Result<()> {
             );
         }
     }
+    // A shift moves where a function begins, and is taken off again.
+    let x = Matrix::from(array![[0.0], [9.0]]);
+    let model = Pointwise::new(Function::Log).shift(1.0).fit(&x, &NoTarget)?;
+    let there = model.transform(&x)?;
+    close(&there, &array![[0.0], [10.0_f64.ln()]]);
+    close(&model.inverse_transform(&there)?, &array![[0.0], [9.0]]);
+    let error = model.transform(&Matrix::from(array![[-1.0]])).unwrap_err().to_string();
+    assert!(error.contains("the value -1 at row 0 and 1 is added, and Log takes numbers above 0"), "{error}");
+    assert!(Pointwise::new(Function::Log).shift(f64::NAN).fit(&x, &NoTarget).is_err());
     let zero = Matrix::from(array![[1.0], [0.0]]);
     for function in [Function::Log, Function::Reciprocal, Function::Logit] {
         assert!(Pointwise::new(function).fit(&zero, &NoTarget).is_err(), "{function:?}");
     }
+    Ok(())
+}
+
+/// Bounds of nothing would make an outlier of all that comes later.
+#[test]
+fn bounds_of_a_column_without_values_are_refused() -> Result<()> {
+    let x = Matrix::from(array![[1.0, f64::NAN], [2.0, f64::NAN]]);
+    for bounds in
+        [Bounds::Quartiles(1.5), Bounds::Deviations(2.0), Bounds::Mad(2.0), Bounds::Quantiles(0.1, 0.9)]
+    {
+        let error = Winsorizer::new().bounds(bounds).fit(&x, &NoTarget).unwrap_err().to_string();
+        assert!(error.contains("every value of column `x1` is missing"), "{bounds:?}: {error}");
+    }
+    let fixed = Winsorizer::new().bounds(Bounds::Fixed(0.0, 9.0)).fit(&x, &NoTarget)?;
+    assert_eq!(fixed.transform(&Matrix::from(array![[1.0, 5.0]]))?.dense()?, array![[1.0, 5.0]]);
+    Ok(())
+}
+
+#[test]
+fn steps_say_what_they_changed() -> Result<()> {
+    let x = Matrix::from(array![[1.0, 0.0], [2.0, f64::NAN], [3.0, 1.0], [4.0, f64::NAN], [100.0, 1.0]]);
+    let model = Winsorizer::new().indicator(true).fit(&x, &NoTarget)?;
+    let out = model.transform(&x)?;
+    assert_eq!(out.features().names().collect::<Vec<_>>(), ["x0", "x1", "x0 is an outlier"]);
+    assert_eq!(out.dense()?.column(2).to_vec(), [0.0, 0.0, 0.0, 0.0, 1.0]);
+    let shown =
+        |changes: Vec<perennial_data::Change>| changes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(model.changes()), ["`x0`: 1 cells cut to a bound"]);
+    let gone = Winsorizer::new().to_missing(true).fit(&x, &NoTarget)?;
+    assert_eq!(shown(gone.changes()), ["`x0`: 1 cells made missing"]);
+    let filled = ["`x1`: 2 cells filled"];
+    assert_eq!(shown(SimpleImputer::mean().fit(&x, &NoTarget)?.changes()), filled);
+    assert_eq!(shown(KnnImputer::new().fit(&x, &NoTarget)?.changes()), filled);
+    assert_eq!(shown(RandomSampleImputer::new().fit(&x, &NoTarget)?.changes()), filled);
+    let y = perennial_core::Values::from(vec![1.0; 5]);
+    let kept = OutlierTrimmer::new().resample(&perennial_core::Train::new(&x, &y))?;
+    assert_eq!(shown(kept.changes(5)), ["1 rows left out"]);
+    let table = Table::new([("c", Column::text([Some("a"), None]))])?;
+    assert_eq!(shown(CategoryImputer::mode().fit(&table, &NoTarget)?.changes()), ["`c`: 1 cells filled"]);
     Ok(())
 }

@@ -1,61 +1,14 @@
-//! What data there are, whose they are, and whether that is still true.
+//! One source of a catalog: where it is, how it is read, and what is wrong with it.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use perennial_core::{Error, Result, ResultExt, write_atomic};
+use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Contract, CsvReader, Format, Table, find_pii};
-
-/// The data sources of a project, kept as a TOML file beside them.
-///
-/// ```toml
-/// [[sources]]
-/// name = "orders"
-/// location = "orders.csv"                 # beside the catalog
-/// owner = "sales@example.org"
-/// access = ["analysts"]
-/// licence = "internal use"
-/// sensitivity = "internal"
-/// time = "day"                            # how old the newest row may be
-/// max_age_days = 2.0
-/// sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-///
-/// [sources.contract]
-/// extra_columns = true
-/// [[sources.contract.columns]]
-/// name = "day"
-/// column_type = "date"
-/// ```
-///
-/// ```
-/// use perennial_data::{Catalog, Sensitivity, Source};
-///
-/// let directory = tempfile::tempdir().unwrap();
-/// let file = directory.path().join("orders.csv");
-/// std::fs::write(&file, "sum\n3\n").unwrap();
-/// let source = Source::new("orders", "orders.csv").owner("sales@example.org").licence("internal use").access(["sales"]);
-/// Catalog::new().source(source.sensitivity(Sensitivity::Internal)).write(directory.path().join("catalog.toml"))?;
-///
-/// let catalog = Catalog::read(directory.path().join("catalog.toml"))?;
-/// assert!(catalog.verify(directory.path(), 0).is_met());
-/// assert_eq!(catalog.open(directory.path(), "orders")?.n_rows(), 1);
-///
-/// std::fs::write(&file, "mail\nada@example.org\n").unwrap();
-/// let report = catalog.verify(directory.path(), 0);
-/// assert!(report.to_string().contains("column `mail` holds personal data (email)"));
-/// # Ok::<(), perennial_core::Error>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Catalog {
-    sources: Vec<Source>,
-}
+use crate::{Contract, CsvReader, Format, JsonLinesReader, Table, find_pii};
 
 /// How much harm comes from data in wrong hands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,6 +36,7 @@ pub enum Sensitivity {
 /// | `owner` | empty | who answers for it; must be there |
 /// | `access` | none | who may read it; must be there, but for public data |
 /// | `licence` | empty | on which terms; must be there |
+/// | `tags` | none | words to find it by |
 /// | `sensitivity` | internal | how much harm it does in wrong hands |
 /// | `time`, `max_age_days` | none | a column of days or moments, and how old its newest may be |
 /// | `sha256` | none | the checksum of the file, in hexadecimal digits |
@@ -91,18 +45,20 @@ pub enum Sensitivity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    name: String,
-    location: String,
+    pub(super) name: String,
+    pub(super) location: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     format: Option<Format>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    description: String,
+    pub(super) description: String,
     #[serde(default)]
-    owner: String,
+    pub(super) owner: String,
     #[serde(default)]
     access: Vec<String>,
     #[serde(default)]
-    licence: String,
+    pub(super) licence: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<String>,
     #[serde(default)]
     sensitivity: Sensitivity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,41 +66,11 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_age_days: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    pub(super) sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     csv: Option<CsvReader>,
-}
-
-/// Where a catalog and reality differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatalogReport {
-    problems: Vec<(String, String)>,
-    n_sources: usize,
-}
-
-impl CatalogReport {
-    /// Whether everything is as the catalog says.
-    pub fn is_met(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    /// The name of the source, or of a file that is none, and what is wrong with it, in the order of the catalog.
-    pub fn problems(&self) -> &[(String, String)] {
-        &self.problems
-    }
-}
-
-impl fmt::Display for CatalogReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_met() {
-            return write!(f, "{} sources are as the catalog says", self.n_sources);
-        }
-        let texts: Vec<String> =
-            self.problems.iter().map(|(name, what)| format!("`{name}`: {what}")).collect();
-        f.write_str(&texts.join("; "))
-    }
 }
 
 macro_rules! settings {
@@ -180,6 +106,7 @@ impl Source {
             owner: String::new(),
             access: Vec::new(),
             licence: String::new(),
+            tags: Vec::new(),
             sensitivity: Sensitivity::default(),
             time: None,
             max_age_days: None,
@@ -200,6 +127,13 @@ impl Source {
     #[must_use]
     pub fn access<S: Into<String>>(mut self, access: impl IntoIterator<Item = S>) -> Self {
         self.access = access.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Words to find it by.
+    #[must_use]
+    pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
         self
     }
 
@@ -245,7 +179,7 @@ impl Source {
     }
 
     /// The path of the file; a location may not lead out of the directory.
-    fn path(&self, directory: &Path) -> Result<PathBuf> {
+    pub(super) fn path(&self, directory: &Path) -> Result<PathBuf> {
         let location = Path::new(&self.location);
         let inside = location.components().all(|part| matches!(part, std::path::Component::Normal(_)));
         if self.location.is_empty() || !inside {
@@ -257,20 +191,69 @@ impl Source {
         Ok(directory.join(location))
     }
 
-    fn read(&self, directory: &Path) -> Result<Table> {
-        let path = self.path(directory)?;
-        match self.format.or_else(|| Format::of(&path)) {
-            Some(Format::Csv) => self.csv.clone().unwrap_or_default().read_path(path),
-            Some(format) => format.read(&path),
-            None => Err(Error::unsupported(format!(
+    pub(super) fn written_as(&self) -> Result<Format> {
+        self.format.or_else(|| Format::of(Path::new(&self.location))).ok_or_else(|| {
+            Error::unsupported(format!(
                 "the ending of `{}` says no format; write `format = \"csv\"` or another one",
                 self.location
-            ))),
+            ))
+        })
+    }
+
+    /// The table, its columns of the types that the contract says, and nothing more is looked at.
+    fn read(&self, directory: &Path) -> Result<Table> {
+        let path = self.path(directory)?;
+        let nothing = Contract::new();
+        let contract = self.contract.as_ref().unwrap_or(&nothing);
+        match self.written_as()? {
+            Format::Csv => self.csv.clone().unwrap_or_default().types_of(contract).read_path(path),
+            Format::JsonLines => JsonLinesReader::new().types_of(contract).read_path(path),
+            format => format.read(&path),
         }
     }
 
+    /// The table, if the file has its checksum and the rows keep the contract.
+    pub(super) fn open(&self, directory: &Path) -> Result<Table> {
+        self.check_sum(directory)?;
+        let table = self.read(directory)?;
+        self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
+    }
+
+    /// As `open`, with what can be set aside set aside.
+    pub(super) fn open_with_quarantine(&self, directory: &Path) -> Result<(Table, Table)> {
+        self.check_sum(directory)?;
+        let path = self.path(directory)?;
+        let all = Contract::new().extra_columns(true);
+        let contract = self.contract.as_ref().unwrap_or(&all);
+        match self.written_as()? {
+            Format::Csv => {
+                self.csv.clone().unwrap_or_default().contract(contract).read_path_with_quarantine(path)
+            }
+            Format::JsonLines => JsonLinesReader::new().contract(contract).read_path_with_quarantine(path),
+            format => {
+                let sifted = contract.sift(&format.read(&path)?)?;
+                Ok((sifted.kept, sifted.quarantine))
+            }
+        }
+    }
+
+    fn check_sum(&self, directory: &Path) -> Result<()> {
+        let Some(expected) = &self.sha256 else { return Ok(()) };
+        let found = checksum(&self.path(directory)?)?;
+        match found.eq_ignore_ascii_case(expected) {
+            true => Ok(()),
+            false => Err(Error::corrupt(format!("has the checksum {found}, expected {expected}"))),
+        }
+    }
+
+    /// Whether a text stands in the name, the owner, the description or a tag, whatever the case.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        let texts = [&self.name, &self.owner, &self.description].into_iter().chain(&self.tags);
+        texts.into_iter().any(|place| place.to_lowercase().contains(text))
+    }
+
     /// What is wrong, in words.
-    fn problems(&self, directory: &Path, now: i64) -> Vec<String> {
+    pub(super) fn problems(&self, directory: &Path, now: i64) -> Vec<String> {
         let mut problems = Vec::new();
         let mut missing = |what: &str, is_missing: bool| {
             if is_missing {
@@ -287,12 +270,8 @@ impl Source {
                 return problems;
             }
         };
-        if let Some(expected) = &self.sha256 {
-            match checksum(&path) {
-                Ok(found) if found.eq_ignore_ascii_case(expected) => {}
-                Ok(found) => problems.push(format!("has the checksum {found}, expected {expected}")),
-                Err(error) => problems.push(error.to_string()),
-            }
+        if let Err(error) = self.check_sum(directory) {
+            problems.push(error.to_string());
         }
         if self.sensitivity >= Sensitivity::Personal && is_open(&path) {
             problems.push("may be read by every user of this machine; take the permission away".to_owned());
@@ -310,9 +289,7 @@ impl Source {
                 problems.push(format!("breaks its contract: {report}"));
             }
         }
-        if let Some(problem) = self.stale(&table, now) {
-            problems.push(problem);
-        }
+        problems.extend(self.stale(&table, now));
         if self.sensitivity < Sensitivity::Personal {
             problems.extend(find_pii(&table).into_iter().map(|found| {
                 format!(
@@ -324,19 +301,27 @@ impl Source {
         problems
     }
 
-    fn stale(&self, table: &Table, now: i64) -> Option<String> {
+    /// What is wrong with the age of the rows. A row that lies in the future would make old ones seem fresh for ever.
+    fn stale(&self, table: &Table, now: i64) -> Vec<String> {
         let (time, most) = match (&self.time, self.max_age_days) {
-            (None, None) => return None,
+            (None, None) => return Vec::new(),
             (Some(time), Some(most)) => (time, most),
-            _ => return Some("has only one of `time` and `max_age_days`; say both".to_owned()),
+            _ => return vec!["has only one of `time` and `max_age_days`; say both".to_owned()],
         };
-        match table.freshness(time, now) {
-            Ok(freshness) if freshness.newest_days <= most => None,
-            Ok(freshness) => {
-                Some(format!("its newest row is {} days old, more than {most}", freshness.newest_days))
-            }
-            Err(error) => Some(error.to_string()),
+        let freshness = match table.freshness(time, now) {
+            Ok(freshness) => freshness,
+            Err(error) => return vec![error.to_string()],
+        };
+        let mut problems = Vec::new();
+        if freshness.n_future > 0 {
+            problems.push(format!("has {} rows whose `{time}` lies in the future", freshness.n_future));
         }
+        match freshness.newest_past_days {
+            Some(age) if age <= most => {}
+            Some(age) => problems.push(format!("its newest row is {age} days old, more than {most}")),
+            None => problems.push("has no row that does not lie in the future".to_owned()),
+        }
+        problems
     }
 }
 
@@ -366,98 +351,5 @@ fn is_open(path: &Path) -> bool {
     {
         let _ = path;
         false
-    }
-}
-
-impl Catalog {
-    /// No sources.
-    pub fn new() -> Self {
-        Catalog::default()
-    }
-
-    /// Adds a source.
-    #[must_use]
-    pub fn source(mut self, source: Source) -> Self {
-        self.sources.push(source);
-        self
-    }
-
-    /// The sources in order.
-    pub fn sources(&self) -> &[Source] {
-        &self.sources
-    }
-
-    /// Reads a catalog from a TOML file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is no catalog; the message says where.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let place = || format!("reading the catalog `{}`", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(place(), error))?;
-        toml::from_str(&text)
-            .map_err(|error| Error::malformed(format!("it is no catalog: {error}")).with_source(error))
-            .context(place())
-    }
-
-    /// Writes the catalog to a TOML file, whole or not at all.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_atomic(path, toml::to_string(self).map_err(Error::other)?.as_bytes())
-    }
-
-    /// Reads the data of a source.
-    ///
-    /// # Errors
-    /// When no source has that name, or its file cannot be read.
-    pub fn open(&self, directory: impl AsRef<Path>, name: &str) -> Result<Table> {
-        match self.sources.iter().find(|source| source.name == name) {
-            Some(source) => source.read(directory.as_ref()).context(format!("source `{name}`")),
-            None => {
-                let known: Vec<&str> = self.sources.iter().take(10).map(Source::name).collect();
-                Err(Error::unknown(format!("no source is named `{name}`; there are: {}", known.join(", "))))
-            }
-        }
-    }
-
-    /// Compares the catalog with the files in its directory, at a moment in microseconds since 1970-01-01 UTC: names stand once;
-    /// owner, licence and access are said; files are there, can be read and have their checksum; rows keep their contract and
-    /// are fresh; what is below personal holds no personal data that [`find_pii`] sees; what is personal is not open to all
-    /// users of the machine; and no data file lies in the directory that the catalog does not name.
-    pub fn verify(&self, directory: impl AsRef<Path>, now: i64) -> CatalogReport {
-        let directory = directory.as_ref();
-        let mut problems: Vec<(String, String)> = Vec::new();
-        let mut names = BTreeSet::new();
-        for source in &self.sources {
-            if !names.insert(&source.name) {
-                problems.push((
-                    source.name.clone(),
-                    "stands twice in the catalog; give each source its own name".into(),
-                ));
-            }
-            problems
-                .extend(source.problems(directory, now).into_iter().map(|what| (source.name.clone(), what)));
-        }
-        let listed: BTreeSet<PathBuf> =
-            self.sources.iter().filter_map(|source| source.path(directory).ok()).collect();
-        match std::fs::read_dir(directory) {
-            Ok(entries) => {
-                let mut others: Vec<PathBuf> = entries
-                    .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-                    .filter(|path| path.is_file() && Format::of(path).is_some() && !listed.contains(path))
-                    .collect();
-                others.sort();
-                problems.extend(others.into_iter().map(|path| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    (name, "lies beside the catalog, which does not name it; list it or take it away".into())
-                }));
-            }
-            Err(error) => {
-                problems.push((directory.display().to_string(), format!("cannot be listed: {error}")))
-            }
-        }
-        CatalogReport { problems, n_sources: self.sources.len() }
     }
 }

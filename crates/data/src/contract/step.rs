@@ -1,0 +1,154 @@
+//! A contract as a step of a pipeline.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use perennial_core::{
+    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Result, Rows, Train, Transformer,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Contract;
+use crate::{Column, Table};
+
+/// What a [`ContractCheck`] can look at.
+pub trait AsTable: Rows<Owned = Self> + Clone + Send + Sync {
+    /// The rows as a table: the columns of a matrix are real numbers, and NaN is missing.
+    ///
+    /// # Errors
+    /// When two columns have one name.
+    fn as_table(&self) -> Result<Cow<'_, Table>>;
+}
+
+impl AsTable for Table {
+    fn as_table(&self) -> Result<Cow<'_, Table>> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl AsTable for Matrix {
+    fn as_table(&self) -> Result<Cow<'_, Table>> {
+        let dense = self.to_dense()?;
+        let cells = dense.dense()?;
+        let column = |(at, name)| (name, Column::real(cells.column(at).iter().copied()));
+        Table::new(self.features().names().enumerate().map(column)).map(Cow::Owned)
+    }
+}
+
+/// Holds the rows that pass by to a [`Contract`], and hands them on as they are: the contract of the reader goes with the model
+/// into cross-validation, artifacts, batches and the server. It stands before the first step, or between any two of tables or
+/// matrices.
+///
+/// When learning, all of the contract is held. When answering, only what it says of single rows: columns, types, missing cells,
+/// ranges, levels and the rules about cells. A row must get the same answer alone and among others, so the number of rows, what
+/// must be unique, what is in order, statistics and rules for a share of the rows stay out. Warnings pass. A row that could be set
+/// aside is an error in both, for a step gives as many rows as it takes; [`Contract::sift`] comes before.
+///
+/// A contract of a table with its target is held to the table without it by [`Contract::drop`].
+///
+/// ```
+/// use perennial_core::{Estimator, NoTarget, Transformer};
+/// use perennial_data::{ColumnContract, ColumnType, Contract, ContractCheck, Table};
+///
+/// let contract = Contract::new()
+///     .with(ColumnContract::new("age", ColumnType::Integer).min(0.0).max(120.0))
+///     .with(ColumnContract::new("paid", ColumnType::Boolean))
+///     .min_rows(2);
+/// let check = ContractCheck::new(contract.drop(&["paid"]));
+/// let model = check.fit(&Table::builder().integer("age", [31, 54]).build()?, &NoTarget)?;
+/// let error = model.transform(&Table::builder().integer("age", [540]).build()?).unwrap_err();
+/// assert!(error.to_string().contains("column `age` is `540` at row 0, above the maximum 120"));
+/// assert!(model.transform(&Table::builder().integer("age", [23]).build()?).is_ok()); // one row is enough for an answer
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct ContractCheck<X = Table> {
+    contract: Contract,
+    #[serde(skip)]
+    input: PhantomData<fn(X)>,
+}
+
+impl<X> ContractCheck<X> {
+    /// Holds rows to this contract.
+    pub fn new(contract: Contract) -> Self {
+        ContractCheck { contract, input: PhantomData }
+    }
+}
+
+impl<X: AsTable> Estimator for ContractCheck<X> {
+    type Input = X;
+    type Target = NoTarget;
+    type Model = ContractCheckModel<X>;
+
+    fn fit_on(&self, train: &Train<'_, X, NoTarget>) -> Result<ContractCheckModel<X>> {
+        self.contract.enforce(&*train.x.as_table()?)?;
+        Ok(ContractCheckModel::new(self.contract.clone()))
+    }
+
+    /// Whether cells may be missing is for the contract to say.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().missing().sparse().categorical().groups()
+    }
+}
+
+impl<X: AsTable> FitTransform for ContractCheck<X> {
+    fn fit_transform_on(&self, train: &Train<'_, X, NoTarget>) -> Result<(ContractCheckModel<X>, X)> {
+        Ok((self.fit_on(train)?, train.x.clone()))
+    }
+}
+
+/// A fitted [`ContractCheck`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "", try_from = "Saved")]
+pub struct ContractCheckModel<X = Table> {
+    #[serde(serialize_with = "as_json")]
+    contract: Contract,
+    /// What the contract says of single rows.
+    #[serde(skip)]
+    rows: Contract,
+    #[serde(skip)]
+    input: PhantomData<fn(X)>,
+}
+
+/// The contract as JSON: artifacts are written in a format that does not say what comes next, and a contract has parts that
+/// can be left out.
+#[derive(Deserialize)]
+struct Saved {
+    contract: String,
+}
+
+fn as_json<S: serde::Serializer>(contract: &Contract, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serde_json::to_string(contract).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+impl<X> TryFrom<Saved> for ContractCheckModel<X> {
+    type Error = Error;
+
+    fn try_from(saved: Saved) -> Result<Self> {
+        let contract = serde_json::from_str(&saved.contract)
+            .map_err(|error| Error::corrupt(format!("this is no contract: {error}")).with_source(error))?;
+        Ok(ContractCheckModel::new(contract))
+    }
+}
+
+impl<X> ContractCheckModel<X> {
+    fn new(contract: Contract) -> Self {
+        ContractCheckModel { rows: contract.of_single_rows(), contract, input: PhantomData }
+    }
+
+    /// The contract.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+}
+
+impl<X: AsTable> Transformer for ContractCheckModel<X> {
+    type Input = X;
+    type Output = X;
+
+    fn transform(&self, x: &X) -> Result<X> {
+        self.rows.enforce(&*x.as_table()?)?;
+        Ok(x.clone())
+    }
+}

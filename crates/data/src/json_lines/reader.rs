@@ -1,0 +1,292 @@
+//! Reading JSON lines: the settings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use perennial_core::{Error, Result, ResultExt};
+use serde::{Deserialize, Serialize};
+
+use super::cells::{Cells, Row};
+use crate::csv::{DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
+use crate::{Column, ColumnType, Contract, Schema, Table};
+
+/// Cells that there may be whatever the lines hold.
+const FREE_CELLS: u64 = 1 << 24;
+
+/// Cells that there may be for each byte of the lines. Lines of all their names need a sixth of one; with nine of ten names left
+/// out it is one or two.
+const CELLS_PER_BYTE: u64 = 8;
+
+/// Settings for reading JSON lines; [`read_json_lines`](crate::read_json_lines) says how they are read.
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `schema` | none | columns, types and levels: a table that was written comes back as it was |
+/// | `contract` | none | what the rows must be like |
+/// | `max_columns` | 100 000 | how many different names there may be |
+/// | `max_cells` | 8 for each byte, at least 2^24 | how many cells the table may have; a name that a line does not have is one too |
+///
+/// ```
+/// use perennial_data::{ColumnContract, ColumnType, Contract, JsonLinesReader, Severity};
+///
+/// let age = ColumnContract::new("age", ColumnType::Integer).max(120.0).severity(Severity::Quarantine);
+/// let reader = JsonLinesReader::new().contract(&Contract::new().with(age));
+/// let (table, quarantine) = reader.read_bytes_with_quarantine(b"{\"age\": 31}\n{\"age\": 540}\n")?;
+/// assert_eq!((table.n_rows(), quarantine.column("line")?.cell(0).as_deref()), (1, Some("2")));
+/// assert!(reader.read_bytes(b"{\"age\": 540}").is_err());
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JsonLinesReader {
+    max_columns: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_cells: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Schema>,
+    types: BTreeMap<String, ColumnType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contract: Option<Contract>,
+}
+
+impl Default for JsonLinesReader {
+    fn default() -> Self {
+        let types = BTreeMap::new();
+        JsonLinesReader { max_columns: 100_000, max_cells: None, schema: None, types, contract: None }
+    }
+}
+
+/// The cells of all lines, column by column.
+struct Lines<'a> {
+    names: Vec<String>,
+    columns: Vec<Cells>,
+    n_rows: usize,
+    /// Where each row stands, when that is wanted.
+    places: Vec<(usize, &'a [u8])>,
+}
+
+/// Number, text and reason of a line that is set aside.
+type Aside = (usize, String, String);
+
+impl JsonLinesReader {
+    /// The default settings.
+    pub fn new() -> Self {
+        JsonLinesReader::default()
+    }
+
+    /// The columns, types and levels. Texts stay texts though they look like days, a name that no line has is a column of missing
+    /// cells, and there may be no line at all; a name that the schema does not know is an error.
+    #[must_use]
+    pub fn schema(mut self, schema: &Schema) -> Self {
+        self.schema = Some(schema.clone());
+        self
+    }
+
+    /// What the rows must be like. Without a schema its columns are read as the types that it says, where they can be, but for
+    /// those that only warn. Rows that could be set aside are, with their lines and reasons, by
+    /// [`read_path_with_quarantine`](JsonLinesReader::read_path_with_quarantine), and are an error elsewhere. Warnings pass.
+    #[must_use]
+    pub fn contract(self, contract: &Contract) -> Self {
+        let mut reader = self.types_of(contract);
+        reader.contract = Some(contract.clone());
+        reader
+    }
+
+    /// As [`contract`](JsonLinesReader::contract), without holding the table to it.
+    pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
+        self.types.extend(contract.types().map(|(name, column_type)| (name.to_owned(), column_type)));
+        self
+    }
+
+    /// How many different names there may be.
+    #[must_use]
+    pub fn max_columns(mut self, max_columns: usize) -> Self {
+        self.max_columns = max_columns;
+        self
+    }
+
+    /// How many cells the table may have.
+    #[must_use]
+    pub fn max_cells(mut self, max_cells: u64) -> Self {
+        self.max_cells = Some(max_cells);
+        self
+    }
+
+    /// Reads a file, plain or gzip.
+    ///
+    /// # Errors
+    /// When the file cannot be read, as for [`read_json_lines`](crate::read_json_lines), and when a cell cannot be had as the type of
+    /// the schema or the rows break the contract.
+    pub fn read_path(&self, path: impl AsRef<Path>) -> Result<Table> {
+        self.read_bytes(&read_limited(path.as_ref(), DEFAULT_LIMITS)?)
+    }
+
+    /// As [`read_path`](JsonLinesReader::read_path), from bytes that are not compressed.
+    ///
+    /// # Errors
+    /// As for [`read_path`](JsonLinesReader::read_path).
+    pub fn read_bytes(&self, bytes: &[u8]) -> Result<Table> {
+        let table = self.table(self.lines(bytes, false, |_, _, error| Err(error))?)?;
+        self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
+    }
+
+    /// Reads a file, plain or gzip, with the lines that it would refuse set aside, and the rows that the contract sets aside. The
+    /// second table has the number of each such `line`, the `record` as it stands, at most 64 characters of it, and the `reason`.
+    /// Where cells of a column are of two kinds, those of the first line that has one are right.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is larger than allowed, or no line is an object; when a cell cannot be had as the type of the
+    /// schema, or the contract fails, see [`Contract::sift`].
+    pub fn read_path_with_quarantine(&self, path: impl AsRef<Path>) -> Result<(Table, Table)> {
+        self.read_bytes_with_quarantine(&read_limited(
+            path.as_ref(),
+            Limits { line: usize::MAX, ..DEFAULT_LIMITS },
+        )?)
+    }
+
+    /// As [`read_path_with_quarantine`](JsonLinesReader::read_path_with_quarantine), from bytes.
+    ///
+    /// # Errors
+    /// As for [`read_path_with_quarantine`](JsonLinesReader::read_path_with_quarantine).
+    pub fn read_bytes_with_quarantine(&self, bytes: &[u8]) -> Result<(Table, Table)> {
+        let mut aside: Vec<Aside> = Vec::new();
+        let mut put = |number: usize, line: &[u8], reason: String| {
+            aside.push((number, excerpt(line.trim_ascii_end()), reason));
+        };
+        let mut lines = self.lines(bytes, self.contract.is_some(), |number, line, error| {
+            put(number, line, error.to_string());
+            Ok(())
+        })?;
+        let places = std::mem::take(&mut lines.places);
+        let mut table = self.table(lines)?;
+        if let Some(contract) = &self.contract {
+            let (kept, rows) = contract.sift_rows(&table)?;
+            rows.into_iter().for_each(|(row, reason)| put(places[row].0, places[row].1, reason));
+            table = kept;
+        }
+        aside.sort_by_key(|(line, ..)| *line);
+        let rows = aside.iter().map(|(line, record, why)| (*line, record.as_str(), why.as_str()));
+        Ok((table, quarantine_of(rows)?))
+    }
+
+    fn table(&self, lines: Lines<'_>) -> Result<Table> {
+        let Lines { names, columns, n_rows, .. } = lines;
+        let Some(schema) = &self.schema else {
+            if n_rows == 0 {
+                return Err(Error::empty("there is no object in these JSON lines"));
+            }
+            let named = names.into_iter().zip(columns);
+            return Table::new(named.map(|(name, cells)| {
+                let column = match self.types.get(&name) {
+                    None => cells.column(n_rows),
+                    // Where a cell cannot be had as such, the contract says so.
+                    Some(wanted) => {
+                        let column = cells.plain_column(n_rows);
+                        column.coerce(*wanted).unwrap_or(column)
+                    }
+                };
+                (name, column)
+            }));
+        };
+        if let Some(name) = names.iter().find(|name| schema.field(name).is_none()) {
+            return Err(Error::unknown(format!(
+                "the lines have the name `{name}`, which the schema does not know"
+            )));
+        }
+        let mut found: BTreeMap<String, Cells> = names.into_iter().zip(columns).collect();
+        let columns = schema.columns().iter().map(|field| {
+            // Whether texts are days is for the schema to say.
+            let column = match found.remove(&field.name) {
+                Some(cells) => cells.plain_column(n_rows),
+                None => Column::nulls(field.column_type, n_rows),
+            };
+            (field.name.as_str().into(), column)
+        });
+        schema.coerce(&Table::with_rows(n_rows, columns.collect())?)
+    }
+
+    /// All lines; `wrong` is told the number, the bytes and the error of each that is no row, and says whether to go on.
+    fn lines<'a>(
+        &self,
+        bytes: &'a [u8],
+        with_places: bool,
+        mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>,
+    ) -> Result<Lines<'a>> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let max_cells = FREE_CELLS.max(CELLS_PER_BYTE.saturating_mul(bytes.len() as u64));
+        let max_cells = self.max_cells.unwrap_or(max_cells);
+        let mut lines = Lines { names: Vec::new(), columns: Vec::new(), n_rows: 0, places: Vec::new() };
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
+        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            let (row, n_columns) =
+                match row(number, line).and_then(|row| self.fitting(number, row, &known, &lines.columns)) {
+                    Ok(row) => row,
+                    Err(error) => {
+                        wrong(number, line, error)?;
+                        continue;
+                    }
+                };
+            // Before they are there: a column that is new in a late line has a cell for each line before.
+            let cells = n_columns as u64 * (lines.n_rows as u64 + 1);
+            if cells > max_cells {
+                return Err(Error::too_large(format!(
+                    "up to line {number} there are {n_columns} different names, which makes {cells} cells, more than {max_cells}; \
+                     write names that differ from line to line as cells, or raise `max_cells`"
+                )));
+            }
+            for (name, cell) in row.0 {
+                let place = *known.entry(name).or_insert_with_key(|name| {
+                    lines.names.push(name.clone());
+                    lines.columns.push(Cells::Nothing);
+                    lines.names.len() - 1
+                });
+                lines.columns[place].push(cell, lines.n_rows)?;
+            }
+            lines.n_rows += 1;
+            if with_places {
+                lines.places.push((number, line));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// A row that goes with those before it, and how many columns there are with it.
+    fn fitting(
+        &self,
+        number: usize,
+        row: Row,
+        known: &BTreeMap<String, usize>,
+        columns: &[Cells],
+    ) -> Result<(Row, usize)> {
+        let mut n_columns = columns.len();
+        for (name, cell) in &row.0 {
+            match known.get(name) {
+                Some(&place) => {
+                    columns[place].check(cell).context(format!("line {number}, column `{name}`"))?
+                }
+                None => n_columns += 1,
+            }
+        }
+        if n_columns > self.max_columns {
+            return Err(Error::too_large(format!(
+                "up to line {number} there are {n_columns} different names, more than {}; write names that differ from line to \
+                 line as cells, or raise `max_columns`",
+                self.max_columns
+            )));
+        }
+        Ok((row, n_columns))
+    }
+}
+
+fn row(number: usize, line: &[u8]) -> Result<Row> {
+    if line.len() > DEFAULT_LIMITS.line {
+        return Err(Error::too_large(format!("line {number} is longer than {} bytes", DEFAULT_LIMITS.line)));
+    }
+    serde_json::from_slice::<Row>(line).map_err(|error| {
+        Error::malformed(format!("line {number} is no object of texts, numbers, booleans and nulls: {error}"))
+            .with_source(error)
+    })
+}

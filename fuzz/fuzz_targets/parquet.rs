@@ -1,0 +1,11 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use perennial_data::{MemoryStore, ObjectStore, ParquetReader};
+
+fuzz_target!(|bytes: &[u8]| {
+    let store = MemoryStore::new();
+    if store.put("fuzz.parquet", bytes).is_ok() {
+        let _ = ParquetReader::new().max_bytes(1 << 24).read_object(&store, "fuzz.parquet");
+    }
+});
