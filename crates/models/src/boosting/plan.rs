@@ -122,7 +122,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             best_round: best.map(|best| best + n_before),
             made: Made {
                 mode: self.from.map_or(settings.mode, |from| from.made.mode),
-                directions: constraints.bound().then(|| constraints.directions.clone()).unwrap_or_default(),
+                directions: if constraints.bound() { constraints.directions.clone() } else { Vec::new() },
                 n_before,
                 stop: learned.stop,
             },

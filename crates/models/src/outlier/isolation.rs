@@ -31,7 +31,7 @@ const HALF: f64 = 0.5;
 /// Each tree draws some rows without replacement and cuts them, by a column that varies and a uniform threshold, until
 /// they are alone or the depth is the logarithm of their number to base 2. Weights make a row more likely to be
 /// drawn; a row of weight 0 is never drawn. Rows need no scaling. Where a value is missing, a row goes to a side that each
-/// question drew at random, so that what is missing marks no row.
+/// question drew at random, as likely as it is for other rows, so that what is missing marks no row.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -221,7 +221,7 @@ impl Grower<'_> {
                 self.tree.push(Node { value, column: LEAF, right: 0, missing_left: false });
                 continue;
             };
-            let missing_left = self.sides.below(2) == 0;
+            let missing_left = self.missing_left(inside, column, value);
             self.tree.push(Node { value, column: column as u32, right: 0, missing_left });
             let mut n_left = 0;
             for place in 0..inside.len() {
@@ -235,6 +235,18 @@ impl Grower<'_> {
             waiting.push((start, start + n_left, depth + 1, None));
         }
         self.tree
+    }
+
+    /// Draws a side, each as likely as it is for the rows that have a value: at even odds rows without one would often come to
+    /// the side with few rows, and stand out.
+    fn missing_left(&mut self, rows: &[u32], column: usize, threshold: f64) -> bool {
+        let (mut below, mut known) = (0, 0);
+        for &row in rows {
+            let value = self.cells[row as usize * self.n_cols + column];
+            below += usize::from(value < threshold);
+            known += usize::from(!value.is_nan());
+        }
+        self.sides.below(known) < below
     }
 
     /// A column that varies, and a threshold with rows on both sides.
