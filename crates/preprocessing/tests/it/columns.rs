@@ -156,7 +156,7 @@ fn a_whole_table_by_the_types_of_its_columns() -> Result<()> {
     ])?;
     let vectorizer = TableVectorizer::new().n_components(3);
     for (many, first) in [
-        (HighCardinality::MinHash, "job min-hash 0"),
+        (HighCardinality::MinHash, "job hash 0"),
         (HighCardinality::Similarity, "job ~ "),
         (HighCardinality::Gap, "job topic 0"),
     ] {
