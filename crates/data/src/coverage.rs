@@ -105,15 +105,15 @@ impl Coverage {
         sorted.sort_by(f64::total_cmp);
         let step = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
         let is_gap = |gap: &f64| step.is_some_and(|step| *gap > GAP * step);
-        let expected = |((first, last), step): ((&(i64, usize), &(i64, usize)), f64)| {
-            (days(last.0, first.0) / step).round() as usize + 1
-        };
         Coverage {
             first: first.map(|time| time.1),
             last: last.map(|time| time.1),
             n_times: times.len(),
             step,
-            n_expected: first.zip(last).zip(step).map(expected),
+            n_expected: step.zip(first.zip(last)).map(|(step, (first, last))| {
+                // From the first to the last, both counted.
+                (days(last.0, first.0) / step).round() as usize + 1
+            }),
             n_gaps: steps.iter().filter(|gap| is_gap(gap)).count(),
             longest: steps.into_iter().filter(is_gap).reduce(f64::max),
         }
