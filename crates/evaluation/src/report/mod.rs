@@ -30,8 +30,13 @@ pub struct ReportedScore {
     pub metric: String,
     /// Whether a larger score is better.
     pub higher_is_better: bool,
-    /// The score; where its interval is not defined on these rows, the bounds are the score itself.
-    pub interval: Interval,
+    /// The score.
+    pub score: f64,
+    /// The score with how sure it is; nothing where these rows do not tell.
+    pub interval: Option<Interval>,
+    /// Why there is no interval, where there is none.
+    #[serde(default)]
+    pub no_interval: Option<String>,
     /// The score of the best constant answer for these rows; nothing where it has none.
     pub constant: Option<f64>,
 }
@@ -103,7 +108,7 @@ pub enum Details {
 /// let said = array![[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]];
 /// let said = Probabilities::new(said, truth.shared_names())?;
 /// let report = Report::of_classes("Churn", &truth, &said, &IntervalOptions::new())?;
-/// assert!(report.score("roc_auc").is_some_and(|score| score.interval.estimate > 0.8));
+/// assert!(report.score("roc_auc").is_some_and(|score| score.score > 0.8));
 /// assert!(report.to_html().contains("<svg"));
 /// println!("{report}");
 /// # Ok::<(), perennial_core::Error>(())
@@ -323,10 +328,16 @@ impl fmt::Display for Report {
         writeln!(f, "{}, {} rows", self.title, self.n_rows)?;
         let width = self.scores.iter().map(|score| score.metric.len()).max().unwrap_or(0);
         for score in &self.scores {
-            let ReportedScore { metric, interval, constant, .. } = score;
-            write!(f, "  {metric:width$}  {interval}")?;
-            match constant {
-                Some(constant) => writeln!(f, "  (constant answer {constant:.4})")?,
+            let ReportedScore { metric, interval, constant, no_interval, score, .. } = score;
+            match interval {
+                Some(interval) => write!(f, "  {metric:width$}  {interval}")?,
+                None => write!(f, "  {metric:width$}  {score:.4} without an interval")?,
+            }
+            if let Some(constant) = constant {
+                write!(f, "  (constant answer {constant:.4})")?;
+            }
+            match no_interval {
+                Some(reason) => writeln!(f, ": {reason}")?,
                 None => writeln!(f)?,
             }
         }

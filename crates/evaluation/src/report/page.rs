@@ -117,7 +117,7 @@ fn interval(interval: &Interval) -> [String; 2] {
 }
 
 fn scores(page: &mut Document, report: &Report) {
-    let level = report.scores.first().map_or(95.0, |score| 100.0 * score.interval.level);
+    let level = report.scores.iter().find_map(|score| score.interval).map_or(95.0, |of| 100.0 * of.level);
     page.table(
         [
             "metric".to_owned(),
@@ -125,8 +125,11 @@ fn scores(page: &mut Document, report: &Report) {
             format!("{level:.0} % interval"),
             "best constant answer".to_owned(),
         ],
-        report.scores.iter().map(|ReportedScore { metric, interval: of, constant, .. }| {
-            let [score, bounds] = interval(of);
+        report.scores.iter().map(|ReportedScore { metric, score, interval: of, no_interval, constant, .. }| {
+            let [score, bounds] = match of {
+                Some(of) => interval(of),
+                None => [format!("{score:.4}"), format!("none: {}", no_interval.clone().unwrap_or_default())],
+            };
             let constant = constant.map_or_else(String::new, |constant| format!("{constant:.4}"));
             [metric.clone(), score, bounds, constant]
         }),
@@ -134,11 +137,9 @@ fn scores(page: &mut Document, report: &Report) {
     // No better than an answer that looks at nothing, as far as these rows tell.
     for score in &report.scores {
         let Some(constant) = score.constant else { continue };
-        let better = if score.higher_is_better {
-            score.interval.low > constant
-        } else {
-            score.interval.high < constant
-        };
+        let better = score.interval.is_some_and(|interval| {
+            if score.higher_is_better { interval.low > constant } else { interval.high < constant }
+        });
         if !better {
             page.alert(
                 Level::Warning,
