@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
 use crate::tasks;
-use crate::{Change, Judges, Metric, Tabular};
+use crate::{ColumnChange, Judges, Metric, Tabular};
 
 const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is shuffled").at_least(2.0);
 
@@ -188,7 +188,7 @@ impl PermutationImportance {
         let losses = tasks::try_each(n_tasks, |task| {
             self.ctx.step(task, n_tasks)?;
             let order = random.fork(task as u64).permutation(x.n_rows());
-            let shuffle = |&column: &usize| (column, Change::TakenFrom(order.clone()));
+            let shuffle = |&column: &usize| (column, ColumnChange::TakenFrom(order.clone()));
             let changes: Vec<_> = units[task / self.n_repeats].1.iter().map(shuffle).collect();
             let score = metric.score_weighted(y, &metric.ask(model, &x.changed(&changes)?)?, weights)?;
             Ok::<f64, Error>(if M::HIGHER_IS_BETTER { whole - score } else { score - whole })

@@ -61,5 +61,5 @@ pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;
-pub use tabular::{Cells, Change, Tabular};
+pub use tabular::{Cells, ColumnChange, Tabular};
 pub use test_sample::TestSample;

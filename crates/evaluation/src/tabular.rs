@@ -30,7 +30,7 @@ impl Cells {
 /// A change of one column; each has an entry for each row.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Change {
+pub enum ColumnChange {
     /// Each row gets the cell of this row.
     TakenFrom(Vec<usize>),
     /// Numbers move by so much; whole numbers stay whole. What is no number stays as it is.
@@ -42,12 +42,12 @@ pub enum Change {
     Unseen(Vec<bool>),
 }
 
-impl Change {
+impl ColumnChange {
     fn len(&self) -> usize {
         match self {
-            Change::TakenFrom(rows) => rows.len(),
-            Change::Plus(by) => by.len(),
-            Change::Missing(hit) | Change::Unseen(hit) => hit.len(),
+            ColumnChange::TakenFrom(rows) => rows.len(),
+            ColumnChange::Plus(by) => by.len(),
+            ColumnChange::Missing(hit) | ColumnChange::Unseen(hit) => hit.len(),
         }
     }
 }
@@ -61,10 +61,10 @@ impl Change {
 /// ```
 /// use ndarray::array;
 /// use perennial_core::Matrix;
-/// use perennial_evaluation::{Cells, Change, Tabular};
+/// use perennial_evaluation::{Cells, ColumnChange, Tabular};
 ///
 /// let x = Matrix::from(array![[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]]).with_names(["a", "b"])?;
-/// let turned = x.changed(&[(1, Change::TakenFrom(vec![2, 1, 0]))])?;
+/// let turned = x.changed(&[(1, ColumnChange::TakenFrom(vec![2, 1, 0]))])?;
 /// assert_eq!(turned.cells(1)?, Cells::Numbers(vec![7.0, 6.0, 5.0]));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
@@ -83,11 +83,11 @@ pub trait Tabular: Rows<Owned = Self> + Sized + Send + Sync {
     /// # Errors
     /// When there is no such column, a change does not have an entry for each row, a row is taken that does not exist, or rows
     /// of this kind cannot be changed.
-    fn changed(&self, changes: &[(usize, Change)]) -> Result<Self>;
+    fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self>;
 }
 
 /// Refuses changes that do not fit.
-fn check_changes(changes: &[(usize, Change)], n_rows: usize, n_cols: usize) -> Result<()> {
+fn check_changes(changes: &[(usize, ColumnChange)], n_rows: usize, n_cols: usize) -> Result<()> {
     for (column, change) in changes {
         if *column >= n_cols {
             return Err(Error::unknown(format!("there is no column {column}; there are {n_cols}, from 0")));
@@ -95,7 +95,7 @@ fn check_changes(changes: &[(usize, Change)], n_rows: usize, n_cols: usize) -> R
         if change.len() != n_rows {
             return Err(Error::length_mismatch("a change of a column", n_rows, change.len()));
         }
-        if let Change::TakenFrom(from) = change {
+        if let ColumnChange::TakenFrom(from) = change {
             check_rows(from, n_rows)?;
         }
     }
@@ -120,23 +120,23 @@ impl Tabular for Matrix {
         })
     }
 
-    fn changed(&self, changes: &[(usize, Change)]) -> Result<Self> {
+    fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self> {
         check_changes(changes, self.n_rows(), self.n_cols())?;
         let mut values: Array2<f64> = self.dense()?.to_owned();
         for (column, change) in changes {
             let is_label = matches!(self.features().kind(*column), FeatureKind::Categorical { .. });
             let mut cells = values.column_mut(*column);
             match change {
-                Change::TakenFrom(from) => {
+                ColumnChange::TakenFrom(from) => {
                     let before = cells.to_vec();
                     cells.iter_mut().zip(from).for_each(|(cell, &row)| *cell = before[row]);
                 }
-                Change::Plus(by) if !is_label => {
+                ColumnChange::Plus(by) if !is_label => {
                     cells.iter_mut().zip(by).for_each(|(cell, by)| *cell += by);
                 }
-                Change::Missing(rows) => hit(cells, rows, f64::NAN),
-                Change::Unseen(rows) if is_label => hit(cells, rows, f64::NAN),
-                Change::Plus(_) | Change::Unseen(_) => {}
+                ColumnChange::Missing(rows) => hit(cells, rows, f64::NAN),
+                ColumnChange::Unseen(rows) if is_label => hit(cells, rows, f64::NAN),
+                ColumnChange::Plus(_) | ColumnChange::Unseen(_) => {}
             }
         }
         Matrix::from(values).with_features(self.features().clone())

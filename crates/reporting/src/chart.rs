@@ -30,6 +30,9 @@ pub struct Chart {
     /// As `x_ticks`, for the vertical axis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub y_ticks: Vec<(f64, String)>,
+    /// Lines behind those of a line chart, pale and without names, such as one for each row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub background: Vec<Series>,
     /// What is drawn.
     pub mark: Mark,
     /// What the caller wants said below the chart.
@@ -143,7 +146,7 @@ impl Chart {
     fn new(title: impl Into<String>, mark: Mark) -> Self {
         let (x_label, y_label) = (String::new(), String::new());
         let (x_ticks, y_ticks) = (Vec::new(), Vec::new());
-        Chart { title: title.into(), x_label, y_label, time: false, x_ticks, y_ticks, mark, note: None }
+        Chart { title: title.into(), x_label, y_label, time: false, x_ticks, y_ticks, background: Vec::new(), mark, note: None }
     }
 
     /// A line chart; add series to it.
@@ -242,6 +245,13 @@ impl Chart {
         if let Mark::Rows { joined, .. } = &mut self.mark {
             *joined = true;
         }
+        self
+    }
+
+    /// Draws a pale line without a name behind those of a line chart.
+    #[must_use]
+    pub fn background(mut self, line: Series) -> Self {
+        self.background.push(line);
         self
     }
 

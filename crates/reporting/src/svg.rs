@@ -193,11 +193,16 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
     if all_points(series).next().is_none() {
         return nothing(chart);
     }
-    let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT);
-    let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP);
+    let behind: Vec<Vec<Point>> = chart.background.iter().map(|one| thin(&one.points)).collect();
+    let all = || all_points(series).chain(behind.iter().flatten());
+    let x = Scale::over(all().map(|point| point.x), LEFT, RIGHT);
+    let y = Scale::over(all().flat_map(with_bounds), BOTTOM, TOP);
     let y = if chart.y_ticks.is_empty() { y.rounded() } else { y };
     html! {
         (axes(chart, &number_ticks(chart, &x), &y))
+        @for points in &behind {
+            path d=(path(points, &x, &y)) fill="none" stroke="currentColor" stroke-width="0.8" stroke-opacity="0.25" {}
+        }
         @for (index, one) in series.iter().enumerate() {
             @let points = thin(&one.points);
             @if points.iter().any(|point| point.bounds.is_some()) {

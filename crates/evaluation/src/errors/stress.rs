@@ -6,7 +6,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::tasks;
-use crate::{Cells, Change, Judges, Metric, Tabular};
+use crate::{Cells, ColumnChange, Judges, Metric, Tabular};
 
 /// How the features are made worse. How much is the severity, from 0, as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,23 +236,23 @@ fn changes(
     severity: f64,
     columns: &[Kind],
     draws: &Random,
-) -> Vec<(usize, Change)> {
+) -> Vec<(usize, ColumnChange)> {
     let change = |(column, kind): (usize, &Kind)| {
         let mut random = draws.fork(column as u64);
         let mut shares = || (0..n_rows).map(|_| random.uniform() < severity).collect();
         let change = match (disturbance, kind) {
             (Disturbance::Noise, Kind::Numbers(deviation)) => {
-                Change::Plus((0..n_rows).map(|_| severity * deviation * random.normal()).collect())
+                ColumnChange::Plus((0..n_rows).map(|_| severity * deviation * random.normal()).collect())
             }
-            (Disturbance::Shift, Kind::Numbers(deviation)) => Change::Plus(vec![severity * deviation; n_rows]),
-            (Disturbance::Missing, _) => Change::Missing(shares()),
-            (Disturbance::Unseen, Kind::Labels) => Change::Unseen(shares()),
+            (Disturbance::Shift, Kind::Numbers(deviation)) => ColumnChange::Plus(vec![severity * deviation; n_rows]),
+            (Disturbance::Missing, _) => ColumnChange::Missing(shares()),
+            (Disturbance::Unseen, Kind::Labels) => ColumnChange::Unseen(shares()),
             (Disturbance::Exchange, _) => {
                 let from = |row| {
                     let (hit, from) = (random.uniform() < severity, random.below(n_rows));
                     if hit { from } else { row }
                 };
-                Change::TakenFrom((0..n_rows).map(from).collect())
+                ColumnChange::TakenFrom((0..n_rows).map(from).collect())
             }
             (Disturbance::Noise | Disturbance::Shift | Disturbance::Unseen, _) => return None,
         };

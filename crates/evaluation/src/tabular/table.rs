@@ -3,7 +3,7 @@
 use perennial_core::{Result, ResultExt, Rows};
 use perennial_data::{Column, ColumnType, Table};
 
-use super::{Cells, Change, Tabular, check_changes};
+use super::{Cells, ColumnChange, Tabular, check_changes};
 
 /// The name of a category that no row has.
 const UNSEEN: &str = "never seen before";
@@ -28,7 +28,7 @@ impl Tabular for Table {
         })
     }
 
-    fn changed(&self, changes: &[(usize, Change)]) -> Result<Self> {
+    fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self> {
         check_changes(changes, Rows::n_rows(self), self.n_cols())?;
         changes.iter().try_fold(self.clone(), |table, (column, change)| {
             let name = name(&table, *column)?;
@@ -65,13 +65,13 @@ fn split_number(text: &str) -> (&str, Option<u64>) {
     }
 }
 
-fn changed(table: &Table, name: &str, change: &Change) -> Result<Column> {
+fn changed(table: &Table, name: &str, change: &ColumnChange) -> Result<Column> {
     let column = table.column(name)?;
     match change {
-        Change::TakenFrom(rows) => Ok(table.select(&[name])?.take(rows)?.column(name)?.clone()),
-        Change::Plus(by) => plus(column, by),
-        Change::Missing(hit) => without(column, hit),
-        Change::Unseen(hit) => unseen(column, hit),
+        ColumnChange::TakenFrom(rows) => Ok(table.select(&[name])?.take(rows)?.column(name)?.clone()),
+        ColumnChange::Plus(by) => plus(column, by),
+        ColumnChange::Missing(hit) => without(column, hit),
+        ColumnChange::Unseen(hit) => unseen(column, hit),
     }
 }
 
