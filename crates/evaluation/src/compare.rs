@@ -21,8 +21,8 @@ use perennial_statistics::test::{self, TestResult};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::score_rows;
-use alike::Seen;
 use crate::{IntervalOptions, Metric};
+use alike::Seen;
 
 /// What can be said of the second model against the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -80,7 +80,13 @@ pub struct FeatureImportance {
 
 impl Default for PermutationImportance {
     fn default() -> Self {
-        PermutationImportance { n_repeats: 10, level: 0.95, ctx: Context::new(), groups: Vec::new(), weights: None }
+        PermutationImportance {
+            n_repeats: 10,
+            level: 0.95,
+            ctx: Context::new(),
+            groups: Vec::new(),
+            weights: None,
+        }
     }
 }
 
@@ -139,7 +145,9 @@ impl PermutationImportance {
             }
             for feature in features {
                 let column = names.iter().position(|name| name == feature).ok_or_else(|| {
-                    Error::unknown(format!("group `{name}` has a feature `{feature}`, which the rows have not"))
+                    Error::unknown(format!(
+                        "group `{name}` has a feature `{feature}`, which the rows have not"
+                    ))
                 })?;
                 if of_column[column].replace(group).is_some() {
                     return Err(Error::malformed(format!(

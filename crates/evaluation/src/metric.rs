@@ -67,8 +67,8 @@ pub use values::{
 use std::borrow::Borrow;
 
 use perennial_core::{
-    ClassOutputs, Classes, Classifier, Error, ErrorKind, Outputs, Predictor, Probabilities, Result, Rows, Values,
-    check_weights,
+    ClassOutputs, Classes, Classifier, Error, ErrorKind, Outputs, Predictor, Probabilities, Result, Rows,
+    Values, check_weights,
 };
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;

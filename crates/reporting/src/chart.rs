@@ -146,7 +146,17 @@ impl Chart {
     fn new(title: impl Into<String>, mark: Mark) -> Self {
         let (x_label, y_label) = (String::new(), String::new());
         let (x_ticks, y_ticks) = (Vec::new(), Vec::new());
-        Chart { title: title.into(), x_label, y_label, time: false, x_ticks, y_ticks, background: Vec::new(), mark, note: None }
+        Chart {
+            title: title.into(),
+            x_label,
+            y_label,
+            time: false,
+            x_ticks,
+            y_ticks,
+            background: Vec::new(),
+            mark,
+            note: None,
+        }
     }
 
     /// A line chart; add series to it.

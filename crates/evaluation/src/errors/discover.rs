@@ -266,8 +266,13 @@ impl SliceFinder {
             slices = slices.rows(name.clone(), (0..other.len()).filter(inside).collect());
         }
         let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report =
-            score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options.of_part(&other)?)?;
+        let report = score_slices(
+            metric,
+            std::borrow::Borrow::borrow(&truth),
+            &prediction,
+            &slices,
+            &self.options.of_part(&other)?,
+        )?;
         Ok(DiscoveredSlices { report, conditions })
     }
 

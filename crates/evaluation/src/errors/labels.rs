@@ -94,8 +94,7 @@ impl LabelIssues {
             }
         }
         issues.sort_by(|a, b| a.self_confidence.total_cmp(&b.self_confidence));
-        let share =
-            |class: usize| if counts[class] > 0.0 { suspected[class] / counts[class] } else { 0.0 };
+        let share = |class: usize| if counts[class] > 0.0 { suspected[class] / counts[class] } else { 0.0 };
         let by_class = names.iter().enumerate().map(|(class, name)| (name.clone(), share(class))).collect();
         Ok(LabelIssues { issues, by_class })
     }

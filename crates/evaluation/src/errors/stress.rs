@@ -138,13 +138,7 @@ impl Stress {
     /// # Errors
     /// When there are no severities or one is out of range, a weight is not acceptable, `x` is sparse, the model or the metric
     /// refuses the rows (missing values, if it takes none), or the work was cancelled.
-    pub fn measure<P, M>(
-        &self,
-        model: &P,
-        x: &P::Input,
-        y: &M::Truth,
-        metric: &M,
-    ) -> Result<Vec<StressCurve>>
+    pub fn measure<P, M>(&self, model: &P, x: &P::Input, y: &M::Truth, metric: &M) -> Result<Vec<StressCurve>>
     where
         P: Predictor<Input: Tabular>,
         M: Metric + Judges<P>,
@@ -244,7 +238,9 @@ fn changes(
             (Disturbance::Noise, Kind::Numbers(deviation)) => {
                 ColumnChange::Plus((0..n_rows).map(|_| severity * deviation * random.normal()).collect())
             }
-            (Disturbance::Shift, Kind::Numbers(deviation)) => ColumnChange::Plus(vec![severity * deviation; n_rows]),
+            (Disturbance::Shift, Kind::Numbers(deviation)) => {
+                ColumnChange::Plus(vec![severity * deviation; n_rows])
+            }
             (Disturbance::Missing, _) => ColumnChange::Missing(shares()),
             (Disturbance::Unseen, Kind::Labels) => ColumnChange::Unseen(shares()),
             (Disturbance::Exchange, _) => {

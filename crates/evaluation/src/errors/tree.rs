@@ -153,8 +153,13 @@ impl ErrorTree {
             slices = slices.rows(name_of(conditions), (0..other.len()).filter(inside).collect());
         }
         let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report =
-            score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options.of_part(&other)?)?;
+        let report = score_slices(
+            metric,
+            std::borrow::Borrow::borrow(&truth),
+            &prediction,
+            &slices,
+            &self.options.of_part(&other)?,
+        )?;
         let group = |conditions: Vec<Condition>| {
             let name = name_of(&conditions);
             let rows: Vec<usize> =

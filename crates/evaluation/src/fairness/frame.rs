@@ -146,27 +146,27 @@ impl MetricFrame {
         let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
         enough_groups(&kept)?;
         let row_scores = metric.row_scores(truth, prediction)?;
-        let gap = gap(&options.interval(), truth.n_rows(), |rows| {
-            let n_groups = groups.names.len();
-            if let Some(scores) = &row_scores {
-                let mut sums = vec![(0.0, 0.0); n_groups];
-                for &row in rows {
-                    let sum = &mut sums[groups.of_row[row]];
-                    let weight = weights.map_or(1.0, |weights| weights[row]);
-                    *sum = (sum.0 + weight * scores[row], sum.1 + weight);
+        let gap =
+            gap(&options.interval(), truth.n_rows(), |rows| {
+                let n_groups = groups.names.len();
+                if let Some(scores) = &row_scores {
+                    let mut sums = vec![(0.0, 0.0); n_groups];
+                    for &row in rows {
+                        let sum = &mut sums[groups.of_row[row]];
+                        let weight = weights.map_or(1.0, |weights| weights[row]);
+                        *sum = (sum.0 + weight * scores[row], sum.1 + weight);
+                    }
+                    let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
+                    return Apart::of(means.map(|(sum, _)| sum.0 / sum.1));
                 }
-                let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
-                return Apart::of(means.map(|(sum, _)| sum.0 / sum.1));
-            }
-            let mut members = vec![Vec::new(); n_groups];
-            rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
-            let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
-            // A draw in which the metric is not defined for a group says nothing of that group.
-            Apart::of(
-                scored
-                    .map(|(rows, _)| score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN)),
-            )
-        })?;
+                let mut members = vec![Vec::new(); n_groups];
+                rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
+                let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
+                // A draw in which the metric is not defined for a group says nothing of that group.
+                Apart::of(scored.map(|(rows, _)| {
+                    score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN)
+                }))
+            })?;
         let gap = gap.ok_or_else(|| {
             Error::insufficient_data("the metric is defined for fewer than two groups, so there is no gap")
         })?;

@@ -141,7 +141,12 @@ impl FairnessReport {
             Ok(GroupRates {
                 group: groups.names[group].clone(),
                 support: supports[group],
-                selection_rate: weighted_share(counts[0][1] + counts[1][1], all, of_truth[0] + of_truth[1], level),
+                selection_rate: weighted_share(
+                    counts[0][1] + counts[1][1],
+                    all,
+                    of_truth[0] + of_truth[1],
+                    level,
+                ),
                 true_positive_rate: side(1),
                 false_positive_rate: side(0),
             })

@@ -19,7 +19,8 @@ use crate::errors::{DiscoveredSlices, LabelIssues, ResidualPatterns, StressCurve
 use crate::fairness::MetricFrame;
 use crate::metric::{ClassReport, ConfusionMatrix};
 use crate::{
-    AuditReport, Comparison, Curve, FeatureImportance, Findings, IntervalOptions, ModelTable, SealLog, SliceReport,
+    AuditReport, Comparison, Curve, FeatureImportance, Findings, IntervalOptions, ModelTable, SealLog,
+    SliceReport,
 };
 
 /// A score with its interval, beside that of the best answer that is the same for all rows.

@@ -135,14 +135,18 @@ fn scores(page: &mut Document, report: &Report) {
             format!("{level:.0} % interval"),
             "best constant answer".to_owned(),
         ],
-        report.scores.iter().map(|ReportedScore { metric, score, interval: of, no_interval, constant, .. }| {
-            let [score, bounds] = match of {
-                Some(of) => interval(of),
-                None => [format!("{score:.4}"), format!("none: {}", no_interval.clone().unwrap_or_default())],
-            };
-            let constant = constant.map_or_else(String::new, |constant| format!("{constant:.4}"));
-            [metric.clone(), score, bounds, constant]
-        }),
+        report.scores.iter().map(
+            |ReportedScore { metric, score, interval: of, no_interval, constant, .. }| {
+                let [score, bounds] = match of {
+                    Some(of) => interval(of),
+                    None => {
+                        [format!("{score:.4}"), format!("none: {}", no_interval.clone().unwrap_or_default())]
+                    }
+                };
+                let constant = constant.map_or_else(String::new, |constant| format!("{constant:.4}"));
+                [metric.clone(), score, bounds, constant]
+            },
+        ),
     );
     // No better than an answer that looks at nothing, as far as these rows tell.
     for score in &report.scores {

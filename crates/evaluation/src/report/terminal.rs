@@ -51,7 +51,12 @@ impl fmt::Display for Report {
             short(f, "slices", &slices.to_string(), slices.slices.len() + slices.skipped.len())?;
         }
         if let Some(DiscoveredSlices { report, .. }) = &self.discovered {
-            short(f, "slices that were found", &report.to_string(), report.slices.len() + report.skipped.len())?;
+            short(
+                f,
+                "slices that were found",
+                &report.to_string(),
+                report.slices.len() + report.skipped.len(),
+            )?;
         }
         self.groups.iter().try_for_each(|frame| writeln!(f, "{frame}"))?;
         if let Some(residuals) = &self.residuals {

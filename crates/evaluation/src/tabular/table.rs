@@ -17,9 +17,9 @@ impl Tabular for Table {
         let column = self.column(&name(self, column)?)?;
         Ok(match column.column_type() {
             ColumnType::Text | ColumnType::Category => Cells::Labels(ranks(column)?),
-            ColumnType::Date | ColumnType::DateTime => {
-                Cells::Times(column.as_date_time()?.map(|cell| cell.map_or(f64::NAN, |at| at as f64)).collect())
-            }
+            ColumnType::Date | ColumnType::DateTime => Cells::Times(
+                column.as_date_time()?.map(|cell| cell.map_or(f64::NAN, |at| at as f64)).collect(),
+            ),
             // Beyond 2^53 neighbours become equal, which matters to no tool that looks.
             ColumnType::Integer => {
                 Cells::Numbers(column.as_integer()?.map(|cell| cell.map_or(f64::NAN, |n| n as f64)).collect())
@@ -80,7 +80,10 @@ fn plus(column: &Column, by: &[f64]) -> Result<Column> {
         ColumnType::Real => Column::real(column.as_real()?.iter().zip(by).map(|(cell, by)| cell + by)),
         // A conversion from f64 stays within the range of i64.
         ColumnType::Integer => Column::integer(
-            column.as_integer()?.zip(by).map(|(cell, by)| cell.map(|cell| cell.saturating_add(by.round() as i64))),
+            column
+                .as_integer()?
+                .zip(by)
+                .map(|(cell, by)| cell.map(|cell| cell.saturating_add(by.round() as i64))),
         ),
         _ => column.clone(),
     })
@@ -120,7 +123,8 @@ fn unseen(column: &Column, hit: &[bool]) -> Result<Column> {
         ColumnType::Text => {
             let category = column.to_category()?;
             let new = new_to(&category.levels().collect::<Vec<_>>());
-            let cells = column.as_text()?.zip(hit).map(|(cell, hit)| if *hit { Some(new.as_str()) } else { cell });
+            let cells =
+                column.as_text()?.zip(hit).map(|(cell, hit)| if *hit { Some(new.as_str()) } else { cell });
             Ok(Column::text(cells))
         }
         ColumnType::Category => {

@@ -134,11 +134,20 @@ fn answers_are_drawn_by_feature_by_group_and_by_threshold() {
     let chart = charts::value_by_threshold(&scores, &positive, None, &values.clone().into()).unwrap();
     let Mark::Line(series) = &chart.mark else { panic!("another kind of chart") };
     let best = series[0].points.iter().map(|point| point.y).fold(f64::NEG_INFINITY, f64::max);
-    let rule = ThresholdRule::value(values).choose(&scores, &positive, &IntervalOptions::new().replicates(50));
+    let rule =
+        ThresholdRule::value(values).choose(&scores, &positive, &IntervalOptions::new().replicates(50));
     assert!((best - rule.unwrap().value.estimate).abs() < 1e-12);
     // The lowest threshold calls everybody, the highest nobody.
     let (first, last) = (series[0].points[0], *series[0].points.last().unwrap());
     assert!(first.x < last.x && (first.y - series[1].points[0].y).abs() < 1e-12 && last.y == 0.0);
     assert!(drawn("value", &chart).contains("worth most at"));
-    assert!(charts::value_by_threshold(&[0.5], &[true, false], None, &OutcomeValues::gains(1.0, 0.0, 0.0, 0.0).into()).is_err());
+    assert!(
+        charts::value_by_threshold(
+            &[0.5],
+            &[true, false],
+            None,
+            &OutcomeValues::gains(1.0, 0.0, 0.0, 0.0).into()
+        )
+        .is_err()
+    );
 }

@@ -1,11 +1,11 @@
 //! Groups, their gaps, and what makes them smaller.
 
 use perennial_core::{Classes, ErrorKind, Rows};
+use perennial_evaluation::calibration::Reliability;
 use perennial_evaluation::fairness::{
     FairnessOptions, FairnessReport, FalsePositiveRate, GroupThresholds, MetricFrame, ParityConstraint,
     ParityObjective, SelectionRate, SensitiveFeatures, reweighing,
 };
-use perennial_evaluation::calibration::Reliability;
 use perennial_evaluation::metric::{Accuracy, CalibrationError, MatthewsCorrelation, Recall, RocAuc};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
@@ -128,7 +128,11 @@ fn reports_are_the_rates_by_hand() {
     close(report.demographic_parity.ratio.unwrap().estimate, ratio(None), 1e-12);
     close(report.equal_opportunity.unwrap().difference.estimate, gap(Some(true)), 1e-12);
     close(report.equalized_odds.unwrap().difference.estimate, gap(Some(true)).max(gap(Some(false))), 1e-12);
-    close(report.equalized_odds.unwrap().ratio.unwrap().estimate, ratio(Some(true)).min(ratio(Some(false))), 1e-12);
+    close(
+        report.equalized_odds.unwrap().ratio.unwrap().estimate,
+        ratio(Some(true)).min(ratio(Some(false))),
+        1e-12,
+    );
     // Two groups: each interval at 97.5 %, so that both hold at 95 %.
     let (hits, all, _) = rate("b", Some(true));
     let exact = clopper_pearson(hits, all, 0.975).unwrap();
@@ -405,8 +409,7 @@ fn probabilities_may_mean_what_they_say_for_one_group_alone() {
     // The same as a metric, with an interval and a test.
     let sensitive = SensitiveFeatures::new().by("group", &groups);
     let options = quick().replicates(100);
-    let frame =
-        MetricFrame::measure(&CalibrationError::new(), &truth, &said, &sensitive, &options).unwrap();
+    let frame = MetricFrame::measure(&CalibrationError::new(), &truth, &said, &sensitive, &options).unwrap();
     close(frame.by_group.slices[0].interval.estimate, error(1), 1e-12);
     assert!(frame.by_group.slices[0].adjusted_p_value < 0.05);
     assert!(Reliability::new().measure_by_group(&truth, &said, None, &groups[1..]).is_err());

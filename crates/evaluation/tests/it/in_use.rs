@@ -1,14 +1,15 @@
 //! Models in use: risk that is monitored, order that is tested, requests that are replayed, distributions that are promised.
 
-use perennial_core::{CancelToken, Context, Values};
+use perennial_core::{CancelToken, Classes, Context, Rows, Values};
 use perennial_evaluation::conformal::{
     BinaryRisk, FwerProcedure, LearnThenTest, PredictiveSystem, RiskMonitoring, test_exchangeability,
 };
-use perennial_evaluation::metric::{MeanAbsoluteError, R2};
+use perennial_evaluation::metric::{MeanAbsoluteError, R2, Recall, RocAuc};
 use perennial_evaluation::{Metric, Replay};
 use perennial_numeric::random::Random;
 
 use crate::conformal::{close, repeated};
+use crate::toys::{names, two};
 
 #[test]
 fn bounds_of_the_risk_are_those_of_mapie() {

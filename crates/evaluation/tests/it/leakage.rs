@@ -301,12 +301,12 @@ fn cross_validation_scans_where_it_is_asked_to() {
     let (mut x, y) = honest(200, 5);
     x.column_mut(0).iter_mut().zip(y.as_slice()).for_each(|(x, y)| *x = 2.0 * y + 1.0);
     let x = named(x);
-    let mean = estimator_fn(|train: &Train<'_, Matrix, Values>| {
-        let mean = train.y.as_slice().iter().sum::<f64>() / train.y.n_rows() as f64;
-        Ok(perennial_core::predict_fn(move |x: &Matrix| Ok(Values::from(vec![mean; x.n_rows()]))))
+    let model = estimator_fn(|train: &Train<'_, Matrix, Values>| {
+        Ok(Chosen::fit(train.x, train.y, best_columns(train.x, train.y)))
     });
     let run = |options: CrossValidation<'_>| {
-        cross_validate(&mean, &x, &y, &KFold::new(4).seed(1), &MeanAbsoluteError, &options)
+        cross_validate(&model, &x, &y, &KFold::new(4).seed(1), &MeanAbsoluteError, &options)
+            .map(|scored| scored.scores_only())
     };
     assert!(run(CrossValidation::new()).is_ok());
     let error = run(CrossValidation::new().scan_leakage(LeakageScan::new())).unwrap_err().to_string();

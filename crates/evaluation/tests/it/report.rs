@@ -2,12 +2,12 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{Classes, Contributions, Matrix, Probabilities, Values};
-use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
 use perennial_evaluation::errors::LabelIssues;
 use perennial_evaluation::fairness::{FairnessOptions, MetricFrame, SensitiveFeatures};
+use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
 use perennial_evaluation::{
-    AuditReport, ComparisonOptions, Details, Diagnosis, Explained, FeatureImportance, IntervalOptions, Metric,
-    Report, SliceOptions, Slices, compare, score_slices,
+    AuditReport, ComparisonOptions, Details, Diagnosis, Explained, FeatureImportance, IntervalOptions,
+    Metric, Report, SliceOptions, Slices, compare, score_slices,
 };
 use perennial_numeric::random::Random;
 use perennial_reporting::Mark;
@@ -52,7 +52,9 @@ fn a_report_of_classes_holds_what_the_metrics_say() {
     let entropy = report.score("log_loss").unwrap();
     let share = truth.counts()[1] as f64 / 400.0;
     let expected = -(share * share.ln() + (1.0 - share) * (1.0 - share).ln());
-    assert!((entropy.constant.unwrap() - expected).abs() < 1e-12 && entropy.interval.unwrap().high < expected);
+    assert!(
+        (entropy.constant.unwrap() - expected).abs() < 1e-12 && entropy.interval.unwrap().high < expected
+    );
     let Details::Classes(details) = &report.details else { panic!("classes") };
     assert_eq!(details.curves.len(), 1);
     assert_eq!((details.curves[0].roc[0], *details.curves[0].roc.last().unwrap()), ((0.0, 0.0), (1.0, 1.0)));

@@ -119,7 +119,8 @@ fn verdicts_follow_from_the_interval() {
     // Rows that are answered alike leave it possible that others are not: 400 of them 0.9 % of those, each by the largest loss.
     let same = run(&near, &near, &options);
     assert_eq!((same.verdict, same.gain.estimate), (Verdict::Unclear, 0.0));
-    let largest = truth.as_slice().iter().zip(near.as_slice()).map(|(t, n)| (t - n).abs()).fold(0.0, f64::max);
+    let largest =
+        truth.as_slice().iter().zip(near.as_slice()).map(|(t, n)| (t - n).abs()).fold(0.0, f64::max);
     let reach = (1.0 - 0.025_f64.powf(1.0 / 400.0)) * largest;
     assert!((same.gain.high - reach).abs() < 1e-12 && (same.gain.low + reach).abs() < 1e-12, "{same}");
     assert_eq!(run(&near, &near, &options.clone().equivalence(0.05)).verdict, Verdict::Equivalent);
@@ -179,7 +180,8 @@ fn a_handful_of_rows_shows_no_equivalence() {
     // Groups count, and not their rows.
     let groups: Vec<u32> = (0..500).map(|row| row / 100).collect();
     let options = ComparisonOptions::new().equivalence(0.1).interval(IntervalOptions::new().groups(&groups));
-    let grouped = compare(&Accuracy, &answer(500, true), &answer(500, true), &answer(500, true), &options).unwrap();
+    let grouped =
+        compare(&Accuracy, &answer(500, true), &answer(500, true), &answer(500, true), &options).unwrap();
     assert!((grouped.gain.high - few.gain.high).abs() < 1e-12 && grouped.verdict == Verdict::Unclear);
     // A metric that is no mean over rows may move by all of its range.
     let options = ComparisonOptions::new().equivalence(0.5);

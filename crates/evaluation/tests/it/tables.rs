@@ -93,7 +93,8 @@ fn changes_keep_the_types_of_columns() {
     assert!(x.changed(&[(0, ColumnChange::Missing(hit[1..].to_vec()))]).is_err());
     assert!(x.changed(&[(0, ColumnChange::TakenFrom(vec![60; 60]))]).is_err());
     // Texts are in their order, with numbers by size.
-    let ids = Table::new([("id", Column::text([Some("a10"), Some("a9"), None, Some("a10"), Some("b")]))]).unwrap();
+    let ids =
+        Table::new([("id", Column::text([Some("a10"), Some("a9"), None, Some("a10"), Some("b")]))]).unwrap();
     let Cells::Labels(labels) = ids.cells(0).unwrap() else { panic!("labels") };
     assert_eq!((&labels[..2], labels[2].is_nan(), &labels[3..]), (&[1.0, 0.0][..], true, &[1.0, 2.0][..]));
 }
@@ -101,7 +102,13 @@ fn changes_keep_the_types_of_columns() {
 fn checks(report: &AuditReport) -> Vec<(Check, Severity, &str)> {
     let of = |finding: &'_ Finding| (finding.check, finding.severity);
     let columns = report.findings.iter().map(|finding| finding.columns.first().map_or("", String::as_str));
-    report.findings.iter().map(of).zip(columns).map(|((check, severity), column)| (check, severity, column)).collect()
+    report
+        .findings
+        .iter()
+        .map(of)
+        .zip(columns)
+        .map(|((check, severity), column)| (check, severity, column))
+        .collect()
 }
 
 #[test]
@@ -131,8 +138,7 @@ fn leaks_of_a_table_are_found_in_texts_and_dates() {
     let at = Column::date_time(order.iter().map(|&place| place as i64 * 3_600_000_000));
     let x = Table::new([("colour", honest.clone()), ("id", ids), ("at", at)]).unwrap();
     let report = scan.scan(&x, &y, &Context::new()).unwrap();
-    let expected =
-        [(Check::Identifier, Severity::Error, "id"), (Check::RowOrder, Severity::Warning, "at")];
+    let expected = [(Check::Identifier, Severity::Error, "id"), (Check::RowOrder, Severity::Warning, "at")];
     assert_eq!(checks(&report), expected, "{report}");
 
     // Honest texts, categories and dates are left alone.

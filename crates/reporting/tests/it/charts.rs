@@ -161,7 +161,8 @@ fn ticks_can_be_words() {
 #[test]
 fn lines_behind_are_pale_and_have_no_name() {
     let line = |y: f64| Series::xy("row", &[0.0, 1.0], &[y, y]);
-    let chart = Chart::line("rows").series(Series::xy("mean", &[0.0, 1.0], &[1.0, 1.0])).background(line(9.0));
+    let chart =
+        Chart::line("rows").series(Series::xy("mean", &[0.0, 1.0], &[1.0, 1.0])).background(line(9.0));
     let svg = chart.clone().background(line(-9.0)).to_svg();
     assert_eq!(svg.matches("stroke-opacity=\"0.25\"").count(), 2);
     assert!(!svg.contains("row<") && svg.contains(">-10<"), "{svg}");
