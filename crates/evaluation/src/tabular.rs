@@ -33,6 +33,8 @@ impl Cells {
 pub enum ColumnChange {
     /// Each row gets the cell of this row.
     TakenFrom(Vec<usize>),
+    /// Numbers become these; whole numbers are rounded.
+    Set(Vec<f64>),
     /// Numbers move by so much; whole numbers stay whole. What is no number stays as it is.
     Plus(Vec<f64>),
     /// These cells go missing.
@@ -46,7 +48,7 @@ impl ColumnChange {
     fn len(&self) -> usize {
         match self {
             ColumnChange::TakenFrom(rows) => rows.len(),
-            ColumnChange::Plus(by) => by.len(),
+            ColumnChange::Plus(values) | ColumnChange::Set(values) => values.len(),
             ColumnChange::Missing(hit) | ColumnChange::Unseen(hit) => hit.len(),
         }
     }
@@ -81,9 +83,30 @@ pub trait Tabular: Rows<Owned = Self> + Sized + Send + Sync {
     /// The rows with some columns changed, one after the other; kinds and names of the columns stay.
     ///
     /// # Errors
-    /// When there is no such column, a change does not have an entry for each row, a row is taken that does not exist, or rows
-    /// of this kind cannot be changed.
+    /// When there is no such column, a change does not have an entry for each row, a row is taken that does not exist, what is no
+    /// number is set to one, or rows of this kind cannot be changed.
     fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self>;
+}
+
+/// The place of the column of this name.
+pub(crate) fn position<X: Tabular>(x: &X, name: &str) -> Result<usize> {
+    let names = x.column_names();
+    names.iter().position(|other| other == name).ok_or_else(|| {
+        let known = names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Error::unknown(format!("no column is named `{name}`; there are: {known}"))
+    })
+}
+
+/// The different numbers that a column takes of some that rise: of whole ones there are fewer.
+pub(crate) fn that_fit<X: Tabular>(x: &X, column: usize, mut values: Vec<f64>) -> Result<Vec<f64>> {
+    let n_rows = x.n_rows();
+    let whole = n_rows > 0
+        && x.changed(&[(column, ColumnChange::Set(vec![0.25; n_rows]))])?.cells(column)?.values()[0] == 0.0;
+    if whole {
+        values.iter_mut().for_each(|value| *value = value.round());
+        values.dedup();
+    }
+    Ok(values)
 }
 
 /// Refuses changes that do not fit.
@@ -131,6 +154,7 @@ impl Tabular for Matrix {
                     let before = cells.to_vec();
                     cells.iter_mut().zip(from).for_each(|(cell, &row)| *cell = before[row]);
                 }
+                ColumnChange::Set(to) => cells.iter_mut().zip(to).for_each(|(cell, to)| *cell = *to),
                 ColumnChange::Plus(by) if !is_label => {
                     cells.iter_mut().zip(by).for_each(|(cell, by)| *cell += by);
                 }

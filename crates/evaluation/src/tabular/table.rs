@@ -1,6 +1,6 @@
 //! Tables.
 
-use perennial_core::{Result, ResultExt, Rows};
+use perennial_core::{Error, Result, ResultExt, Rows};
 use perennial_data::{Column, ColumnType, Table};
 
 use super::{Cells, ColumnChange, Tabular, check_changes};
@@ -41,7 +41,7 @@ impl Tabular for Table {
 fn name(table: &Table, column: usize) -> Result<String> {
     let missing = || {
         let n_cols = table.n_cols();
-        perennial_core::Error::unknown(format!("there is no column {column}; there are {n_cols}, from 0"))
+        Error::unknown(format!("there is no column {column}; there are {n_cols}, from 0"))
     };
     table.names().nth(column).map(str::to_owned).ok_or_else(missing)
 }
@@ -69,10 +69,25 @@ fn changed(table: &Table, name: &str, change: &ColumnChange) -> Result<Column> {
     let column = table.column(name)?;
     match change {
         ColumnChange::TakenFrom(rows) => Ok(table.select(&[name])?.take(rows)?.column(name)?.clone()),
+        ColumnChange::Set(to) => set(column, to),
         ColumnChange::Plus(by) => plus(column, by),
         ColumnChange::Missing(hit) => without(column, hit),
         ColumnChange::Unseen(hit) => unseen(column, hit),
     }
+}
+
+fn set(column: &Column, to: &[f64]) -> Result<Column> {
+    Ok(match column.column_type() {
+        ColumnType::Real => Column::real(to.iter().copied()),
+        // A conversion from f64 stays within the range of i64.
+        ColumnType::Integer => {
+            Column::integer(to.iter().map(|to| (!to.is_nan()).then_some(to.round() as i64)))
+        }
+        ColumnType::Boolean => Column::boolean(to.iter().map(|to| (!to.is_nan()).then_some(*to >= 0.5))),
+        other => {
+            return Err(Error::unsupported(format!("it is a column of type {other}, which no number fits")));
+        }
+    })
 }
 
 fn plus(column: &Column, by: &[f64]) -> Result<Column> {

@@ -3,6 +3,7 @@
 use perennial_core::{Classes, Context, Matrix, Predictor, Result, Rows, Values};
 use perennial_data::{Column, ColumnType, Table};
 use perennial_evaluation::errors::{Disturbance, Stress};
+use perennial_evaluation::explain::{Grid, Score, accumulated_effects, partial_dependence};
 use perennial_evaluation::metric::MeanAbsoluteError;
 use perennial_evaluation::*;
 use perennial_numeric::random::Random;
@@ -120,8 +121,8 @@ fn leaks_of_a_table_are_found_in_texts_and_dates() {
     let honest = Column::category((0..n).map(|row| Some(["red", "green", "blue"][order[row] % 3])));
     let answer: Vec<bool> = noise.iter().map(|x| *x > 0.0).collect();
     let classes = Classes::from_labels(answer.iter().map(|yes| if *yes { "ill" } else { "well" }));
-    // Sixty wards, of which each has only ill or only well people, in no order.
-    let ward = |row: usize| format!("ward {}", (order[row] % 30) * 2 + usize::from(answer[row]));
+    // Thirty wards, of which each has only ill or only well people, in no order.
+    let ward = |row: usize| format!("ward {}", (order[row] % 15) * 2 + usize::from(answer[row]));
     let wards: Vec<String> = (0..n).map(ward).collect();
     let wards = Column::text(wards.iter().map(|ward| Some(ward.as_str())));
     let x = Table::new([("colour", honest.clone()), ("ward", wards)]).unwrap();
@@ -132,7 +133,7 @@ fn leaks_of_a_table_are_found_in_texts_and_dates() {
     assert!(waived.scan(&x, &classes, &Context::new()).unwrap().enforce().is_ok());
 
     // Names that number the rows, without leading zeros, and moments: the target rises with the rows, which are mixed.
-    let y: Values = (0..n).map(|row| order[row] as f64 / 200.0 + noise[row]).collect();
+    let y: Values = (0..n).map(|row| order[row] as f64 / 100.0 + noise[row]).collect();
     let ids: Vec<String> = order.iter().map(|place| format!("case-{place}")).collect();
     let ids = Column::text(ids.iter().map(|id| Some(id.as_str())));
     let at = Column::date_time(order.iter().map(|&place| place as i64 * 3_600_000_000));
@@ -171,4 +172,22 @@ fn categories_of_a_matrix_are_labels() {
     let x = Matrix::from_dense(values, features).unwrap();
     let report = LeakageScan::new().scan(&x, &y, &Context::new()).unwrap();
     assert_eq!(report.findings[0].check, Check::TargetProxy, "{report}");
+}
+
+#[test]
+fn answers_for_tables_move_with_a_column() {
+    let x = table(480);
+    let score = Score::prediction(&Cities);
+    let effect = partial_dependence(&score, &x, "hour", &Grid::Quantiles(6), &Context::new()).unwrap();
+    // Whole hours, and an answer that moves as they do: both cities are as frequent.
+    assert!(effect.grid.iter().all(|hour| hour.fract() == 0.0), "{:?}", effect.grid);
+    assert_eq!(effect.mean, effect.grid);
+    let effect = accumulated_effects(&score, &x, "hour", 5).unwrap();
+    let moved = effect.effects.last().unwrap() - effect.effects[0];
+    assert!((moved - 23.0).abs() < 1e-12 && effect.grid.iter().all(|hour| hour.fract() == 0.0));
+    let flat = partial_dependence(&score, &x, "price", &Grid::default(), &Context::new()).unwrap();
+    assert!(flat.mean.windows(2).all(|pair| pair[0] == pair[1]));
+    let error = accumulated_effects(&score, &x, "city", 5).unwrap_err().to_string();
+    assert!(error.contains("column `city`") && error.contains("category"), "{error}");
+    assert!(accumulated_effects(&score, &x, "town", 5).unwrap_err().to_string().contains("`town`"));
 }
