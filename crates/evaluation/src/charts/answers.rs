@@ -29,7 +29,7 @@ fn evenly(n: usize, most: usize) -> Vec<usize> {
 /// let x = Matrix::from(Array2::from_shape_fn((40, 2), |(row, column)| ((row * (column + 3)) % 7) as f64)).with_names(["a", "b"])?;
 /// let score = Score::new("score", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|row| row[0] * row[1]).collect()));
 /// let effect = partial_dependence(&score, &x, "a", &Grid::default(), &Context::new())?;
-/// assert!(charts::partial_dependence(&effect).to_svg().contains("all rows"));
+/// assert!(charts::partial_dependence(&effect).to_svg().contains("How the answer moves with a"));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 pub fn partial_dependence(effect: &Dependence) -> Chart {
@@ -93,7 +93,8 @@ pub fn groups(frame: &MetricFrame) -> Chart {
 /// let scores: Vec<f64> = (0..100).map(|row| f64::from(row) / 100.0).collect();
 /// let positive: Vec<bool> = (0..100).map(|row| row > 60).collect();
 /// let values = OutcomeValues::gains(10.0, -5.0, 0.0, 0.0).into();
-/// assert!(charts::value_by_threshold(&scores, &positive, None, &values)?.to_svg().contains("most at 0.61"));
+/// let chart = charts::value_by_threshold(&scores, &positive, None, &values)?;
+/// assert!(chart.note.is_some_and(|note| note.contains("most at 0.61")));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 ///

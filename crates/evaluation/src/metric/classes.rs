@@ -230,6 +230,9 @@ pub enum Average {
     /// average is over the others, even where the list of names has it.
     #[default]
     Macro,
+    /// The mean over all classes of the list of names, with or without rows, as scikit-learn takes it where `labels` are given:
+    /// a class that nobody has or is given counts as 0.
+    Named,
     /// Of all decisions together; with one class per row this is the accuracy.
     Micro,
     /// The mean over classes, weighted by their rows.
@@ -254,6 +257,7 @@ impl Average {
                 let there: Vec<usize> = confusion.present().collect();
                 there.iter().map(|&class| of_class(class)).sum::<f64>() / there.len() as f64
             }
+            Average::Named => (0..n_classes).map(of_class).sum::<f64>() / n_classes as f64,
             Average::Micro => score(confusion.counts().diag().sum(), total, total),
             Average::Weighted => {
                 (0..n_classes).map(|class| truth[class] * of_class(class)).sum::<f64>() / total
@@ -273,6 +277,7 @@ impl Average {
     pub(super) fn name(&self, metric: &str) -> String {
         match self {
             Average::Macro => format!("{metric}_macro"),
+            Average::Named => format!("{metric}_macro_of_names"),
             Average::Micro => format!("{metric}_micro"),
             Average::Weighted => format!("{metric}_weighted"),
             Average::Class(name) => format!("{metric}_{name}"),

@@ -464,6 +464,8 @@ fn a_class_without_rows_is_not_averaged() {
     let classes = |codes: Vec<u32>| Classes::new(codes, names.clone()).unwrap();
     let (truth, wrong) = (classes(vec![0, 1]), classes(vec![0, 2]));
     close(F1::default().score(&truth, &truth).unwrap(), 1.0);
+    // With labels=["a", "b", "c"] it is 2/3.
+    close(F1::new(Average::Named).score(&truth, &truth).unwrap(), 2.0 / 3.0);
     // One that is given without being there counts: a of 1, b of 0 and c of 0.
     close(F1::default().score(&truth, &wrong).unwrap(), 1.0 / 3.0);
     let report = ClassReport::of(&confusion_matrix(&truth, &truth, None).unwrap()).unwrap();

@@ -229,16 +229,18 @@ fn what_features_add_is_drawn() {
 
 #[test]
 fn what_rows_do_not_tell_is_not_shown_as_certain() {
-    // Two rows of forty are positive: one resample of eight has none, and no average precision.
-    let names = ["no", "yes"].map(String::from).to_vec();
-    let truth = Classes::new((0..40).map(|row| u32::from(row < 2)).collect(), names.clone()).unwrap();
-    let share = |row: usize| (row * 7 % 40) as f64 / 40.0;
-    let cell = |(row, class): (usize, usize)| if class == 1 { share(row) } else { 1.0 - share(row) };
-    let said = Probabilities::new(Array2::from_shape_fn((40, 2), cell), names).unwrap();
+    // Two rows of forty are of a third class: one resample of eight has none of it, and no area under its curve.
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let class = |row: usize| if row < 2 { 2 } else { row % 2 };
+    let truth = Classes::new((0..40).map(|row| class(row) as u32).collect(), names.clone()).unwrap();
+    let share = |row: usize, column: usize| 1.0 + (row * (7 + column) % 40) as f64;
+    let sum = |row: usize| (0..3).map(|column| share(row, column)).sum::<f64>();
+    let said = Array2::from_shape_fn((40, 3), |(row, column)| share(row, column) / sum(row));
+    let said = Probabilities::new(said, names).unwrap();
     let report = Report::of_classes("Rare", &truth, &said, &IntervalOptions::new()).unwrap();
-    let precision = report.score("average_precision").unwrap();
-    assert_eq!(precision.score, AveragePrecision::new().score(&truth, &said).unwrap());
-    assert!(precision.interval.is_none() && precision.no_interval.is_some());
+    let auc = report.score("roc_auc").unwrap();
+    assert_eq!(auc.score, RocAuc::new().score(&truth, &said).unwrap());
+    assert!(auc.interval.is_none() && auc.no_interval.is_some(), "{auc:?}");
     assert!(report.score("log_loss").unwrap().interval.is_some());
     let reason = "it must be finite on any resample";
     assert!(report.to_string().contains(reason) && report.to_html().contains(reason));
