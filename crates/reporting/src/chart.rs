@@ -30,9 +30,6 @@ pub struct Chart {
     /// As `x_ticks`, for the vertical axis.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub y_ticks: Vec<(f64, String)>,
-    /// Lines behind those of a line chart, pale and without names, such as one for each row.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub background: Vec<Series>,
     /// What is drawn.
     pub mark: Mark,
     /// What the caller wants said below the chart.
@@ -44,7 +41,8 @@ pub struct Chart {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mark {
-    /// Lines through points, with a band around them where there are bounds.
+    /// Lines through points, with a band around them where there are bounds. Beside series with a name, those without are pale
+    /// and behind.
     Line(Vec<Series>),
     /// Single points.
     Scatter(Vec<Series>),
@@ -146,17 +144,7 @@ impl Chart {
     fn new(title: impl Into<String>, mark: Mark) -> Self {
         let (x_label, y_label) = (String::new(), String::new());
         let (x_ticks, y_ticks) = (Vec::new(), Vec::new());
-        Chart {
-            title: title.into(),
-            x_label,
-            y_label,
-            time: false,
-            x_ticks,
-            y_ticks,
-            background: Vec::new(),
-            mark,
-            note: None,
-        }
+        Chart { title: title.into(), x_label, y_label, time: false, x_ticks, y_ticks, mark, note: None }
     }
 
     /// A line chart; add series to it.
@@ -258,11 +246,10 @@ impl Chart {
         self
     }
 
-    /// Draws a pale line without a name behind those of a line chart.
+    /// Adds a series without a name, which a line chart draws pale and behind those with one, such as a line for each row.
     #[must_use]
-    pub fn background(mut self, line: Series) -> Self {
-        self.background.push(line);
-        self
+    pub fn background(self, line: Series) -> Self {
+        self.series(Series { name: String::new(), ..line })
     }
 
     /// Reads the horizontal axis as seconds since 1970, in UTC.

@@ -123,8 +123,9 @@ fn answers_are_drawn_by_feature_by_group_and_by_threshold() {
         Score::new("score", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|r| r[0] * r[1]).collect()));
     let effect = partial_dependence(&score, &x, "a", &Grid::default(), &Context::new()).unwrap();
     let chart = charts::partial_dependence(&effect);
-    assert_eq!(chart.background.len(), 50);
-    assert_eq!(chart.background[49].points.last().unwrap().y, *effect.rows.row(199).to_vec().last().unwrap());
+    let Mark::Line(lines) = &chart.mark else { panic!("another kind of chart") };
+    assert_eq!(lines.iter().filter(|line| line.name.is_empty()).count(), 50);
+    assert_eq!(lines[50].points.last().unwrap().y, *effect.rows.row(199).to_vec().last().unwrap());
     assert!(drawn("dependence", &chart).contains("How the answer moves with a"));
     let effect = accumulated_effects(&score, &x, "a", 8).unwrap();
     drawn("effects", &charts::accumulated_effects(&effect));
