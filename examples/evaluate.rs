@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use perennial::core::{BoxClassifierEstimator, Explainer};
 use perennial::data::samples;
 use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, stress};
+use perennial::evaluation::explain::{Grid, Score, partial_dependence};
 use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
 use perennial::evaluation::{
     ComparisonOptions, CrossValidation, Diagnosis, Explained, Fold, IntervalOptions, Metric,
-    PermutationImportance, Report, SliceOptions, Slices, compare, cross_validate, learning_curve,
+    PermutationImportance, Report, SliceOptions, Slices, charts, compare, cross_validate, learning_curve,
     score_slices,
 };
 use perennial::models::{DummyClassifier, GradientBoostingClassifier, LogisticRegression};
@@ -98,6 +99,10 @@ fn main() -> Result<()> {
     let stress =
         stress(&model, &test_x, &truth, &RocAuc::new(), &ways, &[0.0, 0.1, 0.25, 0.5, 1.0], &Context::new())?;
 
+    // How does the answer move with the hour?
+    let score = Score::probability(&model, "busy");
+    let by_hour = partial_dependence(&score, &test_x, "hour", &Grid::default(), &Context::new())?;
+
     let report = Report::of_classes("Will this hour be busy?", &truth, &said, &interval)?
         .comparison("a logistic regression", gain)
         .findings(findings)
@@ -108,6 +113,7 @@ fn main() -> Result<()> {
         .explained(Explained::new(&model.booster().explain(&test_x)?, 0, &test_x)?)
         .labels(LabelIssues::find(&truth, &said)?)
         .stress(stress)
+        .picture(charts::partial_dependence(&by_hour))
         .note(
             "Learned from January to August 2011, tested on the rest of the year; intervals draw whole days.",
         );

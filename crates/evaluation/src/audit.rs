@@ -352,6 +352,11 @@ impl AuditedSplits {
     pub fn splits(&self) -> &[Split] {
         self.splits.as_slice()
     }
+
+    /// With what was found elsewhere.
+    pub(crate) fn and(self, found: AuditReport) -> Self {
+        AuditedSplits { report: self.report.and(found), ..self }
+    }
 }
 
 impl Splitter for AuditedSplits {

@@ -1,5 +1,9 @@
 //! Pictures of single results, as specs that render to SVG.
 
+mod answers;
+
+pub use answers::{accumulated_effects, groups, partial_dependence, value_by_threshold};
+
 use ndarray::Array2;
 use perennial_core::{Error, Matrix, Result, Rows};
 use perennial_numeric::special::normal_quantile;

@@ -1,5 +1,6 @@
 //! Which of two models is better, on the same rows.
 
+mod alike;
 mod bayes;
 mod delong;
 mod folds;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::score_rows;
 use crate::{IntervalOptions, Metric};
+use alike::Seen;
 
 /// What can be said of the second model against the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +32,8 @@ pub enum Verdict {
     Better,
     /// The whole interval of the gain is below the region of equivalence.
     Worse,
-    /// The whole interval of the gain is inside the region of equivalence.
+    /// The whole interval of the gain is inside the region of equivalence. Few rows that two models answer alike are no
+    /// reason to say so: see [`compare`].
     Equivalent,
     /// The interval of the gain crosses a border of the region: more rows are needed.
     Unclear,
@@ -136,6 +139,12 @@ impl fmt::Display for Comparison {
 ///
 /// The rows are resampled in pairs, so what makes a row hard for both models does not blur the difference.
 ///
+/// Where all rows show the same gain, such as none, resampling says nothing of the rows that were not seen. The interval is
+/// then the exact one (Clopper and Pearson, 1934): so many rows leave it possible that a share of others differs, each by
+/// the whole range of the metric; of a metric without bounds, by the largest loss that was seen. Of a metric that is no mean
+/// over rows it is not known how far one row moves it, and the interval is the whole range; for areas under the ROC curve
+/// [`compare_roc_auc`] says more.
+///
 /// ```
 /// use perennial_core::Values;
 /// use perennial_evaluation::{ComparisonOptions, Verdict, compare, metric::MeanAbsoluteError};
@@ -164,17 +173,24 @@ pub fn compare<M: Metric>(
     };
     let scores = [score("the first model", first)?, score("the second model", second)?];
     let sign = if M::HIGHER_IS_BETTER { 1.0 } else { -1.0 };
-    let gain = match (metric.row_scores(truth, first)?, metric.row_scores(truth, second)?) {
+    let (gain, seen) = match (metric.row_scores(truth, first)?, metric.row_scores(truth, second)?) {
         (Some(first), Some(second)) => {
             let gains: Vec<f64> = first.iter().zip(&second).map(|(a, b)| sign * (b - a)).collect();
-            options.interval.of_mean(&gains)?
+            let seen = Seen::new(metric.bounds(), first.iter().chain(&second).copied());
+            let gain = options.interval.of_mean(&gains)?;
+            (seen.where_alike(&gains, options.interval.worth(gains.len()), gain), seen)
         }
-        _ => options.interval.of_rows(truth.n_rows(), |rows| {
-            let score = |prediction| score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN);
-            sign * (score(second) - score(first))
-        })?,
+        _ => {
+            let gain = options.interval.of_rows(truth.n_rows(), |rows| {
+                let score =
+                    |prediction| score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN);
+                sign * (score(second) - score(first))
+            })?;
+            let seen = Seen::new(metric.bounds(), scores.into_iter());
+            (seen.where_draws_are_alike(gain), seen)
+        }
     };
-    Ok(Comparison::new(metric.name(), scores, gain, options.equivalence))
+    Ok(seen.judge(Comparison::new(metric.name(), scores, gain, options.equivalence)))
 }
 
 /// Do two classifiers err equally often on the same rows? (McNemar, 1947.)

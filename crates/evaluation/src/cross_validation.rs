@@ -23,7 +23,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::{AuditReport, AuditedSplits, SplitAudit, SplitInputs, Splitter, Strata};
+use crate::{AuditReport, AuditedSplits, LeakageScan, SplitAudit, SplitInputs, Splitter, Strata};
 
 /// What cross-validation may use beside rows and target.
 ///
@@ -37,6 +37,7 @@ use crate::{AuditReport, AuditedSplits, SplitAudit, SplitInputs, Splitter, Strat
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
 /// | `audit` | groups and times on one side; warnings for the rest | what is looked for in the splits |
+/// | `scan_leakage` | none | a scan of the rows for columns that know the answer, which costs a sort of each column |
 /// | `validation_share`, `validation_splitter` | none | what of each training part is set aside to watch, for estimators that stop early |
 #[derive(Debug, Clone, Default)]
 pub struct CrossValidation<'a> {
@@ -48,6 +49,7 @@ pub struct CrossValidation<'a> {
     ctx: Context,
     keep_models: bool,
     audit: Option<SplitAudit>,
+    scan: Option<LeakageScan<'a>>,
     validation: Option<Validation<'a>>,
 }
 
@@ -133,6 +135,18 @@ impl<'a> CrossValidation<'a> {
         self
     }
 
+    /// Scans the rows of a matrix for columns that know the answer, before anything is learned: what is found and not waived is
+    /// an error, and everything else stays with the result. Say by [`LeakageScan::waive`] or
+    /// [`LeakageScan::waive_column`] why something is right as it is.
+    ///
+    /// It is not done unless asked for: sorting each column three times takes longer than some models take to learn. Rows of
+    /// another kind, such as tables, are scanned by [`LeakageScan::scan`]. Splits that were audited before are not scanned again.
+    #[must_use]
+    pub fn scan_leakage(mut self, scan: LeakageScan<'a>) -> Self {
+        self.scan = Some(scan);
+        self
+    }
+
     /// Sets a share of each training part aside to watch, for an estimator that stops early.
     ///
     /// Whole groups where there are groups; else the latest rows where there are times; else rows of each class where
@@ -171,8 +185,8 @@ impl<'a> CrossValidation<'a> {
     /// many models, and are not looked at again.
     ///
     /// # Errors
-    /// When the target is of another length, the splitter refuses or gives nothing, or the
-    /// [audit](CrossValidation::audit) finds what is not waived.
+    /// When the target is of another length, the splitter refuses or gives nothing, the [audit](CrossValidation::audit) or the
+    /// [scan](CrossValidation::scan_leakage) finds what is not waived, or a scan is asked for of rows that are no matrix.
     pub fn splits<X, Y>(&self, x: &X, y: &Y, splitter: &(impl Splitter + ?Sized)) -> Result<AuditedSplits>
     where
         X: Rows + ?Sized,
@@ -187,7 +201,19 @@ impl<'a> CrossValidation<'a> {
         let looked_at = splitter.audited().is_some() || inputs.rows.is_some();
         let numbers = if looked_at { None } else { x.row_numbers()? };
         inputs.row_numbers = numbers.as_deref();
-        self.audited_splits(&inputs, &splitter)
+        let found = match &self.scan {
+            Some(scan) if splitter.audited().is_none() => {
+                let matrix = x.as_matrix().ok_or_else(|| {
+                    Error::unsupported(
+                        "the rows are no matrix, so cross-validation cannot scan them; scan a table by `LeakageScan::scan` before",
+                    )
+                })?;
+                scan.scan(matrix, y, &self.ctx.child("leakage"))?
+            }
+            _ => AuditReport::default(),
+        };
+        found.enforce()?;
+        Ok(self.audited_splits(&inputs, &splitter)?.and(found))
     }
 
     fn audited_splits(&self, inputs: &SplitInputs<'_>, splitter: &dyn Splitter) -> Result<AuditedSplits> {

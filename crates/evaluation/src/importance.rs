@@ -1,7 +1,6 @@
 //! How much a model needs each feature.
 
-use ndarray::ArrayRef2;
-use perennial_core::{Context, Error, Matrix, Param, Predictor, Result};
+use perennial_core::{Context, Error, Param, Predictor, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
 use crate::tasks;
-use crate::{Judges, Metric};
+use crate::{ColumnChange, Judges, Metric, Tabular};
 
 const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is shuffled").at_least(2.0);
 
@@ -19,11 +18,19 @@ const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is 
 /// Measure it on rows that the model did not learn from. Features that say the same stand in for each other and seem to
 /// matter little, each alone.
 ///
+/// Rows are those of a `Matrix`, or with the feature `table` those of a `Table`: of a pipeline over a table the columns of the
+/// table are shuffled, texts and categories as they are.
+///
+/// The intervals cover the chance of the shuffles and nothing else: they say how sure the mean is for these rows, and with more
+/// repeats they shrink to nothing. That other rows would give other importances is not in them; for it, measure on several
+/// test parts, such as those of cross-validation.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_repeats` | 10 | >= 2 | how often each feature is shuffled |
 /// | `level` | 0.95 | in (0, 1) | of the intervals |
 /// | `context` | a new one | | seed, progress and cancelling |
+/// | `weights` | none | >= 0; how much each row counts in the score |
 /// | `group` | none | names of features | features that are shuffled together, row by row, and have one entry for all of them |
 ///
 /// ```
@@ -57,6 +64,7 @@ pub struct PermutationImportance {
     level: f64,
     ctx: Context,
     groups: Vec<(String, Vec<String>)>,
+    weights: Option<Vec<f64>>,
 }
 
 /// What the score loses without one feature.
@@ -64,7 +72,7 @@ pub struct PermutationImportance {
 pub struct FeatureImportance {
     /// The name of the feature, or of the group of features.
     pub feature: String,
-    /// The mean loss with Student's interval over the repeats: how sure the mean is for these rows.
+    /// The mean loss with Student's interval over the repeats: how sure the mean is for these rows, and not for others.
     pub interval: Interval,
     /// The loss of each repeat; below 0 where shuffling helped.
     pub losses: Vec<f64>,
@@ -72,7 +80,13 @@ pub struct FeatureImportance {
 
 impl Default for PermutationImportance {
     fn default() -> Self {
-        PermutationImportance { n_repeats: 10, level: 0.95, ctx: Context::new(), groups: Vec::new() }
+        PermutationImportance {
+            n_repeats: 10,
+            level: 0.95,
+            ctx: Context::new(),
+            groups: Vec::new(),
+            weights: None,
+        }
     }
 }
 
@@ -103,6 +117,13 @@ impl PermutationImportance {
         self
     }
 
+    /// Sets how much each row counts in the score.
+    #[must_use]
+    pub fn weights(mut self, weights: &[f64]) -> Self {
+        self.weights = Some(weights.to_vec());
+        self
+    }
+
     /// Shuffles features together: those that say the same, or that come from one, such as the columns of a one-hot code.
     #[must_use]
     pub fn group<S: Into<String>>(
@@ -115,21 +136,19 @@ impl PermutationImportance {
     }
 
     /// What is shuffled together: a group where its first feature stands, all other features alone.
-    fn units(&self, x: &Matrix) -> Result<Vec<(String, Vec<usize>)>> {
-        let mut of_column: Vec<Option<usize>> = vec![None; x.n_cols()];
+    fn units(&self, names: &[String]) -> Result<Vec<(String, Vec<usize>)>> {
+        let mut of_column: Vec<Option<usize>> = vec![None; names.len()];
         let mut columns_of = vec![Vec::new(); self.groups.len()];
         for (group, (name, features)) in self.groups.iter().enumerate() {
             if features.is_empty() {
                 return Err(Error::invalid_param("group", name, "a group with at least one feature"));
             }
             for feature in features {
-                let column = (0..x.n_cols())
-                    .find(|&column| x.features().name(column) == *feature)
-                    .ok_or_else(|| {
-                        Error::unknown(format!(
-                            "group `{name}` has a feature `{feature}`, which the rows have not"
-                        ))
-                    })?;
+                let column = names.iter().position(|name| name == feature).ok_or_else(|| {
+                    Error::unknown(format!(
+                        "group `{name}` has a feature `{feature}`, which the rows have not"
+                    ))
+                })?;
                 if of_column[column].replace(group).is_some() {
                     return Err(Error::malformed(format!(
                         "feature `{feature}` is named twice in the groups; name it once"
@@ -141,7 +160,7 @@ impl PermutationImportance {
         let mut units = Vec::new();
         for (column, group) in of_column.into_iter().enumerate() {
             match group {
-                None => units.push((x.features().name(column).to_owned(), vec![column])),
+                None => units.push((names[column].clone(), vec![column])),
                 Some(group) if columns_of[group].iter().min() == Some(&column) => {
                     units.push((self.groups[group].0.clone(), columns_of[group].clone()));
                 }
@@ -154,30 +173,32 @@ impl PermutationImportance {
     /// Shuffles each column of `x` and scores the model anew; one entry for each feature, in the order of the columns.
     ///
     /// # Errors
-    /// When a setting is out of range, a group names a feature twice or one that is not there, `x` is sparse, the model or the metric refuses the rows, or the work was cancelled.
+    /// When a setting is out of range, a group names a feature twice or one that is not there, a weight is not acceptable, `x`
+    /// is sparse, the model or the metric refuses the rows, or the work was cancelled.
     pub fn measure<P, M>(
         &self,
         model: &P,
-        x: &Matrix,
+        x: &P::Input,
         y: &M::Truth,
         metric: &M,
     ) -> Result<Vec<FeatureImportance>>
     where
-        P: Predictor<Input = Matrix>,
+        P: Predictor<Input: Tabular>,
         M: Metric + Judges<P>,
     {
         N_REPEATS.check_count(self.n_repeats)?;
         let quantile = two_sided_t(self.n_repeats as f64 - 1.0, self.level)?;
-        let values = x.dense()?;
-        let whole = metric.score(y, &metric.ask(model, x)?)?;
+        let weights = self.weights.as_deref();
+        let whole = metric.score_weighted(y, &metric.ask(model, x)?, weights)?;
         let random = Random::new(self.ctx.seed(None));
-        let units = self.units(x)?;
+        let units = self.units(&x.column_names())?;
         let n_tasks = units.len() * self.n_repeats;
         let losses = tasks::try_each(n_tasks, |task| {
             self.ctx.step(task, n_tasks)?;
-            let shuffled = shuffled(values, &units[task / self.n_repeats].1, &mut random.fork(task as u64));
-            let shuffled = Matrix::from(shuffled).with_features(x.features().clone())?;
-            let score = metric.score(y, &metric.ask(model, &shuffled)?)?;
+            let order = random.fork(task as u64).permutation(x.n_rows());
+            let shuffle = |&column: &usize| (column, ColumnChange::TakenFrom(order.clone()));
+            let changes: Vec<_> = units[task / self.n_repeats].1.iter().map(shuffle).collect();
+            let score = metric.score_weighted(y, &metric.ask(model, &x.changed(&changes)?)?, weights)?;
             Ok::<f64, Error>(if M::HIGHER_IS_BETTER { whole - score } else { score - whole })
         })?;
         let features = losses.chunks_exact(self.n_repeats).zip(units).map(|(losses, (feature, _))| {
@@ -196,15 +217,4 @@ impl PermutationImportance {
         });
         Ok(features.collect())
     }
-}
-
-/// The values with some columns in another order, the same for all of them.
-fn shuffled(values: &ArrayRef2<f64>, columns: &[usize], random: &mut Random) -> ndarray::Array2<f64> {
-    let mut shuffled = values.to_owned();
-    for (to, from) in random.permutation(values.nrows()).into_iter().enumerate() {
-        for &column in columns {
-            shuffled[[to, column]] = values[[from, column]];
-        }
-    }
-    shuffled
 }

@@ -144,6 +144,27 @@ impl<'a> IntervalOptions<'a> {
         self.forced
     }
 
+    /// How many independent units of equal weight the rows are worth (Kish, 1965): rows, groups or blocks.
+    pub(crate) fn worth(&self, n_rows: usize) -> f64 {
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        let units = match self.dependence {
+            Dependence::None => (0..n_rows).map(weight).collect(),
+            Dependence::Groups(groups) => {
+                let (unit_of_row, n_units) = numbered(groups);
+                let mut sums = vec![0.0; n_units];
+                unit_of_row.iter().enumerate().for_each(|(row, &unit)| sums[unit] += weight(row));
+                sums
+            }
+            Dependence::Blocks(length) => (0..n_rows)
+                .step_by(length.max(1))
+                .map(|from| (from..(from + length).min(n_rows)).map(weight).sum())
+                .collect::<Vec<f64>>(),
+        };
+        let (sum, squares) =
+            units.iter().fold((0.0, 0.0), |(sum, squares), unit| (sum + unit, squares + unit * unit));
+        sum / squares * sum
+    }
+
     /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.
     ///
     /// # Errors

@@ -5,13 +5,13 @@ mod explained;
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Context, Error, Matrix, Param, Result, Rows};
+use perennial_core::{Context, Error, Param, Result, Rows};
 use perennial_numeric::reduce;
 
 use crate::audit::{AuditReport, Check, Finding, Severity, SplitAudit, Waivers};
 use crate::compare::{ComparisonOptions, Verdict, compare_folds};
 use crate::split::SplitInputs;
-use crate::{CrossValidated, Split, Strata};
+use crate::{Cells, CrossValidated, Split, Strata, Tabular};
 use explained::{Bins, Truth};
 
 /// Looks for ways in which the answer gets into what is learned from.
@@ -20,14 +20,18 @@ use explained::{Bins, Truth};
 /// |---|---|---|
 /// | a single column that explains the target too well | rows and target | error |
 /// | columns of which the target is a sum of multiples, exactly; a waiver of the finding needs one for each of them | rows and target of numbers | error |
-/// | a column that numbers the rows and explains the target | rows and target | error |
+/// | a column that numbers the rows and explains the target; of texts one that differs in each row, by its order | rows and target | error |
+/// | a column of days or moments that explains the target: it moves with time | a table and target | warning |
 /// | the order of the rows, where it explains the target | target | warning |
 /// | values that were known only after the moment of the prediction | `event_times`, `known_at` | error |
 /// | copies of rows on both sides of a split | `splits` | error |
 /// | a preparation that has seen the rows it is tested on | `prepared` | error |
 ///
 /// What a column explains is the share of the variance, of the numbers or of the indicators of the classes, on rows that
-/// were not used to learn it: by the mean of a bin, or by the two nearest values.
+/// were not used to learn it: by the mean of a bin, by the two nearest values, or of categories and texts by the mean of each.
+///
+/// Rows are those of a `Matrix`, or with the feature `table` those of a `Table`. Scan the table before a pipeline turns its
+/// texts and dates into numbers: a text that names the answer may be hashed, and be gone from sight, but not from the model.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -155,8 +159,9 @@ impl<'a> LeakageScan<'a> {
     /// # Errors
     /// When a setting is out of range, a reason is empty, there are fewer than 20 rows, lengths differ, the target is
     /// neither numbers nor classes, or the work was cancelled.
-    pub fn scan<Y>(&self, x: &Matrix, y: &Y, ctx: &Context) -> Result<AuditReport>
+    pub fn scan<X, Y>(&self, x: &X, y: &Y, ctx: &Context) -> Result<AuditReport>
     where
+        X: Tabular,
         Y: Strata + Rows + ?Sized,
     {
         MOST_EXPLAINED.check(self.most_explained)?;
@@ -183,7 +188,10 @@ impl<'a> LeakageScan<'a> {
         findings.extend(self.order(n, &truth));
         findings.extend(self.late(n)?);
         if let Some(splits) = self.splits {
-            let inputs = SplitInputs::new(n).rows(x).context(ctx.clone());
+            let numbers = if x.as_matrix().is_some() { None } else { x.row_numbers()? };
+            let mut inputs = SplitInputs::new(n).context(ctx.clone());
+            inputs.rows = x.as_matrix();
+            inputs.row_numbers = numbers.as_deref();
             findings.extend(SplitAudit::new().report(splits, &inputs)?.findings);
         }
         findings.extend(self.preparation()?);
@@ -209,32 +217,58 @@ impl<'a> LeakageScan<'a> {
     }
 
     /// Columns that explain too much, each alone.
-    fn columns(&self, x: &Matrix, truth: &Truth<'_>, ctx: &Context) -> Result<Vec<Finding>> {
-        let found = reduce::try_map_each(x.n_cols(), |column| {
+    fn columns<X: Tabular>(&self, x: &X, truth: &Truth<'_>, ctx: &Context) -> Result<Vec<Finding>> {
+        let names = x.column_names();
+        let found = reduce::try_map_each(names.len(), |column| {
             ctx.check()?;
-            let cells = x.select(&[column])?.to_dense()?.dense()?.column(0).to_vec();
-            let by_bins = truth.explained_by(&Bins::of_values(&cells));
-            let best = truth.explained_by_neighbours(&cells).map_or(by_bins, |share| share.max(by_bins));
-            let name = x.features().name(column);
-            let percent = 100.0 * best;
-            Ok(if best >= self.most_explained {
+            Ok(self.column(&names[column], &x.cells(column)?, truth))
+        })?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn column(&self, name: &str, cells: &Cells, truth: &Truth<'_>) -> Option<Finding> {
+        let values = cells.values();
+        let by_bins = truth.explained_by(&Bins::of_values(values));
+        let mut best = truth.explained_by_neighbours(values).map_or(by_bins, |share| share.max(by_bins));
+        if let Cells::Labels(labels) = cells {
+            best = best.max(truth.explained_by(&Bins::of_labels(labels)));
+        }
+        let percent = 100.0 * best;
+        if best >= self.most_explained {
+            let message = format!(
+                "`{name}` alone explains {percent:.1} % of the target on rows it was not learned from; leave it \
+                 out, or say why it is known in time"
+            );
+            return Some(Finding::new(Check::TargetProxy, Severity::Error, message).column(name));
+        }
+        if by_bins < self.by_chance(values.len()) {
+            return None;
+        }
+        let percent = 100.0 * by_bins;
+        match cells {
+            Cells::Times(_) => {
                 let message = format!(
-                    "`{name}` alone explains {percent:.1} % of the target on rows it was not learned from; leave it \
-                     out, or say why it is known in time"
+                    "`{name}` explains {percent:.1} % of the target, which moves with time; split by time, so that \
+                     no model learns from the future"
                 );
-                Some(Finding::new(Check::TargetProxy, Severity::Error, message).column(name))
-            } else if by_bins >= self.by_chance(cells.len()) && numbers_rows(&cells) {
-                let percent = 100.0 * by_bins;
+                Some(Finding::new(Check::RowOrder, Severity::Warning, message).column(name))
+            }
+            _ if !numbers_rows(values) => None,
+            Cells::Labels(_) => {
+                let message = format!(
+                    "`{name}` is another text in each row, and their order explains {percent:.1} % of the target; a \
+                     name says nothing of a new row, so leave it out"
+                );
+                Some(Finding::new(Check::Identifier, Severity::Error, message).column(name))
+            }
+            Cells::Numbers(_) => {
                 let message = format!(
                     "`{name}` numbers the rows and explains {percent:.1} % of the target; a number says nothing of \
                      a new row, so leave it out"
                 );
                 Some(Finding::new(Check::Identifier, Severity::Error, message).column(name))
-            } else {
-                None
-            })
-        })?;
-        Ok(found.into_iter().flatten().collect())
+            }
+        }
     }
 
     fn order(&self, n_rows: usize, truth: &Truth<'_>) -> Option<Finding> {

@@ -29,6 +29,7 @@ mod sealed;
 mod slices;
 pub mod split;
 mod stack;
+mod tabular;
 mod tasks;
 mod test_sample;
 
@@ -60,4 +61,5 @@ pub use sealed::{Look, SealLog, Sealed, hold_out};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;
+pub use tabular::{Cells, ColumnChange, Tabular};
 pub use test_sample::TestSample;

@@ -67,8 +67,8 @@ pub use values::{
 use std::borrow::Borrow;
 
 use perennial_core::{
-    ClassOutputs, Classes, Classifier, Error, Outputs, Predictor, Probabilities, Result, Rows, Values,
-    check_weights,
+    ClassOutputs, Classes, Classifier, Error, ErrorKind, Outputs, Predictor, Probabilities, Result, Rows,
+    Values, check_weights,
 };
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
@@ -181,6 +181,20 @@ pub(crate) fn score_parts<M: Metric + ?Sized>(
     rows: &[usize],
 ) -> Result<(<M::Truth as Rows>::Owned, M::Prediction)> {
     Ok((truth.take(rows)?, prediction.take(rows)?))
+}
+
+/// Whether an error says that rows like these have no answer, and not that something was asked wrongly.
+pub(crate) fn is_undefined(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InsufficientData { .. } | ErrorKind::SingleClass { .. })
+}
+
+/// Nothing where rows like these have no answer; every other error stays one.
+pub(crate) fn where_defined<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if is_undefined(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The score of some of the rows.

@@ -7,6 +7,7 @@ use perennial_core::{Context, Error, Param, Result, ResultExt, Rows};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
+use crate::metric::where_defined;
 use crate::{IntervalOptions, Metric, Stack};
 
 const WINDOW: Param = Param::integer("window", "length of a window, in the unit of the times").at_least(1.0);
@@ -226,7 +227,8 @@ impl<'a> Replay<'a> {
         })
     }
 
-    /// The score of some rows; nothing where they are too few or the metric is not defined for them.
+    /// The score of some rows; nothing where they are too few or the metric is not defined for them. Other errors, such as
+    /// answers of another kind than the metric takes, are no property of the window and stop the replay.
     fn score<M: Metric>(
         &self,
         metric: &M,
@@ -249,7 +251,7 @@ impl<'a> Replay<'a> {
         let prediction = <M::Prediction as Stack>::stack(&parts)?;
         let truth = truth.take(&order)?;
         let options = IntervalOptions::new().level(self.level);
-        Ok(metric.interval(truth.borrow(), &prediction, &options).ok())
+        where_defined(metric.interval(truth.borrow(), &prediction, &options))
     }
 
     fn check(&self, n_rows: usize) -> Result<(i64, i64)> {

@@ -12,7 +12,7 @@ use perennial_statistics::test::{Alternative, welch_t};
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::metric::score_rows;
+use crate::metric::{score_rows, where_defined};
 use crate::tasks;
 use crate::{IntervalOptions, Metric};
 
@@ -87,6 +87,7 @@ const MANY_ROWS: usize = 1000;
 /// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
 /// | `replicates` | 2000 | >= 1 | resamples of an interval, and permutations of a test |
 /// | `seed` | 0 | | start of the random stream |
+/// | `weights` | none | >= 0 | how much each row counts |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SliceOptions {
@@ -94,14 +95,18 @@ pub struct SliceOptions {
     level: f64,
     replicates: usize,
     seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<Vec<f64>>,
 }
 
 const MIN_SUPPORT: Param = Param::integer("min_support", "rows that a slice must have").at_least(2.0);
+const LEVEL: Param =
+    Param::real("level", "confidence level of the intervals").above(0.0).at_most(1.0 - f64::EPSILON);
 const REPLICATES: Param = Param::integer("replicates", "resamples and permutations").at_least(1.0);
 
 impl Default for SliceOptions {
     fn default() -> Self {
-        SliceOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0 }
+        SliceOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0, weights: None }
     }
 }
 
@@ -146,6 +151,19 @@ impl SliceOptions {
         self.seed = seed;
         self
     }
+
+    /// How much each row counts. The support of a slice stays a number of rows.
+    #[must_use]
+    pub fn weights(mut self, weights: &[f64]) -> Self {
+        self.weights = Some(weights.to_vec());
+        self
+    }
+
+    /// The options for some of the rows.
+    pub(crate) fn of_part(&self, rows: &[usize]) -> Result<Self> {
+        let weights = self.weights.as_ref().map(|weights| weights.take(rows)).transpose()?;
+        Ok(SliceOptions { weights, ..self.clone() })
+    }
 }
 
 /// The score of one slice.
@@ -164,7 +182,9 @@ pub struct SliceScore {
     /// The score of all other rows.
     pub rest: f64,
     /// How likely a difference from the rest at least so large is, were the rows of the slice like all others: a
-    /// permutation test, or Welch's for the mean of at least 1000 rows on both sides.
+    /// permutation test, or Welch's for the unweighted mean of at least 1000 rows on both sides. Permutations for which the
+    /// metric is not defined, such as those that leave a side without a class, do not count: of those that do, the rows as
+    /// they are would be one like any other.
     pub p_value: f64,
     /// The p-value adjusted for the number of slices (Benjamini and Hochberg, 1995).
     pub adjusted_p_value: f64,
@@ -217,8 +237,8 @@ impl fmt::Display for SliceReport {
 /// Slices that are too small, or on which the metric is not defined, are reported as skipped.
 ///
 /// # Errors
-/// When the metric is not defined on all rows, a slice has a row that does not exist or one row twice, or a setting is out
-/// of range.
+/// When the metric is not defined on all rows, a slice has a row that does not exist or one row twice, a weight is not
+/// acceptable, or a setting is out of range.
 pub fn score_slices<M: Metric>(
     metric: &M,
     truth: &M::Truth,
@@ -228,7 +248,9 @@ pub fn score_slices<M: Metric>(
 ) -> Result<SliceReport> {
     MIN_SUPPORT.check_count(options.min_support)?;
     REPLICATES.check_count(options.replicates)?;
-    let overall = metric.score(truth, prediction)?;
+    LEVEL.check(options.level)?;
+    let weights = options.weights.as_deref();
+    let overall = metric.score_weighted(truth, prediction, weights)?;
     let row_scores = metric.row_scores(truth, prediction)?;
     let random = Random::new(options.seed).stream("slices");
     let (mut scored, mut skipped) = (Vec::new(), Vec::new());
@@ -239,6 +261,7 @@ pub fn score_slices<M: Metric>(
             truth,
             prediction,
             row_scores: row_scores.as_deref(),
+            weights,
             inside: members(name, rows, truth.n_rows())?,
             random: random.fork(number as u64),
         };
@@ -304,6 +327,7 @@ struct Slice<'a, M: Metric> {
     truth: &'a M::Truth,
     prediction: &'a M::Prediction,
     row_scores: Option<&'a [f64]>,
+    weights: Option<&'a [f64]>,
     inside: Vec<bool>,
     random: Random,
 }
@@ -315,10 +339,15 @@ impl<M: Metric> Slice<'_, M> {
         if rest.is_empty() {
             return Err(Error::insufficient_data("it has all rows, so there is no rest to compare with"));
         }
+        let own_weights = self.weights.map(|weights| weights.take(&rows)).transpose()?;
         let settings = IntervalOptions::new()
             .level(options.level)
             .replicates(options.replicates)
             .seed(self.random.clone().below(usize::MAX) as u64);
+        let settings = match &own_weights {
+            Some(weights) => settings.weights(weights),
+            None => settings,
+        };
         let (truth, prediction) = (self.truth.take(&rows)?, self.prediction.take(&rows)?);
         let interval = self.metric.interval(truth.borrow(), &prediction, &settings)?;
         let rest_score = self.score_of(&rest)?;
@@ -339,7 +368,7 @@ impl<M: Metric> Slice<'_, M> {
 
     /// The p-value of Welch's test (1947), where the scores of many rows make it as good as the permutations.
     fn welch(&self, rows: &[usize], rest: &[usize]) -> Result<Option<f64>> {
-        let Some(scores) = self.row_scores else { return Ok(None) };
+        let (Some(scores), None) = (self.row_scores, self.weights) else { return Ok(None) };
         if rows.len().min(rest.len()) < MANY_ROWS {
             return Ok(None);
         }
@@ -348,30 +377,54 @@ impl<M: Metric> Slice<'_, M> {
         Ok(test.ok().map(|test| test.p_value).filter(|p_value| p_value.is_finite()))
     }
 
-    /// The share of random parts of this size that differ from the rest at least so much.
+    /// The share of random parts of this size that differ from the rest at least so much, of those for which the metric is
+    /// defined: given that it is, the slice is one of them as likely as any other.
     fn permutation(&self, size: usize, observed: f64, replicates: usize) -> Result<f64> {
-        let total = reduce::sum(self.row_scores.unwrap_or_default());
+        let n_rows = if self.row_scores.is_some() { self.inside.len() } else { 0 };
+        let total = [
+            reduce::sum_by(n_rows, |row| self.term(row)[0]),
+            reduce::sum_by(n_rows, |row| self.term(row)[1]),
+        ];
         // The smaller side is drawn: the difference is the same but for its sign.
         let size = size.min(self.inside.len() - size);
         let permuted = tasks::try_each(replicates, |replicate| {
             let drawn = self.random.fork(replicate as u64).sample(self.inside.len(), size);
-            self.difference(&drawn, total)
+            where_defined(self.difference(&drawn, total))
         })?;
         // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).
-        let mut as_extreme = 1;
-        for difference in permuted {
+        let (mut as_extreme, mut counted) = (1_u32, 1_u32);
+        for difference in permuted.into_iter().flatten() {
             // A difference that rounding alone makes smaller is as extreme.
             as_extreme += u32::from(!(difference.abs() < observed.abs() * (1.0 - 1e-12)));
+            counted += 1;
         }
-        Ok(f64::from(as_extreme) / (replicates + 1) as f64)
+        if counted == 1 {
+            return Err(Error::insufficient_data(format!(
+                "the metric is not defined for any of {replicates} random parts of this size, so there is nothing to compare with"
+            )));
+        }
+        Ok(f64::from(as_extreme) / f64::from(counted))
     }
 
-    /// The score of these rows less that of all others; `total` is the sum of the scores of all rows.
-    fn difference(&self, drawn: &[usize], total: f64) -> Result<f64> {
+    /// The weighted score of a row, and its weight.
+    fn term(&self, row: usize) -> [f64; 2] {
+        let weight = self.weights.map_or(1.0, |weights| weights[row]);
+        [self.row_scores.map_or(0.0, |scores| weight * scores[row]), weight]
+    }
+
+    /// The score of these rows less that of all others; `total` are the sums over all rows.
+    fn difference(&self, drawn: &[usize], total: [f64; 2]) -> Result<f64> {
         let n_rows = self.inside.len();
-        if let Some(scores) = self.row_scores {
-            let sum: f64 = drawn.iter().map(|&row| scores[row]).sum();
-            return Ok(sum / drawn.len() as f64 - (total - sum) / (n_rows - drawn.len()) as f64);
+        if self.row_scores.is_some() {
+            let own = drawn.iter().fold([0.0; 2], |sum, &row| {
+                let term = self.term(row);
+                [sum[0] + term[0], sum[1] + term[1]]
+            });
+            let rest = [total[0] - own[0], total[1] - own[1]];
+            if !(own[1] > 0.0 && rest[1] > 0.0) {
+                return Err(Error::insufficient_data("the rows of one side have no weight"));
+            }
+            return Ok(own[0] / own[1] - rest[0] / rest[1]);
         }
         let mut inside = vec![false; n_rows];
         drawn.iter().for_each(|&row| inside[row] = true);
@@ -380,6 +433,6 @@ impl<M: Metric> Slice<'_, M> {
     }
 
     fn score_of(&self, rows: &[usize]) -> Result<f64> {
-        score_rows(self.metric, self.truth, self.prediction, None, rows)
+        score_rows(self.metric, self.truth, self.prediction, self.weights, rows)
     }
 }

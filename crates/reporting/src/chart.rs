@@ -41,7 +41,8 @@ pub struct Chart {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mark {
-    /// Lines through points, with a band around them where there are bounds.
+    /// Lines through points, with a band around them where there are bounds. Beside series with a name, those without are pale
+    /// and behind.
     Line(Vec<Series>),
     /// Single points.
     Scatter(Vec<Series>),
@@ -243,6 +244,12 @@ impl Chart {
             *joined = true;
         }
         self
+    }
+
+    /// Adds a series without a name, which a line chart draws pale and behind those with one, such as a line for each row.
+    #[must_use]
+    pub fn background(self, line: Series) -> Self {
+        self.series(Series { name: String::new(), ..line })
     }
 
     /// Reads the horizontal axis as seconds since 1970, in UTC.

@@ -193,12 +193,17 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
     if all_points(series).next().is_none() {
         return nothing(chart);
     }
+    let named = series.iter().any(|one| !one.name.is_empty());
+    let is_behind = |one: &Series| named && one.name.is_empty();
     let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT);
     let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP);
     let y = if chart.y_ticks.is_empty() { y.rounded() } else { y };
     html! {
         (axes(chart, &number_ticks(chart, &x), &y))
-        @for (index, one) in series.iter().enumerate() {
+        @for one in series.iter().filter(|one| is_behind(one)) {
+            path d=(path(&thin(&one.points), &x, &y)) fill="none" stroke="currentColor" stroke-width="0.8" stroke-opacity="0.25" {}
+        }
+        @for (index, one) in series.iter().enumerate().filter(|(_, one)| !is_behind(one)) {
             @let points = thin(&one.points);
             @if points.iter().any(|point| point.bounds.is_some()) {
                 path d=(band(&points, &x, &y)) fill=(colour(index)) fill-opacity="0.15" {}

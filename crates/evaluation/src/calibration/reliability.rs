@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use perennial_core::{Classes, Param, Probabilities, Result, Rows};
+use perennial_core::{Classes, Param, Probabilities, Result, ResultExt, Rows};
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::beta_quantile;
 use serde::{Deserialize, Serialize};
 
 use crate::align::{check_rows_of, codes_in, positive_class};
+use crate::fairness::Grouped;
 
 /// How bins are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +165,51 @@ impl Reliability {
         Ok(ReliabilityCurve { class: claims.class.clone(), bins: bins.iter().map(of).collect() })
     }
 
+    /// The curve of each group, by name: probabilities that mean what they say on the whole may be too high for one group and
+    /// too low for another. `groups` has a name for each row, such as those of
+    /// [`SensitiveFeatures::groups`](crate::fairness::SensitiveFeatures::groups).
+    ///
+    /// Whether groups differ is told by a [`MetricFrame`](crate::fairness::MetricFrame) of
+    /// [`CalibrationError`](crate::metric::CalibrationError), with intervals and tests: the fewer rows a group has, the further
+    /// off its curve is by chance.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Classes, Probabilities};
+    /// use perennial_evaluation::calibration::Reliability;
+    ///
+    /// let said = array![[0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]];
+    /// let said = Probabilities::new(said, ["no", "yes"].map(String::from).to_vec())?;
+    /// let truth = Classes::from_labels(["no", "no", "yes", "yes"]);
+    /// let groups = ["a", "a", "b", "b"].map(String::from);
+    /// let curves = Reliability::new().measure_by_group(&truth, &said, None, &groups)?;
+    /// assert_eq!((curves[0].0.as_str(), curves[0].1.bins[0].observed.estimate), ("a", 0.0));
+    /// assert_eq!((curves[1].0.as_str(), curves[1].1.bins[0].observed.estimate), ("b", 1.0));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`measure`](Reliability::measure), with the group; or when there is not a group for each row.
+    pub fn measure_by_group(
+        &self,
+        truth: &Classes,
+        said: &Probabilities,
+        weights: Option<&[f64]>,
+        groups: &[String],
+    ) -> Result<Vec<(String, ReliabilityCurve)>> {
+        check_rows_of(truth.n_rows(), said.n_rows(), weights)?;
+        let groups = Grouped::new(groups, truth.n_rows())?;
+        let of_group = |(group, name): (usize, &String)| {
+            let rows: Vec<usize> = (0..truth.n_rows()).filter(|&row| groups.of_row[row] == group).collect();
+            let weights = weights.map(|weights| weights.take(&rows)).transpose()?;
+            let curve = self
+                .measure(&truth.take(&rows)?, &said.take(&rows)?, weights.as_deref())
+                .context(format!("group `{name}`"))?;
+            Ok((name.clone(), curve))
+        };
+        groups.names.iter().enumerate().map(of_group).collect()
+    }
+
     /// The parts of the Brier score of the class.
     ///
     /// # Errors
@@ -275,10 +321,6 @@ impl<'a> Claims<'a> {
         let weight = self.sum(rows, |_| 1.0);
         let share = (self.sum(rows, |row| self.hit(row)) / weight).clamp(0.0, 1.0);
         let squares = self.sum(rows, |row| self.weight(row));
-        let worth = weight * (weight / squares);
-        let (hits, misses, tail) = (share * worth, (1.0 - share) * worth, 0.5 * (1.0 - level));
-        let low = if hits <= 0.0 { 0.0 } else { beta_quantile(hits, misses + 1.0, tail, 1.0 - tail) };
-        let high = if misses <= 0.0 { 1.0 } else { beta_quantile(hits + 1.0, misses, 1.0 - tail, tail) };
         let ends = || (self.said[rows[0]], self.said[rows[rows.len() - 1]]);
         let (from, to) = edges.unwrap_or_else(ends);
         ReliabilityBin {
@@ -287,9 +329,20 @@ impl<'a> Claims<'a> {
             support: rows.len(),
             weight,
             predicted: self.sum(rows, |row| self.said[row]) / weight,
-            observed: Interval { estimate: share, low, high, level },
+            observed: weighted_share(share * weight, weight, squares, level),
         }
     }
+}
+
+/// The interval of a weighted share, exact for the number of rows that the weights are worth (Clopper and Pearson, 1934;
+/// Korn and Graubard, 1998).
+pub(crate) fn weighted_share(hit: f64, weight: f64, squares: f64, level: f64) -> Interval {
+    let share = (hit / weight).clamp(0.0, 1.0);
+    let worth = weight * (weight / squares);
+    let (hits, misses, tail) = (share * worth, (1.0 - share) * worth, 0.5 * (1.0 - level));
+    let low = if hits <= 0.0 { 0.0 } else { beta_quantile(hits, misses + 1.0, tail, 1.0 - tail) };
+    let high = if misses <= 0.0 { 1.0 } else { beta_quantile(hits + 1.0, misses, 1.0 - tail, tail) };
+    Interval { estimate: share, low, high, level }
 }
 
 impl ReliabilityCurve {

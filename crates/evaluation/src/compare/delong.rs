@@ -5,6 +5,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, Normal};
 use perennial_statistics::interval::Interval;
 
+use super::alike::{Seen, sign_test};
 use super::{Comparison, ComparisonOptions, EQUIVALENCE};
 use crate::interval::two_sided_t;
 
@@ -13,6 +14,10 @@ use crate::interval::two_sided_t;
 ///
 /// Of `options`, the level and the region of equivalence count; where rows are weighted or not independent,
 /// [`compare`](crate::compare) resamples them.
+///
+/// Where all rows gain the same, such as nothing, their variance says nothing. The interval is then the exact one of the
+/// rows of the rarer class, of which a share may be otherwise (Clopper and Pearson, 1934), and the p-value that of their
+/// sign test.
 ///
 /// ```
 /// use perennial_evaluation::{ComparisonOptions, compare_roc_auc};
@@ -74,10 +79,12 @@ pub fn compare_roc_auc(
     let half = normal.isf(0.5 * (1.0 - level)) * error;
     let gain =
         Interval { estimate, low: (estimate - half).max(-1.0), high: (estimate + half).min(1.0), level };
-    let p_value = match error == 0.0 {
-        true if estimate == 0.0 => 1.0,
-        true => 0.0,
-        false => (2.0 * normal.sf((estimate / error).abs())).min(1.0),
+    // Where no row differs from another in its gain, what the rarer class leaves possible.
+    let rarer = positives.len().min(negatives.len()) as f64;
+    let (gain, p_value) = if error == 0.0 {
+        (Seen::new((0.0, 1.0), std::iter::empty()).around(rarer, gain), sign_test(estimate, rarer))
+    } else {
+        (gain, (2.0 * normal.sf((estimate / error).abs())).min(1.0))
     };
     let comparison = Comparison::new("roc_auc".to_owned(), aucs, gain, options.equivalence);
     Ok(Comparison { p_value: Some(p_value), ..comparison })

@@ -9,6 +9,7 @@ use perennial_statistics::interval::Interval;
 use perennial_statistics::test::TestResult;
 use serde::{Deserialize, Serialize};
 
+use super::alike::{Seen, sign_test};
 use super::{Comparison, ComparisonOptions, EQUIVALENCE};
 use crate::CrossValidated;
 use crate::cross_validation::{corrected_error, corrected_half};
@@ -38,10 +39,10 @@ pub(super) fn gains<P, Q, A, B>(
     Ok(first.scores().iter().zip(second.scores()).map(|(first, second)| sign * (second - first)).collect())
 }
 
-/// The two-sided p-value of Student's t. Differences that do not vary are certain: p is 0, or 1 where there are none.
+/// The two-sided p-value of Student's t; of differences that do not vary, that of the sign test.
 fn two_sided(estimate: f64, error: f64, df: f64) -> Result<f64> {
     if error == 0.0 {
-        return Ok(if estimate == 0.0 { 1.0 } else { 0.0 });
+        return Ok(sign_test(estimate, df + 1.0));
     }
     Ok((2.0 * StudentT::new(df)?.sf((estimate / error).abs())).min(1.0))
 }
@@ -50,7 +51,8 @@ fn two_sided(estimate: f64, error: f64, df: f64) -> Result<f64> {
 /// error corrected for the rows that the fits share, and the p-value of the corrected resampled t-test (Nadeau and
 /// Bengio, 2003).
 ///
-/// Of `options`, the level and the region of equivalence count.
+/// Of `options`, the level and the region of equivalence count. Folds that all show the same gain are taken as so many
+/// rows would be by [`compare`](crate::compare): a handful of them shows no equivalence.
 ///
 /// # Errors
 /// When the metrics or the tested rows differ, or there are fewer than two folds.
@@ -66,7 +68,9 @@ pub fn compare_folds<P, Q, A, B>(
     let gain = Interval { estimate, low: estimate - half, high: estimate + half, level };
     let error = corrected_error(&gains, &first.folds);
     let scores = [first.mean(), second.mean()];
-    let comparison = Comparison::new(first.metric.clone(), scores, gain, options.equivalence);
+    let seen = Seen::new(first.bounds, first.scores().into_iter().chain(second.scores()));
+    let gain = if error == 0.0 { seen.around(gains.len() as f64, gain) } else { gain };
+    let comparison = seen.judge(Comparison::new(first.metric.clone(), scores, gain, options.equivalence));
     Ok(Comparison { p_value: Some(two_sided(estimate, error, gains.len() as f64 - 1.0)?), ..comparison })
 }
 

@@ -14,7 +14,9 @@ use super::rank::{LEVEL, Scores, nine_of_ten};
 /// is off by at most `(max(level, 1 - level) + gamma) / (gamma t)`.
 ///
 /// After many misses an interval may be wanted that holds everything: its ends are infinite. After many hits it may be
-/// wanted empty: it is then the prediction alone.
+/// wanted empty: it is then the prediction alone, and counts as not held whatever the truth is, as an empty set does in
+/// the paper. Otherwise a model that is exactly right would be held for ever, and the share of all truths would not come to
+/// `level`.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -136,7 +138,7 @@ impl AdaptiveConformal {
     /// When a number is not finite or there are no errors yet.
     pub fn update(&mut self, prediction: f64, truth: f64) -> Result<()> {
         let (low, high) = self.interval(prediction)?;
-        let held = low <= truth && truth <= high;
+        let held = self.miss < 1.0 && low <= truth && truth <= high;
         self.keep(truth - prediction)?;
         self.seen += 1;
         self.held += u64::from(held);
@@ -149,7 +151,7 @@ impl AdaptiveConformal {
         (1.0 - self.miss).clamp(0.0, 1.0)
     }
 
-    /// The share of the truths that were held so far; NaN before the first.
+    /// The share of the truths that were held so far, by intervals that are not empty; NaN before the first.
     pub fn coverage(&self) -> f64 {
         self.held as f64 / self.seen as f64
     }

@@ -104,7 +104,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         let validation = watched
             .map(|watched| {
                 let groups = self.options.groups.map(|groups| groups.take(&watched.test)).transpose()?;
-                Ok((self.x.take(&watched.test)?, self.y.take(&watched.test)?, groups))
+                Ok::<_, Error>((self.x.take(&watched.test)?, self.y.take(&watched.test)?, groups))
             })
             .transpose()?;
         if let Some((x, y, groups)) = &validation {

@@ -129,7 +129,7 @@ impl fmt::Display for DiscoveredSlices {
 /// | `n_bins` | 4 | 2 to 64 | parts of a numeric feature, by quantiles |
 /// | `beam_width` | 40 | >= 1 | slices from which the search goes on |
 /// | `max_slices` | 10 | >= 1 | slices that are given |
-/// | `options` | [`SliceOptions::new`] | | least support in each half, level, seed |
+/// | `options` | [`SliceOptions::new`] | | least support in each half, level, seed; weights count in the scores, not in the search |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -266,8 +266,13 @@ impl SliceFinder {
             slices = slices.rows(name.clone(), (0..other.len()).filter(inside).collect());
         }
         let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report =
-            score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options)?;
+        let report = score_slices(
+            metric,
+            std::borrow::Borrow::borrow(&truth),
+            &prediction,
+            &slices,
+            &self.options.of_part(&other)?,
+        )?;
         Ok(DiscoveredSlices { report, conditions })
     }
 

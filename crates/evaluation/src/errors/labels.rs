@@ -50,19 +50,33 @@ impl LabelIssues {
     /// # Errors
     /// When there are no rows, the lengths differ, or a row has a class for which there is no probability.
     pub fn find(labels: &Classes, prediction: &Probabilities) -> Result<Self> {
-        let columns = true_columns(labels, prediction, None)?;
+        LabelIssues::find_weighted(labels, prediction, None)
+    }
+
+    /// Looks at each row, each counting as much as its weight: in how sure the model is of a class on average, and in the
+    /// shares of the classes.
+    ///
+    /// # Errors
+    /// As [`find`](LabelIssues::find), or when a weight is not acceptable.
+    pub fn find_weighted(
+        labels: &Classes,
+        prediction: &Probabilities,
+        weights: Option<&[f64]>,
+    ) -> Result<Self> {
+        let columns = true_columns(labels, prediction, weights)?;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let (values, names) = (prediction.values(), prediction.names());
-        let (mut sums, mut counts) = (vec![0.0; names.len()], vec![0_usize; names.len()]);
+        let (mut sums, mut counts) = (vec![0.0; names.len()], vec![0.0; names.len()]);
         for (row, &class) in columns.iter().enumerate() {
-            sums[class] += values[[row, class]];
-            counts[class] += 1;
+            sums[class] += weight(row) * values[[row, class]];
+            counts[class] += weight(row);
         }
         // A class without rows can be sure of nothing.
         let threshold =
-            |class: usize| if counts[class] > 0 { sums[class] / counts[class] as f64 } else { f64::INFINITY };
+            |class: usize| if counts[class] > 0.0 { sums[class] / counts[class] } else { f64::INFINITY };
         let thresholds: Vec<f64> = (0..names.len()).map(threshold).collect();
         let mut issues = Vec::new();
-        let mut suspected = vec![0_usize; names.len()];
+        let mut suspected = vec![0.0; names.len()];
         for (row, &given) in columns.iter().enumerate() {
             let sure = (0..names.len()).filter(|&class| values[[row, class]] >= thresholds[class]);
             let Some(likely) = sure.max_by(|&a, &b| values[[row, a]].total_cmp(&values[[row, b]])) else {
@@ -70,7 +84,7 @@ impl LabelIssues {
             };
             // Where both are as probable, the label stands.
             if likely != given && values[[row, likely]] > values[[row, given]] {
-                suspected[given] += 1;
+                suspected[given] += weight(row);
                 issues.push(LabelIssue {
                     row,
                     given: names[given].clone(),
@@ -80,7 +94,7 @@ impl LabelIssues {
             }
         }
         issues.sort_by(|a, b| a.self_confidence.total_cmp(&b.self_confidence));
-        let share = |class: usize| suspected[class] as f64 / counts[class].max(1) as f64;
+        let share = |class: usize| if counts[class] > 0.0 { suspected[class] / counts[class] } else { 0.0 };
         let by_class = names.iter().enumerate().map(|(class, name)| (name.clone(), share(class))).collect();
         Ok(LabelIssues { issues, by_class })
     }

@@ -9,7 +9,7 @@
 //! | which classes are taken for which? | [`confusions`] |
 //! | which labels are likely wrong? | [`LabelIssues`] |
 //! | what do the residuals still depend on? | [`residual_patterns`] |
-//! | what if the data were worse? | [`stress`] |
+//! | what if the data were worse? | [`Stress`] |
 
 mod discover;
 mod fixes;
@@ -26,6 +26,6 @@ pub use fixes::{Fix, candidate_fixes};
 pub use labels::{LabelIssue, LabelIssues};
 pub use nearest::{NearRow, NearestRows, nearest_rows};
 pub use residuals::{ResidualPattern, ResidualPatterns, residual_patterns};
-pub use stress::{Disturbance, StressCurve, StressPoint, stress};
+pub use stress::{Disturbance, Stress, StressCurve, StressPoint, stress};
 pub use tree::{ErrorGroup, ErrorGroups, ErrorTree};
 pub use worst::{Confusion, WorstRow, confusions, worst_rows};

@@ -1,13 +1,12 @@
 use std::fmt;
 
-use ndarray::{Array2, ArrayRef2};
-use perennial_core::{Context, Error, FeatureKind, Matrix, Param, Predictor, Result};
+use perennial_core::{Context, Error, Param, Predictor, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::tasks;
-use crate::{Judges, Metric};
+use crate::{Cells, ColumnChange, Judges, Metric, Tabular};
 
 /// How the features are made worse. How much is the severity, from 0, as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +21,9 @@ pub enum Disturbance {
     /// Values are exchanged between rows at random; the severity is the share that is. For categories: rows get another one
     /// that occurs.
     Exchange,
+    /// Categories and texts become one that no row has; the severity is the share that does. In a matrix, where categories are
+    /// codes, they go missing.
+    Unseen,
 }
 
 /// The score at one severity.
@@ -62,12 +64,129 @@ const SHARE: Param = Param::real("severity", "share of the values").at_least(0.0
 
 /// Scores a model on features that are made worse and worse, in each of several ways.
 ///
+/// Rows are those of a `Matrix`, or with the feature `table` those of a `Table`: of a pipeline over a table the columns of the
+/// table are made worse, so what its encoders make of a category that they have never seen is tested too.
+///
+/// | setting | default | range | meaning |
+/// |---|---|---|---|
+/// | `weights` | none | >= 0 | how much each row counts in the score |
+/// | `context` | a new one | | seed, progress and cancelling |
+///
+/// ```
+/// use ndarray::Array2;
+/// use perennial_core::{Matrix, Predictor, Result, Values};
+/// use perennial_evaluation::errors::{Disturbance, Stress};
+/// use perennial_evaluation::metric::MeanAbsoluteError;
+///
+/// /// Answers with the first feature.
+/// struct First;
+///
+/// impl Predictor for First {
+///     type Input = Matrix;
+///     type Output = Values;
+///
+///     fn predict(&self, x: &Matrix) -> Result<Values> {
+///         Ok(x.dense()?.column(0).to_vec().into())
+///     }
+/// }
+///
+/// let x = Matrix::from(Array2::from_shape_fn((50, 1), |(row, _)| row as f64));
+/// let y: Values = (0..50).map(f64::from).collect();
+/// let curves = Stress::new([Disturbance::Shift], [0.0, 1.0]).measure(&First, &x, &y, &MeanAbsoluteError)?;
+/// assert_eq!(curves[0].points[0].loss, 0.0);
+/// assert!(curves[0].points[1].loss > 14.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Stress {
+    disturbances: Vec<Disturbance>,
+    severities: Vec<f64>,
+    weights: Option<Vec<f64>>,
+    ctx: Context,
+}
+
+impl Stress {
+    /// In each of these ways, at each of these severities.
+    pub fn new(
+        disturbances: impl IntoIterator<Item = Disturbance>,
+        severities: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        Stress {
+            disturbances: disturbances.into_iter().collect(),
+            severities: severities.into_iter().collect(),
+            weights: None,
+            ctx: Context::new(),
+        }
+    }
+
+    /// Sets how much each row counts in the score.
+    #[must_use]
+    pub fn weights(mut self, weights: &[f64]) -> Self {
+        self.weights = Some(weights.to_vec());
+        self
+    }
+
+    /// Sets seed, progress and cancelling.
+    #[must_use]
+    pub fn context(mut self, ctx: Context) -> Self {
+        self.ctx = ctx;
+        self
+    }
+
+    /// A curve for each way.
+    ///
+    /// # Errors
+    /// When there are no severities or one is out of range, a weight is not acceptable, `x` is sparse, the model or the metric
+    /// refuses the rows (missing values, if it takes none), or the work was cancelled.
+    pub fn measure<P, M>(&self, model: &P, x: &P::Input, y: &M::Truth, metric: &M) -> Result<Vec<StressCurve>>
+    where
+        P: Predictor<Input: Tabular>,
+        M: Metric + Judges<P>,
+    {
+        let Stress { disturbances, severities, weights, ctx } = self;
+        for disturbance in disturbances {
+            let range = match disturbance {
+                Disturbance::Missing | Disturbance::Exchange | Disturbance::Unseen => SHARE,
+                Disturbance::Noise | Disturbance::Shift => SEVERITY,
+            };
+            severities.iter().try_for_each(|severity| range.check(*severity))?;
+        }
+        if severities.is_empty() {
+            return Err(Error::empty("there are no severities; give some, such as 0.1, 0.5 and 1"));
+        }
+        let weights = weights.as_deref();
+        let whole = metric.score_weighted(y, &metric.ask(model, x)?, weights)?;
+        let columns = (0..x.column_names().len())
+            .map(|column| x.cells(column).map(|cells| Kind::of(&cells)))
+            .collect::<Result<Vec<Kind>>>()?;
+        let random = Random::new(ctx.seed(None));
+        let n_tasks = disturbances.len() * severities.len();
+        let points = tasks::try_each(n_tasks, |task| {
+            ctx.step(task, n_tasks)?;
+            let (disturbance, place) = (disturbances[task / severities.len()], task % severities.len());
+            // The same draws at each severity, so that the curve falls for the severity and not for the draw.
+            let draws = random.fork((task / severities.len()) as u64);
+            let changes = changes(x.n_rows(), disturbance, severities[place], &columns, &draws);
+            let score = metric.score_weighted(y, &metric.ask(model, &x.changed(&changes)?)?, weights)?;
+            let loss = if M::HIGHER_IS_BETTER { whole - score } else { score - whole };
+            Ok::<StressPoint, Error>(StressPoint { severity: severities[place], score, loss })
+        })?;
+        let curve = |(place, disturbance): (usize, &Disturbance)| StressCurve {
+            disturbance: *disturbance,
+            metric: metric.name(),
+            points: points[place * severities.len()..(place + 1) * severities.len()].to_vec(),
+        };
+        Ok(disturbances.iter().enumerate().map(curve).collect())
+    }
+}
+
+/// [`Stress`] of rows that all count the same.
+///
 /// # Errors
-/// When a severity is out of range, `x` is sparse, the model or the metric refuses the rows (missing values, if it takes
-/// none), or the work was cancelled.
+/// As [`Stress::measure`].
 pub fn stress<P, M>(
     model: &P,
-    x: &Matrix,
+    x: &P::Input,
     y: &M::Truth,
     metric: &M,
     disturbances: &[Disturbance],
@@ -75,90 +194,65 @@ pub fn stress<P, M>(
     ctx: &Context,
 ) -> Result<Vec<StressCurve>>
 where
-    P: Predictor<Input = Matrix>,
+    P: Predictor<Input: Tabular>,
     M: Metric + Judges<P>,
 {
-    for disturbance in disturbances {
-        let range = match disturbance {
-            Disturbance::Missing | Disturbance::Exchange => SHARE,
-            Disturbance::Noise | Disturbance::Shift => SEVERITY,
-        };
-        severities.iter().try_for_each(|severity| range.check(*severity))?;
-    }
-    if severities.is_empty() {
-        return Err(Error::empty("there are no severities; give some, such as 0.1, 0.5 and 1"));
-    }
-    let values = x.dense()?;
-    let whole = metric.score(y, &metric.ask(model, x)?)?;
-    let numeric: Vec<bool> =
-        (0..x.n_cols()).map(|column| x.features().kind(column) == FeatureKind::Numeric).collect();
-    let deviations: Vec<f64> = values
-        .columns()
-        .into_iter()
-        .map(|column| {
-            let known: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
-            let deviation = reduce::mean_variance(&known, 0).1.sqrt();
-            if deviation.is_finite() { deviation } else { 0.0 }
-        })
-        .collect();
-    let random = Random::new(ctx.seed(None));
-    let n_tasks = disturbances.len() * severities.len();
-    let points = tasks::try_each(n_tasks, |task| {
-        ctx.step(task, n_tasks)?;
-        let (disturbance, place) = (disturbances[task / severities.len()], task % severities.len());
-        // The same draws at each severity, so that the curve falls for the severity and not for the draw.
-        let draws = random.fork((task / severities.len()) as u64);
-        let worse = disturb(values, disturbance, severities[place], &numeric, &deviations, &draws);
-        let worse = Matrix::from(worse).with_features(x.features().clone())?;
-        let score = metric.score(y, &metric.ask(model, &worse)?)?;
-        let loss = if M::HIGHER_IS_BETTER { whole - score } else { score - whole };
-        Ok::<StressPoint, Error>(StressPoint { severity: severities[place], score, loss })
-    })?;
-    let curve = |(place, disturbance): (usize, &Disturbance)| StressCurve {
-        disturbance: *disturbance,
-        metric: metric.name(),
-        points: points[place * severities.len()..(place + 1) * severities.len()].to_vec(),
-    };
-    Ok(disturbances.iter().enumerate().map(curve).collect())
+    Stress::new(disturbances.iter().copied(), severities.iter().copied())
+        .context(ctx.clone())
+        .measure(model, x, y, metric)
 }
 
-fn disturb(
-    values: &ArrayRef2<f64>,
-    disturbance: Disturbance,
-    severity: f64,
-    numeric: &[bool],
-    deviations: &[f64],
-    draws: &Random,
-) -> Array2<f64> {
-    let mut worse = values.to_owned();
-    let n_rows = values.nrows();
-    for (column, mut of_column) in worse.columns_mut().into_iter().enumerate() {
-        let mut random = draws.fork(column as u64);
-        match disturbance {
-            Disturbance::Noise if numeric[column] => {
-                of_column
-                    .iter_mut()
-                    .for_each(|value| *value += severity * deviations[column] * random.normal());
-            }
-            Disturbance::Shift if numeric[column] => {
-                of_column.iter_mut().for_each(|value| *value += severity * deviations[column]);
-            }
-            Disturbance::Noise | Disturbance::Shift => {}
-            Disturbance::Missing => {
-                of_column
-                    .iter_mut()
-                    .filter(|_| random.uniform() < severity)
-                    .for_each(|value| *value = f64::NAN);
-            }
-            Disturbance::Exchange => {
-                for value in &mut of_column {
-                    let (hit, from) = (random.uniform() < severity, random.below(n_rows));
-                    if hit {
-                        *value = values[[from, column]];
-                    }
-                }
+/// What is to be known of a column.
+enum Kind {
+    /// The deviation of its known numbers.
+    Numbers(f64),
+    Labels,
+    Times,
+}
+
+impl Kind {
+    fn of(cells: &Cells) -> Self {
+        match cells {
+            Cells::Labels(_) => Kind::Labels,
+            Cells::Times(_) => Kind::Times,
+            Cells::Numbers(values) => {
+                let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+                let deviation = reduce::mean_variance(&known, 0).1.sqrt();
+                Kind::Numbers(if deviation.is_finite() { deviation } else { 0.0 })
             }
         }
     }
-    worse
+}
+
+fn changes(
+    n_rows: usize,
+    disturbance: Disturbance,
+    severity: f64,
+    columns: &[Kind],
+    draws: &Random,
+) -> Vec<(usize, ColumnChange)> {
+    let change = |(column, kind): (usize, &Kind)| {
+        let mut random = draws.fork(column as u64);
+        let mut shares = || (0..n_rows).map(|_| random.uniform() < severity).collect();
+        let change = match (disturbance, kind) {
+            (Disturbance::Noise, Kind::Numbers(deviation)) => {
+                ColumnChange::Plus((0..n_rows).map(|_| severity * deviation * random.normal()).collect())
+            }
+            (Disturbance::Shift, Kind::Numbers(deviation)) => {
+                ColumnChange::Plus(vec![severity * deviation; n_rows])
+            }
+            (Disturbance::Missing, _) => ColumnChange::Missing(shares()),
+            (Disturbance::Unseen, Kind::Labels) => ColumnChange::Unseen(shares()),
+            (Disturbance::Exchange, _) => {
+                let from = |row| {
+                    let (hit, from) = (random.uniform() < severity, random.below(n_rows));
+                    if hit { from } else { row }
+                };
+                ColumnChange::TakenFrom((0..n_rows).map(from).collect())
+            }
+            (Disturbance::Noise | Disturbance::Shift | Disturbance::Unseen, _) => return None,
+        };
+        Some((column, change))
+    };
+    columns.iter().enumerate().filter_map(change).collect()
 }

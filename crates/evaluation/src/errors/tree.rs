@@ -58,7 +58,7 @@ impl fmt::Display for ErrorGroups {
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `max_depth` | 3 | 1 to 6 | conditions of a leaf |
-/// | `options` | [`SliceOptions::new`] | | least support in each half, level, seed |
+/// | `options` | [`SliceOptions::new`] | | least support in each half, level, seed; weights count in the scores, not in the search |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -153,8 +153,13 @@ impl ErrorTree {
             slices = slices.rows(name_of(conditions), (0..other.len()).filter(inside).collect());
         }
         let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report =
-            score_slices(metric, std::borrow::Borrow::borrow(&truth), &prediction, &slices, &self.options)?;
+        let report = score_slices(
+            metric,
+            std::borrow::Borrow::borrow(&truth),
+            &prediction,
+            &slices,
+            &self.options.of_part(&other)?,
+        )?;
         let group = |conditions: Vec<Condition>| {
             let name = name_of(&conditions);
             let rows: Vec<usize> =

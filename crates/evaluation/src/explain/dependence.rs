@@ -1,10 +1,11 @@
 use ndarray::Array2;
-use perennial_core::{Context, Error, Matrix, Param, Result, Rows};
+use perennial_core::{Context, Error, Param, Result};
 use perennial_numeric::reduce;
 use perennial_statistics::describe::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
 use super::Score;
+use crate::tabular::{ColumnChange, Tabular, position, that_fit};
 
 /// The values at which a feature is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ pub struct Dependence {
 
 /// Sets a feature of all rows to each value of a grid, and asks the model.
 ///
+/// Of a table it is a column of numbers or truth values; whole numbers are set to whole ones.
+///
 /// Where features go together, rows come about that never occur; [`accumulated_effects`](super::accumulated_effects) asks
 /// for none.
 ///
@@ -84,24 +87,21 @@ pub struct Dependence {
 /// # Errors
 /// When there are no rows, no such feature, the grid is empty, the matrix is sparse, the model refuses a row, or the work
 /// was cancelled.
-pub fn partial_dependence(
-    score: &Score<'_>,
-    x: &Matrix,
+pub fn partial_dependence<X: Tabular>(
+    score: &Score<'_, X>,
+    x: &X,
     feature: &str,
     grid: &Grid,
     ctx: &Context,
 ) -> Result<Dependence> {
-    let column = x.features().position(feature)?;
-    let values = x.dense()?;
+    let column = position(x, feature)?;
     if x.n_rows() == 0 {
         return Err(Error::empty("there are no rows to set the feature in"));
     }
-    let grid = grid.of(&values.column(column).to_vec(), feature)?;
+    let grid = that_fit(x, column, grid.of(x.cells(column)?.values(), feature)?)?;
     let scores = crate::tasks::try_each(grid.len(), |point| {
         ctx.step(point, grid.len())?;
-        let mut set = values.to_owned();
-        set.column_mut(column).fill(grid[point]);
-        score.of(&Matrix::from(set).with_features(x.features().clone())?)
+        score.of(&x.changed(&[(column, ColumnChange::Set(vec![grid[point]; x.n_rows()]))])?)
     })?;
     Ok(Dependence {
         feature: feature.to_owned(),

@@ -1,8 +1,9 @@
-use perennial_core::{Error, Matrix, Param, Result, Rows};
+use perennial_core::{Error, Param, Result};
 use perennial_statistics::describe::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
 use super::Score;
+use crate::tabular::{ColumnChange, Tabular, position, that_fit};
 
 /// How a score moves with a feature, from the rows that have about such a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ const BINS: Param = Param::integer("n_bins", "bins of the feature").at_least(1.0
 /// Accumulated local effects (Apley and Zhu, 2020): in each bin of the feature, how much the score of its rows changes from
 /// one edge to the other, added up from bin to bin. No row leaves its bin, so features that go together do no harm.
 ///
-/// Bins are quantiles of the feature.
+/// Bins are quantiles of the feature; of a table it is a column of numbers, and of whole ones edges are whole.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -43,16 +44,15 @@ const BINS: Param = Param::integer("n_bins", "bins of the feature").at_least(1.0
 /// # Errors
 /// When there is no such feature or it has fewer than two values, values are missing, the matrix is sparse, or the model
 /// refuses a row.
-pub fn accumulated_effects(
-    score: &Score<'_>,
-    x: &Matrix,
+pub fn accumulated_effects<X: Tabular>(
+    score: &Score<'_, X>,
+    x: &X,
     feature: &str,
     n_bins: usize,
 ) -> Result<AccumulatedEffects> {
     BINS.check_count(n_bins)?;
-    let column = x.features().position(feature)?;
-    let values = x.dense()?;
-    let of_column = values.column(column).to_vec();
+    let column = position(x, feature)?;
+    let of_column = x.cells(column)?.values().to_vec();
     if let Some(row) = of_column.iter().position(|value| !value.is_finite()) {
         return Err(Error::malformed(format!(
             "`{feature}` is {} in row {row}, which lies in no bin; take rows with finite values",
@@ -64,6 +64,7 @@ pub fn accumulated_effects(
     let edge = |bin: usize| quantile_sorted(&sorted, bin as f64 / n_bins as f64);
     let mut grid: Vec<f64> = if sorted.is_empty() { Vec::new() } else { (0..=n_bins).map(edge).collect() };
     grid.dedup();
+    let grid = that_fit(x, column, grid)?;
     if grid.len() < 2 {
         return Err(Error::insufficient_data(format!(
             "`{feature}` has fewer than 2 different values in {} rows, so it cannot move",
@@ -74,9 +75,8 @@ pub fn accumulated_effects(
     let bin_of = |value: f64| grid.partition_point(|edge| *edge < value).clamp(1, grid.len() - 1) - 1;
     let bins: Vec<usize> = of_column.iter().map(|value| bin_of(*value)).collect();
     let at_edges = |upper: usize| {
-        let mut moved = values.to_owned();
-        moved.column_mut(column).iter_mut().zip(&bins).for_each(|(value, bin)| *value = grid[bin + upper]);
-        score.of(&Matrix::from(moved).with_features(x.features().clone())?)
+        let to = bins.iter().map(|bin| grid[bin + upper]).collect();
+        score.of(&x.changed(&[(column, ColumnChange::Set(to))])?)
     };
     let (low, high) = (at_edges(0)?, at_edges(1)?);
     let (mut counts, mut sums) = (vec![0; grid.len() - 1], vec![0.0; grid.len() - 1]);

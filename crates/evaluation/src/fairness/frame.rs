@@ -5,7 +5,7 @@ use std::fmt;
 use perennial_core::{Error, Param, Result, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::gaps::{Gap, difference_and_ratio, gap};
+use super::gaps::{Apart, Gap, gap};
 use super::sensitive::{Grouped, SensitiveFeatures};
 use crate::align::check_rows_of;
 use crate::metric::score_rows;
@@ -19,6 +19,7 @@ use crate::{IntervalOptions, Metric, SliceOptions, SliceReport, Slices, score_sl
 /// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
 /// | `replicates` | 2000 | >= 1 | resamples |
 /// | `seed` | 0 | | start of the random stream |
+/// | `weights` | none | >= 0 | how much each row counts |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FairnessOptions {
@@ -26,6 +27,8 @@ pub struct FairnessOptions {
     pub(super) level: f64,
     replicates: usize,
     seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) weights: Option<Vec<f64>>,
 }
 
 pub(super) const MIN_SUPPORT: Param =
@@ -33,7 +36,7 @@ pub(super) const MIN_SUPPORT: Param =
 
 impl Default for FairnessOptions {
     fn default() -> Self {
-        FairnessOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0 }
+        FairnessOptions { min_support: 30, level: 0.95, replicates: 2000, seed: 0, weights: None }
     }
 }
 
@@ -68,6 +71,13 @@ impl FairnessOptions {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Sets how much each row counts. `min_support` stays a number of rows.
+    #[must_use]
+    pub fn weights(mut self, weights: &[f64]) -> Self {
+        self.weights = Some(weights.to_vec());
         self
     }
 
@@ -107,8 +117,8 @@ impl MetricFrame {
     /// Scores each group.
     ///
     /// # Errors
-    /// When the lengths differ, a setting is out of range, the metric is not defined on all rows, or fewer than two groups
-    /// have enough rows.
+    /// When the lengths differ, a setting is out of range, a weight is not acceptable, the metric is not defined on all rows,
+    /// or fewer than two groups have enough rows.
     pub fn measure<M: Metric>(
         metric: &M,
         truth: &M::Truth,
@@ -117,7 +127,8 @@ impl MetricFrame {
         options: &FairnessOptions,
     ) -> Result<Self> {
         MIN_SUPPORT.check_count(options.min_support)?;
-        check_rows_of(truth.n_rows(), prediction.n_rows(), None)?;
+        let weights = options.weights.as_deref();
+        check_rows_of(truth.n_rows(), prediction.n_rows(), weights)?;
         let groups = Grouped::new(&sensitive.groups()?, truth.n_rows())?;
         let mut slices = Slices::new();
         for (group, name) in groups.names.iter().enumerate() {
@@ -129,30 +140,33 @@ impl MetricFrame {
             .level(options.level)
             .replicates(options.replicates)
             .seed(options.seed);
+        let of_slices = weights.map_or(of_slices.clone(), |weights| of_slices.weights(weights));
         let by_group = score_slices(metric, truth, prediction, &slices, &of_slices)?;
         let supports = groups.supports();
         let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
         enough_groups(&kept)?;
         let row_scores = metric.row_scores(truth, prediction)?;
-        let gap = gap(&options.interval(), truth.n_rows(), |rows| {
-            let n_groups = groups.names.len();
-            if let Some(scores) = &row_scores {
-                let mut sums = vec![(0.0, 0.0); n_groups];
-                for &row in rows {
-                    let sum = &mut sums[groups.of_row[row]];
-                    *sum = (sum.0 + scores[row], sum.1 + 1.0);
+        let gap =
+            gap(&options.interval(), truth.n_rows(), |rows| {
+                let n_groups = groups.names.len();
+                if let Some(scores) = &row_scores {
+                    let mut sums = vec![(0.0, 0.0); n_groups];
+                    for &row in rows {
+                        let sum = &mut sums[groups.of_row[row]];
+                        let weight = weights.map_or(1.0, |weights| weights[row]);
+                        *sum = (sum.0 + weight * scores[row], sum.1 + weight);
+                    }
+                    let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
+                    return Apart::of(means.map(|(sum, _)| sum.0 / sum.1));
                 }
-                let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
-                return difference_and_ratio(means.map(|(sum, _)| sum.0 / sum.1));
-            }
-            let mut members = vec![Vec::new(); n_groups];
-            rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
-            let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
-            // A draw in which the metric is not defined for a group says nothing of that group.
-            difference_and_ratio(
-                scored.map(|(rows, _)| score_rows(metric, truth, prediction, None, rows).unwrap_or(f64::NAN)),
-            )
-        })?;
+                let mut members = vec![Vec::new(); n_groups];
+                rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
+                let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
+                // A draw in which the metric is not defined for a group says nothing of that group.
+                Apart::of(scored.map(|(rows, _)| {
+                    score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN)
+                }))
+            })?;
         let gap = gap.ok_or_else(|| {
             Error::insufficient_data("the metric is defined for fewer than two groups, so there is no gap")
         })?;

@@ -7,6 +7,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::IntervalOptions;
+use crate::metric::where_defined;
 
 /// How far the best-off group is from the worst-off one.
 ///
@@ -17,31 +18,53 @@ use crate::IntervalOptions;
 pub struct Gap {
     /// The largest less the smallest; 0 where all groups are the same.
     pub difference: Interval,
-    /// The smallest over the largest; 1 where all groups are the same. It says something of numbers >= 0 alone.
-    pub ratio: Interval,
+    /// The smallest over the largest; 1 where all groups are the same. Nothing where a group has a number below 0, or has
+    /// one in a resample of the rows: the ratio of such numbers says nothing.
+    pub ratio: Option<Interval>,
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "difference {}, ratio {}", self.difference, self.ratio)
+        write!(f, "difference {}", self.difference)?;
+        match self.ratio {
+            Some(ratio) => write!(f, ", ratio {ratio}"),
+            None => f.write_str(", no ratio as numbers below 0 are possible"),
+        }
     }
 }
 
-/// The difference and the ratio of some numbers of groups; those that are not defined are left out, and of a single one
-/// there is neither.
-pub(super) fn difference_and_ratio(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let mut least = f64::INFINITY;
-    let mut most = f64::NEG_INFINITY;
-    let mut n = 0;
-    for value in values.filter(|value| value.is_finite()) {
-        (least, most) = (least.min(value), most.max(value));
-        n += 1;
+/// How far some numbers are apart.
+#[derive(Clone, Copy)]
+pub(super) struct Apart {
+    pub(super) difference: f64,
+    /// Nothing where one of them is below 0.
+    pub(super) ratio: Option<f64>,
+}
+
+impl Apart {
+    /// Those that are not defined are left out; nothing of fewer than two.
+    pub(super) fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut least = f64::INFINITY;
+        let mut most = f64::NEG_INFINITY;
+        let mut n = 0;
+        for value in values.filter(|value| value.is_finite()) {
+            (least, most) = (least.min(value), most.max(value));
+            n += 1;
+        }
+        if n < 2 {
+            return None;
+        }
+        // Where all are 0 they are the same.
+        let ratio = (least >= 0.0).then(|| if most == least { 1.0 } else { least / most });
+        Some(Apart { difference: most - least, ratio })
     }
-    if n < 2 {
-        return (f64::NAN, f64::NAN);
+
+    /// Whichever of two is further apart.
+    pub(super) fn wider(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        let (Some(a), Some(b)) = (first, second) else { return first.or(second) };
+        let ratio = a.ratio.zip(b.ratio).map(|(a, b)| a.min(b));
+        Some(Apart { difference: a.difference.max(b.difference), ratio })
     }
-    // Where all are 0 they are the same.
-    (most - least, if most == least { 1.0 } else { least / most })
 }
 
 /// The gap with its intervals, where it is defined: rows are drawn anew, and the difference and the ratio of the groups are
@@ -49,16 +72,17 @@ pub(super) fn difference_and_ratio(values: impl Iterator<Item = f64>) -> (f64, f
 pub(super) fn gap(
     options: &IntervalOptions<'_>,
     n_rows: usize,
-    of_rows: impl Fn(&[usize]) -> (f64, f64) + Sync,
+    of_rows: impl Fn(&[usize]) -> Option<Apart> + Sync,
 ) -> Result<Option<Gap>> {
     let all: Vec<usize> = (0..n_rows).collect();
-    let here = of_rows(&all);
-    if !here.0.is_finite() {
-        return Ok(None);
-    }
-    let known = |value: f64, here: f64| if value.is_nan() { here } else { value };
-    Ok(Some(Gap {
-        difference: options.of_rows(n_rows, |rows| known(of_rows(rows).0, here.0))?,
-        ratio: options.of_rows(n_rows, |rows| known(of_rows(rows).1, here.1))?,
-    }))
+    let Some(here) = of_rows(&all) else { return Ok(None) };
+    let difference = options.of_rows(n_rows, |rows| of_rows(rows).unwrap_or(here).difference)?;
+    let ratio = match here.ratio {
+        None => None,
+        // A draw with a number below 0 has no ratio, and then the rows have none of which one could be sure.
+        Some(_) => where_defined(
+            options.of_rows(n_rows, |rows| of_rows(rows).unwrap_or(here).ratio.unwrap_or(f64::NAN)),
+        )?,
+    };
+    Ok(Some(Gap { difference, ratio }))
 }

@@ -30,5 +30,6 @@ pub use reductions::{ExponentiatedGradient, ExponentiatedGradientModel};
 pub use report::{FairnessReport, GroupRates};
 pub use reweighed::Reweighed;
 pub use reweighing::reweighing;
+pub(crate) use sensitive::Grouped;
 pub use sensitive::SensitiveFeatures;
 pub use thresholds::{GroupRule, GroupThresholds, ParityConstraint, ParityObjective};

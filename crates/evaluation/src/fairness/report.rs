@@ -3,17 +3,18 @@
 use std::fmt;
 
 use perennial_core::{Classes, Error, Result, Rows};
-use perennial_statistics::interval::{Interval, clopper_pearson};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{FairnessOptions, MIN_SUPPORT, enough_groups};
-use super::gaps::{Gap, difference_and_ratio, gap};
+use super::gaps::{Apart, Gap, gap};
 use super::sensitive::{Grouped, SensitiveFeatures};
 use crate::align::{check_rows_of, codes_in, positive_class};
+use crate::calibration::weighted_share;
 use crate::stack::all_names;
 
-/// The rates of one group, with exact intervals at a level that holds for all groups together (Bonferroni); nothing where
-/// the group has no such rows.
+/// The rates of one group, with exact intervals at a level that holds for all groups together (Bonferroni; with weights for
+/// the number of rows that they are worth); nothing where the group has no such rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupRates {
@@ -41,7 +42,7 @@ pub struct GroupRates {
 /// let sensitive = SensitiveFeatures::new().by("group", &group);
 /// let report = FairnessReport::measure(&truth, &given, Some("1"), &sensitive, &FairnessOptions::new())?;
 /// assert_eq!(report.demographic_parity.difference.estimate, 0.25);
-/// assert_eq!(report.equal_opportunity.unwrap().ratio.estimate, 0.5);
+/// assert_eq!(report.equal_opportunity.unwrap().ratio.unwrap().estimate, 0.5);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +86,9 @@ impl FairnessReport {
         options: &FairnessOptions,
     ) -> Result<Self> {
         MIN_SUPPORT.check_count(options.min_support)?;
-        check_rows_of(truth.n_rows(), given.n_rows(), None)?;
+        let weights = options.weights.as_deref();
+        check_rows_of(truth.n_rows(), given.n_rows(), weights)?;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let groups = Grouped::new(&sensitive.groups()?, truth.n_rows())?;
         let names = all_names([truth.names(), given.names()]).unwrap_or_default();
         let class = positive_class(&names, positive)?;
@@ -98,7 +101,7 @@ impl FairnessReport {
         enough_groups(&kept)?;
         let count = |rows: &mut dyn Iterator<Item = usize>| {
             let mut counts = vec![Counts::default(); groups.names.len()];
-            rows.for_each(|row| counts[groups.of_row[row]][true_sides[row]][given_sides[row]] += 1.0);
+            rows.for_each(|row| counts[groups.of_row[row]][true_sides[row]][given_sides[row]] += weight(row));
             counts
                 .into_iter()
                 .zip(&kept)
@@ -109,33 +112,43 @@ impl FairnessReport {
         let n_rows = truth.n_rows();
         let counts = count(&mut (0..n_rows));
         let settings = options.interval();
-        let of = |rates: &(dyn Fn(&[Counts]) -> (f64, f64) + Sync)| {
+        let of = |rates: &(dyn Fn(&[Counts]) -> Option<Apart> + Sync)| {
             gap(&settings, n_rows, |rows| rates(&count(&mut rows.iter().copied())))
         };
-        let of_truth = |counts: &[Counts], truth: usize| {
-            difference_and_ratio(counts.iter().map(|counts| rate(counts, truth)))
-        };
-        let demographic_parity = of(&|counts| difference_and_ratio(counts.iter().map(selection_rate)))?
+        let of_truth =
+            |counts: &[Counts], truth: usize| Apart::of(counts.iter().map(|counts| rate(counts, truth)));
+        let demographic_parity = of(&|counts| Apart::of(counts.iter().map(selection_rate)))?
             .ok_or_else(|| Error::insufficient_data("fewer than two groups have a selection rate"))?;
         let equal_opportunity = of(&|counts| of_truth(counts, 1))?;
-        let equalized_odds = of(&|counts| {
-            let (hits, alarms) = (of_truth(counts, 1), of_truth(counts, 0));
-            (hits.0.max(alarms.0), hits.1.min(alarms.1))
-        })?;
+        let equalized_odds = of(&|counts| Apart::wider(of_truth(counts, 1), of_truth(counts, 0)))?;
         // Each interval is wider, so that all of them hold together.
         let level = 1.0 - (1.0 - options.level) / counts.len() as f64;
-        let share = |hit: f64, all: f64| clopper_pearson(hit as u64, all as u64, level);
+        let mut squares = vec![[0.0; 2]; groups.names.len()];
+        (0..n_rows).for_each(|row| squares[groups.of_row[row]][true_sides[row]] += weight(row) * weight(row));
         let of_group = |(group, counts): (usize, &Counts)| {
+            let all = counts.iter().flatten().sum::<f64>();
+            if !(all > 0.0) {
+                return Err(Error::insufficient_data(format!(
+                    "the rows of group `{}` have no weight; leave them out",
+                    groups.names[group]
+                )));
+            }
+            let of_truth = squares[group];
             let side = |truth: usize| {
                 let all = counts[truth][0] + counts[truth][1];
-                (all > 0.0).then(|| share(counts[truth][1], all)).transpose()
+                (all > 0.0).then(|| weighted_share(counts[truth][1], all, of_truth[truth], level))
             };
             Ok(GroupRates {
                 group: groups.names[group].clone(),
                 support: supports[group],
-                selection_rate: share(counts[0][1] + counts[1][1], supports[group] as f64)?,
-                true_positive_rate: side(1)?,
-                false_positive_rate: side(0)?,
+                selection_rate: weighted_share(
+                    counts[0][1] + counts[1][1],
+                    all,
+                    of_truth[0] + of_truth[1],
+                    level,
+                ),
+                true_positive_rate: side(1),
+                false_positive_rate: side(0),
             })
         };
         let places = (0..kept.len()).filter(|&group| kept[group]);

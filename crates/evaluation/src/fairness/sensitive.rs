@@ -56,13 +56,13 @@ impl SensitiveFeatures {
 }
 
 /// Groups as numbers, in the order of their names.
-pub(super) struct Grouped {
-    pub(super) names: Vec<String>,
-    pub(super) of_row: Vec<usize>,
+pub(crate) struct Grouped {
+    pub(crate) names: Vec<String>,
+    pub(crate) of_row: Vec<usize>,
 }
 
 impl Grouped {
-    pub(super) fn new(groups: &[String], n_rows: usize) -> Result<Self> {
+    pub(crate) fn new(groups: &[String], n_rows: usize) -> Result<Self> {
         if groups.len() != n_rows {
             return Err(Error::length_mismatch("the groups", n_rows, groups.len()));
         }

@@ -1,11 +1,12 @@
 //! Targets that are sums of columns.
 
 use ndarray::{Array2, Axis};
-use perennial_core::{Context, Matrix, Result};
+use perennial_core::{Context, Result};
 use perennial_numeric::linalg::Qr;
 use perennial_numeric::reduce;
 
 use crate::audit::{Check, Finding, Severity};
+use crate::{Cells, Tabular};
 
 /// Among more columns than this a sum is not looked for.
 const MOST_COLUMNS: usize = 200;
@@ -18,22 +19,27 @@ const EXACT: f64 = 1.0 - 1e-9;
 ///
 /// # Errors
 /// When the work was cancelled.
-pub(super) fn sums(x: &Matrix, y: &[f64], ctx: &Context) -> Result<Option<Finding>> {
+pub(super) fn sums<X: Tabular>(x: &X, y: &[f64], ctx: &Context) -> Result<Option<Finding>> {
     let n = y.len();
     let rows = n.min(MOST_ROWS);
     let row_at = |place: usize| place * n / rows;
     let mut names = Vec::new();
     let mut columns: Vec<Vec<f64>> = Vec::new();
-    for column in 0..x.n_cols().min(MOST_COLUMNS) {
-        let cells = x.select(&[column])?.to_dense()?.dense()?.column(0).to_vec();
+    for (column, name) in x.column_names().into_iter().take(MOST_COLUMNS).enumerate() {
+        let Cells::Numbers(cells) = x.cells(column)? else { continue };
         let cells: Vec<f64> = (0..rows).map(|place| cells[row_at(place)]).collect();
         if let Some(scaled) = scaled(&cells) {
-            names.push(x.features().name(column));
+            names.push(name);
             columns.push(scaled);
         }
     }
-    let sampled: Vec<f64> = (0..rows).map(|place| y[row_at(place)]).collect();
-    let Some(y) = scaled(&sampled) else { return Ok(None) };
+    sum_of(&names, &columns, &(0..rows).map(|place| y[row_at(place)]).collect::<Vec<f64>>(), ctx)
+}
+
+/// As [`sums`], of the rows that are looked at; compiled once.
+fn sum_of(names: &[String], columns: &[Vec<f64>], sampled: &[f64], ctx: &Context) -> Result<Option<Finding>> {
+    let rows = sampled.len();
+    let Some(y) = scaled(sampled) else { return Ok(None) };
     if names.is_empty() || rows < 2 * (names.len() + 2) {
         return Ok(None);
     }
@@ -69,7 +75,7 @@ pub(super) fn sums(x: &Matrix, y: &[f64], ctx: &Context) -> Result<Option<Findin
         quoted.join(" and ")
     );
     let finding = Finding::new(Check::ComputedTarget, Severity::Error, message);
-    Ok(Some(kept.iter().fold(finding, |finding, &column| finding.column(names[column]))))
+    Ok(Some(kept.iter().fold(finding, |finding, &column| finding.column(&names[column]))))
 }
 
 /// The numbers less their mean, in units of the largest of them, so that squares stay in range; nothing where one is not finite.

@@ -30,6 +30,17 @@ impl Bins {
         Bins { of_row: values.iter().map(bin).collect(), n_bins: edges.len() + 2 }
     }
 
+    /// Equal values share a bin, and all NaN have one of their own.
+    pub(super) fn of_labels(values: &[f64]) -> Self {
+        let mut different: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        different.sort_by(f64::total_cmp);
+        different.dedup();
+        let bin = |value: &f64| {
+            if value.is_nan() { different.len() } else { different.partition_point(|other| other < value) }
+        };
+        Bins { of_row: values.iter().map(bin).collect(), n_bins: different.len() + 1 }
+    }
+
     /// Neighbouring rows share a bin.
     pub(super) fn of_order(n_rows: usize) -> Self {
         let n_bins = n_bins(n_rows);

@@ -44,7 +44,7 @@ pub struct ClassReport {
     pub accuracy: f64,
     /// One entry for each class, in the order of the names.
     pub classes: Vec<ClassScores>,
-    /// The mean over the classes.
+    /// The mean over the classes that rows have or are given.
     pub macro_average: ClassScores,
     /// The mean over the classes, each as much as its rows.
     pub weighted_average: ClassScores,
@@ -69,9 +69,14 @@ impl ClassReport {
             }
         };
         let classes: Vec<ClassScores> = confusion.names().iter().enumerate().map(of_class).collect();
-        let average = |name: &str, weight: &dyn Fn(&ClassScores) -> f64| {
+        // As `Average::Macro`: a class that no row has and none is given is not averaged.
+        let n_present = confusion.present().count() as f64;
+        let mut equal = vec![0.0; classes.len()];
+        confusion.present().for_each(|class| equal[class] = 1.0 / n_present);
+        let by_rows: Vec<f64> = truth.iter().map(|weight| weight / total).collect();
+        let average = |name: &str, weights: &[f64]| {
             let mean = |score: fn(&ClassScores) -> f64| {
-                classes.iter().map(|class| weight(class) * score(class)).sum::<f64>()
+                classes.iter().zip(weights).map(|(class, weight)| weight * score(class)).sum::<f64>()
             };
             ClassScores {
                 name: name.to_owned(),
@@ -81,11 +86,10 @@ impl ClassReport {
                 support: total,
             }
         };
-        let n_classes = classes.len() as f64;
         Ok(ClassReport {
             accuracy: Accuracy.of_confusion(confusion)?,
-            macro_average: average("macro average", &|_| 1.0 / n_classes),
-            weighted_average: average("weighted average", &|class| class.support / total),
+            macro_average: average("macro average", &equal),
+            weighted_average: average("weighted average", &by_rows),
             classes,
         })
     }

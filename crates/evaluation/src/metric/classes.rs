@@ -132,7 +132,7 @@ macro_rules! of_confusion {
     ($metric:ident, $least:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
         of_confusion!($metric, $least, 1.0, true, |$self| $name, |$this, $confusion| $score);
     };
-    ($metric:ident, $least:expr, $most:expr, $higher:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr) => {
+    ($metric:ident, $least:expr, $most:expr, $higher:literal, |$self:ident| $name:expr, |$this:ident, $confusion:ident| $score:expr $(, analytic: $analytic:expr)?) => {
         impl Metric for $metric {
             type Truth = Classes;
             type Prediction = Classes;
@@ -165,6 +165,9 @@ macro_rules! of_confusion {
             ) -> Result<Interval> {
                 let weights = options.row_weights();
                 self.score_weighted(truth, prediction, weights)?;
+                $(if options.is_plain() {
+                    return $analytic(self, &confusion_matrix(truth, prediction, None)?, options.confidence());
+                })?
                 let pair = Aligned::new(truth, prediction, weights)?;
                 options.of_counts(pair.truth.len(), |counts| {
                     self.of_confusion(&pair.confusion_of(counts, weights)).unwrap_or(f64::NAN)
@@ -223,9 +226,13 @@ of_confusion!(MatthewsCorrelation, -1.0, |metric| "matthews_correlation".to_owne
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Average {
-    /// The mean over all classes of the list of names, with or without rows.
+    /// The mean over the classes that rows have or are given, as scikit-learn takes it: of a fold that lacks a class the
+    /// average is over the others, even where the list of names has it.
     #[default]
     Macro,
+    /// The mean over all classes of the list of names, with or without rows, as scikit-learn takes it where `labels` are given:
+    /// a class that nobody has or is given counts as 0.
+    Named,
     /// Of all decisions together; with one class per row this is the accuracy.
     Micro,
     /// The mean over classes, weighted by their rows.
@@ -246,7 +253,11 @@ impl Average {
         let n_classes = truth.len();
         let total: f64 = truth.iter().sum();
         Ok(match self {
-            Average::Macro => (0..n_classes).map(of_class).sum::<f64>() / n_classes as f64,
+            Average::Macro => {
+                let there: Vec<usize> = confusion.present().collect();
+                there.iter().map(|&class| of_class(class)).sum::<f64>() / there.len() as f64
+            }
+            Average::Named => (0..n_classes).map(of_class).sum::<f64>() / n_classes as f64,
             Average::Micro => score(confusion.counts().diag().sum(), total, total),
             Average::Weighted => {
                 (0..n_classes).map(|class| truth[class] * of_class(class)).sum::<f64>() / total
@@ -266,6 +277,7 @@ impl Average {
     pub(super) fn name(&self, metric: &str) -> String {
         match self {
             Average::Macro => format!("{metric}_macro"),
+            Average::Named => format!("{metric}_macro_of_names"),
             Average::Micro => format!("{metric}_micro"),
             Average::Weighted => format!("{metric}_weighted"),
             Average::Class(name) => format!("{metric}_{name}"),

@@ -119,6 +119,12 @@ impl ConfusionMatrix {
         Ok(())
     }
 
+    /// The places of the classes that rows with weight have or are given.
+    pub(super) fn present(&self) -> impl Iterator<Item = usize> {
+        let (truth, given) = (self.true_weights(), self.predicted_weights());
+        (0..truth.len()).filter(move |&class| truth[class] > 0.0 || given[class] > 0.0)
+    }
+
     /// The weight of all rows.
     ///
     /// # Errors

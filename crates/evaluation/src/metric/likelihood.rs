@@ -1,6 +1,7 @@
 //! Metrics of a test: what it makes of the odds, and how its two sides balance.
 
 use perennial_core::{Classes, Error, Param, Result};
+use perennial_statistics::distribution::{Distribution, Normal};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,19 @@ use super::confusion::Aligned;
 use super::{ConfusionMatrix, Metric, OfConfusion, confusion_matrix};
 use crate::IntervalOptions;
 
+/// The weights of the rows of a class, and of all others: those that are given the class, and all of them.
+struct Sides {
+    given: [f64; 2],
+    total: [f64; 2],
+}
+
 /// The shares of the rows of a class, and of all others, that are told apart from the other side.
 fn sensitivity_and_specificity(confusion: &ConfusionMatrix, class: &str) -> Result<(f64, f64)> {
+    let Sides { given, total } = sides(confusion, class)?;
+    Ok((given[0] / total[0], (total[1] - given[1]) / total[1]))
+}
+
+fn sides(confusion: &ConfusionMatrix, class: &str) -> Result<Sides> {
     let known = confusion.names().iter().position(|name| name == class);
     let class = known.ok_or_else(|| {
         Error::unknown(format!("no class is named `{class}`; there are: {}", confusion.names().join(", ")))
@@ -25,11 +37,37 @@ fn sensitivity_and_specificity(confusion: &ConfusionMatrix, class: &str) -> Resu
             confusion.names()[class]
         )));
     }
-    Ok((right / truth, (rest - (given - right)) / rest))
+    Ok(Sides { given: [right, given - right], total: [truth, rest] })
 }
+
+/// A ratio of two shares with the interval of its logarithm (Katz and others, 1978; Simel, Samsa and Matchar, 1991), which
+/// exists for every classifier that has a ratio; a bootstrap would now and then draw no row of those in the denominator.
+///
+/// Where the first share is 0 so is the lower end, and the upper end is that of half a row more in each count.
+fn ratio_interval(hits: [f64; 2], totals: [f64; 2], level: f64) -> Result<Interval> {
+    LEVEL.check(level)?;
+    let reach = Normal::standard().isf(0.5 * (1.0 - level));
+    let ends = |hits: [f64; 2], totals: [f64; 2]| {
+        let ratio = (hits[0] / totals[0]) / (hits[1] / totals[1]);
+        let variance = |place: usize| 1.0 / hits[place] - 1.0 / totals[place];
+        let factor = (reach * (variance(0) + variance(1)).sqrt()).exp();
+        (ratio, ratio / factor, ratio * factor)
+    };
+    if hits[0] > 0.0 {
+        let (estimate, low, high) = ends(hits, totals);
+        return Ok(Interval { estimate, low, high, level });
+    }
+    let (_, _, high) = ends(hits.map(|hit| hit + 0.5), totals.map(|total| total + 1.0));
+    Ok(Interval { estimate: 0.0, low: 0.0, high, level })
+}
+
+const LEVEL: Param =
+    Param::real("level", "confidence level of the interval").above(0.0).at_most(1.0 - f64::EPSILON);
 
 /// By how much being given a class raises its odds: sensitivity by 1 - specificity. It is infinite where no other row is
 /// given the class: an error.
+///
+/// The interval is that of the logarithm (Simel, Samsa and Matchar, 1991) where rows are independent and not weighted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PositiveLikelihoodRatio {
@@ -58,11 +96,17 @@ of_confusion!(
             )));
         }
         Ok(sensitivity / (1.0 - specificity))
+    },
+    analytic: |metric: &Self, confusion, level| {
+        let Sides { given, total } = sides(confusion, &metric.class)?;
+        ratio_interval(given, total, level)
     }
 );
 
 /// What is left of the odds of a class when it was not given: 1 - sensitivity by specificity. Where every other row is
 /// given the class it is not finite: an error.
+///
+/// The interval is that of the logarithm (Simel, Samsa and Matchar, 1991) where rows are independent and not weighted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NegativeLikelihoodRatio {
@@ -91,6 +135,10 @@ of_confusion!(
             )));
         }
         Ok((1.0 - sensitivity) / specificity)
+    },
+    analytic: |metric: &Self, confusion, level| {
+        let Sides { given, total } = sides(confusion, &metric.class)?;
+        ratio_interval([total[0] - given[0], total[1] - given[1]], total, level)
     }
 );
 

@@ -42,16 +42,16 @@ pub(super) fn report(
     )?;
     let most = constant.most_likely();
     let mut scores = Vec::new();
-    scores.extend(scored(&RocAuc::new(), truth, prediction, Some(&constant), options));
+    scores.extend(scored(&RocAuc::new(), truth, prediction, Some(&constant), options)?);
     if names.len() == 2 {
-        scores.extend(scored(&AveragePrecision::new(), truth, prediction, Some(&constant), options));
+        scores.extend(scored(&AveragePrecision::new(), truth, prediction, Some(&constant), options)?);
     }
-    scores.extend(scored(&LogLoss, truth, prediction, Some(&constant), options));
-    scores.extend(scored(&Brier, truth, prediction, Some(&constant), options));
-    scores.extend(scored(&Accuracy, truth, &answers, Some(&most), options));
-    of_classes(&BalancedAccuracy, truth, [&answers, &most], options, &mut scores);
-    of_classes(&F1::default(), truth, [&answers, &most], options, &mut scores);
-    of_classes(&MatthewsCorrelation, truth, [&answers, &most], options, &mut scores);
+    scores.extend(scored(&LogLoss, truth, prediction, Some(&constant), options)?);
+    scores.extend(scored(&Brier, truth, prediction, Some(&constant), options)?);
+    scores.extend(scored(&Accuracy, truth, &answers, Some(&most), options)?);
+    of_classes(&BalancedAccuracy, truth, [&answers, &most], options, &mut scores)?;
+    of_classes(&F1::default(), truth, [&answers, &most], options, &mut scores)?;
+    of_classes(&MatthewsCorrelation, truth, [&answers, &most], options, &mut scores)?;
 
     let reliability = Reliability::new().level(options.confidence());
     let wanted: Vec<usize> = match names.len() {
@@ -77,8 +77,9 @@ fn of_classes<M: OfConfusion + Metric<Truth = Classes, Prediction = Classes>>(
     [answers, most]: [&Classes; 2],
     options: &IntervalOptions<'_>,
     scores: &mut Vec<ReportedScore>,
-) {
-    scores.extend(scored(metric, truth, answers, Some(most), options));
+) -> Result<()> {
+    scores.extend(scored(metric, truth, answers, Some(most), options)?);
+    Ok(())
 }
 
 /// The trade-offs of one class; nothing where all rows have it, or none has.

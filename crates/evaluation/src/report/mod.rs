@@ -4,22 +4,23 @@ mod classes;
 mod explained;
 mod page;
 mod pictures;
+mod terminal;
 mod values;
 
 pub use explained::Explained;
 
-use std::fmt;
-
 use perennial_core::{Classes, Probabilities, Result, Values};
-use perennial_reporting::Document;
+use perennial_reporting::{Chart, Document};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::{BrierDecomposition, ReliabilityCurve};
 use crate::errors::{DiscoveredSlices, LabelIssues, ResidualPatterns, StressCurve, WorstRow};
+use crate::fairness::MetricFrame;
 use crate::metric::{ClassReport, ConfusionMatrix};
 use crate::{
-    Comparison, Curve, FeatureImportance, Findings, IntervalOptions, ModelTable, SealLog, SliceReport,
+    AuditReport, Comparison, Curve, FeatureImportance, Findings, IntervalOptions, ModelTable, SealLog,
+    SliceReport,
 };
 
 /// A score with its interval, beside that of the best answer that is the same for all rows.
@@ -30,8 +31,13 @@ pub struct ReportedScore {
     pub metric: String,
     /// Whether a larger score is better.
     pub higher_is_better: bool,
-    /// The score; where its interval is not defined on these rows, the bounds are the score itself.
-    pub interval: Interval,
+    /// The score.
+    pub score: f64,
+    /// The score with how sure it is; nothing where these rows do not tell.
+    pub interval: Option<Interval>,
+    /// Why there is no interval, where there is none.
+    #[serde(default)]
+    pub no_interval: Option<String>,
     /// The score of the best constant answer for these rows; nothing where it has none.
     pub constant: Option<f64>,
 }
@@ -103,7 +109,7 @@ pub enum Details {
 /// let said = array![[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]];
 /// let said = Probabilities::new(said, truth.shared_names())?;
 /// let report = Report::of_classes("Churn", &truth, &said, &IntervalOptions::new())?;
-/// assert!(report.score("roc_auc").is_some_and(|score| score.interval.estimate > 0.8));
+/// assert!(report.score("roc_auc").is_some_and(|score| score.score > 0.8));
 /// assert!(report.to_html().contains("<svg"));
 /// println!("{report}");
 /// # Ok::<(), perennial_core::Error>(())
@@ -146,6 +152,15 @@ pub struct Report {
     pub labels: Option<LabelIssues>,
     /// How the score falls as features get worse.
     pub stress: Vec<StressCurve>,
+    /// What a scan found that knows the answer.
+    #[serde(default)]
+    pub leakage: Option<AuditReport>,
+    /// A metric by groups of people.
+    #[serde(default)]
+    pub groups: Vec<MetricFrame>,
+    /// Other pictures.
+    #[serde(default)]
+    pub pictures: Vec<Chart>,
     /// What else is to be said.
     pub notes: Vec<String>,
 }
@@ -176,6 +191,9 @@ impl Report {
             residuals: None,
             labels: None,
             stress: Vec::new(),
+            leakage: None,
+            groups: Vec::new(),
+            pictures: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -299,6 +317,27 @@ impl Report {
         self
     }
 
+    /// Adds what a [`LeakageScan`](crate::LeakageScan) or the audit of a cross-validation found.
+    #[must_use]
+    pub fn leakage(mut self, found: AuditReport) -> Self {
+        self.leakage = Some(found);
+        self
+    }
+
+    /// Adds a metric by groups of people.
+    #[must_use]
+    pub fn groups(mut self, frame: MetricFrame) -> Self {
+        self.groups.push(frame);
+        self
+    }
+
+    /// Adds a picture, such as one of [`charts`](crate::charts): how answers move with a feature, or what they are worth.
+    #[must_use]
+    pub fn picture(mut self, chart: Chart) -> Self {
+        self.pictures.push(chart);
+        self
+    }
+
     /// Adds a sentence.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
@@ -314,45 +353,5 @@ impl Report {
     /// The report as one HTML page that needs no network and runs no script.
     pub fn to_html(&self) -> String {
         self.to_document().to_html()
-    }
-}
-
-/// The scores as a table for the terminal, and what was found.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, {} rows", self.title, self.n_rows)?;
-        let width = self.scores.iter().map(|score| score.metric.len()).max().unwrap_or(0);
-        for score in &self.scores {
-            let ReportedScore { metric, interval, constant, .. } = score;
-            write!(f, "  {metric:width$}  {interval}")?;
-            match constant {
-                Some(constant) => writeln!(f, "  (constant answer {constant:.4})")?,
-                None => writeln!(f)?,
-            }
-        }
-        if let Details::Classes(details) = &self.details {
-            writeln!(f, "{}", details.classes)?;
-        }
-        if let Some(findings) = &self.findings {
-            writeln!(f, "{findings}")?;
-        }
-        self.comparisons
-            .iter()
-            .try_for_each(|(against, comparison)| writeln!(f, "against {against}: {comparison}"))?;
-        if let Some(models) = &self.models {
-            writeln!(f, "{models}")?;
-        }
-        if let Some(looks) = &self.looks {
-            writeln!(f, "the tested rows: {looks}")?;
-        }
-        self.curves.iter().try_for_each(|curve| writeln!(f, "{curve}"))?;
-        if let Some(slices) = &self.slices {
-            writeln!(f, "{slices}")?;
-        }
-        if let Some(residuals) = &self.residuals {
-            writeln!(f, "{residuals}")?;
-        }
-        self.stress.iter().try_for_each(|curve| writeln!(f, "{curve}"))?;
-        self.notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
 }

@@ -5,7 +5,7 @@ use perennial_statistics::interval::Interval;
 
 use super::{ClassDetails, Details, Report, ReportedScore, ValueDetails, pictures};
 use crate::errors::confusions;
-use crate::{SliceReport, Verdict};
+use crate::{SliceReport, Verdict, charts};
 
 const MOST_LINES: usize = 20;
 /// Longer names do not fit below bars; the table has them.
@@ -78,6 +78,12 @@ pub(super) fn document(report: &Report) -> Document {
         page.section(format!("Scores by {}", curve.name));
         page.chart(pictures::curve(curve));
     }
+    for frame in &report.groups {
+        page.section(format!("{} by group", frame.by_group.metric));
+        page.chart(charts::groups(frame));
+        page.text(format!("Groups differ: {}.", frame.gap));
+        slice_rows(&mut page, &frame.by_group);
+    }
     if let Some(slices) = &report.slices {
         page.section("Slices");
         slice_table(&mut page, slices);
@@ -94,6 +100,10 @@ pub(super) fn document(report: &Report) -> Document {
     if let Some(explained) = &report.explained {
         page.section("What features add to answers");
         explained.charts().into_iter().for_each(|chart| page.chart(chart));
+    }
+    if !report.pictures.is_empty() {
+        page.section("Pictures");
+        report.pictures.iter().for_each(|chart| page.chart(chart.clone()));
     }
     if !report.stress.is_empty() {
         page.section("Stress");
@@ -117,7 +127,7 @@ fn interval(interval: &Interval) -> [String; 2] {
 }
 
 fn scores(page: &mut Document, report: &Report) {
-    let level = report.scores.first().map_or(95.0, |score| 100.0 * score.interval.level);
+    let level = report.scores.iter().find_map(|score| score.interval).map_or(95.0, |of| 100.0 * of.level);
     page.table(
         [
             "metric".to_owned(),
@@ -125,20 +135,25 @@ fn scores(page: &mut Document, report: &Report) {
             format!("{level:.0} % interval"),
             "best constant answer".to_owned(),
         ],
-        report.scores.iter().map(|ReportedScore { metric, interval: of, constant, .. }| {
-            let [score, bounds] = interval(of);
-            let constant = constant.map_or_else(String::new, |constant| format!("{constant:.4}"));
-            [metric.clone(), score, bounds, constant]
-        }),
+        report.scores.iter().map(
+            |ReportedScore { metric, score, interval: of, no_interval, constant, .. }| {
+                let [score, bounds] = match of {
+                    Some(of) => interval(of),
+                    None => {
+                        [format!("{score:.4}"), format!("none: {}", no_interval.clone().unwrap_or_default())]
+                    }
+                };
+                let constant = constant.map_or_else(String::new, |constant| format!("{constant:.4}"));
+                [metric.clone(), score, bounds, constant]
+            },
+        ),
     );
     // No better than an answer that looks at nothing, as far as these rows tell.
     for score in &report.scores {
         let Some(constant) = score.constant else { continue };
-        let better = if score.higher_is_better {
-            score.interval.low > constant
-        } else {
-            score.interval.high < constant
-        };
+        let better = score.interval.is_some_and(|interval| {
+            if score.higher_is_better { interval.low > constant } else { interval.high < constant }
+        });
         if !better {
             page.alert(
                 Level::Warning,
@@ -152,6 +167,7 @@ fn found(page: &mut Document, report: &Report) {
     let nothing = report.findings.is_none()
         && report.comparisons.is_empty()
         && report.residuals.is_none()
+        && report.leakage.is_none()
         && report.labels.is_none();
     if nothing {
         return;
@@ -166,6 +182,15 @@ fn found(page: &mut Document, report: &Report) {
                 Level::Good,
                 format!("None of the {} usual mistakes that were looked for.", findings.passed.len()),
             );
+        }
+    }
+    if let Some(found) = &report.leakage {
+        for finding in &found.findings {
+            let level = if finding.is_open() { Level::Problem } else { Level::Warning };
+            page.alert(level, finding.to_string());
+        }
+        if found.findings.is_empty() {
+            page.alert(Level::Good, "Nothing was found that knows the answer.".to_owned());
         }
     }
     for (against, comparison) in &report.comparisons {
@@ -207,6 +232,10 @@ fn slice_table(page: &mut Document, report: &SliceReport) {
     } else if report.slices.iter().all(|slice| slice.name.chars().count() <= LONGEST_LABEL) {
         page.chart(pictures::slices(report));
     }
+    slice_rows(page, report);
+}
+
+fn slice_rows(page: &mut Document, report: &SliceReport) {
     page.table(
         ["slice", "rows", "score", "interval", "drawn to the whole", "all other rows", "p, adjusted"],
         report.slices.iter().map(|slice| {

@@ -140,6 +140,7 @@ pub(super) fn importances(features: &[FeatureImportance]) -> Chart {
         |pick: fn(&FeatureImportance) -> f64| shown.iter().map(|feature| pick(feature)).collect::<Vec<f64>>();
     Chart::bar("How much the model needs each feature", shown.iter().map(|feature| feature.feature.clone()))
         .y("loss of score when it is shuffled")
+        .note("intervals: the chance of the shuffles, for these rows")
         .series(
             Series::values("loss", &of(|feature| feature.interval.estimate))
                 .bounds(&of(|feature| feature.interval.low), &of(|feature| feature.interval.high)),

@@ -1,13 +1,12 @@
 //! What is told of numbers.
 
-use perennial_core::{Result, Rows, Values};
+use perennial_core::{ErrorKind, Result, Rows, Values};
 use perennial_statistics::describe::median;
-use perennial_statistics::interval::Interval;
 
 use super::{Details, Report, ReportedScore, ValueDetails};
 use crate::errors::worst_rows;
 use crate::metric::{
-    MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RootMeanSquaredError, paired_values,
+    MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RootMeanSquaredError, is_undefined, paired_values,
 };
 use crate::{IntervalOptions, Metric};
 
@@ -20,24 +19,46 @@ const DRAWS: usize = 20_000_000;
 const LEAST_REPLICATES: usize = 100;
 
 /// A score with its interval and that of the constant answer; nothing where the metric is not defined on these rows.
+///
+/// # Errors
+/// When the options do not fit the rows, or the metric does not fit the answers: that is nobody's lack of rows.
 pub(super) fn scored<M: Metric>(
     metric: &M,
     truth: &M::Truth,
     prediction: &M::Prediction,
     constant: Option<&M::Prediction>,
     options: &IntervalOptions<'_>,
-) -> Option<ReportedScore> {
+) -> Result<Option<ReportedScore>> {
     let weights = options.row_weights();
-    let score = metric.score_weighted(truth, prediction, weights).ok()?;
+    let Some(score) = defined(metric.score_weighted(truth, prediction, weights))?.ok() else {
+        return Ok(None);
+    };
     let most = (DRAWS / truth.n_rows().max(1)).max(LEAST_REPLICATES);
     let options = options.clone().at_most_replicates(most);
-    let alone = Interval { estimate: score, low: score, high: score, level: options.confidence() };
-    Some(ReportedScore {
+    let interval = defined(metric.interval(truth, prediction, &options))?;
+    let constant = match constant {
+        Some(constant) => defined(metric.score_weighted(truth, constant, weights))?.ok(),
+        None => None,
+    };
+    Ok(Some(ReportedScore {
         metric: metric.name(),
         higher_is_better: M::HIGHER_IS_BETTER,
-        interval: metric.interval(truth, prediction, &options).unwrap_or(alone),
-        constant: constant.and_then(|constant| metric.score_weighted(truth, constant, weights).ok()),
-    })
+        score,
+        no_interval: interval.as_ref().err().cloned(),
+        interval: interval.ok(),
+        constant,
+    }))
+}
+
+/// A number, or why rows like these have none; every other error stays one.
+fn defined<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if is_undefined(&error) || matches!(error.kind(), ErrorKind::Overflow { .. }) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn report(
@@ -58,24 +79,18 @@ pub(super) fn report(
     };
     let (mean, middle) = (everywhere(mean), everywhere(median(t)?));
     let mut scores = Vec::new();
-    scores.extend(scored(&MeanAbsoluteError, truth, prediction, Some(&middle), options));
-    scores.extend(scored(&RootMeanSquaredError, truth, prediction, Some(&mean), options));
-    scores.extend(scored(&MedianAbsoluteError, truth, prediction, Some(&middle), options));
-    scores.extend(scored(&R2, truth, prediction, Some(&mean), options));
-    // The bootstrap knows nothing of an extreme: the largest error stands alone.
-    if let Ok(largest) = MaxError.score_weighted(truth, prediction, weights) {
-        scores.push(ReportedScore {
-            metric: MaxError.name(),
-            higher_is_better: false,
-            interval: Interval {
-                estimate: largest,
-                low: largest,
-                high: largest,
-                level: options.confidence(),
-            },
-            constant: None,
-        });
-    }
+    scores.extend(scored(&MeanAbsoluteError, truth, prediction, Some(&middle), options)?);
+    scores.extend(scored(&RootMeanSquaredError, truth, prediction, Some(&mean), options)?);
+    scores.extend(scored(&MedianAbsoluteError, truth, prediction, Some(&middle), options)?);
+    scores.extend(scored(&R2, truth, prediction, Some(&mean), options)?);
+    scores.push(ReportedScore {
+        metric: MaxError.name(),
+        higher_is_better: false,
+        score: MaxError.score_weighted(truth, prediction, weights)?,
+        interval: None,
+        no_interval: Some("rows tell nothing of errors larger than the largest that was seen".to_owned()),
+        constant: None,
+    });
     let residuals: Vec<f64> = t.iter().zip(p).map(|(t, p)| t - p).collect();
     let (residual_edges, residual_counts) = histogram(&residuals);
     let step = n.div_ceil(SAMPLE).max(1);

@@ -1,10 +1,11 @@
 //! Pictures of single results. With `CHARTS` set to a folder they are written there, to be looked at.
 
 use ndarray::Array2;
-use perennial_core::{Error, Matrix, Result, Rows};
-use perennial_evaluation::decision::decision_curve;
+use perennial_core::{Context, Error, Matrix, Result, Rows};
+use perennial_evaluation::decision::{OutcomeValues, ThresholdRule, decision_curve};
+use perennial_evaluation::explain::{Grid, Score, accumulated_effects, partial_dependence};
 use perennial_evaluation::metric::ranking::det_curve;
-use perennial_evaluation::{CriticalDifferences, charts};
+use perennial_evaluation::{CriticalDifferences, IntervalOptions, charts};
 use perennial_numeric::random::Random;
 use perennial_reporting::{Chart, Mark};
 
@@ -111,4 +112,44 @@ fn boundaries_hold_other_features_at_their_medians() {
         Ok(vec![0.5; x.n_rows()])
     });
     drawn("single", &one.unwrap());
+}
+
+#[test]
+fn answers_are_drawn_by_feature_by_group_and_by_threshold() {
+    let x = Matrix::from(Array2::from_shape_fn((200, 2), |(row, column)| ((row * (column + 3)) % 17) as f64))
+        .with_names(["a", "b"])
+        .unwrap();
+    let score =
+        Score::new("score", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|r| r[0] * r[1]).collect()));
+    let effect = partial_dependence(&score, &x, "a", &Grid::default(), &Context::new()).unwrap();
+    let chart = charts::partial_dependence(&effect);
+    let Mark::Line(lines) = &chart.mark else { panic!("another kind of chart") };
+    assert_eq!(lines.iter().filter(|line| line.name.is_empty()).count(), 50);
+    assert_eq!(lines[50].points.last().unwrap().y, *effect.rows.row(199).to_vec().last().unwrap());
+    assert!(drawn("dependence", &chart).contains("How the answer moves with a"));
+    let effect = accumulated_effects(&score, &x, "a", 8).unwrap();
+    drawn("effects", &charts::accumulated_effects(&effect));
+
+    let (scores, positive) = scored();
+    let values = OutcomeValues::gains(5.0, -1.0, 0.0, 0.0);
+    let chart = charts::value_by_threshold(&scores, &positive, None, &values.clone().into()).unwrap();
+    let Mark::Line(series) = &chart.mark else { panic!("another kind of chart") };
+    let best = series[0].points.iter().map(|point| point.y).fold(f64::NEG_INFINITY, f64::max);
+    let rule =
+        ThresholdRule::value(values).choose(&scores, &positive, &IntervalOptions::new().replicates(50));
+    assert!((best - rule.unwrap().value.estimate).abs() < 1e-12);
+    // The lowest threshold calls everybody, the highest nobody.
+    let (first, last) = (series[0].points[0], *series[0].points.last().unwrap());
+    assert!(first.x < last.x && (first.y - series[1].points[0].y).abs() < 1e-12 && last.y == 0.0);
+    drawn("value", &chart);
+    assert!(chart.note.as_ref().is_some_and(|note| note.starts_with("worth most at")));
+    assert!(
+        charts::value_by_threshold(
+            &[0.5],
+            &[true, false],
+            None,
+            &OutcomeValues::gains(1.0, 0.0, 0.0, 0.0).into()
+        )
+        .is_err()
+    );
 }

@@ -43,12 +43,15 @@ fn the_corrected_t_test_is_that_of_the_paper() {
     let json = serde_json::to_string(&comparison).unwrap();
     assert_eq!(serde_json::from_str::<Comparison>(&json).unwrap(), comparison);
 
-    // Differences that do not vary.
+    // Differences that do not vary: ten folds leave it possible that 31 % of others do.
     let same = compare_folds(&first, &first, &ComparisonOptions::new()).unwrap();
-    assert_eq!((same.p_value, same.verdict), (Some(1.0), Verdict::Equivalent));
+    assert_eq!((same.p_value, same.verdict), (Some(1.0), Verdict::Unclear));
+    let wide = compare_folds(&first, &first, &ComparisonOptions::new().equivalence(0.5)).unwrap();
+    assert_eq!(wide.verdict, Verdict::Equivalent);
     let (flat, higher) = (scored(&[0.5; 4], 30, 10), scored(&[0.75; 4], 30, 10));
     let sure = compare_folds(&flat, &higher, &ComparisonOptions::new()).unwrap();
-    assert_eq!((sure.p_value, sure.verdict), (Some(0.0), Verdict::Better));
+    // The sign test of four.
+    assert_eq!((sure.p_value, sure.verdict), (Some(0.125), Verdict::Unclear));
     let single = scored(&[0.5], 30, 10);
     assert!(compare_folds(&single, &single, &ComparisonOptions::new()).is_err());
 }
@@ -121,7 +124,20 @@ fn delong_is_that_of_all_pairs() {
     close(found.p_value.unwrap(), 0.774_222_716_232_786_8);
     assert_eq!(found.verdict, Verdict::Unclear);
     let same = compare_roc_auc(&positive, &first, &first, &options).unwrap();
-    assert_eq!((same.p_value, same.verdict), (Some(1.0), Verdict::Equivalent));
+    // Ten rows of the rarer class.
+    assert_eq!((same.p_value, same.verdict), (Some(1.0), Verdict::Unclear));
+    close(same.gain.high, 1.0 - 0.025_f64.powf(0.1));
+    let wide = compare_roc_auc(&positive, &first, &first, &options.clone().equivalence(0.35)).unwrap();
+    assert_eq!(wide.verdict, Verdict::Equivalent);
+    // Two rows of each class, all told wrongly and all told rightly: no certainty either.
+    let four = compare_roc_auc(
+        &[true, true, false, false],
+        &[0.1, 0.2, 0.8, 0.9],
+        &[0.9, 0.8, 0.2, 0.1],
+        &ComparisonOptions::new(),
+    )
+    .unwrap();
+    assert_eq!((four.gain.estimate, four.p_value, four.verdict), (1.0, Some(0.5), Verdict::Unclear));
 
     let error = |result: perennial_core::Result<Comparison>| result.unwrap_err().to_string();
     assert!(
@@ -196,7 +212,14 @@ fn tables_have_their_baseline_and_count_their_pairs() {
     let three = ModelTable::new("first", &first).model("second", &second).model("twin", &second);
     let three = three.compare(&ComparisonOptions::new()).unwrap();
     assert_eq!(three.models[0].against_baseline, Verdict::Unclear);
-    assert!(three.pairs.iter().any(|pair| pair.verdict == Verdict::Equivalent));
+    // Twins are alike in ten folds, which shows no equivalence but within 0.31.
+    let of_twins = |table: &ModelTable| {
+        table.pairs.iter().find(|pair| pair.comparison.gain.estimate == 0.0).map(|pair| pair.verdict)
+    };
+    assert_eq!(of_twins(&three), Some(Verdict::Unclear));
+    let wide = ModelTable::new("second", &second).model("twin", &second);
+    let wide = wide.compare(&ComparisonOptions::new().equivalence(0.31)).unwrap();
+    assert_eq!(of_twins(&wide), Some(Verdict::Equivalent));
 
     let alone = ModelTable::new("first", &first).compare(&ComparisonOptions::new()).unwrap();
     assert!(alone.pairs.is_empty() && alone.leaders() == ["first"]);

@@ -59,3 +59,19 @@ fn enbpi_holds_on_a_series_and_follows_it() {
     close(after, 0.9, 0.02);
     assert!(EnbPiRegressor::new(Line).block(500).fit(&x, &y).is_err());
 }
+
+#[test]
+fn a_model_that_is_exactly_right_keeps_the_bound_too() {
+    let mut adaptive = AdaptiveConformal::new().gamma(0.02).start(&[0.5; 30]).unwrap();
+    for t in 0..10_000 {
+        adaptive.update(f64::from(t), f64::from(t)).unwrap();
+    }
+    // The level does not run away, and the share that counts as held is the one that was asked for.
+    close(adaptive.coverage(), 0.9, (0.9 + 0.02) / (0.02 * 10_000.0));
+    assert!(adaptive.current_level() < 0.1);
+    // It is wide again at once when the model begins to err.
+    for _ in 0..100 {
+        adaptive.update(0.0, 1.0).unwrap();
+    }
+    assert!(adaptive.interval(0.0).unwrap().1 > 0.0);
+}

@@ -7,8 +7,8 @@ use perennial_evaluation::metric::clusters::{
 };
 use perennial_evaluation::metric::ranking::{QueryMetric, score_queries};
 use perennial_evaluation::metric::{
-    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, RocAuc, RootMeanSquaredError,
-    VMeasure,
+    Accuracy, AdjustedRand, F1, LogLoss, MeanAbsoluteError, MutualInformation, NegativeLikelihoodRatio,
+    PositiveLikelihoodRatio, RocAuc, RootMeanSquaredError, VMeasure,
 };
 use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, compare};
 use perennial_numeric::random::Random;
@@ -260,5 +260,33 @@ fn ranks_within_queries() {
         let scores: Vec<f64> = (0..320).map(|_| random.uniform()).collect();
         let ranks = score_queries(QueryMetric::ReciprocalRank, None, &relevance, &scores, &queries).unwrap();
         ranks.interval(&IntervalOptions::new().replicates(600)).unwrap()
+    });
+}
+
+#[test]
+fn ratios_of_likelihoods() {
+    let options = IntervalOptions::new();
+    covers("logarithm of a positive likelihood ratio", 4.0, |random| {
+        let (truth, answer) = told(300, random);
+        PositiveLikelihoodRatio::of("yes").interval(&truth, &answer, &options).unwrap()
+    });
+    covers("logarithm of a negative likelihood ratio", 0.25, |random| {
+        let (truth, answer) = told(300, random);
+        NegativeLikelihoodRatio::of("yes").interval(&truth, &answer, &options).unwrap()
+    });
+    // A good classifier, of whose rows a bootstrap now and then draws no false positive.
+    let told_well = |random: &mut Random| {
+        let truth: Vec<u32> = (0..600).map(|row| u32::from(row % 3 == 0)).collect();
+        let told = truth.iter().map(|&class| match class {
+            1 => u32::from(random.uniform() < 0.9),
+            _ => u32::from(random.uniform() < 0.03),
+        });
+        let told: Vec<u32> = told.collect();
+        let names = ["no", "yes"].map(String::from).to_vec();
+        (Classes::new(truth, names.clone()).unwrap(), Classes::new(told, names).unwrap())
+    };
+    covers("the same of a good classifier", 30.0, |random| {
+        let (truth, answer) = told_well(random);
+        PositiveLikelihoodRatio::of("yes").interval(&truth, &answer, &options).unwrap()
     });
 }

@@ -138,7 +138,8 @@ fn metrics_of_classes() {
     of_classes(Precision::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(Recall::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(F1::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
-    of_classes(F1::default(), [Is(0.5), Is(3.0 / 7.0), Is(1.0 / 3.0)]);
+    of_classes(F1::default(), [Is(1.0), Is(3.0 / 7.0), Is(1.0 / 3.0)]);
+    of_classes(F1::new(Average::Named), [Is(0.5), Is(3.0 / 7.0), Is(1.0 / 3.0)]);
     of_classes(FBeta::new(2.0, Average::Class("yes".to_owned())), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(Jaccard::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(Specificity::of("yes"), [Is(0.0), Is(0.75), Is(1.0)]);

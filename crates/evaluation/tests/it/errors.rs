@@ -475,3 +475,27 @@ fn error_trees_find_groups_and_say_what_might_help() {
     assert!(right.groups.len() == 1 && right.groups[0].fixes.is_empty());
     assert!(ErrorTree::new().max_depth(9).find(&MeanAbsoluteError, &truth, &truth, &x, None).is_err());
 }
+
+#[test]
+fn weights_count_in_labels_and_under_stress() {
+    let labels = Classes::from_labels(["cat", "cat", "cat", "dog", "dog", "dog"]);
+    let answer = array![[0.9, 0.1], [0.8, 0.2], [0.05, 0.95], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]];
+    let answer = Probabilities::new(answer, labels.shared_names()).unwrap();
+    let plain = LabelIssues::find(&labels, &answer).unwrap();
+    assert_eq!(LabelIssues::find_weighted(&labels, &answer, Some(&[2.0; 6])).unwrap(), plain);
+    let weights = [1.0, 1.0, 6.0, 1.0, 1.0, 1.0];
+    let weighted = LabelIssues::find_weighted(&labels, &answer, Some(&weights)).unwrap();
+    assert_eq!(weighted.by_class[0], ("cat".to_owned(), 0.75));
+    assert!(LabelIssues::find_weighted(&labels, &answer, Some(&[1.0])).is_err());
+
+    let (x, _, _) = errors(400, 9, |_| false);
+    let y: Values = x.dense().unwrap().column(0).to_vec().into();
+    let first: Vec<f64> = (0..400).map(|row| f64::from(u8::from(row < 200))).collect();
+    let model = First { strict: false };
+    let stress = Stress::new([Disturbance::Shift], [1.0]);
+    let half = stress.clone().weights(&first).measure(&model, &x, &y, &MeanAbsoluteError).unwrap();
+    // All rows move as far, so weights change nothing here, and wrong ones are refused.
+    let all = stress.clone().measure(&model, &x, &y, &MeanAbsoluteError).unwrap();
+    assert!((half[0].points[0].loss - all[0].points[0].loss).abs() < 1e-12);
+    assert!(stress.weights(&first[1..]).measure(&model, &x, &y, &MeanAbsoluteError).is_err());
+}

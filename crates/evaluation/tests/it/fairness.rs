@@ -1,11 +1,12 @@
 //! Groups, their gaps, and what makes them smaller.
 
 use perennial_core::{Classes, ErrorKind, Rows};
+use perennial_evaluation::calibration::Reliability;
 use perennial_evaluation::fairness::{
     FairnessOptions, FairnessReport, FalsePositiveRate, GroupThresholds, MetricFrame, ParityConstraint,
     ParityObjective, SelectionRate, SensitiveFeatures, reweighing,
 };
-use perennial_evaluation::metric::{Accuracy, Recall, RocAuc};
+use perennial_evaluation::metric::{Accuracy, CalibrationError, MatthewsCorrelation, Recall, RocAuc};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
 use perennial_statistics::interval::clopper_pearson;
@@ -48,7 +49,7 @@ fn frames_are_the_metric_of_each_group() {
     let frame = MetricFrame::measure(&Accuracy, &truth, &given, &sensitive, &quick()).unwrap();
     let (a, b) = (score(&accuracy, "a"), score(&accuracy, "b"));
     close(frame.gap.difference.estimate, (a - b).abs(), 1e-12);
-    close(frame.gap.ratio.estimate, a.min(b) / a.max(b), 1e-12);
+    close(frame.gap.ratio.unwrap().estimate, a.min(b) / a.max(b), 1e-12);
     for slice in &frame.by_group.slices {
         let own = if slice.name == "group=a" { a } else { b };
         close(slice.interval.estimate, own, 1e-12);
@@ -124,10 +125,14 @@ fn reports_are_the_rates_by_hand() {
         a.min(b) / a.max(b)
     };
     close(report.demographic_parity.difference.estimate, gap(None), 1e-12);
-    close(report.demographic_parity.ratio.estimate, ratio(None), 1e-12);
+    close(report.demographic_parity.ratio.unwrap().estimate, ratio(None), 1e-12);
     close(report.equal_opportunity.unwrap().difference.estimate, gap(Some(true)), 1e-12);
     close(report.equalized_odds.unwrap().difference.estimate, gap(Some(true)).max(gap(Some(false))), 1e-12);
-    close(report.equalized_odds.unwrap().ratio.estimate, ratio(Some(true)).min(ratio(Some(false))), 1e-12);
+    close(
+        report.equalized_odds.unwrap().ratio.unwrap().estimate,
+        ratio(Some(true)).min(ratio(Some(false))),
+        1e-12,
+    );
     // Two groups: each interval at 97.5 %, so that both hold at 95 %.
     let (hits, all, _) = rate("b", Some(true));
     let exact = clopper_pearson(hits, all, 0.975).unwrap();
@@ -342,4 +347,70 @@ fn group_thresholds_decide_by_coins_and_refuse() {
     let constant = fit(&positive, &[0.5; 4000]).unwrap();
     let chances = constant.selection_probabilities(&[0.5; 4000], &groups).unwrap();
     assert!(chances.iter().all(|chance| (chance - chances[0]).abs() < 1e-9));
+}
+
+#[test]
+fn signed_scores_have_a_difference_and_no_ratio() {
+    // Both groups are answered at random, so their correlations are on both sides of 0.
+    let mut random = Random::new(9);
+    let coin = |random: &mut Random| random.uniform() < 0.5;
+    let truth = yes_no((0..200).map(|_| coin(&mut random)).collect::<Vec<_>>());
+    let given = yes_no((0..200).map(|_| coin(&mut random)).collect::<Vec<_>>());
+    let group: Vec<String> = (0..200).map(|row| ["a", "b"][row % 2].to_owned()).collect();
+    let sensitive = SensitiveFeatures::new().by("group", &group);
+    let frame = MetricFrame::measure(&MatthewsCorrelation, &truth, &given, &sensitive, &quick()).unwrap();
+    assert!(frame.gap.ratio.is_none() && frame.gap.difference.estimate >= 0.0);
+    assert!(frame.to_string().contains("no ratio"), "{frame}");
+    let json = serde_json::to_string(&frame).unwrap();
+    assert_eq!(serde_json::from_str::<MetricFrame>(&json).unwrap(), frame);
+}
+
+#[test]
+fn weights_of_groups_count_as_rows_that_are_repeated() {
+    let (scores, positive, groups) = sample(4, 300);
+    let given = yes_no(scores.iter().map(|score| *score >= 0.55));
+    let truth = yes_no(positive);
+    let weights: Vec<f64> = (0..300).map(|row| 1.0 + (row % 3) as f64).collect();
+    let repeated: Vec<usize> = (0..300).flat_map(|row| std::iter::repeat_n(row, 1 + row % 3)).collect();
+    let long: Vec<String> = repeated.iter().map(|&row| groups[row].clone()).collect();
+    let (sensitive, long) =
+        (SensitiveFeatures::new().by("group", &groups), SensitiveFeatures::new().by("group", &long));
+    let weighted = quick().weights(&weights);
+    let (t, g) = (truth.take(&repeated).unwrap(), given.take(&repeated).unwrap());
+    let frame = MetricFrame::measure(&Accuracy, &truth, &given, &sensitive, &weighted).unwrap();
+    let by_hand = MetricFrame::measure(&Accuracy, &t, &g, &long, &quick()).unwrap();
+    close(frame.gap.difference.estimate, by_hand.gap.difference.estimate, 1e-12);
+    let report = FairnessReport::measure(&truth, &given, None, &sensitive, &weighted).unwrap();
+    let rates = FairnessReport::measure(&t, &g, None, &long, &quick()).unwrap();
+    close(report.demographic_parity.difference.estimate, rates.demographic_parity.difference.estimate, 1e-12);
+    for (a, b) in report.groups.iter().zip(&rates.groups) {
+        close(a.selection_rate.estimate, b.selection_rate.estimate, 1e-12);
+        // Weights are worth fewer rows than as many rows would be.
+        assert!(a.selection_rate.width() > b.selection_rate.width());
+    }
+    assert!(MetricFrame::measure(&Accuracy, &truth, &given, &sensitive, &quick().weights(&[1.0])).is_err());
+}
+
+#[test]
+fn probabilities_may_mean_what_they_say_for_one_group_alone() {
+    let mut random = Random::new(10);
+    let shares: Vec<f64> = (0..2000).map(|_| random.uniform()).collect();
+    // Of group b the class is half as frequent as is said.
+    let truth = yes_no(
+        (0..2000)
+            .map(|row| random.uniform() < shares[row] * if row % 2 == 0 { 1.0 } else { 0.5 })
+            .collect::<Vec<_>>(),
+    );
+    let groups: Vec<String> = (0..2000).map(|row| ["a", "b"][row % 2].to_owned()).collect();
+    let said = two(&shares);
+    let curves = Reliability::new().measure_by_group(&truth, &said, None, &groups).unwrap();
+    let error = |place: usize| curves[place].1.expected_calibration_error();
+    assert!(error(0) < 0.06 && error(1) > 0.2, "{} {}", error(0), error(1));
+    // The same as a metric, with an interval and a test.
+    let sensitive = SensitiveFeatures::new().by("group", &groups);
+    let options = quick().replicates(100);
+    let frame = MetricFrame::measure(&CalibrationError::new(), &truth, &said, &sensitive, &options).unwrap();
+    close(frame.by_group.slices[0].interval.estimate, error(1), 1e-12);
+    assert!(frame.by_group.slices[0].adjusted_p_value < 0.05);
+    assert!(Reliability::new().measure_by_group(&truth, &said, None, &groups[1..]).is_err());
 }

@@ -161,8 +161,9 @@ fn classes_match() {
                 None => assert!(kappa.unwrap_err().to_string().contains("one and the same class"), "{id}"),
             }
         }
+        // The cases were made with `labels`.
         let averages =
-            [("macro", Average::Macro), ("micro", Average::Micro), ("weighted", Average::Weighted)];
+            [("macro", Average::Named), ("micro", Average::Micro), ("weighted", Average::Weighted)];
         for (name, average) in averages {
             let scores = [
                 Precision::new(average.clone()).score_weighted(&truth, &answer, w).unwrap(),

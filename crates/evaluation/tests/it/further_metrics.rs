@@ -429,3 +429,50 @@ fn margins_are_those_of_scikit_learn() {
     let message = HingeLoss.score(&truth, &wrong).unwrap_err().to_string();
     assert!(message.contains("2 columns of decisions for 3 classes"), "{message}");
 }
+
+#[test]
+fn likelihood_ratios_have_the_interval_of_their_logarithm() {
+    // Simel, Samsa and Matchar, 1991, by hand: 90 of 100 and 5 of 200, and none of 100 missed.
+    let answer = |hits: usize, alarms: usize| {
+        let truth = Classes::from_labels((0..300).map(|row| if row < 100 { "yes" } else { "no" }));
+        let given = (0..300).map(|row| match row {
+            0..100 if row < hits => "yes",
+            100.. if row < 100 + alarms => "yes",
+            _ => "no",
+        });
+        (truth, Classes::from_labels(given))
+    };
+    let (truth, given) = answer(90, 5);
+    let options = IntervalOptions::new();
+    let found = PositiveLikelihoodRatio::of("yes").interval(&truth, &given, &options).unwrap();
+    let error = (1.0 / 90.0 - 1.0 / 100.0 + 1.0 / 5.0 - 1.0 / 200.0_f64).sqrt();
+    close(found.estimate, 36.0);
+    close(found.low, 36.0 * (-1.959963984540054 * error).exp());
+    close(found.high, 36.0 * (1.959963984540054 * error).exp());
+    let (truth, given) = answer(100, 5);
+    let none = NegativeLikelihoodRatio::of("yes").interval(&truth, &given, &options).unwrap();
+    assert_eq!((none.estimate, none.low), (0.0, 0.0));
+    assert!(none.high > 0.01 && none.high < 0.1, "{none}");
+    let bad = PositiveLikelihoodRatio::of("yes").interval(&truth, &given, &IntervalOptions::new().level(1.5));
+    assert!(bad.is_err());
+}
+
+#[test]
+fn a_class_without_rows_is_not_averaged() {
+    // scikit-learn 1.9.1, f1_score(["a", "b"], ["a", "b"], average="macro") is 1, whatever classes there are elsewhere.
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let classes = |codes: Vec<u32>| Classes::new(codes, names.clone()).unwrap();
+    let (truth, wrong) = (classes(vec![0, 1]), classes(vec![0, 2]));
+    close(F1::default().score(&truth, &truth).unwrap(), 1.0);
+    // With labels=["a", "b", "c"] it is 2/3.
+    close(F1::new(Average::Named).score(&truth, &truth).unwrap(), 2.0 / 3.0);
+    // One that is given without being there counts: a of 1, b of 0 and c of 0.
+    close(F1::default().score(&truth, &wrong).unwrap(), 1.0 / 3.0);
+    let report = ClassReport::of(&confusion_matrix(&truth, &truth, None).unwrap()).unwrap();
+    assert_eq!((report.macro_average.f1, report.classes.len()), (1.0, 3));
+    // Parts that are merged are the whole.
+    let (all, given) = (classes(vec![0, 1, 2, 2]), classes(vec![0, 1, 1, 2]));
+    let mut merged = confusion_matrix(&classes(vec![0, 1]), &classes(vec![0, 1]), None).unwrap();
+    merged.merge(&confusion_matrix(&classes(vec![2, 2]), &classes(vec![1, 2]), None).unwrap()).unwrap();
+    close(F1::default().of_confusion(&merged).unwrap(), F1::default().score(&all, &given).unwrap());
+}

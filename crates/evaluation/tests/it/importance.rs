@@ -115,3 +115,16 @@ fn features_that_stand_in_for_each_other_are_shuffled_together() {
         assert!(error.contains(message), "{error}");
     }
 }
+
+#[test]
+fn rows_without_weight_need_no_feature() -> Result<()> {
+    // Only rows in which `a` is 1 count: shuffling it costs as much as in them alone.
+    let (x, y) = data()?;
+    let weights: Vec<f64> = x.dense()?.column(0).iter().map(|a| f64::from(u8::from(*a > 0.0))).collect();
+    let settings = PermutationImportance::new().n_repeats(40);
+    let weighted = settings.clone().weights(&weights).measure(&Weighted, &x, &y, &MeanSquaredError)?;
+    // Half of the rows get a -1 instead: (3 - -3)^2 / 2.
+    assert!((weighted[0].interval.estimate - 18.0).abs() < 1.0, "{:?}", weighted[0].interval);
+    assert!(settings.weights(&weights[1..]).measure(&Weighted, &x, &y, &MeanSquaredError).is_err());
+    Ok(())
+}

@@ -1,14 +1,15 @@
 //! Models in use: risk that is monitored, order that is tested, requests that are replayed, distributions that are promised.
 
-use perennial_core::{CancelToken, Context, Values};
+use perennial_core::{CancelToken, Classes, Context, Rows, Values};
 use perennial_evaluation::conformal::{
     BinaryRisk, FwerProcedure, LearnThenTest, PredictiveSystem, RiskMonitoring, test_exchangeability,
 };
-use perennial_evaluation::metric::{MeanAbsoluteError, R2};
+use perennial_evaluation::metric::{MeanAbsoluteError, R2, Recall, RocAuc};
 use perennial_evaluation::{Metric, Replay};
 use perennial_numeric::random::Random;
 
 use crate::conformal::{close, repeated};
+use crate::toys::{names, two};
 
 #[test]
 fn bounds_of_the_risk_are_those_of_mapie() {
@@ -213,6 +214,16 @@ fn replays_score_what_was_known() {
     };
     let (t, p) = of(&rows);
     close(replayed.windows[1].seen.unwrap().estimate, R2.score(&t, &p).unwrap(), 1e-12);
+
+    // A metric of a class that does not exist is an error; windows that lack a class have no score.
+    let classes = Classes::new(vec![0; 60], names(&["no", "yes"])).unwrap();
+    let same = |rows: &[usize], _: i64| classes.take(rows);
+    let replay = Replay::new(&long, &late).window(20);
+    assert!(replay.run(&Recall::of("maybe"), &classes, same).unwrap_err().to_string().contains("maybe"));
+    let said = |rows: &[usize], _: i64| Ok(two(&vec![0.5; rows.len()]));
+    let undefined = replay.run(&RocAuc::new(), &classes, said).unwrap();
+    assert!(undefined.windows.iter().all(|window| window.score.is_none()));
+    let said = |rows: &[usize], _: i64| Ok(rows.iter().map(|&row| (row % 5) as f64).collect::<Values>());
 
     let token = CancelToken::new();
     token.cancel();

@@ -295,3 +295,24 @@ fn targets_that_are_sums_are_found() {
         ["a", "c"]
     );
 }
+
+#[test]
+fn cross_validation_scans_where_it_is_asked_to() {
+    let (mut x, y) = honest(200, 5);
+    x.column_mut(0).iter_mut().zip(y.as_slice()).for_each(|(x, y)| *x = 2.0 * y + 1.0);
+    let x = named(x);
+    let model = estimator_fn(|train: &Train<'_, Matrix, Values>| {
+        Ok(Chosen::fit(train.x, train.y, best_columns(train.x, train.y)))
+    });
+    let run = |options: CrossValidation<'_>| {
+        cross_validate(&model, &x, &y, &KFold::new(4).seed(1), &MeanAbsoluteError, &options)
+            .map(|scored| scored.scores_only())
+    };
+    assert!(run(CrossValidation::new()).is_ok());
+    let error = run(CrossValidation::new().scan_leakage(LeakageScan::new())).unwrap_err().to_string();
+    assert!(error.contains("`a` alone explains"), "{error}");
+    let waived = LeakageScan::new().waive_column("a", "it is measured before");
+    let scored = run(CrossValidation::new().scan_leakage(waived)).unwrap();
+    assert_eq!(checks(&scored.audit), [(Check::TargetProxy, "a")]);
+    assert!(scored.audit.to_string().contains("measured before"));
+}

@@ -40,4 +40,5 @@ mod samples;
 mod slices_and_comparison;
 mod split;
 mod splitters;
+mod tables;
 mod toys;

@@ -2,13 +2,16 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{Classes, Contributions, Matrix, Probabilities, Values};
+use perennial_evaluation::errors::LabelIssues;
+use perennial_evaluation::fairness::{FairnessOptions, MetricFrame, SensitiveFeatures};
 use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
 use perennial_evaluation::{
-    ComparisonOptions, Details, Diagnosis, Explained, IntervalOptions, Metric, Report, SliceOptions, Slices,
-    compare, score_slices,
+    AuditReport, ComparisonOptions, Details, Diagnosis, Explained, FeatureImportance, IntervalOptions,
+    Metric, Report, SliceOptions, Slices, compare, score_slices,
 };
 use perennial_numeric::random::Random;
 use perennial_reporting::Mark;
+use perennial_statistics::interval::Interval;
 
 fn said(n: usize, n_classes: usize, strength: f64, seed: u64) -> (Classes, Probabilities) {
     let mut random = Random::new(seed);
@@ -44,12 +47,14 @@ fn a_report_of_classes_holds_what_the_metrics_say() {
         .slices(slices)
         .note("a note");
     let auc = report.score("roc_auc").unwrap();
-    assert_eq!(auc.interval, RocAuc::new().interval(&truth, &answer, &options).unwrap());
+    assert_eq!(auc.interval, Some(RocAuc::new().interval(&truth, &answer, &options).unwrap()));
     assert_eq!(auc.constant, Some(0.5));
     let entropy = report.score("log_loss").unwrap();
     let share = truth.counts()[1] as f64 / 400.0;
     let expected = -(share * share.ln() + (1.0 - share) * (1.0 - share).ln());
-    assert!((entropy.constant.unwrap() - expected).abs() < 1e-12 && entropy.interval.high < expected);
+    assert!(
+        (entropy.constant.unwrap() - expected).abs() < 1e-12 && entropy.interval.unwrap().high < expected
+    );
     let Details::Classes(details) = &report.details else { panic!("classes") };
     assert_eq!(details.curves.len(), 1);
     assert_eq!((details.curves[0].roc[0], *details.curves[0].roc.last().unwrap()), ((0.0, 0.0), (1.0, 1.0)));
@@ -107,8 +112,9 @@ fn a_report_of_values_holds_what_the_metrics_say() {
     let options = IntervalOptions::new().replicates(200);
     let report = Report::of_values("Numbers", &truth, &answer, &options).unwrap();
     let error = report.score("mean_absolute_error").unwrap();
-    assert_eq!(error.interval, MeanAbsoluteError.interval(&truth, &answer, &options).unwrap());
-    assert!(report.score("r2").unwrap().interval.low > 0.8);
+    assert_eq!(error.interval, Some(MeanAbsoluteError.interval(&truth, &answer, &options).unwrap()));
+    assert!(report.score("r2").unwrap().interval.unwrap().low > 0.8);
+    assert_eq!(report.score("max_error").unwrap().interval, None);
     let Details::Values(details) = &report.details else { panic!("values") };
     assert_eq!(details.residual_counts.iter().sum::<u64>(), 500);
     assert!(report.to_html().contains("Residuals against answer"));
@@ -219,4 +225,78 @@ fn what_features_add_is_drawn() {
     assert!(Explained::new(&added, 0, &Matrix::from(Array2::zeros((3000, 19)))).is_err());
     let nothing = Contributions::new(vec![Array2::zeros((0, 2))], vec![0.0]).unwrap();
     assert!(Explained::new(&nothing, 0, &Matrix::from(Array2::zeros((0, 2)))).is_err());
+}
+
+#[test]
+fn what_rows_do_not_tell_is_not_shown_as_certain() {
+    // Two rows of forty are of a third class: one resample of eight has none of it, and no area under its curve.
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let class = |row: usize| if row < 2 { 2 } else { row % 2 };
+    let truth = Classes::new((0..40).map(|row| class(row) as u32).collect(), names.clone()).unwrap();
+    let share = |row: usize, column: usize| 1.0 + (row * (7 + column) % 40) as f64;
+    let sum = |row: usize| (0..3).map(|column| share(row, column)).sum::<f64>();
+    let said = Array2::from_shape_fn((40, 3), |(row, column)| share(row, column) / sum(row));
+    let said = Probabilities::new(said, names).unwrap();
+    let report = Report::of_classes("Rare", &truth, &said, &IntervalOptions::new()).unwrap();
+    let auc = report.score("roc_auc").unwrap();
+    assert_eq!(auc.score, RocAuc::new().score(&truth, &said).unwrap());
+    assert!(auc.interval.is_none() && auc.no_interval.is_some(), "{auc:?}");
+    assert!(report.score("log_loss").unwrap().interval.is_some());
+    let reason = "it must be finite on any resample";
+    assert!(report.to_string().contains(reason) && report.to_html().contains(reason));
+    let text = serde_json::to_string(&report).unwrap();
+    assert!(text.contains(reason));
+    assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+
+    // What is asked wrongly is an error, and no score without an interval.
+    let groups = vec![0; 39];
+    for options in [IntervalOptions::new().groups(&groups), IntervalOptions::new().level(2.0)] {
+        assert!(Report::of_classes("Wrong", &truth, &said, &options).is_err());
+        let values = Values::from((0..40).map(f64::from).collect::<Vec<f64>>());
+        assert!(Report::of_values("Wrong", &values, &values, &options).is_err());
+    }
+}
+
+#[test]
+fn a_terminal_shows_the_first_of_everything() {
+    let (truth, answer) = said(300, 2, 1.0, 8);
+    let options = IntervalOptions::new().replicates(50);
+    let few = SliceOptions::new().replicates(50);
+    let slices = (0..9).fold(Slices::new(), |slices, part| {
+        slices.rows(format!("part {part}"), (part * 33..part * 33 + 33).collect())
+    });
+    let importance = |name: usize| FeatureImportance {
+        feature: format!("feature {name}"),
+        interval: Interval { estimate: name as f64, low: 0.0, high: 9.0, level: 0.95 },
+        losses: vec![name as f64; 2],
+    };
+    let groups: Vec<String> = (0..300).map(|row| ["f", "m"][row % 2].to_owned()).collect();
+    let sensitive = SensitiveFeatures::new().by("sex", &groups);
+    let fair = FairnessOptions::new().replicates(50);
+    let frame = MetricFrame::measure(&LogLoss, &truth, &answer, &sensitive, &fair).unwrap();
+    let scan = AuditReport::default();
+    let report = Report::of_classes("T", &truth, &answer, &options)
+        .unwrap()
+        .slices(score_slices(&LogLoss, &truth, &answer, &slices, &few).unwrap())
+        .labels(LabelIssues::find(&truth, &answer).unwrap())
+        .importances((0..8).map(importance).collect())
+        .groups(frame)
+        .leakage(scan)
+        .picture(perennial_reporting::Chart::line("A picture of mine"));
+    let shown = report.to_string();
+    for text in [
+        "and 4 others",
+        "labels: ",
+        "of 8:\n  feature 7  7 [0, 9]",
+        "rows answered worst: ",
+        "groups differ: ",
+        "leakage: nothing was found",
+    ] {
+        assert!(shown.contains(text), "{text} is not in\n{shown}");
+    }
+    assert!(!shown.contains("feature 2"));
+    let page = report.to_html();
+    assert!(page.contains("log_loss by group") && page.contains("A picture of mine"));
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
 }

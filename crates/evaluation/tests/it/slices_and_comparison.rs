@@ -1,7 +1,8 @@
 //! Slices that differ are found, those that do not are left alone; comparisons say what the rows justify.
 
-use perennial_core::{Classes, Values};
-use perennial_evaluation::metric::{Accuracy, MeanAbsoluteError, MedianAbsoluteError, R2};
+use ndarray::Array2;
+use perennial_core::{Classes, Probabilities, Rows, Values};
+use perennial_evaluation::metric::{Accuracy, F1, MeanAbsoluteError, MedianAbsoluteError, R2, RocAuc};
 use perennial_evaluation::split::KFold;
 use perennial_evaluation::*;
 use perennial_numeric::random::Random;
@@ -115,7 +116,14 @@ fn verdicts_follow_from_the_interval() {
     assert_eq!(run(&near, &far, &options).verdict, Verdict::Worse);
     assert_eq!(run(&near, &near_too, &options.clone().equivalence(0.05)).verdict, Verdict::Equivalent);
     assert_eq!(run(&near, &near_too, &options).verdict, Verdict::Unclear);
-    assert_eq!(run(&near, &near, &options).verdict, Verdict::Equivalent);
+    // Rows that are answered alike leave it possible that others are not: 400 of them 0.9 % of those, each by the largest loss.
+    let same = run(&near, &near, &options);
+    assert_eq!((same.verdict, same.gain.estimate), (Verdict::Unclear, 0.0));
+    let largest =
+        truth.as_slice().iter().zip(near.as_slice()).map(|(t, n)| (t - n).abs()).fold(0.0, f64::max);
+    let reach = (1.0 - 0.025_f64.powf(1.0 / 400.0)) * largest;
+    assert!((same.gain.high - reach).abs() < 1e-12 && (same.gain.low + reach).abs() < 1e-12, "{same}");
+    assert_eq!(run(&near, &near, &options.clone().equivalence(0.05)).verdict, Verdict::Equivalent);
     // A metric that is no mean over rows, of which more is better.
     let r2 =
         compare(&R2, &truth, &far, &near, &options.clone().interval(IntervalOptions::new().replicates(300)));
@@ -150,4 +158,106 @@ fn folds_and_classes_are_compared() {
             .verdict,
         Verdict::Better
     );
+}
+
+#[test]
+fn a_handful_of_rows_shows_no_equivalence() {
+    let answer = |n: usize, right: bool| Classes::from_labels((0..n).map(|row| (row % 2 == 0) == right));
+    let run = |n: usize, first: bool, equivalence: f64| {
+        let options = ComparisonOptions::new().equivalence(equivalence);
+        compare(&Accuracy, &answer(n, true), &answer(n, first), &answer(n, true), &options).unwrap()
+    };
+    // No pair of 5 differs: up to 52 % of others may. Of 500 it is 0.7 %.
+    let few = run(5, true, 0.1);
+    assert_eq!(few.verdict, Verdict::Unclear);
+    assert!((few.gain.high - (1.0 - 0.025_f64.powf(0.2))).abs() < 1e-12, "{few}");
+    assert_eq!(run(500, true, 0.1).verdict, Verdict::Equivalent);
+    assert_eq!(run(500, true, 0.0).verdict, Verdict::Unclear);
+    // All of 4 gain: most others do as well, and the rest may lose.
+    let (four, many) = (run(4, false, 0.0), run(40, false, 0.0));
+    assert_eq!((four.verdict, many.verdict), (Verdict::Unclear, Verdict::Better));
+    assert!(many.gain.low > 0.8 && many.gain.high <= 1.0 + 1e-12, "{many}");
+    // Groups count, and not their rows.
+    let groups: Vec<u32> = (0..500).map(|row| row / 100).collect();
+    let options = ComparisonOptions::new().equivalence(0.1).interval(IntervalOptions::new().groups(&groups));
+    let grouped =
+        compare(&Accuracy, &answer(500, true), &answer(500, true), &answer(500, true), &options).unwrap();
+    assert!((grouped.gain.high - few.gain.high).abs() < 1e-12 && grouped.verdict == Verdict::Unclear);
+    // A metric that is no mean over rows may move by all of its range.
+    let options = ComparisonOptions::new().equivalence(0.5);
+    let same = compare(&F1::default(), &answer(50, true), &answer(50, true), &answer(50, true), &options);
+    assert_eq!(same.unwrap().verdict, Verdict::Unclear);
+    // Without bounds and without any loss nothing is known of how large one may be.
+    let perfect = Values::from(vec![1.0; 30]);
+    let options = ComparisonOptions::new().equivalence(0.5);
+    let same = compare(&MeanAbsoluteError, &perfect, &perfect, &perfect, &options).unwrap();
+    assert_eq!(same.verdict, Verdict::Unclear);
+}
+
+/// Classes of which one row of twenty is positive, and scores that tell a little.
+fn rare(n: usize) -> (Classes, Probabilities) {
+    let mut random = Random::new(3);
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let truth: Vec<u32> = (0..n).map(|row| u32::from(row % 20 == 0)).collect();
+    let shares: Vec<f64> =
+        truth.iter().map(|&class| 1.0 / (1.0 + (1.0 - f64::from(class) - random.normal()).exp())).collect();
+    let cell = |(row, class): (usize, usize)| if class == 1 { shares[row] } else { 1.0 - shares[row] };
+    let said = Probabilities::new(Array2::from_shape_fn((n, 2), cell), names.clone()).unwrap();
+    (Classes::new(truth, names).unwrap(), said)
+}
+
+#[test]
+fn permutations_without_a_class_do_not_count() {
+    // Of 40 rows of 400 two are positive; one draw of nine has none, and no area under the curve.
+    let (truth, said) = rare(400);
+    let slices = Slices::new().rows("first", (0..40).collect());
+    let options = SliceOptions::new().replicates(400);
+    let report = score_slices(&RocAuc::new(), &truth, &said, &slices, &options).unwrap();
+    assert!(report.skipped.is_empty(), "{report}");
+    assert!(report.slices[0].p_value > 0.0 && report.slices[0].p_value <= 1.0);
+    assert!(score_slices(&RocAuc::new(), &truth, &said, &slices, &options.level(2.0)).is_err());
+
+    // The test keeps its level: of slices that are drawn from the rows at random one in ten is below 0.1.
+    let mut random = Random::new(8);
+    let low = (0..200).filter(|_| {
+        let slices = Slices::new().rows("drawn", random.sample(400, 40));
+        let options = SliceOptions::new().replicates(99).seed(random.below(1 << 20) as u64);
+        let report = score_slices(&RocAuc::new(), &truth, &said, &slices, &options).unwrap();
+        report.slices.first().is_some_and(|slice| slice.p_value <= 0.1)
+    });
+    // 20 expected, or a few less where the slice itself has no positive row; a standard deviation of 4.
+    let low = low.count();
+    assert!((5..=36).contains(&low), "{low}");
+}
+
+#[test]
+fn weights_count_as_rows_that_are_repeated() {
+    let n = 200;
+    let truth = noise(n, 4, |_| 1.0);
+    let zero = Values::from(vec![0.0; n]);
+    let weights: Vec<f64> = (0..n).map(|row| (row % 3) as f64).collect();
+    let repeated: Vec<usize> = (0..n).flat_map(|row| std::iter::repeat_n(row, row % 3)).collect();
+    let mask: Vec<bool> = (0..n).map(|row| row < 90).collect();
+    let repeated_mask: Vec<bool> = repeated.iter().map(|&row| mask[row]).collect();
+    let options = SliceOptions::new().replicates(100);
+    for metric in [true, false] {
+        let run = |truth: &Values, zero: &Values, mask: &[bool], options: &SliceOptions| {
+            let slices = Slices::new().mask("low", mask);
+            match metric {
+                true => score_slices(&MeanAbsoluteError, truth, zero, &slices, options),
+                false => score_slices(&MedianAbsoluteError, truth, zero, &slices, options),
+            }
+            .unwrap()
+        };
+        let weighted = run(&truth, &zero, &mask, &options.clone().weights(&weights));
+        let (long, none) = (truth.take(&repeated).unwrap(), zero.take(&repeated).unwrap());
+        let by_hand = run(&long, &none, &repeated_mask, &options);
+        let (a, b) = (&weighted.slices[0], &by_hand.slices[0]);
+        assert!((weighted.overall - by_hand.overall).abs() < 1e-12);
+        assert!((a.interval.estimate - b.interval.estimate).abs() < 1e-12 && (a.rest - b.rest).abs() < 1e-12);
+        assert_eq!(a.support, 90);
+    }
+    let slices = Slices::new().mask("low", &mask);
+    let short = options.weights(&weights[1..]);
+    assert!(score_slices(&MeanAbsoluteError, &truth, &zero, &slices, &short).is_err());
 }

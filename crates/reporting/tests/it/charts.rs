@@ -8,6 +8,7 @@ fn every_kind(values: &[f64]) -> Vec<Chart> {
     vec![
         Chart::line("line").series(series()).series(series()),
         Chart::line("times").time().series(series()),
+        Chart::line("rows").series(series()).background(series()),
         Chart::scatter("scatter").series(series()),
         Chart::bar("bar", values.iter().map(|value| value.to_string())).series(series()),
         Chart::histogram("histogram", &edges).series(series()),
@@ -155,4 +156,16 @@ fn ticks_can_be_words() {
     // Charts that were saved before there were labels of one's own.
     let old = serde_json::to_string(&Chart::rows("Rows", ["a"])).unwrap().replace(",\"joined\":false", "");
     assert_eq!(serde_json::from_str::<Chart>(&old).unwrap(), Chart::rows("Rows", ["a"]));
+}
+
+#[test]
+fn lines_behind_are_pale_and_have_no_name() {
+    let line = |y: f64| Series::xy("row", &[0.0, 1.0], &[y, y]);
+    let chart =
+        Chart::line("rows").series(Series::xy("mean", &[0.0, 1.0], &[1.0, 1.0])).background(line(9.0));
+    let svg = chart.clone().background(line(-9.0)).to_svg();
+    assert_eq!(svg.matches("stroke-opacity=\"0.25\"").count(), 2);
+    assert!(!svg.contains("row<") && svg.contains(">-10<"), "{svg}");
+    let back: Chart = serde_json::from_str(&serde_json::to_string(&chart).unwrap()).unwrap();
+    assert_eq!(back, chart);
 }

@@ -321,7 +321,31 @@ fn bca_shares(estimate: f64, replicates: &[f64], left_out: &[f64], tail: f64) ->
     let z = normal_quantile(1.0 - tail, tail);
     let corrected = |z: f64| {
         let moved = bias + z;
-        normal_tails(bias + moved / (1.0 - acceleration * moved)).lower
+        let room = 1.0 - acceleration * moved;
+        // On the way there the end goes beyond all replicates: from then on it stays at the last of them.
+        if room <= 0.0 {
+            return if moved > 0.0 { 1.0 } else { 0.0 };
+        }
+        normal_tails(bias + moved / room).lower
     };
     (corrected(-z), corrected(z))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bca_shares;
+
+    /// Where the correction runs out of room the ends stay in their order, and do not come back from the other side.
+    #[test]
+    fn corrections_without_room_stay_at_the_end() {
+        // One value far below the others: an acceleration of about 1/6 times the root of their number, and replicates of
+        // which nearly all are below the estimate.
+        let left_out: Vec<f64> = (0..400).map(|place| if place == 0 { -400.0 } else { 0.0 }).collect();
+        let replicates: Vec<f64> = (0..999).map(f64::from).collect();
+        let (low, high) = bca_shares(998.5, &replicates, &left_out, 1e-4);
+        assert!(low <= high && high == 1.0, "{low} {high}");
+        let mirrored: Vec<f64> = left_out.iter().map(|value| -value).collect();
+        let (low, high) = bca_shares(-0.5, &replicates, &mirrored, 1e-4);
+        assert!(low == 0.0 && low <= high, "{low} {high}");
+    }
 }

@@ -59,7 +59,17 @@ impl fmt::Display for Interval {
         let justified = (-(0.5 * self.width()).log10()).ceil();
         let justified = if justified.is_finite() { justified.clamp(0.0, 15.0) as usize } else { 2 };
         let decimals = f.precision().unwrap_or(justified);
-        write!(f, "{:.decimals$} [{:.decimals$}, {:.decimals$}]", self.estimate, self.low, self.high)
+        write!(f, "{}", shown(self.estimate, decimals))?;
+        write!(f, " [{}, {}]", shown(self.low, decimals), shown(self.high, decimals))
+    }
+}
+
+/// A number to so many decimals; what is rounded to 0 has no sign.
+fn shown(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(size) if size.bytes().all(|digit| matches!(digit, b'0' | b'.')) => size.to_owned(),
+        _ => text,
     }
 }
 

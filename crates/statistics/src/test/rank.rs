@@ -103,14 +103,29 @@ fn u_distribution(m: usize, n: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Up to so many differences [`Method::Auto`] counts the signs of [`wilcoxon`], as scipy does.
+const MOST_SIGNED: usize = 50;
+/// [`Method::Exact`] counts up to so many.
+const MOST_COUNTED: usize = 500;
+
 /// Are the differences of two paired samples centred on 0? (Wilcoxon, 1945.)
 ///
-/// Differences of 0 are dropped. The statistic is the sum of the ranks of the positive
-/// differences, compared with its normal limit, corrected for ties.
+/// Differences of 0 are dropped. The statistic is the sum of the ranks of the positive differences, and the effect the
+/// rank-biserial correlation. [`Method::Auto`] is exact where at most 50 differences remain; equal sizes share a rank, and
+/// the signs are counted given these ranks. Otherwise the normal limit serves, corrected for ties.
+///
+/// ```
+/// use perennial_statistics::test::{Alternative, Method, wilcoxon};
+///
+/// let result = wilcoxon(&[5.1, 6.2, 7.3, 8.4, 9.5], &[5.0; 5], Alternative::TwoSided, Method::Auto)?;
+/// assert_eq!(result.p_value, 0.0625);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 ///
 /// # Errors
-/// If the samples differ in length, have a value that is not finite, or no pair differs.
-pub fn wilcoxon(a: &[f64], b: &[f64], alternative: Alternative) -> Result<TestResult> {
+/// If the samples differ in length, have a value that is not finite, no pair differs, or an exact p-value is asked for of
+/// more than 500 differences.
+pub fn wilcoxon(a: &[f64], b: &[f64], alternative: Alternative, method: Method) -> Result<TestResult> {
     same_length(a, b)?;
     finite("the first sample", a)?;
     finite("the second sample", b)?;
@@ -118,15 +133,53 @@ pub fn wilcoxon(a: &[f64], b: &[f64], alternative: Alternative) -> Result<TestRe
     if differences.is_empty() {
         return Err(Error::insufficient_data("no pair differs, so there is nothing to rank"));
     }
+    let exact = match method {
+        Method::Auto => differences.len() <= MOST_SIGNED,
+        Method::Exact if differences.len() > MOST_COUNTED => {
+            return Err(Error::too_large(format!(
+                "the exact test of {} differences counts too many signs; use Method::Auto",
+                differences.len()
+            )));
+        }
+        Method::Exact => true,
+        Method::Asymptotic => false,
+    };
     let sizes: Vec<f64> = differences.iter().map(|d| d.abs()).collect();
     let n = sizes.len() as f64;
     let ranks = ranks(&sizes)?;
     let positive: f64 = ranks.iter().zip(&differences).filter(|(_, d)| **d > 0.0).map(|(r, _)| r).sum();
     let total = n * (n + 1.0) / 2.0;
-    let ties: f64 = tie_sizes(&sorted(&sizes)?).map(|t| t * t * t - t).sum();
-    let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ties / 48.0;
-    let z = (positive - total / 2.0) / variance.sqrt();
-    let p = alternative.p_value(normal_tails(z));
+    let p = if exact {
+        let at_most = signed_distribution(&ranks);
+        // What is at least `positive` is, with all signs turned round, at most the rest.
+        let share = |sum: f64| at_most[(2.0 * sum) as usize];
+        let (lower, upper) = (share(positive), share(total - positive));
+        alternative.p_value(Tails { lower, upper, ln_lower: lower.ln(), ln_upper: upper.ln() })
+    } else {
+        let ties: f64 = tie_sizes(&sorted(&sizes)?).map(|t| t * t * t - t).sum();
+        let variance = n * (n + 1.0) * (2.0 * n + 1.0) / 24.0 - ties / 48.0;
+        alternative.p_value(normal_tails((positive - total / 2.0) / variance.sqrt()))
+    };
     Ok(TestResult::new("Wilcoxon signed-rank test", positive, p)
         .effect("rank-biserial correlation", 2.0 * positive / total - 1.0))
+}
+
+/// `P(T <= t)` of the sum of the ranks with a positive sign, for all `2 t`: shared ranks are halves.
+fn signed_distribution(ranks: &[f64]) -> Vec<f64> {
+    let mut shares = vec![1.0];
+    for rank in ranks {
+        let step = (2.0 * rank) as usize;
+        let mut next = vec![0.0; shares.len() + step];
+        for (sum, share) in shares.iter().enumerate() {
+            next[sum] += 0.5 * share;
+            next[sum + step] += 0.5 * share;
+        }
+        shares = next;
+    }
+    let mut sum = 0.0;
+    shares.iter_mut().for_each(|share| {
+        sum += *share;
+        *share = sum;
+    });
+    shares
 }

@@ -80,7 +80,7 @@ fn two_sample(case: &Value, score: &mut Score) {
     if !want["ttest_rel"].is_null() {
         pair(score, &name("paired t"), &paired_t(&a[..n], &b[..n], both).unwrap(), &want["ttest_rel"]);
         pair(score, &name("pearson"), &pearson(&a[..n], &b[..n], both).unwrap(), &want["pearson"]);
-        let signed = wilcoxon(&a[..n], &b[..n], both).unwrap();
+        let signed = wilcoxon(&a[..n], &b[..n], both, Method::Asymptotic).unwrap();
         // The reference gives the smaller of the two rank sums.
         let pairs = a.iter().zip(&b).filter(|(a, b)| a != b).count() as f64;
         let smaller = signed.statistic.min(pairs * (pairs + 1.0) / 2.0 - signed.statistic);
@@ -253,4 +253,35 @@ fn results_read_well() {
         result.to_string(),
         "Welch's t-test: statistic = -1.7321, df = 4.41, p = 0.1516, Cohen's d = -1.225"
     );
+}
+
+/// scipy 1.17.1, `scipy.stats.wilcoxon`: exact up to 50 pairs; with ties and zeros it goes through all signs of few pairs.
+#[test]
+fn signed_ranks_of_few_pairs_are_counted() {
+    let p = |differences: &[f64], alternative, method| {
+        wilcoxon(differences, &vec![0.0; differences.len()], alternative, method).unwrap().p_value
+    };
+    let auto = |differences: &[f64], alternative| p(differences, alternative, Method::Auto);
+    let close = |ours: f64, theirs: f64| assert!((ours - theirs).abs() < 1e-14, "{ours} is not {theirs}");
+    use Alternative::{Greater, Less, TwoSided};
+    assert_eq!(auto(&[1.0, 2.0, 3.0, 4.0, 5.0], TwoSided), 0.0625);
+    let eight = [1.5, -0.3, 2.2, 0.7, -1.1, 3.0, 0.9, 4.1];
+    close(auto(&eight, TwoSided), 0.078125);
+    close(auto(&eight, Less), 0.97265625);
+    close(auto(&eight, Greater), 0.0390625);
+    // Every third is negative.
+    let many = |n: u32| -> Vec<f64> {
+        (1..=n).map(|i| (f64::from(i) + 0.5) * if i % 3 == 0 { -1.0 } else { 1.0 }).collect()
+    };
+    close(auto(&many(50), TwoSided), 0.02616696817119646);
+    close(auto(&many(50), Greater), 0.01308348408559823);
+    // From 51 on the limit serves.
+    assert_eq!(auto(&many(51), TwoSided), p(&many(51), TwoSided, Method::Asymptotic));
+    // Zeros are dropped, and equal sizes share a rank.
+    close(auto(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], TwoSided), 0.0625);
+    close(auto(&[1.0, 1.0, 2.0, 3.0, 4.0, 5.0], TwoSided), 0.03125);
+    let tied = [1.0, -1.0, 2.0, 2.0, -2.0, 3.0, 4.0, 4.0, 5.0];
+    close(auto(&tied, TwoSided), 0.05078125);
+    let alternate = vec![1.0; 501];
+    assert!(wilcoxon(&alternate, &vec![0.0; 501], TwoSided, Method::Exact).is_err());
 }

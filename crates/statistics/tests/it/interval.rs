@@ -114,3 +114,11 @@ fn display_shows_what_the_width_justifies() {
     assert_eq!(interval(1200.0, 1400.0).to_string(), "1300 [1200, 1400]");
     assert_eq!(interval(2.0, 2.0).to_string(), "2.00 [2.00, 2.00]");
 }
+
+#[test]
+fn what_is_rounded_to_nothing_has_no_sign() {
+    let shown = |estimate, low, high| Interval { estimate, low, high, level: 0.95 }.to_string();
+    assert_eq!(shown(-0.0001, -0.3, 0.3), "0.0 [-0.3, 0.3]");
+    assert_eq!(shown(-0.2, -3.0, -0.0), "0 [-3, 0]");
+    assert_eq!(shown(-0.12, -0.18, -0.06), "-0.12 [-0.18, -0.06]");
+}

@@ -1,0 +1,168 @@
+//! Rows whose columns can be seen and changed.
+
+#[cfg(feature = "table")]
+mod table;
+
+use ndarray::{Array2, ArrayViewMut1};
+use perennial_core::{Error, FeatureKind, Matrix, Result, Rows, check_rows};
+
+/// What is in a column, as a number for each row; NaN where it is missing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Cells {
+    /// Quantities, and truth values as 0 and 1.
+    Numbers(Vec<f64>),
+    /// Categories and texts: equal numbers for equal ones, of texts in their order with numbers at their end by size.
+    Labels(Vec<f64>),
+    /// Days and moments, in one unit.
+    Times(Vec<f64>),
+}
+
+impl Cells {
+    /// The numbers, whatever they mean.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            Cells::Numbers(values) | Cells::Labels(values) | Cells::Times(values) => values,
+        }
+    }
+}
+
+/// A change of one column; each has an entry for each row.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ColumnChange {
+    /// Each row gets the cell of this row.
+    TakenFrom(Vec<usize>),
+    /// Numbers become these; whole numbers are rounded.
+    Set(Vec<f64>),
+    /// Numbers move by so much; whole numbers stay whole. What is no number stays as it is.
+    Plus(Vec<f64>),
+    /// These cells go missing.
+    Missing(Vec<bool>),
+    /// These cells become a category that no row has; in a matrix, where categories are codes, they go missing, as an encoder
+    /// leaves what it has not seen. What is no category stays as it is.
+    Unseen(Vec<bool>),
+}
+
+impl ColumnChange {
+    fn len(&self) -> usize {
+        match self {
+            ColumnChange::TakenFrom(rows) => rows.len(),
+            ColumnChange::Plus(values) | ColumnChange::Set(values) => values.len(),
+            ColumnChange::Missing(hit) | ColumnChange::Unseen(hit) => hit.len(),
+        }
+    }
+}
+
+/// Rows whose columns have names and can be seen and changed: what asks a model again with other features, or looks at one
+/// column after the other, takes any rows that can do this.
+///
+/// `Matrix` does, and with the feature `table` so does `Table`: a pipeline that begins with a table of texts, categories and
+/// dates is looked into as a whole, and its columns are those of the table. Implement it for rows of your own.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::Matrix;
+/// use perennial_evaluation::{Cells, ColumnChange, Tabular};
+///
+/// let x = Matrix::from(array![[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]]).with_names(["a", "b"])?;
+/// let turned = x.changed(&[(1, ColumnChange::TakenFrom(vec![2, 1, 0]))])?;
+/// assert_eq!(turned.cells(1)?, Cells::Numbers(vec![7.0, 6.0, 5.0]));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub trait Tabular: Rows<Owned = Self> + Sized + Send + Sync {
+    /// The names of the columns, in their order.
+    fn column_names(&self) -> Vec<String>;
+
+    /// What is in a column.
+    ///
+    /// # Errors
+    /// When there is no such column, or it cannot be read.
+    fn cells(&self, column: usize) -> Result<Cells>;
+
+    /// The rows with some columns changed, one after the other; kinds and names of the columns stay.
+    ///
+    /// # Errors
+    /// When there is no such column, a change does not have an entry for each row, a row is taken that does not exist, what is no
+    /// number is set to one, or rows of this kind cannot be changed.
+    fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self>;
+}
+
+/// The place of the column of this name.
+pub(crate) fn position<X: Tabular>(x: &X, name: &str) -> Result<usize> {
+    let names = x.column_names();
+    names.iter().position(|other| other == name).ok_or_else(|| {
+        let known = names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        Error::unknown(format!("no column is named `{name}`; there are: {known}"))
+    })
+}
+
+/// The different numbers that a column takes of some that rise: of whole ones there are fewer.
+pub(crate) fn that_fit<X: Tabular>(x: &X, column: usize, mut values: Vec<f64>) -> Result<Vec<f64>> {
+    let n_rows = x.n_rows();
+    let whole = n_rows > 0
+        && x.changed(&[(column, ColumnChange::Set(vec![0.25; n_rows]))])?.cells(column)?.values()[0] == 0.0;
+    if whole {
+        values.iter_mut().for_each(|value| *value = value.round());
+        values.dedup();
+    }
+    Ok(values)
+}
+
+/// Refuses changes that do not fit.
+fn check_changes(changes: &[(usize, ColumnChange)], n_rows: usize, n_cols: usize) -> Result<()> {
+    for (column, change) in changes {
+        if *column >= n_cols {
+            return Err(Error::unknown(format!("there is no column {column}; there are {n_cols}, from 0")));
+        }
+        if change.len() != n_rows {
+            return Err(Error::length_mismatch("a change of a column", n_rows, change.len()));
+        }
+        if let ColumnChange::TakenFrom(from) = change {
+            check_rows(from, n_rows)?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes the cells that are hit.
+fn hit(mut cells: ArrayViewMut1<'_, f64>, hit: &[bool], value: f64) {
+    cells.iter_mut().zip(hit).filter(|(_, hit)| **hit).for_each(|(cell, _)| *cell = value);
+}
+
+impl Tabular for Matrix {
+    fn column_names(&self) -> Vec<String> {
+        (0..self.n_cols()).map(|column| self.features().name(column).to_owned()).collect()
+    }
+
+    fn cells(&self, column: usize) -> Result<Cells> {
+        let values = self.select(&[column])?.to_dense()?.dense()?.column(0).to_vec();
+        Ok(match self.features().kind(column) {
+            FeatureKind::Categorical { .. } => Cells::Labels(values),
+            _ => Cells::Numbers(values),
+        })
+    }
+
+    fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self> {
+        check_changes(changes, self.n_rows(), self.n_cols())?;
+        let mut values: Array2<f64> = self.dense()?.to_owned();
+        for (column, change) in changes {
+            let is_label = matches!(self.features().kind(*column), FeatureKind::Categorical { .. });
+            let mut cells = values.column_mut(*column);
+            match change {
+                ColumnChange::TakenFrom(from) => {
+                    let before = cells.to_vec();
+                    cells.iter_mut().zip(from).for_each(|(cell, &row)| *cell = before[row]);
+                }
+                ColumnChange::Set(to) => cells.iter_mut().zip(to).for_each(|(cell, to)| *cell = *to),
+                ColumnChange::Plus(by) if !is_label => {
+                    cells.iter_mut().zip(by).for_each(|(cell, by)| *cell += by);
+                }
+                ColumnChange::Missing(rows) => hit(cells, rows, f64::NAN),
+                ColumnChange::Unseen(rows) if is_label => hit(cells, rows, f64::NAN),
+                ColumnChange::Plus(_) | ColumnChange::Unseen(_) => {}
+            }
+        }
+        Matrix::from(values).with_features(self.features().clone())
+    }
+}

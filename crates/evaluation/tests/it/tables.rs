@@ -1,0 +1,193 @@
+//! Tables are looked into as matrices are: texts, categories and dates as they are.
+
+use perennial_core::{Classes, Context, Matrix, Predictor, Result, Rows, Values};
+use perennial_data::{Column, ColumnType, Table};
+use perennial_evaluation::errors::{Disturbance, Stress};
+use perennial_evaluation::explain::{Grid, Score, accumulated_effects, partial_dependence};
+use perennial_evaluation::metric::MeanAbsoluteError;
+use perennial_evaluation::*;
+use perennial_numeric::random::Random;
+
+/// Knows two cities and the hour; a city that it does not know, or none, is in the middle.
+struct Cities;
+
+impl Predictor for Cities {
+    type Input = Table;
+    type Output = Values;
+
+    fn predict(&self, x: &Table) -> Result<Values> {
+        let hours = x.column("hour")?.as_integer()?;
+        let of_city = |city: Option<&str>| match city {
+            Some("Bern") => 10.0,
+            Some("Basel") => -10.0,
+            _ => 0.0,
+        };
+        let cities = x.column("city")?.as_text()?.map(of_city);
+        Ok(cities.zip(hours).map(|(city, hour)| city + hour.unwrap_or(0) as f64).collect())
+    }
+}
+
+fn table(n: usize) -> Table {
+    let city = (0..n).map(|row| Some(["Bern", "Basel"][row % 2]));
+    Table::new([
+        ("city", Column::category(city)),
+        ("hour", Column::integer((0..n).map(|row| (row / 2 % 24) as i64))),
+        ("note", Column::text((0..n).map(|row| Some(["x", "y", "z"][row % 3])))),
+        ("day", Column::date((0..n).map(|row| (row % 31) as i32))),
+        ("sure", Column::boolean((0..n).map(|row| row % 5 == 0))),
+        ("price", Column::real((0..n).map(|row| row as f64 / 7.0))),
+        ("at", Column::date_time((0..n).map(|row| row as i64 * 1_000_000))),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn columns_of_a_table_are_shuffled_as_they_are() {
+    let x = table(480);
+    let y = Cities.predict(&x).unwrap();
+    let settings = PermutationImportance::new().n_repeats(20).group("text", ["city", "note"]);
+    let found = settings.measure(&Cities, &x, &y, &MeanAbsoluteError).unwrap();
+    let names: Vec<&str> = found.iter().map(|one| one.feature.as_str()).collect();
+    assert_eq!(names, ["text", "hour", "day", "sure", "price", "at"]);
+    // Every second row gets the other city, 20 away; an hour is (24^2 - 1) / 72 from another on average.
+    assert!((found[0].interval.estimate - 10.0).abs() < 0.5, "{:?}", found[0]);
+    assert!((found[1].interval.estimate - 575.0 / 72.0).abs() < 0.3, "{:?}", found[1]);
+    assert!(found[2..].iter().all(|one| one.losses.iter().all(|loss| *loss == 0.0)));
+}
+
+#[test]
+fn tables_are_made_worse_as_they_are() {
+    let x = table(480);
+    let y = Cities.predict(&x).unwrap();
+    let ways = [Disturbance::Missing, Disturbance::Exchange, Disturbance::Unseen, Disturbance::Shift];
+    let curves = Stress::new(ways, [0.0, 0.5, 1.0]).measure(&Cities, &x, &y, &MeanAbsoluteError).unwrap();
+    for curve in &curves {
+        assert_eq!(curve.points[0].loss, 0.0, "{curve}");
+        assert!(curve.points[2].loss > curve.points[1].loss, "{curve}");
+    }
+    // A city that was never seen is in the middle, 10 away.
+    assert_eq!(curves[2].points[2].loss, 10.0);
+    // Whole hours stay whole: a deviation of 6.9 hours is 7 of them.
+    assert_eq!(curves[3].points[2].loss, 7.0);
+}
+
+#[test]
+fn changes_keep_the_types_of_columns() {
+    let x = table(60);
+    let hit: Vec<bool> = (0..60).map(|row| row < 6).collect();
+    for (place, (name, before)) in x.columns().enumerate() {
+        let kind = before.column_type();
+        let missing = x.changed(&[(place, ColumnChange::Missing(hit.clone()))]).unwrap();
+        let column = missing.column(name).unwrap();
+        assert_eq!((column.column_type(), column.null_count()), (kind, 6), "{name}");
+        assert_eq!(column.cell(7), before.cell(7));
+        let back = missing.changed(&[(place, ColumnChange::TakenFrom(vec![10; 60]))]).unwrap();
+        assert_eq!(back.column(name).unwrap().cell(0), before.cell(10));
+        let unseen = x.changed(&[(place, ColumnChange::Unseen(hit.clone()))]).unwrap();
+        let is_label = matches!(kind, ColumnType::Text | ColumnType::Category);
+        assert_eq!(unseen == x, !is_label, "{name}");
+        let plus = x.changed(&[(place, ColumnChange::Plus(vec![0.6; 60]))]).unwrap();
+        assert_eq!(plus.column(name).unwrap().column_type(), kind);
+        assert_eq!(plus == x, !matches!(kind, ColumnType::Integer | ColumnType::Real), "{name}");
+    }
+    assert!(x.changed(&[(9, ColumnChange::Missing(hit.clone()))]).is_err() && x.cells(9).is_err());
+    assert!(x.changed(&[(0, ColumnChange::Missing(hit[1..].to_vec()))]).is_err());
+    assert!(x.changed(&[(0, ColumnChange::TakenFrom(vec![60; 60]))]).is_err());
+    // Texts are in their order, with numbers by size.
+    let ids =
+        Table::new([("id", Column::text([Some("a10"), Some("a9"), None, Some("a10"), Some("b")]))]).unwrap();
+    let Cells::Labels(labels) = ids.cells(0).unwrap() else { panic!("labels") };
+    assert_eq!((&labels[..2], labels[2].is_nan(), &labels[3..]), (&[1.0, 0.0][..], true, &[1.0, 2.0][..]));
+}
+
+fn checks(report: &AuditReport) -> Vec<(Check, Severity, &str)> {
+    let of = |finding: &'_ Finding| (finding.check, finding.severity);
+    let columns = report.findings.iter().map(|finding| finding.columns.first().map_or("", String::as_str));
+    report
+        .findings
+        .iter()
+        .map(of)
+        .zip(columns)
+        .map(|((check, severity), column)| (check, severity, column))
+        .collect()
+}
+
+#[test]
+fn leaks_of_a_table_are_found_in_texts_and_dates() {
+    let n = 400;
+    let mut random = Random::new(11);
+    let noise: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+    let order = random.permutation(n);
+    let honest = Column::category((0..n).map(|row| Some(["red", "green", "blue"][order[row] % 3])));
+    let answer: Vec<bool> = noise.iter().map(|x| *x > 0.0).collect();
+    let classes = Classes::from_labels(answer.iter().map(|yes| if *yes { "ill" } else { "well" }));
+    // Thirty wards, of which each has only ill or only well people, in no order.
+    let ward = |row: usize| format!("ward {}", (order[row] % 15) * 2 + usize::from(answer[row]));
+    let wards: Vec<String> = (0..n).map(ward).collect();
+    let wards = Column::text(wards.iter().map(|ward| Some(ward.as_str())));
+    let x = Table::new([("colour", honest.clone()), ("ward", wards)]).unwrap();
+    let scan = LeakageScan::new();
+    let report = scan.scan(&x, &classes, &Context::new()).unwrap();
+    assert_eq!(checks(&report), [(Check::TargetProxy, Severity::Error, "ward")], "{report}");
+    let waived = scan.clone().waive_column("ward", "it is known when people come in");
+    assert!(waived.scan(&x, &classes, &Context::new()).unwrap().enforce().is_ok());
+
+    // Names that number the rows, without leading zeros, and moments: the target rises with the rows, which are mixed.
+    let y: Values = (0..n).map(|row| order[row] as f64 / 100.0 + noise[row]).collect();
+    let ids: Vec<String> = order.iter().map(|place| format!("case-{place}")).collect();
+    let ids = Column::text(ids.iter().map(|id| Some(id.as_str())));
+    let at = Column::date_time(order.iter().map(|&place| place as i64 * 3_600_000_000));
+    let x = Table::new([("colour", honest.clone()), ("id", ids), ("at", at)]).unwrap();
+    let report = scan.scan(&x, &y, &Context::new()).unwrap();
+    let expected = [(Check::Identifier, Severity::Error, "id"), (Check::RowOrder, Severity::Warning, "at")];
+    assert_eq!(checks(&report), expected, "{report}");
+
+    // Honest texts, categories and dates are left alone.
+    let names: Vec<String> = (0..n).map(|row| format!("name {}", order[row] * 7919 % 1000)).collect();
+    let names = Column::text(names.iter().map(|name| Some(name.as_str())));
+    let days = Column::date((0..n).map(|row| (order[row] * 31 % 97) as i32));
+    let x = Table::new([("colour", honest), ("name", names), ("day", days)]).unwrap();
+    let noise = Values::from(noise);
+    for y in [&noise] {
+        assert_eq!(scan.scan(&x, y, &Context::new()).unwrap().to_string(), "nothing was found");
+    }
+    assert_eq!(scan.scan(&x, &classes, &Context::new()).unwrap().to_string(), "nothing was found");
+    // Copies of rows on both sides of a split.
+    let twice = x.take(&(0..n).map(|row| row / 2).collect::<Vec<_>>()).unwrap();
+    let splits = split::KFold::new(2).seed(1).split(&SplitInputs::new(n)).unwrap();
+    let report = LeakageScan::new().splits(&splits).scan(&twice, &noise, &Context::new()).unwrap();
+    assert!(checks(&report).contains(&(Check::DuplicateRows, Severity::Error, "")), "{report}");
+}
+
+#[test]
+fn categories_of_a_matrix_are_labels() {
+    use perennial_core::{Feature, Features};
+    // Two hundred codes in no order, each of one class alone: bins of codes would mix them.
+    let mut random = Random::new(12);
+    let secret: Vec<bool> = (0..200).map(|_| random.uniform() < 0.5).collect();
+    let codes: Vec<usize> = (0..4000).map(|_| random.below(200)).collect();
+    let y = Classes::from_labels(codes.iter().map(|&code| u8::from(secret[code])));
+    let values = ndarray::Array2::from_shape_fn((4000, 1), |(row, _)| codes[row] as f64);
+    let features = Features::try_from(vec![Feature::categorical("code", 200)]).unwrap();
+    let x = Matrix::from_dense(values, features).unwrap();
+    let report = LeakageScan::new().scan(&x, &y, &Context::new()).unwrap();
+    assert_eq!(report.findings[0].check, Check::TargetProxy, "{report}");
+}
+
+#[test]
+fn answers_for_tables_move_with_a_column() {
+    let x = table(480);
+    let score = Score::prediction(&Cities);
+    let effect = partial_dependence(&score, &x, "hour", &Grid::Quantiles(6), &Context::new()).unwrap();
+    // Whole hours, and an answer that moves as they do: both cities are as frequent.
+    assert!(effect.grid.iter().all(|hour| hour.fract() == 0.0), "{:?}", effect.grid);
+    assert_eq!(effect.mean, effect.grid);
+    let effect = accumulated_effects(&score, &x, "hour", 5).unwrap();
+    let moved = effect.effects.last().unwrap() - effect.effects[0];
+    assert!((moved - 23.0).abs() < 1e-12 && effect.grid.iter().all(|hour| hour.fract() == 0.0));
+    let flat = partial_dependence(&score, &x, "price", &Grid::default(), &Context::new()).unwrap();
+    assert!(flat.mean.windows(2).all(|pair| pair[0] == pair[1]));
+    let error = accumulated_effects(&score, &x, "city", 5).unwrap_err().to_string();
+    assert!(error.contains("column `city`") && error.contains("category"), "{error}");
+    assert!(accumulated_effects(&score, &x, "town", 5).unwrap_err().to_string().contains("`town`"));
+}
