@@ -113,10 +113,12 @@ where
         hash.bytes(&to_bytes(&self.step)?);
         train.x.add_to(&mut hash)?;
         train.y.add_to(&mut hash)?;
-        hash.option(train.weights, |hash, weights| {
-            hash.numbers(weights);
-            Ok(())
-        })?;
+        for weights in [train.weights, train.validation_weights] {
+            hash.option(weights, |hash, weights| {
+                hash.numbers(weights);
+                Ok(())
+            })?;
+        }
         for groups in [train.groups, train.validation_groups] {
             hash.option(groups, |hash, groups| {
                 groups.iter().for_each(|group| hash.bytes(&group.to_le_bytes()));

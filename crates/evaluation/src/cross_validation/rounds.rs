@@ -104,12 +104,14 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         let validation = watched
             .map(|watched| {
                 let groups = self.options.groups.map(|groups| groups.take(&watched.test)).transpose()?;
-                Ok::<_, Error>((self.x.take(&watched.test)?, self.y.take(&watched.test)?, groups))
+                let weights = self.weights(&watched.test)?;
+                Ok::<_, Error>((self.x.take(&watched.test)?, self.y.take(&watched.test)?, groups, weights))
             })
             .transpose()?;
-        if let Some((x, y, groups)) = &validation {
+        if let Some((x, y, groups, weights)) = &validation {
             train.validation = Some((x.borrow(), y.borrow()));
             train.validation_groups = groups.as_deref();
+            train.validation_weights = weights.as_deref();
         }
         // Groups may be meant for the splitter alone.
         let model = train.limited_to(&capabilities).fit(self.estimator)?;

@@ -128,6 +128,7 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Resampled<X, Y> {
         inner.groups = self.groups.as_deref();
         inner.validation = train.validation;
         inner.validation_groups = train.validation_groups;
+        inner.validation_weights = train.validation_weights;
         inner
     }
 }
