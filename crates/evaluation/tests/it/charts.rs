@@ -132,7 +132,7 @@ fn answers_are_drawn_by_feature_by_group_and_by_threshold() {
 
     let (scores, positive) = scored();
     let values = OutcomeValues::gains(5.0, -1.0, 0.0, 0.0);
-    let chart = charts::value_by_threshold(&scores, &positive, None, &values.clone().into()).unwrap();
+    let chart = charts::value_by_threshold(&scores, &positive, None, &values.into()).unwrap();
     let Mark::Line(series) = &chart.mark else { panic!("another kind of chart") };
     let best = series[0].points.iter().map(|point| point.y).fold(f64::NEG_INFINITY, f64::max);
     let rule =
