@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use perennial::core::{BoxClassifierEstimator, Explainer};
 use perennial::data::samples;
-use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, stress};
+use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, Stress};
 use perennial::evaluation::explain::{Grid, Score, partial_dependence};
 use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
@@ -97,7 +97,7 @@ fn main() -> Result<()> {
     let discovered = SliceFinder::new().max_slices(6).find(&LogLoss, &truth, &said, &test_x)?;
     let ways = [Disturbance::Noise, Disturbance::Shift, Disturbance::Exchange];
     let stress =
-        stress(&model, &test_x, &truth, &RocAuc::new(), &ways, &[0.0, 0.1, 0.25, 0.5, 1.0], &Context::new())?;
+        Stress::new(ways, [0.0, 0.1, 0.25, 0.5, 1.0]).measure(&model, &test_x, &truth, &RocAuc::new())?;
 
     // How does the answer move with the hour?
     let score = Score::probability(&model, "busy");
@@ -111,7 +111,7 @@ fn main() -> Result<()> {
         .discovered(discovered)
         .importances(importances)
         .explained(Explained::new(&model.booster().explain(&test_x)?, 0, &test_x)?)
-        .labels(LabelIssues::find(&truth, &said)?)
+        .labels(LabelIssues::find(&truth, &said, None)?)
         .stress(stress)
         .picture(charts::partial_dependence(&by_hour))
         .note(

@@ -65,7 +65,10 @@ impl Table {
         };
         let real = |number: fn(&Coverage) -> Option<f64>| Column::real(all.iter().map(number));
         let count = |count: fn(&Coverage) -> Option<usize>| {
-            Column::integer(all.iter().map(|coverage| count(coverage).map(|count| count as i64)))
+            Column::integer(
+                all.iter()
+                    .map(|coverage| count(coverage).map(|count| i64::try_from(count).unwrap_or(i64::MAX))),
+            )
         };
         for (name, column) in [
             ("first", times(|of| of.first)?),
@@ -97,8 +100,11 @@ struct Coverage {
 impl Coverage {
     /// Of different moments in order, with a row of each.
     fn of(times: &[(i64, usize)]) -> Self {
-        // Moments may lie so far apart that 64 bits do not hold the difference.
-        let days = |late: i64, early: i64| (late as f64 - early as f64) / crate::calendar::DAY as f64;
+        // Moments may lie so far apart that 64 bits do not hold the difference, and so near each other that they are equal once
+        // rounded.
+        let days = |late: i64, early: i64| {
+            (i128::from(late) - i128::from(early)) as f64 / crate::calendar::DAY as f64
+        };
         let (first, last) = (times.first(), times.last());
         let steps: Vec<f64> = times.windows(2).map(|pair| days(pair[1].0, pair[0].0)).collect();
         let mut sorted = steps.clone();
@@ -112,7 +118,7 @@ impl Coverage {
             step,
             n_expected: step.zip(first.zip(last)).map(|(step, (first, last))| {
                 // From the first to the last, both counted.
-                (days(last.0, first.0) / step).round() as usize + 1
+                ((days(last.0, first.0) / step).round() as usize).saturating_add(1)
             }),
             n_gaps: steps.iter().filter(|gap| is_gap(gap)).count(),
             longest: steps.into_iter().filter(is_gap).reduce(f64::max),

@@ -9,6 +9,7 @@ mod table;
 
 pub use bayes::{BayesianComparison, compare_bayes};
 pub use delong::compare_roc_auc;
+pub(crate) use folds::gains_alike;
 pub use folds::{FiveByTwo, compare_folds, five_by_two};
 pub use ranks::CriticalDifferences;
 pub use table::{ModelPair, ModelRow, ModelTable, ModelTableBuilder};
@@ -139,11 +140,11 @@ impl fmt::Display for Comparison {
 ///
 /// The rows are resampled in pairs, so what makes a row hard for both models does not blur the difference.
 ///
-/// Where all rows show the same gain, such as none, resampling says nothing of the rows that were not seen. The interval is
-/// then the exact one (Clopper and Pearson, 1934): so many rows leave it possible that a share of others differs, each by
-/// the whole range of the metric; of a metric without bounds, by the largest loss that was seen. Of a metric that is no mean
-/// over rows it is not known how far one row moves it, and the interval is the whole range; for areas under the ROC curve
-/// [`compare_roc_auc`] says more.
+/// Where all that is drawn (rows, groups or blocks, by their weights) shows the same gain, such as none, resampling says
+/// nothing of what was not seen. The interval is then the exact one (Clopper and Pearson, 1934): so many rows leave it
+/// possible that a share of others differs, each by the whole range of the metric; of a metric without bounds, by the range
+/// of the losses that were seen. Of a metric that is no mean over rows and shows no gain in any draw it is not known how far one
+/// row moves it, and the interval is the whole range; for areas under the ROC curve [`compare_roc_auc`] says more.
 ///
 /// ```
 /// use perennial_core::Values;
@@ -178,7 +179,7 @@ pub fn compare<M: Metric>(
             let gains: Vec<f64> = first.iter().zip(&second).map(|(a, b)| sign * (b - a)).collect();
             let seen = Seen::new(metric.bounds(), first.iter().chain(&second).copied());
             let gain = options.interval.of_mean(&gains)?;
-            (seen.where_alike(&gains, options.interval.worth(gains.len()), gain), seen)
+            (seen.of_mean(options.interval.worth(gains.len()), gain), seen)
         }
         _ => {
             let gain = options.interval.of_rows(truth.n_rows(), |rows| {
@@ -187,7 +188,7 @@ pub fn compare<M: Metric>(
                 sign * (score(second) - score(first))
             })?;
             let seen = Seen::new(metric.bounds(), scores.into_iter());
-            (seen.where_draws_are_alike(gain), seen)
+            (seen.of_statistic(options.interval.worth(truth.n_rows()), gain), seen)
         }
     };
     Ok(seen.judge(Comparison::new(metric.name(), scores, gain, options.equivalence)))

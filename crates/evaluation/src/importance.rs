@@ -30,7 +30,7 @@ const N_REPEATS: Param = Param::integer("n_repeats", "how often each feature is 
 /// | `n_repeats` | 10 | >= 2 | how often each feature is shuffled |
 /// | `level` | 0.95 | in (0, 1) | of the intervals |
 /// | `context` | a new one | | seed, progress and cancelling |
-/// | `weights` | none | >= 0; how much each row counts in the score |
+/// | `weights` | none | >= 0 | how much each row counts in the score |
 /// | `group` | none | names of features | features that are shuffled together, row by row, and have one entry for all of them |
 ///
 /// ```

@@ -9,7 +9,7 @@ use perennial_core::{Context, Error, Param, Result, Rows};
 use perennial_numeric::reduce;
 
 use crate::audit::{AuditReport, Check, Finding, Severity, SplitAudit, Waivers};
-use crate::compare::{ComparisonOptions, Verdict, compare_folds};
+use crate::compare::{ComparisonOptions, Verdict, compare_folds, gains_alike};
 use crate::split::SplitInputs;
 use crate::{Cells, CrossValidated, Split, Strata, Tabular};
 use explained::{Bins, Truth};
@@ -18,7 +18,7 @@ use explained::{Bins, Truth};
 ///
 /// | what is looked for | needs | severity |
 /// |---|---|---|
-/// | a single column that explains the target too well | rows and target | error |
+/// | a single column that explains the target too well; of days or moments only by being there or not | rows and target | error |
 /// | columns of which the target is a sum of multiples, exactly; a waiver of the finding needs one for each of them | rows and target of numbers | error |
 /// | a column that numbers the rows and explains the target; of texts one that differs in each row, by its order | rows and target | error |
 /// | a column of days or moments that explains the target: it moves with time | a table and target | warning |
@@ -143,7 +143,8 @@ impl<'a> LeakageScan<'a> {
     }
 
     /// The scores of a model whose preparation is learned inside each fold, and of the same model on data that was
-    /// prepared beforehand, on the same folds: if the second are surely better, the preparation has seen the tests.
+    /// prepared beforehand, on the same folds: if the second are surely better, or better by as much in each of three folds or
+    /// more, the preparation has seen the tests.
     #[must_use]
     pub fn prepared<P, M, Q, N>(
         mut self,
@@ -233,18 +234,23 @@ impl<'a> LeakageScan<'a> {
         if let Cells::Labels(labels) = cells {
             best = best.max(truth.explained_by(&Bins::of_labels(labels)));
         }
-        let percent = 100.0 * best;
-        if best >= self.most_explained {
+        let is_time = matches!(cells, Cells::Times(_));
+        // A target that moves with time follows a date as closely as it likes, without a leak; one that tells it by being
+        // there or not is a leak as any other.
+        let alone = if is_time { truth.explained_by(&Bins::of_missing(values)) } else { best };
+        let percent = 100.0 * alone;
+        if alone >= self.most_explained {
             let message = format!(
                 "`{name}` alone explains {percent:.1} % of the target on rows it was not learned from; leave it \
                  out, or say why it is known in time"
             );
             return Some(Finding::new(Check::TargetProxy, Severity::Error, message).column(name));
         }
-        if by_bins < self.by_chance(values.len()) {
+        let moves = if is_time && best >= self.most_explained { best } else { by_bins };
+        if moves < self.by_chance(values.len()) {
             return None;
         }
-        let percent = 100.0 * by_bins;
+        let percent = 100.0 * moves;
         match cells {
             Cells::Times(_) => {
                 let message = format!(
@@ -319,11 +325,17 @@ impl<'a> LeakageScan<'a> {
     fn preparation(&self) -> Result<Option<Finding>> {
         let Some([inside, beforehand]) = &self.prepared else { return Ok(None) };
         let found = compare_folds(inside, beforehand, &ComparisonOptions::new())?;
-        Ok((found.verdict == Verdict::Better).then(|| {
+        // The same gain in each fold has no variance to be judged by; in two folds it may come about by chance.
+        let everywhere = inside.folds.len() > 2 && gains_alike(inside, beforehand)?;
+        let gain = match everywhere {
+            true => format!("{:.4} in each of {} folds", found.gain.estimate, inside.folds.len()),
+            false => found.gain.to_string(),
+        };
+        Ok((everywhere || found.verdict == Verdict::Better).then(|| {
             let message = format!(
                 "on data prepared beforehand the {} is {:.4}, and {:.4} where the preparation is learned inside each \
-                 fold, a gain of {}; put the preparation into the pipeline by `then`",
-                found.metric, found.second, found.first, found.gain
+                 fold, a gain of {gain}; put the preparation into the pipeline by `then`",
+                found.metric, found.second, found.first
             );
             Finding::new(Check::PreparedOutside, Severity::Error, message)
         }))

@@ -124,6 +124,10 @@ impl SliceOptions {
         self.seed
     }
 
+    pub(crate) fn row_weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
     /// The rows that a slice must have.
     #[must_use]
     pub fn min_support(mut self, min_support: usize) -> Self {

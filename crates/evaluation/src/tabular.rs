@@ -3,6 +3,8 @@
 #[cfg(feature = "table")]
 mod table;
 
+use std::collections::BTreeSet;
+
 use ndarray::{Array2, ArrayViewMut1};
 use perennial_core::{Error, FeatureKind, Matrix, Result, Rows, check_rows};
 
@@ -97,16 +99,27 @@ pub(crate) fn position<X: Tabular>(x: &X, name: &str) -> Result<usize> {
     })
 }
 
-/// The different numbers that a column takes of some that rise: of whole ones there are fewer.
-pub(crate) fn that_fit<X: Tabular>(x: &X, column: usize, mut values: Vec<f64>) -> Result<Vec<f64>> {
+/// The different numbers that a column has once it is set to some, in their order: of whole ones there are fewer, and of truth
+/// values two.
+pub(crate) fn that_fit<X: Tabular>(x: &X, column: usize, values: Vec<f64>) -> Result<Vec<f64>> {
     let n_rows = x.n_rows();
-    let whole = n_rows > 0
-        && x.changed(&[(column, ColumnChange::Set(vec![0.25; n_rows]))])?.cells(column)?.values()[0] == 0.0;
-    if whole {
-        values.iter_mut().for_each(|value| *value = value.round());
-        values.dedup();
+    if n_rows == 0 {
+        return Ok(values);
     }
-    Ok(values)
+    let (mut seen, mut different) = (BTreeSet::new(), Vec::new());
+    // As many at a time as there are rows to try them in.
+    for part in values.chunks(n_rows) {
+        let mut set = part.to_vec();
+        set.resize(n_rows, part[0]);
+        let taken = x.changed(&[(column, ColumnChange::Set(set))])?.cells(column)?;
+        for value in taken.values().iter().take(part.len()) {
+            // 0 and -0 are one.
+            if seen.insert((value + 0.0).to_bits()) {
+                different.push(*value);
+            }
+        }
+    }
+    Ok(different)
 }
 
 /// Refuses changes that do not fit.

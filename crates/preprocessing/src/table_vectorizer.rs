@@ -39,7 +39,7 @@ pub enum HighCardinality {
 /// | days and moments | year, month, day, weekday, hour and the days since 1970, then as numbers |
 /// | columns without a cell | none: they are left out |
 ///
-/// What a column becomes is decided when learning. No step looks at a target, so a
+/// What a column becomes is decided when learning, by the rows whose weight is not 0. No step looks at a target, so a
 /// [`TargetEncoder`](crate::TargetEncoder), which is often better for many levels, is for [`Columns`].
 ///
 /// | name | default | range | meaning |
@@ -125,8 +125,10 @@ impl TableVectorizer {
         self
     }
 
-    fn kind(&self, column: &Column) -> Result<Option<Kind>> {
-        if column.null_count() == column.n_rows() {
+    /// What a column is by the rows that weigh something.
+    fn kind(&self, column: &Column, train: &Train<'_, Table, NoTarget>) -> Result<Option<Kind>> {
+        let weighs = |row: usize| train.weight(row) > 0.0;
+        if (0..column.n_rows()).all(|row| column.is_null(row) || !weighs(row)) {
             return Ok(None);
         }
         Ok(match column.column_type() {
@@ -136,7 +138,8 @@ impl TableVectorizer {
                 let category = column.to_category()?;
                 // Levels that no row has do not count.
                 let mut used = vec![false; category.n_levels()];
-                category.codes().flatten().for_each(|code| used[code as usize] = true);
+                let codes = category.codes().enumerate().filter(|(row, _)| weighs(*row));
+                codes.filter_map(|(_, code)| code).for_each(|code| used[code as usize] = true);
                 let many = used.iter().filter(|used| **used).count() >= self.cardinality_threshold;
                 Some(if many { Kind::Many } else { Kind::Few })
             }
@@ -199,14 +202,15 @@ impl FitTransform for TableVectorizer {
     fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(TableVectorizerModel, Matrix)> {
         CARDINALITY_THRESHOLD.check_count(self.cardinality_threshold)?;
         N_COMPONENTS.check_count(self.n_components)?;
-        let kinds = train.x.columns().map(|(name, column)| Ok((name, self.kind(column)?)));
+        let kinds = train.x.columns().map(|(name, column)| Ok((name, self.kind(column, train)?)));
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
         let of = |wanted: Kind| -> Vec<String> {
             let mine = kinds.iter().filter(|(_, kind)| *kind == Some(wanted));
             mine.map(|(name, _)| (*name).to_owned()).collect()
         };
         let mut outputs = Vec::new();
-        let few = OneHotEncoder::new().unknown(Unknown::Ignore);
+        // The threshold has said already how many there may be.
+        let few = OneHotEncoder::new().unknown(Unknown::Ignore).max_categories(self.cardinality_threshold);
         let (many, n) = (of(Kind::Many), self.n_components);
         let none = || CategoryImputer::constant("");
         let model = TableVectorizerModel {

@@ -137,11 +137,14 @@ fn number_ticks(chart: &Chart, x: &Scale) -> Vec<(f64, String)> {
 
 /// The names of the series, when there is more than one to tell apart.
 fn legend(series: &[Series]) -> Markup {
+    legend_of(series.iter().enumerate().filter(|_| series.len() > 1))
+}
+
+/// The names of series with the numbers of their colours.
+fn legend_of<'a>(series: impl Iterator<Item = (usize, &'a Series)>) -> Markup {
     let mut x = LEFT + 4.0;
     let mut entries = Vec::new();
-    for (index, one) in
-        series.iter().enumerate().take(8).filter(|(_, one)| series.len() > 1 && !one.name.is_empty())
-    {
+    for (index, one) in series.filter(|(_, one)| !one.name.is_empty()).take(8) {
         let name = cut(&one.name, 28);
         entries.push((x, index, name.clone()));
         x += 26.0 + 7.0 * name.chars().count() as f64;
@@ -195,6 +198,8 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
     }
     let named = series.iter().any(|one| !one.name.is_empty());
     let is_behind = |one: &Series| named && one.name.is_empty();
+    // Lines behind take no colour away.
+    let drawn: Vec<&Series> = series.iter().filter(|one| !is_behind(one)).collect();
     let x = Scale::over(all_points(series).map(|point| point.x), LEFT, RIGHT);
     let y = Scale::over(all_points(series).flat_map(with_bounds), BOTTOM, TOP);
     let y = if chart.y_ticks.is_empty() { y.rounded() } else { y };
@@ -203,7 +208,7 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
         @for one in series.iter().filter(|one| is_behind(one)) {
             path d=(path(&thin(&one.points), &x, &y)) fill="none" stroke="currentColor" stroke-width="0.8" stroke-opacity="0.25" {}
         }
-        @for (index, one) in series.iter().enumerate().filter(|(_, one)| !is_behind(one)) {
+        @for (index, one) in drawn.iter().enumerate() {
             @let points = thin(&one.points);
             @if points.iter().any(|point| point.bounds.is_some()) {
                 path d=(band(&points, &x, &y)) fill=(colour(index)) fill-opacity="0.15" {}
@@ -213,7 +218,7 @@ fn lines(chart: &Chart, series: &[Series]) -> Markup {
                 @for point in &points { (dot(x.at(point.x), y.at(point.y), 2.6, index, "1")) }
             }
         }
-        (legend(series))
+        (legend_of(drawn.iter().copied().enumerate().filter(|_| series.len() > 1)))
     }
 }
 

@@ -200,14 +200,28 @@ impl Source {
         })
     }
 
-    /// The table, its columns of the types that the contract says, and nothing more is looked at.
-    fn read(&self, directory: &Path) -> Result<Table> {
+    /// The contract of the settings to read CSV, where these are used.
+    fn of_csv(&self) -> Option<&Contract> {
+        let csv = self.csv.as_ref().filter(|_| matches!(self.written_as(), Ok(Format::Csv)));
+        csv.and_then(CsvReader::held_to)
+    }
+
+    /// All that the rows are held to.
+    fn contracts(&self) -> impl Iterator<Item = &Contract> {
+        self.of_csv().into_iter().chain(&self.contract)
+    }
+
+    /// The table, with these contracts for the types of its columns, and nothing more is looked at.
+    fn read<'a>(&self, directory: &Path, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
         let path = self.path(directory)?;
-        let nothing = Contract::new();
-        let contract = self.contract.as_ref().unwrap_or(&nothing);
         match self.written_as()? {
-            Format::Csv => self.csv.clone().unwrap_or_default().types_of(contract).read_path(path),
-            Format::JsonLines => JsonLinesReader::new().types_of(contract).read_path(path),
+            Format::Csv => {
+                let csv = self.csv.clone().unwrap_or_default().without_contract();
+                contracts.fold(csv, CsvReader::types_of).read_path(path)
+            }
+            Format::JsonLines => {
+                contracts.fold(JsonLinesReader::new(), JsonLinesReader::types_of).read_path(path)
+            }
             format => format.read(&path),
         }
     }
@@ -215,11 +229,13 @@ impl Source {
     /// The table, if the file has its checksum and the rows keep the contract.
     pub(super) fn open(&self, directory: &Path) -> Result<Table> {
         self.check_sum(directory)?;
-        let table = self.read(directory)?;
-        self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
+        let table = self.read(directory, self.contracts())?;
+        self.contracts().try_for_each(|contract| contract.enforce(&table))?;
+        Ok(table)
     }
 
-    /// As `open`, with what can be set aside set aside.
+    /// As `open`, with what can be set aside set aside. Of two contracts that of the source does so, and the rows that go on are
+    /// held to the other one.
     pub(super) fn open_with_quarantine(&self, directory: &Path) -> Result<(Table, Table)> {
         self.check_sum(directory)?;
         let path = self.path(directory)?;
@@ -227,7 +243,14 @@ impl Source {
         let contract = self.contract.as_ref().unwrap_or(&all);
         match self.written_as()? {
             Format::Csv => {
-                self.csv.clone().unwrap_or_default().contract(contract).read_path_with_quarantine(path)
+                let csv = self.csv.clone().unwrap_or_default();
+                if self.contract.is_none() {
+                    return csv.read_path_with_quarantine(path);
+                }
+                let typed = self.of_csv().into_iter().fold(csv.without_contract(), CsvReader::types_of);
+                let (kept, aside) = typed.contract(contract).read_path_with_quarantine(path)?;
+                self.of_csv().map_or(Ok(()), |own| own.enforce(&kept))?;
+                Ok((kept, aside))
             }
             Format::JsonLines => JsonLinesReader::new().contract(contract).read_path_with_quarantine(path),
             format => {
@@ -276,19 +299,22 @@ impl Source {
         if self.sensitivity >= Sensitivity::Personal && is_open(&path) {
             problems.push("may be read by every user of this machine; take the permission away".to_owned());
         }
-        let table = match self.read(directory) {
-            Ok(table) => table,
+        let table = match self.read(directory, self.contracts()) {
+            Ok(table) => {
+                let reports = self.contracts().map(|contract| contract.check(&table));
+                let broken = reports.filter(|report| !report.is_met());
+                problems.extend(broken.map(|report| format!("breaks its contract: {report}")));
+                table
+            }
             Err(error) => {
                 problems.push(error.to_string());
-                return problems;
+                // One cell that is not of its type must not hide what else is wrong.
+                match self.read(directory, std::iter::empty()) {
+                    Ok(table) if self.contracts().next().is_some() => table,
+                    _ => return problems,
+                }
             }
         };
-        if let Some(contract) = &self.contract {
-            let report = contract.check(&table);
-            if !report.is_met() {
-                problems.push(format!("breaks its contract: {report}"));
-            }
-        }
         problems.extend(self.stale(&table, now));
         if self.sensitivity < Sensitivity::Personal {
             problems.extend(find_pii(&table).into_iter().map(|found| {

@@ -319,6 +319,12 @@ impl Contract {
         must.map(|column| (column.name.as_str(), column.column_type))
     }
 
+    /// The columns that may have no cell at all, for readers of rows that leave out what is missing.
+    pub(crate) fn nullable_columns(&self) -> impl Iterator<Item = (&str, ColumnType)> {
+        let nullable = self.columns.iter().filter(|column| column.nullable);
+        nullable.map(|column| (column.name.as_str(), column.column_type))
+    }
+
     /// All that breaks the contract.
     pub fn check(&self, table: &Table) -> ContractReport {
         self.check_beside(table, &[])

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use perennial_core::{
     Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Result, Rows, Train, Transformer,
 };
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Contract;
@@ -42,7 +43,8 @@ impl AsTable for Matrix {
 /// When learning, all of the contract is held. When answering, only what it says of single rows: columns, types, missing cells,
 /// ranges, levels and the rules about cells. A row must get the same answer alone and among others, so the number of rows, what
 /// must be unique, what is in order, statistics and rules for a share of the rows stay out. Warnings pass. A row that could be set
-/// aside is an error in both, for a step gives as many rows as it takes; [`Contract::sift`] comes before.
+/// aside is an error in both, for a step gives as many rows as it takes; [`Contract::sift`] comes before. So a batch with one bad
+/// row is refused as a whole. Sparse matrices are not taken: their columns would be made dense for each answer.
 ///
 /// A contract of a table with its target is held to the table without it by [`Contract::drop`].
 ///
@@ -82,13 +84,19 @@ impl<X: AsTable> Estimator for ContractCheck<X> {
     type Model = ContractCheckModel<X>;
 
     fn fit_on(&self, train: &Train<'_, X, NoTarget>) -> Result<ContractCheckModel<X>> {
+        if let Some(part) = lost(&self.contract) {
+            return Err(Error::unsupported(format!(
+                "{part} has a number that is infinite or no number, which a saved model cannot keep; leave the bound out or write \
+                 a finite one"
+            )));
+        }
         self.contract.enforce(&*train.x.as_table()?)?;
         Ok(ContractCheckModel::new(self.contract.clone()))
     }
 
     /// Whether cells may be missing is for the contract to say.
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().sparse().categorical().groups()
+        Capabilities::new().weights().missing().categorical().groups()
     }
 }
 
@@ -120,6 +128,23 @@ struct Saved {
 
 fn as_json<S: serde::Serializer>(contract: &Contract, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serde_json::to_string(contract).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+/// The part of a contract that JSON does not give back as it is.
+fn lost(contract: &Contract) -> Option<String> {
+    if comes_back(contract) {
+        return None;
+    }
+    let column = contract.columns.iter().find(|column| !comes_back(*column));
+    let column = column.map(|column| format!("column `{}` of the contract", column.name));
+    let rule = || contract.rules.iter().position(|rule| !comes_back(rule));
+    let rule = || rule().map(|at| format!("rule {at} of the contract, counted from 0,"));
+    Some(column.or_else(rule).unwrap_or_else(|| "the contract".to_owned()))
+}
+
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq>(part: &T) -> bool {
+    let text = serde_json::to_string(part).ok();
+    text.and_then(|text| serde_json::from_str::<T>(&text).ok()).is_some_and(|again| again == *part)
 }
 
 impl<X> TryFrom<Saved> for ContractCheckModel<X> {

@@ -69,8 +69,9 @@ impl CsvReader {
     /// The same settings with a type for each column, and levels for categories.
     fn settled(&self, path: &Path, batch_bytes: usize) -> Result<CsvReader> {
         let mut records = Records::open(self, path, batch_bytes, u64::MAX)?;
+        let given = self.given_types();
         let open: Vec<usize> =
-            (0..records.names.len()).filter(|&at| !self.types.contains_key(&records.names[at])).collect();
+            (0..records.names.len()).filter(|&at| !given.contains_key(&records.names[at])).collect();
         let mut reader = self.clone();
         if open.is_empty() {
             return Ok(reader);

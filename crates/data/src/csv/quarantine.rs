@@ -77,7 +77,8 @@ impl CsvReader {
         let file = File::new(self, bytes);
         let (names, start) = file.names()?;
         let bytes = file.bytes;
-        let given: Vec<Option<ColumnType>> = names.iter().map(|name| self.types.get(name).copied()).collect();
+        let types = self.given_types();
+        let given: Vec<Option<ColumnType>> = names.iter().map(|name| types.get(name).copied()).collect();
         let nulls = NullTokens::new(&self.null_tokens);
         let (mut kept, mut aside) = (Vec::new(), Vec::new());
         let (mut at, mut line, mut counted) = (start, 1, 0);

@@ -208,10 +208,29 @@ impl CsvReader {
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
     #[must_use]
-    pub fn contract(self, contract: &Contract) -> Self {
-        let mut reader = self.types_of(contract);
-        reader.contract = Some(contract.clone());
-        reader
+    pub fn contract(mut self, contract: &Contract) -> Self {
+        self.contract = Some(contract.clone());
+        self
+    }
+
+    /// The types that were given, and for other columns those of the contract.
+    pub(super) fn given_types(&self) -> BTreeMap<String, ColumnType> {
+        let mut types = self.types.clone();
+        for (name, column_type) in self.contract.iter().flat_map(Contract::types) {
+            types.entry(name.to_owned()).or_insert(column_type);
+        }
+        types
+    }
+
+    /// What the rows are held to.
+    pub(crate) fn held_to(&self) -> Option<&Contract> {
+        self.contract.as_ref()
+    }
+
+    /// The same settings without a contract and its types.
+    pub(crate) fn without_contract(mut self) -> Self {
+        self.contract = None;
+        self
     }
 
     /// As [`contract`](CsvReader::contract), without holding the table to it.

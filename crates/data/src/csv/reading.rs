@@ -30,10 +30,11 @@ impl<'a> Reading<'a> {
     /// Nothing yet.
     pub(super) fn new(reader: &'a CsvReader, names: Vec<String>) -> Result<Self> {
         let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-        if let Some(column) = reader.types.keys().find(|name| !known.contains(name.as_str())) {
+        let types = reader.given_types();
+        if let Some(column) = types.keys().find(|name| !known.contains(name.as_str())) {
             return Err(CsvError::MissingColumn { column: column.clone() }.into());
         }
-        let goal = |name: &String| match reader.types.get(name) {
+        let goal = |name: &String| match types.get(name) {
             Some(&column_type) => Goal::Given(column_type),
             None => Goal::Find(Kind::Nothing, reader.max_categories),
         };

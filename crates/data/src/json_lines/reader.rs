@@ -1,6 +1,6 @@
 //! Reading JSON lines: the settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use perennial_core::{Error, Result, ResultExt};
@@ -47,12 +47,16 @@ pub struct JsonLinesReader {
     types: BTreeMap<String, ColumnType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
+    /// What types come from where the rows are not held to it.
+    #[serde(skip)]
+    typed_by: Option<Contract>,
 }
 
 impl Default for JsonLinesReader {
     fn default() -> Self {
         let types = BTreeMap::new();
-        JsonLinesReader { max_columns: 100_000, max_cells: None, schema: None, types, contract: None }
+        let (schema, contract, typed_by) = (None, None, None);
+        JsonLinesReader { max_columns: 100_000, max_cells: None, schema, types, contract, typed_by }
     }
 }
 
@@ -83,19 +87,32 @@ impl JsonLinesReader {
     }
 
     /// What the rows must be like. Without a schema its columns are read as the types that it says, where they can be, but for
-    /// those that only warn. Rows that could be set aside are, with their lines and reasons, by
+    /// those that only warn, and a nullable one that no line names is a column of missing cells. Rows that could be set aside
+    /// are, with their lines and reasons, by
     /// [`read_path_with_quarantine`](JsonLinesReader::read_path_with_quarantine), and are an error elsewhere. Warnings pass.
     #[must_use]
-    pub fn contract(self, contract: &Contract) -> Self {
-        let mut reader = self.types_of(contract);
-        reader.contract = Some(contract.clone());
-        reader
+    pub fn contract(mut self, contract: &Contract) -> Self {
+        self.contract = Some(contract.clone());
+        self
     }
 
     /// As [`contract`](JsonLinesReader::contract), without holding the table to it.
     pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
-        self.types.extend(contract.types().map(|(name, column_type)| (name.to_owned(), column_type)));
+        self.typed_by = Some(contract.clone());
         self
+    }
+
+    /// The contract that says types.
+    fn typing(&self) -> Option<&Contract> {
+        self.contract.as_ref().or(self.typed_by.as_ref())
+    }
+
+    /// The types that columns are read as.
+    fn given_types(&self) -> BTreeMap<String, ColumnType> {
+        let mut types = self.types.clone();
+        let of_contract = self.typing().into_iter().flat_map(Contract::types);
+        types.extend(of_contract.map(|(name, column_type)| (name.to_owned(), column_type)));
+        types
     }
 
     /// How many different names there may be.
@@ -126,13 +143,14 @@ impl JsonLinesReader {
     /// # Errors
     /// As for [`read_path`](JsonLinesReader::read_path).
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Table> {
-        let table = self.table(self.lines(bytes, false, |_, _, error| Err(error))?)?;
+        let table = self.table(self.lines(bytes, false, |_, _, error| Err(error))?, None)?;
         self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
     }
 
     /// Reads a file, plain or gzip, with the lines that it would refuse set aside, and the rows that the contract sets aside. The
     /// second table has the number of each such `line`, the `record` as it stands, at most 64 characters of it, and the `reason`.
-    /// Where cells of a column are of two kinds, those of the first line that has one are right.
+    /// Where cells of a column are of two kinds, those of the first line that has one are right. A line with a cell that cannot be
+    /// had as the type of the contract is set aside too, if there is no schema.
     ///
     /// # Errors
     /// When the file cannot be read, is larger than allowed, or no line is an object; when a cell cannot be had as the type of the
@@ -153,12 +171,20 @@ impl JsonLinesReader {
         let mut put = |number: usize, line: &[u8], reason: String| {
             aside.push((number, excerpt(line.trim_ascii_end()), reason));
         };
-        let mut lines = self.lines(bytes, self.contract.is_some(), |number, line, error| {
+        let mut lines = self.lines(bytes, true, |number, line, error| {
             put(number, line, error.to_string());
             Ok(())
         })?;
-        let places = std::mem::take(&mut lines.places);
-        let mut table = self.table(lines)?;
+        let mut places = std::mem::take(&mut lines.places);
+        let mut wrong = BTreeMap::new();
+        let mut table = self.table(lines, Some(&mut wrong))?;
+        if !wrong.is_empty() {
+            for (&row, reason) in &wrong {
+                put(places[row].0, places[row].1, reason.clone());
+            }
+            let kept = places.into_iter().enumerate().filter(|(row, _)| !wrong.contains_key(row));
+            places = kept.map(|(_, place)| place).collect();
+        }
         if let Some(contract) = &self.contract {
             let (kept, rows) = contract.sift_rows(&table)?;
             rows.into_iter().for_each(|(row, reason)| put(places[row].0, places[row].1, reason));
@@ -169,24 +195,14 @@ impl JsonLinesReader {
         Ok((table, quarantine_of(rows)?))
     }
 
-    fn table(&self, lines: Lines<'_>) -> Result<Table> {
+    /// The table; with `wrong`, without the rows that have a cell which is not of its type, and `wrong` says why.
+    fn table(&self, lines: Lines<'_>, wrong: Option<&mut BTreeMap<usize, String>>) -> Result<Table> {
         let Lines { names, columns, n_rows, .. } = lines;
         let Some(schema) = &self.schema else {
             if n_rows == 0 {
                 return Err(Error::empty("there is no object in these JSON lines"));
             }
-            let named = names.into_iter().zip(columns);
-            return Table::new(named.map(|(name, cells)| {
-                let column = match self.types.get(&name) {
-                    None => cells.column(n_rows),
-                    // Where a cell cannot be had as such, the contract says so.
-                    Some(wanted) => {
-                        let column = cells.plain_column(n_rows);
-                        column.coerce(*wanted).unwrap_or(column)
-                    }
-                };
-                (name, column)
-            }));
+            return self.typed(names, columns, n_rows, wrong);
         };
         if let Some(name) = names.iter().find(|name| schema.field(name).is_none()) {
             return Err(Error::unknown(format!(
@@ -203,6 +219,53 @@ impl JsonLinesReader {
             (field.name.as_str().into(), column)
         });
         schema.coerce(&Table::with_rows(n_rows, columns.collect())?)
+    }
+
+    /// As [`table`](JsonLinesReader::table), without a schema.
+    fn typed(
+        &self,
+        names: Vec<String>,
+        columns: Vec<Cells>,
+        n_rows: usize,
+        wrong: Option<&mut BTreeMap<usize, String>>,
+    ) -> Result<Table> {
+        let types = self.given_types();
+        let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let absent: Vec<(String, Column)> = self
+            .typing()
+            .into_iter()
+            .flat_map(Contract::nullable_columns)
+            .filter(|(name, _)| !known.contains(name))
+            .map(|(name, column_type)| (name.to_owned(), Column::nulls(column_type, n_rows)))
+            .collect();
+        let named = names.into_iter().zip(columns).map(|(name, cells)| {
+            let column = match types.contains_key(&name) {
+                true => cells.plain_column(n_rows),
+                false => cells.column(n_rows),
+            };
+            (name, column)
+        });
+        let mut table = Table::new(named.chain(absent))?;
+        if let Some(wrong) = wrong {
+            for (name, column) in table.columns() {
+                let Some(wanted) = types.get(name) else { continue };
+                for row in not_of(column, *wanted) {
+                    let cell: String = column.cell(row).unwrap_or_default().chars().take(40).collect();
+                    let why = || format!("column `{name}`: `{cell}` is not of type {wanted}");
+                    wrong.entry(row).or_insert_with(why);
+                }
+            }
+            if !wrong.is_empty() {
+                let keep: Vec<bool> = (0..n_rows).map(|row| !wrong.contains_key(&row)).collect();
+                table = table.filter(&keep)?;
+            }
+        }
+        let typed = table.columns().map(|(name, column)| {
+            // Where a cell cannot be had as such, the contract says so.
+            let typed = types.get(name).and_then(|wanted| column.coerce(*wanted).ok());
+            (name.to_owned(), typed.unwrap_or_else(|| column.clone()))
+        });
+        Table::new(typed)
     }
 
     /// All lines; `wrong` is told the number, the bytes and the error of each that is no row, and says whether to go on.
@@ -279,6 +342,15 @@ impl JsonLinesReader {
         }
         Ok((row, n_columns))
     }
+}
+
+/// The rows whose cells cannot be had as a type.
+fn not_of(column: &Column, wanted: ColumnType) -> Vec<usize> {
+    if column.coerce(wanted).is_ok() {
+        return Vec::new();
+    }
+    let is_wrong = |row: usize| !column.is_null(row) && column.slice(row, 1).coerce(wanted).is_err();
+    (0..column.n_rows()).filter(|&row| is_wrong(row)).collect()
 }
 
 fn row(number: usize, line: &[u8]) -> Result<Row> {

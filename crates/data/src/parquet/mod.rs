@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -20,7 +20,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::ChunkReader;
+use parquet::file::reader::{ChunkReader, Length};
 use perennial_core::{Error, Result, ResultExt, write_atomic};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -205,12 +205,25 @@ impl ParquetReader {
             pages::check(&input, of_group, mask)?;
             let read = |(column, root): (&mut Growing, &usize)| -> Result<()> {
                 let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
-                let n_rows = believable(of_group, &only).unwrap_or(BATCH);
-                for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
-                    let table = Table::from_record_batch(&batch.map_err(refused)?)?;
-                    table.columns().try_for_each(|(_, part)| column.add(part))?;
+                let add = |column: &mut Growing, n_rows: usize| -> Result<()> {
+                    for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
+                        let table = Table::from_record_batch(&batch.map_err(refused)?)?;
+                        table.columns().try_for_each(|(_, part)| column.add(part))?;
+                    }
+                    Ok(())
+                };
+                let before = column.n_rows();
+                let is_dictionary =
+                    matches!(loaded.schema().field(*root).data_type(), DataType::Dictionary(..));
+                if let (Some(n_rows), false) = (believable(of_group, mask, &only, input.len()), is_dictionary)
+                {
+                    match add(column, n_rows) {
+                        // What is too much at once may not be too much in parts.
+                        Err(_) if column.n_rows() == before => {}
+                        done => return done,
+                    }
                 }
-                Ok(())
+                add(column, BATCH)
             };
             let read: Vec<Result<()>> = columns.par_iter_mut().zip(&roots).map(read).collect();
             read.into_iter().collect::<Result<()>>()?;
@@ -338,12 +351,22 @@ fn roots(loaded: &ArrowReaderMetadata, mask: &ProjectionMask) -> Vec<usize> {
     roots
 }
 
-/// How many rows a group has, where that is no more than the bytes of each of its columns: the decoder sets places aside
-/// for as many as it is told, whether they come or not.
-fn believable(group: &RowGroupMetaData, mask: &ProjectionMask) -> Option<usize> {
-    let n_rows = usize::try_from(group.num_rows()).ok()?;
-    let mut columns = group.columns().iter().enumerate().filter(|(at, _)| mask.leaf_included(*at));
-    columns.all(|(_, column)| column.compressed_size() >= group.num_rows()).then_some(n_rows)
+/// How many rows a group has, where that is no more than the bytes of each of its columns `only`, and those of all that are
+/// wanted are no more than there are: the decoder sets places aside for as many rows as it is told, whether they come or not.
+fn believable(
+    group: &RowGroupMetaData,
+    wanted: &ProjectionMask,
+    only: &ProjectionMask,
+    n_bytes: u64,
+) -> Option<usize> {
+    let sizes = |mask: &ProjectionMask| {
+        let columns = group.columns().iter().enumerate().filter(|(at, _)| mask.leaf_included(*at));
+        columns.map(|(_, column)| u64::try_from(column.compressed_size()).ok()).collect::<Option<Vec<u64>>>()
+    };
+    let n_rows = u64::try_from(group.num_rows()).ok()?;
+    let all = sizes(wanted)?.into_iter().try_fold(0_u64, u64::checked_add)?;
+    let holds = all <= n_bytes && sizes(only)?.into_iter().all(|size| n_rows <= size);
+    usize::try_from(n_rows).ok().filter(|_| holds)
 }
 
 /// The rows of a group.

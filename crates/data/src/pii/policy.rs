@@ -151,7 +151,8 @@ impl PiiPolicy {
     }
 
     /// The table with its personal data denied, masked, hashed, replaced by tokens or kept, as [`find_pii`] finds them. Where
-    /// the name of a column says that it is personal, its cells are, whole.
+    /// the name of a column says that it is personal, its cells are, whole; where such data are kept, what is found inside of
+    /// the cells has its own action.
     ///
     /// # Errors
     /// When data are denied, naming columns and kinds; when a hash has no key or a short one; when the policy names a column
@@ -186,14 +187,20 @@ impl PiiPolicy {
         let mut redacted = table.clone();
         let mut names: Vec<&str> = findings.iter().map(|finding| finding.column.as_str()).collect();
         names.dedup();
+        let mut whole_columns: BTreeMap<&str, PiiAction> = BTreeMap::new();
         for name in names {
             let mine = || findings.iter().filter(|finding| finding.column == name);
             if mine().all(|finding| of_finding(finding) == PiiAction::Keep) {
                 continue;
             }
             let column = table.column(name)?;
-            // Numbers are personal as a whole, and so is what the name of the column says.
-            let whole = mine().find(|finding| finding.by_name || column.column_type() == ColumnType::Integer);
+            // Numbers are personal as a whole, and so is what the name of the column says; where that is kept, parts may not be.
+            let is_number = column.column_type() == ColumnType::Integer;
+            let whole = mine()
+                .find(|finding| (finding.by_name || is_number) && of_finding(finding) != PiiAction::Keep);
+            if let Some(finding) = whole {
+                whole_columns.insert(name, of_finding(finding));
+            }
             let cells: Vec<Option<String>> = (0..column.n_rows())
                 .map(|row| {
                     let cell = column.cell(row)?;
@@ -206,7 +213,10 @@ impl PiiPolicy {
             redacted = redacted.with_column(name, Column::text(cells.iter().map(Option::as_deref)))?;
         }
         for finding in &findings {
-            redacted = redacted.mark_pii(&finding.column, finding.kind, of_finding(finding))?;
+            // With the whole cell went all that stood in it.
+            let whole = whole_columns.get(finding.column.as_str()).copied();
+            let action = whole.unwrap_or_else(|| of_finding(finding));
+            redacted = redacted.mark_pii(&finding.column, finding.kind, action)?;
         }
         let kinds: Vec<String> = vault.rows.iter().map(|(_, kind, _)| kind.to_string()).collect();
         let vault = Table::new([

@@ -186,3 +186,45 @@ fn sources_are_found_and_described() -> Result<()> {
     assert!(Source::new("x", "x.zip").to_croissant(&table).is_err());
     Ok(())
 }
+
+#[test]
+fn the_contract_of_the_settings_to_read_csv_is_held_too() -> Result<()> {
+    use perennial_data::Severity;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    std::fs::write(at.join("orders.csv"), "sum\n3\n900\n").unwrap();
+    let sum = ColumnContract::new("sum", ColumnType::Integer).max(10.0);
+    let own = |severity| CsvReader::new().contract(&Contract::new().with(sum.clone().severity(severity)));
+    let catalog = Catalog::new().source(source().csv(own(Severity::Quarantine)));
+    assert!(catalog.open(at, "orders").is_err());
+    let (kept, aside) = catalog.open_with_quarantine(at, "orders")?;
+    assert_eq!((kept.n_rows(), aside.n_rows()), (1, 1));
+    // Beside a contract of the source it is held as well.
+    let any = Contract::new().extra_columns(true);
+    let both = Catalog::new().source(source().csv(own(Severity::Fail)).contract(any));
+    assert!(both.open(at, "orders").is_err() && both.open_with_quarantine(at, "orders").is_err());
+    // It does not end what is verified.
+    let found = problems(source().csv(own(Severity::Fail)).fresh("sum", 1.0), at, 0);
+    assert!(found[0].starts_with("breaks its contract"), "{found:?}");
+    assert!(found[1].contains("does not give moments"), "{found:?}");
+    Ok(())
+}
+
+#[test]
+fn one_cell_of_another_type_does_not_hide_what_else_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    std::fs::write(at.join("orders.csv"), "mail,sum\nada@example.org,3\nada@example.org,many\n").unwrap();
+    let sum = ColumnContract::new("sum", ColumnType::Integer);
+    let found = problems(source().contract(Contract::new().extra_columns(true).with(sum)), at, 0);
+    assert!(found[0].contains("many"), "{found:?}");
+    assert!(found[1].contains("column `mail` holds personal data (email)"), "{found:?}");
+}
+
+#[test]
+fn the_last_contract_of_a_reader_says_the_types() -> Result<()> {
+    let of = |column_type| Contract::new().with(ColumnContract::new("n", column_type));
+    let reader = CsvReader::new().contract(&of(ColumnType::Integer)).contract(&of(ColumnType::Text));
+    assert_eq!(reader.read_bytes(b"n\n7\n")?.column("n")?.column_type(), ColumnType::Text);
+    Ok(())
+}

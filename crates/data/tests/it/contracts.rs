@@ -109,3 +109,20 @@ fn a_contract_goes_with_a_pipeline() -> Result<()> {
     assert!(model.transform(&Matrix::from(ndarray::array![[2.0]])).is_err());
     Ok(())
 }
+
+/// JSON has no infinite numbers: the model would hold rows to another contract once it is loaded.
+#[test]
+fn a_contract_that_cannot_be_saved_is_refused_when_learning() -> Result<()> {
+    use perennial_core::{Estimator, NoTarget};
+    use perennial_data::{ContractCheck, Rule};
+    let table = Table::builder().real("x", [1.0]).build()?;
+    let x = ColumnContract::new("x", ColumnType::Real);
+    let refused =
+        |contract: Contract| ContractCheck::new(contract).fit(&table, &NoTarget).unwrap_err().to_string();
+    let open = Rule::between("x", f64::MIN..f64::INFINITY);
+    let error = refused(Contract::new().with(x.clone()).rule(open));
+    assert!(error.contains("rule 0 of the contract"), "{error}");
+    let error = refused(Contract::new().with(x.max(f64::INFINITY)));
+    assert!(error.contains("column `x` of the contract"), "{error}");
+    Ok(())
+}

@@ -165,3 +165,11 @@ fn histories_are_covered_in_part() -> Result<()> {
     assert_eq!(table.head(0).coverage(&["station"], "first")?.n_rows(), 0);
     Ok(())
 }
+
+#[test]
+fn moments_that_are_equal_once_rounded_are_a_step_apart() -> Result<()> {
+    let late = 1_i64 << 62;
+    let table = Table::new([("t", Column::date_time([late, late + 1, late + 2]))])?;
+    assert_eq!(table.coverage(&[], "t")?.values("expected")?.as_slice(), [3.0]);
+    Ok(())
+}

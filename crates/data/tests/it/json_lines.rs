@@ -126,3 +126,24 @@ fn a_contract_says_what_cells_are_and_what_they_may_be() -> Result<()> {
     assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
     Ok(())
 }
+
+#[test]
+fn a_line_with_a_cell_of_another_type_is_set_aside() -> Result<()> {
+    let day = ColumnContract::new("day", ColumnType::Date);
+    let contract =
+        Contract::new().with(day).with(ColumnContract::new("note", ColumnType::Text).nullable(true));
+    let reader = JsonLinesReader::new().contract(&contract);
+    let text = b"{\"day\": \"2024-01-02\"}\n{\"day\": \"soon\"}\n{\"day\": \"2024-01-04\"}\n";
+    let (table, quarantine) = reader.read_bytes_with_quarantine(text)?;
+    assert_eq!((table.n_rows(), table.column("day")?.column_type()), (2, ColumnType::Date));
+    // A column that may have no cell need not be named.
+    assert_eq!(table.column("note")?.null_count(), 2);
+    assert_eq!(quarantine.column("line")?.cell(0).as_deref(), Some("2"));
+    let why = quarantine.column("reason")?.cell(0).unwrap().into_owned();
+    assert_eq!(why, "column `day`: `soon` is not of type date");
+    assert!(reader.read_bytes(text).is_err());
+    // Another contract takes the place of the first, and of its types.
+    let texts = Contract::new().with(ColumnContract::new("day", ColumnType::Text));
+    assert_eq!(reader.contract(&texts).read_bytes(text)?.column("day")?.column_type(), ColumnType::Text);
+    Ok(())
+}

@@ -146,3 +146,19 @@ fn marks_go_with_their_columns() -> Result<()> {
     assert_eq!(marks(&some.scan(&path, 1)?.next().unwrap()?, "card"), card);
     Ok(())
 }
+
+/// A column whose name is harmless to the policy may hold cells that are not.
+#[test]
+fn what_stands_in_a_column_that_is_kept_by_its_name_has_its_own_action() -> Result<()> {
+    let table = Table::builder().text("customer_name", ["ada@example.org", "Grace"]).build()?;
+    let policy = PiiPolicy::new().action(PiiAction::Mask).kind(PiiKind::Name, PiiAction::Keep);
+    let kept = policy.apply(&table)?.table;
+    assert_eq!(texts(&kept, "customer_name"), [Some("[email]".to_owned()), Some("Grace".to_owned())]);
+    assert_eq!(kept.pii("customer_name")?.get(&PiiKind::Name), Some(&PiiAction::Keep));
+    // The other way round, the mail goes with its cell.
+    let policy = PiiPolicy::new().action(PiiAction::Mask).kind(PiiKind::Email, PiiAction::Keep);
+    let masked = policy.apply(&table)?.table;
+    assert_eq!(texts(&masked, "customer_name"), vec![Some("[name]".to_owned()); 2]);
+    assert_eq!(masked.pii("customer_name")?.get(&PiiKind::Email), Some(&PiiAction::Mask));
+    Ok(())
+}

@@ -199,15 +199,16 @@ impl Reliability {
     ) -> Result<Vec<(String, ReliabilityCurve)>> {
         check_rows_of(truth.n_rows(), said.n_rows(), weights)?;
         let groups = Grouped::new(groups, truth.n_rows())?;
-        let of_group = |(group, name): (usize, &String)| {
-            let rows: Vec<usize> = (0..truth.n_rows()).filter(|&row| groups.of_row[row] == group).collect();
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.names.len()];
+        groups.of_row.iter().enumerate().for_each(|(row, &group)| members[group].push(row));
+        let of_group = |(name, rows): (&String, Vec<usize>)| {
             let weights = weights.map(|weights| weights.take(&rows)).transpose()?;
             let curve = self
                 .measure(&truth.take(&rows)?, &said.take(&rows)?, weights.as_deref())
                 .context(format!("group `{name}`"))?;
             Ok((name.clone(), curve))
         };
-        groups.names.iter().enumerate().map(of_group).collect()
+        groups.names.iter().zip(members).map(of_group).collect()
     }
 
     /// The parts of the Brier score of the class.

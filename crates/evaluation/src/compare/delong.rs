@@ -5,7 +5,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, Normal};
 use perennial_statistics::interval::Interval;
 
-use super::alike::{Seen, sign_test};
+use super::alike::Seen;
 use super::{Comparison, ComparisonOptions, EQUIVALENCE};
 use crate::interval::two_sided_t;
 
@@ -68,12 +68,11 @@ pub fn compare_roc_auc(
     };
     let (a, b) = (places(first, "the first score")?, places(second, "the second score")?);
     let aucs = [reduce::mean(&a[0]), reduce::mean(&b[0])];
+    let differences: [Vec<f64>; 2] =
+        [0_usize, 1].map(|side| a[side].iter().zip(&b[side]).map(|(a, b)| b - a).collect());
     // The variance of a mean of differences, on each side.
-    let spread = |side: usize| {
-        let differences: Vec<f64> = a[side].iter().zip(&b[side]).map(|(a, b)| b - a).collect();
-        reduce::mean_variance(&differences, 1).1 / differences.len() as f64
-    };
-    let error = (spread(0) + spread(1)).sqrt();
+    let spread = |side: &[f64]| reduce::mean_variance(side, 1).1 / side.len() as f64;
+    let error = (spread(&differences[0]) + spread(&differences[1])).sqrt();
     let estimate = aucs[1] - aucs[0];
     let normal = Normal::new(0.0, 1.0)?;
     let half = normal.isf(0.5 * (1.0 - level)) * error;
@@ -81,8 +80,9 @@ pub fn compare_roc_auc(
         Interval { estimate, low: (estimate - half).max(-1.0), high: (estimate + half).min(1.0), level };
     // Where no row differs from another in its gain, what the rarer class leaves possible.
     let rarer = positives.len().min(negatives.len()) as f64;
-    let (gain, p_value) = if error == 0.0 {
-        (Seen::new((0.0, 1.0), std::iter::empty()).around(rarer, gain), sign_test(estimate, rarer))
+    let seen = Seen::new((0.0, 1.0), std::iter::empty());
+    let (gain, p_value) = if differences.iter().all(|side| seen.all_alike(side)) {
+        (seen.around(rarer, gain), seen.sign_test(estimate, rarer))
     } else {
         (gain, (2.0 * normal.sf((estimate / error).abs())).min(1.0))
     };

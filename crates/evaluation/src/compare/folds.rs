@@ -9,7 +9,7 @@ use perennial_statistics::interval::Interval;
 use perennial_statistics::test::TestResult;
 use serde::{Deserialize, Serialize};
 
-use super::alike::{Seen, sign_test};
+use super::alike::Seen;
 use super::{Comparison, ComparisonOptions, EQUIVALENCE};
 use crate::CrossValidated;
 use crate::cross_validation::{corrected_error, corrected_half};
@@ -39,12 +39,24 @@ pub(super) fn gains<P, Q, A, B>(
     Ok(first.scores().iter().zip(second.scores()).map(|(first, second)| sign * (second - first)).collect())
 }
 
-/// The two-sided p-value of Student's t; of differences that do not vary, that of the sign test.
+/// The two-sided p-value of Student's t.
 fn two_sided(estimate: f64, error: f64, df: f64) -> Result<f64> {
-    if error == 0.0 {
-        return Ok(sign_test(estimate, df + 1.0));
-    }
     Ok((2.0 * StudentT::new(df)?.sf((estimate / error).abs())).min(1.0))
+}
+
+/// Whether the second gains the same in each fold, and more than nothing: then no variance tells how sure that is.
+///
+/// # Errors
+/// As [`compare_folds`].
+pub(crate) fn gains_alike<P, Q, A, B>(
+    first: &CrossValidated<P, A>,
+    second: &CrossValidated<Q, B>,
+) -> Result<bool> {
+    let gains = gains(first, second, &ComparisonOptions::new())?;
+    let seen = Seen::new(first.bounds, first.scores().into_iter().chain(second.scores()));
+    // Above nothing by more than rounding, which the sign test tells.
+    let mean = reduce::mean(&gains);
+    Ok(mean > 0.0 && seen.all_alike(&gains) && seen.sign_test(mean, 2.0) < 1.0)
 }
 
 /// Compares two models by their scores on the same folds: Student's interval of the differences with the standard
@@ -69,9 +81,15 @@ pub fn compare_folds<P, Q, A, B>(
     let error = corrected_error(&gains, &first.folds);
     let scores = [first.mean(), second.mean()];
     let seen = Seen::new(first.bounds, first.scores().into_iter().chain(second.scores()));
-    let gain = if error == 0.0 { seen.around(gains.len() as f64, gain) } else { gain };
+    let n_folds = gains.len() as f64;
+    // Gains that differ by rounding alone have a variance that says nothing.
+    let (gain, p_value) = if seen.all_alike(&gains) {
+        (seen.around(n_folds, gain), seen.sign_test(estimate, n_folds))
+    } else {
+        (gain, two_sided(estimate, error, n_folds - 1.0)?)
+    };
     let comparison = seen.judge(Comparison::new(first.metric.clone(), scores, gain, options.equivalence));
-    Ok(Comparison { p_value: Some(two_sided(estimate, error, gains.len() as f64 - 1.0)?), ..comparison })
+    Ok(Comparison { p_value: Some(p_value), ..comparison })
 }
 
 /// Five times twofold cross-validation of two models, and the two tests of their differences.

@@ -139,7 +139,17 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
             (Validation::Share(share), ..) => first(&Holdout::new(share).seed(seed))?,
             (Validation::Splitter(splitter), ..) => first(splitter)?,
         };
-        Ok(Split { train: rows.take(&inner.train)?, test: rows.take(&inner.test)? })
+        let watched = rows.take(&inner.test)?;
+        if let Some(weights) = self.weights(&watched)?
+            && weights.iter().all(|&weight| weight == 0.0)
+        {
+            return Err(Error::insufficient_data(format!(
+                "the {} rows that are set aside to be watched have no weight, so nothing can be seen on them; set aside a larger \
+                 share, or rows with weight by a splitter",
+                watched.len()
+            )));
+        }
+        Ok(Split { train: rows.take(&inner.train)?, test: watched })
     }
 }
 

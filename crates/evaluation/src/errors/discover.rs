@@ -222,7 +222,7 @@ impl SliceFinder {
     ///
     /// # Errors
     /// When a setting is out of range, the metric is no mean over rows (such as `LogLoss`, `Accuracy`, `MeanAbsoluteError`),
-    /// `x` is sparse, or there are too few rows for two halves.
+    /// `x` is sparse, a weight is not acceptable, or there are too few rows for two halves.
     pub fn find<M: Metric>(
         &self,
         metric: &M,

@@ -1,4 +1,4 @@
-use perennial_core::{Error, Matrix, Result, Rows};
+use perennial_core::{Error, Matrix, Result, Rows, check_weights};
 use perennial_numeric::random::Random;
 
 use crate::{Metric, SliceOptions};
@@ -16,7 +16,7 @@ impl Halves {
     /// Halves of at least `n_groups` groups of the least support each.
     ///
     /// # Errors
-    /// When the metric is no mean over rows, lengths differ, or there are too few rows.
+    /// When the metric is no mean over rows, lengths differ, a weight is not acceptable, or there are too few rows.
     pub(super) fn new<M: Metric>(
         metric: &M,
         truth: &M::Truth,
@@ -28,6 +28,9 @@ impl Halves {
         let n_rows = truth.n_rows();
         if x.n_rows() != n_rows {
             return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
+        }
+        if let Some(weights) = options.row_weights() {
+            check_weights(weights, n_rows)?;
         }
         metric.score(truth, prediction)?;
         let mut losses = metric.row_scores(truth, prediction)?.ok_or_else(|| {

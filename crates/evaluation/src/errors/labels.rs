@@ -30,7 +30,7 @@ pub struct LabelIssue {
 ///
 /// let labels = Classes::from_labels(["cat", "cat", "cat", "dog", "dog", "dog"]);
 /// let answer = array![[0.9, 0.1], [0.8, 0.2], [0.05, 0.95], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]];
-/// let issues = LabelIssues::find(&labels, &Probabilities::new(answer, labels.shared_names())?)?;
+/// let issues = LabelIssues::find(&labels, &Probabilities::new(answer, labels.shared_names())?, None)?;
 /// assert_eq!(issues.issues.len(), 1);
 /// assert_eq!((issues.issues[0].row, issues.issues[0].suggested.as_str()), (2, "dog"));
 /// # Ok::<(), perennial_core::Error>(())
@@ -45,24 +45,13 @@ pub struct LabelIssues {
 }
 
 impl LabelIssues {
-    /// Looks at each row.
+    /// Looks at each row. Rows count as much as their weights, where there are any: in how sure the model is of a class on average,
+    /// and in the shares of the classes.
     ///
     /// # Errors
-    /// When there are no rows, the lengths differ, or a row has a class for which there is no probability.
-    pub fn find(labels: &Classes, prediction: &Probabilities) -> Result<Self> {
-        LabelIssues::find_weighted(labels, prediction, None)
-    }
-
-    /// Looks at each row, each counting as much as its weight: in how sure the model is of a class on average, and in the
-    /// shares of the classes.
-    ///
-    /// # Errors
-    /// As [`find`](LabelIssues::find), or when a weight is not acceptable.
-    pub fn find_weighted(
-        labels: &Classes,
-        prediction: &Probabilities,
-        weights: Option<&[f64]>,
-    ) -> Result<Self> {
+    /// When there are no rows, the lengths differ, a row has a class for which there is no probability, or a weight is not
+    /// acceptable.
+    pub fn find(labels: &Classes, prediction: &Probabilities, weights: Option<&[f64]>) -> Result<Self> {
         let columns = true_columns(labels, prediction, weights)?;
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let (values, names) = (prediction.values(), prediction.names());

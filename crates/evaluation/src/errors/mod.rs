@@ -26,6 +26,6 @@ pub use fixes::{Fix, candidate_fixes};
 pub use labels::{LabelIssue, LabelIssues};
 pub use nearest::{NearRow, NearestRows, nearest_rows};
 pub use residuals::{ResidualPattern, ResidualPatterns, residual_patterns};
-pub use stress::{Disturbance, Stress, StressCurve, StressPoint, stress};
+pub use stress::{Disturbance, Stress, StressCurve, StressPoint};
 pub use tree::{ErrorGroup, ErrorGroups, ErrorTree};
 pub use worst::{Confusion, WorstRow, confusions, worst_rows};

@@ -180,28 +180,6 @@ impl Stress {
     }
 }
 
-/// [`Stress`] of rows that all count the same.
-///
-/// # Errors
-/// As [`Stress::measure`].
-pub fn stress<P, M>(
-    model: &P,
-    x: &P::Input,
-    y: &M::Truth,
-    metric: &M,
-    disturbances: &[Disturbance],
-    severities: &[f64],
-    ctx: &Context,
-) -> Result<Vec<StressCurve>>
-where
-    P: Predictor<Input: Tabular>,
-    M: Metric + Judges<P>,
-{
-    Stress::new(disturbances.iter().copied(), severities.iter().copied())
-        .context(ctx.clone())
-        .measure(model, x, y, metric)
-}
-
 /// What is to be known of a column.
 enum Kind {
     /// The deviation of its known numbers.

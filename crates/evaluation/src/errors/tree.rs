@@ -126,7 +126,8 @@ impl ErrorTree {
     /// where they are at hand.
     ///
     /// # Errors
-    /// When a setting is out of range, the metric is no mean over rows, `x` is sparse, or there are too few rows for two halves.
+    /// When a setting is out of range, the metric is no mean over rows, `x` is sparse, a weight is not acceptable, or there are too
+    /// few rows for two halves.
     pub fn find<M: Metric>(
         &self,
         metric: &M,

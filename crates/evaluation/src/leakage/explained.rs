@@ -41,6 +41,11 @@ impl Bins {
         Bins { of_row: values.iter().map(bin).collect(), n_bins: different.len() + 1 }
     }
 
+    /// What is there is one bin, and all NaN are the other.
+    pub(super) fn of_missing(values: &[f64]) -> Self {
+        Bins { of_row: values.iter().map(|value| usize::from(value.is_nan())).collect(), n_bins: 2 }
+    }
+
     /// Neighbouring rows share a bin.
     pub(super) fn of_order(n_rows: usize) -> Self {
         let n_bins = n_bins(n_rows);

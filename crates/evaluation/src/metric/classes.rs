@@ -226,8 +226,8 @@ of_confusion!(MatthewsCorrelation, -1.0, |metric| "matthews_correlation".to_owne
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Average {
-    /// The mean over the classes that rows have or are given, as scikit-learn takes it: of a fold that lacks a class the
-    /// average is over the others, even where the list of names has it.
+    /// The mean over the classes that occur in rows with weight, as true or as given class, as scikit-learn takes it: of a fold
+    /// that lacks a class the average is over the others, even where the list of names has it.
     #[default]
     Macro,
     /// The mean over all classes of the list of names, with or without rows, as scikit-learn takes it where `labels` are given:

@@ -43,7 +43,8 @@ fn sides(confusion: &ConfusionMatrix, class: &str) -> Result<Sides> {
 /// A ratio of two shares with the interval of its logarithm (Katz and others, 1978; Simel, Samsa and Matchar, 1991), which
 /// exists for every classifier that has a ratio; a bootstrap would now and then draw no row of those in the denominator.
 ///
-/// Where the first share is 0 so is the lower end, and the upper end is that of half a row more in each count.
+/// Where the first share is 0 so is the lower end, and the upper end is that of half a row more in each count. Where both shares
+/// are 1 nothing varies, and both ends are those of half a row more.
 fn ratio_interval(hits: [f64; 2], totals: [f64; 2], level: f64) -> Result<Interval> {
     LEVEL.check(level)?;
     let reach = Normal::standard().isf(0.5 * (1.0 - level));
@@ -53,11 +54,16 @@ fn ratio_interval(hits: [f64; 2], totals: [f64; 2], level: f64) -> Result<Interv
         let factor = (reach * (variance(0) + variance(1)).sqrt()).exp();
         (ratio, ratio / factor, ratio * factor)
     };
+    let half_more = || ends(hits.map(|hit| hit + 0.5), totals.map(|total| total + 1.0));
     if hits[0] > 0.0 {
-        let (estimate, low, high) = ends(hits, totals);
+        let (estimate, mut low, mut high) = ends(hits, totals);
+        if hits == totals {
+            let (_, lower, upper) = half_more();
+            (low, high) = (lower.min(estimate), upper.max(estimate));
+        }
         return Ok(Interval { estimate, low, high, level });
     }
-    let (_, _, high) = ends(hits.map(|hit| hit + 0.5), totals.map(|total| total + 1.0));
+    let (_, _, high) = half_more();
     Ok(Interval { estimate: 0.0, low: 0.0, high, level })
 }
 

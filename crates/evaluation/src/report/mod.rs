@@ -25,7 +25,7 @@ use crate::{
 
 /// A score with its interval, beside that of the best answer that is the same for all rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenScore")]
 pub struct ReportedScore {
     /// The name of the metric.
     pub metric: String,
@@ -40,6 +40,32 @@ pub struct ReportedScore {
     pub no_interval: Option<String>,
     /// The score of the best constant answer for these rows; nothing where it has none.
     pub constant: Option<f64>,
+}
+
+/// A score as it is written. One that was written before scores without intervals were kept has its score in the interval alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenScore {
+    metric: String,
+    higher_is_better: bool,
+    #[serde(default)]
+    score: Option<f64>,
+    interval: Option<Interval>,
+    #[serde(default)]
+    no_interval: Option<String>,
+    constant: Option<f64>,
+}
+
+impl TryFrom<WrittenScore> for ReportedScore {
+    type Error = String;
+
+    fn try_from(written: WrittenScore) -> std::result::Result<Self, String> {
+        let WrittenScore { metric, higher_is_better, score, interval, no_interval, constant } = written;
+        let estimate = || interval.map(|interval| interval.estimate);
+        let none = || format!("`{metric}` has neither a score nor an interval");
+        let score = score.or_else(estimate).ok_or_else(none)?;
+        Ok(ReportedScore { metric, higher_is_better, score, interval, no_interval, constant })
+    }
 }
 
 /// The trade-offs of one class against the rest, thinned to at most 400 points.

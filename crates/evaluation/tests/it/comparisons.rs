@@ -52,6 +52,10 @@ fn the_corrected_t_test_is_that_of_the_paper() {
     let sure = compare_folds(&flat, &higher, &ComparisonOptions::new()).unwrap();
     // The sign test of four.
     assert_eq!((sure.p_value, sure.verdict), (Some(0.125), Verdict::Unclear));
+    // Gains that differ in their last bits alone are the same.
+    let (low, high) = (scored(&[0.5, 0.6, 0.7, 0.8], 30, 10), scored(&[0.6, 0.7, 0.8, 0.9], 30, 10));
+    let rounded = compare_folds(&low, &high, &ComparisonOptions::new()).unwrap();
+    assert_eq!((rounded.p_value, rounded.verdict), (Some(0.125), Verdict::Unclear));
     let single = scored(&[0.5], 30, 10);
     assert!(compare_folds(&single, &single, &ComparisonOptions::new()).is_err());
 }
@@ -233,7 +237,7 @@ fn tables_have_their_baseline_and_count_their_pairs() {
 #[test]
 fn ladders_stop_where_the_gain_does() {
     let step = |by: f64| {
-        let scores: Vec<f64> = FIRST.iter().zip(SECOND).map(|(a, b)| a + by + 0.1 * (b - a)).collect();
+        let scores: Vec<f64> = FIRST.iter().zip(SECOND).map(|(a, b)| a + by + by * (b - a)).collect();
         scored(&scores, 90, 10)
     };
     let mut asked = Vec::new();

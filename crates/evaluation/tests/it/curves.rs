@@ -127,7 +127,15 @@ fn what_is_watched_is_a_part_of_what_would_be_learned_from() {
         assert_eq!(watched.len(), 3);
         assert_eq!(watched.iter().max().unwrap() + 2, *learned.iter().min().unwrap());
     }
+    // Rows without weight cannot be watched.
     let seen = Seen::default();
+    let weights: Vec<f64> = (0..n).map(|row| f64::from(u8::from(row % 24 >= 6))).collect();
+    let first = FixedSplits::new([Split { train: (6..24).collect(), test: (0..6).collect() }]);
+    let none = seeded(1).weights(&weights).validation_splitter(&first);
+    let halves = KFold::new(2).shuffle(false);
+    let error =
+        cross_validate(&watching(&seen, true), &x, &y, &halves, &MeanAbsoluteError, &none).unwrap_err();
+    assert!(error.to_string().contains("validation set: the 6 rows that are set aside"), "{error}");
     let bad = seeded(1).validation_share(1.5);
     let error =
         cross_validate(&watching(&seen, true), &x, &y, &KFold::new(4), &MeanAbsoluteError, &bad).unwrap_err();

@@ -1,7 +1,7 @@
 //! Error analysis on data with planted faults, and on data without any.
 
 use ndarray::{Array2, array};
-use perennial_core::{Classes, Context, Feature, Features, Matrix, Predictor, Probabilities, Result, Values};
+use perennial_core::{Classes, Feature, Features, Matrix, Predictor, Probabilities, Result, Values};
 use perennial_evaluation::errors::*;
 use perennial_evaluation::metric::{
     Accuracy, MeanAbsoluteError, MeanSquaredError, R2, RocAuc, confusion_matrix,
@@ -142,44 +142,6 @@ fn the_worst_rows_and_confusions_come_first() {
 }
 
 #[test]
-fn flipped_labels_are_suspected() {
-    let mut random = Random::new(6);
-    let n = 1000;
-    let mut flipped = vec![false; n];
-    let (mut labels, mut shares) = (Vec::new(), Vec::new());
-    for row in 0..n {
-        let truth = random.below(3);
-        flipped[row] = random.uniform() < 0.08;
-        labels.push(if flipped[row] { (truth + 1) % 3 } else { truth });
-        // A good model: its own class gets most.
-        let mut own: Vec<f64> = (0..3)
-            .map(|class| if class == truth { 3.0 } else { 0.0 } + 0.3 * random.normal())
-            .map(f64::exp)
-            .collect();
-        let sum: f64 = own.iter().sum();
-        own.iter_mut().for_each(|share| *share /= sum);
-        shares.extend(own);
-    }
-    let labels = Classes::from_labels(labels);
-    let answer =
-        Probabilities::new(Array2::from_shape_vec((n, 3), shares).unwrap(), labels.shared_names()).unwrap();
-    let found = LabelIssues::find(&labels, &answer).unwrap();
-    let right = found.issues.iter().filter(|issue| flipped[issue.row]).count();
-    let planted = flipped.iter().filter(|flipped| **flipped).count();
-    // A row is suspected where its true class has more than its mean share, a logit of 2.3; of the flipped ones 4 % have less.
-    assert!(right as f64 > 0.9 * planted as f64, "{right} of {planted}");
-    assert!(right as f64 > 0.9 * found.issues.len() as f64, "{right} of {} suspected", found.issues.len());
-    assert!(found.by_class.iter().all(|(_, share)| (0.04..0.13).contains(share)), "{:?}", found.by_class);
-}
-
-#[test]
-fn a_class_without_rows_suspects_nobody() {
-    let labels = Classes::new(vec![0, 0], ["a", "b"].map(String::from).to_vec()).unwrap();
-    let answer = Probabilities::new(array![[0.5, 0.5], [0.1, 0.9]], labels.shared_names()).unwrap();
-    assert!(LabelIssues::find(&labels, &answer).unwrap().issues.is_empty());
-}
-
-#[test]
 fn residuals_without_a_pattern_show_none() {
     let mut seen = 0;
     for seed in 0..100 {
@@ -267,8 +229,7 @@ fn scores_fall_as_features_get_worse() {
     let y: Values = x.dense().unwrap().column(0).to_vec().into();
     let ways = [Disturbance::Noise, Disturbance::Missing, Disturbance::Shift, Disturbance::Exchange];
     let model = First { strict: false };
-    let curves =
-        stress(&model, &x, &y, &MeanAbsoluteError, &ways, &[0.0, 0.3, 0.9], &Context::new()).unwrap();
+    let curves = Stress::new(ways, [0.0, 0.3, 0.9]).measure(&model, &x, &y, &MeanAbsoluteError).unwrap();
     for curve in &curves {
         assert_eq!(curve.points[0].loss, 0.0, "{curve}");
         assert!(curve.points[1].loss > 0.0 && curve.points[2].loss > 2.0 * curve.points[1].loss, "{curve}");
@@ -280,7 +241,8 @@ fn scores_fall_as_features_get_worse() {
     assert!((curves[1].points[2].loss - 0.9 * 0.25).abs() < 0.01);
     assert!((curves[3].points[2].loss - 0.9 / 3.0).abs() < 0.02);
     let score = |model: &First, ways: &[Disturbance], severities: &[f64]| {
-        stress(model, &x, &y, &MeanAbsoluteError, ways, severities, &Context::new())
+        let stress = Stress::new(ways.iter().copied(), severities.iter().copied());
+        stress.measure(model, &x, &y, &MeanAbsoluteError)
     };
     assert!(score(&First { strict: true }, &[Disturbance::Noise], &[0.5]).is_err(), "x has missing values");
     assert!(score(&model, &[Disturbance::Missing], &[1.5]).is_err());
@@ -372,7 +334,6 @@ fn searching_by_a_ranking_metric_says_what_to_use() {
 
 #[test]
 fn nearest_rows_are_those_of_all_distances() {
-    use perennial_core::{Feature, Features};
     use perennial_evaluation::errors::nearest_rows;
     let mut random = Random::new(6);
     let cells = |random: &mut Random, n: usize| {
@@ -477,25 +438,34 @@ fn error_trees_find_groups_and_say_what_might_help() {
 }
 
 #[test]
-fn weights_count_in_labels_and_under_stress() {
-    let labels = Classes::from_labels(["cat", "cat", "cat", "dog", "dog", "dog"]);
-    let answer = array![[0.9, 0.1], [0.8, 0.2], [0.05, 0.95], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]];
-    let answer = Probabilities::new(answer, labels.shared_names()).unwrap();
-    let plain = LabelIssues::find(&labels, &answer).unwrap();
-    assert_eq!(LabelIssues::find_weighted(&labels, &answer, Some(&[2.0; 6])).unwrap(), plain);
-    let weights = [1.0, 1.0, 6.0, 1.0, 1.0, 1.0];
-    let weighted = LabelIssues::find_weighted(&labels, &answer, Some(&weights)).unwrap();
-    assert_eq!(weighted.by_class[0], ("cat".to_owned(), 0.75));
-    assert!(LabelIssues::find_weighted(&labels, &answer, Some(&[1.0])).is_err());
-
+fn weights_count_under_stress() {
     let (x, _, _) = errors(400, 9, |_| false);
     let y: Values = x.dense().unwrap().column(0).to_vec().into();
-    let first: Vec<f64> = (0..400).map(|row| f64::from(u8::from(row < 200))).collect();
+    let half =
+        |first: bool| -> Vec<f64> { (0..400).map(|row| f64::from(u8::from((row < 200) == first))).collect() };
     let model = First { strict: false };
-    let stress = Stress::new([Disturbance::Shift], [1.0]);
-    let half = stress.clone().weights(&first).measure(&model, &x, &y, &MeanAbsoluteError).unwrap();
-    // All rows move as far, so weights change nothing here, and wrong ones are refused.
-    let all = stress.clone().measure(&model, &x, &y, &MeanAbsoluteError).unwrap();
-    assert!((half[0].points[0].loss - all[0].points[0].loss).abs() < 1e-12);
-    assert!(stress.weights(&first[1..]).measure(&model, &x, &y, &MeanAbsoluteError).is_err());
+    let stress = Stress::new([Disturbance::Noise], [1.0]);
+    let loss = |stress: Stress| stress.measure(&model, &x, &y, &MeanAbsoluteError).unwrap()[0].points[0].loss;
+    let (all, first, second) = (
+        loss(stress.clone()),
+        loss(stress.clone().weights(&half(true))),
+        loss(stress.clone().weights(&half(false))),
+    );
+    // The noise is the same, and that of each half is its own.
+    assert!((first - second).abs() > 1e-6 && (0.5 * (first + second) - all).abs() < 1e-12);
+    assert!(stress.weights(&half(true)[1..]).measure(&model, &x, &y, &MeanAbsoluteError).is_err());
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_by_searches() {
+    let (x, truth, answer) = errors(400, 3, |_| false);
+    let mut bad = vec![1.0; 400];
+    bad[7] = -1.0;
+    for weights in [&[1.0; 401][..], &bad[..]] {
+        let options = SliceOptions::new().weights(weights);
+        let slices = SliceFinder::new().options(options.clone());
+        assert!(slices.find(&MeanAbsoluteError, &truth, &answer, &x).is_err());
+        let tree = ErrorTree::new().options(options);
+        assert!(tree.find(&MeanAbsoluteError, &truth, &answer, &x, None).is_err());
+    }
 }

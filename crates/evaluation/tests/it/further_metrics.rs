@@ -453,6 +453,11 @@ fn likelihood_ratios_have_the_interval_of_their_logarithm() {
     let none = NegativeLikelihoodRatio::of("yes").interval(&truth, &given, &options).unwrap();
     assert_eq!((none.estimate, none.low), (0.0, 0.0));
     assert!(none.high > 0.01 && none.high < 0.1, "{none}");
+    // All are given the class, so both shares are 1: sure of nothing.
+    let (truth, given) = answer(100, 200);
+    let all = PositiveLikelihoodRatio::of("yes").interval(&truth, &given, &options).unwrap();
+    close(all.estimate, 1.0);
+    assert!(all.low < 0.999 && all.high > 1.001 && all.low > 0.97 && all.high < 1.03, "{all}");
     let bad = PositiveLikelihoodRatio::of("yes").interval(&truth, &given, &IntervalOptions::new().level(1.5));
     assert!(bad.is_err());
 }

@@ -199,6 +199,40 @@ fn preparation_outside_the_folds_is_found() {
     assert!(LeakageScan::new().prepared(&honest, &other).scan(&x, &y, &Context::new()).is_err());
 }
 
+/// Scores of four folds that are all the same.
+fn flat(score: f64) -> CrossValidated<(), ()> {
+    let fold = |number: usize| Fold {
+        n_train: 30,
+        test: (number * 10..(number + 1) * 10).collect(),
+        score,
+        fit_seconds: 0.0,
+        score_seconds: 0.0,
+        model: None,
+    };
+    CrossValidated {
+        metric: "accuracy".to_owned(),
+        higher_is_better: true,
+        bounds: (0.0, 1.0),
+        folds: (0..4).map(fold).collect(),
+        predictions: None,
+        audit: AuditReport::default(),
+    }
+}
+
+#[test]
+fn a_leak_that_is_the_same_in_each_fold_is_one() {
+    let (x, y) = honest(40, 7);
+    let x = named(x);
+    let scan = |inside: f64, beforehand: f64| {
+        let (inside, beforehand) = (flat(inside), flat(beforehand));
+        LeakageScan::new().prepared(&inside, &beforehand).scan(&x, &y, &Context::new()).unwrap()
+    };
+    let report = scan(0.5, 1.0);
+    assert_eq!(checks(&report), [(Check::PreparedOutside, "")]);
+    assert!(report.to_string().contains("a gain of 0.5000 in each of 4 folds"), "{report}");
+    assert!(scan(1.0, 0.5).findings.is_empty() && scan(0.5, 0.5).findings.is_empty());
+}
+
 #[test]
 fn errors_and_edges() {
     let (x, y) = honest(30, 9);

@@ -26,6 +26,7 @@ mod further_metrics;
 mod importance;
 mod in_use;
 mod interval;
+mod labels;
 mod leakage;
 mod martingale;
 mod metric;

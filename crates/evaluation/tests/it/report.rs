@@ -7,7 +7,7 @@ use perennial_evaluation::fairness::{FairnessOptions, MetricFrame, SensitiveFeat
 use perennial_evaluation::metric::{AveragePrecision, LogLoss, MeanAbsoluteError, Precision, RocAuc};
 use perennial_evaluation::{
     AuditReport, ComparisonOptions, Details, Diagnosis, Explained, FeatureImportance, IntervalOptions,
-    Metric, Report, SliceOptions, Slices, compare, score_slices,
+    Metric, Report, ReportedScore, SliceOptions, Slices, compare, score_slices,
 };
 use perennial_numeric::random::Random;
 use perennial_reporting::Mark;
@@ -248,6 +248,15 @@ fn what_rows_do_not_tell_is_not_shown_as_certain() {
     assert!(text.contains(reason));
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
 
+    // A score that was written before there were scores without intervals is that of its interval.
+    let known = report.score("log_loss").unwrap();
+    let mut old = serde_json::to_value(known).unwrap();
+    old.as_object_mut().unwrap().remove("score");
+    let read: ReportedScore = serde_json::from_value(old.clone()).unwrap();
+    assert_eq!(read.score, known.interval.unwrap().estimate);
+    old["interval"] = serde_json::Value::Null;
+    assert!(serde_json::from_value::<ReportedScore>(old).unwrap_err().to_string().contains("neither"));
+
     // What is asked wrongly is an error, and no score without an interval.
     let groups = vec![0; 39];
     for options in [IntervalOptions::new().groups(&groups), IntervalOptions::new().level(2.0)] {
@@ -278,7 +287,7 @@ fn a_terminal_shows_the_first_of_everything() {
     let report = Report::of_classes("T", &truth, &answer, &options)
         .unwrap()
         .slices(score_slices(&LogLoss, &truth, &answer, &slices, &few).unwrap())
-        .labels(LabelIssues::find(&truth, &answer).unwrap())
+        .labels(LabelIssues::find(&truth, &answer, None).unwrap())
         .importances((0..8).map(importance).collect())
         .groups(frame)
         .leakage(scan)

@@ -194,6 +194,42 @@ fn a_handful_of_rows_shows_no_equivalence() {
     assert_eq!(same.verdict, Verdict::Unclear);
 }
 
+#[test]
+fn what_is_drawn_says_what_is_alike() {
+    let n_units = |interval: IntervalOptions<'_>, gains: &[f64], range: f64| {
+        // The loss of the first is 2, that of the second less by the gain.
+        let truth = Values::from(vec![0.0; gains.len()]);
+        let first = Values::from(vec![2.0; gains.len()]);
+        let second: Values = gains.iter().map(|gain| 2.0 - gain).collect();
+        let options = ComparisonOptions::new().interval(interval);
+        let found = compare(&MeanAbsoluteError, &truth, &first, &second, &options).unwrap();
+        assert_eq!(found.verdict, Verdict::Unclear, "{found}");
+        assert_eq!(found.gain.estimate, 0.0);
+        0.025_f64.ln() / (1.0 - found.gain.high / range).ln()
+    };
+    // Rows of five groups cancel each other.
+    let groups: Vec<u32> = (0..10).map(|row| row / 2).collect();
+    let turns: Vec<f64> = (0..10).map(|row| if row % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    assert!((n_units(IntervalOptions::new().groups(&groups), &turns, 3.0) - 5.0).abs() < 1e-9);
+    // Only the row without weight differs.
+    let weights: Vec<f64> = (0..9).map(|row| if row < 8 { 1.0 } else { 0.0 }).collect();
+    let last: Vec<f64> = weights.iter().map(|weight| 1.0 - weight).collect();
+    assert!((n_units(IntervalOptions::new().weights(&weights), &last, 2.0) - 8.0).abs() < 1e-9);
+
+    // A gain that is the same in all draws of many rows is one, also where the metric is no mean.
+    let n = 2000;
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let truth = Classes::new((0..n as u32).map(|row| row % 2).collect(), names.clone()).unwrap();
+    let said = |of: &dyn Fn(usize) -> f64| {
+        let cell = |(row, class): (usize, usize)| if class == 1 { of(row) } else { 1.0 - of(row) };
+        Probabilities::new(Array2::from_shape_fn((n, 2), cell), names.clone()).unwrap()
+    };
+    let (constant, perfect) = (said(&|_| 0.5), said(&|row| if row % 2 == 1 { 0.75 } else { 0.25 }));
+    let options = ComparisonOptions::new().interval(IntervalOptions::new().replicates(50));
+    let found = compare(&RocAuc::new(), &truth, &constant, &perfect, &options).unwrap();
+    assert!(found.verdict == Verdict::Better && found.gain.low > 0.49 && found.gain.high < 0.51, "{found}");
+}
+
 /// Classes of which one row of twenty is positive, and scores that tell a little.
 fn rare(n: usize) -> (Classes, Probabilities) {
     let mut random = Random::new(3);
@@ -233,7 +269,8 @@ fn permutations_without_a_class_do_not_count() {
 #[test]
 fn weights_count_as_rows_that_are_repeated() {
     let n = 200;
-    let truth = noise(n, 4, |_| 1.0);
+    // Rows without weight would make the rest stand out.
+    let truth = noise(n, 4, |row| if row % 3 == 0 && row >= 90 { 5.0 } else { 1.0 });
     let zero = Values::from(vec![0.0; n]);
     let weights: Vec<f64> = (0..n).map(|row| (row % 3) as f64).collect();
     let repeated: Vec<usize> = (0..n).flat_map(|row| std::iter::repeat_n(row, row % 3)).collect();
@@ -256,8 +293,37 @@ fn weights_count_as_rows_that_are_repeated() {
         assert!((weighted.overall - by_hand.overall).abs() < 1e-12);
         assert!((a.interval.estimate - b.interval.estimate).abs() < 1e-12 && (a.rest - b.rest).abs() < 1e-12);
         assert_eq!(a.support, 90);
+        // Equal weights are none, in the test as well: the same permutations are drawn.
+        let (equal, plain) = (options.clone().weights(&[2.0; 200]), options.clone());
+        let p_value = |options: &SliceOptions| run(&truth, &zero, &mask, options).slices[0].p_value;
+        assert_eq!(p_value(&equal), p_value(&plain));
     }
+    // Rows are permuted with their weights, and copies of a row would be each by itself, so the test is held against one by hand.
     let slices = Slices::new().mask("low", &mask);
+    let many = options.clone().replicates(2000).weights(&weights);
+    let report = score_slices(&MeanAbsoluteError, &truth, &zero, &slices, &many).unwrap();
+    let slice = &report.slices[0];
+    let gap = |inside: &dyn Fn(usize) -> bool| {
+        let mean = |wanted: bool| {
+            let rows = (0..n).filter(|&row| inside(row) == wanted);
+            let (sum, weight) = rows.fold((0.0, 0.0), |(sum, weight), row| {
+                (sum + weights[row] * truth.as_slice()[row].abs(), weight + weights[row])
+            });
+            sum / weight
+        };
+        mean(true) - mean(false)
+    };
+    let observed = gap(&|row| mask[row]);
+    assert!((slice.interval.estimate - slice.rest - observed).abs() < 1e-12);
+    let mut random = Random::new(99);
+    let as_extreme = (0..4000).filter(|_| {
+        let mut inside = vec![false; n];
+        random.sample(n, 90).into_iter().for_each(|row| inside[row] = true);
+        gap(&|row| inside[row]).abs() >= observed.abs()
+    });
+    let share = as_extreme.count() as f64 / 4000.0;
+    // Six standard errors of the two shares of draws are at most 6 sqrt(0.25 / 2000 + 0.25 / 4000), that is 0.082.
+    assert!((slice.p_value - share).abs() < 0.082, "{} {share}", slice.p_value);
     let short = options.weights(&weights[1..]);
     assert!(score_slices(&MeanAbsoluteError, &truth, &zero, &slices, &short).is_err());
 }

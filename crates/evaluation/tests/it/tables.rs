@@ -142,6 +142,16 @@ fn leaks_of_a_table_are_found_in_texts_and_dates() {
     let expected = [(Check::Identifier, Severity::Error, "id"), (Check::RowOrder, Severity::Warning, "at")];
     assert_eq!(checks(&report), expected, "{report}");
 
+    // A trend without noise is no leak of the date either; one that tells by being there or not is.
+    let trend: Values = (0..n).map(|row| (order[row] as f64).powi(2)).collect();
+    let dates = x.select(&["at"]).unwrap();
+    let report = scan.scan(&dates, &trend, &Context::new()).unwrap();
+    assert_eq!(checks(&report), [(Check::RowOrder, Severity::Warning, "at")], "{report}");
+    let discharged = (0..n).map(|row| answer[row].then_some(order[row] as i32));
+    let discharged = Table::new([("discharged", Column::date(discharged))]).unwrap();
+    let report = scan.scan(&discharged, &classes, &Context::new()).unwrap();
+    assert_eq!(checks(&report), [(Check::TargetProxy, Severity::Error, "discharged")], "{report}");
+
     // Honest texts, categories and dates are left alone.
     let names: Vec<String> = (0..n).map(|row| format!("name {}", order[row] * 7919 % 1000)).collect();
     let names = Column::text(names.iter().map(|name| Some(name.as_str())));
@@ -183,6 +193,13 @@ fn answers_for_tables_move_with_a_column() {
     let effect = accumulated_effects(&score, &x, "hour", 5).unwrap();
     let moved = effect.effects.last().unwrap() - effect.effects[0];
     assert!((moved - 23.0).abs() < 1e-12 && effect.grid.iter().all(|hour| hour.fract() == 0.0));
+    // A column takes what fits it, each once: truth values are two, and a grid need not rise.
+    let grid = |feature: &str, values: &[f64]| {
+        let grid = Grid::Values(values.to_vec());
+        partial_dependence(&score, &x, feature, &grid, &Context::new()).unwrap().grid
+    };
+    assert_eq!(grid("sure", &[5.0, 0.0, 1.0, 0.2]), [1.0, 0.0]);
+    assert_eq!(grid("hour", &[3.0, 1.2, 2.9, 0.8]), [3.0, 1.0]);
     let flat = partial_dependence(&score, &x, "price", &Grid::default(), &Context::new()).unwrap();
     assert!(flat.mean.windows(2).all(|pair| pair[0] == pair[1]));
     let error = accumulated_effects(&score, &x, "city", 5).unwrap_err().to_string();

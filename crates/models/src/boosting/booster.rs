@@ -27,8 +27,7 @@ pub struct Booster {
 }
 
 /// How the rounds came about: what going on, moving leaves and cutting rounds off must know.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Made {
     pub(super) mode: Mode,
     /// For each column 1 where scores never fall along it, -1 where they never rise, else 0; empty where none is bound.
@@ -54,7 +53,6 @@ struct Parts {
     offset: Option<u32>,
     history: Vec<History>,
     best_round: Option<usize>,
-    #[serde(default)]
     made: Made,
 }
 
@@ -163,7 +161,7 @@ impl Booster {
     }
 
     /// The scores after 1, 2, ... rounds, each as [`scores`](Booster::scores) of a model of so many rounds gives them: where the
-    /// answers are the mean of a forest, the mean of so many trees.
+    /// answers are the mean of a forest, the mean of so many trees, up to rounding.
     ///
     /// # Errors
     /// As for [`scores`](Booster::scores).

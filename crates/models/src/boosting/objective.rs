@@ -220,6 +220,13 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
         let _ = scores;
     }
 
+    /// Whether scores that were learned by `model` mean the same by this loss, so that a model of it may be continued. By
+    /// itself it compares what [`Debug`](std::fmt::Debug) shows, in which derived ones hold all numbers to the last digit;
+    /// write your own where yours hides a setting.
+    fn same_as(&self, model: &Self) -> bool {
+        format!("{self:?}") == format!("{model:?}")
+    }
+
     /// The weighted mean loss of rows with these scores.
     fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64;
 }

@@ -46,6 +46,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         settings.check()?;
         let features = train.x.features();
         let constraints = settings.constraints(features)?;
+        settings.check_forest(constraints.n_asked(features.len()))?;
         rounds::check_size(train.x.n_rows())?;
         let labels = Labels::new(train.y, train.weights, train.groups);
         objective.check(&labels)?;
@@ -101,9 +102,11 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             Ok(if done && may_stop { Verdict::Stop } else { Verdict::GoOn })
         };
         let learned = boost(objective, settings, &constraints, &input, base, watch, self.ctx)?;
-        let watched = history.first().is_some_and(|first| !first.values.is_empty());
+        // A model that is continued was judged, also where no round could be added to it.
+        let judged = history.first().is_some_and(|first| !first.values.is_empty())
+            || (validation.is_some() && self.from.is_some());
         // The rounds up to the best; the first that was judged is that of the model that is continued, where there is one.
-        let best = watched.then(|| stopper.best_round() + usize::from(self.from.is_none()));
+        let best = judged.then(|| stopper.best_round() + usize::from(self.from.is_none()));
         let mut new_trees = learned.trees;
         if let (Some(best), true) = (best, may_stop) {
             new_trees.truncate(best * learned.base.len());
@@ -118,7 +121,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             features: features.clone(),
             ensemble: Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?,
             offset: constraints.offset.map(|column| column as u32),
-            history: if watched { history } else { Vec::new() },
+            history: if judged { history } else { Vec::new() },
             best_round: best.map(|best| best + n_before),
             made: Made {
                 mode: self.from.map_or(settings.mode, |from| from.made.mode),
@@ -228,16 +231,26 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
 }
 
 /// Refuses to go on with a model by another loss: its scores mean something else.
-pub(super) fn check_loss(model: &impl Debug, ours: &impl Debug) -> Result<()> {
-    // What a loss shows of itself holds all of its numbers, to the last digit.
-    let (model, ours) = (format!("{model:?}"), format!("{ours:?}"));
-    if model == ours {
+pub(super) fn check_loss<O: Objective>(model: &O, ours: &O) -> Result<()> {
+    if ours.same_as(model) {
         return Ok(());
     }
+    let (model, ours) = (shown(model), shown(ours));
     Err(Error::unsupported(format!(
         "the model learned with the loss {model}, and these settings have {ours}, whose scores mean something else; set the \
          loss of the model, or learn a new model"
     )))
+}
+
+/// What a loss shows of itself, cut off where it is long.
+fn shown(loss: &impl Debug) -> String {
+    const MOST: usize = 200;
+    let text = format!("{loss:?}");
+    let end = text.char_indices().nth(MOST).map(|(end, _)| end);
+    match end {
+        Some(end) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }
 
 /// Numbers that lie row by row, score by score.
@@ -279,4 +292,22 @@ fn check_monotone(booster: &Booster, constraints: &Constraints) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boosting::losses::Quantiles;
+
+    #[test]
+    fn long_losses_are_cut_off() {
+        let levels = |last: f64| {
+            let mut levels: Vec<f64> = (1..500).map(|level| f64::from(level) / 1000.0).collect();
+            levels.push(last);
+            Quantiles::new(levels)
+        };
+        assert!(check_loss(&levels(0.9), &levels(0.9)).is_ok());
+        let error = check_loss(&levels(0.9), &levels(0.8)).unwrap_err().to_string();
+        assert!(error.contains("Quantiles") && error.len() < 800, "{error}");
+    }
 }

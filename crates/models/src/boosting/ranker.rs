@@ -94,7 +94,9 @@ impl<W: BoostingMetric> GradientBoostingRanker<W> {
             ));
         }
         from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
+        self.loss.check_pairs(train.groups)?;
         let (groups, weights) = (train.validation_groups, tame(train.validation_weights));
+        self.loss.check_watched_pairs(groups)?;
         let weights = weights.as_deref();
         let validation = train.validation.map(|(x, y)| Given { x, y: y.as_slice(), weights, groups });
         let from = from.map(|from| &from.booster);
@@ -131,6 +133,7 @@ impl<W: BoostingMetric> GradientBoostingRanker<W> {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
         check_loss(&model.loss, &self.loss)?;
+        self.loss.check_pairs(train.groups)?;
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
@@ -164,7 +167,6 @@ pub struct GradientBoostingRankerModel {
 #[derive(Deserialize)]
 struct Parts {
     booster: Booster,
-    #[serde(default)]
     loss: RankingLoss,
 }
 

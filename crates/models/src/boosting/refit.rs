@@ -47,6 +47,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 scores.iter_mut().zip(&offset).for_each(|(score, offset)| *score += offset);
             }
         }
+        // Once, not for each tree.
+        let x = x.dense()?.as_standard_layout();
         let (mut gradients, mut hessians) = (vec![0.0; scores.len()], vec![0.0; scores.len()]);
         let mut trees = booster.trees().to_vec();
         for round in 0..booster.n_rounds() {
@@ -56,7 +58,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             for output in 0..n_scores {
                 let index = round * n_scores + output;
                 let tree = &mut trees[index];
-                let leaf_of = tree.leaves(x.dense()?)?;
+                let leaf_of = tree.leaves(&x)?;
                 let place = output * n_rows..(output + 1) * n_rows;
                 let slopes = Slopes {
                     gradients: &gradients[place.clone()],

@@ -253,21 +253,30 @@ impl Settings {
         {
             return Err(Error::invalid_param("base_score", base, "a finite number"));
         }
-        if self.mode == Mode::Forest && self.n_trees > 1 && !self.samples() {
-            return Err(Error::unsupported(
-                "the trees of `Mode::Forest` would all be alike: set `row_sampling`, or one of `columns_by_tree`, \
-                 `columns_by_level` and `columns_by_node` below 1",
-            ));
+        Ok(())
+    }
+
+    /// Refuses a forest of equal trees, which may ask `n_cols` columns.
+    pub(crate) fn check_forest(&self, n_cols: usize) -> Result<()> {
+        if self.mode == Mode::Forest && self.n_trees > 1 && !self.samples(n_cols) {
+            return Err(Error::unsupported(format!(
+                "the trees of `Mode::Forest` would all be alike: set `row_sampling` to fewer than all rows, or one of \
+                 `columns_by_tree`, `columns_by_level` and `columns_by_node` so that fewer than all {n_cols} columns are drawn"
+            )));
         }
         Ok(())
     }
 
-    /// Whether trees see other rows or columns each.
-    pub(crate) fn samples(&self) -> bool {
-        self.row_sampling != RowSampling::All
-            || [self.columns_by_tree, self.columns_by_level, self.columns_by_node]
-                .iter()
-                .any(|&share| share < 1.0)
+    /// Whether trees, which may ask `n_cols` columns, see other rows or columns each. A share that is rounded to all of them
+    /// leaves none out.
+    pub(crate) fn samples(&self, n_cols: usize) -> bool {
+        let rows = match self.row_sampling {
+            RowSampling::All => false,
+            RowSampling::Fraction(share) => share < 1.0,
+            RowSampling::Gradient { .. } => true,
+        };
+        let fewer = |share: f64| ((n_cols as f64 * share).round().max(1.0) as usize) < n_cols;
+        rows || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
     }
 
     /// Refuses to go on where `parts`, in bytes, are more than is allowed together.
@@ -329,6 +338,11 @@ pub(crate) struct Constraints {
 }
 
 impl Constraints {
+    /// How many of the columns trees may ask.
+    pub(crate) fn n_asked(&self, n_cols: usize) -> usize {
+        n_cols - usize::from(self.offset.is_some())
+    }
+
     /// Whether the scores follow a column in one direction only.
     pub(crate) fn bound(&self) -> bool {
         self.directions.iter().any(|&direction| direction != 0)

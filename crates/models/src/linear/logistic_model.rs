@@ -29,9 +29,7 @@ pub struct LogisticModel {
     gradient_norm: f64,
     n_iterations: usize,
     /// Standard errors, the intercept first; empty where there are none.
-    #[serde(default)]
     spreads: Vec<f64>,
-    #[serde(default)]
     has_intercept: bool,
 }
 
@@ -46,9 +44,7 @@ struct Parts {
     gradient_norm: f64,
     n_iterations: usize,
     /// Standard errors, the intercept first; empty where there are none.
-    #[serde(default)]
     spreads: Vec<f64>,
-    #[serde(default)]
     has_intercept: bool,
 }
 

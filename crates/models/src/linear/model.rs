@@ -29,7 +29,6 @@ pub(super) struct Fit {
     /// The roots of the diagonal of `(X^T W X)^-1`, the intercept first; empty where columns depend on each other.
     pub(super) spreads: Vec<f64>,
     /// Standard errors for noise whose variance differs from row to row; empty unless asked for.
-    #[serde(default)]
     pub(super) robust: Vec<f64>,
 }
 

@@ -15,7 +15,7 @@ const MOMENTUM: f32 = 0.1;
 const MOST_PARAMETERS: usize = 1 << 28;
 
 /// The most numbers that layers may keep of the rows that go through them at a time: 4 GiB.
-const MOST_KEPT: usize = 1 << 30;
+pub(super) const MOST_KEPT: usize = 1 << 30;
 
 /// A layer whose place among the parameters is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,17 +107,24 @@ impl Network {
         Ok(Network { ops, n_in, n_out, n_parameters, n_running, has_batch_norm: n_running > 0 })
     }
 
+    /// The numbers that the layers keep of a row.
+    pub(super) fn n_kept(&self) -> usize {
+        kept(&self.ops, self.n_in)
+    }
+
     /// Refuses so many rows at a time where what the layers keep of them would be beyond reason, as with normalisation of large
-    /// batches.
-    pub(super) fn check_memory(&self, n_rows: usize) -> Result<()> {
-        let kept = kept(&self.ops, self.n_in);
-        match kept.checked_mul(n_rows) {
-            Some(numbers) if numbers <= MOST_KEPT => Ok(()),
-            _ => Err(Error::too_large(format!(
-                "the layers would keep {kept} numbers of each of {n_rows} rows at a time, more than {MOST_KEPT} in all; lower \
-                 `batch_size` or make the layers smaller"
-            ))),
+    /// batches. So many as `least` are taken whatever the batches are.
+    pub(super) fn check_memory(&self, n_rows: usize, least: usize) -> Result<()> {
+        let (kept, n_rows) = (self.n_kept(), n_rows.max(least));
+        if kept.checked_mul(n_rows).is_some_and(|numbers| numbers <= MOST_KEPT) {
+            return Ok(());
         }
+        let most = MOST_KEPT / kept.max(1);
+        let remedy = if most >= least { format!("lower `batch_size` to {most} or ") } else { String::new() };
+        Err(Error::too_large(format!(
+            "the layers would keep {kept} numbers of each of {n_rows} rows at a time, more than {MOST_KEPT} in all; \
+             {remedy}make the layers smaller"
+        )))
     }
 
     /// Weights at random (Glorot and Bengio, 2010), those of the last layer 0 where `flat`.
@@ -420,5 +427,17 @@ mod tests {
         assert!(Network::build(&[Layer::dropout(1.0)], 3, 2).is_err());
         let error = Network::build(&[Layer::dense(1_000_000), Layer::dense(1_000_000)], 3, 2).unwrap_err();
         assert!(error.to_string().contains("smaller"), "{error}");
+    }
+
+    #[test]
+    fn smaller_batches_are_advised_where_they_help() {
+        let normalised = Network::build(&[Layer::dense(500_000), Layer::BatchNorm], 1, 1).unwrap();
+        assert!(normalised.check_memory(715, 64).is_ok());
+        let error = normalised.check_memory(716, 64).unwrap_err().to_string();
+        assert!(error.contains("lower `batch_size` to 715"), "{error}");
+        let mut layers = vec![Layer::dense(1_000_000)];
+        layers.extend(vec![Layer::dropout(0.1); 9]);
+        let error = Network::build(&layers, 1, 1).unwrap().check_memory(8, 64).unwrap_err().to_string();
+        assert!(error.contains("64 rows") && !error.contains("batch_size"), "{error}");
     }
 }

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::data::Truth;
 use super::inputs::{Inputs, Seen};
 use super::layer::Layer;
-use super::network::{Network, Trace};
+use super::network::{MOST_KEPT, Network, Trace};
 use super::optimizer::State;
 use super::settings::{Settings, diverged};
 use crate::rows::tame;
 
 /// Rows that one task takes through the network; the bits of a fit depend on it.
 const CHUNK: usize = 64;
-/// The most gradients that are held at a time, and the most numbers in them, 1 GiB, where that is more than two. They are added
-/// in the order of the chunks, so that no bit depends on how many there are.
+/// The most gradients that are held at a time, and the most numbers in them, 1 GiB, where that is more than two; so it is with
+/// what layers keep of their rows. They are added in the order of the chunks, so that no bit depends on how many there are.
 const MOST_GRADIENTS: usize = 64;
 const MOST_NUMBERS: usize = 1 << 28;
 
@@ -174,13 +174,16 @@ impl Task<'_> {
         let n_steps = (rows.len().div_ceil(batch) as u64).saturating_mul(settings.max_iter as u64);
         let mut state = State::new(settings.optimizer, fitted.parameters.len());
         let penalised = fitted.network.weights();
-        let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK };
-        fitted.network.check_memory(chunk)?;
-        let at_once = (MOST_NUMBERS / fitted.parameters.len().max(1)).clamp(2, MOST_GRADIENTS);
+        let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK.min(batch) };
+        // Answers take whole chunks, however small a batch is.
+        fitted.network.check_memory(chunk, CHUNK)?;
+        let at_once = at_once(fitted.parameters.len(), fitted.network.n_kept().saturating_mul(chunk));
         let mut spaces: Vec<Workspace> = Vec::new();
         spaces.resize_with(batch.div_ceil(chunk).min(at_once), Workspace::default);
-        let watched_weights: Option<Vec<f32>> = tame(self.validation_weights)
-            .map(|weights| weights.iter().map(|weight| (weight / largest(&weights)) as f32).collect());
+        let watched_weights: Option<Vec<f32>> = tame(self.validation_weights).map(|weights| {
+            let largest = largest(&weights);
+            weights.iter().map(|weight| (weight / largest) as f32).collect()
+        });
         let (mut best, mut best_loss, mut waited, mut step) = (None, f64::INFINITY, 0, 0);
         for epoch in 0..settings.max_iter {
             self.ctx.step(epoch, settings.max_iter)?;
@@ -303,6 +306,11 @@ impl Task<'_> {
     }
 }
 
+/// How many chunks are on their way at a time, of which each needs a gradient and keeps `n_kept` numbers of its rows.
+fn at_once(n_parameters: usize, n_kept: usize) -> usize {
+    (MOST_NUMBERS / n_parameters.max(1)).min(MOST_KEPT / n_kept.max(1)).clamp(2, MOST_GRADIENTS)
+}
+
 fn largest(weights: &[f64]) -> f64 {
     weights.iter().copied().fold(0.0, f64::max)
 }
@@ -351,5 +359,18 @@ impl Fitted {
         let total =
             weights.map_or(all.len() as f64, |weights| all.iter().map(|&row| f64::from(weights[row])).sum());
         truth.loss(&all, weights, &mut out, self.n_out) / total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_share_the_memory() {
+        assert_eq!(at_once(1000, 64 * 100), MOST_GRADIENTS);
+        assert_eq!(at_once(MOST_NUMBERS / 5, 64 * 100), 5);
+        assert_eq!(at_once(1000, MOST_KEPT / 3), 3);
+        assert_eq!(at_once(MOST_NUMBERS, MOST_KEPT), 2);
     }
 }

@@ -189,7 +189,6 @@ struct Node {
     /// The right child; the left one comes next.
     right: u32,
     /// Whether rows without a value go left.
-    #[serde(default)]
     missing_left: bool,
 }
 

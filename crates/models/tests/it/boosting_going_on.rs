@@ -195,6 +195,14 @@ fn a_model_that_more_rounds_do_not_improve_stays() {
         (Some(30), StopReason::NoImprovement)
     );
     assert_eq!(same.booster().history()[0].values.len(), 5);
+    // Also where no round can be added at all.
+    let train = Train::new(&x, &y).validation(&vx, &vy);
+    let nothing = regressor().min_gain(1e12).fit_from(&model, &train).unwrap();
+    assert_eq!(
+        (nothing.booster().best_round(), nothing.booster().stop_reason()),
+        (Some(30), StopReason::NothingLeft)
+    );
+    assert!(nothing.booster().history()[0].values.is_empty());
     let better = regressor().n_trees(5).fit_from(&model, &Train::new(&x, &y).validation(&x, &y)).unwrap();
     assert_eq!(better.booster().best_round(), Some(35));
 }
@@ -218,6 +226,11 @@ fn stages_of_a_forest_are_means() {
         assert!((rmse(&cut, &vx, &vy).powi(2) / 2.0 - loss).abs() < 1e-12);
     }
     refused(regressor().mode(Mode::Forest).n_trees(2).fit(&x, &y), "`row_sampling`");
+    // Shares that are, or are rounded to, all of them leave nothing out.
+    let alike = regressor().mode(Mode::Forest).n_trees(2);
+    refused(alike.clone().row_sampling(RowSampling::Fraction(1.0)).fit(&x, &y), "`row_sampling`");
+    refused(alike.clone().columns_by_tree(0.9).fit(&x, &y), "all 3 columns");
+    assert!(alike.columns_by_tree(0.7).fit(&x, &y).is_ok());
     // Rows with large derivatives are drawn from the first round on.
     let goss = RowSampling::Gradient { top: 0.2, rest: 0.2 };
     let model = forest(2).row_sampling(goss).fit(&x, &y).unwrap();

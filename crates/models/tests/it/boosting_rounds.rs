@@ -136,11 +136,29 @@ fn a_forest_is_the_mean_of_trees_that_do_not_know_each_other() {
         let settings = regressor().loss(loss).mode(Mode::Forest).row_sampling(RowSampling::Fraction(0.9));
         let one = settings.clone().n_trees(1).fit(&x, &y).unwrap();
         let many = settings.n_trees(20).fit(&x, &y).unwrap();
-        // Trees of nearly all rows are about alike, and their mean is a little better.
-        let spread = differences(&one.predict(&x).unwrap(), &many.predict(&x).unwrap());
-        assert!(spread < 2.0, "{spread}");
-        let (one, many) = (rmse(&one, &x, &y), rmse(&many, &x, &y));
-        assert!(many < one && one - many < 0.15, "{one} {many}");
+        // What each tree says by itself; the ensemble holds a share of it.
+        let base = many.booster().ensemble().base()[0];
+        let own = many.booster().trees().iter().map(|tree| {
+            let leaves = tree.leaves(x.dense().unwrap()).unwrap();
+            leaves.iter().map(|&leaf| base + 20.0 * tree.value(leaf as usize)[0]).collect::<Values>()
+        });
+        let own: Vec<Values> = own.collect();
+        assert!(differences(&own[0], &one.predict(&x).unwrap()) < 1e-12);
+        let mean: Values = (0..y.as_slice().len())
+            .map(|row| base + own.iter().map(|own| own.as_slice()[row] - base).sum::<f64>() / 20.0)
+            .collect();
+        assert!(differences(&mean, &many.predict(&x).unwrap()) < 1e-12);
+        // Each tree explains the target by itself, which the steps of one that knew the others would not; and no mean has a
+        // larger error than its parts on average.
+        let error = |answers: &[f64]| {
+            let squares = answers.iter().zip(y.as_slice()).map(|(answer, y)| (answer - y).powi(2));
+            (squares.sum::<f64>() / answers.len() as f64).sqrt()
+        };
+        let of_base = error(&vec![base; y.as_slice().len()]);
+        let of_trees: Vec<f64> = own.iter().map(|own| error(own.as_slice())).collect();
+        assert!(of_trees.iter().all(|&error| error < 0.75 * of_base), "{of_trees:?} {of_base}");
+        let (on_average, of_mean) = (of_trees.iter().sum::<f64>() / 20.0, rmse(&many, &x, &y));
+        assert!(of_mean < on_average, "{of_mean} {on_average}");
     }
     // By gradient: the rows of later rounds do not count more and more.
     let goss = RowSampling::Gradient { top: 0.2, rest: 0.2 };

@@ -48,9 +48,11 @@ mod vectors {
 
     #[target_feature(enable = "avx512f")]
     pub(super) fn scan<C: Collect>(scan: Scan<'_, C>) {
-        let Scan { panels, first, queries, packed, known, collects } = scan;
+        let Scan { panels, which, queries, packed, known, collects } = scan;
         let width = panels.width;
-        for (index, panel) in panels.packed().chunks_exact(SIDE * (width + 1)).enumerate().skip(first) {
+        for (index, panel) in
+            panels.packed().chunks_exact(SIDE * (width + 1)).enumerate().take(which.end).skip(which.start)
+        {
             for (group, factors) in packed.chunks_exact(GROUP * width).enumerate() {
                 let sums = tile(panel, factors);
                 for (place, sums) in sums.iter().enumerate() {

@@ -104,14 +104,20 @@ impl Coarse {
         (coarse.moved <= COARSEST * usual).then_some(coarse)
     }
 
-    /// Offers each query the rows that may be within its limit. Gives how many rows it has been through; that is none where
-    /// a query lies too far from the rows, and not all where too many had to be measured.
-    pub(super) fn search<C: Collect>(&self, panels: &Panels, queries: &[f64], collects: &mut [C]) -> usize {
+    /// Offers each query the rows that may be within its limit. Gives how many rows it has been through, which is not all where
+    /// too many had to be measured; and the few queries that lie so far from the rows that they were offered none.
+    pub(super) fn search<C: Collect>(
+        &self,
+        panels: &Panels,
+        queries: &[f64],
+        collects: &mut [C],
+    ) -> (usize, Vec<usize>) {
         let (width, n_rows) = (panels.width, panels.n_rows);
         let stride = GROUP * width.next_multiple_of(STEP);
         let mut packed = vec![0i8; collects.len().div_ceil(GROUP) * stride];
         let mut known = Vec::with_capacity(collects.len());
         let mut rounded = Rounded::new(width);
+        let mut far = Vec::new();
         for (place, query) in queries.chunks_exact(width).enumerate() {
             rounded.round(panels, self.unit, query);
             let group = &mut packed[place / GROUP * stride..][..stride];
@@ -119,7 +125,16 @@ impl Coarse {
             let moved = rounded.moved(panels);
             // Not `moved > 2 * self.moved`: what cannot be compared is too far.
             if !(moved <= 2.0 * self.moved) {
-                return 0;
+                far.push(place);
+                known.push(Query {
+                    moved,
+                    start: 0.0,
+                    bound: i32::MIN,
+                    wanted: 0,
+                    best: Vec::new(),
+                    kept: Vec::new(),
+                });
+                continue;
             }
             let sum: f64 = rounded.codes.iter().sum();
             let start = -rounded.length() / 2.0 - f64::from(ZERO) * sum;
@@ -128,17 +143,24 @@ impl Coarse {
             let wanted = collects[place].wanted();
             known.push(Query { moved, start, bound, wanted, best: Vec::new(), kept: Vec::new() });
         }
+        // Those are searched one by one, which is slow.
+        if far.len() > collects.len() / 8 {
+            return (0, Vec::new());
+        }
         #[cfg(target_arch = "x86_64")]
         let n_done = vectors::run(self, n_rows, &packed, &mut known);
         #[cfg(not(target_arch = "x86_64"))]
         let n_done = 0;
         for ((mut known, collect), query) in known.into_iter().zip(collects).zip(queries.chunks_exact(width))
         {
-            // Those that seem nearest first: what they leave of the bound most others do not pass.
-            known.kept.sort_unstable();
+            // Those that seem nearest first: what they leave of the bound most others do not pass. Where all within a limit are
+            // wanted, in their order, in which their weights are added.
+            if known.wanted > 0 {
+                known.kept.sort_unstable();
+            }
             for (place, &(sum, row)) in known.kept.iter().enumerate() {
                 if sum > known.bound {
-                    break;
+                    continue;
                 }
                 if let Some(&(_, later)) = known.kept.get(place + AHEAD) {
                     let start = later as usize * width;
@@ -156,7 +178,7 @@ impl Coarse {
                 }
             }
         }
-        n_done
+        (n_done, far)
     }
 
     /// A limit of squared distances as a distance in steps; no number where no distance is below it.

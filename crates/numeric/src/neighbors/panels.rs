@@ -5,6 +5,7 @@
 //! that of the exact ones by no more than a slack that is known, and a row that could be among the answers is
 //! measured again in `f64`. So the answers are exact, and few rows are measured twice.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use pulp::Simd;
@@ -56,7 +57,7 @@ impl Panels {
     /// Panels of rows of `width` numbers, of which there must be at least one.
     pub(super) fn new(cells: Vec<f64>, width: usize) -> Self {
         let n_rows = cells.len() / width;
-        let sums = |rows: std::ops::Range<usize>| {
+        let sums = |rows: Range<usize>| {
             let mut sums = vec![0.0; width];
             for row in cells[rows.start * width..rows.end * width].chunks_exact(width) {
                 sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
@@ -66,7 +67,7 @@ impl Panels {
         let total = reduce::map_reduce(n_rows, 4096, sums, crate::linalg::add);
         let centre: Vec<f64> = total.unwrap_or_default().iter().map(|sum| sum / n_rows as f64).collect();
         let over_rows = |measure: &(dyn Fn(&[f64]) -> f64 + Sync)| {
-            let part = |rows: std::ops::Range<usize>| {
+            let part = |rows: Range<usize>| {
                 let rows = cells[rows.start * width..rows.end * width].chunks_exact(width);
                 rows.map(measure).fold(0.0, f64::max)
             };
@@ -134,14 +135,23 @@ impl Panels {
 
     /// Offers each query all rows that may be within its limit.
     pub(super) fn search<C: Collect>(&self, queries: &[f64], collects: &mut [C]) {
-        let n_done = self.coarse.as_ref().map_or(0, |coarse| coarse.search(self, queries, collects));
-        if n_done < self.n_rows {
-            self.search_from(n_done / self.side, queries, collects);
+        let n_panels = self.n_rows.div_ceil(self.side);
+        let mut done = 0;
+        if let Some(coarse) = &self.coarse {
+            let (n_done, far) = coarse.search(self, queries, collects);
+            done = n_done.div_ceil(self.side);
+            for query in far {
+                let own = &queries[query * self.width..][..self.width];
+                self.search_in(0..done, own, &mut collects[query..=query]);
+            }
+        }
+        if done < n_panels {
+            self.search_in(done..n_panels, queries, collects);
         }
     }
 
-    /// The search from a panel on.
-    fn search_from<C: Collect>(&self, panel: usize, queries: &[f64], collects: &mut [C]) {
+    /// The search in some of the panels.
+    fn search_in<C: Collect>(&self, which: Range<usize>, queries: &[f64], collects: &mut [C]) {
         let width = self.width;
         let size = if broad::fits() { broad::GROUP } else { GROUP };
         let n_groups = collects.len().div_ceil(size);
@@ -161,7 +171,7 @@ impl Panels {
         for (query, collect) in known.iter_mut().zip(&*collects) {
             query.lower(collect.limit(), self.scale);
         }
-        let scan = Scan { panels: self, first: panel, queries, packed: &packed, known: &mut known, collects };
+        let scan = Scan { panels: self, which, queries, packed: &packed, known: &mut known, collects };
         match broad::fits() {
             true => broad::scan(scan),
             false => pulp::Arch::new().dispatch(scan),
@@ -229,8 +239,7 @@ impl Query {
 
 pub(super) struct Scan<'a, C> {
     pub(super) panels: &'a Panels,
-    /// The first panel.
-    pub(super) first: usize,
+    pub(super) which: Range<usize>,
     pub(super) queries: &'a [f64],
     pub(super) packed: &'a [f32],
     pub(super) known: &'a mut [Query],
@@ -242,10 +251,11 @@ impl<C: Collect> pulp::WithSimd for Scan<'_, C> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Scan { panels, first, queries, packed, known, collects } = self;
+        let Scan { panels, which, queries, packed, known, collects } = self;
         let (width, side) = (panels.width, panels.side);
         let (all, _) = S::as_simd_f32s(panels.packed());
-        for (index, panel) in all.chunks_exact(2 * (width + 1)).enumerate().skip(first) {
+        for (index, panel) in all.chunks_exact(2 * (width + 1)).enumerate().take(which.end).skip(which.start)
+        {
             for (group, factors) in packed.chunks_exact(GROUP * width).enumerate() {
                 let sums = tile::<S, GROUP>(simd, panel, factors);
                 for (place, sums) in sums.iter().enumerate() {

@@ -141,6 +141,22 @@ fn wide_rows_are_found_to_the_bit() {
                 let within = |index: &Index| index.within(&Context::new(), &queries, radius).unwrap();
                 assert_eq!(within(&brute), within(&tree), "{name}, {n} x {width}, within {radius}, {factor}");
             }
+            // One that is far from all rows beside others.
+            let mut queries = picked(0.99);
+            queries.row_mut(17).mapv_inplace(|value| 40.0 * value);
+            assert_eq!(
+                brute.nearest(&queries, 9).unwrap(),
+                tree.nearest(&queries, 9).unwrap(),
+                "{name}, far"
+            );
+            // Weights whose sum depends on their order: they are added row by row.
+            if n < 800 && !["small", "large"].contains(&name) {
+                let weights: Vec<f64> = (0..n).map(|row| 0.1 * (1 + row % 7) as f64).collect();
+                let radius = tree.nearest(&x, 5).unwrap().distances()[4] * (1.0 + 1e-9);
+                let (dense, lowest) = plain_links(Metric::Euclidean, &x, radius, &weights, 1.0);
+                let links = brute.links(&Context::new(), &x, radius, Some(&weights), 1.0).unwrap();
+                assert_eq!((links.dense, links.lowest), (dense, lowest), "{name}, links");
+            }
         }
     }
 }

@@ -155,7 +155,11 @@ impl Mixed {
         let mut deviations: Vec<f64> =
             (0..numbers.len()).map(|column| moments.variance(column).sqrt()).collect();
         deviations.sort_by(f64::total_cmp);
-        let median = deviations.get(deviations.len() / 2).copied().filter(|median| *median > 0.0);
+        let median = match deviations.len() {
+            0 => None,
+            // Of an even number the mean of the two in the middle.
+            n => Some((deviations[(n - 1) / 2] + deviations[n / 2]) / 2.0).filter(|median| *median > 0.0),
+        };
         // Without numbers that differ any distance does.
         let median = median.unwrap_or(unit);
         Mixed { unit, apart: median * median }

@@ -211,3 +211,18 @@ fn one_contract_goes_from_the_file_to_the_answer() -> Result<()> {
     assert!(error.contains("ContractCheck") && error.contains("expected at least 3"), "{error}");
     Ok(())
 }
+
+/// A row that weighs nothing is as good as not there.
+#[test]
+fn rows_of_weight_0_do_not_say_what_a_column_becomes() -> Result<()> {
+    let table = Table::new([
+        ("city", Column::text(["Oslo", "Rome", "Lima"])),
+        ("late", Column::real([None, None, Some(1.0)])),
+    ])?;
+    let vectorizer = TableVectorizer::new().cardinality_threshold(3);
+    let model = Train::new(&table, &NoTarget).weights(&[1.0, 1.0, 0.0]).fit(&vectorizer)?;
+    let x = model.transform(&table)?;
+    let names: Vec<&str> = x.features().names().collect();
+    assert_eq!(names, ["city=Oslo", "city=Rome"]);
+    Ok(())
+}

@@ -146,8 +146,8 @@ fn distances_of_categories_are_those_of_a_column_for_each() {
         level => f64::from(u8::from(cells[[row, 1]] == (level - 2) as f64)),
     });
     let deviation = |column: usize| cells.slice(ndarray::s![..20, column]).std(0.0);
-    // Of two deviations the larger one is taken for their median.
-    let step = deviation(0).max(deviation(2)) / 2.0_f64.sqrt();
+    // The median of two deviations is their mean.
+    let step = (deviation(0) + deviation(2)) / 2.0 / 2.0_f64.sqrt();
     let wide = Array2::from_shape_fn((80, 6), |at| if at.1 < 2 { wide[at] } else { wide[at] * step });
     let y = Classes::from_labels((0..80).map(|row| if row < 20 { "rare" } else { "usual" }));
     let features = vec![Feature::numeric("a"), Feature::categorical("b", 4), Feature::numeric("c")];

@@ -166,6 +166,16 @@ fn lines_behind_are_pale_and_have_no_name() {
     let svg = chart.clone().background(line(-9.0)).to_svg();
     assert_eq!(svg.matches("stroke-opacity=\"0.25\"").count(), 2);
     assert!(!svg.contains("row<") && svg.contains(">-10<"), "{svg}");
+    // Many of them, drawn first, take neither the name nor the first colour of the line in front.
+    let behind = (0..9).fold(Chart::line("rows"), |chart, y| chart.background(line(f64::from(y))));
+    let alone = Chart::line("rows").series(Series::xy("mean", &[0.0, 1.0], &[1.0, 1.0])).to_svg();
+    let colour = |svg: &str| {
+        svg.split("stroke-width=\"1.6\"")
+            .next()
+            .and_then(|before| before.rsplit("stroke=").next().map(str::to_owned))
+    };
+    let svg = behind.series(Series::xy("mean", &[0.0, 1.0], &[1.0, 1.0])).to_svg();
+    assert!(svg.contains(">mean<") && colour(&svg) == colour(&alone), "{svg}");
     let back: Chart = serde_json::from_str(&serde_json::to_string(&chart).unwrap()).unwrap();
     assert_eq!(back, chart);
 }

@@ -110,6 +110,7 @@ pub(crate) fn boost<O: Objective>(
     };
     // Rows without weight have scores too: they may compete with others.
     let all_count = counted.len() == n_rows;
+    let samples = settings.samples(constraints.n_asked(binned.n_cols()));
     let mut stop = StopReason::Rounds;
     for round in 0..settings.n_trees {
         ctx.step(round, settings.n_trees)?;
@@ -150,7 +151,7 @@ pub(crate) fn boost<O: Objective>(
         }
         let grown: Vec<Tree> = grown.into_iter().map(|grown| grown.tree).collect();
         let learned = grown.iter().any(|tree| tree.n_nodes() > 1);
-        if !learned && !settings.samples() && !matches!(settings.mode, Mode::Dart { .. }) {
+        if !learned && !samples && !matches!(settings.mode, Mode::Dart { .. }) {
             stop = StopReason::NothingLeft;
             break;
         }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{check_targets, log_loss, sigmoid};
+use crate::boosting::groups::Groups;
 use crate::boosting::objective::{Labels, Objective};
 
 /// What boosting of ranks makes smaller: the wrong order of the rows of a group, such as the answers to a query.
@@ -23,7 +24,7 @@ use crate::boosting::objective::{Labels, Objective};
 /// their sum. They are the slope of no loss; the loss it reports is 1 - NDCG of the first `truncation` rows.
 ///
 /// A group may have up to 2^28 pairs, all of which each round looks at: 23170 rows by `Pairwise`, and nine million by
-/// `Lambda` with a `truncation` of 30. A larger one is refused.
+/// `Lambda` with a `truncation` of 30. A larger one is refused, in a validation set by `Pairwise` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RankingLoss {
     /// LambdaMART.
@@ -242,26 +243,43 @@ fn pairwise_loss(labels: &Labels<'_>, scores: &[f64], rows: &[u32]) -> f64 {
     pairs.map(loss).sum::<f64>() / rows.len() as f64
 }
 
+impl RankingLoss {
+    /// Refuses groups of rows to learn from of which a round would look at too many pairs.
+    pub(in crate::boosting) fn check_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
+        // Without groups nothing is ranked, which is refused elsewhere.
+        let Some(groups) = groups else { return Ok(()) };
+        let (top, advice) = match *self {
+            Self::Lambda { truncation } => (truncation, "take a smaller `truncation`"),
+            Self::Pairwise => (usize::MAX, "take `RankingLoss::Lambda`"),
+        };
+        match Groups::new(groups).iter().find(|rows| n_pairs(rows.len(), top) > MOST_PAIRS) {
+            None => Ok(()),
+            Some(rows) => Err(Error::too_large(format!(
+                "group {} has {} rows, and {self:?} would look at {} pairs of them in each round, more than 2^28: {advice}, \
+                 or divide the group",
+                groups[rows[0] as usize],
+                rows.len(),
+                n_pairs(rows.len(), top)
+            ))),
+        }
+    }
+
+    /// As [`check_pairs`](RankingLoss::check_pairs) of rows that are watched, of which only `Pairwise` looks at pairs: its loss
+    /// is found whatever is watched.
+    pub(in crate::boosting) fn check_watched_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
+        match self {
+            Self::Lambda { .. } => Ok(()),
+            Self::Pairwise => self.check_pairs(groups).map_err(|error| error.context("validation set")),
+        }
+    }
+}
+
 impl Objective for RankingLoss {
     fn check(&self, labels: &Labels<'_>) -> Result<()> {
         if let Self::Lambda { truncation } = *self {
             TRUNCATION.check_count(truncation)?;
         }
-        check_grades(labels)?;
-        let top = |n: usize| match *self {
-            Self::Lambda { truncation } => truncation,
-            Self::Pairwise => n,
-        };
-        match labels.by_group().iter().find(|rows| n_pairs(rows.len(), top(rows.len())) > MOST_PAIRS) {
-            None => Ok(()),
-            Some(rows) => Err(Error::too_large(format!(
-                "group {} has {} rows, and {self:?} would look at {} pairs of them in each round, more than 2^28: take a smaller \
-                 `truncation` of `RankingLoss::Lambda`, or divide the group",
-                labels.groups.map_or(0, |groups| groups[rows[0] as usize]),
-                rows.len(),
-                n_pairs(rows.len(), top(rows.len()))
-            ))),
-        }
+        check_grades(labels)
     }
 
     fn base_scores(&self, _labels: &Labels<'_>) -> Result<Vec<f64>> {
@@ -313,15 +331,18 @@ mod tests {
 
     #[test]
     fn groups_of_too_many_pairs_are_named() {
-        let n = 30_000;
-        let y = vec![0.0; n];
-        let groups: Vec<u32> = (0..n).map(|row| if row < 5 { 3 } else { 7 }).collect();
-        let labels = Labels::new(&y, None, Some(&groups));
-        for loss in [RankingLoss::Pairwise, RankingLoss::Lambda { truncation: 20_000 }] {
-            let error = loss.check(&labels).unwrap_err().to_string();
-            assert!(error.contains("group 7 has 29995 rows") && error.contains("truncation"), "{error}");
+        let groups: Vec<u32> = (0..30_000).map(|row| if row < 5 { 3 } else { 7 }).collect();
+        let lambda = RankingLoss::Lambda { truncation: 20_000 };
+        let advised =
+            [(RankingLoss::Pairwise, "take `RankingLoss::Lambda`"), (lambda, "take a smaller `truncation`")];
+        for (loss, advice) in advised {
+            let error = loss.check_pairs(Some(&groups)).unwrap_err().to_string();
+            assert!(error.contains("group 7 has 29995 rows") && error.contains(advice), "{error}");
         }
-        assert!(RankingLoss::default().check(&labels).is_ok());
+        assert!(RankingLoss::default().check_pairs(Some(&groups)).is_ok());
+        // Of rows that are watched, NDCG looks at no pairs.
+        assert!(lambda.check_watched_pairs(Some(&groups)).is_ok());
+        assert!(RankingLoss::Pairwise.check_watched_pairs(Some(&groups)).is_err());
         assert_eq!((n_pairs(5, 2), n_pairs(5, 9), n_pairs(1, 1)), (7, 10, 0));
     }
 }
