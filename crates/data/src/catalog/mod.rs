@@ -163,7 +163,7 @@ impl Catalog {
 
     /// Compares the catalog with the files in its directory, at a moment in microseconds since 1970-01-01 UTC: names stand once;
     /// owner, licence and access are said; files are there, can be read and have their checksum; rows keep their contract and
-    /// are fresh; what is below personal holds no personal data that [`find_pii`] sees; what is personal is not open to all
+    /// are fresh; what is below personal holds no personal data that [`find_pii`](crate::find_pii) sees; what is personal is not open to all
     /// users of the machine; and no data file lies in the directory that the catalog does not name.
     pub fn verify(&self, directory: impl AsRef<Path>, now: i64) -> CatalogReport {
         let directory = directory.as_ref();

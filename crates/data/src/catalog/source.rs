@@ -25,7 +25,7 @@ pub enum Sensitivity {
     Secret,
 }
 
-/// One data source of a [`Catalog`].
+/// One data source of a [`Catalog`](crate::Catalog).
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
