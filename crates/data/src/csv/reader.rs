@@ -223,17 +223,20 @@ impl CsvReader {
     }
 
     /// What the rows are held to.
+    #[cfg(feature = "catalog")]
     pub(crate) fn held_to(&self) -> Option<&Contract> {
         self.contract.as_ref()
     }
 
     /// The same settings without a contract and its types.
+    #[cfg(feature = "catalog")]
     pub(crate) fn without_contract(mut self) -> Self {
         self.contract = None;
         self
     }
 
     /// As [`contract`](CsvReader::contract), without holding the table to it.
+    #[cfg(feature = "catalog")]
     pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
         for (name, column_type) in contract.types() {
             self.types.entry(name.to_owned()).or_insert(column_type);

@@ -97,6 +97,7 @@ impl JsonLinesReader {
     }
 
     /// As [`contract`](JsonLinesReader::contract), without holding the table to it.
+    #[cfg(feature = "catalog")]
     pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
         self.typed_by = Some(contract.clone());
         self
