@@ -1,5 +1,7 @@
 //! How much a model needs each feature.
 
+use std::fmt;
+
 use perennial_core::{Context, Error, Param, Predictor, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -76,6 +78,12 @@ pub struct FeatureImportance {
     pub interval: Interval,
     /// The loss of each repeat; below 0 where shuffling helped.
     pub losses: Vec<f64>,
+}
+
+impl fmt::Display for FeatureImportance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.feature, self.interval)
+    }
 }
 
 impl Default for PermutationImportance {

@@ -85,7 +85,7 @@ impl Growing {
     }
 
     /// Sets memory aside for so many times the cells that are there, so that they move less often.
-    pub(super) fn expect(&mut self, times: f64) {
+    pub(super) fn make_room(&mut self, times: f64) {
         let more = |length: usize| (length as f64 * (times - 1.0)) as usize;
         match &mut self.values {
             Values::Nothing => {}

@@ -271,7 +271,7 @@ impl CsvReader {
             while let Some(batch) = records.next_batch(self)? {
                 records.file(self, batch.clone()).add_to(reading, 0)?;
                 records.pass(batch);
-                reading.expect(n_bytes as f64 / records.bytes.max(1) as f64);
+                reading.make_room(n_bytes as f64 / records.bytes.max(1) as f64);
             }
             Ok::<_, Error>(())
         };

@@ -48,13 +48,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Sets memory aside for the rest of a file that has about so many times the rows that were read.
-    pub(super) fn expect(&mut self, times: f64) {
+    pub(super) fn make_room(&mut self, times: f64) {
         // A little more than it seems, lest all cells move once more at the end.
         let times = 1.02 * times.min(MOST_EXPECTED);
         let n_expected = (self.n_rows() as f64 * times) as usize;
         if n_expected > 2 * self.n_expected {
             self.n_expected = n_expected;
-            self.columns.par_iter_mut().for_each(|column| column.expect(times));
+            self.columns.par_iter_mut().for_each(|column| column.make_room(times));
         }
     }
 

@@ -6,9 +6,8 @@ use perennial_numeric::reduce;
 use perennial_statistics::describe::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
-use super::halves::Halves;
-use crate::metric::score_parts;
-use crate::{Metric, SliceOptions, SliceReport, Slices, score_slices};
+use super::halves::{Halves, score_other};
+use crate::{Metric, SliceOptions, SliceReport, Slices};
 
 /// What the rows of a slice have in common in one feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -265,14 +264,7 @@ impl SliceFinder {
             };
             slices = slices.rows(name.clone(), (0..other.len()).filter(inside).collect());
         }
-        let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report = score_slices(
-            metric,
-            std::borrow::Borrow::borrow(&truth),
-            &prediction,
-            &slices,
-            &self.options.of_part(&other)?,
-        )?;
+        let report = score_other(metric, truth, prediction, &slices, &other, &self.options)?;
         Ok(DiscoveredSlices { report, conditions })
     }
 

@@ -1,7 +1,10 @@
+use std::borrow::Borrow;
+
 use perennial_core::{Error, Matrix, Result, Rows, check_weights};
 use perennial_numeric::random::Random;
 
-use crate::{Metric, SliceOptions};
+use crate::metric::score_parts;
+use crate::{Metric, SliceOptions, SliceReport, Slices, score_slices};
 
 /// How bad each row is, and the rows in two random halves: one is searched, and what is found is scored on the other, so that
 /// intervals hold although groups were looked for.
@@ -54,4 +57,17 @@ impl Halves {
         let other = (0..n_rows).filter(|&row| !is_searched[row]).collect();
         Ok(Halves { losses, searched, other })
     }
+}
+
+/// Slices of the rows `other`, which were not searched, scored on those alone.
+pub(super) fn score_other<M: Metric>(
+    metric: &M,
+    truth: &M::Truth,
+    prediction: &M::Prediction,
+    slices: &Slices,
+    other: &[usize],
+    options: &SliceOptions,
+) -> Result<SliceReport> {
+    let (truth, prediction) = score_parts::<M>(truth, prediction, other)?;
+    score_slices(metric, truth.borrow(), &prediction, slices, &options.of_part(other)?)
 }

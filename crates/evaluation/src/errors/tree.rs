@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::discover::Condition;
 use super::fixes::{Fix, Known, fixes_of};
-use super::halves::Halves;
-use crate::metric::score_parts;
-use crate::{Metric, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
+use super::halves::{Halves, score_other};
+use crate::{Metric, SliceOptions, SliceReport, SliceScore, Slices};
 
 /// A leaf of an error tree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,14 +152,7 @@ impl ErrorTree {
             let inside = |place: &usize| holds(x, values, other[*place], conditions);
             slices = slices.rows(name_of(conditions), (0..other.len()).filter(inside).collect());
         }
-        let (truth, prediction) = score_parts::<M>(truth, prediction, &other)?;
-        let report = score_slices(
-            metric,
-            std::borrow::Borrow::borrow(&truth),
-            &prediction,
-            &slices,
-            &self.options.of_part(&other)?,
-        )?;
+        let report = score_other(metric, truth, prediction, &slices, &other, &self.options)?;
         let group = |conditions: Vec<Condition>| {
             let name = name_of(&conditions);
             let rows: Vec<usize> =

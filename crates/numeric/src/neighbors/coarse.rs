@@ -8,20 +8,18 @@
 use super::collect::Collect;
 use super::norm::{Squares, between};
 use super::panels::Panels;
+use super::rounded::{LARGEST, Rounded, STEP};
 use crate::{reduce, simd};
 
 /// Rows of a panel: two vectors.
 const SIDE: usize = 32;
 /// Queries of one tile: with two vectors of rows each 24 of the 32 registers.
 const GROUP: usize = 12;
-/// Columns that are multiplied at once.
-const STEP: usize = 4;
 /// With fewer columns the comparisons cost as much as the products.
 const FEW_COLUMNS: usize = 24;
 /// With more columns the sums might not fit.
 const MANY_COLUMNS: usize = 4096;
-/// The largest code: a row has `code + 128`, so that it is no negative number.
-const LARGEST: f64 = 127.0;
+/// A row has `code + 128`, so that it is no negative number.
 const ZERO: u8 = 128;
 /// Rounding that moves rows by more than this part of their usual length bounds nothing well.
 const COARSEST: f64 = 0.03;
@@ -187,49 +185,6 @@ impl Coarse {
     }
 }
 
-/// A row or a query, exactly and in steps.
-struct Rounded {
-    values: Vec<f64>,
-    /// Whole numbers.
-    codes: Vec<f64>,
-    differences: Vec<f64>,
-}
-
-impl Rounded {
-    fn new(width: usize) -> Self {
-        Rounded { values: vec![0.0; width], codes: vec![0.0; width], differences: vec![0.0; width] }
-    }
-
-    fn round(&mut self, panels: &Panels, unit: f64, row: &[f64]) {
-        let to = self;
-        simd::widest(Round { panels, unit, row, to });
-    }
-
-    /// Writes the codes where those of row `place` of `side` stand in a panel.
-    fn spread<T>(&self, place: usize, side: usize, code: impl Fn(f64) -> T, panel: &mut [T]) {
-        for (step, codes) in self.codes.chunks(STEP).enumerate() {
-            let places = &mut panel[(step * side + place) * STEP..];
-            places.iter_mut().zip(codes).for_each(|(place, &own)| *place = code(own));
-        }
-    }
-
-    /// The squared length of the codes.
-    fn length(&self) -> f64 {
-        reduce::dot_chunk(&self.codes, &self.codes)
-    }
-
-    /// The squared length of the values.
-    fn own(&self) -> f64 {
-        reduce::dot_chunk(&self.values, &self.values)
-    }
-
-    /// How far rounding moved the row at most, that of the shift and of these sums included.
-    fn moved(&self, panels: &Panels) -> f64 {
-        let moved = reduce::dot_chunk(&self.differences, &self.differences).sqrt() * (1.0 + 1e-9);
-        moved + (panels.shift + self.own().sqrt()) * 2f64.powi(-50)
-    }
-}
-
 /// The squared distance of two rows, in the order that is fastest.
 struct Roughly<'a>(&'a [f64], &'a [f64]);
 
@@ -248,31 +203,6 @@ impl simd::Kernel for Roughly<'_> {
             }
         }
         lanes.iter().sum::<f64>() + between(Squares, a_rest, b_rest)
-    }
-}
-
-struct Round<'a> {
-    panels: &'a Panels,
-    unit: f64,
-    row: &'a [f64],
-    to: &'a mut Rounded,
-}
-
-impl simd::Kernel for Round<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Round { panels, unit, row, to } = self;
-        let steps = 1.0 / unit;
-        let (n, scale) = (row.len(), panels.scale);
-        let (centre, values) = (&panels.centre[..n], &mut to.values[..n]);
-        let (codes, differences) = (&mut to.codes[..n], &mut to.differences[..n]);
-        for j in 0..n {
-            values[j] = (row[j] - centre[j]) * scale;
-            codes[j] = (values[j] * steps).round_ties_even().clamp(-LARGEST, LARGEST);
-            differences[j] = values[j] - codes[j] * unit;
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod norm;
 mod pairwise;
 mod panels;
 mod points;
+mod rounded;
 mod search;
 mod smooth;
 mod space;
