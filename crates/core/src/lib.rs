@@ -13,6 +13,7 @@ mod estimator;
 mod feature;
 mod function;
 mod matrix;
+pub mod memory;
 mod outline;
 mod param;
 mod persist;

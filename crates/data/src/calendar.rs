@@ -35,22 +35,34 @@ fn digits(text: &[u8]) -> Option<i64> {
 #[inline]
 pub(crate) fn parse_date(text: &[u8]) -> Option<i32> {
     let text: &[u8; 10] = text.try_into().ok()?;
-    // Without a branch for each of them.
-    let digit = text.map(|byte| byte.wrapping_sub(b'0'));
-    let sound = [0, 1, 2, 3, 5, 6, 8, 9].iter().fold(true, |sound, &at| sound & (digit[at] <= 9));
+    let (first, last) = (u64::from_le_bytes(*text.first_chunk()?), u16::from_le_bytes(*text.last_chunk()?));
+    // The digits alone, the first one lowest, as numbers: eight of them at once.
+    let year_month = (first & 0xffff_ffff) | (first >> 8 & 0xffff_0000_0000);
+    let digits = (year_month | u64::from(last) << 48) ^ 0x3030_3030_3030_3030;
+    let sound = (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 == 0;
     if !sound || text[4] != b'-' || text[7] != b'-' {
         return None;
     }
-    let two = |at: usize| i64::from(digit[at] * 10 + digit[at + 1]);
-    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let pair = |at: u32| (pairs >> (16 * at)) as u32 & 0xff;
+    let (year, month, day) = (pair(0) * 100 + pair(1), pair(2), pair(3));
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
+        2 => 28 + u32::from(leap),
+        // Thirty-one days have the odd ones up to July and the even ones after it.
+        1..=12 => 30 + ((month ^ month >> 3) & 1),
         _ => return None,
     };
-    (1..=length).contains(&day).then(|| days_from_civil(year, month, day) as i32)
+    (1..=length).contains(&day).then(|| days_of_years_from_0(year, month, day))
+}
+
+/// As [`days_from_civil`], of the years 0 to 9999: without a division of a number that may be negative.
+#[inline]
+fn days_of_years_from_0(year: u32, month: u32, day: u32) -> i32 {
+    // 400 years later, and 146,097 days, as January of the year 0 counts as one of the year before.
+    let year = year + 400 - u32::from(month <= 2);
+    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    (365 * year + year / 4 - year / 100 + year / 400 + day_of_year) as i32 - (719_468 + 146_097)
 }
 
 /// Microseconds from 1970-01-01 UTC of `2024-02-29 23:59[:59[.123456]][Z|+01:00]`, with a space or a `T`

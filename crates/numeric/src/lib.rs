@@ -8,7 +8,6 @@ pub mod kernel;
 pub mod laplacian;
 pub mod linalg;
 mod logarithm;
-pub mod memory;
 pub mod neighbors;
 mod normal;
 pub mod optimize;

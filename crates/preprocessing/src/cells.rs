@@ -1,9 +1,9 @@
 //! Row by row from one dense matrix to another, in blocks that stay in the first cache.
 
 use ndarray::{Array2, ArrayRef2};
-use perennial_core::{Error, Features, Matrix, Result};
+use perennial_core::{Error, Features, Matrix, Result, memory};
 use perennial_data::{Change, ChangeKind};
-use perennial_numeric::{memory, reduce, simd};
+use perennial_numeric::{reduce, simd};
 
 /// Numbers per block: what is read and what is written fit into the first cache together.
 const BLOCK: usize = 2048;

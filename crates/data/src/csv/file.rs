@@ -16,8 +16,14 @@ use super::report::Evidence;
 use super::scan::{self, Cells, Dialect, Flaw};
 use crate::Table;
 
-/// Blocks that a thread reads before what they hold is added to the columns; they should fit into its cache.
-pub(super) const BLOCKS_PER_THREAD: usize = 4;
+/// Blocks that are read before what they hold is added to the columns. One thread keeps them in its cache; several wait for
+/// each other less often when there are more.
+pub(super) fn blocks_at_once() -> usize {
+    match rayon::current_num_threads() {
+        1 => 4,
+        threads => 16 * threads,
+    }
+}
 
 /// One file with the settings to read it.
 pub(super) struct File<'a> {
@@ -81,7 +87,7 @@ impl<'a> File<'a> {
         // What the first block holds is where the others start, so that few cells are read twice.
         let first = usize::from(reading.n_rows() == 0).min(blocks.len());
         let (first, rest) = blocks.split_at(first);
-        let group = BLOCKS_PER_THREAD * rayon::current_num_threads();
+        let group = blocks_at_once();
         for blocks in std::iter::once(first).chain(rest.chunks(group)) {
             let goals: Vec<Goal> = reading.columns.iter().map(Growing::goal).collect();
             let read = blocks.par_iter().map(|block| self.block(block, &reading.rules, &goals)).collect();

@@ -8,7 +8,7 @@ use arrow_array::{
     BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, memory};
 
 use super::cell::Kind;
 use super::error::{CsvError, excerpt};
@@ -86,18 +86,19 @@ impl Growing {
 
     /// Sets memory aside for so many times the cells that are there, so that they move less often.
     pub(super) fn make_room(&mut self, times: f64) {
-        let more = |length: usize| (length as f64 * (times - 1.0)) as usize;
+        fn room<T>(values: &mut Vec<T>, times: f64) {
+            memory::make_room(values, (values.len() as f64 * (times - 1.0)) as usize);
+        }
         match &mut self.values {
             Values::Nothing => {}
-            Values::Boolean(values) => values.reserve_exact(more(values.len())),
-            Values::Integer(values) => values.reserve_exact(more(values.len())),
-            Values::Real(values) => values.reserve_exact(more(values.len())),
-            Values::Date(values) => values.reserve_exact(more(values.len())),
-            Values::DateTime(values) => values.reserve_exact(more(values.len())),
-            Values::Category { codes, .. } => codes.reserve_exact(more(codes.len())),
+            Values::Boolean(values) => room(values, times),
+            Values::Integer(values) | Values::DateTime(values) => room(values, times),
+            Values::Real(values) => room(values, times),
+            Values::Date(values) => room(values, times),
+            Values::Category { codes, .. } => room(codes, times),
             Values::Text { bytes, ends } => {
-                bytes.reserve_exact(more(bytes.len()));
-                ends.reserve_exact(more(ends.len()));
+                room(bytes, times);
+                room(ends, times);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod cell;
+mod ends;
 mod error;
 mod file;
 mod growing;

@@ -7,7 +7,7 @@ use perennial_core::{Error, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
 use super::error::CsvError;
-use super::file::{BLOCKS_PER_THREAD, File};
+use super::file::{File, blocks_at_once};
 use super::input::{self, Compression, DEFAULT_LIMITS, Limits};
 use super::reading::Reading;
 use super::records::Records;
@@ -262,15 +262,14 @@ impl CsvReader {
     /// Reads a file part by part, so that its text is never in memory at once.
     fn read_parts(&self, path: &Path) -> Result<Table> {
         // No result depends on how much is read at once: enough for all threads, and little enough for their caches.
-        let part = self.block_bytes.saturating_mul(BLOCKS_PER_THREAD * rayon::current_num_threads());
+        let part = self.block_bytes.saturating_mul(blocks_at_once());
         let part = part.min(MAX_RECORD);
         let mut records = Records::open(self, path, part, self.max_bytes)?;
         let mut reading = Reading::new(self, records.names.clone())?;
         let n_bytes = std::fs::metadata(path).map_or(0, |file| file.len());
         let read = |records: &mut Records, reading: &mut Reading<'_>| {
             while let Some(batch) = records.next_batch(self)? {
-                records.file(self, batch.clone()).add_to(reading, 0)?;
-                records.pass(batch);
+                records.work_on(self, batch, |file| file.add_to(reading, 0))?;
                 reading.make_room(n_bytes as f64 / records.bytes.max(1) as f64);
             }
             Ok::<_, Error>(())

@@ -19,11 +19,11 @@ pub(super) struct Reading<'a> {
     pub(super) names: Vec<String>,
     pub(super) rules: Rules,
     pub(super) columns: Vec<Growing>,
-    /// For so many rows memory is set aside.
-    n_expected: usize,
+    /// Whether memory was set aside for all rows.
+    has_room: bool,
 }
 
-/// No more memory is set aside than for so many times the rows that are there.
+/// Memory is set aside for no more than so many times the rows that are there.
 const MOST_EXPECTED: f64 = 16.0;
 
 impl<'a> Reading<'a> {
@@ -40,21 +40,20 @@ impl<'a> Reading<'a> {
         };
         let columns = names.iter().map(|name| Growing::new(goal(name))).collect();
         let rules = Rules { nulls: NullTokens::new(&reader.null_tokens), quote: reader.quote };
-        Ok(Reading { reader, names, rules, columns, n_expected: 0 })
+        Ok(Reading { reader, names, rules, columns, has_room: false })
     }
 
     pub(super) fn n_rows(&self) -> usize {
         self.columns.first().map_or(0, |column| column.n_rows)
     }
 
-    /// Sets memory aside for the rest of a file that has about so many times the rows that were read.
+    /// Sets memory aside for the rest of a file that has about so many times the rows that were read, once it is no longer
+    /// many times as many. Once: a vector whose room turns out too small doubles it.
     pub(super) fn make_room(&mut self, times: f64) {
-        // A little more than it seems, lest all cells move once more at the end.
-        let times = 1.02 * times.min(MOST_EXPECTED);
-        let n_expected = (self.n_rows() as f64 * times) as usize;
-        if n_expected > 2 * self.n_expected {
-            self.n_expected = n_expected;
-            self.columns.par_iter_mut().for_each(|column| column.make_room(times));
+        if !self.has_room && times <= MOST_EXPECTED {
+            self.has_room = true;
+            // A little more than it seems, lest all cells move once more at the end.
+            self.columns.par_iter_mut().for_each(|column| column.make_room(1.02 * times));
         }
     }
 
@@ -66,7 +65,7 @@ impl<'a> Reading<'a> {
             names: self.names.clone(),
             rules: self.rules.clone(),
             columns: self.columns.iter().map(Growing::second).collect(),
-            n_expected: 0,
+            has_room: false,
         })
     }
 

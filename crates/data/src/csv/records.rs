@@ -24,6 +24,8 @@ pub(super) struct Records {
     batch_bytes: usize,
     pub(super) names: Vec<String>,
     buffer: Vec<u8>,
+    /// Another buffer, to be filled while this one is worked on.
+    spare: Vec<u8>,
     /// The part of the buffer that was read and not passed yet.
     pending: Range<usize>,
     /// Lines and bytes before what is pending.
@@ -42,6 +44,7 @@ impl Records {
             batch_bytes,
             names: Vec::new(),
             buffer: Vec::new(),
+            spare: Vec::new(),
             pending: 0..0,
             lines: 0,
             bytes: 0,
@@ -84,10 +87,7 @@ impl Records {
             let n_read = self.input.read(free)?;
             self.at_end = n_read == 0;
             self.pending.end += n_read;
-            self.n_read += n_read as u64;
-            if self.n_read > self.limit {
-                return Err(CsvError::TooLarge { limit: self.limit }.into());
-            }
+            self.count(n_read)?;
         }
         Ok(())
     }
@@ -137,10 +137,68 @@ impl Records {
         File::part(reader, &self.buffer[batch], part)
     }
 
+    /// Works on the next batch, leaves it behind, and reads what follows in the meantime.
+    ///
+    /// # Errors
+    /// As `work`, and otherwise when the file cannot be read or is too large.
+    pub(super) fn work_on<T: Send>(
+        &mut self,
+        reader: &CsvReader,
+        batch: Range<usize>,
+        work: impl FnOnce(&File<'_>) -> Result<T> + Send,
+    ) -> Result<T> {
+        if rayon::current_num_threads() == 1 {
+            let done = work(&self.file(reader, batch.clone()))?;
+            self.pass(batch);
+            return Ok(done);
+        }
+        let rest = &self.buffer[batch.end..self.pending.end];
+        let wanted = rest.len().max(self.batch_bytes.saturating_add(STEP));
+        self.spare.resize(self.spare.len().max(wanted), 0);
+        self.spare[..rest.len()].copy_from_slice(rest);
+        let free = &mut self.spare[rest.len()..wanted];
+        let n_rest = rest.len();
+        let (input, buffer, at_end) = (&mut self.input, &self.buffer, self.at_end);
+        let part = Part { names: &self.names, lines: self.lines, bytes: self.bytes };
+        let file = File::part(reader, &buffer[batch.clone()], part);
+        let ahead = || -> Result<(usize, usize)> {
+            let n_read = if at_end { 0 } else { fill(input, free)? };
+            Ok((line_ends(buffer, batch.clone()), n_read))
+        };
+        let (done, ahead) = rayon::join(|| work(&file), ahead);
+        let (done, (n_lines, n_read)) = (done?, ahead?);
+        self.lines += n_lines;
+        self.bytes += batch.len();
+        std::mem::swap(&mut self.buffer, &mut self.spare);
+        self.pending = 0..n_rest + n_read;
+        self.at_end |= self.pending.len() < wanted;
+        self.count(n_read)?;
+        Ok(done)
+    }
+
+    /// # Errors
+    /// When more was read than may be.
+    fn count(&mut self, n_read: usize) -> Result<()> {
+        self.n_read += n_read as u64;
+        if self.n_read > self.limit { Err(CsvError::TooLarge { limit: self.limit }.into()) } else { Ok(()) }
+    }
+
     /// Leaves the next batch behind.
     pub(super) fn pass(&mut self, batch: Range<usize>) {
         self.lines += line_ends(&self.buffer, batch.clone());
         self.bytes += batch.len();
         self.pending.start = batch.end;
     }
+}
+
+/// Reads until the buffer is full or the input ends.
+fn fill(input: &mut Input, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..])? {
+            0 => break,
+            n_read => filled += n_read,
+        }
+    }
+    Ok(filled)
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::ends::{self, Ends};
 use crate::ColumnType;
 
 /// The characters that give a file its structure.
@@ -41,7 +42,7 @@ pub(super) struct Cells<'a> {
     trim: bool,
 }
 
-const QUOTED: u32 = 1 << 31;
+pub(super) const QUOTED: u32 = 1 << 31;
 
 /// One cell as it stands in the file, quotes included.
 #[derive(Clone, Copy, Debug)]
@@ -98,23 +99,7 @@ impl<'a> Cells<'a> {
         if bytes.len() >= QUOTED as usize {
             return Err((0, Flaw::TooLong));
         }
-        let mut ranges = Vec::with_capacity(bytes.len() / 8 + n_cols);
-        let mut ends = Ends::new(bytes, dialect);
-        let mut at = 0;
-        while at < bytes.len() {
-            let (start, before) = (at, ranges.len());
-            if !is_end(bytes[at]) || n_cols == 1 {
-                at = ends.record(at, &mut ranges)?;
-                let got = ranges.len() - before;
-                if got != n_cols {
-                    return Err((start, Flaw::Ragged { got }));
-                }
-                if at - start > max_record {
-                    return Err((start, Flaw::TooLong));
-                }
-            }
-            at = after_end(bytes, at);
-        }
+        let ranges = ends::records(bytes, n_cols, dialect, max_record)?;
         Ok(Cells { bytes, ranges, n_cols, trim })
     }
 
@@ -155,101 +140,11 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Delimiters and line ends, found 64 bytes at a time.
-struct Ends<'a> {
-    bytes: &'a [u8],
-    dialect: Dialect,
-    /// Where the 64 bytes start, and a bit for each of them that is an end and was not asked for yet.
-    base: usize,
-    bits: u64,
-}
-
-impl<'a> Ends<'a> {
-    fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
-        let mut ends = Ends { bytes, dialect, base: 0, bits: 0 };
-        ends.look();
-        ends
-    }
-
-    /// Finds the ends among the 64 bytes from `base` on.
-    #[inline]
-    fn look(&mut self) {
-        let rest = self.bytes.get(self.base..).unwrap_or_default();
-        self.bits = match rest.first_chunk() {
-            Some(bytes) => self.ends_of(bytes),
-            None => {
-                let mut bytes = [0; 64];
-                bytes[..rest.len()].copy_from_slice(rest);
-                self.ends_of(&bytes) & ((1 << rest.len()) - 1)
-            }
-        };
-    }
-
-    #[inline]
-    fn ends_of(&self, bytes: &[u8; 64]) -> u64 {
-        let mut flags = [0_u8; 64];
-        for (flag, &byte) in flags.iter_mut().zip(bytes) {
-            *flag =
-                u8::from(byte == self.dialect.delimiter) | u8::from(byte == b'\n') | u8::from(byte == b'\r');
-        }
-        let (words, _) = flags.as_chunks::<8>();
-        // The product brings the lowest bit of each byte of a word into its highest byte.
-        let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        words.iter().rev().fold(0, |all, word| all << 8 | bits(word))
-    }
-
-    /// The next end, or the end of all bytes.
-    #[inline]
-    fn next(&mut self) -> usize {
-        while self.bits == 0 {
-            self.base += 64;
-            if self.base >= self.bytes.len() {
-                return self.bytes.len();
-            }
-            self.look();
-        }
-        let at = self.base + self.bits.trailing_zeros() as usize;
-        self.bits &= self.bits - 1;
-        at
-    }
-
-    /// Leaves out all ends before a byte.
-    #[inline]
-    fn pass(&mut self, at: usize) {
-        if at >= self.base + 64 {
-            self.base = at / 64 * 64;
-            self.look();
-        }
-        self.bits &= u64::MAX << at.saturating_sub(self.base);
-    }
-
-    /// The byte after the cells of the record at `at`, which are added to `ranges`.
-    #[inline]
-    fn record(&mut self, at: usize, ranges: &mut Vec<(u32, u32)>) -> Result<usize, (usize, Flaw)> {
-        self.pass(at);
-        let mut start = at;
-        loop {
-            let mut flag = 0;
-            if self.bytes.get(start) == Some(&self.dialect.quote) {
-                flag = QUOTED;
-                let after = after_quoted(self.bytes, start, self.dialect.quote);
-                self.pass(after.ok_or((start, Flaw::UnterminatedQuote))?);
-            }
-            let end = self.next();
-            ranges.push((start as u32, end as u32 | flag));
-            if self.bytes.get(end) != Some(&self.dialect.delimiter) {
-                return Ok(end);
-            }
-            start = end + 1;
-        }
-    }
-}
-
 /// The cells of the first line that is not blank, and the byte after it.
 pub(super) fn header(bytes: &[u8], dialect: Dialect) -> Result<Option<(Cells<'_>, usize)>, (usize, Flaw)> {
     let Some(start) = bytes.iter().position(|&byte| !is_end(byte)) else { return Ok(None) };
     let mut ranges = Vec::new();
-    let end = Ends::new(bytes, dialect).record(start, &mut ranges)?;
+    let end = Ends::new(ends::Portable, bytes, dialect).record(start, &mut ranges)?;
     let n_cols = ranges.len();
     Ok(Some((Cells { bytes, ranges, n_cols, trim: false }, after_end(bytes, end))))
 }
@@ -268,7 +163,7 @@ pub(super) fn record(
     let mut ranges = Vec::with_capacity(n_cols);
     // Ends are kept in 31 bits, as in a block.
     let window = &bytes[at..bytes.len().min(at + (1 << 30))];
-    match Ends::new(window, dialect).record(0, &mut ranges) {
+    match Ends::new(ends::Portable, window, dialect).record(0, &mut ranges) {
         Ok(end) => {
             let cells = Cells { bytes: window, n_cols: ranges.len(), ranges, trim: false };
             (at..after_end(bytes, at + end), Some(cells.row().collect()))
@@ -334,7 +229,7 @@ pub(super) fn record_start_from(
 }
 
 /// The byte after the quote that closes the one at `at`.
-fn after_quoted(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
+pub(super) fn after_quoted(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
     let mut at = at + 1;
     loop {
         at += bytes[at..].iter().position(|&byte| byte == quote)? + 1;
@@ -345,12 +240,12 @@ fn after_quoted(bytes: &[u8], at: usize, quote: u8) -> Option<usize> {
     }
 }
 
-fn is_end(byte: u8) -> bool {
+pub(super) fn is_end(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
 /// The byte after the end of line at `at`, if there is one.
-fn after_end(bytes: &[u8], at: usize) -> usize {
+pub(super) fn after_end(bytes: &[u8], at: usize) -> usize {
     match bytes[at..] {
         [b'\r', b'\n', ..] => at + 2,
         [b'\r' | b'\n', ..] => at + 1,
