@@ -7,8 +7,14 @@ use super::coordinate::{Limits, Penalty, Quadratic, State, duality_gap};
 
 /// So many columns at most are served by all products of columns at once.
 pub(super) const MOST_PRODUCTS: usize = 2048;
-/// Columns that a search for few of them begins with.
-const FIRST_COLUMNS: usize = 128;
+/// So many columns are few.
+const FEW_COLUMNS: usize = 128;
+/// Columns that a search for few of them begins with. Each search takes two passes over all rows, which cost more than the
+/// products of some columns that turn out not to count.
+const FIRST_COLUMNS: usize = 192;
+/// From this share of the penalty on, a column that pulls goes along with those that pull more than the penalty holds: once
+/// they count, it may be next.
+const NEAR: f64 = 0.8;
 
 /// The two penalties of a strength and a share.
 pub(super) fn penalty(alpha: f64, l1_ratio: f64) -> Penalty {
@@ -49,7 +55,7 @@ pub(super) fn at_one(
     ctx: &Context,
 ) -> Result<State> {
     let n = problem.n_features;
-    if n <= FIRST_COLUMNS || penalty.l1 == 0.0 && n <= MOST_PRODUCTS {
+    if n <= FEW_COLUMNS || penalty.l1 == 0.0 && n <= MOST_PRODUCTS {
         let products = problem.products(0..problem.n_rows, None, ctx)?;
         let quadratic = Quadratic::new(&products, problem.total_weight)?;
         let mut state = quadratic.at(start.map_or_else(|| vec![0.0; n], <[f64]>::to_vec));
@@ -91,11 +97,11 @@ fn few_columns(
     let mut n_sweeps = 0;
     loop {
         ctx.check()?;
-        let mut beyond: Vec<usize> = (0..n)
-            .filter(|&j| {
-                pull[j].abs() > penalty.l1 * (1.0 + 1e-10) + slack && columns.binary_search(&j).is_err()
-            })
-            .collect();
+        let pulling = |most: f64| {
+            let others = (0..n).filter(|j| columns.binary_search(j).is_err());
+            others.filter(|&j| pull[j].abs() > most).collect::<Vec<usize>>()
+        };
+        let beyond = pulling(penalty.l1 * (1.0 + 1e-10) + slack);
         let with_target = |target: f64| {
             target - own(&columns, &weights).iter().zip(&columns).map(|(b, &j)| b * cross[j]).sum::<f64>()
         };
@@ -105,9 +111,11 @@ fn few_columns(
             let converged = gap <= limits.tolerance * target;
             return Ok(State { weights, pull, gap, n_sweeps, converged });
         }
-        beyond.sort_by(|&a, &b| pull[b].abs().total_cmp(&pull[a].abs()).then(a.cmp(&b)));
-        beyond.truncate(columns.len().max(FIRST_COLUMNS));
-        columns.extend(beyond);
+        // No column is near before one counts, and those that pull more than the penalty holds come first.
+        let mut joining = if columns.is_empty() { beyond } else { pulling(NEAR * penalty.l1) };
+        joining.sort_by(|&a, &b| pull[b].abs().total_cmp(&pull[a].abs()).then(a.cmp(&b)));
+        joining.truncate(columns.len().max(FIRST_COLUMNS));
+        columns.extend(joining);
         columns.sort_unstable();
         let products = problem.products(0..problem.n_rows, Some(&columns), ctx)?;
         let quadratic = Quadratic::new(&products, problem.total_weight)?;
