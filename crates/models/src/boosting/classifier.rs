@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::{Given, Inputs};
 use super::losses::{ClassificationLoss, MAX_MARGIN};
 use super::metric::{BoostingMetric, Watch};
@@ -378,6 +379,8 @@ impl GradientBoostingClassifierModel {
     pub fn class_names(&self) -> &[String] {
         &self.classes
     }
+
+    combined!(loss, present: "classes with rows", classes: "classes");
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

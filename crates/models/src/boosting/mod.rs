@@ -70,6 +70,7 @@
 mod booster;
 mod builders;
 mod classifier;
+mod combine;
 mod concordance;
 mod engine;
 mod explain;

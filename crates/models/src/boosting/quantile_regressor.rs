@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::Given;
 use super::losses::Quantiles;
 use super::metric::{BoostingMetric, Watch};
@@ -185,6 +186,8 @@ impl GradientBoostingQuantileRegressorModel {
     pub fn levels(&self) -> &[f64] {
         self.levels.levels()
     }
+
+    combined!(levels);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

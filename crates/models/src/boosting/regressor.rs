@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::{Given, Inputs};
 use super::losses::RegressionLoss;
 use super::metric::{BoostingMetric, Watch};
@@ -200,6 +201,8 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
     pub fn booster(&self) -> &Booster {
         &self.booster
     }
+
+    combined!(loss);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

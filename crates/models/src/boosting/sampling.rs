@@ -69,7 +69,9 @@ impl<'a> Bag<'a> {
             let mut random = random(since).stream("rows");
             let rows = match self.settings.row_sampling {
                 RowSampling::All => return None,
-                RowSampling::Gradient { top, rest } => self.by_gradient(round, top, rest, slopes, &mut random)?,
+                RowSampling::Gradient { top, rest } => {
+                    self.by_gradient(round, top, rest, slopes, &mut random)?
+                }
                 RowSampling::Groups(share) => {
                     let numbers: Vec<u32> = (0..self.groups.len() as u32).collect();
                     let drawn = draw(&numbers, n_of(numbers.len(), share), &mut random);
@@ -77,7 +79,10 @@ impl<'a> Bag<'a> {
                     sorted(rows.copied().collect())
                 }
                 _ => {
-                    let drawn = self.strata.iter().map(|(rows, share)| draw(rows, n_of(rows.len(), *share), &mut random));
+                    let drawn = self
+                        .strata
+                        .iter()
+                        .map(|(rows, share)| draw(rows, n_of(rows.len(), *share), &mut random));
                     let mut drawn: Vec<Vec<u32>> = drawn.collect();
                     if drawn.len() == 1 { drawn.swap_remove(0) } else { sorted(drawn.concat()) }
                 }

@@ -45,9 +45,11 @@ const CATEGORY_L2: Param =
         .at_least(0.0);
 const MAX_CATEGORIES: Param =
     Param::integer("max_categories", "the most categories on one side of a split").at_least(1.0);
-const MAX_CAT_TO_ONEHOT: Param =
-    Param::integer("max_cat_to_onehot", "the most categories of a node of which each stands against the rest")
-        .at_least(1.0);
+const MAX_CAT_TO_ONEHOT: Param = Param::integer(
+    "max_cat_to_onehot",
+    "the most categories of a node of which each stands against the rest",
+)
+.at_least(1.0);
 const BAGGING_FREQ: Param =
     Param::integer("bagging_freq", "the rounds after which rows are drawn anew").at_least(1.0);
 const PATIENCE: Param =
@@ -282,7 +284,9 @@ impl Settings {
         }
         if self.bagging_freq > 1 {
             let other = match (self.row_sampling, self.mode) {
-                (RowSampling::Gradient { .. }, _) => "`RowSampling::Gradient`, which looks at the derivatives of each round",
+                (RowSampling::Gradient { .. }, _) => {
+                    "`RowSampling::Gradient`, which looks at the derivatives of each round"
+                }
                 (_, Mode::Forest) => "`Mode::Forest`, whose trees would be alike",
                 _ => "",
             };
@@ -326,17 +330,20 @@ impl Settings {
     pub(crate) fn samples(&self, n_cols: usize) -> bool {
         let rows = match self.row_sampling {
             RowSampling::All => false,
-            RowSampling::Fraction(share) | RowSampling::Stratified(share) | RowSampling::Groups(share) => share < 1.0,
+            RowSampling::Fraction(share) | RowSampling::Stratified(share) | RowSampling::Groups(share) => {
+                share < 1.0
+            }
             RowSampling::PositiveNegative { positive, negative } => positive < 1.0 || negative < 1.0,
             RowSampling::Gradient { .. } => true,
         };
         let fewer = |share: f64| ((n_cols as f64 * share).round().max(1.0) as usize) < n_cols;
-        rows || self.extra_trees || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
+        rows || self.extra_trees
+            || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
     }
 
     /// What all boosters but rankers take beside rows and targets.
     pub(crate) fn capabilities(&self) -> Capabilities {
-        let all = Capabilities::new().weights().missing().categorical().validation();
+        let all = Capabilities::new().weights().missing().categorical().sparse().validation();
         if self.draws_groups() { all.groups() } else { all }
     }
 

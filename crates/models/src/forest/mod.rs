@@ -8,6 +8,7 @@
 mod classifier;
 mod features;
 mod grow;
+mod memory;
 mod model;
 mod out_of_bag;
 mod quantile;

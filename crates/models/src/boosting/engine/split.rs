@@ -231,7 +231,9 @@ impl Scan<'_> {
         let sum = present[..=bin].iter().fold(0_u64, |sum, &own| sum.wrapping_add(own));
         let n_rows = self.n_rows();
         let mut best: Option<Candidate> = None;
-        for (missing_left, extra) in [(false, 0), (true, missing)].into_iter().take(1 + usize::from(missing != 0)) {
+        for (missing_left, extra) in
+            [(false, 0), (true, missing)].into_iter().take(1 + usize::from(missing != 0))
+        {
             let left = unpack(sum.wrapping_add(extra));
             let right = self.right(left);
             let counted = self.counts.is_none_or(|counts| {

@@ -51,9 +51,9 @@ impl Grower<'_> {
         let full = self.full(leaf, direction);
         let feature = column as u32;
         // Where cuts are drawn, each leaf and column has its own.
-        let draw = settings.extra_trees.then(|| {
-            self.random.stream("cuts").fork(leaf.path).fork(column as u64).uniform()
-        });
+        let draw = settings
+            .extra_trees
+            .then(|| self.random.stream("cuts").fork(leaf.path).fork(column as u64).uniform());
         let mut found = match (bins, draw) {
             (Bins::Numeric { .. }, Some(draw)) => scan.numeric_at(feature, draw, &full),
             (Bins::Numeric { .. }, None) if self.full => scan.numeric(feature, &full),
