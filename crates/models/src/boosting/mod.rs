@@ -24,6 +24,9 @@
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
 //! | anything else | | your own [`Objective`] |
 //!
+//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
+//! put into bins without being written out.
+//!
 //! # Settings
 //!
 //! All boosters have these; what is their own stands with them.
@@ -58,7 +61,7 @@
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
 //! | `watch` | the loss | metrics | what is watched on the validation set |
 //! | `time_limit` | none | any | ends learning after the round in which it passes, and keeps the model |
-//! | `memory_limit` | none | bytes | refuses to start where learning would take more |
+//! | `memory_limit` | none | bytes | refuses to start where learning would take more, the bins of sparse columns included |
 //! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
 //! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
 //! | `levels` of quantiles | 0.1, 0.5, 0.9 | (0, 1), rising | the share of targets below each answer |

@@ -265,9 +265,9 @@ impl Settings {
         };
         match self.row_sampling {
             RowSampling::All => {}
-            RowSampling::Fraction(fraction)
-            | RowSampling::Stratified(fraction)
-            | RowSampling::Groups(fraction) => share("fraction", fraction)?,
+            RowSampling::Fraction(fraction) => share("fraction", fraction)?,
+            RowSampling::Stratified(fraction) => share("stratified", fraction)?,
+            RowSampling::Groups(fraction) => share("groups", fraction)?,
             RowSampling::PositiveNegative { positive, negative } => {
                 share("positive", positive)?;
                 share("negative", negative)?;

@@ -179,11 +179,18 @@ fn steps_are_bounded_and_splits_know_of_it() {
     for seed in 0..6 {
         let mut random = Random::new(320 + seed);
         let x: Vec<f64> = (0..60).map(|_| random.normal()).collect();
-        // A few targets far off, which an unbounded step would split off.
-        let y: Vec<f64> = x
-            .iter()
-            .map(|x| x.signum() * 0.5 + if *x > 1.2 { 20.0 } else { 0.0 } + 0.2 * random.normal())
-            .collect();
+        // A few targets far off, which an unbounded step splits off; a bounded one cuts in the middle.
+        let rank = |row: usize| x.iter().filter(|other| **other < x[row]).count();
+        let level = |rank: usize| {
+            if rank < 5 {
+                -9.0
+            } else if rank < 30 {
+                -1.0
+            } else {
+                2.0
+            }
+        };
+        let y: Vec<f64> = (0..60).map(|row| level(rank(row)) + 0.2 * random.normal()).collect();
         let (matrix, target) =
             (Matrix::from(Array2::from_shape_vec((60, 1), x.clone()).unwrap()), Values::from(y.clone()));
         for most in [0.3, 2.0] {
@@ -205,7 +212,7 @@ fn steps_are_bounded_and_splits_know_of_it() {
         let values = model.booster().nodes().into_iter().filter(|node| node.children.is_none());
         assert!(values.map(|node| node.value.abs()).fold(0.0, f64::max) <= 0.05);
     }
-    assert!(moved > 0);
+    assert_eq!(moved, 12);
 }
 
 #[test]
