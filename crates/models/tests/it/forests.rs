@@ -493,24 +493,3 @@ fn forests_learn_from_bins() {
     assert!(matches!(model.predict(&other).unwrap_err().kind(), ErrorKind::Unsupported { .. }));
     assert_eq!(shares, model.into_inner().predict_proba(&x).unwrap());
 }
-
-#[test]
-fn forests_keep_to_a_memory_limit() {
-    let (x, y) = crate::boosting::data(2000, 4, 370);
-    let classes = crate::boosting::signs(&y);
-    let error = RandomForestRegressor::new().memory_limit(1_000_000).fit(&x, &y).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error:?}");
-    assert!(error.to_string().contains("`memory_limit` = 1000000"), "{error}");
-    let small = RandomForestRegressor::new().n_trees(20).max_depth(4).memory_limit(1_000_000);
-    assert_eq!(
-        small.fit(&x, &y).unwrap(),
-        RandomForestRegressor::new().n_trees(20).max_depth(4).fit(&x, &y).unwrap()
-    );
-    assert!(ExtraTreesClassifier::new().memory_limit(10_000).fit(&x, &classes).is_err());
-    // The rows of each leaf are kept as well.
-    let quantiles =
-        |limit| QuantileForestRegressor::new().n_trees(50).max_depth(2).memory_limit(limit).fit(&x, &y);
-    assert!(quantiles(600_000).is_err() && quantiles(1_500_000).is_ok());
-    let binned = Binner::new().fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
-    assert!(RandomForestRegressor::new().memory_limit(1_000_000).on_bins().fit(&binned, &y).is_err());
-}
