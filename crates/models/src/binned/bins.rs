@@ -7,6 +7,7 @@ use perennial_core::{Error, Features, Matrix, Result, Rows, Transformer};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::cells::{ByColumn, Cells};
 use super::{Binned, CATEGORIES, MAX_BINS, MISSING};
 
 /// How the values of one column become bins.
@@ -157,8 +158,30 @@ impl Binning {
         &self.columns[column]
     }
 
-    /// Puts the columns of an aligned array into bins, column after column.
-    pub(crate) fn codes(&self, x: &ArrayRef2<f64>) -> Vec<u8> {
+    /// Puts the columns of an aligned matrix into bins, column after column.
+    pub(super) fn codes(&self, x: &Cells<'_>) -> Vec<u8> {
+        match x {
+            Cells::Dense(x) => self.dense_codes(x),
+            Cells::Sparse(x) => self.sparse_codes(x),
+        }
+    }
+
+    /// The bin of 0 everywhere, and then those of what is stored.
+    fn sparse_codes(&self, x: &ByColumn) -> Vec<u8> {
+        let n_rows = x.n_rows();
+        let mut codes = vec![0; n_rows * self.columns.len()];
+        reduce::fill_chunks(&mut codes, n_rows.max(1), |first, codes| {
+            let column = first / n_rows;
+            let (rows, values) = x.stored(column);
+            let mut own = vec![0; rows.len() + 1];
+            self.columns[column].assign(values.iter().copied().chain([0.0]), &mut own);
+            codes.fill(own[rows.len()]);
+            rows.iter().zip(own).for_each(|(&row, code)| codes[row as usize] = code);
+        });
+        codes
+    }
+
+    fn dense_codes(&self, x: &ArrayRef2<f64>) -> Vec<u8> {
         const BLOCK: usize = 8192;
         let n_rows = x.nrows();
         let mut codes = vec![0; n_rows * self.columns.len()];
@@ -195,6 +218,6 @@ impl Transformer for Binning {
     fn transform(&self, x: &Matrix) -> Result<Binned> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        Ok(Binned::new(self.clone(), x.n_rows(), self.codes(x.dense()?)))
+        Ok(Binned::new(self.clone(), x.n_rows(), self.codes(&Cells::of(&x)?)))
     }
 }

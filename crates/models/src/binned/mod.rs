@@ -6,6 +6,7 @@
 
 mod binner;
 mod bins;
+mod cells;
 mod cuts;
 mod data;
 mod on_bins;

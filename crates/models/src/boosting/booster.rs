@@ -129,12 +129,12 @@ impl Booster {
         self
     }
 
-    fn is_forest(&self) -> bool {
+    pub(super) fn is_forest(&self) -> bool {
         self.made.mode == Mode::Forest
     }
 
     /// By how much the share of each tree in the mean of all grows where the mean is that of the first `n_rounds`.
-    fn growth_of_shares(&self, n_rounds: usize) -> f64 {
+    pub(super) fn growth_of_shares(&self, n_rounds: usize) -> f64 {
         self.n_rounds() as f64 / n_rounds.max(1) as f64
     }
 
@@ -145,7 +145,7 @@ impl Booster {
     pub fn scores(&self, x: &Matrix) -> Result<Vec<f64>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let mut scores = self.ensemble.scores(x.dense()?)?;
+        let mut scores = self.sums(&x, None)?;
         if let Some(column) = self.offset {
             let offset = Inputs::column(&*x, column as usize)?;
             self.add_offset(&offset, &mut scores);
@@ -157,7 +157,22 @@ impl Booster {
     pub(super) fn scores_beside(&self, x: &Matrix, offset: Option<&[f64]>) -> Result<Vec<f64>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        self.ensemble.scores_beside(x.dense()?, offset)
+        self.sums(&x, offset)
+    }
+
+    /// The sums of the trees for aligned rows. Sparse rows are written out a few at a time.
+    fn sums(&self, x: &Matrix, offset: Option<&[f64]>) -> Result<Vec<f64>> {
+        const CELLS: usize = 1 << 20;
+        let Some(csr) = x.sparse() else { return self.ensemble.scores_beside(x.dense()?, offset) };
+        let (n_rows, size) = (csr.n_rows(), (CELLS / csr.n_cols().max(1)).max(1));
+        let mut scores = Vec::with_capacity(n_rows * self.ensemble.n_outputs());
+        for first in (0..n_rows).step_by(size) {
+            let rows: Vec<usize> = (first..(first + size).min(n_rows)).collect();
+            let dense = csr.take(&rows)?.to_dense()?;
+            let offset = offset.map(|offset| &offset[first..first + rows.len()]);
+            scores.extend(self.ensemble.scores_beside(&dense, offset)?);
+        }
+        Ok(scores)
     }
 
     /// The scores after 1, 2, ... rounds, each as [`scores`](Booster::scores) of a model of so many rounds gives them: where the

@@ -80,6 +80,23 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Sets the largest magnitude of a leaf before the learning rate, for each score; 0 for any. What splits gain is measured by
+        /// leaves that keep to it. It holds back the first rounds where classes are rare or counts large.
+        #[must_use]
+        pub fn max_delta_step(mut self, max_delta_step: f64) -> Self {
+            self.settings.max_delta_step = max_delta_step;
+            self
+        }
+
+        /// Sets whether each node cuts each column at one place alone, drawn between the lowest and the highest bin there, and takes
+        /// the best of these cuts (Geurts, Ernst and Wehenkel, 2006): faster, and trees that differ more. Of categories one is drawn
+        /// where each stands against the rest, else the number on the left.
+        #[must_use]
+        pub fn extra_trees(mut self, extra_trees: bool) -> Self {
+            self.settings.extra_trees = extra_trees;
+            self
+        }
+
         /// Sets the share of columns, drawn at random, that a tree looks at.
         #[must_use]
         pub fn columns_by_tree(mut self, share: f64) -> Self {
@@ -105,6 +122,14 @@ macro_rules! shared_settings {
         #[must_use]
         pub fn row_sampling(mut self, row_sampling: $crate::boosting::RowSampling) -> Self {
             self.settings.row_sampling = row_sampling;
+            self
+        }
+
+        /// Sets after how many rounds rows are drawn anew; the trees of all scores in a round share their rows. Not with
+        /// [`RowSampling::Gradient`]($crate::boosting::RowSampling::Gradient) or forests.
+        #[must_use]
+        pub fn bagging_freq(mut self, rounds: usize) -> Self {
+            self.settings.bagging_freq = rounds;
             self
         }
 
@@ -140,6 +165,13 @@ macro_rules! shared_settings {
         #[must_use]
         pub fn max_categories(mut self, max_categories: usize) -> Self {
             self.settings.max_categories = max_categories;
+            self
+        }
+
+        /// Sets up to how many categories in a node each stands against the rest, without `category_l2`; more are put in order.
+        #[must_use]
+        pub fn max_cat_to_onehot(mut self, max_cat_to_onehot: usize) -> Self {
+            self.settings.max_cat_to_onehot = max_cat_to_onehot;
             self
         }
 

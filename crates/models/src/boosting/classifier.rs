@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::{Given, Inputs};
 use super::losses::{ClassificationLoss, MAX_MARGIN};
 use super::metric::{BoostingMetric, Watch};
@@ -47,6 +48,7 @@ pub struct GradientBoostingClassifier<W = Watch> {
     watch: Vec<W>,
     focal: Option<(f64, f64)>,
     max_margin: Option<f64>,
+    one_vs_all: bool,
     class_weight: ClassWeight,
     settings: Settings,
 }
@@ -57,6 +59,7 @@ impl<W> Default for GradientBoostingClassifier<W> {
             watch: Vec::new(),
             focal: None,
             max_margin: None,
+            one_vs_all: false,
             class_weight: ClassWeight::None,
             settings: Settings::default(),
         }
@@ -86,8 +89,9 @@ impl<W> GradientBoostingClassifier<W> {
     /// nothing is set.
     #[must_use]
     pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
-        let GradientBoostingClassifier { focal, max_margin, class_weight, settings, .. } = self;
-        GradientBoostingClassifier { watch: metrics.into(), focal, max_margin, class_weight, settings }
+        let GradientBoostingClassifier { focal, max_margin, one_vs_all, class_weight, settings, .. } = self;
+        let watch = metrics.into();
+        GradientBoostingClassifier { watch, focal, max_margin, one_vs_all, class_weight, settings }
     }
 
     /// Takes the focal loss for two classes: rows that are right already count less, the more so the larger `gamma`; rows
@@ -105,6 +109,14 @@ impl<W> GradientBoostingClassifier<W> {
     #[must_use]
     pub fn ldam(mut self, max_margin: f64) -> Self {
         self.max_margin = Some(max_margin);
+        self
+    }
+
+    /// Sets whether more than two classes have a logistic loss each, of one class against the rest, instead of one loss of all
+    /// (LightGBM's `multiclassova`). The probabilities of a row are brought to a sum of 1. With two classes it changes nothing.
+    #[must_use]
+    pub fn one_vs_all(mut self, one_vs_all: bool) -> Self {
+        self.one_vs_all = one_vs_all;
         self
     }
 
@@ -126,7 +138,8 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     ) -> Result<GradientBoostingClassifierModel> {
         let prepared = self.prepare(train, from)?;
         let Prepared { loss, present, y, weights } = &prepared;
-        let given = Given { x: train.x, y, weights: weights.as_deref(), groups: None };
+        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
+        let given = Given { x: train.x, y, weights: weights.as_deref(), groups };
         let watched = train.validation.map(|(x, y)| Ok::<_, Error>((x, targets(y, train.y, present)?)));
         let watched = watched.transpose()?;
         let watched_weights = tame(train.validation_weights);
@@ -176,6 +189,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
                     }
                 }
             }
+            (n_classes, None, None) if self.one_vs_all => ClassificationLoss::OneVsAll { n_classes },
             (n_classes, None, None) => ClassificationLoss::Softmax { n_classes },
             (n_classes, ..) => {
                 let loss = if self.focal.is_some() { "focal" } else { "ldam" };
@@ -298,7 +312,7 @@ impl<W: BoostingMetric> Estimator for GradientBoostingClassifier<W> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().validation()
+        self.settings.capabilities()
     }
 }
 
@@ -365,6 +379,8 @@ impl GradientBoostingClassifierModel {
     pub fn class_names(&self) -> &[String] {
         &self.classes
     }
+
+    combined!(loss, present: "classes with rows", classes: "classes");
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

@@ -53,7 +53,8 @@ impl GradientBoostingRegressorModel {
 
 impl GradientBoostingClassifierModel {
     /// The model in the form that can be written for LightGBM and XGBoost, which number the classes that had training
-    /// rows.
+    /// rows. They do not bring probabilities by [`OneVsAll`](ClassificationLoss::OneVsAll) to a sum of 1; the most probable class is
+    /// the same.
     ///
     /// # Errors
     /// When the model has an offset.

@@ -40,7 +40,10 @@ impl Inputs for Matrix {
     }
 
     fn column(&self, column: usize) -> Result<Vec<f64>> {
-        let values = self.dense()?.column(column).to_vec();
+        let values = match self.sparse() {
+            None => self.dense()?.column(column).to_vec(),
+            Some(_) => self.select(&[column])?.to_dense()?.dense()?.column(0).to_vec(),
+        };
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(row) => Err(Error::malformed(format!(

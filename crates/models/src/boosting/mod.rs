@@ -16,12 +16,16 @@
 //! | a share or a probability | its mean | [`RegressionLoss::CrossEntropy`] |
 //! | one of two classes | its probability | [`ClassificationLoss::Logistic`] |
 //! | one of several classes | their probabilities | [`ClassificationLoss::Softmax`] |
+//! | one of several classes that do not compete | each against the rest | [`ClassificationLoss::OneVsAll`] |
 //! | a rare class among rows that are mostly easy | the order of the rows | [`ClassificationLoss::Focal`]; its probabilities need calibration, and weights of the classes often do as well |
 //! | a rare class whose border its few rows do not show | the order of the rows | [`ClassificationLoss::Ldam`], made for networks: on a made table of trees it gained next to nothing over class weights; its probabilities need calibration |
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
-//! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`] |
+//! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`]; [`RankingLoss::XeNdcg`], whose time grows with the rows alone |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
 //! | anything else | | your own [`Objective`] |
+//!
+//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
+//! put into bins without being written out.
 //!
 //! # Settings
 //!
@@ -39,13 +43,17 @@
 //! | `l1`, `l2` | 0, 1 | >= 0 | the penalties on the magnitude and on the square of leaves |
 //! | `min_gain` | 0 | >= 0 | the least gain of a split |
 //! | `path_smoothing` | 0 | >= 0 | the rows by which a leaf is pulled to its parent |
+//! | `max_delta_step` | 0 | >= 0 | the largest magnitude of a leaf before the learning rate; 0 for any |
+//! | `extra_trees` | false | | whether each node cuts each column at one random place alone |
 //! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
 //! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
+//! | `bagging_freq` | 1 | >= 1 | the rounds after which rows are drawn anew |
 //! | `mode` | `Gradient` | see [`Mode`] | how trees are added up |
 //! | `base_score` | the best constant | any | the score that all rows start from |
 //! | `max_bins` | 255 | 2 to 255 | the most bins of a column |
 //! | `category_smoothing`, `category_l2` | 10, 10 | >= 0 | what is added to the second derivatives of a category, and to the penalty where categories are split |
 //! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
+//! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
 //! | `offset` | none | a name | the column that is added to the scores; not with more than two classes |
@@ -53,17 +61,19 @@
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
 //! | `watch` | the loss | metrics | what is watched on the validation set |
 //! | `time_limit` | none | any | ends learning after the round in which it passes, and keeps the model |
-//! | `memory_limit` | none | bytes | refuses to start where learning would take more |
+//! | `memory_limit` | none | bytes | refuses to start where learning would take more, the bins of sparse columns included |
 //! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
 //! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
 //! | `levels` of quantiles | 0.1, 0.5, 0.9 | (0, 1), rising | the share of targets below each answer |
 //! | `focal` of classifiers | none | `gamma` >= 0, `alpha` in (0, 1) | the focal loss instead of the logarithmic one |
+//! | `one_vs_all` of classifiers | false | | one logistic loss for each of several classes instead of `Softmax` |
 //! | `max_margin` of classifiers, set by `ldam` | none | 0 to 30 | label-distribution-aware margins instead of the logarithmic loss |
 //! | `class_weight` of classifiers | `None` | see [`ClassWeight`](crate::ClassWeight) | how much the rows of each class count |
 
 mod booster;
 mod builders;
 mod classifier;
+mod combine;
 mod concordance;
 mod engine;
 mod explain;

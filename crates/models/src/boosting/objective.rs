@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use perennial_core::Result;
+use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd};
 use rayon::prelude::*;
 
@@ -202,6 +203,21 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// Fills the first and second derivatives of the loss of each row by each score, times the weight of the row. The
     /// second may be an upper bound, and must not be negative.
     fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]);
+
+    /// Fills the derivatives of a loss that is drawn anew in each round, from `random` alone, and gives whether it is such a
+    /// loss. By itself it is none: then [`derivatives`](Objective::derivatives) are taken, as they are wherever there are no
+    /// rounds.
+    fn drawn_derivatives(
+        &self,
+        labels: &Labels<'_>,
+        scores: &[f64],
+        gradients: &mut [f64],
+        hessians: &mut [f64],
+        random: &Random,
+    ) -> bool {
+        let _ = (labels, scores, gradients, hessians, random);
+        false
+    }
 
     /// Whether all second derivatives are the weights of their rows; then they need not be added up.
     fn unit_hessian(&self) -> bool {

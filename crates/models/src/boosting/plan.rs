@@ -10,6 +10,7 @@ use super::engine::rounds::{self, Validation, Verdict, boost};
 use super::inputs::{Given, Inputs};
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
+use super::sampling;
 use super::settings::{Constraints, Mode, Settings};
 use super::stopping::Stopper;
 use crate::ensemble::Ensemble;
@@ -50,6 +51,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         rounds::check_size(train.x.n_rows())?;
         let labels = Labels::new(train.y, train.weights, train.groups);
         objective.check(&labels)?;
+        sampling::check(settings, &labels)?;
         let n_watched = validation.map_or(0, |given| given.x.n_rows());
         self.check_memory(train.x.n_rows(), n_watched, features.len())?;
         let offset = self.offset(train.x, &constraints)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::Given;
 use super::losses::Quantiles;
 use super::metric::{BoostingMetric, Watch};
@@ -88,13 +89,15 @@ impl<W: BoostingMetric> GradientBoostingQuantileRegressor<W> {
         from: Option<&GradientBoostingQuantileRegressorModel>,
     ) -> Result<GradientBoostingQuantileRegressorModel> {
         let given = |x, y, weights| Given { x, y, weights, groups: None };
+        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
         let watched_weights = tame(train.validation_weights);
         let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
         from.map_or(Ok(()), |from| check_loss(&from.levels, &self.levels))?;
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.levels);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
-        let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
+        let learned_from = Given { groups, ..given(train.x, train.y.as_slice(), train.weights) };
+        let booster = plan.learn(&learned_from, validation.as_ref())?;
         Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })
     }
 
@@ -144,7 +147,7 @@ impl<W: BoostingMetric> Estimator for GradientBoostingQuantileRegressor<W> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().validation()
+        self.settings.capabilities()
     }
 }
 
@@ -183,6 +186,8 @@ impl GradientBoostingQuantileRegressorModel {
     pub fn levels(&self) -> &[f64] {
         self.levels.levels()
     }
+
+    combined!(levels);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::Given;
 use super::losses::RankingLoss;
 use super::metric::{BoostingMetric, Watch};
@@ -152,7 +153,7 @@ impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().groups().validation()
+        Capabilities::new().weights().missing().categorical().sparse().groups().validation()
     }
 }
 
@@ -191,6 +192,8 @@ impl GradientBoostingRankerModel {
     pub fn loss(&self) -> RankingLoss {
         self.loss
     }
+
+    combined!(loss);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

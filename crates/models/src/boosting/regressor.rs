@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::combine::combined;
 use super::inputs::{Given, Inputs};
 use super::losses::RegressionLoss;
 use super::metric::{BoostingMetric, Watch};
@@ -91,13 +92,15 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
             )));
         }
         let given = |x, y, weights| Given { x, y, weights, groups: None };
+        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
         let watched_weights = tame(train.validation_weights);
         let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
         from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
-        let booster = plan.learn(&given(train.x, train.y.as_slice(), train.weights), validation.as_ref())?;
+        let learned_from = Given { groups, ..given(train.x, train.y.as_slice(), train.weights) };
+        let booster = plan.learn(&learned_from, validation.as_ref())?;
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }
 
@@ -151,7 +154,7 @@ impl<O: Objective, W: BoostingMetric> Estimator for GradientBoostingRegressor<O,
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().validation()
+        self.settings.capabilities()
     }
 }
 
@@ -198,6 +201,8 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
     pub fn booster(&self) -> &Booster {
         &self.booster
     }
+
+    combined!(loss);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]

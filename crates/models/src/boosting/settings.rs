@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_core::{Error, Features, Param, Result};
+use perennial_core::{Capabilities, Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::binned::Binner;
@@ -28,6 +28,9 @@ const L2: Param =
 const MIN_GAIN: Param = Param::real("min_gain", "the least gain of a split").at_least(0.0);
 const PATH_SMOOTHING: Param =
     Param::real("path_smoothing", "the rows by which a leaf is pulled to its parent").at_least(0.0);
+const MAX_DELTA_STEP: Param =
+    Param::real("max_delta_step", "the largest magnitude of a leaf before the learning rate; 0 for any")
+        .at_least(0.0);
 const COLUMNS_BY_TREE: Param =
     Param::real("columns_by_tree", "the share of columns that a tree looks at").above(0.0).at_most(1.0);
 const COLUMNS_BY_LEVEL: Param =
@@ -42,6 +45,13 @@ const CATEGORY_L2: Param =
         .at_least(0.0);
 const MAX_CATEGORIES: Param =
     Param::integer("max_categories", "the most categories on one side of a split").at_least(1.0);
+const MAX_CAT_TO_ONEHOT: Param = Param::integer(
+    "max_cat_to_onehot",
+    "the most categories of a node of which each stands against the rest",
+)
+.at_least(1.0);
+const BAGGING_FREQ: Param =
+    Param::integer("bagging_freq", "the rounds after which rows are drawn anew").at_least(1.0);
 const PATIENCE: Param =
     Param::integer("patience", "the rounds without improvement after which boosting stops").at_least(1.0);
 const MIN_IMPROVEMENT: Param =
@@ -66,8 +76,21 @@ pub enum RowSampling {
     /// All of them.
     #[default]
     All,
-    /// A share of them, drawn anew for each tree.
+    /// A share of them, drawn anew every [`bagging_freq`](crate::GradientBoostingRegressor::bagging_freq) rounds, as are
+    /// those below.
     Fraction(f64),
+    /// The same share of the rows of each target, which must be whole numbers from 0 to 65535, such as the codes of classes: no
+    /// class is left out by chance.
+    Stratified(f64),
+    /// One share of the rows whose target is above 0, the second of two classes, and another of the rest.
+    PositiveNegative {
+        /// The share of the rows whose target is above 0.
+        positive: f64,
+        /// The share of the others.
+        negative: f64,
+    },
+    /// A share of the groups of [`Train`](perennial_core::Train), such as queries or customers, with all rows of each.
+    Groups(f64),
     /// Those with the largest first derivatives, and some of the rest, which count more for it (GOSS; Ke and others,
     /// 2017).
     Gradient {
@@ -125,15 +148,19 @@ pub(crate) struct Settings {
     pub(crate) l2: f64,
     pub(crate) min_gain: f64,
     pub(crate) path_smoothing: f64,
+    pub(crate) max_delta_step: f64,
+    pub(crate) extra_trees: bool,
     pub(crate) columns_by_tree: f64,
     pub(crate) columns_by_level: f64,
     pub(crate) columns_by_node: f64,
     pub(crate) row_sampling: RowSampling,
+    pub(crate) bagging_freq: usize,
     pub(crate) mode: Mode,
     pub(crate) max_bins: usize,
     pub(crate) category_smoothing: f64,
     pub(crate) category_l2: f64,
     pub(crate) max_categories: usize,
+    pub(crate) max_cat_to_onehot: usize,
     pub(crate) monotone: Vec<(String, Monotone)>,
     pub(crate) interactions: Vec<Vec<String>>,
     pub(crate) offset: Option<String>,
@@ -159,15 +186,19 @@ impl Default for Settings {
             l2: 1.0,
             min_gain: 0.0,
             path_smoothing: 0.0,
+            max_delta_step: 0.0,
+            extra_trees: false,
             columns_by_tree: 1.0,
             columns_by_level: 1.0,
             columns_by_node: 1.0,
             row_sampling: RowSampling::default(),
+            bagging_freq: 1,
             mode: Mode::default(),
             max_bins: 255,
             category_smoothing: 10.0,
             category_l2: 10.0,
             max_categories: 32,
+            max_cat_to_onehot: 4,
             monotone: Vec::new(),
             interactions: Vec::new(),
             offset: None,
@@ -193,13 +224,16 @@ impl Settings {
         L2,
         MIN_GAIN,
         PATH_SMOOTHING,
+        MAX_DELTA_STEP,
         COLUMNS_BY_TREE,
         COLUMNS_BY_LEVEL,
         COLUMNS_BY_NODE,
+        BAGGING_FREQ,
         crate::binned::N_BINS,
         CATEGORY_SMOOTHING,
         CATEGORY_L2,
         MAX_CATEGORIES,
+        MAX_CAT_TO_ONEHOT,
         PATIENCE,
         MIN_IMPROVEMENT,
     ];
@@ -215,12 +249,15 @@ impl Settings {
         L2.check(self.l2)?;
         MIN_GAIN.check(self.min_gain)?;
         PATH_SMOOTHING.check(self.path_smoothing)?;
+        MAX_DELTA_STEP.check(self.max_delta_step)?;
         COLUMNS_BY_TREE.check(self.columns_by_tree)?;
         COLUMNS_BY_LEVEL.check(self.columns_by_level)?;
         COLUMNS_BY_NODE.check(self.columns_by_node)?;
         CATEGORY_SMOOTHING.check(self.category_smoothing)?;
         CATEGORY_L2.check(self.category_l2)?;
         MAX_CATEGORIES.check_count(self.max_categories)?;
+        MAX_CAT_TO_ONEHOT.check_count(self.max_cat_to_onehot)?;
+        BAGGING_FREQ.check_count(self.bagging_freq)?;
         self.patience.map_or(Ok(()), |patience| PATIENCE.check_count(patience))?;
         MIN_IMPROVEMENT.check(self.min_improvement)?;
         let share = |name: &'static str, value: f64| {
@@ -229,6 +266,12 @@ impl Settings {
         match self.row_sampling {
             RowSampling::All => {}
             RowSampling::Fraction(fraction) => share("fraction", fraction)?,
+            RowSampling::Stratified(fraction) => share("stratified", fraction)?,
+            RowSampling::Groups(fraction) => share("groups", fraction)?,
+            RowSampling::PositiveNegative { positive, negative } => {
+                share("positive", positive)?;
+                share("negative", negative)?;
+            }
             RowSampling::Gradient { top, rest } => {
                 share("top", top)?;
                 share("rest", rest)?;
@@ -237,6 +280,21 @@ impl Settings {
                         "`row_sampling` takes {top} and {rest} of the rows, together more than all of them"
                     )));
                 }
+            }
+        }
+        if self.bagging_freq > 1 {
+            let other = match (self.row_sampling, self.mode) {
+                (RowSampling::Gradient { .. }, _) => {
+                    "`RowSampling::Gradient`, which looks at the derivatives of each round"
+                }
+                (_, Mode::Forest) => "`Mode::Forest`, whose trees would be alike",
+                _ => "",
+            };
+            if !other.is_empty() {
+                return Err(Error::unsupported(format!(
+                    "`bagging_freq` = {} does not go with {other}; leave it at 1",
+                    self.bagging_freq
+                )));
             }
         }
         if let Mode::Dart { drop_rate, skip, max_dropped } = self.mode {
@@ -260,23 +318,43 @@ impl Settings {
     pub(crate) fn check_forest(&self, n_cols: usize) -> Result<()> {
         if self.mode == Mode::Forest && self.n_trees > 1 && !self.samples(n_cols) {
             return Err(Error::unsupported(format!(
-                "the trees of `Mode::Forest` would all be alike: set `row_sampling` to fewer than all rows, or one of \
-                 `columns_by_tree`, `columns_by_level` and `columns_by_node` so that fewer than all {n_cols} columns are drawn"
+                "the trees of `Mode::Forest` would all be alike: set `row_sampling` to fewer than all rows, `extra_trees`, or one \
+                 of `columns_by_tree`, `columns_by_level` and `columns_by_node` so that fewer than all {n_cols} columns are drawn"
             )));
         }
         Ok(())
     }
 
-    /// Whether trees, which may ask `n_cols` columns, see other rows or columns each. A share that is rounded to all of them
-    /// leaves none out.
+    /// Whether trees, which may ask `n_cols` columns, see other rows, columns or cuts each. A share that is rounded to all of
+    /// them leaves none out.
     pub(crate) fn samples(&self, n_cols: usize) -> bool {
         let rows = match self.row_sampling {
             RowSampling::All => false,
-            RowSampling::Fraction(share) => share < 1.0,
+            RowSampling::Fraction(share) | RowSampling::Stratified(share) | RowSampling::Groups(share) => {
+                share < 1.0
+            }
+            RowSampling::PositiveNegative { positive, negative } => positive < 1.0 || negative < 1.0,
             RowSampling::Gradient { .. } => true,
         };
         let fewer = |share: f64| ((n_cols as f64 * share).round().max(1.0) as usize) < n_cols;
-        rows || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
+        rows || self.extra_trees
+            || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
+    }
+
+    /// What all boosters but rankers take beside rows and targets.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let all = Capabilities::new().weights().missing().categorical().sparse().validation();
+        if self.draws_groups() { all.groups() } else { all }
+    }
+
+    /// Whether rows are drawn by the groups that they belong to.
+    pub(crate) fn draws_groups(&self) -> bool {
+        matches!(self.row_sampling, RowSampling::Groups(_))
+    }
+
+    /// The largest magnitude of a leaf before the learning rate.
+    pub(crate) fn most_step(&self) -> f64 {
+        if self.max_delta_step > 0.0 { self.max_delta_step } else { f64::INFINITY }
     }
 
     /// Refuses to go on where `parts`, in bytes, are more than is allowed together.

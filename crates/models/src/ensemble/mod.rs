@@ -7,6 +7,7 @@ pub(crate) mod walk;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use ndarray::ArrayRef2;
 use perennial_core::{Error, Result};
@@ -150,7 +151,13 @@ impl Ensemble {
 
     /// As [`truncate`](Ensemble::truncate); multiplies what the trees that are left say.
     pub(crate) fn cut(&mut self, n_rounds: usize, factor: f64) {
-        self.trees.truncate(n_rounds * self.n_outputs);
+        self.keep(0..n_rounds, factor);
+    }
+
+    /// Drops all rounds but these, which must exist; multiplies what their trees say.
+    pub(crate) fn keep(&mut self, rounds: Range<usize>, factor: f64) {
+        self.trees.truncate(rounds.end * self.n_outputs);
+        self.trees.drain(..rounds.start * self.n_outputs);
         if factor != 1.0 {
             self.trees.iter_mut().for_each(|tree| tree.scale(factor));
         }

@@ -54,8 +54,9 @@ macro_rules! classifier {
             /// | `max_samples` | all | above 0, to 1 | how many rows a tree draws, as a share of all |
             /// | `out_of_bag` | false | | whether rows are predicted by the trees that did not draw them |
             /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
+            /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
             /// | `seed` | that of the context | any | of all draws |
-            $name, $random_cuts, $bootstrap, MaxFeatures::Sqrt, [
+            $name, $random_cuts, $bootstrap, MaxFeatures::Sqrt, false, [
                 /// Sets how impurity is measured.
                 criterion: Criterion,
                 /// Sets how much the rows of each class count.
@@ -93,7 +94,7 @@ macro_rules! classifier {
             type Model = ForestClassifierModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<ForestClassifierModel> {
-                let binned = self.bins(train)?;
+                let binned = self.bins(train, train.y.n_classes())?;
                 let fine = self.parts(train, &binned)?;
                 self.fit_binned(&train.with_input(&binned, None), fine)
             }

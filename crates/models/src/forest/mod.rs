@@ -3,11 +3,13 @@
 //! Columns are cut into bins once; then each tree is a task of its own with random numbers of its own, so a
 //! forest has the same bits at any number of threads. While it grows, a tree takes 48 bytes for each row of its
 //! sample, and extra trees share a second copy of the bins, row by row; what is kept takes about 100 bytes for each
-//! node, and up to two nodes for each row of the sample at full depth.
+//! node, and up to two nodes for each row of the sample at full depth. With `memory_limit`, a forest that could take more
+//! than that is refused before anything is allocated.
 
 mod classifier;
 mod features;
 mod grow;
+mod memory;
 mod model;
 mod out_of_bag;
 mod quantile;

@@ -44,6 +44,7 @@ forest_settings! {
     /// | `max_samples` | all | above 0, to 1 | how many rows a tree draws, as a share of all |
     /// | `out_of_bag` | false | | not used here |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
+    /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
     /// | `seed` | that of the context | any | of all draws |
     ///
     /// ```
@@ -57,7 +58,7 @@ forest_settings! {
     /// assert_eq!(quantiles.values().row(0).to_vec(), [10.0, 50.0, 90.0]);
     /// # Ok::<(), perennial_core::Error>(())
     /// ```
-    QuantileForestRegressor, false, true, MaxFeatures::All, []
+    QuantileForestRegressor, false, true, MaxFeatures::All, true, []
 }
 
 impl QuantileForestRegressor {
@@ -104,7 +105,7 @@ impl Estimator for QuantileForestRegressor {
     type Model = QuantileForestModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<QuantileForestModel> {
-        let binned = self.bins(train)?;
+        let binned = self.bins(train, 1)?;
         let fine = self.parts(train, &binned)?;
         self.fit_binned(&train.with_input(&binned, None), fine, train.x)
     }

@@ -45,8 +45,9 @@ macro_rules! regressor {
             /// | `max_samples` | all | above 0, to 1 | how many rows a tree draws, as a share of all |
             /// | `out_of_bag` | false | | whether rows are predicted by the trees that did not draw them |
             /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
+            /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
             /// | `seed` | that of the context | any | of all draws |
-            $name, $random_cuts, $bootstrap, MaxFeatures::All, [
+            $name, $random_cuts, $bootstrap, MaxFeatures::All, false, [
                 /// Sets how impurity is measured.
                 criterion: RegressionCriterion
             ]
@@ -71,7 +72,7 @@ macro_rules! regressor {
             type Model = ForestRegressorModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<ForestRegressorModel> {
-                let binned = self.bins(train)?;
+                let binned = self.bins(train, 1)?;
                 let fine = self.parts(train, &binned)?;
                 self.fit_binned(&train.with_input(&binned, None), fine)
             }

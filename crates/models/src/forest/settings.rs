@@ -13,7 +13,7 @@ pub(super) const MAX_SAMPLES: Param =
 macro_rules! forest_settings {
     (
         $(#[$doc:meta])* $name:ident, $random_cuts:expr, $bootstrap:expr, $max_features:expr,
-        [$($(#[$own_doc:meta])* $own:ident: $type:ty),*]
+        $keeps_rows:expr, [$($(#[$own_doc:meta])* $own:ident: $type:ty),*]
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -33,6 +33,7 @@ macro_rules! forest_settings {
             max_samples: Option<f64>,
             out_of_bag: bool,
             max_bins: usize,
+            memory_limit: Option<u64>,
             seed: Option<u64>,
         }
 
@@ -53,6 +54,7 @@ macro_rules! forest_settings {
                     max_samples: None,
                     out_of_bag: false,
                     max_bins: crate::binned::MAX_BINS,
+                    memory_limit: None,
                     seed: None,
                 }
             }
@@ -177,6 +179,14 @@ macro_rules! forest_settings {
                 self
             }
 
+            /// Refuses to start where learning could take more than so many bytes beside its input, the trees at their largest
+            /// included.
+            #[must_use]
+            pub fn memory_limit(mut self, bytes: u64) -> Self {
+                self.memory_limit = Some(bytes);
+                self
+            }
+
             /// Sets the seed of all draws.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
@@ -184,9 +194,39 @@ macro_rules! forest_settings {
                 self
             }
 
+            fn limits(&self, n_cols: usize) -> limits::Limits {
+                limits::Limits {
+                    max_depth: self.max_depth,
+                    min_samples_split: self.min_samples_split,
+                    min_samples_leaf: self.min_samples_leaf,
+                    max_leaf_nodes: self.max_leaf_nodes,
+                    min_impurity_decrease: self.min_impurity_decrease,
+                    max_features: Some(self.max_features.of(n_cols)),
+                    ccp_alpha: self.ccp_alpha,
+                }
+            }
+
+            /// Refuses what would take more memory than is allowed, before it is taken.
+            fn check_memory(&self, n_rows: usize, n_cols: usize, n_values: usize, from_matrix: bool) -> Result<()> {
+                let need = crate::forest::memory::Need {
+                    limits: &self.limits(n_cols),
+                    n_rows,
+                    n_cols,
+                    n_trees: self.n_trees,
+                    n_values,
+                    share: self.max_samples.unwrap_or(1.0),
+                    from_matrix,
+                    random_cuts: $random_cuts,
+                    out_of_bag: self.out_of_bag,
+                    keeps_rows: $keeps_rows,
+                };
+                need.check(self.memory_limit)
+            }
+
             /// The columns in bins.
-            fn bins<Y>(&self, train: &Train<'_, Matrix, Y>) -> Result<Binned> {
+            fn bins<Y>(&self, train: &Train<'_, Matrix, Y>, n_values: usize) -> Result<Binned> {
                 crate::binned::N_BINS.check_count(self.max_bins)?;
+                self.check_memory(perennial_core::Rows::n_rows(train.x), train.x.n_cols(), n_values, true)?;
                 let mut binner = Binner::new().max_bins(self.max_bins);
                 if let Some(seed) = self.seed {
                     binner = binner.seed(seed);
@@ -211,16 +251,9 @@ macro_rules! forest_settings {
                 settings::N_TREES.check_count(self.n_trees)?;
                 self.max_features.check()?;
                 self.max_samples.map_or(Ok(()), |share| settings::MAX_SAMPLES.check(share))?;
-                let limits = limits::Limits {
-                    max_depth: self.max_depth,
-                    min_samples_split: self.min_samples_split,
-                    min_samples_leaf: self.min_samples_leaf,
-                    max_leaf_nodes: self.max_leaf_nodes,
-                    min_impurity_decrease: self.min_impurity_decrease,
-                    max_features: Some(self.max_features.of(binned.n_cols())),
-                    ccp_alpha: self.ccp_alpha,
-                };
+                let limits = self.limits(binned.n_cols());
                 limits.check()?;
+                self.check_memory(perennial_core::Rows::n_rows(binned), binned.n_cols(), n_values, false)?;
                 let monotone = directions(&self.monotone, binned.features())?;
                 let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
                 let plan = Plan { binned, fine, limits, random_cuts, monotone };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ensemble::Ensemble;
 use crate::shap::{Contributions, Cover, TreeShap};
 use crate::tree::Tree;
+use crate::tree::nodes::{TreeNode, nodes};
 use crate::tree::structure::{Measure, Summary, Value};
 
 /// How scores become answers.
@@ -181,6 +182,11 @@ impl TreeModel {
         let x = self.features.align(x)?;
         let shape = (x.n_rows(), self.ensemble.trees().len());
         Array2::from_shape_vec(shape, self.ensemble.leaves(x.dense()?)?).map_err(Error::other)
+    }
+
+    /// The nodes of all trees as a table: tree by tree, parents before their children.
+    pub fn nodes(&self) -> Vec<TreeNode> {
+        nodes(self.ensemble.trees(), &self.features)
     }
 
     /// What each feature adds to the scores of each row: Shapley values along the paths of the trees.

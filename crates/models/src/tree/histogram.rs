@@ -16,7 +16,8 @@ use crate::binned::{Binner, N_BINS};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Splits {
-    /// At the best of all places.
+    /// At the best of all places: between any two values that differ in the rows of a node, whatever their number. Boosting has
+    /// no such splits; there columns of up to 255 values keep them all.
     #[default]
     Exact,
     /// At the best place between bins, which is faster by far and seldom worse on many rows.

@@ -47,6 +47,13 @@ check!(
     tags()
 );
 check!(boosted_penalties, regressor, regressor().l1(0.1).l2(3.0).path_smoothing(2.0).min_gain(1e-6), tags());
+check!(
+    boosted_steps,
+    regressor,
+    regressor().max_delta_step(4.0).row_sampling(RowSampling::Fraction(0.7)).bagging_freq(4),
+    tags()
+);
+check!(boosted_extra_trees, regressor, regressor().extra_trees(true).n_trees(120), tags());
 check!(boosted_few_bins, regressor, regressor().max_bins(16), tags());
 check!(
     boosted_watched,
@@ -66,5 +73,11 @@ check!(
     boosted_classifier_goss,
     classifier,
     classifier().row_sampling(RowSampling::Gradient { top: 0.3, rest: 0.3 }),
+    tags()
+);
+check!(
+    boosted_classifier_one_vs_all,
+    classifier,
+    classifier().one_vs_all(true).row_sampling(RowSampling::Stratified(0.8)),
     tags()
 );

@@ -248,3 +248,44 @@ fn leaves_learn_anew() {
     let (a, b) = (model.predict_proba(&x).unwrap(), anew.predict_proba(&x).unwrap());
     assert!((a.values() - b.values()).iter().all(|difference| difference.abs() < 1e-9));
 }
+
+#[test]
+fn each_class_against_the_rest_learns_as_two_classes_do() {
+    use perennial_models::boosting::ClassificationLoss;
+    let (x, y) = data(500, 3, 360);
+    let code = |y: f64| (y.round() as i32).clamp(-1, 1) + 1;
+    let classes =
+        perennial_core::Classes::from_labels(y.as_slice().iter().map(|&y| ["a", "b", "c"][code(y) as usize]));
+    let settings = perennial_models::GradientBoostingClassifier::new().n_trees(12).one_vs_all(true);
+    let model = settings.clone().fit(&x, &classes).unwrap();
+    assert_eq!(model.loss(), ClassificationLoss::OneVsAll { n_classes: 3 });
+    let scores = model.booster().scores(&x).unwrap();
+    // The first score draws what that of two classes would.
+    let first = model.class_names()[0].clone();
+    let is_first: Values = classes.labels().map(|label| f64::from(u8::from(label == first))).collect();
+    let alone = GradientBoostingRegressor::new()
+        .loss(ClassificationLoss::Logistic)
+        .n_trees(12)
+        .fit(&x, &is_first)
+        .unwrap();
+    let of_first: Vec<f64> = scores.chunks(3).map(|scores| scores[0]).collect();
+    assert_eq!(of_first, alone.booster().scores(&x).unwrap());
+    let probabilities = perennial_core::Classifier::predict_proba(&model, &x).unwrap();
+    for (row, scores) in probabilities.values().rows().into_iter().zip(scores.chunks(3)) {
+        let odds: Vec<f64> = scores.iter().map(|score| 1.0 / (1.0 + (-score).exp())).collect();
+        let sum: f64 = odds.iter().sum();
+        assert!(row.iter().zip(&odds).all(|(share, odds)| (share - odds / sum).abs() < 1e-12));
+    }
+    // Two classes have one score whatever is asked.
+    let two = signs(&y);
+    let plain = perennial_models::GradientBoostingClassifier::new().n_trees(3);
+    assert_eq!(plain.clone().one_vs_all(true).fit(&x, &two).unwrap(), plain.fit(&x, &two).unwrap());
+    // Far below 0 shares are still shares.
+    let mut scores = [-2000.0, -2000.0 + 3_f64.ln()];
+    ClassificationLoss::OneVsAll { n_classes: 2 }.answer(&mut scores);
+    assert!((scores[0] - 0.25).abs() < 1e-12 && (scores[1] - 0.75).abs() < 1e-12);
+    let read = perennial_models::interchange::TreeModel::from_lightgbm(
+        &model.to_tree_model().unwrap().to_lightgbm().unwrap(),
+    );
+    assert_eq!(read.unwrap().predict(&x).unwrap().values().ncols(), 3);
+}

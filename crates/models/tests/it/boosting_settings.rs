@@ -7,7 +7,7 @@ use perennial_core::{
     Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Train, Transformer, Values,
 };
 use perennial_models::binned::LearnsFromBins;
-use perennial_models::boosting::{Growth, RegressionLoss, RowSampling};
+use perennial_models::boosting::{Growth, Mode, RegressionLoss, RowSampling};
 use perennial_models::tree::Tree;
 use perennial_models::{Binner, GradientBoostingClassifier, GradientBoostingRegressor};
 use perennial_numeric::random::Random;
@@ -156,6 +156,123 @@ fn many_leaves_and_one_row_each() {
     let model = free().n_trees(2).learning_rate(1.0).max_leaves(131_072).fit(&x, &y).unwrap();
     // One leaf for each of 255 bins, and no more.
     assert_eq!(model.booster().trees()[0].n_leaves(), 255);
+}
+
+/// The best cut of one column, by all of them: what is gained where both sides keep to a largest step.
+fn best_by_hand(x: &[f64], y: &[f64], most: f64) -> (usize, [f64; 2]) {
+    let mean = y.iter().sum::<f64>() / y.len() as f64;
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+    let side = |rows: &[usize]| {
+        let gradient: f64 = rows.iter().map(|&row| mean - y[row]).sum();
+        let output = (-gradient / rows.len() as f64).clamp(-most, most);
+        (-(2.0 * gradient * output + rows.len() as f64 * output * output), output)
+    };
+    let cuts = (1..y.len()).map(|n| (n, side(&order[..n]), side(&order[n..])));
+    let best = cuts.max_by(|a, b| (a.1.0 + a.2.0).total_cmp(&(b.1.0 + b.2.0))).unwrap();
+    (best.0, [best.1.1, best.2.1])
+}
+
+#[test]
+fn steps_are_bounded_and_splits_know_of_it() {
+    let mut moved = 0;
+    for seed in 0..6 {
+        let mut random = Random::new(320 + seed);
+        let x: Vec<f64> = (0..60).map(|_| random.normal()).collect();
+        // A few targets far off, which an unbounded step splits off; a bounded one cuts in the middle.
+        let rank = |row: usize| x.iter().filter(|other| **other < x[row]).count();
+        let level = |rank: usize| {
+            if rank < 5 {
+                -9.0
+            } else if rank < 30 {
+                -1.0
+            } else {
+                2.0
+            }
+        };
+        let y: Vec<f64> = (0..60).map(|row| level(rank(row)) + 0.2 * random.normal()).collect();
+        let (matrix, target) =
+            (Matrix::from(Array2::from_shape_vec((60, 1), x.clone()).unwrap()), Values::from(y.clone()));
+        for most in [0.3, 2.0] {
+            let settings = free().n_trees(1).learning_rate(1.0).max_leaves(2).max_delta_step(most);
+            let model = settings.fit(&matrix, &target).unwrap();
+            let tree = &model.booster().trees()[0];
+            let (left, right) = tree.children(0).unwrap();
+            let (n_left, outputs) = best_by_hand(&x, &y, most);
+            assert_eq!(tree.n_rows(left), n_left as u64);
+            for (node, output) in [(left, outputs[0]), (right, outputs[1])] {
+                assert!((tree.value(node)[0] - output).abs() < 1e-9);
+            }
+            moved += usize::from(n_left != best_by_hand(&x, &y, f64::INFINITY).0);
+        }
+        // What a loss says of its leaves keeps to it too.
+        let settings =
+            free().n_trees(3).learning_rate(0.5).max_delta_step(0.1).loss(RegressionLoss::AbsoluteError);
+        let model = settings.fit(&matrix, &target).unwrap();
+        let values = model.booster().nodes().into_iter().filter(|node| node.children.is_none());
+        assert!(values.map(|node| node.value.abs()).fold(0.0, f64::max) <= 0.05);
+    }
+    assert_eq!(moved, 12);
+}
+
+#[test]
+fn cuts_are_drawn_for_each_node() {
+    let (x, y) = data(2000, 1, 330);
+    let settings = |seed| free().n_trees(1).max_leaves(2).extra_trees(true).seed(seed);
+    let cuts: BTreeSet<u64> = (0..30)
+        .map(|seed| settings(seed).fit(&x, &y).unwrap().booster().trees()[0].threshold(0).to_bits())
+        .collect();
+    assert!(cuts.len() > 20, "{}", cuts.len());
+    // Where a column can be cut at one place only, nothing is left to chance.
+    let mut random = Random::new(331);
+    let bits = Matrix::from(Array2::from_shape_fn((500, 6), |_| random.below(2) as f64));
+    let y: Values = bits
+        .dense()
+        .unwrap()
+        .rows()
+        .into_iter()
+        .map(|row| row[0] + row[2] * row[3] + 0.1 * random.normal())
+        .collect();
+    let settings = GradientBoostingRegressor::new().n_trees(10).min_samples_leaf(4);
+    let plain = settings.clone().fit(&bits, &y).unwrap().predict(&bits).unwrap();
+    assert_eq!(settings.extra_trees(true).fit(&bits, &y).unwrap().predict(&bits).unwrap(), plain);
+    // Trees that are cut at random differ, so that they make a forest.
+    let forest = GradientBoostingRegressor::new().mode(Mode::Forest).n_trees(3).extra_trees(true);
+    let (x, y) = data(300, 2, 332);
+    let forest = forest.fit(&x, &y).unwrap();
+    assert_ne!(forest.booster().trees()[0], forest.booster().trees()[1]);
+}
+
+#[test]
+fn few_categories_stand_against_the_rest() {
+    let mut random = Random::new(340);
+    let codes: Vec<f64> = (0..900).map(|_| random.below(6) as f64).collect();
+    let y: Values = codes
+        .iter()
+        .map(|code| [0.0, 1.0, 2.0, 3.0, 4.0, 9.0][*code as usize] + 0.1 * random.normal())
+        .collect();
+    let x =
+        crate::boosting::with_categories(Array2::from_shape_vec((900, 1), codes.clone()).unwrap(), &[0], 6);
+    let left = |settings: GradientBoostingRegressor| {
+        let model = settings.n_trees(1).max_leaves(2).fit(&x, &y).unwrap();
+        model.booster().trees()[0].categories(0).unwrap()
+    };
+    // One alone: category 5 is the farthest from the mean of the rest.
+    assert_eq!(left(free().max_cat_to_onehot(6)), [5]);
+    // In order: all sets of neighbours, by hand.
+    let best = (1..6).map(|n| {
+        let of = |low: bool| {
+            let rows: Vec<usize> = (0..900).filter(|&row| (codes[row] < f64::from(n)) == low).collect();
+            let sum: f64 = rows.iter().map(|&row| y.as_slice()[row]).sum();
+            sum * sum / rows.len() as f64
+        };
+        (n, of(true) + of(false))
+    });
+    let n = best.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0 as usize;
+    let found = left(free().category_l2(0.0).category_smoothing(0.0));
+    assert!(found.len() == n || found.len() == 6 - n, "{found:?} for {n}");
+    assert_eq!(found, left(free().category_l2(0.0).category_smoothing(0.0).max_cat_to_onehot(5)));
+    assert!(free().max_cat_to_onehot(0).fit(&x, &y).unwrap_err().to_string().contains("`max_cat_to_onehot`"));
 }
 
 proptest! {

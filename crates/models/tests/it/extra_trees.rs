@@ -1,5 +1,5 @@
 //! Extra trees of two classes, whose rows are counted where none has a weight. There are more bins than are copied
-//! together for a small node, so that nodes above and below that size are met.
+//! together for a small node, so that nodes above and below that size are met. And the memory of forests of all kinds.
 
 use ndarray::Array2;
 use perennial_core::{Classes, Estimator, Matrix, Rows, Train};
@@ -57,4 +57,28 @@ fn leaves_say_what_their_rows_say() {
             }
         }
     }
+}
+
+#[test]
+fn forests_keep_to_a_memory_limit() {
+    use perennial_core::{ErrorKind, NoTarget, Transformer};
+    use perennial_models::binned::LearnsFromBins;
+    use perennial_models::{Binner, ExtraTreesClassifier, QuantileForestRegressor, RandomForestRegressor};
+    let (x, y) = crate::boosting::data(2000, 4, 370);
+    let classes = crate::boosting::signs(&y);
+    let error = RandomForestRegressor::new().memory_limit(1_000_000).fit(&x, &y).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error:?}");
+    assert!(error.to_string().contains("`memory_limit` = 1000000"), "{error}");
+    let small = RandomForestRegressor::new().n_trees(20).max_depth(4).memory_limit(1_000_000);
+    assert_eq!(
+        small.fit(&x, &y).unwrap(),
+        RandomForestRegressor::new().n_trees(20).max_depth(4).fit(&x, &y).unwrap()
+    );
+    assert!(ExtraTreesClassifier::new().memory_limit(10_000).fit(&x, &classes).is_err());
+    // The rows of each leaf are kept as well.
+    let quantiles =
+        |limit| QuantileForestRegressor::new().n_trees(50).max_depth(2).memory_limit(limit).fit(&x, &y);
+    assert!(quantiles(600_000).is_err() && quantiles(1_500_000).is_ok());
+    let binned = Binner::new().fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    assert!(RandomForestRegressor::new().memory_limit(1_000_000).on_bins().fit(&binned, &y).is_err());
 }

@@ -11,6 +11,10 @@ mod binning;
 #[cfg(feature = "trees")]
 mod boosting;
 #[cfg(feature = "trees")]
+mod boosting_bagging;
+#[cfg(feature = "trees")]
+mod boosting_combine;
+#[cfg(feature = "trees")]
 mod boosting_conformance;
 #[cfg(feature = "trees")]
 mod boosting_constraints;

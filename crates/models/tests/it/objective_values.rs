@@ -232,7 +232,7 @@ fn rows_of_a_group_may_stand_anywhere() {
     fn moved<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
         order.iter().map(|&row| values[row]).collect()
     }
-    for loss in [RankingLoss::default(), RankingLoss::Pairwise] {
+    for loss in [RankingLoss::default(), RankingLoss::Pairwise, RankingLoss::XeNdcg] {
         let (gradients, hessians) =
             derivatives(&loss, &Labels::new(&y, Some(&weights), Some(&groups)), &scores);
         let (y, weights, groups) = (moved(&y, &order), moved(&weights, &order), moved(&groups, &order));
@@ -352,4 +352,58 @@ fn cox_is_the_partial_likelihood() {
     for row in 0..50 {
         close(found[row], truth[row], 1e-11, "gradient");
     }
+}
+
+/// The lines of LightGBM's `RankXENDCG::GetGradientsForOneQuery`, with every sum over the other rows written out.
+fn xe_ndcg_by_hand(y: &[f64], scores: &[f64], noise: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let total: f64 = scores.iter().map(|score| score.exp()).sum();
+    let rho: Vec<f64> = scores.iter().map(|score| score.exp() / total).collect();
+    let phi: Vec<f64> = y.iter().zip(noise).map(|(y, noise)| 2_f64.powf(*y) - noise).collect();
+    let total: f64 = phi.iter().sum();
+    let others = |terms: &[f64], row: usize| -> f64 {
+        (0..terms.len()).filter(|&other| other != row).map(|other| terms[other] / (1.0 - rho[other])).sum()
+    };
+    let n = y.len();
+    let first: Vec<f64> = (0..n).map(|row| rho[row] - phi[row] / total).collect();
+    let second: Vec<f64> = (0..n).map(|row| rho[row] * others(&first, row)).collect();
+    let third: Vec<f64> = (0..n).map(|row| rho[row] * others(&second, row)).collect();
+    (
+        (0..n).map(|row| first[row] + second[row] + third[row]).collect(),
+        rho.iter().map(|rho| rho * (1.0 - rho)).collect(),
+    )
+}
+
+#[test]
+fn xe_ndcg_is_that_of_lightgbm() {
+    let y = [2.0, 0.0, 1.0, 3.0, 0.0, 1.0, 0.0, 2.0];
+    let scores = [0.1, 0.9, 0.4, -0.3, 0.2, 0.7, -0.1, 0.05];
+    // Groups of five, two and one row, which do not stand together.
+    let groups = [4, 2, 4, 4, 2, 4, 9, 4];
+    let weights = [1.0, 2.0, 0.5, 1.0, 1.0, 3.0, 1.0, 1.0];
+    let labels = Labels::new(&y, Some(&weights), Some(&groups));
+    let random = Random::new(350);
+    let (mut gradients, mut hessians) = (vec![0.0; 8], vec![0.0; 8]);
+    assert!(RankingLoss::XeNdcg.drawn_derivatives(&labels, &scores, &mut gradients, &mut hessians, &random));
+    let plain = derivatives(&RankingLoss::XeNdcg, &labels, &scores);
+    for (index, rows) in [vec![1, 4], vec![0, 2, 3, 5, 7]].into_iter().enumerate() {
+        let mut random = random.fork(index as u64);
+        let noise: Vec<f64> = rows.iter().map(|_| random.uniform()).collect();
+        let of = |values: &[f64]| rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
+        let drawn = xe_ndcg_by_hand(&of(&y), &of(&scores), &noise);
+        let even = xe_ndcg_by_hand(&of(&y), &of(&scores), &vec![0.5; rows.len()]);
+        for (place, &row) in rows.iter().enumerate() {
+            close(gradients[row], weights[row] * drawn.0[place], 1e-12, "gradient");
+            close(hessians[row], weights[row] * drawn.1[place], 1e-12, "hessian");
+            close(plain.0[row], weights[row] * even.0[place], 1e-12, "gradient without draws");
+        }
+    }
+    assert_eq!((gradients[6], hessians[6]), (0.0, 0.0));
+    // The cross-entropy of two rows, by hand; scores far apart stay finite.
+    let two = Labels::new(&y[1..3], None, None);
+    let truth = 0.5 / (0.5 + 1.5);
+    let log_sum = (0.9_f64.exp() + 0.4_f64.exp()).ln();
+    let loss = truth * (log_sum - 0.9) + (1.0 - truth) * (log_sum - 0.4);
+    close(RankingLoss::XeNdcg.loss(&two, &scores[1..3]), loss, 1e-14, "loss");
+    let (gradients, _) = derivatives(&RankingLoss::XeNdcg, &two, &[900.0, -900.0]);
+    assert!(gradients.iter().all(|gradient| gradient.is_finite()), "{gradients:?}");
 }

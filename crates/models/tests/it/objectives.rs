@@ -54,6 +54,7 @@ fn with_each_loss(n: usize, seed: u64, test: impl Fn(&dyn Case)) {
     for (loss, y) in [
         (ClassificationLoss::Logistic, &bits),
         (ClassificationLoss::Softmax { n_classes: 4 }, &classes),
+        (ClassificationLoss::OneVsAll { n_classes: 4 }, &classes),
         (ClassificationLoss::Focal { gamma: 2.0, alpha: 0.25 }, &bits),
         (ClassificationLoss::Focal { gamma: 0.5, alpha: 0.6 }, &bits),
         (ClassificationLoss::Ldam { margins: [0.3, 0.9] }, &bits),

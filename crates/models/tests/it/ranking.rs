@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use perennial_core::{Capabilities, Estimator, Matrix, Predictor, Result, Train, Values};
 use perennial_models::GradientBoostingRanker;
-use perennial_models::boosting::{GradientBoostingRankerModel, Growth, RowSampling, Watch};
+use perennial_models::boosting::{GradientBoostingRankerModel, Growth, RankingLoss, RowSampling, Watch};
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, check};
 use serde::{Deserialize, Serialize};
@@ -94,3 +94,30 @@ check!(
     ),
     tags()
 );
+
+check!(
+    ranker_by_cross_entropy,
+    regressor,
+    Graded(GradientBoostingRanker::new().n_trees(20).min_samples_leaf(3).loss(RankingLoss::XeNdcg)),
+    tags()
+);
+
+#[test]
+fn cross_entropy_ranks_and_goes_on_with_its_draws() -> Result<()> {
+    let (x, y, groups) = queries(1000, 5);
+    let (watched_x, watched_y, watched_groups) = queries(500, 6);
+    let settings = |n| GradientBoostingRanker::new().n_trees(n).patience(None).loss(RankingLoss::XeNdcg);
+    let train = || {
+        let train = Train::new(&x, &y).groups(&groups).validation(&watched_x, &watched_y);
+        train.validation_groups(&watched_groups)
+    };
+    let model = train().fit(&settings(30).watch([Watch::Ndcg { at: 5 }]))?;
+    let best = model.booster().history()[0].values.iter().copied().fold(0.0, f64::max);
+    assert!(best > 0.75, "{best}");
+    let whole = train().fit(&settings(30))?;
+    let both = settings(20).fit_from(&train().fit(&settings(10))?, &train())?;
+    assert_eq!(both.booster().trees(), whole.booster().trees());
+    // Each round draws anew: another seed, another model.
+    assert_ne!(train().fit(&settings(3).seed(1))?, train().fit(&settings(3).seed(2))?);
+    Ok(())
+}

@@ -133,6 +133,7 @@ impl<'a> Grower<'a> {
         let columns = sample(&columns, settings.columns_by_tree, &mut random.stream("columns"));
         let full = settings.l1 > 0.0
             || settings.path_smoothing > 0.0
+            || settings.max_delta_step > 0.0
             || shared.constraints.directions.iter().any(|&direction| direction != 0);
         Grower { shared, derivatives, columns, random, ctx, full }
     }

@@ -101,7 +101,7 @@ pub(crate) fn outputs<O: Objective>(
             }
         };
         if let Some(value) = objective.leaf_score(labels, scores, rows, output) {
-            return value;
+            return value.clamp(-settings.most_step(), settings.most_step());
         }
         let (gradient, hessian) = slopes.sums(rows);
         let root = leaf.node == 0;
@@ -112,6 +112,7 @@ pub(crate) fn outputs<O: Objective>(
             parent_output: leaf.parent_output,
             rows_by_hessian: 0.0,
             bounds: leaf.bounds,
+            most_step: settings.most_step(),
             direction: 0,
         };
         rules.bounded(gradient, hessian + settings.l2, rows.len() as f64)

@@ -13,7 +13,7 @@ use super::leaves::{self, Slopes};
 use super::walk::BinnedTree;
 use crate::binned::Binned;
 use crate::boosting::objective::{Labels, Objective};
-use crate::boosting::sampling;
+use crate::boosting::sampling::{self, Bag};
 use crate::boosting::settings::{Constraints, Mode, RowSampling, Settings};
 use crate::boosting::stopping::StopReason;
 use crate::tree::Tree;
@@ -111,22 +111,30 @@ pub(crate) fn boost<O: Objective>(
     // Rows without weight have scores too: they may compete with others.
     let all_count = counted.len() == n_rows;
     let samples = settings.samples(constraints.n_asked(binned.n_cols()));
+    let mut bag = Bag::new(settings, labels, &counted);
+    // Whether derivatives are drawn anew in each round.
+    let mut noisy = false;
     let mut stop = StopReason::Rounds;
     for round in 0..settings.n_trees {
         ctx.step(round, settings.n_trees)?;
         let number = input.n_before + round;
-        let random = random.stream("rounds").fork(number as u64);
+        let of_round = |number: usize| random.stream("rounds").fork(number as u64);
+        let random = of_round(number);
         let dropped = sampling::dropped(settings.mode, trees.len() / n_scores, &random);
         for &index in &dropped {
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
         }
-        if round == 0 || !is_forest || sampling_changes {
-            objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
+        if round == 0 || !is_forest || sampling_changes || noisy {
+            let noise = random.stream("noise");
+            noisy = objective.drawn_derivatives(labels, &scores, &mut gradients, &mut hessians, &noise);
+            if !noisy {
+                objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
+            }
         }
-        let drawn =
-            sampling::rows(settings, number, &counted, n_rows, &mut gradients, &mut hessians, &random);
+        let slopes = sampling::Slopes { gradients: &mut gradients, hessians: &mut hessians };
+        let drawn = bag.rows(number, slopes, of_round);
         let all = drawn.is_none() && all_count;
-        let rows = drawn.as_deref().unwrap_or(&counted);
+        let rows = drawn.unwrap_or(&counted);
         let work = Round {
             objective,
             shared: &shared,
@@ -151,7 +159,7 @@ pub(crate) fn boost<O: Objective>(
         }
         let grown: Vec<Tree> = grown.into_iter().map(|grown| grown.tree).collect();
         let learned = grown.iter().any(|tree| tree.n_nodes() > 1);
-        if !learned && !samples && !matches!(settings.mode, Mode::Dart { .. }) {
+        if !learned && !samples && !noisy && !matches!(settings.mode, Mode::Dart { .. }) {
             stop = StopReason::NothingLeft;
             break;
         }

@@ -78,6 +78,8 @@ pub(crate) struct Full {
     /// Rows for each unit of the second derivative.
     pub(crate) rows_by_hessian: f64,
     pub(crate) bounds: (f64, f64),
+    /// The largest magnitude of a step, in units of outputs.
+    pub(crate) most_step: f64,
     /// 1 where the right output must not be below the left one, -1 where not above, 0 where they are free.
     pub(crate) direction: i8,
 }
@@ -94,6 +96,7 @@ impl Full {
     /// The output of a node with these sums; the L2 penalty is in `hessian` already.
     pub(crate) fn bounded(&self, gradient: f64, hessian: f64, n_rows: f64) -> f64 {
         let step = if hessian > 0.0 { -shrunk(gradient, self.l1) / hessian } else { 0.0 };
+        let step = step.clamp(-self.most_step, self.most_step);
         let step = if self.smoothing > 0.0 {
             let share = n_rows / (n_rows + self.smoothing);
             step * share + self.parent_output * (1.0 - share)
@@ -210,11 +213,52 @@ impl Scan<'_> {
                 best = Some(Candidate { value, cut: Cut::UpTo(bin as u8), missing_left, left });
             }
         }
-        let best = best?;
+        best.map(|best| self.split(feature, missing, best))
+    }
+
+    /// The threshold drawn between the lowest and the highest bin of the node; `draw` is in [0, 1).
+    pub(crate) fn numeric_at(&self, feature: u32, draw: f64, gain: &impl Gain) -> Option<Split> {
+        let present = &self.histogram[..self.n_bins];
+        let first = present.iter().position(|&sum| sum != 0)?;
+        let last = present.iter().rposition(|&sum| sum != 0)?;
+        let missing = self.histogram[usize::from(MISSING)];
+        // Where values are missing, all others may be on one side.
+        let n_places = last - first + usize::from(missing != 0);
+        if n_places == 0 {
+            return None;
+        }
+        let bin = first + place(draw, n_places);
+        let sum = present[..=bin].iter().fold(0_u64, |sum, &own| sum.wrapping_add(own));
+        let n_rows = self.n_rows();
+        let mut best: Option<Candidate> = None;
+        for (missing_left, extra) in
+            [(false, 0), (true, missing)].into_iter().take(1 + usize::from(missing != 0))
+        {
+            let left = unpack(sum.wrapping_add(extra));
+            let right = self.right(left);
+            let counted = self.counts.is_none_or(|counts| {
+                let missing = if missing_left { counts[usize::from(MISSING)] } else { 0 };
+                let n_left = counts[..=bin].iter().sum::<u64>() + missing;
+                n_left >= self.least.n_rows && n_rows - n_left >= self.least.n_rows
+            });
+            if !(counted && left.hessian >= self.least.hessian && right.hessian >= self.least.hessian) {
+                continue;
+            }
+            let value = gain.of(left, right);
+            if value > best.as_ref().map_or(f64::NEG_INFINITY, |best| best.value) {
+                best = Some(Candidate { value, cut: Cut::UpTo(bin as u8), missing_left, left });
+            }
+        }
+        best.map(|best| self.split(feature, missing, best))
+    }
+
+    /// A threshold as a split.
+    #[inline(always)]
+    fn split(&self, feature: u32, missing: u64, best: Candidate) -> Split {
         let right = self.right(best.left);
         // Where no value was missing, missing values will follow the heavier side.
         let missing_left = if missing == 0 { best.left.hessian >= right.hessian } else { best.missing_left };
-        Some(Split { gain: best.value, feature, cut: best.cut, missing_left, left: best.left, right })
+        Split { gain: best.value, feature, cut: best.cut, missing_left, left: best.left, right }
     }
 
     /// The best set of categories: those with the lowest, or the highest, ratio of derivatives (Fisher, 1958), or with
@@ -249,24 +293,28 @@ impl Scan<'_> {
         };
         if used.len() <= rules.one_hot {
             let gain = gain(0.0);
-            for one in &used {
+            let drawn = rules.draw.map(|draw| place(draw, used.len()));
+            for (_, one) in used.iter().enumerate().filter(|(at, _)| drawn.is_none_or(|drawn| *at == drawn)) {
                 consider(std::slice::from_ref(one), one.1, &gain);
             }
         } else {
             let gain = gain(rules.l2);
             let ratio = |sums: Sums| f64::from(sums.gradient) / (f64::from(sums.hessian) + rules.smoothing);
             used.sort_by(|a, b| ratio(a.1).total_cmp(&ratio(b.1)).then(a.0.cmp(&b.0)));
-            let most = rules.most_left.min(used.len().div_ceil(2));
+            let most = rules.most_left.min(used.len().div_ceil(2)).min(used.len() - 1);
+            let drawn = rules.draw.map(|draw| 1 + place(draw, most));
             for reversed in [false, true] {
                 if reversed {
                     used.reverse();
                 }
                 let mut left = Sums::default();
-                for n in 1..=most.min(used.len() - 1) {
+                for n in 1..=most {
                     let sums = used[n - 1].1;
                     left.gradient = left.gradient.wrapping_add(sums.gradient);
                     left.hessian = left.hessian.wrapping_add(sums.hessian);
-                    consider(&used[..n], left, &gain);
+                    if drawn.is_none_or(|drawn| n == drawn) {
+                        consider(&used[..n], left, &gain);
+                    }
                 }
             }
         }
@@ -310,6 +358,13 @@ pub(crate) struct Categories {
     pub(crate) smoothing: f64,
     pub(crate) l2: f64,
     pub(crate) most_left: usize,
+    /// In [0, 1) where one set alone is looked at, that which it stands for.
+    pub(crate) draw: Option<f64>,
+}
+
+/// One of `n` places, in equal parts of [0, 1).
+fn place(draw: f64, n: usize) -> usize {
+    ((draw * n as f64) as usize).min(n - 1)
 }
 
 #[inline(always)]

@@ -14,11 +14,14 @@ use crate::boosting::objective::{Labels, Objective};
 /// |---|---|---|---|
 /// | `Logistic` | two | log-odds of class 1 | the probability of class 1 |
 /// | `Softmax { n_classes }` | two or more | one per class | one probability per class |
+/// | `OneVsAll { n_classes }` | two or more | one per class, its log-odds against the rest | one probability per class |
 /// | `Focal { gamma, alpha }` | two | one | the probability of class 1, not calibrated |
 /// | `Ldam { margins }` | two | one | the probability of class 1, not calibrated |
 ///
 /// The second derivatives of `Softmax` are `p (1 - p)`, the diagonal of the true ones, as in scikit-learn. LightGBM takes
 /// `K / (K - 1)` times as much and XGBoost twice as much, which makes steps shorter and needs more rounds.
+///
+/// `OneVsAll` is the sum of a logistic loss for each class; the probabilities of its classes are brought to a sum of 1.
 ///
 /// `Focal` is not convex; where its second derivative falls below that of the logistic loss of the same weight,
 /// `p (1 - p)^(1 + gamma)` of the true class, that is given instead.
@@ -31,6 +34,11 @@ pub enum ClassificationLoss {
     Logistic,
     /// The logarithmic loss of several classes.
     Softmax {
+        /// The number of classes.
+        n_classes: usize,
+    },
+    /// A logarithmic loss for each of several classes, of that class against the rest: LightGBM's `multiclassova`.
+    OneVsAll {
         /// The number of classes.
         n_classes: usize,
     },
@@ -196,6 +204,37 @@ impl simd::Kernel for SoftmaxBlock<'_> {
     }
 }
 
+/// A logistic loss for each class.
+fn one_vs_all(
+    n_classes: usize,
+    labels: &Labels<'_>,
+    scores: &[f64],
+    gradients: &mut [f64],
+    hessians: &mut [f64],
+) {
+    let n_rows = labels.n_rows();
+    for class in 0..n_classes {
+        let place = class * n_rows..(class + 1) * n_rows;
+        let (gradients, hessians) = (&mut gradients[place.clone()], &mut hessians[place.clone()]);
+        let class = class as f64;
+        labels.each_row(&scores[place], gradients, hessians, |y, score| {
+            let p = sigmoid(score);
+            (p - if y == class { 1.0 } else { 0.0 }, (p * (1.0 - p)).max(LEAST_HESSIAN))
+        });
+    }
+}
+
+/// The log-odds of one row as shares of one.
+fn shares_of_odds(scores: &mut [f64]) {
+    let sum: f64 = scores.iter().map(|&score| sigmoid(score)).sum();
+    if sum > 0.0 {
+        scores.iter_mut().for_each(|score| *score = sigmoid(*score) / sum);
+    } else {
+        // Far below 0 the logistic function is the exponential one.
+        shares(scores);
+    }
+}
+
 /// The scores of one row as shares of one.
 fn shares(scores: &mut [f64]) {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -207,7 +246,7 @@ fn shares(scores: &mut [f64]) {
 impl Objective for ClassificationLoss {
     fn n_scores(&self) -> usize {
         match *self {
-            Self::Softmax { n_classes } => n_classes,
+            Self::Softmax { n_classes } | Self::OneVsAll { n_classes } => n_classes,
             Self::Logistic | Self::Focal { .. } | Self::Ldam { .. } => 1,
         }
     }
@@ -224,10 +263,10 @@ impl Objective for ClassificationLoss {
                 margins.iter().try_for_each(|margin| MAX_MARGIN.check(*margin))?;
                 2
             }
-            Self::Softmax { n_classes } if n_classes < 2 => {
+            Self::Softmax { n_classes } | Self::OneVsAll { n_classes } if n_classes < 2 => {
                 return Err(Error::invalid_param("n_classes", n_classes, "a whole number >= 2"));
             }
-            Self::Softmax { n_classes } => n_classes,
+            Self::Softmax { n_classes } | Self::OneVsAll { n_classes } => n_classes,
         };
         let known = |y: f64| y.fract() == 0.0 && 0.0 <= y && y < n_classes as f64;
         let expected = format!("whole numbers from 0 to {}, the codes of {n_classes} classes", n_classes - 1);
@@ -249,6 +288,10 @@ impl Objective for ClassificationLoss {
                 let share = |class| labels.mean_by(|row| f64::from(u8::from(labels.y[row] == class)));
                 (0..n_classes).map(|class| log_of_mean(share(class as f64))).collect()
             }
+            Self::OneVsAll { n_classes } => {
+                let share = |class| labels.mean_by(|row| f64::from(u8::from(labels.y[row] == class)));
+                (0..n_classes).map(|class| log_odds(share(class as f64))).collect()
+            }
         })
     }
 
@@ -256,6 +299,7 @@ impl Objective for ClassificationLoss {
         match *self {
             Self::Logistic => logistic(labels, scores, gradients, hessians),
             Self::Softmax { n_classes } => softmax(n_classes, labels, scores, gradients, hessians),
+            Self::OneVsAll { n_classes } => one_vs_all(n_classes, labels, scores, gradients, hessians),
             Self::Focal { gamma, alpha } => labels.each_row(scores, gradients, hessians, |y, score| {
                 let [_, slope, curve] = focal_of_row(gamma, alpha, y, score);
                 (slope, curve.max(LEAST_HESSIAN))
@@ -271,6 +315,7 @@ impl Objective for ClassificationLoss {
         match self {
             Self::Logistic | Self::Focal { .. } | Self::Ldam { .. } => scores[0] = sigmoid(scores[0]),
             Self::Softmax { .. } => shares(scores),
+            Self::OneVsAll { .. } => shares_of_odds(scores),
         }
     }
 
@@ -284,6 +329,13 @@ impl Objective for ClassificationLoss {
             Self::Ldam { margins } => labels.mean_by(|row| {
                 let y = labels.y[row];
                 log_loss(y, scores[row] + margin_of_row(margins, y))
+            }),
+            Self::OneVsAll { n_classes } => labels.mean_by(|row| {
+                let of_class = |class: usize| {
+                    let y = if labels.y[row] == class as f64 { 1.0 } else { 0.0 };
+                    log_loss(y, scores[class * n_rows + row])
+                };
+                (0..n_classes).map(of_class).sum()
             }),
             Self::Softmax { n_classes } => labels.mean_by(|row| {
                 let score = |class: usize| scores[class * n_rows + row];

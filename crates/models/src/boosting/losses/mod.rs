@@ -6,6 +6,7 @@ mod quantiles;
 mod ranking;
 mod regression;
 mod survival;
+mod xe_ndcg;
 
 pub use classification::ClassificationLoss;
 pub(super) use classification::MAX_MARGIN;

@@ -1,11 +1,12 @@
 //! Losses of orders within groups of rows.
 
 use perennial_core::{Error, Param, Result};
+use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{check_targets, log_loss, sigmoid};
+use super::{check_targets, log_loss, sigmoid, xe_ndcg};
 use crate::boosting::groups::Groups;
 use crate::boosting::objective::{Labels, Objective};
 
@@ -17,14 +18,18 @@ use crate::boosting::objective::{Labels, Objective};
 /// | loss | what it makes smaller |
 /// |---|---|
 /// | `Lambda { truncation }` | 1 - NDCG, by LambdaMART (Burges, 2010): each pair of rows of different grades pulls them apart as strongly as exchanging them would change the NDCG |
+/// | `XeNdcg` | the cross-entropy of the order, a bound of 1 - NDCG (Bruch, 2021): the shares of a group by its scores against those by `2^grade` less a number in [0, 1) that is drawn anew for each row and round |
 /// | `Pairwise` | the logistic loss of each pair, divided by the rows of its group (Burges and others, 2005); the time grows with the square of the rows of a group |
 ///
 /// The pulls of `Lambda` are those of LightGBM: only pairs with a row among the first `truncation` count, each pull is
 /// divided by 0.01 plus the difference of the scores, and those of a group are brought to the size of the logarithm of
 /// their sum. They are the slope of no loss; the loss it reports is 1 - NDCG of the first `truncation` rows.
 ///
+/// The derivatives of `XeNdcg` are those of LightGBM's `rank_xendcg`. The loss it reports, and the derivatives where leaves are moved to
+/// new rows, have 1/2 in the place of what is drawn.
+///
 /// A group may have up to 2^28 pairs, all of which each round looks at: 23170 rows by `Pairwise`, and nine million by
-/// `Lambda` with a `truncation` of 30. A larger one is refused, in a validation set by `Pairwise` alone.
+/// `Lambda` with a `truncation` of 30; `XeNdcg` looks at rows alone. A larger one is refused, in a validation set by `Pairwise` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RankingLoss {
     /// LambdaMART.
@@ -34,6 +39,8 @@ pub enum RankingLoss {
     },
     /// RankNet.
     Pairwise,
+    /// XE-NDCG.
+    XeNdcg,
 }
 
 impl Default for RankingLoss {
@@ -251,6 +258,7 @@ impl RankingLoss {
         let (top, advice) = match *self {
             Self::Lambda { truncation } => (truncation, "take a smaller `truncation`"),
             Self::Pairwise => (usize::MAX, "take `RankingLoss::Lambda`"),
+            Self::XeNdcg => return Ok(()),
         };
         match Groups::new(groups).iter().find(|rows| n_pairs(rows.len(), top) > MOST_PAIRS) {
             None => Ok(()),
@@ -268,7 +276,7 @@ impl RankingLoss {
     /// is found whatever is watched.
     pub(in crate::boosting) fn check_watched_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
         match self {
-            Self::Lambda { .. } => Ok(()),
+            Self::Lambda { .. } | Self::XeNdcg => Ok(()),
             Self::Pairwise => self.check_pairs(groups).map_err(|error| error.context("validation set")),
         }
     }
@@ -287,7 +295,25 @@ impl Objective for RankingLoss {
         Ok(vec![0.0])
     }
 
+    fn drawn_derivatives(
+        &self,
+        labels: &Labels<'_>,
+        scores: &[f64],
+        gradients: &mut [f64],
+        hessians: &mut [f64],
+        random: &Random,
+    ) -> bool {
+        let is_drawn = matches!(self, Self::XeNdcg);
+        if is_drawn {
+            xe_ndcg::derivatives(labels, scores, gradients, hessians, Some(random));
+        }
+        is_drawn
+    }
+
     fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        if matches!(self, Self::XeNdcg) {
+            return xe_ndcg::derivatives(labels, scores, gradients, hessians, None);
+        }
         let groups: Vec<&[u32]> = labels.by_group().iter().collect();
         let ranked: Vec<Ranked> = groups
             .into_par_iter()
@@ -298,7 +324,7 @@ impl Objective for RankingLoss {
                         let grades = rows.iter().map(|&row| labels.y[row as usize]);
                         ranked.lambda(truncation, best_gain(grades, truncation));
                     }
-                    Self::Pairwise => ranked.pairwise(),
+                    Self::Pairwise | Self::XeNdcg => ranked.pairwise(),
                 }
                 ranked
             })
@@ -315,6 +341,7 @@ impl Objective for RankingLoss {
     fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64 {
         match *self {
             Self::Lambda { truncation } => 1.0 - mean_ndcg(labels, scores, truncation),
+            Self::XeNdcg => xe_ndcg::loss(labels, scores),
             Self::Pairwise => {
                 let groups: Vec<&[u32]> = labels.by_group().iter().collect();
                 let of_groups =

@@ -8,9 +8,6 @@ use crate::boosting::engine::groups::Group;
 use crate::boosting::engine::histogram::{self, Histogram, Sums, pack};
 use crate::boosting::engine::split::{Categories, Full, Least, Plain, Scan, Split};
 
-/// With up to so many categories in a node, each stands against the rest.
-const ONE_HOT: usize = 4;
-
 impl Grower<'_> {
     /// The best split of a leaf by a column of a group.
     pub(super) fn best_of_group(
@@ -53,15 +50,21 @@ impl Grower<'_> {
         let direction = self.shared.constraints.directions[column];
         let full = self.full(leaf, direction);
         let feature = column as u32;
-        let mut found = match bins {
-            Bins::Numeric { .. } if self.full => scan.numeric(feature, &full),
-            Bins::Numeric { .. } => scan.numeric(feature, &Plain { l2: full.l2 }),
-            Bins::Categorical { .. } => {
+        // Where cuts are drawn, each leaf and column has its own.
+        let draw = settings
+            .extra_trees
+            .then(|| self.random.stream("cuts").fork(leaf.path).fork(column as u64).uniform());
+        let mut found = match (bins, draw) {
+            (Bins::Numeric { .. }, Some(draw)) => scan.numeric_at(feature, draw, &full),
+            (Bins::Numeric { .. }, None) if self.full => scan.numeric(feature, &full),
+            (Bins::Numeric { .. }, None) => scan.numeric(feature, &Plain { l2: full.l2 }),
+            (Bins::Categorical { .. }, draw) => {
                 let rules = Categories {
-                    one_hot: ONE_HOT,
+                    one_hot: settings.max_cat_to_onehot,
                     smoothing: settings.category_smoothing / scale.hessian,
                     l2: settings.category_l2 / scale.hessian,
                     most_left: settings.max_categories,
+                    draw,
                 };
                 scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
             }
@@ -125,6 +128,7 @@ impl Grower<'_> {
             parent_output: leaf.parent_output,
             rows_by_hessian,
             bounds: leaf.bounds,
+            most_step: settings.most_step() / scale.output(),
             direction,
         }
     }

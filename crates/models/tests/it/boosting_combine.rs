@@ -1,0 +1,190 @@
+//! Parts of boosters, several as one, tables of nodes, and sparse rows.
+
+use perennial_core::{
+    Csr, Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Rows, Train, Values,
+};
+use perennial_models::boosting::{Booster, Mode, RegressionLoss, RowSampling};
+use perennial_models::interchange::TreeModel;
+use perennial_models::{Binner, GradientBoostingClassifier, GradientBoostingRegressor};
+use perennial_numeric::random::Random;
+
+use crate::boosting::{data, differences, signs, with_categories};
+
+fn regressor() -> GradientBoostingRegressor {
+    GradientBoostingRegressor::new().n_trees(8).max_leaves(6)
+}
+
+/// The scores of some rounds, added up row by row.
+fn by_hand(booster: &Booster, x: &Matrix, rounds: std::ops::Range<usize>, factor: f64) -> Values {
+    let rows = x.dense().unwrap().rows();
+    let score = |row: ndarray::ArrayView1<'_, f64>| {
+        let trees = booster.trees()[rounds.clone()].iter();
+        let sum: f64 = trees.map(|tree| tree.value(tree.leaf(row.as_slice().unwrap()))[0]).sum();
+        booster.ensemble().base()[0] + factor * sum
+    };
+    rows.into_iter().map(score).collect()
+}
+
+#[test]
+fn rounds_can_be_taken_out() -> Result<()> {
+    let (x, y) = data(300, 3, 310);
+    let model = Train::new(&x, &y).validation(&x, &y).fit(&regressor())?;
+    let part = model.clone().slice(2..5)?;
+    assert!(differences(&part.predict(&x)?, &by_hand(model.booster(), &x, 2..5, 1.0)) < 1e-12);
+    assert!(part.booster().history().is_empty() && part.booster().n_rounds() == 3);
+    assert_eq!(model.clone().slice(0..3)?, model.clone().truncated(3));
+    assert_eq!(model.clone().slice(8..8)?.predict(&x)?.as_slice()[0], model.booster().ensemble().base()[0]);
+    for rounds in [3..9, std::ops::Range { start: 5, end: 4 }] {
+        assert!(model.clone().slice(rounds).unwrap_err().to_string().contains("8 of the model"));
+    }
+    let forest = regressor().mode(Mode::Forest).row_sampling(RowSampling::Fraction(0.5)).fit(&x, &y)?;
+    let part = forest.clone().slice(3..5)?;
+    assert!(differences(&part.predict(&x)?, &by_hand(forest.booster(), &x, 3..5, 4.0)) < 1e-12);
+    Ok(())
+}
+
+#[test]
+fn models_are_averaged_by_weight() -> Result<()> {
+    let (x, y) = data(300, 3, 311);
+    let parts = [
+        regressor().seed(1),
+        regressor().n_trees(3).learning_rate(0.5),
+        regressor().mode(Mode::Forest).columns_by_node(0.5),
+    ];
+    let models = parts.iter().map(|settings| settings.fit(&x, &y)).collect::<Result<Vec<_>>>()?;
+    let weights = [1.0, 2.0, 5.0];
+    let weighted: Vec<_> = models.iter().zip(weights).collect();
+    let mean = perennial_models::boosting::GradientBoostingRegressorModel::averaged(&weighted)?;
+    let answers = models.iter().map(|model| model.predict(&x)).collect::<Result<Vec<Values>>>()?;
+    let expected: Values = (0..300)
+        .map(|row| {
+            answers
+                .iter()
+                .zip(weights)
+                .map(|(answers, weight)| weight / 8.0 * answers.as_slice()[row])
+                .sum::<f64>()
+        })
+        .collect();
+    assert!(differences(&mean.predict(&x)?, &expected) < 1e-12);
+    assert_eq!(mean.booster().n_rounds(), 19);
+    let written = TreeModel::from_lightgbm(&mean.to_tree_model()?.to_lightgbm()?)?.predict(&x)?;
+    assert!(differences(&written.values().iter().copied().collect(), &expected) < 1e-9);
+    // Each round of an average counts for itself, and its leaves stay.
+    assert!(differences(&mean.clone().truncated(19).predict(&x)?, &expected) < 1e-12);
+    assert!(regressor().refit(&mean, &Train::new(&x, &y), 0.5).is_err());
+    assert_eq!(regressor().fit_from(&mean, &Train::new(&x, &y))?.booster().n_rounds(), 27);
+
+    let refused = |parts: &[(&_, f64)], word: &str| {
+        let error = perennial_models::boosting::GradientBoostingRegressorModel::averaged(parts)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(word), "{error}");
+    };
+    refused(&[], "no models");
+    refused(&[(&models[0], 0.0), (&models[1], 0.0)], "`weights`");
+    refused(&[(&models[0], -1.0), (&models[1], 2.0)], "`weights`");
+    refused(&[(&models[0], 1.0), (&regressor().fit(&x.select(&[0, 1])?, &y)?, 1.0)], "other columns");
+    refused(
+        &[(&models[0], 1.0), (&regressor().loss(RegressionLoss::AbsoluteError).fit(&x, &y)?, 1.0)],
+        "losses",
+    );
+    Ok(())
+}
+
+#[test]
+fn nodes_are_a_table() -> Result<()> {
+    let (x, y) = data(400, 3, 312);
+    let mut x = x.dense()?.to_owned();
+    x.column_mut(1).mapv_inplace(|value| (value * 2.0).round().rem_euclid(7.0));
+    let x = with_categories(x, &[1], 7);
+    let odd = |row: usize| f64::from(u8::from([1.0, 2.0, 6.0].contains(&x.dense().unwrap()[[row, 1]])));
+    let y: Values = (0..400).map(|row| y.as_slice()[row] + 3.0 * odd(row) - 1.0).collect();
+    let model = GradientBoostingClassifier::new().n_trees(4).max_leaves(7).fit(&x, &signs(&y))?;
+    let booster = model.booster();
+    let nodes = booster.nodes();
+    assert_eq!(nodes.len(), booster.trees().iter().map(|tree| tree.n_nodes()).sum::<usize>());
+    assert!(nodes.iter().any(|node| node.categories.is_some()));
+    let reached = booster.leaves(&x)?;
+    assert_eq!(reached.dim(), (400, 4));
+    let columns = ["x0", "x1", "x2"];
+    for (row, values) in x.dense()?.rows().into_iter().enumerate() {
+        for tree in 0..4 {
+            // A walk by the table alone ends where the tree says.
+            let mut at = nodes.iter().find(|node| node.tree == tree).unwrap();
+            assert!(at.parent.is_none() && at.n_rows == 400);
+            while let Some((left, right)) = at.children {
+                let value =
+                    values[columns.iter().position(|name| at.feature.as_deref() == Some(name)).unwrap()];
+                let goes_left = match (&at.threshold, &at.categories) {
+                    (Some(threshold), None) => value <= *threshold,
+                    (None, Some(set)) => set.contains(&(value as u32)),
+                    _ => panic!("{at:?}"),
+                };
+                let next = if goes_left { left } else { right };
+                let below = nodes.iter().find(|node| node.tree == tree && node.node == next).unwrap();
+                assert_eq!((below.parent, below.depth), (Some(at.node), at.depth + 1));
+                assert!(at.gain > 0.0);
+                at = below;
+            }
+            assert_eq!(at.node, reached[[row, tree]] as usize);
+            assert_eq!((at.feature.as_ref(), at.missing_left, at.gain), (None, None, 0.0));
+        }
+    }
+    let written = model.to_tree_model()?;
+    assert_eq!(written.nodes(), nodes);
+    Ok(())
+}
+
+#[test]
+fn sparse_rows_give_the_bits_of_dense_ones() -> Result<()> {
+    let mut random = Random::new(313);
+    let (n_rows, n_cols) = (3000, 400);
+    let (mut starts, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for _ in 0..n_rows {
+        for column in 0..n_cols as u32 {
+            if random.uniform() < 0.02 {
+                columns.push(column);
+                // Zeros may be stored, values may be missing.
+                values.push([f64::NAN, 0.0, -1.0, 2.0, random.normal()][random.below(5)]);
+            }
+        }
+        starts.push(columns.len());
+    }
+    let sparse = Matrix::from(Csr::new(n_cols, starts, columns, values)?);
+    let dense = sparse.to_dense()?;
+    let y: Values = dense
+        .dense()?
+        .rows()
+        .into_iter()
+        .map(|row| row.iter().filter(|value| **value > 0.5).count() as f64)
+        .collect();
+    let weights: Vec<f64> = (0..n_rows).map(|row| (row % 3) as f64).collect();
+    let binned = |x: &Matrix| Binner::new().max_bins(6).fit_transform_on(&Train::new(x, &NoTarget));
+    assert_eq!(binned(&sparse)?.1, binned(&dense)?.1);
+    let settings = regressor().n_trees(3).offset("x7");
+    let filled = |x: &Matrix| -> Result<Matrix> {
+        // An offset may not be missing.
+        let keep: Vec<usize> =
+            (0..n_rows).filter(|&row| !dense.dense().unwrap()[[row, 7]].is_nan()).collect();
+        x.take(&keep)
+    };
+    let (sparse, dense) = (filled(&sparse)?, filled(&dense)?);
+    let n_rows = dense.n_rows();
+    let y: Values = y.as_slice()[..n_rows].iter().copied().collect();
+    let fit = |x: &Matrix| Train::new(x, &y).weights(&weights[..n_rows]).validation(x, &y).fit(&settings);
+    let (one, other) = (fit(&sparse)?, fit(&dense)?);
+    assert_eq!(one, other);
+    assert_eq!(one.predict(&sparse)?, one.predict(&dense)?);
+    let go_on = |x: &Matrix| settings.clone().patience(None).fit_from(&one, &Train::new(x, &y));
+    assert_eq!(go_on(&sparse)?, go_on(&dense)?);
+    Ok(())
+}
+
+#[test]
+fn a_sparse_matrix_of_too_many_bins_is_refused() {
+    // A few columns, but rows without end.
+    let n_rows = (1 << 20) + 1;
+    let csr = Csr::new(1 << 14, vec![0; n_rows + 1], Vec::new(), Vec::new()).unwrap();
+    let error = Binner::new().fit(&Matrix::from(csr), &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("bins"), "{error}");
+}
