@@ -97,7 +97,7 @@ fn local(term: &str) -> &str {
 }
 
 fn format_of(file: &Value, location: &str) -> Option<Format> {
-    let encodings = items(&file["encodingFormat"]).filter_map(Value::as_str);
+    let mut encodings = items(&file["encodingFormat"]).filter_map(Value::as_str);
     let known = |encoding: &str| match encoding.split(';').next().unwrap_or_default().trim() {
         "text/csv" => Some(Format::Csv),
         "application/jsonlines" | "application/jsonl" | "application/x-ndjson" => Some(Format::JsonLines),
@@ -105,7 +105,7 @@ fn format_of(file: &Value, location: &str) -> Option<Format> {
         "application/vnd.apache.arrow.file" | "application/vnd.apache.arrow.stream" => Some(Format::Arrow),
         _ => None,
     };
-    encodings.filter_map(known).next().or_else(|| Format::of(std::path::Path::new(location)))
+    encodings.find_map(known).or_else(|| Format::of(std::path::Path::new(location)))
 }
 
 fn column_type(term: &str) -> Option<ColumnType> {

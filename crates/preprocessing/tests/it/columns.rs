@@ -252,7 +252,7 @@ fn marks_of_personal_data_reach_what_is_made_of_them() -> Result<()> {
         [
             ("age", vec!["age"], 0),
             ("rides", vec!["rides"], 1),
-            ("age_missing", vec!["age"], 0),
+            ("age is missing", vec!["age"], 0),
             ("city=Oslo", vec!["city"], 2),
             ("city=Rome", vec!["city"], 2),
         ]
