@@ -206,7 +206,14 @@ pub trait BranchModels: Send + Sync {
 
     /// The columns that each step takes, and of which of them each column of its output is made, as
     /// [`Transformer::sources`] says.
-    fn sources(&self) -> Vec<(&[String], Option<Vec<Vec<usize>>>)>;
+    fn sources(&self) -> Vec<BranchSources<'_>>;
+}
+
+/// The columns that a step takes, and what each column of its output is made of; see [`BranchModels::sources`].
+#[derive(Debug)]
+pub struct BranchSources<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) made_of: Option<Vec<Vec<usize>>>,
 }
 
 impl Branches for () {
@@ -239,7 +246,7 @@ impl BranchModels for () {
         Ok(Vec::new())
     }
 
-    fn sources(&self) -> Vec<(&[String], Option<Vec<Vec<usize>>>)> {
+    fn sources(&self) -> Vec<BranchSources<'_>> {
         Vec::new()
     }
 }
@@ -339,9 +346,9 @@ where
         Ok(outputs)
     }
 
-    fn sources(&self) -> Vec<(&[String], Option<Vec<Vec<usize>>>)> {
+    fn sources(&self) -> Vec<BranchSources<'_>> {
         let mut sources = self.0.sources();
-        sources.push((&self.1.names, self.1.model.sources()));
+        sources.push(BranchSources { names: &self.1.names, made_of: self.1.model.sources() });
         sources
     }
 }

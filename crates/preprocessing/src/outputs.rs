@@ -6,7 +6,7 @@ use perennial_core::Result;
 use perennial_data::{PiiAction, PiiKind, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{BranchModels, ColumnsModel};
+use crate::columns::{BranchModels, BranchSources, ColumnsModel};
 
 /// A column of what a [`Columns`](crate::Columns) makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,8 @@ impl<M: BranchModels> ColumnsModel<M> {
     pub fn outputs(&self, x: &Table) -> Result<Vec<OutputColumn>> {
         let made = self.models.transform(&x.head(1))?;
         let mut outputs = Vec::new();
-        for (matrix, (names, sources)) in made.iter().zip(self.models.sources()) {
-            let sources = sources.filter(|sources| sources.len() == matrix.n_cols());
+        for (matrix, BranchSources { names, made_of }) in made.iter().zip(self.models.sources()) {
+            let sources = made_of.filter(|sources| sources.len() == matrix.n_cols());
             for (place, name) in matrix.features().names().enumerate() {
                 let from: Vec<String> = match &sources {
                     Some(sources) => {

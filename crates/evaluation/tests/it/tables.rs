@@ -214,7 +214,7 @@ fn slices_of_a_table_have_names() {
     let x = table(1200);
     let y = Cities.predict(&x).unwrap();
     // Wrong in Bern, and on the last days of a month.
-    let city = |row: usize| if row % 2 == 0 { 2.0 } else { 0.0 };
+    let city = |row: usize| if row.is_multiple_of(2) { 2.0 } else { 0.0 };
     let wrong: Values = (0..1200).map(|row| y.as_slice()[row] + city(row)).collect();
     let found = SliceFinder::new().max_conditions(1).find(&MeanAbsoluteError, &y, &wrong, &x).unwrap();
     assert_eq!(found.report.slices[0].name, "city = Bern");
@@ -237,7 +237,8 @@ fn columns_of_a_table_have_shapley_values() {
         let tolerance = if matches!(method, ShapMethod::Sampling) { 1.5 } else { 1e-9 };
         for row in 0..6 {
             let values = explained.values()[0].row(row);
-            let (city, hour) = (if row % 2 == 0 { 10.0 } else { -10.0 }, (row / 2) as f64 - mean_hour);
+            let (city, hour) =
+                (if row.is_multiple_of(2) { 10.0 } else { -10.0 }, (row / 2) as f64 - mean_hour);
             assert!((values[0] - city).abs() < tolerance, "{method:?} {values}");
             assert!((values[1] - hour).abs() < tolerance, "{method:?} {values}");
             assert!(values.iter().skip(2).all(|value| value.abs() < tolerance), "{method:?} {values}");
