@@ -70,14 +70,15 @@ impl Contributions {
 }
 
 /// What divides the score of a row among its features: a model that can say it of itself, or a method for any model.
+/// Rows are those of a matrix, or of another kind `X`, such as a table.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what each feature adds to a score",
     note = "boosted trees do; for any other model use `Shap` of `perennial-evaluation`"
 )]
-pub trait Explainer {
+pub trait Explainer<X: ?Sized = Matrix> {
     /// What each feature adds to the scores of each row.
     ///
     /// # Errors
     /// When the columns are not those of the model, or a value is not acceptable to it.
-    fn explain(&self, x: &Matrix) -> Result<Contributions>;
+    fn explain(&self, x: &X) -> Result<Contributions>;
 }

@@ -206,6 +206,12 @@ pub trait Transformer: Send + Sync {
     /// When the columns are not those it learned from or a value is not acceptable.
     fn transform(&self, x: &Self::Input) -> Result<Self::Output>;
 
+    /// For each column of the output the positions of the columns, in the order in which the step learned from them, that it is made
+    /// of; nothing where that is not known, so that any may be in any. It is what marks of personal data follow.
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        None
+    }
+
     /// A step that is fitted already: in a pipeline it learns nothing and stays as it is.
     fn frozen(self) -> Frozen<Self>
     where

@@ -158,6 +158,15 @@ where
     fn transform(&self, x: &A::Input) -> Result<B::Output> {
         self.next.transform(&self.first.transform(x)?)
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        let first = self.first.sources()?;
+        let of = |columns: Vec<usize>| {
+            columns.into_iter().map(|column| first.get(column).cloned()).collect::<Option<Vec<_>>>()
+        };
+        let next = self.next.sources()?.into_iter().map(of).collect::<Option<Vec<_>>>()?;
+        Some(next.into_iter().map(|columns| columns.concat()).collect())
+    }
 }
 
 impl<A, B> Predictor for ThenModel<A, B>

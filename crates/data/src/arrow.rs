@@ -20,6 +20,7 @@ use crate::calendar::DAY;
 use crate::category::Category;
 use crate::column::{Data, without_nan};
 use crate::pii::marks;
+use crate::role;
 use crate::{Column, Table};
 
 impl Table {
@@ -54,13 +55,15 @@ impl Table {
             .names()
             .zip(&arrays)
             .map(|(name, array)| {
-                let field = Field::new(name, array.data_type().clone(), true);
-                Ok(match self.marks().get(name) {
-                    Some(kinds) => {
-                        field.with_metadata([(marks::METADATA.to_owned(), marks::written(kinds)?)].into())
-                    }
-                    None => field,
-                })
+                let mut metadata = Vec::new();
+                if let Some(kinds) = self.marks().get(name) {
+                    metadata.push((marks::METADATA.to_owned(), marks::written(kinds)?));
+                }
+                if let Some(role) = self.roles().get(name) {
+                    metadata.push((role::METADATA.to_owned(), role.to_string()));
+                }
+                Ok(Field::new(name, array.data_type().clone(), true)
+                    .with_metadata(metadata.into_iter().collect()))
             })
             .collect::<Result<_>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
@@ -69,14 +72,18 @@ impl Table {
     }
 }
 
-/// The table with the marks of personal data that its fields have.
+/// The table with the marks of personal data and the roles that its fields have.
 pub(crate) fn marked<'a>(table: Table, fields: impl Iterator<Item = &'a Field>) -> Result<Table> {
-    let mut found = marks::Marks::new();
+    let (mut found, mut roles) = (marks::Marks::new(), role::Roles::new());
     for field in fields {
+        if let Some(text) = field.metadata().get(role::METADATA) {
+            roles.insert(field.name().as_str().into(), role::read(field.name(), text)?);
+        }
         if let Some(text) = field.metadata().get(marks::METADATA) {
             found.insert(field.name().as_str().into(), marks::read(field.name(), text)?);
         }
     }
+    let table = if roles.is_empty() { table } else { table.with_roles(roles) };
     Ok(if found.is_empty() { table } else { table.with_marks(found) })
 }
 

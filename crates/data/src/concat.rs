@@ -26,9 +26,9 @@ impl Table {
             schema = schema.align(table)?.schema();
         }
         let n_rows = tables.iter().map(Table::n_rows).sum();
-        // Tables without rows that know which columns are of personal data.
-        let marked: Vec<Table> =
-            tables.iter().filter(|table| !table.marks().is_empty()).map(|table| table.head(0)).collect();
+        // Tables without rows that know which columns are of personal data, and what columns are there for.
+        let has_some = |table: &&Table| !table.marks().is_empty() || !table.roles().is_empty();
+        let marked: Vec<Table> = tables.iter().filter(has_some).map(|table| table.head(0)).collect();
         let parts = tables.into_iter().map(|table| Ok(schema.align(&table)?.into_columns().into_iter()));
         let mut parts = parts.collect::<Result<Vec<_>>>()?;
         let columns = schema.columns().iter().map(|field| {

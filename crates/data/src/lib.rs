@@ -39,6 +39,7 @@ mod pii;
 mod pivot;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod role;
 mod rows;
 #[cfg(feature = "samples")]
 pub mod samples;
@@ -56,7 +57,7 @@ mod zstd;
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
 #[cfg(feature = "catalog")]
-pub use catalog::{Catalog, CatalogReport, Sensitivity, Source};
+pub use catalog::{Catalog, CatalogReport, Places, Sensitivity, Source};
 pub use category::Category;
 pub use change::{Change, ChangeKind};
 pub use column::{Column, ColumnType};
@@ -89,6 +90,7 @@ pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]
 pub use postgres::{read_postgres, write_postgres};
+pub use role::Role;
 pub use rows::Order;
 pub use schema::{Field, Schema};
 #[cfg(feature = "sqlite")]

@@ -4,7 +4,8 @@ use perennial_core::{Error, ErrorKind, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
 use crate::column::Data;
-use crate::{Column, ColumnType, Table};
+use crate::role::Roles;
+use crate::{Column, ColumnType, Role, Table};
 
 /// The names, types and levels of the columns of a table.
 ///
@@ -41,6 +42,9 @@ pub struct Field {
     pub nullable: bool,
     /// The levels of a category column in the order of their codes; empty for other types.
     pub levels: Vec<String>,
+    /// What it is there for.
+    #[serde(default, skip_serializing_if = "Role::is_feature")]
+    pub role: Role,
 }
 
 impl Schema {
@@ -53,6 +57,7 @@ impl Schema {
                 Data::Category(category) => category.levels().map(str::to_owned).collect(),
                 _ => Vec::new(),
             },
+            role: table.roles().get(name).copied().unwrap_or_default(),
         });
         Schema { columns: columns.collect() }
     }
@@ -88,7 +93,8 @@ impl Schema {
     /// The table with these columns in this order and with these types.
     ///
     /// Columns are turned into the type of the schema where nothing is lost, see [`Column::cast`]; category
-    /// columns get the codes of the schema, and levels that it does not know follow after them.
+    /// columns get the codes of the schema, and levels that it does not know follow after them. Columns whose role the table does not
+    /// say have that of the schema.
     ///
     /// # Errors
     /// [`ErrorKind::FeatureMismatch`] naming the first column that is missing, of another type, or not known.
@@ -109,7 +115,10 @@ impl Schema {
             Ok((field.name.as_str().into(), column))
         });
         let aligned = Table::with_rows(table.n_rows(), columns.collect::<Result<Vec<_>>>()?);
-        Ok(aligned.context("aligning a table")?.inheriting([table]))
+        let aligned = aligned.context("aligning a table")?.inheriting([table]);
+        let ours = self.columns.iter().filter(|field| !field.role.is_feature());
+        let ours: Roles = ours.map(|field| (field.name.as_str().into(), field.role)).collect();
+        Ok(if ours.is_empty() { aligned } else { aligned.inheriting_roles(&ours) })
     }
 
     /// As [`align`](Schema::align), with cells that can be read as the type of the schema, see [`Column::coerce`].

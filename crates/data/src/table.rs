@@ -9,6 +9,7 @@ use perennial_core::{Capabilities, Error, Result, Rows, check_rows};
 
 use crate::keys::Keys;
 use crate::pii::marks::Marks;
+use crate::role::Roles;
 use crate::{Column, Schema, TableBuilder};
 
 /// Named columns of equal length. It never changes; cloning shares it. Tables are equal when names, types, cells
@@ -39,6 +40,8 @@ struct Inner {
     positions: BTreeMap<Arc<str>, usize>,
     /// Which columns are of personal data.
     marks: Marks,
+    /// What columns are there for.
+    roles: Roles,
 }
 
 impl PartialEq for Table {
@@ -91,7 +94,14 @@ impl Table {
             }
         }
         let (names, columns) = columns.into_iter().unzip();
-        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions, marks: Marks::new() })))
+        Ok(Table(Arc::new(Inner {
+            n_rows,
+            names,
+            columns,
+            positions,
+            marks: Marks::new(),
+            roles: Roles::new(),
+        })))
     }
 
     pub(crate) fn marks(&self) -> &Marks {
@@ -100,6 +110,14 @@ impl Table {
 
     pub(crate) fn with_marks(self, marks: Marks) -> Table {
         Table(Arc::new(Inner { marks, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    pub(crate) fn roles(&self) -> &Roles {
+        &self.0.roles
+    }
+
+    pub(crate) fn with_roles(self, roles: Roles) -> Table {
+        Table(Arc::new(Inner { roles, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The number of rows.
@@ -161,9 +179,9 @@ impl Table {
     /// The same columns with other rows.
     fn map(&self, n_rows: usize, change: impl Fn(&Column) -> Result<Column>) -> Result<Table> {
         let columns = self.0.columns.iter().map(change).collect::<Result<Vec<_>>>()?;
-        let (names, positions, marks) =
-            (self.0.names.clone(), self.0.positions.clone(), self.0.marks.clone());
-        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions, marks })))
+        let (names, positions) = (self.0.names.clone(), self.0.positions.clone());
+        let (marks, roles) = (self.0.marks.clone(), self.0.roles.clone());
+        Ok(Table(Arc::new(Inner { n_rows, names, columns, positions, marks, roles })))
     }
 
     /// The columns with these names, in this order.
@@ -245,11 +263,14 @@ impl Table {
         let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
         let to = to.into();
         columns[position].0 = to.clone();
-        let mut marks = self.0.marks.clone();
+        let (mut marks, mut roles) = (self.0.marks.clone(), self.0.roles.clone());
         if let Some(mark) = marks.remove(from) {
-            marks.insert(to, mark);
+            marks.insert(to.clone(), mark);
         }
-        Ok(Table::with_rows(self.n_rows(), columns)?.with_marks(marks))
+        if let Some(role) = roles.remove(from) {
+            roles.insert(to, role);
+        }
+        Ok(Table::with_rows(self.n_rows(), columns)?.with_marks(marks).with_roles(roles))
     }
 }
 

@@ -199,7 +199,7 @@ impl PermutationImportance {
         let weights = self.weights.as_deref();
         let whole = metric.score_weighted(y, &metric.ask(model, x)?, weights)?;
         let random = Random::new(self.ctx.seed(None));
-        let units = self.units(&x.column_names())?;
+        let units = self.units(&x.names().map(str::to_owned).collect::<Vec<_>>())?;
         let n_tasks = units.len() * self.n_repeats;
         let losses = tasks::try_each(n_tasks, |task| {
             self.ctx.step(task, n_tasks)?;

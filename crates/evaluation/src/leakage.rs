@@ -219,10 +219,10 @@ impl<'a> LeakageScan<'a> {
 
     /// Columns that explain too much, each alone.
     fn columns<X: Tabular>(&self, x: &X, truth: &Truth<'_>, ctx: &Context) -> Result<Vec<Finding>> {
-        let names = x.column_names();
+        let names: Vec<&str> = x.names().collect();
         let found = reduce::try_map_each(names.len(), |column| {
             ctx.check()?;
-            Ok(self.column(&names[column], &x.cells(column)?, truth))
+            Ok(self.column(names[column], &x.cells(column)?, truth))
         })?;
         Ok(found.into_iter().flatten().collect())
     }

@@ -28,6 +28,7 @@ mod shares;
 mod survival;
 mod values;
 
+pub use crate::IntervalOptions;
 pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
 pub use certainty::{CalibrationError, TopKAccuracy};
 pub use class_outputs::{ExactMatch, HammingLoss};
@@ -73,13 +74,14 @@ use perennial_core::{
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 
-use crate::{IntervalOptions, Stack};
+use crate::Stack;
 
 /// A number that tells how good answers are.
 ///
 /// ```
 /// use perennial_core::Values;
-/// use perennial_evaluation::{IntervalOptions, Metric, metric::MeanAbsoluteError};
+/// use perennial_evaluation::Metric;
+/// use perennial_evaluation::metric::{IntervalOptions, MeanAbsoluteError};
 ///
 /// let truth = Values::from(vec![1.0, 2.0, 4.0, 8.0]);
 /// let answer = Values::from(vec![1.5, 2.0, 3.0, 6.5]);

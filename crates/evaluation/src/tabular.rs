@@ -4,8 +4,9 @@
 mod table;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use ndarray::{Array2, ArrayViewMut1};
+use ndarray::{Array2, ArrayViewMut1, s};
 use perennial_core::{Error, FeatureKind, Matrix, Result, Rows, check_rows};
 
 /// What is in a column, as a number for each row; NaN where it is missing.
@@ -74,7 +75,7 @@ impl ColumnChange {
 /// ```
 pub trait Tabular: Rows<Owned = Self> + Sized + Send + Sync {
     /// The names of the columns, in their order.
-    fn column_names(&self) -> Vec<String>;
+    fn names(&self) -> impl ExactSizeIterator<Item = &str>;
 
     /// What is in a column.
     ///
@@ -88,13 +89,49 @@ pub trait Tabular: Rows<Owned = Self> + Sized + Send + Sync {
     /// When there is no such column, a change does not have an entry for each row, a row is taken that does not exist, what is no
     /// number is set to one, or rows of this kind cannot be changed.
     fn changed(&self, changes: &[(usize, ColumnChange)]) -> Result<Self>;
+
+    /// How numbers of [`cells`](Tabular::cells) read, where they stand for something else: categories, texts or moments.
+    ///
+    /// # Errors
+    /// When there is no such column, or it cannot be read.
+    fn labels(&self, column: usize, values: &[f64]) -> Result<Option<Vec<String>>> {
+        let _ = (column, values);
+        Ok(None)
+    }
+
+    /// Ranges of these rows below each other, in each of which some columns are as in one row of `other`: what asks a model for
+    /// rows of which a part is known, such as Shapley values and counterfactuals, needs it.
+    ///
+    /// # Errors
+    /// When a row or a column does not exist, the columns differ, or rows of this kind cannot be put together.
+    fn mixed(&self, other: &Self, row: usize, parts: &[(Range<usize>, Vec<usize>)]) -> Result<Self> {
+        let _ = (other, row, parts);
+        Err(Error::unsupported(
+            "rows of this kind cannot be put together from others; implement `Tabular::mixed` for them",
+        ))
+    }
+
+    /// Rows of `x` with the columns of these, in their order.
+    ///
+    /// # Errors
+    /// When the columns differ.
+    fn aligned(&self, x: &Self) -> Result<Self> {
+        if !self.names().eq(x.names()) {
+            let of = |rows: &Self| rows.names().take(10).map(str::to_owned).collect::<Vec<_>>().join(", ");
+            return Err(Error::malformed(format!(
+                "the columns are {}, expected {}, in this order",
+                of(x),
+                of(self)
+            )));
+        }
+        x.take(&(0..x.n_rows()).collect::<Vec<_>>())
+    }
 }
 
 /// The place of the column of this name.
 pub(crate) fn position<X: Tabular>(x: &X, name: &str) -> Result<usize> {
-    let names = x.column_names();
-    names.iter().position(|other| other == name).ok_or_else(|| {
-        let known = names.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+    x.names().position(|other| other == name).ok_or_else(|| {
+        let known = x.names().take(10).collect::<Vec<_>>().join(", ");
         Error::unknown(format!("no column is named `{name}`; there are: {known}"))
     })
 }
@@ -138,14 +175,35 @@ fn check_changes(changes: &[(usize, ColumnChange)], n_rows: usize, n_cols: usize
     Ok(())
 }
 
+/// Refuses parts of rows that do not exist.
+fn check_parts<X: Tabular>(x: &X, other: &X, row: usize, parts: &[(Range<usize>, Vec<usize>)]) -> Result<()> {
+    check_rows(&[row], other.n_rows())?;
+    let (n_rows, n_cols) = (x.n_rows(), x.names().len());
+    if other.names().len() != n_cols {
+        return Err(Error::length_mismatch("the columns of the other rows", n_cols, other.names().len()));
+    }
+    for (range, columns) in parts {
+        if range.start > range.end || range.end > n_rows {
+            return Err(Error::unknown(format!(
+                "rows {}..{} do not exist: there are {n_rows} rows, counted from 0",
+                range.start, range.end
+            )));
+        }
+        if let Some(column) = columns.iter().find(|column| **column >= n_cols) {
+            return Err(Error::unknown(format!("there is no column {column}; there are {n_cols}, from 0")));
+        }
+    }
+    Ok(())
+}
+
 /// Changes the cells that are hit.
 fn hit(mut cells: ArrayViewMut1<'_, f64>, hit: &[bool], value: f64) {
     cells.iter_mut().zip(hit).filter(|(_, hit)| **hit).for_each(|(cell, _)| *cell = value);
 }
 
 impl Tabular for Matrix {
-    fn column_names(&self) -> Vec<String> {
-        (0..self.n_cols()).map(|column| self.features().name(column).to_owned()).collect()
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.features().names()
     }
 
     fn cells(&self, column: usize) -> Result<Cells> {
@@ -177,5 +235,23 @@ impl Tabular for Matrix {
             }
         }
         Matrix::from(values).with_features(self.features().clone())
+    }
+
+    fn mixed(&self, other: &Self, row: usize, parts: &[(Range<usize>, Vec<usize>)]) -> Result<Self> {
+        check_parts(self, other, row, parts)?;
+        let (own, from) = (self.dense()?, other.dense()?.row(row));
+        let n_rows = parts.iter().map(|(range, _)| range.len()).sum();
+        let (mut mixed, mut first) = (Array2::zeros((n_rows, self.n_cols())), 0);
+        for (range, columns) in parts {
+            let mut rows = mixed.slice_mut(s![first..first + range.len(), ..]);
+            rows.assign(&own.slice(s![range.clone(), ..]));
+            columns.iter().for_each(|&column| rows.column_mut(column).fill(from[column]));
+            first += range.len();
+        }
+        Matrix::from(mixed).with_features(self.features().clone())
+    }
+
+    fn aligned(&self, x: &Self) -> Result<Self> {
+        Ok(self.features().align(x)?.into_owned())
     }
 }

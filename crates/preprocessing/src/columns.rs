@@ -6,7 +6,7 @@ use perennial_core::{
     Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline, Param,
     Result, ResultExt, Rows, Train, Transformer,
 };
-use perennial_data::Table;
+use perennial_data::{Role, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::Selector;
@@ -15,7 +15,8 @@ use crate::Selector;
 ///
 /// A step is any transformer of matrices or of tables, or a pipeline of them. Steps of matrices take the
 /// numeric, boolean columns they are given, with missing cells as NaN. Columns that no step takes must be
-/// dropped by name or by [`drop_rest`](Columns::drop_rest): nothing is left out silently.
+/// dropped by name or by [`drop_rest`](Columns::drop_rest): nothing is left out silently. Those with another
+/// [role](perennial_data::Role) than that of a feature, such as a target or an identifier, need not be.
 ///
 /// Where a step makes a sparse matrix and few of all cells are not 0, what they make together is sparse. This is
 /// decided once, by the training rows.
@@ -129,7 +130,9 @@ impl<B> Columns<B> {
 
     fn check_all_used(&self, table: &Table, used: &[Vec<String>]) -> Result<()> {
         let is_used = |name: &str| used.iter().flatten().chain(&self.drop).any(|used| used == name);
-        let left: Vec<&str> = table.names().filter(|name| !is_used(name)).take(8).collect();
+        let is_feature = |name: &str| table.role(name).is_ok_and(|role| role == Role::Feature);
+        let left = table.names().filter(|name| !is_used(name) && is_feature(name));
+        let left: Vec<&str> = left.take(8).collect();
         if self.drop_rest || left.is_empty() {
             return Ok(());
         }
@@ -200,6 +203,17 @@ pub trait BranchModels: Send + Sync {
     /// # Errors
     /// When a column is missing or not acceptable.
     fn transform(&self, table: &Table) -> Result<Vec<Matrix>>;
+
+    /// The columns that each step takes, and of which of them each column of its output is made, as
+    /// [`Transformer::sources`] says.
+    fn sources(&self) -> Vec<BranchSources<'_>>;
+}
+
+/// The columns that a step takes, and what each column of its output is made of; see [`BranchModels::sources`].
+#[derive(Debug)]
+pub struct BranchSources<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) made_of: Option<Vec<Vec<usize>>>,
 }
 
 impl Branches for () {
@@ -230,6 +244,10 @@ impl Branches for () {
 impl BranchModels for () {
     fn transform(&self, _: &Table) -> Result<Vec<Matrix>> {
         Ok(Vec::new())
+    }
+
+    fn sources(&self) -> Vec<BranchSources<'_>> {
+        Vec::new()
     }
 }
 
@@ -327,6 +345,12 @@ where
         outputs.push(output);
         Ok(outputs)
     }
+
+    fn sources(&self) -> Vec<BranchSources<'_>> {
+        let mut sources = self.0.sources();
+        sources.push(BranchSources { names: &self.1.names, made_of: self.1.model.sources() });
+        sources
+    }
 }
 
 fn shown(names: &[String]) -> String {
@@ -373,7 +397,7 @@ impl<B: Branches> FitTransform for Columns<B> {
 /// What a [`Columns`] learns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnsModel<M> {
-    models: M,
+    pub(crate) models: M,
     sparse: bool,
     #[serde(skip)]
     columns: Joined,

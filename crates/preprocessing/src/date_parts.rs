@@ -104,4 +104,10 @@ impl Transformer for DatePartsModel {
         }
         Matrix::from_dense(cells, self.output.clone())
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(
+            self.columns.iter().map(|(_, n_parts, flagged)| n_parts + usize::from(*flagged)),
+        )
+    }
 }

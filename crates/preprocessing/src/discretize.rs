@@ -294,4 +294,8 @@ impl Transformer for KBinsModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }

@@ -13,6 +13,7 @@ mod encode;
 mod impute;
 mod moments;
 mod outliers;
+mod outputs;
 mod pass_through;
 mod resample;
 mod scale;
@@ -40,6 +41,7 @@ pub use impute::{
     SimpleImputerModel, Strategy,
 };
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
+pub use outputs::OutputColumn;
 pub use pass_through::{PassThrough, PassThroughModel};
 pub use resample::{
     Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
@@ -48,7 +50,7 @@ pub use resample::{
 pub use scale::{
     MaxAbsScaler, MinMaxScaler, Norm, Normalizer, NormalizerModel, RobustScaler, ScalerModel, StandardScaler,
 };
-pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_type};
+pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_role, of_type};
 pub use table_vectorizer::{HighCardinality, TableVectorizer, TableVectorizerModel};
 pub use transform::{
     Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,

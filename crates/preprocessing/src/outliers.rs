@@ -274,6 +274,10 @@ impl Transformer for WinsorizerModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::with_flags(self.features.len(), &self.flagged)
+    }
 }
 
 /// Leaves out rows with a number beyond the bounds of its column, when learning alone.

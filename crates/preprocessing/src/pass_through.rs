@@ -59,4 +59,8 @@ impl Transformer for PassThroughModel {
         x.check_finite(true)?;
         Ok(x.into_owned())
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }

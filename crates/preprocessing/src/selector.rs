@@ -3,10 +3,10 @@
 use std::fmt;
 
 use perennial_core::Result;
-use perennial_data::{Column, ColumnType, Table};
+use perennial_data::{Column, ColumnType, Role, Table};
 use serde::{Deserialize, Serialize};
 
-/// Picks columns of a table, by name, by pattern or by type. A list of names is a selector too.
+/// Picks columns of a table, by name, by pattern, by type or by role. A list of names is a selector too.
 ///
 /// ```
 /// use perennial_data::{Column, ColumnType, Table};
@@ -45,6 +45,10 @@ pub enum Selector {
     WithoutMatching(Box<Selector>, String),
     /// What either picks, in the order of the table.
     Either(Box<Selector>, Box<Selector>),
+    /// Columns that are there for this.
+    Role(Role),
+    /// What both pick, in the order of the first.
+    Both(Box<Selector>, Box<Selector>),
 }
 
 /// Columns of whole and real numbers.
@@ -70,6 +74,21 @@ pub fn names<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Selector {
 /// Columns of this type.
 pub fn of_type(column_type: ColumnType) -> Selector {
     Selector::Type(column_type)
+}
+
+/// Columns that are there for this, as [`Table::with_role`] says.
+///
+/// ```
+/// use perennial_data::{Role, Table};
+/// use perennial_preprocessing::{numeric, of_role};
+///
+/// let table = Table::builder().integer("id", [7]).integer("rooms", [3]).text("city", ["Bern"]).build()?;
+/// let table = table.with_role("id", Role::Identifier)?;
+/// assert_eq!(numeric().and(of_role(Role::Feature)).pick(&table)?, ["rooms"]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+pub fn of_role(role: Role) -> Selector {
+    Selector::Role(role)
 }
 
 /// Columns whose name fits this pattern: `*` stands for any characters, `?` for one.
@@ -115,6 +134,8 @@ impl Selector {
             Selector::Matching(pattern) => pattern.clone(),
             Selector::WithoutMatching(inner, pattern) => format!("{} but {pattern}", inner.short()),
             Selector::Either(one, other) => format!("{} or {}", one.short(), other.short()),
+            Selector::Role(role) => format!("{role}s"),
+            Selector::Both(one, other) => format!("{} and {}", one.short(), other.short()),
         }
     }
 
@@ -122,6 +143,12 @@ impl Selector {
     #[must_use]
     pub fn or(self, other: impl Into<Selector>) -> Selector {
         Selector::Either(Box::new(self), Box::new(other.into()))
+    }
+
+    /// The columns that this and another pick, in the order of this one.
+    #[must_use]
+    pub fn and(self, other: impl Into<Selector>) -> Selector {
+        Selector::Both(Box::new(self), Box::new(other.into()))
     }
 
     /// The same columns but for those whose name fits this pattern.
@@ -163,6 +190,20 @@ impl Selector {
                 let picked = |name: &&str| one.iter().chain(&other).any(|picked| picked == name);
                 Ok(table.names().filter(picked).map(str::to_owned).collect())
             }
+            Selector::Role(wanted) => {
+                let mut picked = Vec::new();
+                for name in table.names() {
+                    if table.role(name)? == *wanted {
+                        picked.push(name.to_owned());
+                    }
+                }
+                Ok(picked)
+            }
+            Selector::Both(one, other) => {
+                let (mut picked, other) = (one.pick(table)?, other.pick(table)?);
+                picked.retain(|name| other.contains(name));
+                Ok(picked)
+            }
             Selector::Numeric => by_type(|kind| matches!(kind, ColumnType::Integer | ColumnType::Real)),
             Selector::Categorical => by_type(|kind| matches!(kind, ColumnType::Text | ColumnType::Category)),
             Selector::Boolean => by_type(|kind| kind == ColumnType::Boolean),
@@ -192,6 +233,8 @@ impl fmt::Display for Selector {
             Selector::Matching(pattern) => write!(f, "`matching(\"{pattern}\")`"),
             Selector::WithoutMatching(inner, pattern) => write!(f, "{inner} without `{pattern}`"),
             Selector::Either(one, other) => write!(f, "{one} or {other}"),
+            Selector::Role(role) => write!(f, "`of_role({role})`"),
+            Selector::Both(one, other) => write!(f, "{one} and {other}"),
         }
     }
 }

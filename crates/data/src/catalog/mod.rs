@@ -1,6 +1,8 @@
 //! What data there are, whose they are, and whether that is still true.
 
 mod croissant;
+mod croissant_in;
+mod places;
 mod source;
 
 use std::collections::BTreeSet;
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Format, Table};
 
+pub use self::places::Places;
 pub use self::source::{Sensitivity, Source};
 
 /// The data sources of a project, kept as a TOML file beside them.
@@ -134,14 +137,14 @@ impl Catalog {
         self.sources.iter().filter(|source| source.mentions(&text)).collect()
     }
 
-    /// Reads the data of a source. The file must have the checksum that the catalog says, and the rows keep the contract; rows that
+    /// Reads the data of a source, a file below a directory or anything else that [`Places`] says how to reach. The file must have the checksum that the catalog says, and the rows keep the contract; rows that
     /// could be set aside are an error too, see [`open_with_quarantine`](Catalog::open_with_quarantine). Columns are read as the types of
     /// the contract.
     ///
     /// # Errors
     /// When no source has that name, its file cannot be read or has another checksum, or the rows break the contract.
-    pub fn open(&self, directory: impl AsRef<Path>, name: &str) -> Result<Table> {
-        self.find(name)?.open(directory.as_ref()).context(format!("source `{name}`"))
+    pub fn open(&self, places: impl Into<Places>, name: &str) -> Result<Table> {
+        self.find(name)?.open(&places.into()).context(format!("source `{name}`"))
     }
 
     /// As [`open`](Catalog::open), with what reading would refuse and the rows that the contract sets aside in a second table: `line`,
@@ -150,8 +153,8 @@ impl Catalog {
     /// # Errors
     /// When no source has that name, its file cannot be read or has another checksum, or the contract fails, see
     /// [`Contract::sift`](crate::Contract::sift).
-    pub fn open_with_quarantine(&self, directory: impl AsRef<Path>, name: &str) -> Result<(Table, Table)> {
-        self.find(name)?.open_with_quarantine(directory.as_ref()).context(format!("source `{name}`"))
+    pub fn open_with_quarantine(&self, places: impl Into<Places>, name: &str) -> Result<(Table, Table)> {
+        self.find(name)?.open_with_quarantine(&places.into()).context(format!("source `{name}`"))
     }
 
     fn find(&self, name: &str) -> Result<&Source> {
@@ -165,8 +168,11 @@ impl Catalog {
     /// owner, licence and access are said; files are there, can be read and have their checksum; rows keep their contract and
     /// are fresh; what is below personal holds no personal data that [`find_pii`](crate::find_pii) sees; what is personal is not open to all
     /// users of the machine; and no data file lies in the directory that the catalog does not name.
-    pub fn verify(&self, directory: impl AsRef<Path>, now: i64) -> CatalogReport {
-        let directory = directory.as_ref();
+    ///
+    /// Objects and databases are asked as files are read; of a server of files a checksum is required.
+    pub fn verify(&self, places: impl Into<Places>, now: i64) -> CatalogReport {
+        let places = places.into();
+        let directory = places.directory.as_path();
         let mut problems: Vec<(String, String)> = Vec::new();
         let mut names = BTreeSet::new();
         for source in &self.sources {
@@ -177,7 +183,7 @@ impl Catalog {
                 ));
             }
             problems
-                .extend(source.problems(directory, now).into_iter().map(|what| (source.name.clone(), what)));
+                .extend(source.problems(&places, now).into_iter().map(|what| (source.name.clone(), what)));
         }
         let listed: BTreeSet<PathBuf> =
             self.sources.iter().filter_map(|source| source.path(directory).ok()).collect();

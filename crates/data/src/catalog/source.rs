@@ -8,6 +8,7 @@ use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::places::{Found, Places, hex, table_of};
 use crate::{Contract, CsvReader, Format, JsonLinesReader, Table, find_pii};
 
 /// How much harm comes from data in wrong hands.
@@ -30,7 +31,8 @@ pub enum Sensitivity {
 /// | setting | default | meaning |
 /// |---|---|---|
 /// | `name` | – | what the source is called |
-/// | `location` | – | the path of the file from the directory of the catalog |
+/// | `location` | – | the path of the file from the directory of the catalog, the address of an object such as `s3://lake/orders.parquet` or `https://..`, which needs a checksum, or `postgres:` and the name of a server, see [`Places`] |
+/// | `query` | none | what is asked of a database: of a server, or of an SQLite file |
 /// | `format` | by the ending | how the file is written |
 /// | `description` | empty | what the rows are |
 /// | `owner` | empty | who answers for it; must be there |
@@ -48,7 +50,9 @@ pub struct Source {
     pub(super) name: String,
     pub(super) location: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    format: Option<Format>,
+    pub(super) query: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) format: Option<Format>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) description: String,
     #[serde(default)]
@@ -68,7 +72,7 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    contract: Option<Contract>,
+    pub(super) contract: Option<Contract>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     csv: Option<CsvReader>,
 }
@@ -96,11 +100,12 @@ settings! {
 }
 
 impl Source {
-    /// A source in a file, by its path from the directory of the catalog.
+    /// A source in a file, by its path from the directory of the catalog, or elsewhere, see [`Places`].
     pub fn new(name: impl Into<String>, location: impl Into<String>) -> Self {
         Source {
             name: name.into(),
             location: location.into(),
+            query: None,
             format: None,
             description: String::new(),
             owner: String::new(),
@@ -120,6 +125,13 @@ impl Source {
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
+        self
+    }
+
+    /// What is asked of a database. It is opened for reading alone.
+    #[must_use]
+    pub fn query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
         self
     }
 
@@ -212,35 +224,51 @@ impl Source {
     }
 
     /// The table, with these contracts for the types of its columns, and nothing more is looked at.
-    fn read<'a>(&self, directory: &Path, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
-        let path = self.path(directory)?;
-        match self.written_as()? {
-            Format::Csv => {
-                let csv = self.csv.clone().unwrap_or_default().without_contract();
-                contracts.fold(csv, CsvReader::types_of).read_path(path)
+    fn read<'a>(&self, found: &Found, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
+        if let Some(answer) = found.answer() {
+            return answer;
+        }
+        let csv = |contracts| {
+            let csv = self.csv.clone().unwrap_or_default().without_contract();
+            Iterator::fold(contracts, csv, CsvReader::types_of)
+        };
+        let json_lines =
+            |contracts| Iterator::fold(contracts, JsonLinesReader::new(), JsonLinesReader::types_of);
+        match (self.written_as()?, found) {
+            (Format::Csv, Found::Bytes(bytes)) => csv(contracts).read_bytes(bytes),
+            (Format::JsonLines, Found::Bytes(bytes)) => json_lines(contracts).read_bytes(bytes),
+            (format, Found::Bytes(bytes)) => table_of(bytes, format),
+            (Format::Csv, Found::File(path)) => csv(contracts).read_path(path),
+            (Format::JsonLines, Found::File(path)) => json_lines(contracts).read_path(path),
+            (format, Found::File(path)) => format.read(path),
+            // Databases have answered above.
+            (format, Found::Sqlite(..) | Found::Postgres(..)) => {
+                Err(Error::unsupported(format!("a database is not written as {format:?}")))
             }
-            Format::JsonLines => {
-                contracts.fold(JsonLinesReader::new(), JsonLinesReader::types_of).read_path(path)
-            }
-            format => format.read(&path),
         }
     }
 
     /// The table, if the file has its checksum and the rows keep the contract.
-    pub(super) fn open(&self, directory: &Path) -> Result<Table> {
-        self.check_sum(directory)?;
-        let table = self.read(directory, self.contracts())?;
+    pub(super) fn open(&self, places: &Places) -> Result<Table> {
+        let found = Found::new(self, places)?;
+        self.check_sum(&found)?;
+        let table = self.read(&found, self.contracts())?;
         self.contracts().try_for_each(|contract| contract.enforce(&table))?;
         Ok(table)
     }
 
     /// As `open`, with what can be set aside set aside. Of two contracts that of the source does so, and the rows that go on are
     /// held to the other one.
-    pub(super) fn open_with_quarantine(&self, directory: &Path) -> Result<(Table, Table)> {
-        self.check_sum(directory)?;
-        let path = self.path(directory)?;
+    pub(super) fn open_with_quarantine(&self, places: &Places) -> Result<(Table, Table)> {
+        let found = Found::new(self, places)?;
+        self.check_sum(&found)?;
         let all = Contract::new().extra_columns(true);
         let contract = self.contract.as_ref().unwrap_or(&all);
+        let Found::File(path) = found else {
+            let sifted = contract.sift(&self.read(&found, self.contracts())?)?;
+            self.of_csv().map_or(Ok(()), |own| own.enforce(&sifted.kept))?;
+            return Ok((sifted.kept, sifted.quarantine));
+        };
         match self.written_as()? {
             Format::Csv => {
                 let csv = self.csv.clone().unwrap_or_default();
@@ -260,9 +288,9 @@ impl Source {
         }
     }
 
-    fn check_sum(&self, directory: &Path) -> Result<()> {
+    fn check_sum(&self, found: &Found) -> Result<()> {
         let Some(expected) = &self.sha256 else { return Ok(()) };
-        let found = checksum(&self.path(directory)?)?;
+        let found = found.checksum()?;
         match found.eq_ignore_ascii_case(expected) {
             true => Ok(()),
             false => Err(Error::corrupt(format!("has the checksum {found}, expected {expected}"))),
@@ -276,7 +304,7 @@ impl Source {
     }
 
     /// What is wrong, in words.
-    pub(super) fn problems(&self, directory: &Path, now: i64) -> Vec<String> {
+    pub(super) fn problems(&self, places: &Places, now: i64) -> Vec<String> {
         let mut problems = Vec::new();
         let mut missing = |what: &str, is_missing: bool| {
             if is_missing {
@@ -286,20 +314,20 @@ impl Source {
         missing("owner", self.owner.trim().is_empty());
         missing("licence", self.licence.trim().is_empty());
         missing("access", self.access.is_empty() && self.sensitivity != Sensitivity::Public);
-        let path = match self.path(directory) {
-            Ok(path) => path,
+        let found = match Found::new(self, places) {
+            Ok(found) => found,
             Err(error) => {
                 problems.push(error.to_string());
                 return problems;
             }
         };
-        if let Err(error) = self.check_sum(directory) {
+        if let Err(error) = self.check_sum(&found) {
             problems.push(error.to_string());
         }
-        if self.sensitivity >= Sensitivity::Personal && is_open(&path) {
+        if self.sensitivity >= Sensitivity::Personal && found.file().is_some_and(is_open) {
             problems.push("may be read by every user of this machine; take the permission away".to_owned());
         }
-        let table = match self.read(directory, self.contracts()) {
+        let table = match self.read(&found, self.contracts()) {
             Ok(table) => {
                 let reports = self.contracts().map(|contract| contract.check(&table));
                 let broken = reports.filter(|report| !report.is_met());
@@ -309,7 +337,7 @@ impl Source {
             Err(error) => {
                 problems.push(error.to_string());
                 // One cell that is not of its type must not hide what else is wrong.
-                match self.read(directory, std::iter::empty()) {
+                match self.read(&found, std::iter::empty()) {
                     Ok(table) if self.contracts().next().is_some() => table,
                     _ => return problems,
                 }
@@ -351,7 +379,7 @@ impl Source {
     }
 }
 
-fn checksum(path: &Path) -> Result<String> {
+pub(super) fn checksum(path: &Path) -> Result<String> {
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     if !std::fs::metadata(path).map_err(place)?.is_file() {
         return Err(Error::unsupported(format!("`{}` is not a regular file", path.display())));
@@ -360,7 +388,7 @@ fn checksum(path: &Path) -> Result<String> {
         (File::open(path).map_err(place)?, Sha256::new(), vec![0; 1 << 18]);
     loop {
         match file.read(&mut buffer).map_err(place)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex(&hash.finalize())),
             length => hash.update(&buffer[..length]),
         }
     }

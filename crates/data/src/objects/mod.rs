@@ -21,7 +21,7 @@ pub use self::memory::MemoryStore;
 pub use self::stores::Stores;
 
 /// How large an object may be that is read whole.
-const MAX_BYTES: u64 = 16 << 30;
+pub(crate) const MAX_BYTES: u64 = 16 << 30;
 
 /// An object of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ impl Table {
     /// Marks go with their column: through selections, filters, orders, slices and samples of rows, renaming, joins, tables below
     /// each other, a cast to a schema, a column put in the place of one that is marked, and
     /// [`derive`](Table::derive); into record batches, Parquet and Arrow, and back. Aggregates, pivots, CSV, JSON lines, matrices and
-    /// models have none. Tables that differ in marks alone are equal.
+    /// models have none; what a pipeline makes of marked columns is told by `ColumnsModel::outputs` of `perennial-preprocessing`. Tables that differ in marks alone are equal.
     ///
     /// ```
     /// use perennial_data::{PiiAction, PiiKind, PiiPolicy, Table};
@@ -42,6 +42,16 @@ impl Table {
         Ok(self.marks().get(column).unwrap_or(&NONE))
     }
 
+    /// The marks of what is made of several columns: all kinds of any, and of actions the one that shows more.
+    ///
+    /// # Errors
+    /// When there is no such column.
+    pub fn pii_of<S: AsRef<str>>(&self, columns: &[S]) -> Result<BTreeMap<PiiKind, PiiAction>> {
+        let mut all = BTreeMap::new();
+        columns.iter().try_for_each(|column| self.pii(column.as_ref()).map(|marks| join(&mut all, marks)))?;
+        Ok(all)
+    }
+
     /// The table with a column marked as one of personal data.
     ///
     /// # Errors
@@ -54,9 +64,13 @@ impl Table {
     }
 
     /// The table with the marks that columns of its names have in others; where they differ, the one that shows more.
-    pub(crate) fn inheriting<'a>(self, from: impl IntoIterator<Item = &'a Table>) -> Table {
+    /// So with roles, of which the first counts.
+    pub(crate) fn inheriting<'a>(mut self, from: impl IntoIterator<Item = &'a Table>) -> Table {
         let mut marks = self.marks().clone();
         for table in from {
+            if !table.roles().is_empty() {
+                self = self.inheriting_roles(table.roles());
+            }
             for (name, theirs) in table.marks().iter().filter(|(name, _)| self.contains(name)) {
                 join(marks.entry(name.clone()).or_default(), theirs);
             }

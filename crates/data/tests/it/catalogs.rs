@@ -228,3 +228,112 @@ fn the_last_contract_of_a_reader_says_the_types() -> Result<()> {
     assert_eq!(reader.read_bytes(b"n\n7\n")?.column("n")?.column_type(), ColumnType::Text);
     Ok(())
 }
+
+#[test]
+fn sources_are_elsewhere_too() -> Result<()> {
+    use perennial_data::{FolderStore, Places, Stores, write_sqlite};
+    use std::sync::Arc;
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let table = Table::builder().integer("n", [1, 2]).text("mail", ["ada@example.org", "-"]).build()?;
+    let day = Source::new("", "").owner("sales").licence("own").access(["analysts"]);
+    let named = |name: &str, location: &str| {
+        let mut text = toml::to_string(&day).unwrap();
+        text = text.replacen("name = \"\"", &format!("name = \"{name}\""), 1);
+        text = text.replacen("location = \"\"", &format!("location = \"{location}\""), 1);
+        toml::from_str::<Source>(&text).unwrap()
+    };
+    // A database in a file.
+    write_sqlite(&table, at.join("shop.sqlite"), "orders")?;
+    let shop = named("shop", "shop.sqlite").query("SELECT n FROM orders ORDER BY n DESC");
+    let catalog = Catalog::new().source(shop.clone());
+    assert!(catalog.verify(at, 0).is_met(), "{}", catalog.verify(at, 0));
+    assert_eq!(catalog.open(at, "shop")?.column("n")?.cell(0).as_deref(), Some("2"));
+    let contract = |most: f64| Contract::new().with(ColumnContract::new("n", ColumnType::Integer).max(most));
+    assert!(problems(shop.clone().contract(contract(1.0)), at, 0)[0].starts_with("breaks its contract"));
+    assert!(problems(shop.clone().sha256("00"), at, 0)[0].contains("has the checksum"));
+    assert!(
+        problems(shop.clone().query("SELECT mail FROM orders"), at, 0)[0].contains("personal data (email)")
+    );
+    assert!(problems(shop.clone().query("DELETE FROM orders"), at, 0).len() == 1);
+    assert!(problems(named("no", "no.sqlite").query("SELECT 1"), at, 0)[0].contains("cannot open it"));
+    // Objects of a store.
+    for ending in ["csv", "jsonl", "parquet", "arrow"] {
+        let lake = || {
+            let store = Arc::new(FolderStore::new(at.join("lake")));
+            Stores::new().with("s3://lake", store).map(|stores| Places::new(at.join("none")).stores(stores))
+        };
+        std::fs::create_dir_all(at.join("none")).unwrap();
+        let url = format!("s3://lake/orders.{ending}");
+        let store = Arc::new(FolderStore::new(at.join("lake")));
+        Stores::new().with("s3://lake", store)?.write(&table, &url)?;
+        let source = named("orders", &url);
+        let of = |source: Source| Catalog::new().source(source).verify(lake().unwrap(), 0).to_string();
+        assert!(of(source.clone()).contains("personal data (email)"), "{ending}");
+        let source = source.sensitivity(Sensitivity::Secret);
+        assert_eq!(of(source.clone()), "1 sources are as the catalog says", "{ending}");
+        assert!(of(source.clone().sha256("00")).contains("has the checksum"));
+        assert!(
+            of(source.clone().contract(contract(1.0).extra_columns(true))).contains("breaks its contract")
+        );
+        assert!(of(source.clone().query("SELECT 1")).contains("takes no query"));
+        assert_eq!(Catalog::new().source(source.clone()).open(lake()?, "orders")?, table);
+        let sifting = Contract::new().extra_columns(true).with(
+            ColumnContract::new("n", ColumnType::Integer)
+                .max(1.0)
+                .severity(perennial_data::Severity::Quarantine),
+        );
+        let (kept, aside) =
+            Catalog::new().source(source.contract(sifting)).open_with_quarantine(lake()?, "orders")?;
+        assert_eq!((kept.n_rows(), aside.n_rows()), (1, 1));
+    }
+    // What is not known is said, and a server of files must be pinned.
+    assert!(problems(named("x", "s4://lake/a.csv"), at, 0)[0].contains("no store is known"));
+    assert!(problems(named("x", "https://example.org/a.csv"), at, 0)[0].contains("pin it by its checksum"));
+    assert!(problems(named("x", "file:///etc/passwd"), at, 0)[0].contains("paths from its directory"));
+    let server = named("x", "postgres:shop");
+    assert!(problems(server.clone().query("SELECT 1"), at, 0)[0].contains("no server is known as `shop`"));
+    let places = Places::new(at).postgres("shop", "host=127.0.0.1 port=1 password=secret connect_timeout=1");
+    assert!(!format!("{places:?}").contains("secret"));
+    let report = Catalog::new().source(server).verify(places.clone(), 0);
+    assert!(report.to_string().contains("a server needs a query"), "{report}");
+    let report = Catalog::new().source(named("x", "postgres:shop").query("SELECT 1")).verify(places, 0);
+    assert!(!report.is_met() && !report.to_string().contains("secret"), "{report}");
+    Ok(())
+}
+
+#[test]
+fn croissant_is_read() -> Result<()> {
+    let table = Table::builder().date("day", [1]).real("sum", [1.0]).boolean("new", [true]).build()?;
+    let sum = "ab".repeat(32);
+    let written = source().description("What was sold").tags(["shop", "day"]).sha256(sum.clone());
+    let found = Source::from_croissant(&written.to_croissant(&table)?)?;
+    let columns = [("day", ColumnType::Date), ("sum", ColumnType::Real), ("new", ColumnType::Boolean)];
+    let contract = columns.into_iter().fold(Contract::new().extra_columns(true), |contract, (name, kind)| {
+        contract.with(ColumnContract::new(name, kind).nullable(true))
+    });
+    let expected = Source::new("orders", "orders.csv").owner("sales").licence("own").sha256(sum);
+    let expected = expected.description("What was sold").tags(["shop", "day"]).format(Format::Csv);
+    assert_eq!(found, [expected.contract(contract)]);
+    // Lists, things with names, several files, older words for the same.
+    let text = r#"{"@type": "https://schema.org/Dataset", "name": "d", "license": ["CC0", {"name": "MIT"}], "creator": {"name": "Ada"},
+        "distribution": [{"@type": "sc:FileObject", "name": "a", "contentUrl": "https://example.org/a?x", "encodingFormat": "text/csv"},
+            {"@type": "cr:FileObject", "@id": "b", "contentUrl": "b.parquet"}, {"@type": "cr:FileObject", "@id": "z", "contentUrl": "z.zip"}],
+        "recordSet": {"field": [{"name": "n", "dataType": ["cr:Int64", "wd:Q1"], "source": {"distribution": "a"}},
+            {"name": "m", "dataType": "sc:ImageObject", "source": {"fileObject": {"@id": "b"}}}, {"name": "k"}]}}"#;
+    let found = Source::from_croissant(text)?;
+    assert_eq!(found.iter().map(Source::name).collect::<Vec<_>>(), ["a", "b"]);
+    let text = toml::to_string(&found[0]).unwrap();
+    for part in ["owner = \"Ada\"", "licence = \"CC0, MIT\"", "name = \"n\"", "column_type = \"integer\""] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    for (text, says) in [
+        ("{", "no JSON"),
+        ("[]", "expected `sc:Dataset`"),
+        (r#"{"@type": "sc:Dataset"}"#, "none of its 0 files"),
+    ] {
+        let error = Source::from_croissant(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    Ok(())
+}

@@ -162,3 +162,35 @@ fn what_stands_in_a_column_that_is_kept_by_its_name_has_its_own_action() -> Resu
     assert_eq!(masked.pii("customer_name")?.get(&PiiKind::Email), Some(&PiiAction::Mask));
     Ok(())
 }
+
+#[test]
+fn roles_go_with_their_columns() -> Result<()> {
+    use perennial_data::{Order, Role, Schema};
+    let table = table().with_role("id", Role::Identifier)?.with_role("note", Role::Target)?;
+    assert!(table.role("none").is_err() && table.with_role("none", Role::Group).is_err());
+    assert_eq!(table.role("card")?, Role::Feature);
+    let part = table.rename("id", "key")?.select(&["note", "key"])?.filter(&vec![true; table.n_rows()])?;
+    let part = part.sort(&[("key", Order::Descending)])?.head(3);
+    assert_eq!((part.role("key")?, part.role("note")?), (Role::Identifier, Role::Target));
+    let with = |table: &Table| table.role("id").unwrap();
+    assert_eq!(with(&Table::concat(&[table.clone(), table.clone()])?), Role::Identifier);
+    // One that says nothing about it takes what is said first.
+    let silent = Table::new(table.columns().map(|(name, column)| (name.to_owned(), column.clone())))?;
+    assert_eq!(with(&Table::concat_reconciled(&[silent.clone(), table.clone()])?), Role::Identifier);
+    assert_eq!(with(&table.with_role("id", Role::Feature)?), Role::Feature);
+    // The schema knows them, writes them, and gives them to tables that do not.
+    let schema = table.schema();
+    let again: Schema = serde_json::from_str(&serde_json::to_string(&schema).unwrap()).unwrap();
+    assert_eq!(again, schema);
+    assert!(!serde_json::to_string(&silent.schema()).unwrap().contains("role"));
+    assert_eq!(with(&schema.align(&silent)?), Role::Identifier);
+    assert_eq!(silent, table, "roles are no cells");
+    // So do files.
+    assert_eq!(with(&perennial_data::parse_arrow(perennial_data::to_arrow(&table)?)?), Role::Identifier);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.parquet");
+    perennial_data::write_parquet(&table.mark_pii("id", PiiKind::Name, PiiAction::Keep)?, &path)?;
+    let read = perennial_data::read_parquet(&path)?;
+    assert_eq!((with(&read), read.pii("id")?.len()), (Role::Identifier, 1));
+    Ok(())
+}

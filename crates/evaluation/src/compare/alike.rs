@@ -38,7 +38,7 @@ impl Seen {
     }
 
     /// Whether a gain is one by rounding alone.
-    fn is_nothing(&self, gain: f64) -> bool {
+    pub(super) fn is_nothing(&self, gain: f64) -> bool {
         gain.abs() <= ROUNDING * self.range
     }
 

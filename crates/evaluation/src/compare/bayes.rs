@@ -7,6 +7,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, StudentT};
 use serde::{Deserialize, Serialize};
 
+use super::alike::Seen;
 use super::folds::gains;
 use super::{ComparisonOptions, Verdict};
 use crate::CrossValidated;
@@ -47,7 +48,8 @@ impl fmt::Display for BayesianComparison {
 /// 2017).
 ///
 /// The posterior of the gain is Student's t about the mean gain of the folds, with the error corrected for the rows
-/// that fits share. Of `options`, the level and the region of equivalence count.
+/// that fits share. Of `options`, the level and the region of equivalence count. Where the gain is the same in each fold, but for
+/// rounding, it is taken for certain.
 ///
 /// # Errors
 /// As [`compare_folds`](crate::compare_folds).
@@ -62,9 +64,11 @@ pub fn compare_bayes<P, Q, A, B>(
     // Refuses a level out of range and a single fold.
     two_sided_t(df, level)?;
     let (gain, error) = (reduce::mean(&gains), corrected_error(&gains, &first.folds));
-    let (worse, better) = if error == 0.0 {
-        let certain = |holds: bool| if holds { 1.0 } else { 0.0 };
-        (certain(gain < -equivalence), certain(gain > equivalence))
+    // Gains that differ by rounding alone have a variance that says nothing, and those of rounding are none.
+    let seen = Seen::new(first.bounds, first.scores().into_iter().chain(second.scores()));
+    let (worse, better) = if error == 0.0 || seen.all_alike(&gains) {
+        let certain = |beyond: f64| if beyond > 0.0 && !seen.is_nothing(beyond) { 1.0 } else { 0.0 };
+        (certain(-gain - equivalence), certain(gain - equivalence))
     } else {
         let posterior = StudentT::new(df)?;
         (posterior.cdf((-equivalence - gain) / error), posterior.sf((equivalence - gain) / error))

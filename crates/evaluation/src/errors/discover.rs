@@ -1,12 +1,12 @@
 use std::fmt;
 
-use ndarray::ArrayRef2;
-use perennial_core::{FeatureKind, Matrix, Param, Result};
+use perennial_core::{Param, Result};
 use perennial_numeric::reduce;
 use perennial_statistics::describe::quantile_sorted;
 use serde::{Deserialize, Serialize};
 
 use super::halves::{Halves, score_other};
+use crate::tabular::{Cells, Tabular, position};
 use crate::{Metric, SliceOptions, SliceReport, Slices};
 
 /// What the rows of a slice have in common in one feature.
@@ -19,6 +19,9 @@ pub enum Condition {
         feature: String,
         /// Its value; a code where the feature is categorical.
         value: f64,
+        /// How the condition reads where numbers do not say it: of categories, texts and moments of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
     },
     /// The feature has another value than this, or none.
     IsNot {
@@ -42,6 +45,9 @@ pub enum Condition {
         above: Option<f64>,
         /// What it is at most; nothing where it has no upper end.
         up_to: Option<f64>,
+        /// How the condition reads where numbers do not say it: of moments of a table.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
     },
     /// The feature has no value.
     Missing {
@@ -82,17 +88,22 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::Is { feature, value } => write!(f, "{feature} = {value}"),
+            Condition::Is { shown: Some(shown), .. } | Condition::Between { shown: Some(shown), .. } => {
+                f.write_str(shown)
+            }
+            Condition::Is { feature, value, .. } => write!(f, "{feature} = {value}"),
             Condition::IsNot { feature, value } => write!(f, "{feature} is not {value}"),
             Condition::NotUpTo { feature, up_to } => write!(f, "{feature} > {up_to} or is missing"),
-            Condition::Between { feature, above: None, up_to: None } => write!(f, "{feature} has a value"),
-            Condition::Between { feature, above: None, up_to: Some(up_to) } => {
+            Condition::Between { feature, above: None, up_to: None, .. } => {
+                write!(f, "{feature} has a value")
+            }
+            Condition::Between { feature, above: None, up_to: Some(up_to), .. } => {
                 write!(f, "{feature} <= {up_to}")
             }
-            Condition::Between { feature, above: Some(above), up_to: None } => {
+            Condition::Between { feature, above: Some(above), up_to: None, .. } => {
                 write!(f, "{feature} > {above}")
             }
-            Condition::Between { feature, above: Some(above), up_to: Some(up_to) } => {
+            Condition::Between { feature, above: Some(above), up_to: Some(up_to), .. } => {
                 write!(f, "{feature} in ({above}, {up_to}]")
             }
             Condition::Missing { feature } => write!(f, "{feature} is missing"),
@@ -121,6 +132,9 @@ impl fmt::Display for DiscoveredSlices {
 ///
 /// One half of the rows is searched, the other tells whether what was found is real: what stands out by chance in the one
 /// does not in the other. A further condition is kept only where it makes the slice worse.
+///
+/// Features are the columns of a `Matrix`, or with the feature `table` those of a `Table`: slices are then of categories, texts
+/// and moments by their names.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -222,21 +236,25 @@ impl SliceFinder {
     /// # Errors
     /// When a setting is out of range, the metric is no mean over rows (such as `LogLoss`, `Accuracy`, `MeanAbsoluteError`),
     /// `x` is sparse, a weight is not acceptable, or there are too few rows for two halves.
-    pub fn find<M: Metric>(
+    pub fn find<M: Metric, X: Tabular>(
         &self,
         metric: &M,
         truth: &M::Truth,
         prediction: &M::Prediction,
-        x: &Matrix,
+        x: &X,
     ) -> Result<DiscoveredSlices> {
         MAX_CONDITIONS.check_count(self.max_conditions)?;
         N_BINS.check_count(self.n_bins)?;
         BEAM_WIDTH.check_count(self.beam_width)?;
         MAX_SLICES.check_count(self.max_slices)?;
-        let Halves { losses, searched, other } = Halves::new(metric, truth, prediction, x, &self.options, 2)?;
-        let values = x.dense()?;
+        let Halves { losses, searched, other } =
+            Halves::new(metric, truth, prediction, x.n_rows(), &self.options, 2)?;
+        if let Some(matrix) = x.as_matrix() {
+            matrix.dense()?;
+        }
+        let values: Vec<Cells> = (0..x.names().len()).map(|column| x.cells(column)).collect::<Result<_>>()?;
         let badness: Vec<f64> = searched.iter().map(|&row| losses[row]).collect();
-        let terms = self.terms(values, x, &searched);
+        let terms = self.terms(&values, x, &searched)?;
         let found = Beam {
             finder: self,
             terms: &terms,
@@ -257,10 +275,10 @@ impl SliceFinder {
         for (name, conditions) in &conditions {
             let columns = conditions
                 .iter()
-                .map(|condition| Ok((x.features().position(condition.feature())?, condition)))
+                .map(|condition| Ok((values[position(x, condition.feature())?].values(), condition)))
                 .collect::<Result<Vec<_>>>()?;
             let inside = |&place: &usize| {
-                columns.iter().all(|(column, condition)| condition.holds(values[[other[place], *column]]))
+                columns.iter().all(|(cells, condition)| condition.holds(cells[other[place]]))
             };
             slices = slices.rows(name.clone(), (0..other.len()).filter(inside).collect());
         }
@@ -269,29 +287,46 @@ impl SliceFinder {
     }
 
     /// All single conditions, with the searched rows for which they hold.
-    fn terms(&self, values: &ArrayRef2<f64>, x: &Matrix, half: &[usize]) -> Vec<Term> {
+    fn terms<X: Tabular>(&self, values: &[Cells], x: &X, half: &[usize]) -> Result<Vec<Term>> {
+        let names: Vec<&str> = x.names().collect();
         let of_column = |column: usize| {
-            let feature = x.features().name(column).to_owned();
-            let own: Vec<f64> = half.iter().map(|&row| values[[row, column]]).collect();
+            let feature = names[column].to_owned();
+            let cells = values[column].values();
+            let own: Vec<f64> = half.iter().map(|&row| cells[row]).collect();
             let mut sorted: Vec<f64> = own.iter().copied().filter(|value| !value.is_nan()).collect();
             sorted.sort_by(f64::total_cmp);
             let mut distinct = sorted.clone();
             distinct.dedup();
-            let categorical = matches!(x.features().kind(column), FeatureKind::Categorical { .. });
+            let categorical = matches!(values[column], Cells::Labels(_));
             let mut conditions = Vec::new();
             if categorical || distinct.len() <= self.n_bins {
-                conditions
-                    .extend(distinct.iter().map(|&value| Condition::Is { feature: feature.clone(), value }));
+                // Of texts there can be as many as rows; those of too few rows are no slice.
+                let count = |value: f64| {
+                    sorted.partition_point(|other| *other <= value)
+                        - sorted.partition_point(|other| *other < value)
+                };
+                distinct.retain(|value| count(*value) >= self.options.least_support());
+                let labels = x.labels(column, &distinct)?;
+                for (place, value) in distinct.into_iter().enumerate() {
+                    let shown = labels.as_ref().map(|labels| format!("{feature} = {}", labels[place]));
+                    conditions.push(Condition::Is { feature: feature.clone(), value, shown });
+                }
             } else {
                 let edge = |bin: usize| {
                     let inner = bin > 0 && bin < self.n_bins;
                     inner.then(|| quantile_sorted(&sorted, bin as f64 / self.n_bins as f64))
                 };
-                conditions.extend((0..self.n_bins).map(|bin| Condition::Between {
-                    feature: feature.clone(),
-                    above: edge(bin),
-                    up_to: edge(bin + 1),
-                }));
+                for bin in 0..self.n_bins {
+                    let (above, up_to) = (edge(bin), edge(bin + 1));
+                    let known: Vec<f64> = above.iter().chain(&up_to).copied().collect();
+                    let shown = match x.labels(column, &known)?.as_deref() {
+                        Some([above, up_to]) => Some(format!("{feature} in ({above}, {up_to}]")),
+                        Some([edge]) if above.is_some() => Some(format!("{feature} > {edge}")),
+                        Some([edge]) => Some(format!("{feature} <= {edge}")),
+                        _ => None,
+                    };
+                    conditions.push(Condition::Between { feature: feature.clone(), above, up_to, shown });
+                }
             }
             if sorted.len() < own.len() {
                 conditions.push(Condition::Missing { feature });
@@ -303,9 +338,9 @@ impl SliceFinder {
                 }
                 Term { column, condition, rows }
             };
-            conditions.into_iter().map(term).collect::<Vec<_>>()
+            Ok(conditions.into_iter().map(term).collect::<Vec<_>>())
         };
-        reduce::map_each(values.ncols(), of_column).into_iter().flatten().collect()
+        Ok(reduce::try_map_each(values.len(), of_column)?.into_iter().flatten().collect())
     }
 }
 

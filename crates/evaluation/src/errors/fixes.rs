@@ -18,7 +18,7 @@ pub enum Fix {
         unlike_training: f64,
     },
     /// A feature is missing far more often than elsewhere: collect it, or tell the model that it is missing
-    /// (`MissingIndicator`, `SimpleImputer::add_indicator`).
+    /// (`MissingIndicator`, `SimpleImputer::indicator`).
     FillFeature {
         /// The feature.
         feature: String,

@@ -1,6 +1,6 @@
 use std::borrow::Borrow;
 
-use perennial_core::{Error, Matrix, Result, Rows, check_weights};
+use perennial_core::{Error, Result, Rows, check_weights};
 use perennial_numeric::random::Random;
 
 use crate::metric::score_parts;
@@ -24,13 +24,13 @@ impl Halves {
         metric: &M,
         truth: &M::Truth,
         prediction: &M::Prediction,
-        x: &Matrix,
+        n_features: usize,
         options: &SliceOptions,
         n_groups: usize,
     ) -> Result<Self> {
         let n_rows = truth.n_rows();
-        if x.n_rows() != n_rows {
-            return Err(Error::length_mismatch("the features", n_rows, x.n_rows()));
+        if n_features != n_rows {
+            return Err(Error::length_mismatch("the features", n_rows, n_features));
         }
         if let Some(weights) = options.row_weights() {
             check_weights(weights, n_rows)?;

@@ -156,7 +156,7 @@ impl Stress {
         }
         let weights = weights.as_deref();
         let whole = metric.score_weighted(y, &metric.ask(model, x)?, weights)?;
-        let columns = (0..x.column_names().len())
+        let columns = (0..x.names().len())
             .map(|column| x.cells(column).map(|cells| Kind::of(&cells)))
             .collect::<Result<Vec<Kind>>>()?;
         let random = Random::new(ctx.seed(None));

@@ -137,7 +137,7 @@ impl ErrorTree {
     ) -> Result<ErrorGroups> {
         MAX_DEPTH.check_count(self.max_depth)?;
         let Halves { losses: mut badness, searched, other } =
-            Halves::new(metric, truth, prediction, x, &self.options, 1)?;
+            Halves::new(metric, truth, prediction, x.n_rows(), &self.options, 1)?;
         if M::HIGHER_IS_BETTER {
             // From the best score on.
             let least = badness.iter().copied().fold(f64::INFINITY, f64::min);
@@ -237,7 +237,8 @@ fn best_cut(
         if missing > 0 {
             let sum = total - sum_of(&known);
             consider(missing, sum, &|| {
-                let has = Condition::Between { feature: feature.clone(), above: None, up_to: None };
+                let has =
+                    Condition::Between { feature: feature.clone(), above: None, up_to: None, shown: None };
                 (Condition::Missing { feature: feature.clone() }, has)
             });
             // Missing values are a side of their own first, where they are enough for one.
@@ -258,14 +259,17 @@ fn best_cut(
             below += own;
             if categorical {
                 consider(end - start, own, &|| {
-                    let is = Condition::Is { feature: feature.clone(), value };
+                    let is = Condition::Is { feature: feature.clone(), value, shown: None };
                     (is, Condition::IsNot { feature: feature.clone(), value })
                 });
             } else if end < known.len() {
                 let edge = 0.5 * value + 0.5 * values[[known[end], column]];
                 let edge = if edge.is_finite() { edge } else { value };
                 consider(end, below, &|| {
-                    let of = |above, up_to| Condition::Between { feature: feature.clone(), above, up_to };
+                    let of = |above, up_to| {
+                        let feature = feature.clone();
+                        Condition::Between { feature, above, up_to, shown: None }
+                    };
                     let not_up_to = || Condition::NotUpTo { feature: feature.clone(), up_to: edge };
                     let second = if leaves_out { not_up_to() } else { of(Some(edge), None) };
                     (of(None, Some(edge)), second)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::coalitions::Game;
 use super::dependence::Grid;
 use super::{Dependence, Score, partial_dependence};
-use crate::tasks;
+use crate::{Tabular, tasks};
 
 /// Shapley values of a score that is a sum of functions of single features, exactly and with one question for each value: each
 /// feature adds its function at the row less its mean over the background.
@@ -112,14 +112,14 @@ pub fn break_down(
         ));
     }
     let players: Vec<Vec<usize>> = (0..p).map(|column| vec![column]).collect();
-    let game = Game { score, background: background.dense()?, features, players: &players };
+    let game = Game { score, background, players: &players };
     let own = row.dense()?.row(0).to_owned();
     let order: Vec<usize> = match order {
         Some(names) => names.iter().map(|name| features.position(name)).collect::<Result<_>>()?,
         None => {
             let alone: Vec<bool> = (0..p * p).map(|flag| flag / p == flag % p).collect();
-            let asked = game.values(own.view(), &alone)?;
-            let base = game.values(own.view(), &vec![false; p])?[0];
+            let asked = game.values(&row, 0, &alone)?;
+            let base = game.values(&row, 0, &vec![false; p])?[0];
             let mut order: Vec<usize> = (0..p).collect();
             order.sort_by(|&a, &b| (asked[b] - base).abs().total_cmp(&(asked[a] - base).abs()));
             order
@@ -136,7 +136,7 @@ pub fn break_down(
     if order.len() != p {
         return Err(Error::length_mismatch("the order of the features", p, order.len()));
     }
-    let asked = game.values(own.view(), &coalitions)?;
+    let asked = game.values(&row, 0, &coalitions)?;
     let step = |(place, &column): (usize, &usize)| BreakDownStep {
         feature: features.name(column).to_owned(),
         value: own[column],
@@ -177,32 +177,28 @@ fn one_row(row: Matrix) -> Result<Matrix> {
 
 /// Shapley values by drawing, feature by feature, an order and a row of the background (Strumbelj and Kononenko, 2010); what
 /// the draws leave over goes to the features by the variance of theirs.
-pub(super) fn sampled(
-    game: &Game<'_>,
-    row: ndarray::ArrayView1<'_, f64>,
+pub(super) fn sampled<X: Tabular>(
+    game: &Game<'_, X>,
+    (x, row): (&X, usize),
     n_draws: usize,
     base: f64,
     score: f64,
     random: &Random,
 ) -> Result<Vec<f64>> {
-    let (p, width) = (game.players.len(), game.background.ncols());
+    let (p, n_background) = (game.players.len(), game.background.n_rows());
     let parts = tasks::try_each(p, |player| {
         let mut random = random.fork(player as u64);
-        let mut mixed = Array2::zeros((2 * n_draws, width));
-        for draw in 0..n_draws {
+        let mut parts = Vec::with_capacity(2 * n_draws);
+        for _ in 0..n_draws {
             let order = random.permutation(p);
-            let other = game.background.row(random.below(game.background.nrows()));
-            for side in 0..2 {
-                let mut cells = mixed.row_mut(2 * draw + side);
-                cells.assign(&other);
+            let other = random.below(n_background);
+            for own in [Some(&player), None] {
                 let before = order.iter().take_while(|&&place| place != player);
-                let own = (side == 0).then_some(&player);
-                for column in before.chain(own).flat_map(|&place| &game.players[place]) {
-                    cells[*column] = row[*column];
-                }
+                let known = before.chain(own).flat_map(|&place| game.players[place].iter().copied());
+                parts.push((other..other + 1, known.collect::<Vec<usize>>()));
             }
         }
-        let asked = game.score.of(&Matrix::from(mixed).with_features(game.features.clone())?)?;
+        let asked = game.score.of(&game.background.mixed(x, row, &parts)?)?;
         let gains: Vec<f64> = asked.chunks_exact(2).map(|pair| pair[0] - pair[1]).collect();
         let (mean, variance) = perennial_numeric::reduce::mean_variance(&gains, 0);
         Ok((mean, variance / n_draws as f64))

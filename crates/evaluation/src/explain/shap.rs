@@ -1,5 +1,5 @@
 use ndarray::{Array1, Array2};
-use perennial_core::{Context, Contributions, Error, Explainer, Features, Matrix, Param, Result, Rows};
+use perennial_core::{Context, Contributions, Error, Explainer, Features, Matrix, Param, Result};
 use perennial_numeric::linalg::Cholesky;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use super::Score;
 use super::coalitions::Game;
 use super::partition::{OwenPlan, Partition};
 use super::parts::sampled;
+use crate::tabular::{Tabular, position};
 
 /// How Shapley values are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub enum ShapMethod {
 /// and the base add up to its score. Time grows with the rows of the background; 50 to 200 are often enough. For tree
 /// models `TreeShap` is exact and far faster.
 ///
+/// Rows are those of a `Matrix`, or with the feature `table` those of a `Table`: of a pipeline over a table the columns of the
+/// table are explained, texts, categories and dates as they are, whatever the pipeline makes of them.
+///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `method` | auto | | how the values are computed |
@@ -58,9 +62,9 @@ pub enum ShapMethod {
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Shap<'a> {
-    score: &'a Score<'a>,
-    background: &'a Matrix,
+pub struct Shap<'a, X = Matrix> {
+    score: &'a Score<'a, X>,
+    background: &'a X,
     method: ShapMethod,
     budget: Option<usize>,
     players: Vec<Vec<usize>>,
@@ -73,18 +77,22 @@ const BUDGET: Param = Param::integer("budget", "coalitions asked for each row").
 const FEW: usize = 10;
 const MOST: usize = 20;
 
-impl<'a> Shap<'a> {
+impl<'a, X: Tabular> Shap<'a, X> {
     /// Explains this score against these rows.
     ///
     /// # Errors
     /// When the background has no rows or columns, or is sparse.
-    pub fn new(score: &'a Score<'a>, background: &'a Matrix) -> Result<Self> {
-        if background.dense()?.is_empty() {
+    pub fn new(score: &'a Score<'a, X>, background: &'a X) -> Result<Self> {
+        if let Some(matrix) = background.as_matrix() {
+            matrix.dense()?;
+        }
+        let n_columns = background.names().len();
+        if background.n_rows() == 0 || n_columns == 0 {
             return Err(Error::empty(
                 "the background has no rows or no columns; give rows that stand for what is usual",
             ));
         }
-        let players = (0..background.n_cols()).map(|column| vec![column]).collect();
+        let players = (0..n_columns).map(|column| vec![column]).collect();
         let (method, ctx) = (ShapMethod::Auto, Context::new());
         Ok(Shap { score, background, method, budget: None, players, partition: None, ctx })
     }
@@ -109,17 +117,16 @@ impl<'a> Shap<'a> {
     /// # Errors
     /// When a feature is not in the background, or is in two groups.
     pub fn groups<S: AsRef<str>>(mut self, groups: &[Vec<S>]) -> Result<Self> {
-        let features = self.background.features();
-        let mut taken = vec![false; features.len()];
+        let mut taken = vec![false; self.background.names().len()];
         let mut players = Vec::new();
         for group in groups {
-            let columns =
-                group.iter().map(|name| features.position(name.as_ref())).collect::<Result<Vec<_>>>()?;
-            for &column in &columns {
+            let place = |name: &S| position(self.background, name.as_ref());
+            let columns = group.iter().map(place).collect::<Result<Vec<_>>>()?;
+            for (&column, name) in columns.iter().zip(group) {
                 if std::mem::replace(&mut taken[column], true) {
                     return Err(Error::malformed(format!(
                         "`{}` is named twice; a feature is in one group only",
-                        features.name(column)
+                        name.as_ref()
                     )));
                 }
             }
@@ -127,7 +134,7 @@ impl<'a> Shap<'a> {
                 players.push(columns);
             }
         }
-        players.extend((0..features.len()).filter(|&column| !taken[column]).map(|column| vec![column]));
+        players.extend((0..taken.len()).filter(|&column| !taken[column]).map(|column| vec![column]));
         // With a partition each column is asked for by itself.
         if self.partition.is_none() {
             self.players = players;
@@ -142,8 +149,8 @@ impl<'a> Shap<'a> {
     /// # Errors
     /// When a feature is not in the background, is in the tree twice or not at all, or the tree asks for too many coalitions.
     pub fn partition(mut self, partition: &Partition) -> Result<Self> {
-        let features = self.background.features();
-        self.partition = Some(OwenPlan::new(&partition.resolve(features)?, features.len())?);
+        let features = Features::named(self.background.names())?;
+        self.partition = Some(OwenPlan::new(&partition.resolve(&features)?, features.len())?);
         self.players = (0..features.len()).map(|column| vec![column]).collect();
         Ok(self)
     }
@@ -161,7 +168,7 @@ impl<'a> Shap<'a> {
         let budget = self.budget.unwrap_or(2 * p + 2048);
         BUDGET.check_count(budget)?;
         // Each draw is two rows of the background.
-        let most = ((1 << 21) / self.background.n_cols().max(1)).clamp(2, 1 << 16);
+        let most = ((1 << 21) / self.background.names().len().max(1)).clamp(2, 1 << 16);
         Ok((budget.saturating_mul(self.background.n_rows()) / (2 * p)).clamp(2, most))
     }
 
@@ -188,21 +195,18 @@ impl<'a> Shap<'a> {
     }
 }
 
-impl Explainer for Shap<'_> {
-    fn explain(&self, x: &Matrix) -> Result<Contributions> {
-        let features: &Features = self.background.features();
-        let x = features.align(x)?;
-        let rows = x.dense()?;
+impl<X: Tabular> Explainer<X> for Shap<'_, X> {
+    fn explain(&self, x: &X) -> Result<Contributions> {
+        let n_columns = self.background.names().len();
+        let x = self.background.aligned(x)?;
+        if let Some(matrix) = x.as_matrix() {
+            matrix.dense()?;
+        }
         let solver = match (&self.partition, self.method) {
             (None, ShapMethod::Sampling) | (Some(_), _) => None,
             (None, _) => Some(self.solver()?),
         };
-        let game = Game {
-            score: self.score,
-            background: self.background.dense()?,
-            features,
-            players: &self.players,
-        };
+        let game = Game { score: self.score, background: self.background, players: &self.players };
         let background = self.score.of(self.background)?;
         let base = background.iter().sum::<f64>() / background.len() as f64;
         let scores = if x.n_rows() == 0 { Vec::new() } else { self.score.of(&x)? };
@@ -210,20 +214,20 @@ impl Explainer for Shap<'_> {
             self.ctx.step(row, x.n_rows())?;
             match (&self.partition, &solver) {
                 (Some(plan), _) => {
-                    let asked = game.values(rows.row(row), &plan.coalitions)?;
-                    Ok(plan.solve(&asked, features.len()))
+                    let asked = game.values(&x, row, &plan.coalitions)?;
+                    Ok(plan.solve(&asked, n_columns))
                 }
                 (None, Some(solver)) => {
-                    let asked = game.values(rows.row(row), &solver.coalitions)?;
+                    let asked = game.values(&x, row, &solver.coalitions)?;
                     Ok(solver.solve(&asked, base, scores[row]))
                 }
                 (None, None) => {
                     let draws = Random::new(self.ctx.seed(None)).stream("sampling").fork(row as u64);
-                    sampled(&game, rows.row(row), self.draws()?, base, scores[row], &draws)
+                    sampled(&game, (&x, row), self.draws()?, base, scores[row], &draws)
                 }
             }
         })?;
-        let mut values = Array2::zeros((x.n_rows(), features.len()));
+        let mut values = Array2::zeros((x.n_rows(), n_columns));
         for (row, explained) in explained.into_iter().enumerate() {
             explained
                 .into_iter()

@@ -25,11 +25,11 @@ pub(super) fn sums<X: Tabular>(x: &X, y: &[f64], ctx: &Context) -> Result<Option
     let row_at = |place: usize| place * n / rows;
     let mut names = Vec::new();
     let mut columns: Vec<Vec<f64>> = Vec::new();
-    for (column, name) in x.column_names().into_iter().take(MOST_COLUMNS).enumerate() {
+    for (column, name) in x.names().take(MOST_COLUMNS).enumerate() {
         let Cells::Numbers(cells) = x.cells(column)? else { continue };
         let cells: Vec<f64> = (0..rows).map(|place| cells[row_at(place)]).collect();
         if let Some(scaled) = scaled(&cells) {
-            names.push(name);
+            names.push(name.to_owned());
             columns.push(scaled);
         }
     }

@@ -1,13 +1,17 @@
 //! Pictures of what features add to answers.
 
-use perennial_core::{Contributions, Error, Matrix, Result, Rows};
+use perennial_core::{Contributions, Error, Result};
 use perennial_reporting::{Chart, Series, format_number};
 use serde::{Deserialize, Serialize};
+
+use crate::Tabular;
 
 /// More rows than this are not kept; those that are, are taken evenly.
 const MOST_ROWS: usize = 1000;
 /// More features than this do not fit; what the others add is one more.
 const MOST_FEATURES: usize = 15;
+/// More labels than this do not fit below a chart.
+const MOST_TICKS: usize = 8;
 
 /// What each feature adds to the answers, for pictures: which features matter, for whom, and what made one answer.
 ///
@@ -27,24 +31,27 @@ const MOST_FEATURES: usize = 15;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Explained {
-    base: f64,
+    pub(super) base: f64,
     /// The features, those that matter most first.
-    features: Vec<ExplainedFeature>,
+    pub(super) features: Vec<ExplainedFeature>,
     /// The numbers of the rows that are kept.
-    rows: Vec<usize>,
+    pub(super) rows: Vec<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExplainedFeature {
-    name: String,
+pub(super) struct ExplainedFeature {
+    pub(super) name: String,
     /// The mean magnitude of what it adds, over all rows.
     importance: f64,
     /// Its value in each row that is kept; NaN is missing.
     #[serde(with = "missing")]
     values: Vec<f64>,
+    /// How these read, where they are categories, texts or moments of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    texts: Option<Vec<String>>,
     /// What it adds to the answer of each row that is kept.
-    added: Vec<f64>,
+    pub(super) added: Vec<f64>,
 }
 
 /// Missing values, which JSON cannot hold as numbers.
@@ -62,12 +69,12 @@ mod missing {
 }
 
 impl Explained {
-    /// Of one output of contributions to the answers for `x`.
+    /// Of one output of contributions to the answers for `x`, a matrix or, with the feature `table`, a table.
     ///
     /// # Errors
     /// When there are no rows, there is no such output, a contribution is not finite, or the contributions are not those of
     /// such rows.
-    pub fn new(contributions: &Contributions, output: usize, x: &Matrix) -> Result<Self> {
+    pub fn new<X: Tabular>(contributions: &Contributions, output: usize, x: &X) -> Result<Self> {
         let (Some(added), Some(&base)) =
             (contributions.values().get(output), contributions.base().get(output))
         else {
@@ -77,11 +84,12 @@ impl Explained {
             )));
         };
         let (n_rows, n_cols) = added.dim();
-        if (x.n_rows(), x.n_cols()) != (n_rows, n_cols) {
+        let names: Vec<&str> = x.names().collect();
+        if (x.n_rows(), names.len()) != (n_rows, n_cols) {
             return Err(Error::malformed(format!(
                 "the contributions are of {n_rows} rows and {n_cols} features, and there are {} rows with {}; give the rows that were explained",
                 x.n_rows(),
-                x.n_cols()
+                names.len()
             )));
         }
         if n_rows == 0 {
@@ -90,21 +98,24 @@ impl Explained {
         if let Some(((row, column), value)) = added.indexed_iter().find(|(_, value)| !value.is_finite()) {
             return Err(Error::overflow(format!(
                 "what `{}` adds to row {row} is {value}; scale the target",
-                x.features().name(column)
+                names[column]
             )));
         }
         let kept = n_rows.min(MOST_ROWS);
         let rows: Vec<usize> = (0..kept).map(|place| place * n_rows / kept).collect();
         let importances = contributions.importances(output);
-        let dense = x.to_dense()?;
-        let cells = dense.dense()?;
-        let feature = |column: usize| ExplainedFeature {
-            name: x.features().name(column).to_owned(),
-            importance: importances[column],
-            values: rows.iter().map(|&row| cells[[row, column]]).collect(),
-            added: rows.iter().map(|&row| added[[row, column]]).collect(),
+        let feature = |column: usize| {
+            let cells = x.cells(column)?;
+            let values: Vec<f64> = rows.iter().map(|&row| cells.values()[row]).collect();
+            Ok(ExplainedFeature {
+                name: names[column].to_owned(),
+                importance: importances[column],
+                texts: x.labels(column, &values)?,
+                values,
+                added: rows.iter().map(|&row| added[[row, column]]).collect(),
+            })
         };
-        let mut features: Vec<ExplainedFeature> = (0..n_cols).map(feature).collect();
+        let mut features = (0..n_cols).map(feature).collect::<Result<Vec<ExplainedFeature>>>()?;
         features.sort_by(|a, b| b.importance.total_cmp(&a.importance));
         Ok(Explained { base, features, rows })
     }
@@ -114,7 +125,7 @@ impl Explained {
         self.features.iter().map(|feature| (feature.name.clone(), feature.importance)).collect()
     }
 
-    fn shown(&self) -> &[ExplainedFeature] {
+    pub(super) fn shown(&self) -> &[ExplainedFeature] {
         &self.features[..self.features.len().min(MOST_FEATURES)]
     }
 
@@ -141,8 +152,10 @@ impl Explained {
             known.sort_by(f64::total_cmp);
             let edge = |share: usize| known.get(share * known.len() / 3).copied().unwrap_or(f64::NAN);
             for (value, added) in feature.values.iter().zip(&feature.added) {
-                // A missing value is neither low nor high.
-                let third = if *value < edge(1) {
+                // A missing value is neither low nor high, and no more is a category.
+                let third = if feature.texts.is_some() {
+                    1
+                } else if *value < edge(1) {
                     0
                 } else if *value >= edge(2) && edge(2) > edge(0) {
                     2
@@ -168,10 +181,40 @@ impl Explained {
         let found = self.features.iter().find(|other| other.name == feature).ok_or_else(|| {
             Error::unknown(format!("no feature is named `{feature}` among those that were explained"))
         })?;
-        Ok(Chart::scatter(format!("What {feature} adds"))
-            .x(feature)
-            .y("what it adds to the answer")
-            .series(Series::xy("rows", &found.values, &found.added)))
+        let chart = Chart::scatter(format!("What {feature} adds"));
+        let chart = match &found.texts {
+            None => chart,
+            Some(texts) => {
+                let mut ticks: Vec<(f64, &String)> = found.values.iter().copied().zip(texts).collect();
+                ticks.retain(|(value, _)| value.is_finite());
+                ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
+                ticks.dedup_by(|a, b| a.0 == b.0);
+                let every = ticks.len().div_ceil(MOST_TICKS).max(1);
+                chart.x_ticks(ticks.into_iter().step_by(every))
+            }
+        };
+        Ok(chart.x(feature).y("what it adds to the answer").series(Series::xy(
+            "rows",
+            &found.values,
+            &found.added,
+        )))
+    }
+
+    /// What each feature is in a row, in words, and what it adds to the answer.
+    pub(super) fn parts(&self, row: usize) -> Result<Vec<(String, f64)>> {
+        let place = self.rows.iter().position(|kept| *kept == row).ok_or_else(|| {
+            Error::unknown(format!("row {row} is not among the {} rows that were kept", self.rows.len()))
+        })?;
+        let part = |feature: &ExplainedFeature| {
+            let value =
+                match (feature.texts.as_ref().and_then(|texts| texts.get(place)), feature.values[place]) {
+                    (Some(text), _) => text.clone(),
+                    (None, value) if value.is_nan() => "missing".to_owned(),
+                    (None, value) => format_number(value),
+                };
+            (format!("{} = {value}", feature.name), feature.added[place])
+        };
+        Ok(self.features.iter().map(part).collect())
     }
 
     /// How one answer comes about (a waterfall): from the base, feature by feature, to the answer.
@@ -179,18 +222,7 @@ impl Explained {
     /// # Errors
     /// When the row was not kept: of more than 1,000 rows only some are.
     pub fn waterfall(&self, row: usize) -> Result<Chart> {
-        let place = self.rows.iter().position(|kept| *kept == row).ok_or_else(|| {
-            Error::unknown(format!("row {row} is not among the {} rows that were kept", self.rows.len()))
-        })?;
-        let mut parts: Vec<(String, f64)> = self
-            .features
-            .iter()
-            .map(|feature| {
-                let value = feature.values[place];
-                let value = if value.is_nan() { "missing".to_owned() } else { format_number(value) };
-                (format!("{} = {value}", feature.name), feature.added[place])
-            })
-            .collect();
+        let mut parts = self.parts(row)?;
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         if parts.len() > MOST_FEATURES {
             let rest = parts.split_off(MOST_FEATURES);

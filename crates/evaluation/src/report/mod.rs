@@ -5,6 +5,7 @@ mod explained;
 mod page;
 mod pictures;
 mod terminal;
+mod together;
 mod values;
 
 pub use explained::Explained;

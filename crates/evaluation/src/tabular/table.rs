@@ -1,16 +1,21 @@
 //! Tables.
 
-use perennial_core::{Error, Result, ResultExt, Rows};
-use perennial_data::{Column, ColumnType, Table};
+use std::ops::Range;
 
-use super::{Cells, ColumnChange, Tabular, check_changes};
+use perennial_core::{Error, Result, ResultExt, Rows};
+use perennial_data::{Category, Column, ColumnType, Table};
+
+use super::{Cells, ColumnChange, Tabular, check_changes, check_parts};
+
+/// Microseconds.
+const DAY: f64 = 86_400e6;
 
 /// The name of a category that no row has.
 const UNSEEN: &str = "never seen before";
 
 impl Tabular for Table {
-    fn column_names(&self) -> Vec<String> {
-        self.names().map(str::to_owned).collect()
+    fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        Table::names(self)
     }
 
     fn cells(&self, column: usize) -> Result<Cells> {
@@ -36,6 +41,59 @@ impl Tabular for Table {
             table.with_column(name, cells)
         })
     }
+
+    fn labels(&self, column: usize, values: &[f64]) -> Result<Option<Vec<String>>> {
+        let column = self.column(&name(self, column)?)?;
+        let all = |label: &dyn Fn(f64) -> Option<String>| {
+            let label = |value: &f64| value.is_finite().then(|| label(*value)).flatten();
+            Some(values.iter().map(|value| label(value).unwrap_or_else(|| "missing".to_owned())).collect())
+        };
+        Ok(match column.column_type() {
+            ColumnType::Text | ColumnType::Category => {
+                let category = column.to_category()?;
+                let order = ordered(&category);
+                all(&|value| order.get(value as usize).map(|(_, level)| (*level).to_owned()))
+            }
+            // Conversions from f64 stay within the range of integers.
+            ColumnType::Date | ColumnType::DateTime => all(&|value| {
+                let is_day = column.column_type() == ColumnType::Date && value % DAY == 0.0;
+                let moment = match is_day {
+                    true => Column::date([(value / DAY) as i32]),
+                    false => Column::date_time([value.round() as i64]),
+                };
+                moment.cell(0).map(Into::into)
+            }),
+            ColumnType::Boolean => all(&|value| Some(if value >= 0.5 { "true" } else { "false" }.to_owned())),
+            _ => None,
+        })
+    }
+
+    fn mixed(&self, other: &Self, row: usize, parts: &[(Range<usize>, Vec<usize>)]) -> Result<Self> {
+        check_parts(self, other, row, parts)?;
+        let n_rows = Rows::n_rows(self);
+        let all = Table::concat(&[self.clone(), other.take(&[row])?])?;
+        let mut from = vec![false; self.n_cols()];
+        parts.iter().flat_map(|(_, columns)| columns).for_each(|&column| from[column] = true);
+        let plain: Vec<usize> = parts.iter().flat_map(|(range, _)| range.clone()).collect();
+        let columns = all.columns().enumerate().map(|(place, (name, _))| {
+            let own = all.select(&[name])?;
+            let taken = if from[place] {
+                let of_part = |(range, columns): &(Range<usize>, Vec<usize>)| {
+                    let known = columns.contains(&place);
+                    range.clone().map(move |row| if known { n_rows } else { row }).collect::<Vec<_>>()
+                };
+                own.take(&parts.iter().flat_map(of_part).collect::<Vec<_>>())?
+            } else {
+                own.take(&plain)?
+            };
+            Ok((name.to_owned(), taken.column(name)?.clone()))
+        });
+        Table::new(columns.collect::<Result<Vec<_>>>()?)
+    }
+
+    fn aligned(&self, x: &Self) -> Result<Self> {
+        self.schema().align(x)
+    }
 }
 
 fn name(table: &Table, column: usize) -> Result<String> {
@@ -49,11 +107,17 @@ fn name(table: &Table, column: usize) -> Result<String> {
 /// For each row the place of its text among the different ones, where `a9` stands before `a10`; NaN where it is missing.
 fn ranks(column: &Column) -> Result<Vec<f64>> {
     let category = column.to_category()?;
-    let mut order: Vec<(usize, &str)> = category.levels().enumerate().collect();
-    order.sort_by(|(_, a), (_, b)| split_number(a).cmp(&split_number(b)).then(a.cmp(b)));
+    let order = ordered(&category);
     let mut rank = vec![f64::NAN; order.len()];
     order.iter().enumerate().for_each(|(place, (level, _))| rank[*level] = place as f64);
     Ok(category.codes().map(|code| code.map_or(f64::NAN, |code| rank[code as usize])).collect())
+}
+
+/// The levels in the order of their ranks, with their codes.
+fn ordered(category: &Category) -> Vec<(usize, &str)> {
+    let mut order: Vec<(usize, &str)> = category.levels().enumerate().collect();
+    order.sort_by(|(_, a), (_, b)| split_number(a).cmp(&split_number(b)).then(a.cmp(b)));
+    order
 }
 
 /// A text without the digits at its end, and their number; digits that are no number of 64 bits are text.

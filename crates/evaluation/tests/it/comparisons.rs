@@ -84,6 +84,15 @@ fn the_posterior_is_a_students_t() {
     let same = compare_bayes(&first, &first, &ComparisonOptions::new()).unwrap();
     assert_eq!((same.equivalent, same.verdict), (1.0, Verdict::Equivalent));
     assert!(same.to_string().contains("equivalent within 0 with 1.000"), "{same}");
+    // Gains that differ in their last bits alone are the same, and one of a last bit is none.
+    let (low, high) = (scored(&[0.5, 0.6, 0.7, 0.8], 30, 10), scored(&[0.6, 0.7, 0.8, 0.9], 30, 10));
+    let near = scored(&[0.5 + 1e-16, 0.6 + 1e-16, 0.7, 0.8 + 2e-16], 30, 10);
+    for (second, rope, expected) in
+        [(&high, 0.0, (1.0, 0.0)), (&high, 0.1, (0.0, 1.0)), (&near, 0.0, (0.0, 1.0))]
+    {
+        let found = compare_bayes(&low, second, &ComparisonOptions::new().equivalence(rope)).unwrap();
+        assert_eq!((found.better, found.equivalent), expected, "{rope}: {found}");
+    }
     let level = ComparisonOptions::new().interval(IntervalOptions::new().level(1.0));
     assert!(compare_bayes(&first, &second, &level).is_err());
 }
@@ -107,6 +116,8 @@ fn five_times_two_folds_give_both_tests() {
     assert_eq!((&test.t.df[..], &test.f.df[..]), (&[5.0][..], &[10.0, 5.0][..]));
     assert!(test.to_string().contains("5x2cv combined F"), "{test}");
     assert!(five_by_two(&first, &first).unwrap_err().to_string().contains("nothing to judge"));
+    let lifted = halves(&FIRST.map(|score| score + 0.1));
+    assert!(five_by_two(&first, &lifted).unwrap_err().to_string().contains("nothing to judge"));
     let tenfold = (scored(&FIRST, 90, 10), scored(&SECOND, 90, 10));
     assert!(five_by_two(&tenfold.0, &tenfold.1).unwrap_err().to_string().contains("five repeats of two"));
 }

@@ -199,6 +199,24 @@ fn what_features_add_is_drawn() {
     let Mark::Rows { series, .. } = explained.beeswarm().mark else { panic!("rows") };
     assert_eq!(series.iter().map(|one| one.points.len()).sum::<usize>(), 6);
     assert!(explained.waterfall(1).unwrap().to_svg().contains("missing"));
+    // Up by 2 and down by 1, from the same base; a line for each row; rows by their answers.
+    let Mark::Rows { series, .. } = explained.force(2).unwrap().mark else { panic!("rows") };
+    assert_eq!(
+        series.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(),
+        ["a = 2", "b <c> = 6", "base and answer"]
+    );
+    assert_eq!(series[0].points[0].bounds, Some((-2.0, 0.0)));
+    assert_eq!(series[1].points[0].bounds, Some((-2.0, -3.0)));
+    assert_eq!(series[2].points[1].x, -1.0);
+    assert!(explained.force(3).is_err());
+    let Mark::Rows { labels, series, joined: true } = explained.decision().mark else { panic!("rows") };
+    assert_eq!(labels, ["answer", "a", "b <c>", "base"]);
+    let line: Vec<(f64, f64)> = series[0].points[..4].iter().map(|point| (point.x, point.y)).collect();
+    assert_eq!(line, [(-2.0, 3.0), (-2.0, 2.0), (-1.0, 1.0), (-3.0, 0.0)]);
+    assert!(series[0].points[4].x.is_nan() && series[0].points.len() == 15);
+    let Mark::Heatmap { rows, columns, values, diverging: true } = explained.heatmap().mark else { panic!() };
+    assert_eq!((rows.len(), columns), (3, ["0", "1", "2"].map(str::to_owned).to_vec()));
+    assert_eq!(values, [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [1.0, 0.0, -1.0]]);
     assert!(explained.dependence("a").is_ok() && explained.dependence("z").is_err());
     assert!(explained.waterfall(3).is_err());
     let json = serde_json::to_string(&explained).unwrap();
@@ -221,6 +239,13 @@ fn what_features_add_is_drawn() {
     let Mark::Rows { labels, series, .. } = explained.waterfall(0).unwrap().mark else { panic!("rows") };
     assert_eq!((labels.len(), labels[16].as_str()), (18, "5 others"));
     assert!((series[2].points[1].x - (0.5 + many.row(0).sum())).abs() < 1e-12);
+    let Mark::Rows { series, .. } = explained.force(0).unwrap().mark else { panic!("rows") };
+    let ends = &series.last().unwrap().points;
+    assert!((ends[1].x - (0.5 + many.row(0).sum())).abs() < 1e-12 && series.len() <= 9);
+    let Mark::Rows { labels, series, .. } = explained.decision().mark else { panic!("rows") };
+    assert_eq!((labels.len(), series[0].points.len()), (18, 200 * 19));
+    assert!((series[0].points[17].x - (0.5 + many.row(0).sum())).abs() < 1e-12);
+    assert!(explained.heatmap().to_svg().len() < 200_000);
     assert!(Explained::new(&added, 1, &Matrix::from(many.clone())).is_err());
     assert!(Explained::new(&added, 0, &Matrix::from(Array2::zeros((3000, 19)))).is_err());
     let nothing = Contributions::new(vec![Array2::zeros((0, 2))], vec![0.0]).unwrap();

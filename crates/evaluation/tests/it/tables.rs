@@ -1,9 +1,11 @@
 //! Tables are looked into as matrices are: texts, categories and dates as they are.
 
-use perennial_core::{Classes, Context, Matrix, Predictor, Result, Rows, Values};
+use perennial_core::{Classes, Context, Explainer, Matrix, Predictor, Result, Rows, Values};
 use perennial_data::{Column, ColumnType, Table};
-use perennial_evaluation::errors::{Disturbance, Stress};
-use perennial_evaluation::explain::{Grid, Score, accumulated_effects, partial_dependence};
+use perennial_evaluation::errors::{Condition, Disturbance, SliceFinder, Stress};
+use perennial_evaluation::explain::{
+    Counterfactuals, Grid, Score, Shap, ShapMethod, accumulated_effects, partial_dependence,
+};
 use perennial_evaluation::metric::MeanAbsoluteError;
 use perennial_evaluation::*;
 use perennial_numeric::random::Random;
@@ -205,4 +207,81 @@ fn answers_for_tables_move_with_a_column() {
     let error = accumulated_effects(&score, &x, "city", 5).unwrap_err().to_string();
     assert!(error.contains("column `city`") && error.contains("category"), "{error}");
     assert!(accumulated_effects(&score, &x, "town", 5).unwrap_err().to_string().contains("`town`"));
+}
+
+#[test]
+fn slices_of_a_table_have_names() {
+    let x = table(1200);
+    let y = Cities.predict(&x).unwrap();
+    // Wrong in Bern, and on the last days of a month.
+    let city = |row: usize| if row.is_multiple_of(2) { 2.0 } else { 0.0 };
+    let wrong: Values = (0..1200).map(|row| y.as_slice()[row] + city(row)).collect();
+    let found = SliceFinder::new().max_conditions(1).find(&MeanAbsoluteError, &y, &wrong, &x).unwrap();
+    assert_eq!(found.report.slices[0].name, "city = Bern");
+    assert!(matches!(&found.conditions[0].1[0], Condition::Is { feature, .. } if feature == "city"));
+    let late: Values = (0..1200).map(|row| y.as_slice()[row] + f64::from(row % 31 > 26)).collect();
+    let found = SliceFinder::new().max_conditions(1).find(&MeanAbsoluteError, &y, &late, &x).unwrap();
+    assert!(found.report.slices[0].name.starts_with("day > 1970-01-2"), "{found}");
+    let json = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<errors::DiscoveredSlices>(&json).unwrap(), found);
+}
+
+#[test]
+fn columns_of_a_table_have_shapley_values() {
+    let (x, background) = (table(6), table(24));
+    let score = Score::prediction(&Cities);
+    let mean_hour = (0..24).map(|row| f64::from(row / 2 % 24)).sum::<f64>() / 24.0;
+    for method in [ShapMethod::Exact, ShapMethod::Kernel, ShapMethod::Permutation, ShapMethod::Sampling] {
+        let shap = Shap::new(&score, &background).unwrap().method(method).budget(200);
+        let explained = shap.explain(&x).unwrap();
+        let tolerance = if matches!(method, ShapMethod::Sampling) { 1.5 } else { 1e-9 };
+        for row in 0..6 {
+            let values = explained.values()[0].row(row);
+            let (city, hour) =
+                (if row.is_multiple_of(2) { 10.0 } else { -10.0 }, (row / 2) as f64 - mean_hour);
+            assert!((values[0] - city).abs() < tolerance, "{method:?} {values}");
+            assert!((values[1] - hour).abs() < tolerance, "{method:?} {values}");
+            assert!(values.iter().skip(2).all(|value| value.abs() < tolerance), "{method:?} {values}");
+        }
+        // Columns in another order are put in place.
+        let turned = x.select(&["at", "price", "sure", "day", "note", "hour", "city"]).unwrap();
+        assert_eq!(shap.explain(&turned).unwrap(), explained);
+        assert!(shap.explain(&x.drop(&["at"]).unwrap()).is_err());
+    }
+    let shap = Shap::new(&score, &background).unwrap().groups(&[vec!["city", "hour"]]).unwrap();
+    let together = shap.explain(&x).unwrap();
+    assert!((together.values()[0][[0, 0]] - (10.0 - mean_hour)).abs() < 1e-9);
+    // A category that the background has not is as it is.
+    let elsewhere = Table::new([("city", Column::category(["Chur"]))]).unwrap();
+    let elsewhere = x.take(&[0]).unwrap().with_column("city", elsewhere.column("city").unwrap().clone());
+    let explained = Shap::new(&score, &background).unwrap().explain(&elsewhere.unwrap()).unwrap();
+    assert!(explained.values()[0][[0, 0]].abs() < 1e-9, "{explained:?}");
+    let pictures = Explained::new(&together, 0, &x).unwrap();
+    assert!(pictures.waterfall(0).unwrap().to_svg().contains("city = Bern"));
+    assert!(pictures.dependence("city").unwrap().to_svg().contains("Basel"));
+    assert!(Shap::new(&score, &table(0)).is_err());
+}
+
+#[test]
+fn a_table_says_what_would_have_to_be_different() -> Result<()> {
+    let known = table(96);
+    let score = Score::prediction(&Cities);
+    let x = known.take(&[1])?;
+    // From Basel at 0 to at least 5: Bern is enough.
+    let found = Counterfactuals::new(&score, &known).at_least(5.0, &x)?;
+    assert_eq!(
+        found[0].to_string(),
+        "the score rises from -10.0000 to 10.0000 if `city` is Bern instead of Basel"
+    );
+    // With the city as it is it takes hours, whole ones: the first that serves.
+    let found = Counterfactuals::new(&score, &known).fixed(["city"]).at_least(5.5, &x)?;
+    assert_eq!((found[0].changes.len(), found[0].changes[0].to, found[0].to), (1, 16.0, 6.0));
+    let error = Counterfactuals::new(&score, &known).fixed(["city", "hour"]).at_least(5.0, &x).unwrap_err();
+    assert!(error.to_string().contains("no known row has a prediction of at least 5"), "{error}");
+    // What is missing is another value than any, and can be one itself.
+    let missing = x.with_column("city", Column::category([None::<&str>]))?;
+    let found = Counterfactuals::new(&score, &known).at_most(-5.0, &missing)?;
+    assert!(found[0].to_string().contains("`city` is Basel instead of missing"), "{}", found[0]);
+    assert!(Counterfactuals::new(&score, &table(0)).at_least(5.0, &x).is_err());
+    Ok(())
 }

@@ -255,4 +255,8 @@ impl Transformer for ContrastModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(self.tables.iter().map(|(_, width)| *width))
+    }
 }

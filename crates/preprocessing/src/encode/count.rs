@@ -143,4 +143,8 @@ impl Transformer for CountModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
 }

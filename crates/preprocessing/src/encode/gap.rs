@@ -299,4 +299,8 @@ impl Transformer for GapModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![self.n_components; self.columns.len()])
+    }
 }

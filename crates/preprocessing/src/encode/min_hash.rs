@@ -164,4 +164,8 @@ impl Transformer for MinHashModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![self.settings.n_components; self.columns.len()])
+    }
 }

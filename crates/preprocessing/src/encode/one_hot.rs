@@ -316,6 +316,12 @@ impl Transformer for OneHotModel {
         let hot = columns.map(|(encoded, start)| self.hot(encoded, start, x)).collect::<Result<Vec<_>>>()?;
         self.write(x, &hot)
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        let mut starts: Vec<usize> = self.starts().map(|start| start as usize).collect();
+        starts.push(self.output.len());
+        crate::outputs::column_by_column(starts.windows(2).map(|pair| pair[1] - pair[0]))
+    }
 }
 
 impl OneHotModel {

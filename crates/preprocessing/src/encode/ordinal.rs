@@ -166,4 +166,8 @@ impl Transformer for OrdinalModel {
         let codes = self.columns.iter().map(look_up).collect::<Result<Vec<_>>>()?;
         self.write(x, &codes)
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
 }

@@ -158,4 +158,10 @@ impl Transformer for RankHotModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(
+            self.columns.iter().map(|(_, levels)| levels.len().saturating_sub(1)),
+        )
+    }
 }

@@ -138,4 +138,8 @@ impl Transformer for RareLabelModel {
         });
         Table::new(joined.collect::<Result<Vec<_>>>()?)
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
 }

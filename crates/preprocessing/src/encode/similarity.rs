@@ -161,4 +161,8 @@ impl Transformer for SimilarityModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(self.columns.iter().map(|(_, kept)| kept.len()))
+    }
 }

@@ -469,4 +469,8 @@ impl Transformer for TargetModel {
             out.iter_mut().zip(codes).for_each(|(out, code)| *out = code);
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(self.columns.iter().map(|column| column.codes.len()))
+    }
 }

@@ -112,4 +112,8 @@ impl Transformer for CategoryImputerModel {
         });
         Table::new(filled.collect::<Result<Vec<_>>>()?)
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.fills.len()])
+    }
 }

@@ -301,4 +301,8 @@ impl Transformer for SimpleImputerModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::with_flags(self.features.len(), &self.flagged)
+    }
 }

@@ -118,6 +118,10 @@ impl Transformer for ScalerModel {
             None => self.map(&x, scaled),
         }
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }
 
 pub(super) fn too_large(column: &str) -> Error {

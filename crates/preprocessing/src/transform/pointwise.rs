@@ -184,4 +184,8 @@ impl Transformer for PointwiseModel {
             out.iter_mut().zip(rows).for_each(|(out, &cell)| *out = self.function.forward(cell + self.shift));
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }

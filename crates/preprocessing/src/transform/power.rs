@@ -310,4 +310,8 @@ impl Transformer for PowerModel {
         let x = self.features.align(x)?;
         self.powers(&x, |column, power| self.standardised(column, power))
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }

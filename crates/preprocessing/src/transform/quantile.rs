@@ -316,4 +316,8 @@ impl Transformer for QuantileModel {
             }
         }
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
 }

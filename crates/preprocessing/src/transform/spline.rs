@@ -292,6 +292,11 @@ impl Transformer for SplineModel {
             }
         })
     }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        let n_splines = self.output.len() / self.curves.len().max(1);
+        crate::outputs::column_by_column(vec![n_splines; self.curves.len()])
+    }
 }
 
 /// The splines over one column.

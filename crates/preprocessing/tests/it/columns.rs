@@ -3,10 +3,10 @@
 use perennial_core::{
     Csr, ErrorKind, Estimator, FitTransform, NoTarget, Persist, Result, Rows, Train, Transformer,
 };
-use perennial_data::{Column, Table};
+use perennial_data::{Column, PiiAction, PiiKind, Role, Table};
 use perennial_preprocessing::{
     CategoryImputer, Columns, HighCardinality, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer,
-    StandardScaler, TableVectorizer, Unknown, boolean, categorical, numeric,
+    StandardScaler, TableVectorizer, Unknown, boolean, categorical, numeric, of_role,
 };
 
 fn table() -> Table {
@@ -224,5 +224,130 @@ fn rows_of_weight_0_do_not_say_what_a_column_becomes() -> Result<()> {
     let x = model.transform(&table)?;
     let names: Vec<&str> = x.features().names().collect();
     assert_eq!(names, ["city=Oslo", "city=Rome"]);
+    Ok(())
+}
+
+#[test]
+fn marks_of_personal_data_reach_what_is_made_of_them() -> Result<()> {
+    let mark = |table: Table, name: &str| table.mark_pii(name, PiiKind::Name, PiiAction::Hash);
+    let more = table().with_column("p", Column::real([1.0, 2.0, 3.0, 4.0]))?;
+    let more = mark(more.with_column("q", Column::real([4.0, 3.0, 2.0, 1.0]))?, "q")?;
+    let table = mark(mark(more, "city")?, "rides")?.mark_pii("city", PiiKind::Email, PiiAction::Keep)?;
+    let columns = Columns::new()
+        .on(
+            numeric().without(["p", "q"]),
+            SimpleImputer::median().indicator(true).then(StandardScaler::new()),
+        )
+        .on(["city"], CategoryImputer::mode().then(OneHotEncoder::new()))
+        .on(["p", "q"], perennial_preprocessing::Normalizer::new())
+        .drop(["member"]);
+    let model = columns.fit(&table, &NoTarget)?;
+    let outputs = model.outputs(&table)?;
+    let found: Vec<(&str, Vec<&str>, usize)> = outputs
+        .iter()
+        .map(|out| (out.name.as_str(), out.from.iter().map(String::as_str).collect(), out.pii.len()))
+        .collect();
+    assert_eq!(
+        found[..5],
+        [
+            ("age", vec!["age"], 0),
+            ("rides", vec!["rides"], 1),
+            ("age is missing", vec!["age"], 0),
+            ("city=Oslo", vec!["city"], 2),
+            ("city=Rome", vec!["city"], 2),
+        ]
+    );
+    // Rows are scaled as a whole: each column is made of both.
+    assert!(found[5..].iter().all(|(_, from, kinds)| from == &["p", "q"] && *kinds == 1));
+    // A table that says nothing has no marks to follow.
+    let plain = Table::new(table.columns().map(|(name, column)| (name.to_owned(), column.clone())))?;
+    assert!(model.outputs(&plain)?.iter().all(|out| out.pii.is_empty()));
+    assert!(model.outputs(&plain.drop(&["city"])?).is_err());
+    Ok(())
+}
+
+/// What steps say of their columns holds: a column of the output moves with no other than those.
+#[test]
+fn steps_say_which_columns_theirs_are_made_of() -> Result<()> {
+    use perennial_preprocessing::*;
+    let numbers = |shift: f64| {
+        Table::new([
+            ("a", Column::real((0..40).map(|row| f64::from(row * 7 % 11) + 1.0))),
+            (
+                "b",
+                Column::real((0..40).map(|row| f64::from(row * 5 % 13) + 1.0 + shift * f64::from(row % 3))),
+            ),
+        ])
+    };
+    let (x, moved) = (numbers(0.0)?, numbers(0.5)?);
+    macro_rules! holds {
+        ($($step:expr),* $(,)?) => {$(
+            let model = Columns::new().on(numeric(), $step).fit(&x, &NoTarget)?;
+            let outputs = model.outputs(&x)?;
+            let (before, after) = (model.transform(&x)?, model.transform(&moved)?);
+            assert_eq!(outputs.len(), before.n_cols());
+            for (place, out) in outputs.iter().enumerate() {
+                assert_eq!(out.from.len(), 1, "{}", out.name);
+                let same = before.dense()?.column(place) == after.dense()?.column(place);
+                assert!(same || out.from == ["b"], "{} of {:?}", out.name, out.from);
+                assert!(out.name.starts_with(&out.from[0]), "{} of {:?}", out.name, out.from);
+            }
+        )*};
+    }
+    holds!(
+        StandardScaler::new(),
+        RobustScaler::new(),
+        MinMaxScaler::new(),
+        PowerTransformer::new(),
+        QuantileTransformer::new().n_quantiles(10),
+        SplineTransformer::new(),
+        KBinsDiscretizer::new(),
+        Winsorizer::new().indicator(true),
+        PassThrough::new(),
+    );
+    let texts = Table::new([
+        ("a", Column::text(["x", "y", "z", "x", "y"].map(Some))),
+        ("b", Column::text(["p q", "q", "p q", "q", "p q"].map(Some))),
+    ])?;
+    macro_rules! of_texts {
+        ($($step:expr),* $(,)?) => {$(
+            let outputs = Columns::new().on(categorical(), $step).fit(&texts, &NoTarget)?.outputs(&texts)?;
+            for out in &outputs {
+                assert!(out.from.len() == 1 && out.name.starts_with(&out.from[0]), "{out:?}");
+            }
+            assert!(outputs.iter().any(|out| out.from == ["b"]));
+        )*};
+    }
+    of_texts!(
+        OneHotEncoder::new().drop_first(true),
+        OrdinalEncoder::new(),
+        CountEncoder::new(),
+        RankHotEncoder::new(),
+        ContrastEncoder::new(Contrast::Sum),
+        SimilarityEncoder::new(),
+        MinHashEncoder::new().n_components(3),
+        GapEncoder::new().n_components(2),
+        RareLabelEncoder::new().then(OrdinalEncoder::new()),
+    );
+    let y = perennial_core::Values::from(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+    let model = Columns::new().on(categorical(), TargetEncoder::of_values());
+    let outputs = model.fit(&texts, &y)?.outputs(&texts)?;
+    assert_eq!(outputs.iter().map(|out| out.from.join("+")).collect::<Vec<_>>(), ["a", "b"]);
+    Ok(())
+}
+
+#[test]
+fn columns_are_picked_by_their_role() -> Result<()> {
+    let table = table().with_role("rides", Role::Target)?.with_role("city", Role::Identifier)?;
+    // What is no feature need not be dropped.
+    let columns = Columns::new()
+        .on(numeric().and(of_role(Role::Feature)), SimpleImputer::median())
+        .on(boolean(), SimpleImputer::mode());
+    let x = columns.fit(&table, &NoTarget)?.transform(&table)?;
+    assert_eq!(x.features().names().collect::<Vec<_>>(), ["age", "member"]);
+    assert_eq!(of_role(Role::Identifier).or(of_role(Role::Target)).pick(&table)?, ["rides", "city"]);
+    let none = Columns::new().on(of_role(Role::Weight), SimpleImputer::median()).drop_rest();
+    let error = none.fit(&table, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("`of_role(weight)`"), "{error}");
     Ok(())
 }

@@ -51,6 +51,20 @@ fn pooled_intervals_hold_what_they_promise() {
     assert!(known_held < 100, "the cells must be missing for a reason: {known_held}");
 }
 
+/// Matching draws its rows with replacement; without, 135 of these 200 intervals of 95 % held the mean, where large values are missing most.
+#[test]
+fn matches_vary_as_much_as_rows_do() {
+    let mut held = 0;
+    for seed in 0..200 {
+        let x = incomplete(seed, 120, 2.0);
+        let imputer = MultipleImputer::new().n_imputations(12).max_iter(1).seed(seed);
+        let (estimates, variances) = means(&imputer.impute(&x).unwrap());
+        let interval = pooled_interval(&estimates, &variances, 119.0, 0.95).unwrap();
+        held += i32::from(interval.low < 0.0 && 0.0 < interval.high);
+    }
+    assert!(held >= 160, "{held} of 200");
+}
+
 /// With many rows the line through the known rows says what is drawn on average, and how much it varies.
 #[test]
 fn normal_draws_lie_around_the_line() {

@@ -1,0 +1,182 @@
+//! Where the sources of a catalog are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use perennial_core::{Error, Result};
+use sha2::{Digest, Sha256};
+
+use super::Source;
+use crate::{Format, MemoryStore, ObjectStore, Stores, Table};
+
+/// Where the sources of a [`Catalog`](super::Catalog) are: the directory of its files, the stores of addresses, and the servers of
+/// databases. A path is the directory alone. Connections hold passwords, so they stand here and not in the catalog.
+///
+/// ```
+/// use std::sync::Arc;
+/// use perennial_data::{Catalog, MemoryStore, Places, Source, Stores, Table};
+///
+/// let lake = Stores::new().with("s3://lake", Arc::new(MemoryStore::new()))?;
+/// lake.write(&Table::builder().integer("n", [1]).build()?, "s3://lake/n.csv")?;
+/// let catalog = Catalog::new().source(Source::new("n", "s3://lake/n.csv"));
+/// assert_eq!(catalog.open(Places::new(".").stores(lake), "n")?.n_rows(), 1);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Places {
+    pub(super) directory: PathBuf,
+    stores: Stores,
+    servers: BTreeMap<String, String>,
+}
+
+/// Connections do not go into logs.
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places")
+            .field("directory", &self.directory)
+            .field("stores", &self.stores)
+            .field("servers", &self.servers.keys())
+            .finish()
+    }
+}
+
+impl<P: AsRef<Path>> From<P> for Places {
+    fn from(directory: P) -> Self {
+        Places::new(directory)
+    }
+}
+
+impl Places {
+    /// The directory of the catalog, and the stores of [`Stores::new`].
+    pub fn new(directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref().to_owned();
+        Places { directory, stores: Stores::new(), servers: BTreeMap::new() }
+    }
+
+    /// The stores of locations such as `s3://lake/orders.parquet`.
+    #[must_use]
+    pub fn stores(mut self, stores: Stores) -> Self {
+        self.stores = stores;
+        self
+    }
+
+    /// The server of locations `postgres:name`, as `read_postgres` takes it.
+    #[must_use]
+    pub fn postgres(mut self, name: impl Into<String>, server: impl Into<String>) -> Self {
+        self.servers.insert(name.into(), server.into());
+        self
+    }
+}
+
+/// A source that was found.
+pub(super) enum Found {
+    /// A file.
+    File(PathBuf),
+    /// The bytes of an object, which are looked at once.
+    Bytes(Vec<u8>),
+    /// A file of a database, and what is asked of it.
+    Sqlite(PathBuf, String),
+    /// The address of a server, and what is asked of it.
+    Postgres(String, String),
+}
+
+impl Found {
+    pub(super) fn new(source: &Source, places: &Places) -> Result<Found> {
+        let location = source.location.as_str();
+        if let Some(name) = location.strip_prefix("postgres:") {
+            let server = places.servers.get(name).ok_or_else(|| {
+                Error::unknown(format!("no server is known as `{name}`; give it by `Places::postgres`"))
+            })?;
+            let query = source
+                .query
+                .clone()
+                .ok_or_else(|| Error::malformed("a server needs a query; write `query = \"SELECT ..\"`"))?;
+            return Ok(Found::Postgres(server.clone(), query));
+        }
+        if location.contains("://") {
+            if source.query.is_some() {
+                return Err(Error::unsupported("an object takes no query; leave `query` out"));
+            }
+            if location.starts_with("file://") {
+                return Err(Error::unsupported(
+                    "a catalog names its files by their paths from its directory, not by `file://`",
+                ));
+            }
+            if is_http(location) && source.sha256.is_none() {
+                return Err(Error::malformed(
+                    "what a server gives can change any day; pin it by its checksum, `sha256`",
+                ));
+            }
+            let (store, key) = places.stores.resolve(location)?;
+            let n_bytes = store.head(&key)?.n_bytes;
+            if n_bytes > crate::objects::MAX_BYTES {
+                let most = crate::objects::MAX_BYTES;
+                return Err(Error::too_large(format!("it has {n_bytes} bytes, more than {most}; split it")));
+            }
+            return Ok(Found::Bytes(store.get(&key)?));
+        }
+        let path = source.path(&places.directory)?;
+        Ok(match &source.query {
+            Some(query) => Found::Sqlite(path, query.clone()),
+            None => Found::File(path),
+        })
+    }
+
+    /// The file on this machine, where there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Found::File(path) | Found::Sqlite(path, _) => Some(path),
+            Found::Bytes(_) | Found::Postgres(..) => None,
+        }
+    }
+
+    /// The checksum in hexadecimal digits.
+    pub(super) fn checksum(&self) -> Result<String> {
+        match self {
+            Found::File(path) | Found::Sqlite(path, _) => super::source::checksum(path),
+            Found::Bytes(bytes) => Ok(hex(&Sha256::digest(bytes))),
+            Found::Postgres(..) => Err(Error::unsupported(
+                "the answer of a server has no checksum; leave `sha256` out, and say what it must be like by a contract",
+            )),
+        }
+    }
+
+    /// The answer of a database.
+    pub(super) fn answer(&self) -> Option<Result<Table>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Found::Sqlite(path, query) => Some(crate::read_sqlite(path, query)),
+            #[cfg(feature = "postgres")]
+            Found::Postgres(server, query) => Some(crate::read_postgres(server, query)),
+            #[cfg(not(feature = "sqlite"))]
+            Found::Sqlite(..) => Some(Err(turned_off("sqlite"))),
+            #[cfg(not(feature = "postgres"))]
+            Found::Postgres(..) => Some(Err(turned_off("postgres"))),
+            Found::File(_) | Found::Bytes(_) => None,
+        }
+    }
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+fn turned_off(feature: &str) -> Error {
+    Error::unsupported(format!(
+        "this build reads no such database; turn the feature `{feature}` of `perennial-data` on"
+    ))
+}
+
+pub(super) fn is_http(location: &str) -> bool {
+    location.starts_with("http://") || location.starts_with("https://")
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The table in bytes of Parquet or Arrow.
+pub(super) fn table_of(bytes: &[u8], format: Format) -> Result<Table> {
+    let key = if format == Format::Parquet { "a.parquet" } else { "a.arrow" };
+    let store = MemoryStore::new();
+    store.put(key, bytes)?;
+    crate::read_object(&store, key)
+}

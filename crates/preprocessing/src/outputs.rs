@@ -1,0 +1,77 @@
+//! What a pipeline makes of which columns, and what personal data go with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use perennial_core::Result;
+use perennial_data::{PiiAction, PiiKind, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{BranchModels, BranchSources, ColumnsModel};
+
+/// A column of what a [`Columns`](crate::Columns) makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// The columns of the table that it is made of, in the order in which its step takes them.
+    pub from: Vec<String>,
+    /// The marks of personal data of these: kinds, and what became of them.
+    pub pii: BTreeMap<PiiKind, PiiAction>,
+}
+
+impl<M: BranchModels> ColumnsModel<M> {
+    /// The columns of the output with what each is made of, and the marks of [personal data](Table::pii) that reach it from `x`, a
+    /// table such as the one that it learned from, of which the first row is transformed.
+    ///
+    /// Steps that work column by column, such as scalers and one-hot codes, say so ([`Transformer::sources`](perennial_core::Transformer::sources)). Of any
+    /// other step each column of the output counts as made of all that the step takes: too many are marked rather than too few.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, NoTarget};
+    /// use perennial_data::{PiiAction, PiiKind, Table};
+    /// use perennial_preprocessing::{Columns, OneHotEncoder, PassThrough};
+    ///
+    /// let table = Table::builder().text("name", ["Ada", "Max"]).integer("n", [1, 2]).build()?;
+    /// let table = table.mark_pii("name", PiiKind::Name, PiiAction::Keep)?;
+    /// let columns = Columns::new().on(["name"], OneHotEncoder::new()).on(["n"], PassThrough::new());
+    /// let outputs = columns.fit(&table, &NoTarget)?.outputs(&table)?;
+    /// let marked: Vec<&str> = outputs.iter().filter(|out| !out.pii.is_empty()).map(|out| out.name.as_str()).collect();
+    /// assert_eq!(marked, ["name=Ada", "name=Max"]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the row is not acceptable.
+    pub fn outputs(&self, x: &Table) -> Result<Vec<OutputColumn>> {
+        let made = self.models.transform(&x.head(1))?;
+        let mut outputs = Vec::new();
+        for (matrix, BranchSources { names, made_of }) in made.iter().zip(self.models.sources()) {
+            let sources = made_of.filter(|sources| sources.len() == matrix.n_cols());
+            for (place, name) in matrix.features().names().enumerate() {
+                let from: Vec<String> = match &sources {
+                    Some(sources) => {
+                        let of: BTreeSet<usize> = sources[place].iter().copied().collect();
+                        of.into_iter().filter_map(|column| names.get(column).cloned()).collect()
+                    }
+                    None => names.to_vec(),
+                };
+                let pii = x.pii_of(&from)?;
+                outputs.push(OutputColumn { name: name.to_owned(), from, pii });
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+/// The sources of a step that makes so many columns of each column, one column after the other.
+pub(crate) fn column_by_column(widths: impl IntoIterator<Item = usize>) -> Option<Vec<Vec<usize>>> {
+    let of = |(column, width): (usize, usize)| std::iter::repeat_n(vec![column], width);
+    Some(widths.into_iter().enumerate().flat_map(of).collect())
+}
+
+/// As [`column_by_column`] with a column for each, and behind them one more for some.
+pub(crate) fn with_flags(n_columns: usize, flagged: &[usize]) -> Option<Vec<Vec<usize>>> {
+    Some((0..n_columns).chain(flagged.iter().copied()).map(|column| vec![column]).collect())
+}
