@@ -9,6 +9,12 @@ use perennial_testing::{Tags, check, regression};
 use crate::fixtures::{assert_close, matrix, number, numbers, of_kind};
 
 check!(lasso, regressor, Lasso::new().alpha(0.1), Tags::new().exact_solver());
+check!(
+    lasso_positive,
+    regressor,
+    Lasso::new().alpha(0.1).positive(true),
+    Tags::new().poor_score().exact_solver()
+);
 check!(elastic_net, regressor, ElasticNet::new().alpha(0.2), Tags::new().exact_solver());
 check!(
     elastic_net_through_origin,
@@ -142,5 +148,41 @@ fn rows_without_weight_do_not_count_wherever_they_stand() {
         assert_close(&light.coefficients().to_vec(), &alone.coefficients().to_vec(), 1e-7, "tiny weights");
         assert_close(&weighted.coefficients().to_vec(), &alone.coefficients().to_vec(), 1e-7, "coefficients");
         assert!((weighted.intercept() - alone.intercept()).abs() < 1e-5, "{n_rows} rows, period {period}");
+    }
+}
+
+/// scikit-learn: `Lasso(alpha=.05, positive=True)`, `ElasticNet(alpha=.1, l1_ratio=.3, positive=True)` and
+/// `LinearRegression(positive=True)`.
+#[test]
+fn coefficients_that_must_be_positive_are_those_of_scikit_learn() {
+    let (x, y) = crate::linear_glm::rows();
+    let (x, y) = (Matrix::from(x), Values::from(y));
+    let lasso = Lasso::new().alpha(0.05).positive(true).fit(&x, &y).unwrap();
+    let net = ElasticNet::new().alpha(0.1).l1_ratio(0.3).positive(true).fit(&x, &y).unwrap();
+    let squares = Lasso::new().alpha(0.0).positive(true).tolerance(1e-12).fit(&x, &y).unwrap();
+    let truths = [
+        (lasso, [1.3277567666760977, 0.0, 0.328491913195824], 2.041597739504174),
+        (net, [1.1983274345936799, 0.0, 0.32431964579775746], 2.0428846948194925),
+        (squares, [1.4288711014447508, 0.0, 0.4101241647213123], 1.9984382592928631),
+    ];
+    for (model, coefficients, intercept) in truths {
+        assert_close(&model.coefficients().to_vec(), &coefficients, 1e-10, "coefficients");
+        assert_eq!(model.coefficients()[1], 0.0);
+        assert!((model.intercept() - intercept).abs() < 1e-10 && model.converged());
+    }
+    // The least strength that leaves nothing looks at pulls upwards alone; many columns are searched a few at a time.
+    let mut random = Random::new(12);
+    let wide = Matrix::from(Array2::from_shape_simple_fn((40, 200), || random.normal()));
+    let cells = wide.dense().unwrap();
+    let y: Values = cells.rows().into_iter().map(|row| row[0] - 2.0 * row[1] + 0.5 * row[150]).collect();
+    let settings = Lasso::new().positive(true);
+    let path = settings.path(&Train::new(&wide, &y), 5, 1e-3).unwrap();
+    assert!(path.coefficients().row(0).iter().all(|weight| *weight == 0.0));
+    assert!(path.converged() && path.coefficients().iter().all(|weight| *weight >= 0.0));
+    let last = settings.alpha(path.alphas()[3]).tolerance(1e-9).fit(&wide, &y).unwrap();
+    let along = path.coefficients().row(3).to_vec();
+    assert!(last.converged() && last.coefficients()[0] > 0.5 && last.coefficients()[1] == 0.0);
+    for (one, other) in last.coefficients().iter().zip(along) {
+        assert!((one - other).abs() < 0.05, "{one} {other}");
     }
 }
