@@ -19,6 +19,9 @@ use crate::rows::{row_major, tame};
 /// Rows of one task.
 const BLOCK: usize = 2048;
 
+/// Whether frequent classes are more probable beforehand, and what is given instead.
+pub(super) type Prior = (bool, Option<Vec<f64>>);
+
 /// How scores follow from sums.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,7 +103,7 @@ impl DiscreteNaiveBayesModel {
     pub(super) fn learn(
         rule: Rule,
         alpha: f64,
-        (fit_prior, priors): (bool, Option<Vec<f64>>),
+        (fit_prior, priors): Prior,
         train: &Train<'_, Matrix, Classes>,
         before: Option<Self>,
     ) -> Result<Self> {

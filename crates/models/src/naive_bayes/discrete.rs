@@ -3,7 +3,7 @@
 use perennial_core::{Capabilities, Classes, Estimator, Matrix, Param, PartialFit, Result, Train};
 use serde::{Deserialize, Serialize};
 
-use super::counts::{DiscreteNaiveBayesModel, Rule};
+use super::counts::{DiscreteNaiveBayesModel, Prior, Rule};
 
 const ALPHA: Param = Param::real("alpha", "what is added to each sum, so that none is 0")
     .at_least(1e-10)
@@ -105,7 +105,7 @@ impl MultinomialNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, (bool, Option<Vec<f64>>))> {
+    fn rule(&self) -> Result<(Rule, Prior)> {
         Ok((Rule::Multinomial, (self.fit_prior, self.priors.clone())))
     }
 }
@@ -118,7 +118,7 @@ impl ComplementNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, (bool, Option<Vec<f64>>))> {
+    fn rule(&self) -> Result<(Rule, Prior)> {
         Ok((Rule::Complement { norm: self.norm }, (true, None)))
     }
 }
@@ -145,7 +145,7 @@ impl BernoulliNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, (bool, Option<Vec<f64>>))> {
+    fn rule(&self) -> Result<(Rule, Prior)> {
         THRESHOLD.check(self.threshold)?;
         Ok((Rule::Bernoulli { threshold: self.threshold }, (self.fit_prior, self.priors.clone())))
     }

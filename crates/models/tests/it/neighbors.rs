@@ -134,7 +134,7 @@ fn neighbours_can_be_asked_for() {
 
 /// `y = where(i % 10 == 0, 0, where(i % 3 == 0, 1, 2))`, and `X + c_[.6 y, -.4 y, 0 y]`.
 pub(crate) fn unlike_classes() -> (Matrix, Classes) {
-    let code = |i: usize| if i % 10 == 0 { 0 } else { 2 - u32::from(i % 3 == 0) };
+    let code = |i: usize| if i.is_multiple_of(10) { 0 } else { 2 - u32::from(i.is_multiple_of(3)) };
     let mut x = rows();
     for (i, mut row) in x.rows_mut().into_iter().enumerate() {
         row[0] += f64::from(code(i)) * 0.6;
