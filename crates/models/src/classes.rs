@@ -108,6 +108,32 @@ pub(crate) fn two_or_more(y: &Classes, weights: Option<&[f64]>) -> Result<Vec<u3
     }
 }
 
+/// Given priors of the classes; refuses those that are no shares.
+pub(crate) fn given_priors(priors: &Option<Vec<f64>>, n_classes: usize) -> Result<Option<Vec<f64>>> {
+    let Some(priors) = priors else { return Ok(None) };
+    let sum: f64 = priors.iter().sum();
+    if priors.len() != n_classes || !priors.iter().all(|prior| *prior >= 0.0) || !((sum - 1.0).abs() < 1e-9) {
+        return Err(Error::invalid_param(
+            "priors",
+            priors,
+            format!("{n_classes} numbers >= 0 that sum to 1, one for each class"),
+        ));
+    }
+    Ok(Some(priors.clone()))
+}
+
+/// Refuses rows whose list of classes is another than that of the model.
+pub(crate) fn same_classes(y: &Classes, names: &[String]) -> Result<()> {
+    if y.names() == names {
+        return Ok(());
+    }
+    Err(Error::unknown(format!(
+        "the rows have the classes {}, the model {}; give every batch the same list of names",
+        y.names().join(", "),
+        names.join(", ")
+    )))
+}
+
 /// Refuses a list of classes, read from a file, that no fit could have left.
 pub(crate) fn check_names(names: &[String]) -> Result<()> {
     let mut sorted: Vec<&String> = names.iter().collect();
@@ -153,7 +179,7 @@ pub(crate) fn probabilities(shares: Vec<f64>, names: &Arc<[String]>) -> Result<P
 }
 
 /// Refuses the classes of further rows where they are others than those that a model has learned.
-#[cfg(feature = "linear")]
+#[cfg(any(feature = "linear", feature = "neural"))]
 pub(crate) fn check_further(y: &Classes, names: &[String], present: &[u32]) -> Result<()> {
     if y.names() != names {
         return Err(Error::malformed(

@@ -4,12 +4,12 @@ use ndarray::{Array2, s};
 use perennial_core::{
     Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
-use perennial_numeric::linalg::{Centred, eigh, matmul};
+use perennial_numeric::linalg::{Centred, eigh, matmul, svd};
 use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd, special};
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{finish, turn_back};
 use super::spectrum::{PcaSolver, spectrum};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components").at_least(1.0);
@@ -312,6 +312,34 @@ impl FastIcaModel {
     /// How many steps were taken.
     pub fn n_iterations(&self) -> usize {
         self.n_iterations
+    }
+
+    /// How sources mix to centred rows, columns x `n_components`: the pseudoinverse of the components.
+    ///
+    /// # Errors
+    /// When it leaves the range of f64.
+    pub fn mixing(&self) -> Result<Array2<f64>> {
+        let found = svd(&self.components)?;
+        let top = found.s.first().copied().unwrap_or(0.0);
+        let mut turned = found.vt.t().to_owned();
+        for (mut column, s) in turned.columns_mut().into_iter().zip(&found.s) {
+            let factor = if *s > 1e-13 * top { 1.0 / s } else { 0.0 };
+            column.mapv_inplace(|value| value * factor);
+        }
+        let out = matmul(&turned, &found.u.t());
+        match out.iter().all(|value| value.is_finite()) {
+            true => Ok(out),
+            false => Err(Error::overflow("the mixing leaves the range of f64; scale the columns first")),
+        }
+    }
+
+    /// The rows that sources stand for: [`mixing`](FastIcaModel::mixing) times the sources, plus the mean.
+    ///
+    /// # Errors
+    /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        let turned = self.mixing()?.reversed_axes();
+        turn_back(projections, &turned, None, Some(&self.mean), &self.features)
     }
 }
 

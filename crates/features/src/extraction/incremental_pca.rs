@@ -219,6 +219,14 @@ impl IncrementalPcaModel {
     pub fn n_rows_seen(&self) -> usize {
         self.pca.n_rows()
     }
+
+    /// The rows that the components stand for; see [`PcaModel::inverse_transform`].
+    ///
+    /// # Errors
+    /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        self.pca.inverse_transform(projections)
+    }
 }
 
 impl Transformer for IncrementalPcaModel {

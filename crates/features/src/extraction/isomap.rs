@@ -37,6 +37,7 @@ const MOST_ROWS: usize = 10_000;
 /// |---|---|---|---|
 /// | `n_components` | 2 | 1 to 10000 | how many columns the map has |
 /// | `n_neighbors` | 5 | >= 1, below the number of rows | how many of the nearest rows a row is linked to |
+/// | `metric` | euclidean | | how distances between rows are measured |
 ///
 /// ```
 /// use ndarray::Array2;
@@ -56,11 +57,12 @@ const MOST_ROWS: usize = 10_000;
 pub struct Isomap {
     n_components: usize,
     n_neighbors: usize,
+    metric: Metric,
 }
 
 impl Default for Isomap {
     fn default() -> Self {
-        Isomap { n_components: 2, n_neighbors: 5 }
+        Isomap { n_components: 2, n_neighbors: 5, metric: Metric::Euclidean }
     }
 }
 
@@ -86,11 +88,18 @@ impl Isomap {
         self.n_neighbors = n_neighbors;
         self
     }
+
+    /// How distances between rows are measured.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
 }
 
 /// By row, what it is linked to and how far that is; in both directions, and in one piece.
-fn links(ctx: &Context, x: &ArrayRef2<f64>, k: usize) -> Result<Vec<Vec<(u32, f64)>>> {
-    let index = Index::new_in(ctx, x, Metric::Euclidean, Search::Auto)?;
+fn links(ctx: &Context, x: &ArrayRef2<f64>, k: usize, metric: Metric) -> Result<Vec<Vec<(u32, f64)>>> {
+    let index = Index::new_in(ctx, x, metric, Search::Auto)?;
     let near = index.nearest_others(ctx, x, k)?;
     let mut links = vec![Vec::with_capacity(2 * k); x.nrows()];
     let mut parents: Vec<u32> = (0..x.nrows() as u32).collect();
@@ -110,7 +119,7 @@ fn links(ctx: &Context, x: &ArrayRef2<f64>, k: usize) -> Result<Vec<Vec<(u32, f6
     }
     let parts = |parents: &mut [u32]| (0..x.nrows() as u32).filter(|&row| root(parents, row) == row).count();
     if parts(&mut parents) > 1 {
-        let tree = Index::new_in(ctx, x, Metric::Euclidean, Search::Tree)?;
+        let tree = Index::new_in(ctx, x, metric, Search::Tree)?;
         for (length, a, b) in tree.reachability_tree(ctx, x, 1)? {
             if root(&mut parents, a) != root(&mut parents, b) {
                 link(&mut parents, a as usize, b as usize, length);
@@ -187,7 +196,7 @@ impl Estimator for Isomap {
                 self.n_neighbors
             )));
         }
-        let links = links(&train.ctx, x, self.n_neighbors)?;
+        let links = links(&train.ctx, x, self.n_neighbors, self.metric)?;
         let mut lengths = vec![0.0; n * n];
         reduce::try_fill_chunks(&mut lengths, 16 * n, |first, out| {
             train.ctx.step(first / n, n)?;
@@ -234,6 +243,7 @@ impl Estimator for Isomap {
             vectors,
             values,
             n_neighbors: self.n_neighbors,
+            metric: self.metric,
         })
     }
 }
@@ -259,6 +269,7 @@ struct Parts {
     vectors: Array2<f64>,
     values: Vec<f64>,
     n_neighbors: usize,
+    metric: Metric,
 }
 
 impl From<IsomapModel> for Parts {
@@ -321,7 +332,7 @@ impl Transformer for IsomapModel {
         if x.n_rows() == 0 {
             return finish(Array2::zeros((0, self.parts.values.len())), "isomap");
         }
-        let near = nearest_of(&self.parts.rows, x.dense()?, k)?;
+        let near = nearest_of(&self.parts.rows, x.dense()?, k, self.parts.metric)?;
         let mut gram = vec![0.0; x.n_rows() * n];
         reduce::fill_rows(&mut gram, n, 16, |first, out| {
             for (index, out) in out.chunks_exact_mut(n).enumerate() {

@@ -5,13 +5,23 @@ use perennial_core::{Context, Error, Result};
 use perennial_numeric::neighbors::{Index, Metric, Neighbors, Search};
 
 /// The `k` nearest others of each row.
-pub(super) fn nearest_others(x: &ArrayRef2<f64>, k: usize, ctx: &Context) -> Result<Neighbors> {
-    in_range(Index::new(x, Metric::Euclidean, Search::Auto)?.nearest_others(ctx, x, k)?)
+pub(super) fn nearest_others(
+    x: &ArrayRef2<f64>,
+    k: usize,
+    metric: Metric,
+    ctx: &Context,
+) -> Result<Neighbors> {
+    in_range(Index::new(x, metric, Search::Auto)?.nearest_others(ctx, x, k)?)
 }
 
 /// The `k` rows of `base` that are nearest to each row of `x`.
-pub(super) fn nearest_of(base: &ArrayRef2<f64>, x: &ArrayRef2<f64>, k: usize) -> Result<Neighbors> {
-    in_range(Index::new(base, Metric::Euclidean, Search::Auto)?.nearest(x, k)?)
+pub(super) fn nearest_of(
+    base: &ArrayRef2<f64>,
+    x: &ArrayRef2<f64>,
+    k: usize,
+    metric: Metric,
+) -> Result<Neighbors> {
+    in_range(Index::new(base, metric, Search::Auto)?.nearest(x, k)?)
 }
 
 /// Maps square distances.

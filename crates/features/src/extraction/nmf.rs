@@ -9,7 +9,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{finish, turn_back};
 use super::spectrum::{PcaSolver, spectrum};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many parts").at_least(1.0).at_most(10_000.0);
@@ -383,6 +383,14 @@ impl NmfModel {
     /// How many passes were made.
     pub fn n_iterations(&self) -> usize {
         self.n_iterations
+    }
+
+    /// The sums of the parts, each as often as a row of [`transform`](Transformer::transform) holds it, in the columns of the input.
+    ///
+    /// # Errors
+    /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        turn_back(projections, &self.components, None, None, &self.features)
     }
 }
 

@@ -294,20 +294,7 @@ impl PcaModel {
     /// # Errors
     /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
     pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
-        let k = self.scales.len();
-        if projections.n_cols() != k {
-            return Err(Error::malformed(format!(
-                "{} columns to turn back, but the model has {k} components",
-                projections.n_cols()
-            )));
-        }
-        projections.check_finite(false)?;
-        let scaled = &projections.dense()?.view() * &Array1::from(self.scales.clone());
-        let out = matmul(&scaled, &self.components) + &Array1::from(self.mean.clone());
-        let out = Matrix::from(out).with_features(self.features.clone())?;
-        out.check_finite(false)
-            .map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
-        Ok(out)
+        turn_back(projections, &self.components, Some(&self.scales), Some(&self.mean), &self.features)
     }
 
     fn project(&self, x: &ArrayRef2<f64>) -> Array2<f64> {
@@ -332,6 +319,35 @@ impl Transformer for PcaModel {
         // A value that is not finite makes a projection so; only then is it looked for.
         finish(self.project(x.dense()?), "pc").or_else(|error| x.check_finite(false).and(Err(error)))
     }
+}
+
+/// The sums of components, each times its projection and scale, plus the mean of each column.
+pub(super) fn turn_back(
+    projections: &Matrix,
+    components: &ArrayRef2<f64>,
+    scales: Option<&[f64]>,
+    mean: Option<&[f64]>,
+    features: &Features,
+) -> Result<Matrix> {
+    let k = components.nrows();
+    if projections.n_cols() != k {
+        return Err(Error::malformed(format!(
+            "{} columns to turn back, but the model has {k} components",
+            projections.n_cols()
+        )));
+    }
+    projections.check_finite(false)?;
+    let mut out = match scales {
+        Some(scales) => matmul(&(&projections.dense()?.view() * &Array1::from(scales.to_vec())), components),
+        None => matmul(projections.dense()?, components),
+    };
+    if let Some(mean) = mean {
+        out += &Array1::from(mean.to_vec());
+    }
+    let out = Matrix::from(out).with_features(features.clone())?;
+    out.check_finite(false)
+        .map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
+    Ok(out)
 }
 
 /// A matrix of new columns, none of them beyond the range of f64.

@@ -10,7 +10,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::sparse::{csr_matmul_dense, csr_t_matmul_dense};
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{finish, turn_back};
 use super::spectrum::{PcaSolver, Spectrum, spectrum};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
@@ -230,6 +230,14 @@ impl TruncatedSvdModel {
     /// The share of the variance of all columns along each component.
     pub fn explained_variance_ratio(&self) -> &[f64] {
         &self.ratios
+    }
+
+    /// The rows that the projections of [`transform`](Transformer::transform) stand for, in the columns of the input.
+    ///
+    /// # Errors
+    /// When there are not as many columns as components, a value is not finite, or a result leaves the range of f64.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        turn_back(projections, &self.components, None, None, &self.features)
     }
 }
 

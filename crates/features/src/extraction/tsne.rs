@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use perennial_core::{Context, Error, Estimator, Features, Matrix, NoTarget, Param, Result, Train};
-use perennial_numeric::neighbors::Neighbors;
+use perennial_numeric::neighbors::{Metric, Neighbors};
 use perennial_numeric::{reduce, simd, special};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ const CHUNK: usize = 256;
 /// | name | default | range | meaning |
 /// |---|---|---|---|
 /// | `perplexity` | 30 | 1 to 10000, below the number of rows | about how many neighbours count |
+/// | `metric` | euclidean | | how distances between rows are measured |
 /// | `early_exaggeration` | 12 | 1 to 1e6 | how much closer rows are drawn in the first 250 steps |
 /// | `learning_rate` | rows / 48, at least 50 | above 0 | the size of steps |
 /// | `max_iter` | 1000 | 250 to 1e9 | the most steps |
@@ -58,6 +59,7 @@ const CHUNK: usize = 256;
 #[serde(default, deny_unknown_fields)]
 pub struct Tsne {
     perplexity: f64,
+    metric: Metric,
     early_exaggeration: f64,
     learning_rate: Option<f64>,
     max_iter: usize,
@@ -69,6 +71,7 @@ impl Default for Tsne {
     fn default() -> Self {
         Tsne {
             perplexity: 30.0,
+            metric: Metric::Euclidean,
             early_exaggeration: 12.0,
             learning_rate: None,
             max_iter: 1000,
@@ -130,6 +133,13 @@ impl Tsne {
         self
     }
 
+    /// How distances between rows are measured.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
+        self
+    }
+
     fn check(&self, n_rows: usize) -> Result<()> {
         PERPLEXITY.check(self.perplexity)?;
         EXAGGERATION.check(self.early_exaggeration)?;
@@ -160,7 +170,7 @@ impl Estimator for Tsne {
         let n = x.nrows();
         self.check(n)?;
         let k = ((3.0 * self.perplexity) as usize + 1).min(n - 1);
-        let nearest = nearest_others(x, k, &train.ctx)?;
+        let nearest = nearest_others(x, k, self.metric, &train.ctx)?;
         let affinity = Affinity::new(&nearest, n, self.perplexity);
         let points = start(x, &train.ctx)?;
         let rate = self.learning_rate.unwrap_or((n as f64 / self.early_exaggeration / 4.0).max(50.0));

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
     Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
-use perennial_numeric::neighbors::Neighbors;
+use perennial_numeric::neighbors::{Metric, Neighbors};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,7 @@ const CHUNK: usize = 256;
 /// |---|---|---|---|
 /// | `n_neighbors` | 15 | 2 to 10000 | rows of a neighbourhood, itself among them; all rows where there are fewer |
 /// | `n_components` | 2 | 1 to 100 | sides of the map |
+/// | `metric` | euclidean | | how distances between rows are measured |
 /// | `min_dist` | 0.1 | 0 to 100 | how close rows may lie on the map |
 /// | `spread` | 1 | above 0.001, to 100 | the scale of the map |
 /// | `n_epochs` | 500, or 200 beyond 10000 rows | >= 1 | passes over the neighbours |
@@ -65,6 +66,7 @@ const CHUNK: usize = 256;
 pub struct Umap {
     n_neighbors: usize,
     n_components: usize,
+    metric: Metric,
     min_dist: f64,
     spread: f64,
     n_epochs: Option<usize>,
@@ -78,6 +80,7 @@ impl Default for Umap {
         Umap {
             n_neighbors: 15,
             n_components: 2,
+            metric: Metric::Euclidean,
             min_dist: 0.1,
             spread: 1.0,
             n_epochs: None,
@@ -109,6 +112,13 @@ impl Umap {
     #[must_use]
     pub fn n_components(mut self, n_components: usize) -> Self {
         self.n_components = n_components;
+        self
+    }
+
+    /// How distances between rows are measured.
+    #[must_use]
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metric = metric;
         self
     }
 
@@ -187,7 +197,7 @@ impl Estimator for Umap {
         let n = x.nrows();
         self.check(n)?;
         let k = self.n_neighbors.min(n);
-        let nearest = nearest_others(x, k - 1, &train.ctx)?;
+        let nearest = nearest_others(x, k - 1, self.metric, &train.ctx)?;
         let n_epochs = self.n_epochs.unwrap_or(if n <= 10_000 { 500 } else { 200 });
         let edges = union(&nearest, n, n_epochs);
         let seed = train.ctx.seed(self.seed);
@@ -201,7 +211,8 @@ impl Estimator for Umap {
         };
         layout.train(&edges, &mut points, &Random::new(seed), &train.ctx)?;
         let embedding = Array2::from_shape_vec((n, self.n_components), points).map_err(Error::other)?;
-        UmapModel::new(train.x.features().clone(), x.to_owned(), embedding, k, layout, seed)
+        let near = (k, self.metric);
+        UmapModel::new(train.x.features().clone(), x.to_owned(), embedding, near, layout, seed)
     }
 }
 
@@ -295,6 +306,7 @@ pub struct UmapModel {
     #[serde(skip)]
     wide: Array2<f64>,
     n_neighbors: usize,
+    metric: Metric,
     layout: Layout,
     seed: u64,
 }
@@ -305,6 +317,7 @@ struct Parts {
     rows: Array2<f64>,
     embedding: Array2<f32>,
     n_neighbors: usize,
+    metric: Metric,
     layout: Layout,
     seed: u64,
 }
@@ -322,7 +335,7 @@ impl TryFrom<Parts> for UmapModel {
         if !sizes || !finite || !p.layout.is_sound() {
             return Err(Error::corrupt("the rows and places of the map do not fit together"));
         }
-        UmapModel::new(p.features, p.rows, p.embedding, p.n_neighbors, p.layout, p.seed)
+        UmapModel::new(p.features, p.rows, p.embedding, (p.n_neighbors, p.metric), p.layout, p.seed)
     }
 }
 
@@ -331,7 +344,7 @@ impl UmapModel {
         features: Features,
         rows: Array2<f64>,
         embedding: Array2<f32>,
-        n_neighbors: usize,
+        (n_neighbors, metric): (usize, Metric),
         layout: Layout,
         seed: u64,
     ) -> Result<Self> {
@@ -339,7 +352,7 @@ impl UmapModel {
             return Err(Error::not_converged("the map flew apart; lower `learning_rate`"));
         }
         let wide = embedding.mapv(f64::from);
-        Ok(UmapModel { features, rows, embedding, wide, n_neighbors, layout, seed })
+        Ok(UmapModel { features, rows, embedding, wide, n_neighbors, metric, layout, seed })
     }
 
     /// The features it learned from.
@@ -366,7 +379,7 @@ impl Transformer for UmapModel {
         if x.nrows() == 0 {
             return finish(Array2::zeros((0, sides)), "umap");
         }
-        let nearest = nearest_of(&self.rows, x, self.n_neighbors)?;
+        let nearest = nearest_of(&self.rows, x, self.n_neighbors, self.metric)?;
         let fixed = self.embedding.as_slice().unwrap_or_default();
         let random = Random::new(self.seed);
         let table = self.layout.table(fixed.len() / sides, &random);

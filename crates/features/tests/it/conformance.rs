@@ -7,6 +7,7 @@ use perennial_features::extraction::{
 };
 use perennial_features::{CyclicalFeatures, PolynomialFeatures, SelectKBest};
 use perennial_numeric::kernel::Kernel;
+use perennial_numeric::neighbors::Metric;
 use perennial_testing::{Tags, check};
 
 check!(cyclical, transformer, CyclicalFeatures::new(24.0), Tags::new().exact_solver());
@@ -51,3 +52,9 @@ check!(random_fourier, transformer, RandomFourierFeatures::new().n_components(20
 check!(gaussian_projection, transformer, GaussianRandomProjection::new().n_components(3));
 check!(sparse_projection, transformer, SparseRandomProjection::new().n_components(3));
 check!(umap, transformer, Umap::new().n_epochs(30), Tags::new().most_rows(800));
+check!(
+    umap_by_sums,
+    transformer,
+    Umap::new().n_epochs(20).metric(Metric::Manhattan),
+    Tags::new().most_rows(400)
+);

@@ -11,6 +11,7 @@ use perennial_features::extraction::{
     FastIca, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca, PcaSolver, TruncatedSvd, Tsne, Umap,
 };
 use perennial_numeric::kernel::Kernel;
+use perennial_numeric::neighbors::Metric;
 use perennial_numeric::random::Random;
 
 fn rows() -> Array2<f64> {
@@ -251,4 +252,54 @@ fn a_linear_kernel_gives_principal_components() {
     let kernel = KernelPca::new().n_components(3).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
     let (plain, kernel) = (plain.dense().unwrap(), kernel.dense().unwrap());
     assert!(plain.iter().zip(kernel).all(|(a, b)| (a.abs() - b.abs()).abs() < 1e-9));
+}
+
+/// All components give back the rows; few give back what is nearest to them in their span.
+#[test]
+fn decompositions_turn_back() {
+    let x = Matrix::from(rows());
+    let flat = |x: &Matrix| x.dense().unwrap().iter().copied().collect::<Vec<f64>>();
+    let svd = TruncatedSvd::new().n_components(4).fit(&x, &NoTarget).unwrap();
+    let back = svd.inverse_transform(&svd.transform(&x).unwrap()).unwrap();
+    assert_close(&flat(&back), &flat(&x), 1e-8, "singular directions");
+    assert_eq!(back.features(), x.features());
+    let ica = FastIca::new().n_components(4).fit(&x, &NoTarget).unwrap();
+    let back = ica.inverse_transform(&ica.transform(&x).unwrap()).unwrap();
+    assert_close(&flat(&back), &flat(&x), 1e-8, "independent components");
+    let few = FastIca::new().n_components(2).fit(&x, &NoTarget).unwrap();
+    let both = few.components().dot(&few.mixing().unwrap());
+    assert!((both - Array2::<f64>::eye(2)).iter().all(|gap| gap.abs() < 1e-10));
+    let pca = Pca::new().n_components(2).whiten(true).fit(&x, &NoTarget).unwrap();
+    let batches =
+        IncrementalPca::new().n_components(2).batch_size(60).whiten(true).fit(&x, &NoTarget).unwrap();
+    let truth = pca.inverse_transform(&pca.transform(&x).unwrap()).unwrap();
+    let found = batches.inverse_transform(&batches.transform(&x).unwrap()).unwrap();
+    assert_close(&flat(&found), &flat(&truth), 1e-8, "in batches");
+    // A product of two factors that are >= 0.
+    let factors = Array2::from_shape_fn((30, 2), |(i, k)| ((i * (k + 2)) % 7) as f64);
+    let parts = Array2::from_shape_fn((2, 5), |(k, j)| ((j + 3 * k) % 4) as f64 + 0.5);
+    let x = Matrix::from(factors.dot(&parts));
+    let nmf = Nmf::new().max_iter(2000).tolerance(1e-12).fit(&x, &NoTarget).unwrap();
+    let back = nmf.inverse_transform(&nmf.transform(&x).unwrap()).unwrap();
+    let gap: f64 = flat(&back).iter().zip(flat(&x)).map(|(a, b)| (a - b).powi(2)).sum();
+    assert!(gap.sqrt() < nmf.reconstruction_error() + 1e-6 && gap.sqrt() < 1.0, "{gap}");
+    let error = nmf.inverse_transform(&Matrix::from(Array2::zeros((1, 3)))).unwrap_err();
+    assert!(error.to_string().contains("2 components"), "{error}");
+}
+
+/// Rows of one direction are near by their angle, however long they are.
+#[test]
+fn maps_measure_distances_as_they_are_told() {
+    let mut random = Random::new(6);
+    let x = Array2::from_shape_fn((90, 3), |(i, j)| {
+        let length = (1 + i % 17) as f64 * 40.0;
+        length * (f64::from(u8::from(i % 3 == j)) + 0.05 * random.normal())
+    });
+    let x = Matrix::from(x);
+    let by_angle = Umap::new().n_neighbors(8).n_epochs(60).metric(Metric::Cosine).fit(&x, &NoTarget).unwrap();
+    assert!(same_cloud(by_angle.embedding()) > 0.95);
+    let placed = by_angle.transform(&x).unwrap();
+    assert!(same_cloud(placed.dense().unwrap()) > 0.9);
+    let by_angle = Tsne::new().perplexity(8.0).metric(Metric::Cosine).fit(&x, &NoTarget).unwrap();
+    assert!(same_cloud(by_angle.embedding()) > 0.95);
 }

@@ -6,7 +6,7 @@ use perennial_core::{
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use serde::{Deserialize, Serialize};
 
-use super::tree::choose;
+use super::tree::{Choice, choose};
 
 const MIN_CLUSTER_SIZE: Param = Param::integer("min_cluster_size", "the fewest rows of a cluster")
     .at_least(2.0)
@@ -16,6 +16,14 @@ const MIN_SAMPLES: Param =
     Param::integer("min_samples", "the nearest rows, itself included, that make a row dense")
         .at_least(1.0)
         .at_most(1e9);
+const EPSILON: Param =
+    Param::real("cluster_selection_epsilon", "clusters that part at less than this distance stay together")
+        .at_least(0.0)
+        .at_most(1e300);
+const MAX_CLUSTER_SIZE: Param =
+    Param::integer("max_cluster_size", "the most rows of a cluster that excess of mass chooses")
+        .at_least(1.0)
+        .at_most(1e15);
 
 /// Which clusters of the hierarchy count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +47,9 @@ pub enum ClusterSelection {
 /// | `min_cluster_size` | 5 | >= 2 | the fewest rows of a cluster |
 /// | `min_samples` | that of `min_cluster_size` | >= 1 | the nearest rows, itself included, that make a row dense |
 /// | `selection` | excess of mass | | which clusters of the hierarchy count |
+/// | `cluster_selection_epsilon` | 0 | >= 0 | clusters that part at less than this distance stay together (Malzer and Baum, 2020) |
+/// | `max_cluster_size` | none | >= 1 | the most rows of a cluster that excess of mass chooses; larger ones are parted where they can be |
+/// | `allow_single_cluster` | false | | whether all rows may be one cluster, of which the sparsest are noise |
 /// | `metric` | euclidean | | how distances are measured |
 ///
 /// ```
@@ -58,19 +69,29 @@ pub struct Hdbscan {
     min_cluster_size: usize,
     min_samples: Option<usize>,
     selection: ClusterSelection,
+    cluster_selection_epsilon: f64,
+    max_cluster_size: Option<usize>,
+    allow_single_cluster: bool,
     metric: Metric,
 }
 
 impl Default for Hdbscan {
     fn default() -> Self {
-        let selection = ClusterSelection::ExcessOfMass;
-        Hdbscan { min_cluster_size: 5, min_samples: None, selection, metric: Metric::Euclidean }
+        Hdbscan {
+            min_cluster_size: 5,
+            min_samples: None,
+            selection: ClusterSelection::ExcessOfMass,
+            cluster_selection_epsilon: 0.0,
+            max_cluster_size: None,
+            allow_single_cluster: false,
+            metric: Metric::Euclidean,
+        }
     }
 }
 
 impl Hdbscan {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[MIN_CLUSTER_SIZE, MIN_SAMPLES];
+    pub const PARAMS: &'static [Param] = &[MIN_CLUSTER_SIZE, MIN_SAMPLES, EPSILON, MAX_CLUSTER_SIZE];
 
     /// The defaults.
     pub fn new() -> Self {
@@ -98,6 +119,27 @@ impl Hdbscan {
         self
     }
 
+    /// Sets the distance below which clusters do not part.
+    #[must_use]
+    pub fn cluster_selection_epsilon(mut self, cluster_selection_epsilon: f64) -> Self {
+        self.cluster_selection_epsilon = cluster_selection_epsilon;
+        self
+    }
+
+    /// Sets the most rows of a cluster that excess of mass chooses.
+    #[must_use]
+    pub fn max_cluster_size(mut self, max_cluster_size: usize) -> Self {
+        self.max_cluster_size = Some(max_cluster_size);
+        self
+    }
+
+    /// Sets whether all rows may be one cluster.
+    #[must_use]
+    pub fn allow_single_cluster(mut self, allow_single_cluster: bool) -> Self {
+        self.allow_single_cluster = allow_single_cluster;
+        self
+    }
+
     /// Sets how distances are measured.
     #[must_use]
     pub fn metric(mut self, metric: Metric) -> Self {
@@ -115,6 +157,8 @@ impl Estimator for Hdbscan {
         MIN_CLUSTER_SIZE.check_count(self.min_cluster_size)?;
         let min_samples = self.min_samples.unwrap_or(self.min_cluster_size);
         MIN_SAMPLES.check_count(min_samples)?;
+        EPSILON.check(self.cluster_selection_epsilon)?;
+        self.max_cluster_size.map_or(Ok(()), |most| MAX_CLUSTER_SIZE.check_count(most))?;
         let x = train.x.dense()?;
         if min_samples > x.nrows() {
             return Err(Error::insufficient_data(format!(
@@ -129,8 +173,14 @@ impl Estimator for Hdbscan {
                 "distances between rows are beyond the range of f64; scale the columns",
             ));
         }
-        let leaves = self.selection == ClusterSelection::Leaf;
-        let chosen = choose(x.nrows(), &edges, self.min_cluster_size, leaves);
+        let choice = Choice {
+            least: self.min_cluster_size,
+            most: self.max_cluster_size.unwrap_or(usize::MAX),
+            leaves: self.selection == ClusterSelection::Leaf,
+            epsilon: self.cluster_selection_epsilon,
+            single: self.allow_single_cluster,
+        };
+        let chosen = choose(x.nrows(), &edges, &choice);
         Ok(HdbscanModel {
             features: train.x.features().clone(),
             clusters: Clusters::of(chosen.labels, chosen.n_clusters)?,

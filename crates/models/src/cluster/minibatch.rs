@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Clusters, Context, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit, Predictor, Result,
-    Train,
+    Capabilities, Clusters, Context, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit,
+    Predictor, Result, Train,
 };
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
@@ -23,7 +23,8 @@ const MAX_NO_IMPROVEMENT: Param =
 /// the centres have seen.
 ///
 /// Much faster than [`KMeans`](crate::KMeans) on many rows, with clusters that are a little worse. The inertia of the
-/// batches, smoothed, decides when to stop. [`PartialFit`] goes on with rows that come later.
+/// batches, smoothed, decides when to stop. [`PartialFit`] goes on with rows that come later. A row is drawn into batches as
+/// often as it weighs.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -138,10 +139,16 @@ impl MiniBatchKMeans {
     }
 
     /// The best of several starts, judged by the inertia of a sample.
-    fn start(&self, ctx: &Context, data: &Data<'_>, random: &Random) -> Result<Vec<f64>> {
+    fn start(
+        &self,
+        ctx: &Context,
+        data: &Data<'_>,
+        up_to: Option<&[f64]>,
+        random: &Random,
+    ) -> Result<Vec<f64>> {
         let size = (3 * self.batch_size).max(3 * self.n_clusters).min(data.n_rows());
         let n_init = if matches!(self.init, Init::Given(_)) { 1 } else { self.n_init };
-        let judge = draw(data, size, &mut random.stream("judge"));
+        let judge = draw(data, up_to, size, &mut random.stream("judge"));
         let judges = Points::new(&judge.cells, data.width);
         let mut best: Option<(f64, Vec<f64>)> = None;
         for index in 0..n_init {
@@ -160,16 +167,36 @@ impl MiniBatchKMeans {
     }
 }
 
-/// The given rows.
+/// The given rows, with their weights.
 fn take<'a>(data: &Data<'_>, rows: &[usize]) -> Data<'a> {
     let cells = rows.iter().flat_map(|&row| data.row(row).to_vec()).collect();
-    Data { cells, width: data.width, weights: None, unit: data.unit }
+    let weights = data.weights.as_deref().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+    Data { cells, width: data.width, weights, unit: data.unit }
 }
 
-/// Rows drawn with replacement.
-fn draw<'a>(data: &Data<'_>, n: usize, random: &mut Random) -> Data<'a> {
-    let rows: Vec<usize> = (0..n).map(|_| random.below(data.n_rows())).collect();
-    take(data, &rows)
+/// Sums of the weights of the rows up to each; none where all weigh the same.
+fn sums_up_to(data: &Data<'_>) -> Option<Vec<f64>> {
+    let mut sum = 0.0;
+    let add = |weight: &f64| {
+        sum += weight;
+        sum
+    };
+    let weights =
+        data.weights.as_deref().filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
+    weights.map(|weights| weights.iter().map(add).collect())
+}
+
+/// Rows drawn with replacement, as often as they weigh; each counts once.
+fn draw<'a>(data: &Data<'_>, up_to: Option<&[f64]>, n: usize, random: &mut Random) -> Data<'a> {
+    let one = |_| match up_to {
+        None => random.below(data.n_rows()),
+        Some(up_to) => {
+            let place = random.uniform() * up_to.last().copied().unwrap_or_default();
+            up_to.partition_point(|sum| *sum <= place).min(data.n_rows() - 1)
+        }
+    };
+    let rows: Vec<usize> = (0..n).map(one).collect();
+    Data { weights: None, ..take(data, &rows) }
 }
 
 /// Moves the centres to the means of all rows that they have seen; gives the inertia of the batch before.
@@ -180,10 +207,10 @@ fn learn(batch: &Data<'_>, centres: &mut [f64], seen: &mut [f64]) -> f64 {
     let before = inertia(batch, centres, &labels);
     let (mut sums, mut counts) = (vec![0.0; centres.len()], vec![0.0; seen.len()]);
     for (row, &label) in labels.iter().enumerate() {
-        let label = label as usize;
-        counts[label] += 1.0;
+        let (label, weight) = (label as usize, batch.weights.as_ref().map_or(1.0, |weights| weights[row]));
+        counts[label] += weight;
         let sums = &mut sums[label * width..][..width];
-        sums.iter_mut().zip(batch.row(row)).for_each(|(sum, value)| *sum += value);
+        sums.iter_mut().zip(batch.row(row)).for_each(|(sum, value)| *sum += weight * value);
     }
     for label in (0..seen.len()).filter(|&label| counts[label] > 0.0) {
         seen[label] += counts[label];
@@ -221,7 +248,8 @@ impl Estimator for MiniBatchKMeans {
         let data = Data::new(train)?;
         data.check_clusters(self.n_clusters)?;
         let random = Random::new(train.ctx.seed(self.seed));
-        let mut centres = self.start(&train.ctx, &data, &random.stream("start"))?;
+        let up_to = sums_up_to(&data);
+        let mut centres = self.start(&train.ctx, &data, up_to.as_deref(), &random.stream("start"))?;
         let mut seen = vec![0.0; self.n_clusters];
         let (mut draws, mut revivals) = (random.stream("batches"), random.stream("revivals"));
         let size = self.batch_size.min(data.n_rows());
@@ -230,7 +258,7 @@ impl Estimator for MiniBatchKMeans {
         let (mut n_batches, mut converged) = (0, false);
         for step in 0..n_steps.max(1) {
             train.ctx.step(step, n_steps)?;
-            let batch = draw(&data, size, &mut draws);
+            let batch = draw(&data, up_to.as_deref(), size, &mut draws);
             let share = (2.0 * size as f64 / (data.n_rows() as f64 + 1.0)).min(1.0);
             let inertia = learn(&batch, &mut centres, &mut seen) / size as f64;
             n_batches += 1;
@@ -252,6 +280,14 @@ impl Estimator for MiniBatchKMeans {
                 break;
             }
         }
+        // Each row that was drawn stands for the mean weight, which matters to further rows.
+        if let Some(weights) = &data.weights {
+            let mean = match &up_to {
+                Some(up_to) => up_to.last().copied().unwrap_or_default() / data.n_rows() as f64,
+                None => weights[0],
+            };
+            seen.iter_mut().for_each(|seen| *seen *= mean);
+        }
         let mut model = MiniBatchKMeansModel {
             features: train.x.features().clone(),
             centres: unscaled(&centres, &data)?,
@@ -262,6 +298,10 @@ impl Estimator for MiniBatchKMeans {
         };
         model.measure(&data, &centres)?;
         Ok(model)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
     }
 }
 
@@ -278,7 +318,7 @@ impl PartialFit for MiniBatchKMeans {
     ) -> Result<MiniBatchKMeansModel> {
         self.check()?;
         let x = model.features.align(train.x)?;
-        let data = Data::new(&Train::new(&*x, train.y))?;
+        let data = Data::new(&train.with_input(&*x, None))?;
         let mut centres: Vec<f64> = model.centres.iter().map(|value| value / data.unit).collect();
         for start in (0..data.n_rows()).step_by(self.batch_size) {
             train.ctx.step(start, data.n_rows())?;

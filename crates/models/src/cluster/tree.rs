@@ -4,6 +4,7 @@
 #[derive(Clone, Debug)]
 struct Branch {
     parent: usize,
+    size: usize,
     /// The density at which it parts from its parent.
     birth: f64,
     stability: f64,
@@ -53,12 +54,28 @@ fn top(tops: &mut [usize], mut node: usize) -> usize {
     node
 }
 
-/// Chooses clusters of at least `least` rows: those that last longest, or the leaves of the hierarchy.
-pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], least: usize, leaves: bool) -> Chosen {
+/// Which branches become clusters.
+pub(super) struct Choice {
+    /// The fewest rows of a branch.
+    pub(super) least: usize,
+    /// The most rows of a cluster that lasts longest.
+    pub(super) most: usize,
+    /// The leaves of the hierarchy, and not what lasts longest.
+    pub(super) leaves: bool,
+    /// Branches that part at less than this distance stay together.
+    pub(super) epsilon: f64,
+    /// Whether all rows may be one cluster.
+    pub(super) single: bool,
+}
+
+/// Chooses clusters: branches that last longest, or the leaves of the hierarchy.
+pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], choice: &Choice) -> Chosen {
+    let least = choice.least;
     let merges = merges(n_rows, edges);
     let size = |node: usize| if node < n_rows { 1 } else { merges[node - n_rows].size };
-    let mut branches =
-        vec![Branch { parent: 0, birth: 0.0, stability: 0.0, death: 0.0, children: Vec::new() }];
+    let root =
+        Branch { parent: 0, size: n_rows, birth: 0.0, stability: 0.0, death: 0.0, children: Vec::new() };
+    let mut branches = vec![root];
     // The branch that each row leaves the hierarchy from, and at which density.
     let mut left = vec![(0usize, 0.0); n_rows];
     let mut waiting = vec![(n_rows + merges.len().saturating_sub(1), 0usize)];
@@ -78,6 +95,7 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], least: usize, lea
                 branches[branch].children.push(number);
                 branches.push(Branch {
                     parent: branch,
+                    size: size(child),
                     birth: density,
                     stability: 0.0,
                     death: density,
@@ -99,59 +117,90 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], least: usize, lea
             }
         }
     }
-    let chosen = if leaves { leaf_branches(&branches) } else { lasting_branches(&branches) };
-    label(n_rows, &branches, &left, &chosen)
+    let longest = edges.last().map_or(0.0, |edge| edge.0);
+    let mut chosen = match choice.leaves {
+        true => leaf_branches(&branches, choice.single),
+        false => lasting_branches(&branches, choice),
+    };
+    let only_root = chosen[0] && chosen.iter().filter(|chosen| **chosen).count() == 1;
+    if choice.epsilon > 0.0 && !only_root {
+        chosen = far_apart(&branches, &chosen, longest, choice);
+    }
+    // The density from which on a row belongs to the one cluster of all rows.
+    let from = match choice.epsilon > 0.0 {
+        true => longest / choice.epsilon,
+        false => branches[0].death,
+    };
+    label(n_rows, &branches, &left, &chosen, from)
 }
 
-fn leaf_branches(branches: &[Branch]) -> Vec<bool> {
-    (0..branches.len()).map(|branch| branch > 0 && branches[branch].children.is_empty()).collect()
+fn leaf_branches(branches: &[Branch], single: bool) -> Vec<bool> {
+    let leaf = |branch: usize| (branch > 0 || single) && branches[branch].children.is_empty();
+    (0..branches.len()).map(leaf).collect()
 }
 
-/// The branches that together last longest; never the root, which is all rows.
-fn lasting_branches(branches: &[Branch]) -> Vec<bool> {
+/// The branches that together last longest; the root, which is all rows, only where it may be.
+fn lasting_branches(branches: &[Branch], choice: &Choice) -> Vec<bool> {
     let mut chosen = vec![true; branches.len()];
     let mut stability: Vec<f64> = branches.iter().map(|branch| branch.stability).collect();
     // Children come after their parents.
     for branch in (0..branches.len()).rev() {
         let children = &branches[branch].children;
         let below: f64 = children.iter().map(|&child| stability[child]).sum();
-        if branch == 0 || (!children.is_empty() && below > stability[branch]) {
+        let parts = !children.is_empty() && below > stability[branch];
+        if (branch == 0 && !choice.single) || parts || branches[branch].size > choice.most {
             stability[branch] = below;
             chosen[branch] = false;
         }
     }
+    // What is inside a chosen branch belongs to it; parents come before their children.
+    let mut inside = vec![false; branches.len()];
     for branch in 1..branches.len() {
-        let above = branches[branch].parent;
-        // What is inside a chosen branch belongs to it: mark such a parent's descendants.
-        if chosen[above] || (above != 0 && covered(branches, &chosen, above)) {
-            chosen[branch] = false;
-        }
+        let parent = branches[branch].parent;
+        inside[branch] = chosen[parent] || inside[parent];
+        chosen[branch] &= !inside[branch];
     }
     chosen
 }
 
-/// Whether a branch above this one is chosen.
-fn covered(branches: &[Branch], chosen: &[bool], mut branch: usize) -> bool {
-    while branch != 0 {
-        branch = branches[branch].parent;
-        if chosen[branch] {
-            return true;
+/// The chosen branches, where those that were born at less than the distance give way to what they part from (Malzer and
+/// Baum, 2020).
+fn far_apart(branches: &[Branch], chosen: &[bool], longest: f64, choice: &Choice) -> Vec<bool> {
+    let born_at = |branch: usize| longest / branches[branch].birth;
+    let mut far = vec![false; branches.len()];
+    for mut branch in (1..branches.len()).filter(|&branch| chosen[branch]) {
+        if born_at(branch) < choice.epsilon {
+            loop {
+                let parent = branches[branch].parent;
+                if parent == 0 {
+                    branch = if choice.single { 0 } else { branch };
+                    break;
+                }
+                branch = parent;
+                if born_at(branch) > choice.epsilon {
+                    break;
+                }
+            }
         }
+        far[branch] = true;
     }
-    false
+    far
 }
 
-fn label(n_rows: usize, branches: &[Branch], left: &[(usize, f64)], chosen: &[bool]) -> Chosen {
+/// Rows of the branches below a chosen one belong to it. Where the root alone is chosen, only rows from the given density on
+/// belong to it.
+fn label(n_rows: usize, branches: &[Branch], left: &[(usize, f64)], chosen: &[bool], from: f64) -> Chosen {
     let mut of_branch = vec![-1; branches.len()];
     let mut home = vec![0; branches.len()];
     for branch in 1..branches.len() {
         home[branch] = if chosen[branch] { branch } else { home[branches[branch].parent] };
     }
+    let single = chosen[0] && !chosen[1..].contains(&true);
     let mut n_clusters = 0;
     let (mut labels, mut probabilities) = (vec![-1; n_rows], vec![0.0; n_rows]);
     for (row, &(branch, density)) in left.iter().enumerate() {
         let cluster = home[branch];
-        if cluster == 0 {
+        if cluster == 0 && !(single && density >= from) {
             continue;
         }
         // Numbers in the order of the first rows.

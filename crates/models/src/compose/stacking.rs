@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
-    ResultExt, Rows, Train, Values,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
+    Result, ResultExt, Rows, Train, Values,
 };
 use perennial_numeric::folds;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ const N_FOLDS: Param = Param::integer("n_folds", "how many parts the rows are di
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_folds` | 5 | >= 2 | how many parts the rows are divided into |
+/// | `passthrough` | false | | whether the last model sees the columns of the input too |
 /// | `seed` | from the context | | which rows go into which part |
 ///
 /// ```
@@ -50,6 +51,8 @@ pub struct StackingClassifier<S, F> {
     #[serde(default = "five")]
     n_folds: usize,
     #[serde(default)]
+    passthrough: bool,
+    #[serde(default)]
     seed: Option<u64>,
 }
 
@@ -63,6 +66,8 @@ pub struct StackingRegressor<S, F> {
     last: F,
     #[serde(default = "five")]
     n_folds: usize,
+    #[serde(default)]
+    passthrough: bool,
     #[serde(default)]
     seed: Option<u64>,
 }
@@ -78,6 +83,8 @@ pub struct StackingClassifierModel<M, L> {
     models: M,
     last: L,
     names: Vec<String>,
+    /// The columns of the input, where the last model sees them.
+    passed: Option<Features>,
 }
 
 /// The models of a [`StackingRegressor`].
@@ -86,6 +93,8 @@ pub struct StackingRegressorModel<M, L> {
     models: M,
     last: L,
     names: Vec<String>,
+    /// The columns of the input, where the last model sees them.
+    passed: Option<Features>,
 }
 
 macro_rules! both {
@@ -96,13 +105,20 @@ macro_rules! both {
 
             /// `last` on the answers of `members`: a tuple, or a list of one type.
             pub fn new(members: S, last: F) -> Self {
-                $settings { members, last, n_folds: 5, seed: None }
+                $settings { members, last, n_folds: 5, passthrough: false, seed: None }
             }
 
             /// Sets how many parts the rows are divided into.
             #[must_use]
             pub fn n_folds(mut self, n_folds: usize) -> Self {
                 self.n_folds = n_folds;
+                self
+            }
+
+            /// Sets whether the last model sees the columns of the input too, which must be a matrix.
+            #[must_use]
+            pub fn passthrough(mut self, passthrough: bool) -> Self {
+                self.passthrough = passthrough;
                 self
             }
 
@@ -125,7 +141,7 @@ macro_rules! both {
                 &self.last
             }
 
-            /// The features of the last model.
+            /// The features of the last model that members give; behind them are those of the input where they are passed through.
             pub fn feature_names(&self) -> &[String] {
                 &self.names
             }
@@ -182,14 +198,42 @@ fn out_of_fold<S: Members>(
     table.ok_or_else(|| Error::empty("there are no folds"))
 }
 
+/// What the last model sees: the answers of the members, and behind them the input where it is passed through.
+fn beside<X: Rows + ?Sized>(
+    table: Array2<f64>,
+    names: &[String],
+    x: &X,
+    passed: Option<&Features>,
+) -> Result<Matrix> {
+    let table = Matrix::from(table).with_names(names.iter().map(String::as_str))?;
+    let Some(features) = passed else { return Ok(table) };
+    let x = features.align(matrix_of(x)?)?.to_dense()?;
+    Matrix::hstack(&[table, x])
+}
+
+/// The input as a matrix.
+fn matrix_of<X: Rows + ?Sized>(x: &X) -> Result<&Matrix> {
+    x.as_matrix().ok_or_else(|| {
+        Error::unsupported(
+            "the input of this stack is no matrix, so its columns cannot be passed to the last model; set `passthrough` to false, or make a matrix before the stack",
+        )
+    })
+}
+
+/// The columns that are passed through.
+fn passed<X: Rows + ?Sized>(x: &X, passthrough: bool) -> Result<Option<Features>> {
+    Ok(if passthrough { Some(matrix_of(x)?.features().clone()) } else { None })
+}
+
 /// Fits the last model on what the members said.
-fn fit_last<F: Estimator<Input = Matrix>, X: ?Sized>(
+fn fit_last<F: Estimator<Input = Matrix>, X: Rows + ?Sized>(
     last: &F,
     train: &Train<'_, X, F::Target>,
     table: Array2<f64>,
     names: &[String],
+    passed: Option<&Features>,
 ) -> Result<F::Model> {
-    let table = Matrix::from(table).with_names(names.iter().map(String::as_str))?;
+    let table = beside(table, names, train.x, passed)?;
     let mut own = Train::new(&table, train.y).context(train.ctx.child("last"));
     own.weights = train.weights;
     own.groups = train.groups;
@@ -210,8 +254,12 @@ fn value_columns<M: RegressorModels>(models: &M, x: &M::Input) -> Result<Array2<
 }
 
 /// Groups keep together here whether or not the members use them.
-fn accepted(members: Capabilities, last: Capabilities) -> Capabilities {
+fn accepted(members: Capabilities, last: Capabilities, passthrough: bool) -> Capabilities {
     let mut accepts = members;
+    if passthrough {
+        accepts.missing &= last.missing;
+        accepts.categorical &= last.categorical;
+    }
     accepts.weights = members.weights && last.weights;
     accepts.groups = true;
     accepts.validation = false;
@@ -243,13 +291,14 @@ where
             .iter()
             .flat_map(|member| classes.iter().map(move |class| format!("{member}={class}")))
             .collect();
-        let last = fit_last(&self.last, train, table, &names)?;
+        let passed = passed(train.x, self.passthrough)?;
+        let last = fit_last(&self.last, train, table, &names, passed.as_ref())?;
         let models = self.members.fit_all(train)?;
-        Ok(StackingClassifierModel { classes: train.y.shared_names(), models, last, names })
+        Ok(StackingClassifierModel { classes: train.y.shared_names(), models, last, names, passed })
     }
 
     fn capabilities(&self) -> Capabilities {
-        accepted(self.members.capabilities(), self.last.capabilities())
+        accepted(self.members.capabilities(), self.last.capabilities(), self.passthrough)
     }
 
     fn steps(&self) -> Vec<String> {
@@ -275,12 +324,13 @@ where
         let fold_of = folds::assign(train.y.n_rows(), self.n_folds, None, train.groups, seed);
         let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, value_columns)?;
         let names = self.members.names();
-        let last = fit_last(&self.last, train, table, &names)?;
-        Ok(StackingRegressorModel { models: self.members.fit_all(train)?, last, names })
+        let passed = passed(train.x, self.passthrough)?;
+        let last = fit_last(&self.last, train, table, &names, passed.as_ref())?;
+        Ok(StackingRegressorModel { models: self.members.fit_all(train)?, last, names, passed })
     }
 
     fn capabilities(&self) -> Capabilities {
-        accepted(self.members.capabilities(), self.last.capabilities())
+        accepted(self.members.capabilities(), self.last.capabilities(), self.passthrough)
     }
 
     fn steps(&self) -> Vec<String> {
@@ -300,8 +350,8 @@ impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Predictor for StackingC
 
 impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Classifier for StackingClassifierModel<M, L> {
     fn predict_proba(&self, x: &M::Input) -> Result<Probabilities> {
-        let table = Matrix::from(probability_columns(&self.models, x)?);
-        let answer = self.last.predict_proba(&table.with_names(self.names.iter().map(String::as_str))?)?;
+        let said = probability_columns(&self.models, x)?;
+        let answer = self.last.predict_proba(&beside(said, &self.names, x, self.passed.as_ref())?)?;
         if answer.names() != &self.classes[..] {
             return Err(Error::corrupt("the last model has other classes than the stack"));
         }
@@ -318,7 +368,7 @@ where
     type Output = Values;
 
     fn predict(&self, x: &M::Input) -> Result<Values> {
-        let table = Matrix::from(value_columns(&self.models, x)?);
-        self.last.predict(&table.with_names(self.names.iter().map(String::as_str))?)
+        let said = value_columns(&self.models, x)?;
+        self.last.predict(&beside(said, &self.names, x, self.passed.as_ref())?)
     }
 }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Rows, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor,
+    Probabilities, Result, Rows, Train,
 };
 use perennial_numeric::linalg::{matmul, svd};
 use serde::{Deserialize, Serialize};
 
-use super::spread::{Groups, RELATIVE, Whitening, check_shape, covariance, given_priors};
-use crate::classes::{check_names, normalise_scores, probabilities, two_or_more};
+use super::spread::{Groups, RELATIVE, Whitening, check_shape, covariance};
+use crate::classes::{check_names, given_priors, normalise_scores, probabilities, two_or_more};
+use crate::covariance::LedoitWolf;
 use crate::rows::tame;
 
 const SHRINKAGE: Param =
@@ -28,6 +29,7 @@ const SHRINKAGE: Param =
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `shrinkage` | 0 | 0 to 1 | how far the covariance is moved to a multiple of the identity; for few rows and many columns |
+/// | `auto_shrinkage` | false | | whether the shrinkage is found for each class (Ledoit and Wolf, 2004), in units of the deviations of its columns |
 /// | `priors` | shares of the rows | sum to 1 | how probable the classes are beforehand |
 ///
 /// ```
@@ -46,6 +48,7 @@ const SHRINKAGE: Param =
 #[serde(default, deny_unknown_fields)]
 pub struct LinearDiscriminantAnalysis {
     shrinkage: f64,
+    auto_shrinkage: bool,
     priors: Option<Vec<f64>>,
 }
 
@@ -62,6 +65,13 @@ impl LinearDiscriminantAnalysis {
     #[must_use]
     pub fn shrinkage(mut self, shrinkage: f64) -> Self {
         self.shrinkage = shrinkage;
+        self
+    }
+
+    /// Sets whether the shrinkage is found from the rows, for each class.
+    #[must_use]
+    pub fn auto_shrinkage(mut self, auto_shrinkage: bool) -> Self {
+        self.auto_shrinkage = auto_shrinkage;
         self
     }
 
@@ -123,6 +133,41 @@ impl TryFrom<Parts> for LinearDiscriminantModel {
     }
 }
 
+/// The mean of the covariances of the classes, each shrunk by as much as its rows ask for.
+fn found_covariance(
+    groups: &Groups,
+    y: &Classes,
+    weights: Option<&[f64]>,
+    train: &Train<'_, Matrix, Classes>,
+) -> Result<Array2<f64>> {
+    let width = groups.centred.ncols();
+    let total: f64 = groups.totals.iter().sum();
+    let mut sum = Array2::zeros((width, width));
+    for (class, own) in groups.totals.iter().enumerate().filter(|(_, own)| **own > 0.0) {
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let rows: Vec<usize> = (0..y.codes().len())
+            .filter(|&row| y.codes()[row] as usize == class && weight(row) > 0.0)
+            .collect();
+        let kept: Vec<f64> = rows.iter().map(|&row| weight(row)).collect();
+        let mut cells = groups.centred.select(Axis(0), &rows);
+        let mut deviations = Array1::zeros(width);
+        for (mut column, deviation) in cells.columns_mut().into_iter().zip(&mut deviations) {
+            let square: f64 =
+                column.iter().zip(&kept).map(|(value, weight)| weight / own * value * value).sum();
+            *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
+            column.mapv_inplace(|value| value / *deviation);
+        }
+        let cells = Matrix::from(cells);
+        let part = Train::new(&cells, &NoTarget).weights(&kept).context(train.ctx.clone());
+        let shrunk = LedoitWolf::new().fit_on(&part)?;
+        let share = own / total;
+        for ((i, j), value) in shrunk.covariance().indexed_iter() {
+            sum[[i, j]] += share * (value * deviations[i] * deviations[j]);
+        }
+    }
+    Ok(sum)
+}
+
 impl Estimator for LinearDiscriminantAnalysis {
     type Input = Matrix;
     type Target = Classes;
@@ -130,6 +175,9 @@ impl Estimator for LinearDiscriminantAnalysis {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LinearDiscriminantModel> {
         SHRINKAGE.check(self.shrinkage)?;
+        if self.auto_shrinkage && self.shrinkage > 0.0 {
+            return Err(Error::invalid_param("shrinkage", self.shrinkage, "0, as `auto_shrinkage` finds it"));
+        }
         let (x, y, weights) = (train.x.dense()?, train.y, tame(train.weights));
         let weights = weights.as_deref();
         let priors = given_priors(&self.priors, y.n_classes())?;
@@ -138,7 +186,10 @@ impl Estimator for LinearDiscriminantAnalysis {
         let priors = priors.unwrap_or_else(|| groups.priors());
         train.ctx.check()?;
         let total: f64 = groups.totals.iter().sum();
-        let within = covariance(&groups.centred, weights, total, self.shrinkage);
+        let within = match self.auto_shrinkage {
+            true => found_covariance(&groups, y, weights, train)?,
+            false => covariance(&groups.centred, weights, total, self.shrinkage),
+        };
         let whitening = Whitening::new(&within, "the rows around the means of their classes")?;
         train.ctx.check()?;
         // The spread of the means, in directions of unit spread within the classes.

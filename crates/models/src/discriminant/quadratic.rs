@@ -10,8 +10,8 @@ use perennial_core::{
 use perennial_numeric::linalg::matmul;
 use serde::{Deserialize, Serialize};
 
-use super::spread::{Groups, Whitening, check_shape, covariance, given_priors};
-use crate::classes::{check_names, normalise_scores, probabilities, two_or_more};
+use super::spread::{Groups, Whitening, check_shape, covariance};
+use crate::classes::{check_names, given_priors, normalise_scores, probabilities, two_or_more};
 use crate::rows::tame;
 
 const REG_PARAM: Param =

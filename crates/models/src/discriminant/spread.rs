@@ -109,20 +109,6 @@ impl Whitening {
     }
 }
 
-/// Refuses priors that are no shares.
-pub(super) fn given_priors(priors: &Option<Vec<f64>>, n_classes: usize) -> Result<Option<Vec<f64>>> {
-    let Some(priors) = priors else { return Ok(None) };
-    let sum: f64 = priors.iter().sum();
-    if priors.len() != n_classes || !priors.iter().all(|prior| *prior >= 0.0) || !((sum - 1.0).abs() < 1e-9) {
-        return Err(Error::invalid_param(
-            "priors",
-            priors,
-            format!("{n_classes} numbers >= 0 that sum to 1, one for each class"),
-        ));
-    }
-    Ok(Some(priors.clone()))
-}
-
 /// Refuses a model, read from a file, whose numbers do not fit its features and classes.
 pub(super) fn check_shape(
     features: &Features,

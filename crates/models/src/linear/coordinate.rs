@@ -18,6 +18,15 @@ pub(super) struct Quadratic {
 pub(super) struct Penalty {
     pub(super) l1: f64,
     pub(super) l2: f64,
+    /// Whether coefficients must be at least 0.
+    pub(super) positive: bool,
+}
+
+impl Penalty {
+    /// How strongly a coefficient at 0 is pulled away from it.
+    pub(super) fn pulled(&self, pull: f64) -> f64 {
+        if self.positive { pull.max(0.0) } else { pull.abs() }
+    }
 }
 
 /// When to stop: at a duality gap of this share of the target's mean square, or after so many sweeps.
@@ -155,7 +164,8 @@ impl Quadratic {
         let mut weights = vec![0.0; self.n()];
         active.iter().zip(&answer).for_each(|(&j, weight)| weights[j] = *weight);
         let mut exact = self.at(weights);
-        let held = |j: usize| exact.weights[j] != 0.0 || exact.pull[j].abs() <= penalty.l1 * (1.0 + 1e-10);
+        let held =
+            |j: usize| exact.weights[j] != 0.0 || penalty.pulled(exact.pull[j]) <= penalty.l1 * (1.0 + 1e-10);
         if !(0..self.n()).all(held) {
             return false;
         }
@@ -187,7 +197,7 @@ impl Kernel for Sweep<'_> {
             let row = quadratic.row(j);
             let (old, own) = (weights[j], row[j]);
             let free = pull[j] + own * old;
-            let new = shrink(free, penalty.l1) / (own + penalty.l2);
+            let new = shrink(free, penalty) / (own + penalty.l2);
             let change = new - old;
             if change != 0.0 {
                 weights[j] = new;
@@ -207,8 +217,9 @@ pub(super) fn duality_gap(
     with_target: f64,
     penalty: Penalty,
 ) -> f64 {
-    let Penalty { l1, l2 } = penalty;
-    let steepest = pull.iter().zip(weights).fold(0.0, |most: f64, (pull, b)| most.max((pull - l2 * b).abs()));
+    let Penalty { l1, l2, .. } = penalty;
+    let steepest =
+        pull.iter().zip(weights).fold(0.0, |most: f64, (pull, b)| most.max(penalty.pulled(pull - l2 * b)));
     let share = if steepest > l1 { l1 / steepest } else { 1.0 };
     let length: f64 = weights.iter().map(|b| b.abs()).sum();
     let ridge: f64 = weights.iter().map(|b| b * b).sum();
@@ -216,10 +227,11 @@ pub(super) fn duality_gap(
     gap.max(0.0)
 }
 
-fn shrink(value: f64, by: f64) -> f64 {
+fn shrink(value: f64, penalty: Penalty) -> f64 {
+    let by = penalty.l1;
     if value > by {
         value - by
-    } else if value < -by {
+    } else if value < -by && !penalty.positive {
         value + by
     } else {
         0.0

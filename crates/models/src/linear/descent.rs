@@ -133,11 +133,12 @@ impl Descent {
         (self.vector.iter().map(|value| value * self.scale).collect(), self.intercept)
     }
 
-    /// Passes over the rows in a new order each time. `target` gives the number that the loss compares with.
+    /// Passes over the rows in a new order each time. `target` gives the number that the loss compares with; steps are as
+    /// many times as long as `weights` say, where there are any, and rows without weight are not looked at.
     pub(super) fn learn(
         &mut self,
         x: &Matrix,
-        target: impl Fn(usize) -> f64,
+        (target, weights): (impl Fn(usize) -> f64, Option<&[f64]>),
         (loss, rule): (Loss, Rule),
         passes: &Passes,
         seed: u64,
@@ -148,7 +149,8 @@ impl Descent {
             Some(_) => None,
             None => Some(row_major(x.dense()?)),
         };
-        let mut order: Vec<usize> = (0..x.n_rows()).collect();
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let mut order: Vec<usize> = (0..x.n_rows()).filter(|&row| weight(row) > 0.0).collect();
         let mut random = Random::new(seed);
         let first = match rule {
             Rule::Gradient { l2, l1, rate: LearningRate::Optimal, .. } => {
@@ -172,21 +174,21 @@ impl Descent {
             for chunk in order.chunks(PATIENCE) {
                 ctx.check()?;
                 for (place, &row) in chunk.iter().enumerate() {
-                    let y = target(row);
+                    let (y, weight) = (target(row), weight(row));
                     // Rows come in any order, so the processor cannot guess which is next.
                     if let (Some(numbers), Some(&next)) = (&dense, chunk.get(place + AHEAD)) {
                         (next * n..(next + 1) * n).step_by(8).for_each(|at| prefetch(numbers, at));
                     }
-                    sum += match (&dense, x.sparse()) {
+                    let loss_of_row = match (&dense, x.sparse()) {
                         (Some(numbers), _) => {
                             let row = &numbers[row * n..(row + 1) * n];
-                            self.step(Entries::Dense(row), y, loss, rule, first, passes.intercept)
+                            self.step(Entries::Dense(row), (y, weight), loss, rule, first, passes.intercept)
                         }
                         (None, Some(csr)) => {
                             let (columns, values) = csr.row(row);
                             self.step(
                                 Entries::Sparse(columns, values),
-                                y,
+                                (y, weight),
                                 loss,
                                 rule,
                                 first,
@@ -195,6 +197,7 @@ impl Descent {
                         }
                         (None, None) => 0.0,
                     };
+                    sum += weight * loss_of_row;
                 }
             }
             self.multiply_out();
@@ -204,7 +207,7 @@ impl Descent {
                 ));
             }
             search.n_iterations += 1;
-            let mean = sum / order.len() as f64;
+            let mean = sum / order.len().max(1) as f64;
             search.gap = if last.is_finite() { (last - mean).abs() } else { mean };
             last = mean;
             if passes.tolerance >= 0.0 {
@@ -223,7 +226,15 @@ impl Descent {
 
     /// One row; gives its loss before the step.
     #[inline]
-    fn step(&mut self, row: Entries<'_>, y: f64, loss: Loss, rule: Rule, first: f64, intercept: bool) -> f64 {
+    fn step(
+        &mut self,
+        row: Entries<'_>,
+        (y, weight): (f64, f64),
+        loss: Loss,
+        rule: Rule,
+        first: f64,
+        intercept: bool,
+    ) -> f64 {
         let score = self.scale * row.dot(&self.vector) + self.intercept;
         let (value, slope) = loss.at(score, y);
         match rule {
@@ -241,7 +252,7 @@ impl Descent {
                     }
                 }
                 // Slopes beyond any sound one would throw the coefficients out of range.
-                let move_by = -eta * slope.clamp(-1e12, 1e12);
+                let move_by = -eta * (weight * slope.clamp(-1e12, 1e12));
                 if move_by != 0.0 {
                     row.add(&mut self.vector, move_by / self.scale);
                     if intercept {
@@ -255,6 +266,7 @@ impl Descent {
             }
             Rule::Aggressive { c, squared } if value > 0.0 => {
                 let length = row.dot_self() + if intercept { 1.0 } else { 0.0 };
+                let c = c * weight;
                 let by = if squared { value / (length + 0.5 / c) } else { c.min(value / length) };
                 if by.is_finite() {
                     row.add(&mut self.vector, -by * slope);

@@ -5,7 +5,7 @@ use perennial_core::{Capabilities, Context, Estimator, Features, Matrix, Param, 
 use serde::{Deserialize, Serialize};
 
 use super::centred::Centred;
-use super::coordinate::{Limits, Quadratic};
+use super::coordinate::{Limits, Penalty, Quadratic};
 use super::elastic_net_fit::{MOST_PRODUCTS, along, at_one, penalty, strengths};
 use super::iterative::{IterativeLinearModel, Search};
 use crate::rows::tame;
@@ -39,6 +39,7 @@ pub(super) const EPS: Param =
 /// | `alpha` | 1 | >= 0 | strength of the penalties |
 /// | `l1_ratio` | 0.5 | 0 to 1 | the share of the L1 penalty; 1 is the lasso |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `positive` | false | | whether coefficients must be at least 0 |
 /// | `max_iter` | 10000 | >= 1 | the most sweeps over the coefficients |
 /// | `tolerance` | 1e-4 | >= 0 | the duality gap at which to stop, as a share of the target's mean square |
 ///
@@ -60,13 +61,21 @@ pub struct ElasticNet {
     alpha: f64,
     l1_ratio: f64,
     fit_intercept: bool,
+    positive: bool,
     max_iter: usize,
     tolerance: f64,
 }
 
 impl Default for ElasticNet {
     fn default() -> Self {
-        ElasticNet { alpha: 1.0, l1_ratio: 0.5, fit_intercept: true, max_iter: 10_000, tolerance: 1e-4 }
+        ElasticNet {
+            alpha: 1.0,
+            l1_ratio: 0.5,
+            fit_intercept: true,
+            positive: false,
+            max_iter: 10_000,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -100,6 +109,13 @@ impl ElasticNet {
         self
     }
 
+    /// Sets whether coefficients must be at least 0. With a strength of 0 that is non-negative least squares.
+    #[must_use]
+    pub fn positive(mut self, positive: bool) -> Self {
+        self.positive = positive;
+        self
+    }
+
     /// Sets the most sweeps over the coefficients.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
@@ -119,6 +135,11 @@ impl ElasticNet {
         L1_RATIO.check(self.l1_ratio)?;
         MAX_ITER.check_count(self.max_iter)?;
         TOLERANCE.check(self.tolerance)
+    }
+
+    /// The share of the absolute values, and whether coefficients must be at least 0.
+    fn share(&self) -> (f64, bool) {
+        (self.l1_ratio, self.positive)
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -173,19 +194,19 @@ impl ElasticNet {
         if n <= MOST_PRODUCTS {
             let products = problem.products(0..problem.n_rows, None, &train.ctx)?;
             let quadratic = Quadratic::new(&products, problem.total_weight)?;
-            let alphas = strengths(&quadratic.cross, self.l1_ratio, n_alphas, eps);
-            along(&quadratic, &alphas, self.l1_ratio, self.limits(), &train.ctx, |i, state| {
+            let alphas = strengths(&quadratic.cross, self.share(), n_alphas, eps);
+            along(&quadratic, &alphas, self.share(), self.limits(), &train.ctx, |i, state| {
                 note(i, &state.weights, state.gap, state.converged);
             })?;
             path.alphas = alphas;
         } else {
             let cross: Vec<f64> =
                 problem.pull(&[], &[]).0.iter().map(|sum| sum / problem.total_weight).collect();
-            let alphas = strengths(&cross, self.l1_ratio, n_alphas, eps);
+            let alphas = strengths(&cross, self.share(), n_alphas, eps);
             let mut weights = vec![0.0; n];
             for (i, &alpha) in alphas.iter().enumerate() {
                 train.ctx.step(i, n_alphas)?;
-                let penalty = penalty(alpha, self.l1_ratio);
+                let penalty = Penalty { positive: self.positive, ..penalty(alpha, self.l1_ratio) };
                 let state = at_one(&problem, penalty, self.limits(), Some(&weights), &train.ctx)?;
                 note(i, &state.weights, state.gap, state.converged);
                 weights = state.weights;
@@ -205,7 +226,8 @@ impl Estimator for ElasticNet {
         self.check()?;
         let weights = tame(train.weights);
         let problem = Centred::new(train.x, train.y.as_slice(), weights.as_deref(), self.fit_intercept)?;
-        fit_one(&problem, train.x.features(), self.alpha, self.l1_ratio, self.limits(), &train.ctx)
+        let penalty = Penalty { positive: self.positive, ..penalty(self.alpha, self.l1_ratio) };
+        fit_one(&problem, train.x.features(), penalty, self.limits(), &train.ctx)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -217,12 +239,11 @@ impl Estimator for ElasticNet {
 pub(super) fn fit_one(
     problem: &Centred<'_>,
     features: &Features,
-    alpha: f64,
-    l1_ratio: f64,
+    penalty: Penalty,
     limits: Limits,
     ctx: &Context,
 ) -> Result<IterativeLinearModel> {
-    let state = at_one(problem, penalty(alpha, l1_ratio), limits, None, ctx)?;
+    let state = at_one(problem, penalty, limits, None, ctx)?;
     let intercept = problem.intercept(&state.weights);
     let search = Search { n_iterations: state.n_sweeps, gap: state.gap, converged: state.converged };
     IterativeLinearModel::new(features, state.weights, intercept, search)
@@ -237,6 +258,7 @@ pub(super) fn fit_one(
 /// |---|---|---|---|
 /// | `alpha` | 1 | >= 0 | strength of the penalty |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `positive` | false | | whether coefficients must be at least 0 |
 /// | `max_iter` | 10000 | >= 1 | the most sweeps over the coefficients |
 /// | `tolerance` | 1e-4 | >= 0 | the duality gap at which to stop, as a share of the target's mean square |
 ///
@@ -255,13 +277,14 @@ pub(super) fn fit_one(
 pub struct Lasso {
     alpha: f64,
     fit_intercept: bool,
+    positive: bool,
     max_iter: usize,
     tolerance: f64,
 }
 
 impl Default for Lasso {
     fn default() -> Self {
-        Lasso { alpha: 1.0, fit_intercept: true, max_iter: 10_000, tolerance: 1e-4 }
+        Lasso { alpha: 1.0, fit_intercept: true, positive: false, max_iter: 10_000, tolerance: 1e-4 }
     }
 }
 
@@ -288,6 +311,13 @@ impl Lasso {
         self
     }
 
+    /// Sets whether coefficients must be at least 0. With a strength of 0 that is non-negative least squares.
+    #[must_use]
+    pub fn positive(mut self, positive: bool) -> Self {
+        self.positive = positive;
+        self
+    }
+
     /// Sets the most sweeps over the coefficients.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
@@ -307,6 +337,7 @@ impl Lasso {
             alpha: self.alpha,
             l1_ratio: 1.0,
             fit_intercept: self.fit_intercept,
+            positive: self.positive,
             max_iter: self.max_iter,
             tolerance: self.tolerance,
         }

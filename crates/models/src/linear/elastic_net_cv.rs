@@ -325,7 +325,7 @@ fn choose(
     let mut best: Option<Best> = None;
     for (step, &l1_ratio) in l1_ratios.iter().enumerate() {
         train.ctx.step(step, l1_ratios.len())?;
-        let alphas = strengths(&cross, l1_ratio, choice.n_alphas, choice.eps);
+        let alphas = strengths(&cross, (l1_ratio, false), choice.n_alphas, choice.eps);
         let one = |fold: usize| match small {
             true => by_products(&parts, fold, choice, &alphas, l1_ratio, limits, &train.ctx),
             false => by_rows(train, &folds[fold], choice, &alphas, l1_ratio, limits),
@@ -347,7 +347,7 @@ fn choose(
     let Some(Best { alpha, l1_ratio, alphas, errors: mean_squared_errors, .. }) = best else {
         return Err(Error::invalid_param("n_alphas", choice.n_alphas, "at least 1"));
     };
-    let model = fit_one(&problem, train.x.features(), alpha, l1_ratio, limits, &train.ctx)?;
+    let model = fit_one(&problem, train.x.features(), penalty(alpha, l1_ratio), limits, &train.ctx)?;
     Ok(ElasticNetCvModel { model, alpha, l1_ratio, alphas, mean_squared_errors })
 }
 
@@ -390,7 +390,7 @@ fn by_products(
         let sum = held[[ones, target]] - along(ones);
         ((squares - 2.0 * shift * sum + n_held * shift * shift) / n_held).max(0.0)
     };
-    along(&quadratic, alphas, l1_ratio, limits, ctx, |_, state| errors.push(error(state)))?;
+    along(&quadratic, alphas, (l1_ratio, false), limits, ctx, |_, state| errors.push(error(state)))?;
     Ok(errors)
 }
 

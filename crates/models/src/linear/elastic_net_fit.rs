@@ -18,12 +18,18 @@ const NEAR: f64 = 0.8;
 
 /// The two penalties of a strength and a share.
 pub(super) fn penalty(alpha: f64, l1_ratio: f64) -> Penalty {
-    Penalty { l1: alpha * l1_ratio, l2: alpha * (1.0 - l1_ratio) }
+    Penalty { l1: alpha * l1_ratio, l2: alpha * (1.0 - l1_ratio), positive: false }
 }
 
 /// Strengths from the least one that leaves no coefficient down to `eps` times it, evenly on a logarithmic scale.
-pub(super) fn strengths(cross: &[f64], l1_ratio: f64, n_alphas: usize, eps: f64) -> Vec<f64> {
-    let steepest = cross.iter().fold(0.0, |most: f64, pull| most.max(pull.abs()));
+pub(super) fn strengths(
+    cross: &[f64],
+    (l1_ratio, positive): (f64, bool),
+    n_alphas: usize,
+    eps: f64,
+) -> Vec<f64> {
+    let pulled = |pull: f64| if positive { pull } else { pull.abs() };
+    let steepest = cross.iter().fold(0.0, |most: f64, pull| most.max(pulled(*pull)));
     let top = (steepest / l1_ratio.max(1e-3)).max(f64::MIN_POSITIVE / eps);
     let step = if n_alphas > 1 { eps.ln() / (n_alphas - 1) as f64 } else { 0.0 };
     (0..n_alphas).map(|i| top * (step * i as f64).exp()).collect()
@@ -33,14 +39,15 @@ pub(super) fn strengths(cross: &[f64], l1_ratio: f64, n_alphas: usize, eps: f64)
 pub(super) fn along(
     quadratic: &Quadratic,
     alphas: &[f64],
-    l1_ratio: f64,
+    (l1_ratio, positive): (f64, bool),
     limits: Limits,
     ctx: &Context,
     mut visit: impl FnMut(usize, &State),
 ) -> Result<()> {
     let mut state = quadratic.at(vec![0.0; quadratic.n()]);
     for (i, &alpha) in alphas.iter().enumerate() {
-        quadratic.solve(&mut state, penalty(alpha, l1_ratio), limits, ctx)?;
+        let penalty = Penalty { positive, ..penalty(alpha, l1_ratio) };
+        quadratic.solve(&mut state, penalty, limits, ctx)?;
         visit(i, &state);
     }
     Ok(())
@@ -99,7 +106,7 @@ fn few_columns(
         ctx.check()?;
         let pulling = |most: f64| {
             let others = (0..n).filter(|j| columns.binary_search(j).is_err());
-            others.filter(|&j| pull[j].abs() > most).collect::<Vec<usize>>()
+            others.filter(|&j| penalty.pulled(pull[j]) > most).collect::<Vec<usize>>()
         };
         let beyond = pulling(penalty.l1 * (1.0 + 1e-10) + slack);
         let with_target = |target: f64| {

@@ -1,13 +1,16 @@
 //! Generalised linear models: settings and fitting.
 
+use ndarray::Array2;
 use perennial_core::{Capabilities, Error, Estimator, Matrix, Param, Result, Rows, Train, Values};
-use perennial_numeric::optimize::{self, Minimum, lbfgs, newton};
+use perennial_numeric::optimize::{self, Minimum, SecondOrder, lbfgs, newton};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use super::StandardErrors;
 use super::design::Design;
 use super::glm_model::{GlmFit, GlmModel};
 use super::model::total_weight;
+use super::sandwich::Sandwich;
 use super::smooth::{AtScore, Smooth};
 use crate::rows::tame;
 
@@ -98,6 +101,7 @@ struct Common<'a> {
     max_iter: usize,
     tolerance: f64,
     offset: Option<&'a str>,
+    standard_errors: StandardErrors,
 }
 
 macro_rules! glm {
@@ -112,6 +116,7 @@ macro_rules! glm {
             max_iter: usize,
             tolerance: f64,
             offset: Option<String>,
+            standard_errors: StandardErrors,
         }
 
         impl Default for $name {
@@ -123,6 +128,7 @@ macro_rules! glm {
                     max_iter: 100,
                     tolerance: 1e-8,
                     offset: None,
+                    standard_errors: StandardErrors::Classical,
                 }
             }
         }
@@ -179,6 +185,13 @@ macro_rules! glm {
                 self.offset = Some(column.into());
                 self
             }
+
+            /// Sets what the variance may be for the standard errors of [`GlmModel::inference`].
+            #[must_use]
+            pub fn standard_errors(mut self, standard_errors: StandardErrors) -> Self {
+                self.standard_errors = standard_errors;
+                self
+            }
         }
 
         impl Estimator for $name {
@@ -198,6 +211,7 @@ macro_rules! glm {
                     max_iter: self.max_iter,
                     tolerance: self.tolerance,
                     offset: self.offset.as_deref(),
+                    standard_errors: self.standard_errors,
                 };
                 fit(&common, Family { power }, train)
             }
@@ -222,6 +236,7 @@ glm! {
     /// | `max_iter` | 100 | >= 1 | the most steps of the solver |
     /// | `tolerance` | 1e-8 | >= 0 | stop when no entry of the gradient, for features of unit scale, is larger |
     /// | `offset` | none | a column | added to the score as it is, such as the logarithm of the exposure |
+    /// | `standard_errors` | `Classical` | `Classical`, `Hc0` to `Hc3` | what the variance may be for [`GlmModel::inference`] |
     ///
     /// ```
     /// use ndarray::array;
@@ -248,6 +263,7 @@ glm! {
     /// | `max_iter` | 100 | >= 1 | the most steps of the solver |
     /// | `tolerance` | 1e-8 | >= 0 | stop when no entry of the gradient, for features of unit scale, is larger |
     /// | `offset` | none | a column | added to the score as it is |
+    /// | `standard_errors` | `Classical` | `Classical`, `Hc0` to `Hc3` | what the variance may be for [`GlmModel::inference`] |
     ///
     /// ```
     /// use ndarray::array;
@@ -277,6 +293,7 @@ glm! {
     /// | `max_iter` | 100 | >= 1 | the most steps of the solver |
     /// | `tolerance` | 1e-8 | >= 0 | stop when no entry of the gradient, for features of unit scale, is larger |
     /// | `offset` | none | a column | added to the score as it is |
+    /// | `standard_errors` | `Classical` | `Classical`, `Hc0` to `Hc3` | what the variance may be for [`GlmModel::inference`] |
     ///
     /// ```
     /// use ndarray::array;
@@ -387,6 +404,21 @@ fn describe<F: Fn(usize, f64) -> AtScore + Sync>(
     let information = Smooth { design: smooth.design, offsets, loss: expected };
     let small = smooth.n_unknowns() <= NEWTON_UNKNOWNS;
     let spreads = (common.alpha == 0.0 && small).then(|| information.spreads(&minimum.x)).flatten();
+    let robust = match common.standard_errors {
+        StandardErrors::Classical => None,
+        kind => spreads.is_some().then(|| {
+            let at = |row: usize, score: f64| AtScore {
+                slope: family.at(y[row], score).slope,
+                ..(information.loss)(row, score)
+            };
+            let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
+            information.hessian(&minimum.x, &mut hessian);
+            let (design, weights) = (smooth.design, train.weights);
+            Sandwich { kind, design, offsets, weights, at }.errors(&minimum.x, &hessian)
+        }),
+    };
+    // Where robust errors cannot be told, classical ones must not take their place.
+    let spreads = spreads.filter(|_| !robust.as_ref().is_some_and(Vec::is_empty));
     // `tame` may have divided weights that are extreme by a common factor.
     let factor = (smooth.design.total_weight / n_rows).sqrt();
     let spreads = spreads.map(|spreads| spreads.iter().map(|spread| spread * factor).collect());
@@ -401,6 +433,7 @@ fn describe<F: Fn(usize, f64) -> AtScore + Sync>(
         deviance: finite(deviance),
         dispersion: if degrees > 0.0 || family.power == 1.0 { finite(dispersion) } else { None },
         spreads: spreads.unwrap_or_default(),
+        robust: robust.unwrap_or_default(),
         penalised: common.alpha > 0.0,
     })
 }

@@ -34,6 +34,8 @@ pub(super) struct GlmFit {
     pub(super) dispersion: Option<f64>,
     /// Standard errors for a dispersion of 1, the intercept first; empty where there are none.
     pub(super) spreads: Vec<f64>,
+    /// Standard errors for noise of unlike variance, where these were asked for.
+    pub(super) robust: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +65,8 @@ impl TryFrom<Parts> for GlmModel {
             return bad("a coefficient is not finite");
         }
         let n_learned = features.len() - usize::from(offset.is_some()) + usize::from(fit.has_intercept);
-        if !(fit.spreads.is_empty() || fit.spreads.len() == n_learned) {
+        let fits = |errors: &Vec<f64>| errors.is_empty() || errors.len() == n_learned;
+        if !fits(&fit.spreads) || !fits(&fit.robust) {
             return bad("what it knows of its fit does not hold together");
         }
         Ok(GlmModel {
@@ -160,6 +163,10 @@ impl GlmModel {
     /// Standard errors from the expected information, tests against the normal distribution and confidence intervals, for a
     /// model without penalty. Weights count as repeated rows.
     ///
+    /// Where the settings ask for [`StandardErrors`](super::StandardErrors) that do not trust the variance of the family,
+    /// they come from the sandwich of expected information and squared slopes (Zeileis, 2006; in R `sandwich::vcovHC`), and
+    /// the dispersion has no part in them.
+    ///
     /// # Errors
     /// When `level` is not between 0 and 1, the model is penalised, columns depend on each other, or there are no more rows
     /// than coefficients.
@@ -177,14 +184,17 @@ impl GlmModel {
         };
         if self.fit.spreads.is_empty() {
             return Err(Error::singular(
-                "columns depend on each other, so coefficients have no standard errors; drop columns that others determine",
+                "columns depend on each other, or there are too few rows, so coefficients have no standard errors; drop columns that others determine",
             ));
         }
         let learned = self.features.names().zip(&self.coefficients).enumerate();
         let named =
             learned.filter(|(j, _)| Some(*j) != self.offset).map(|(_, (name, &weight))| (name, weight));
         let intercept = self.fit.has_intercept.then_some(self.intercept);
-        let errors: Vec<f64> = self.fit.spreads.iter().map(|spread| spread * dispersion.sqrt()).collect();
+        let errors: Vec<f64> = match self.fit.robust.is_empty() {
+            true => self.fit.spreads.iter().map(|spread| spread * dispersion.sqrt()).collect(),
+            false => self.fit.robust.clone(),
+        };
         let coefficients = coefficient_table(intercept, named, &errors, level, &Tails::Normal);
         Ok(LikelihoodInference { coefficients, dispersion })
     }

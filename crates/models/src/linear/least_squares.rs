@@ -11,17 +11,20 @@ use serde::{Deserialize, Serialize};
 use super::centred::add;
 use super::model::{Fit, LinearModel, total_weight};
 
-/// What is supposed of the noise when the standard errors of a linear regression are computed.
+/// What is supposed of the noise when the standard errors of a linear model are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StandardErrors {
-    /// All rows have noise of one variance.
+    /// All rows have noise of one variance; of a generalised linear or logistic model, the variance that its family says.
     #[default]
     Classical,
-    /// The variance may differ from row to row (White, 1980), with the correction for the number of coefficients.
+    /// The variance may differ from row to row (White, 1980).
+    Hc0,
+    /// The same, with the correction for the number of coefficients.
     Hc1,
-    /// The same, each residual divided by the share of its row that the others do not explain (MacKinnon and White,
-    /// 1985): the choice for few rows.
+    /// As `Hc0`, each squared residual divided by the share of its row that the others do not explain (MacKinnon and White, 1985).
+    Hc2,
+    /// The same, each residual divided by that share: the choice for few rows.
     Hc3,
 }
 
@@ -34,7 +37,7 @@ pub enum StandardErrors {
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `fit_intercept` | true | | whether the line may miss the origin |
-/// | `standard_errors` | `Classical` | `Classical`, `Hc1`, `Hc3` | what the noise may be for [`LinearModel::inference`] |
+/// | `standard_errors` | `Classical` | `Classical`, `Hc0` to `Hc3` | what the noise may be for [`LinearModel::inference`] |
 ///
 /// ```
 /// use ndarray::array;
@@ -132,9 +135,10 @@ fn robust_errors(
             design.extend(x.row(row).iter().copied());
             let moved = inverse.dot(&ArrayView1::from(&design));
             let mut residual = train.y.as_slice()[row] - constant - x.row(row).dot(&coefficients);
-            if kind == StandardErrors::Hc3 {
+            if matches!(kind, StandardErrors::Hc2 | StandardErrors::Hc3) {
                 let leverage: f64 = moved.iter().zip(&design).map(|(a, b)| a * b).sum();
-                residual /= (1.0 - leverage).max(f64::EPSILON);
+                let rest = (1.0 - leverage).max(f64::EPSILON);
+                residual /= if kind == StandardErrors::Hc2 { rest.sqrt() } else { rest };
             }
             let square = train.weight(row) * residual * residual;
             sums.iter_mut().zip(&moved).for_each(|(sum, moved)| *sum += square * moved * moved);

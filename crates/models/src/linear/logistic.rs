@@ -13,11 +13,13 @@ use perennial_numeric::simd::{Kernel, widest};
 use perennial_numeric::special::{exp, ln_1p_share};
 use serde::{Deserialize, Serialize};
 
+use super::StandardErrors;
 use super::design::Design;
 use super::iterative::Search;
 use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
+use super::sandwich::Sandwich;
 use super::smooth::{AtScore, RowLoss, Smooth, spreads};
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
@@ -81,6 +83,7 @@ pub enum Solver {
 /// | `solver` | `Auto` | `Auto`, `Lbfgs`, `Newton`, `NewtonCg` | how the coefficients are found |
 /// | `max_iter` | 200 | >= 1 | the most steps of the solver |
 /// | `tolerance` | 1e-6 | >= 0 | stop when no entry of the gradient of the mean loss, for features of unit scale, is larger |
+/// | `standard_errors` | `Classical` | `Classical`, `Hc0` to `Hc3` | what the variance may be for [`LogisticModel::inference`] |
 ///
 /// Running out of steps is no error: [`LogisticModel::converged`] tells.
 ///
@@ -106,6 +109,7 @@ pub struct LogisticRegression {
     solver: Solver,
     max_iter: usize,
     tolerance: f64,
+    standard_errors: StandardErrors,
 }
 
 impl Default for LogisticRegression {
@@ -118,6 +122,7 @@ impl Default for LogisticRegression {
             solver: Solver::Auto,
             max_iter: 200,
             tolerance: 1e-6,
+            standard_errors: StandardErrors::Classical,
         }
     }
 }
@@ -185,6 +190,13 @@ impl LogisticRegression {
     #[must_use]
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
+        self
+    }
+
+    /// Sets what the variance may be for the standard errors of [`LogisticModel::inference`].
+    #[must_use]
+    pub fn standard_errors(mut self, standard_errors: StandardErrors) -> Self {
+        self.standard_errors = standard_errors;
         self
     }
 
@@ -392,12 +404,20 @@ impl Estimator for LogisticRegression {
             true => {
                 let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
                 loss.hessian(&minimum.x, &mut hessian);
-                // `tame` may have divided weights that are extreme by a common factor.
-                let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
-                let balanced = self.class_weight != ClassWeight::None;
-                let factor = if balanced { 1.0 } else { factor };
-                let spreads = spreads(&hessian, &design).unwrap_or_default();
-                spreads.into_iter().map(|spread| spread * factor).collect()
+                if self.standard_errors != StandardErrors::Classical {
+                    let at = |row: usize, score: f64| {
+                        binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score)
+                    };
+                    let (kind, design, weights) = (self.standard_errors, &design, train.weights);
+                    Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian)
+                } else {
+                    // `tame` may have divided weights that are extreme by a common factor.
+                    let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
+                    let balanced = self.class_weight != ClassWeight::None;
+                    let factor = if balanced { 1.0 } else { factor };
+                    let spreads = spreads(&hessian, &design).unwrap_or_default();
+                    spreads.into_iter().map(|spread| spread * factor).collect()
+                }
             }
             false => Vec::new(),
         };

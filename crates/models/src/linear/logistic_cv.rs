@@ -1,6 +1,6 @@
 //! Logistic regression whose penalty is chosen by cross-validation.
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array2, ArrayRef2, ArrayView1};
 use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, Predictor, Probabilities, Result,
     Rows, Train,
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::logistic::{LogisticRegression, Solver};
 use super::logistic_model::LogisticModel;
 use crate::classes::ClassWeight;
+use crate::rows::{rows_that_count, tame};
 use crate::setters::setters;
 
 const C: Param = Param::real("cs", "inverse of the strength of the penalty").at_least(1e-100);
@@ -33,7 +34,9 @@ pub enum Scoring {
 /// A logistic regression whose strength of penalty, and perhaps whose share of L1 penalty, is chosen by cross-validation.
 ///
 /// Each fold holds its share of each class, in the order of the rows. All strengths and shares are tried in parallel on
-/// all folds; the pair with the best mean score, of equal ones that with the stronger penalty, is fitted to all rows.
+/// all folds; the pair with the best mean score, of equal ones that with the stronger penalty, is fitted to all rows. Row
+/// weights count in the fits and in the scores within a fold. Folds are cut by rows, so that copies of a row may fall into
+/// several where a weight does not.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -174,6 +177,13 @@ impl Estimator for LogisticRegressionCv {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LogisticRegressionCvModel> {
         let candidates = self.candidates()?;
         let n_rows = train.x.n_rows();
+        let counted = rows_that_count(n_rows, train.weights)?;
+        if counted.len() < n_rows {
+            let counted: Vec<usize> = counted.into_iter().map(|row| row as usize).collect();
+            let (x, y) = (train.x.take(&counted)?, train.y.take(&counted)?);
+            let weights: Vec<f64> = counted.iter().map(|&row| train.weight(row)).collect();
+            return self.fit_on(&Train::new(&x, &y).weights(&weights).context(train.ctx.clone()));
+        }
         if self.cv > n_rows {
             return Err(Error::insufficient_data(format!(
                 "{n_rows} rows cannot be cut into {} folds; set `cv` to at most the number of rows",
@@ -181,7 +191,7 @@ impl Estimator for LogisticRegressionCv {
             )));
         }
         let folds = folds(train.y, self.cv);
-        let mut parts = Vec::with_capacity(self.cv);
+        let mut parts: Vec<(Part, Part)> = Vec::with_capacity(self.cv);
         for fold in 0..self.cv {
             let (inside, outside): (Vec<usize>, Vec<usize>) =
                 (0..n_rows).partition(|&row| folds[row] == fold);
@@ -191,18 +201,21 @@ impl Estimator for LogisticRegressionCv {
                     self.cv
                 )));
             }
-            parts.push((
-                (train.x.take(&outside)?, train.y.take(&outside)?),
-                (train.x.take(&inside)?, train.y.take(&inside)?),
-            ));
+            let part = |rows: &[usize]| {
+                let weights = train.weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
+                Ok::<_, Error>((train.x.take(rows)?, train.y.take(rows)?, weights))
+            };
+            parts.push((part(&outside)?, part(&inside)?));
         }
         let n = candidates.len();
         let scores = reduce::try_map_each(n * self.cv, |task| {
             train.ctx.check()?;
-            let ((x, y), (inside, truth)) = &parts[task % self.cv];
+            let ((x, y, weights), (inside, truth, held)) = &parts[task % self.cv];
             let settings = self.at(candidates[task / self.cv]);
-            let model = Train::new(x, y).context(train.ctx.child(&format!("task{task}"))).fit(&settings)?;
-            Ok(score(&model.predict_proba(inside)?, truth, self.scoring))
+            let mut part = Train::new(x, y).context(train.ctx.child(&format!("task{task}")));
+            part.weights = weights.as_deref();
+            let model = part.fit(&settings)?;
+            Ok(score(&model.predict_proba(inside)?, truth, tame(held.as_deref()).as_deref(), self.scoring))
         })?;
         let scores = Array2::from_shape_fn((n, self.cv), |(i, fold)| scores[i * self.cv + fold]);
         let mean = |i: usize| scores.row(i).sum() / self.cv as f64;
@@ -213,20 +226,28 @@ impl Estimator for LogisticRegressionCv {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().sparse()
+        Capabilities::new().weights().sparse()
     }
 }
 
-fn score(shares: &Probabilities, truth: &Classes, scoring: Scoring) -> f64 {
-    let n_rows = truth.codes().len() as f64;
+/// Rows with their classes and weights.
+type Part = (Matrix, Classes, Option<Vec<f64>>);
+
+fn score(shares: &Probabilities, truth: &Classes, weights: Option<&[f64]>, scoring: Scoring) -> f64 {
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let total: f64 = (0..truth.codes().len()).map(weight).sum();
     match scoring {
         Scoring::LogLoss => {
             let rows = shares.values().rows().into_iter().zip(truth.codes());
-            rows.map(|(shares, &code)| shares[code as usize].max(LEAST).ln()).sum::<f64>() / n_rows
+            let one = |(row, (shares, &code)): (usize, (ArrayView1<'_, f64>, &u32))| {
+                weight(row) * shares[code as usize].max(LEAST).ln()
+            };
+            rows.enumerate().map(one).sum::<f64>() / total
         }
         Scoring::Accuracy => {
             let called = shares.most_likely();
-            called.codes().iter().zip(truth.codes()).filter(|(a, b)| a == b).count() as f64 / n_rows
+            let right = |row: &usize| called.codes()[*row] == truth.codes()[*row];
+            (0..truth.codes().len()).filter(right).map(weight).sum::<f64>() / total
         }
     }
 }

@@ -119,6 +119,9 @@ impl LogisticModel {
     /// Standard errors from the information at the maximum of the likelihood, tests against the normal distribution and
     /// confidence intervals, for two classes without penalty. Weights count as repeated rows.
     ///
+    /// Where the settings ask for [`StandardErrors`](super::StandardErrors) other than the classical ones, they come from the
+    /// sandwich of information and squared slopes, which holds where the log odds are no line, and with weights of classes.
+    ///
     /// # Errors
     /// When `level` is not between 0 and 1, or there are no standard errors: the model is penalised, was fitted to
     /// sparse rows or more than two classes, or its columns depend on each other.

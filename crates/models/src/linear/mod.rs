@@ -39,6 +39,7 @@ mod ransac;
 mod ridge;
 mod ridge_classifier;
 mod ridge_cv;
+mod sandwich;
 mod sgd;
 mod sgd_classifier;
 mod sgd_regressor;

@@ -337,7 +337,7 @@ impl Blocks {
     }
 
     /// The distance of the objective to a lower bound of its least value (Ndiaye, Fercoq, Gramfort and Salmon, 2017).
-    fn gap(&self, weights: &Array2<f64>, pull: &Array2<f64>, Penalty { l1, l2 }: Penalty) -> f64 {
+    fn gap(&self, weights: &Array2<f64>, pull: &Array2<f64>, Penalty { l1, l2, .. }: Penalty) -> f64 {
         let dot = |a: &Array2<f64>, b: &Array2<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let explained = dot(&self.cross, weights);
         let squares = (self.target - explained - dot(pull, weights)).max(0.0);

@@ -206,7 +206,7 @@ impl Estimator for MultiTaskElasticNetCv {
         let mut best: Option<Best> = None;
         for (step, &l1_ratio) in self.l1_ratios.iter().enumerate() {
             train.ctx.step(step, self.l1_ratios.len())?;
-            let alphas = strengths(&steepest, l1_ratio, self.n_alphas, self.eps);
+            let alphas = strengths(&steepest, (l1_ratio, false), self.n_alphas, self.eps);
             let found = reduce::try_map_each(self.cv, |fold| {
                 let fold = &folds[fold];
                 let mut weights = fold.problem.nothing();

@@ -4,8 +4,9 @@ use perennial_core::{Capabilities, Classes, Estimator, Matrix, Param, PartialFit
 use serde::{Deserialize, Serialize};
 
 use super::descent::{LearningRate, Loss, Passes, Rule};
-use super::sgd::{MAX_ITER, N_ITER, Plan, TOLERANCE, common_builders};
+use super::sgd::{MAX_ITER, N_ITER, Plan, TOLERANCE, class_weight_builder, common_builders};
 use super::sgd_classifier::{SgdClassifierModel, classifier, fit_classes, go_on};
+use crate::classes::ClassWeight;
 
 const C: Param = Param::real("c", "the longest step").above(0.0).at_most(1e100).search_log(1e-4, 1e2);
 
@@ -17,6 +18,7 @@ const C: Param = Param::real("c", "the longest step").above(0.0).at_most(1e100).
 /// | `max_iter` | 1000 | >= 1 | the most passes over the rows |
 /// | `tolerance` | 1e-3 | | the gain of the mean loss below which to stop; negative: never |
 /// | `n_iter_no_change` | 5 | >= 1 | passes without gain after which to stop |
+/// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
 /// | `shuffle` | true | | whether each pass takes the rows in a new order |
 /// | `seed` | from the context | | of the order of the rows |
 ///
@@ -37,6 +39,7 @@ pub struct Perceptron {
     max_iter: usize,
     tolerance: f64,
     n_iter_no_change: usize,
+    class_weight: ClassWeight,
     shuffle: bool,
     seed: Option<u64>,
 }
@@ -48,6 +51,7 @@ impl Default for Perceptron {
             max_iter: 1000,
             tolerance: 1e-3,
             n_iter_no_change: 5,
+            class_weight: ClassWeight::None,
             shuffle: true,
             seed: None,
         }
@@ -65,6 +69,7 @@ impl Default for Perceptron {
 /// | `max_iter` | 1000 | >= 1 | the most passes over the rows |
 /// | `tolerance` | 1e-3 | | the gain of the mean loss below which to stop; negative: never |
 /// | `n_iter_no_change` | 5 | >= 1 | passes without gain after which to stop |
+/// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
 /// | `shuffle` | true | | whether each pass takes the rows in a new order |
 /// | `seed` | from the context | | of the order of the rows |
 ///
@@ -87,6 +92,7 @@ pub struct PassiveAggressive {
     max_iter: usize,
     tolerance: f64,
     n_iter_no_change: usize,
+    class_weight: ClassWeight,
     shuffle: bool,
     seed: Option<u64>,
 }
@@ -100,6 +106,7 @@ impl Default for PassiveAggressive {
             max_iter: 1000,
             tolerance: 1e-3,
             n_iter_no_change: 5,
+            class_weight: ClassWeight::None,
             shuffle: true,
             seed: None,
         }
@@ -107,7 +114,9 @@ impl Default for PassiveAggressive {
 }
 
 common_builders!(Perceptron);
+class_weight_builder!(Perceptron);
 common_builders!(PassiveAggressive);
+class_weight_builder!(PassiveAggressive);
 
 impl Perceptron {
     /// The numeric settings with their ranges.
@@ -117,7 +126,8 @@ impl Perceptron {
         self.passes().check()?;
         let (rate, eta0, power_t) = (LearningRate::Constant, 1.0, 0.0);
         let rule = Rule::Gradient { l1: 0.0, l2: 0.0, rate, eta0, power_t };
-        Ok(Plan { rule, passes: self.passes(), seed: self.seed })
+        let class_weight = self.weights_of_classes();
+        Ok(Plan { rule, passes: self.passes(), seed: self.seed, class_weight })
     }
 }
 
@@ -143,7 +153,8 @@ impl PassiveAggressive {
         C.check(self.c)?;
         self.passes().check()?;
         let rule = Rule::Aggressive { c: self.c, squared: self.squared };
-        Ok(Plan { rule, passes: self.passes(), seed: self.seed })
+        let class_weight = self.weights_of_classes();
+        Ok(Plan { rule, passes: self.passes(), seed: self.seed, class_weight })
     }
 }
 

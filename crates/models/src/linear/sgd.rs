@@ -1,8 +1,11 @@
-//! What linear models by stochastic gradient descent share: their settings and the builders of these.
+//! What linear models by stochastic gradient descent share: their settings, the builders of these, and weights of rows.
+
+use std::borrow::Cow;
 
 use perennial_core::{Param, Result};
 
 use super::descent::{Passes, Rule};
+use crate::classes::ClassWeight;
 
 pub(super) const ALPHA: Param =
     Param::real("alpha", "strength of the penalties").at_least(0.0).at_most(1e6).search_log(1e-7, 1e-1);
@@ -16,12 +19,33 @@ pub(super) const POWER_T: Param =
     Param::real("power_t", "how fast steps grow shorter").at_least(0.0).at_most(10.0);
 pub(super) const TOLERANCE: Param = Param::real("tolerance", "the gain of the mean loss below which to stop");
 
+/// Weights of rows in units of the mean of those of the first rows, which leaves the length of the steps its meaning; the unit
+/// is found where it is not known.
+pub(super) fn in_units<'w>(
+    weights: Option<Cow<'w, [f64]>>,
+    unit: Option<f64>,
+    n_rows: usize,
+) -> (Option<Cow<'w, [f64]>>, f64) {
+    let Some(weights) = weights else {
+        let alike = unit.filter(|unit| *unit != 1.0).map(|unit| vec![1.0 / unit; n_rows].into());
+        return (alike, unit.unwrap_or(1.0));
+    };
+    let (mut sum, mut n) = (0.0, 0.0);
+    weights.iter().filter(|weight| **weight > 0.0).for_each(|weight| {
+        sum += weight;
+        n += 1.0;
+    });
+    let unit = unit.unwrap_or(if sum > 0.0 { sum / n } else { 1.0 });
+    (Some(weights.iter().map(|weight| weight / unit).collect()), unit)
+}
+
 /// The settings of all, of which each estimator shows its own.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) rule: Rule,
     pub(super) passes: Passes,
     pub(super) seed: Option<u64>,
+    pub(super) class_weight: ClassWeight,
 }
 
 impl Passes {
@@ -160,9 +184,26 @@ macro_rules! descent_builders {
                     eta0: self.eta0,
                     power_t: self.power_t,
                 };
-                Ok(Plan { rule, passes: self.passes(), seed: self.seed })
+                let class_weight = self.weights_of_classes();
+                Ok(Plan { rule, passes: self.passes(), seed: self.seed, class_weight })
             }
         }
     };
 }
-pub(super) use {common_builders, descent_builders};
+macro_rules! class_weight_builder {
+    ($name:ident) => {
+        impl $name {
+            /// Sets how much the rows of each class count.
+            #[must_use]
+            pub fn class_weight(mut self, class_weight: ClassWeight) -> Self {
+                self.class_weight = class_weight;
+                self
+            }
+
+            fn weights_of_classes(&self) -> ClassWeight {
+                self.class_weight.clone()
+            }
+        }
+    };
+}
+pub(super) use {class_weight_builder, common_builders, descent_builders};

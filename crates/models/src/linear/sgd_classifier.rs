@@ -1,5 +1,7 @@
 //! Linear classification by stochastic gradient descent, which can go on learning from further rows.
 
+use std::borrow::Cow;
+
 use ndarray::Array2;
 use perennial_core::{
     Capabilities, Classes, Error, Estimator, Matrix, Param, PartialFit, Predictor, Result, Train,
@@ -10,9 +12,11 @@ use super::LinearClassifierModel;
 use super::descent::{Descent, LearningRate, Loss, Passes, Rule};
 use super::iterative::Search;
 use super::sgd::{
-    ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, common_builders, descent_builders,
+    ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, class_weight_builder, common_builders,
+    descent_builders, in_units,
 };
-use crate::classes::{check_further, two_or_more};
+use crate::classes::{ClassWeight, check_further, two_or_more};
+use crate::rows::tame;
 
 /// What a classifier by descent makes small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +37,11 @@ pub enum ClassLoss {
 ///
 /// Each step looks at one row (Bottou, 2010); the L2 penalty is one factor of all coefficients, the L1 penalty is paid when
 /// a coefficient is next used (Tsuruoka, Tsujii and Ananiadou, 2009). More than two classes have one score each, against the
-/// others. It goes on with [`PartialFit`]. Standardise features first. Row weights are not taken, as a longer step is not
-/// two steps.
+/// others. It goes on with [`PartialFit`]. Standardise features first.
+///
+/// A row of weight 2, in units of the mean weight of the first rows, makes a step twice as long: the problem is that of two such
+/// rows, and steps come near its answer, but not by the same way. [`ClassWeight`] works in the same manner; in further rows
+/// balanced classes are those of these rows.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -48,6 +55,7 @@ pub enum ClassLoss {
 /// | `max_iter` | 1000 | >= 1 | the most passes over the rows |
 /// | `tolerance` | 1e-3 | | the gain of the mean loss below which to stop; negative: never |
 /// | `n_iter_no_change` | 5 | >= 1 | passes without gain after which to stop |
+/// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
 /// | `shuffle` | true | | whether each pass takes the rows in a new order |
 /// | `seed` | from the context | | of the order of the rows |
 ///
@@ -76,6 +84,7 @@ pub struct SgdClassifier {
     max_iter: usize,
     tolerance: f64,
     n_iter_no_change: usize,
+    class_weight: ClassWeight,
     shuffle: bool,
     seed: Option<u64>,
 }
@@ -93,6 +102,7 @@ impl Default for SgdClassifier {
             max_iter: 1000,
             tolerance: 1e-3,
             n_iter_no_change: 5,
+            class_weight: ClassWeight::None,
             shuffle: true,
             seed: None,
         }
@@ -100,6 +110,7 @@ impl Default for SgdClassifier {
 }
 
 common_builders!(SgdClassifier);
+class_weight_builder!(SgdClassifier);
 descent_builders!(SgdClassifier, ClassLoss);
 
 impl SgdClassifier {
@@ -113,25 +124,29 @@ impl SgdClassifier {
 pub struct SgdClassifierModel {
     linear: LinearClassifierModel,
     states: Vec<Descent>,
+    /// The mean weight of the rows of the first fit, where these had weights.
+    unit: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct ClassifierParts {
     linear: LinearClassifierModel,
     states: Vec<Descent>,
+    unit: Option<f64>,
 }
 
 impl TryFrom<ClassifierParts> for SgdClassifierModel {
     type Error = Error;
 
     fn try_from(parts: ClassifierParts) -> Result<Self> {
-        let (linear, states) = (parts.linear, parts.states);
+        let (linear, states, unit) = (parts.linear, parts.states, parts.unit);
         let n = linear.features().len();
         let fits = |state: &Descent| state.n_features() == n && state.is_sound();
-        if states.len() != linear.intercepts().len() || !states.iter().all(fits) {
+        let known = unit.is_none_or(|unit| unit > 0.0 && unit.is_finite());
+        if states.len() != linear.intercepts().len() || !states.iter().all(fits) || !known {
             return Err(Error::corrupt("the linear classifier is damaged: it cannot go on learning"));
         }
-        Ok(SgdClassifierModel { linear, states })
+        Ok(SgdClassifierModel { linear, states, unit })
     }
 }
 
@@ -164,24 +179,29 @@ fn learn_classes(
     plan: &Plan,
     loss: Loss,
     present: Vec<u32>,
-    mut states: Vec<Descent>,
+    (mut states, unit): (Vec<Descent>, Option<f64>),
+    weights: Option<Cow<'_, [f64]>>,
     x: &Matrix,
     train: &Train<'_, Matrix, Classes>,
 ) -> Result<SgdClassifierModel> {
     let scored = if present.len() == 2 { &present[1..] } else { &present[..] };
     let codes = train.y.codes();
+    let weighted = weights.is_some();
+    let (weights, own) = in_units(weights, unit, codes.len());
+    let unit = unit.or(weighted.then_some(own));
+    let weights = weights.as_deref();
     let mut all = Search { n_iterations: 0, gap: 0.0, converged: true };
     for (state, &class) in states.iter_mut().zip(scored) {
         let target = |row: usize| if codes[row] == class { 1.0 } else { -1.0 };
         let seed = train.ctx.seed(plan.seed);
-        let search = state.learn(x, target, (loss, plan.rule), &plan.passes, seed, &train.ctx)?;
+        let search = state.learn(x, (target, weights), (loss, plan.rule), &plan.passes, seed, &train.ctx)?;
         all.n_iterations = all.n_iterations.max(search.n_iterations);
         all.gap = all.gap.max(search.gap);
         all.converged &= search.converged;
     }
     let vectors = states.iter().map(Descent::answer).collect();
     let linear = LinearClassifierModel::new(x.features(), train.y, present, vectors, all)?;
-    Ok(SgdClassifierModel { linear, states })
+    Ok(SgdClassifierModel { linear, states, unit })
 }
 
 pub(super) fn fit_classes(
@@ -189,10 +209,11 @@ pub(super) fn fit_classes(
     loss: Loss,
     train: &Train<'_, Matrix, Classes>,
 ) -> Result<SgdClassifierModel> {
-    let present = two_or_more(train.y, None)?;
+    let weights = plan.class_weight.apply(train.y, tame(train.weights))?;
+    let present = two_or_more(train.y, weights.as_deref())?;
     let n_scores = if present.len() == 2 { 1 } else { present.len() };
     let states = vec![Descent::new(train.x.n_cols()); n_scores];
-    learn_classes(plan, loss, present, states, train.x, train)
+    learn_classes(plan, loss, present, (states, None), weights, train.x, train)
 }
 
 /// One pass over further rows.
@@ -207,7 +228,10 @@ pub(super) fn go_on(
     let x = model.linear.features().align(train.x)?;
     let passes = Passes { max_iter: 1, tolerance: -1.0, ..plan.passes };
     let plan = Plan { passes, ..plan.clone() };
-    learn_classes(&plan, loss, present, model.states, &x, train)
+    // As they were given: their unit is known.
+    let weights = plan.class_weight.apply(train.y, train.weights.map(Cow::Borrowed))?;
+    let unit = model.unit.or(Some(1.0));
+    learn_classes(&plan, loss, present, (model.states, unit), weights, &x, train)
 }
 
 /// All that learn such a model differ by their plan and their loss.
@@ -224,7 +248,7 @@ macro_rules! classifier {
             }
 
             fn capabilities(&self) -> Capabilities {
-                Capabilities::new().sparse()
+                Capabilities::new().weights().sparse()
             }
         }
 

@@ -1,5 +1,7 @@
 //! Linear regression by stochastic gradient descent, which can go on learning from further rows.
 
+use std::borrow::Cow;
+
 use perennial_core::{
     Capabilities, Error, Estimator, Matrix, Param, PartialFit, Predictor, Result, Train, Values,
 };
@@ -10,7 +12,10 @@ use super::descent::{Descent, LearningRate, Loss, Passes, Rule};
 use super::iterative::IterativeLinearModel;
 use super::sgd::{
     ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, common_builders, descent_builders,
+    in_units,
 };
+use crate::classes::ClassWeight;
+use crate::rows::tame;
 
 const EPSILON: Param = Param::real("epsilon", "the size of a miss from which the loss changes").at_least(0.0);
 
@@ -32,7 +37,8 @@ pub enum ValueLoss {
 /// A linear regression by stochastic gradient descent, for rows that come by the million or little by little.
 ///
 /// The method is that of [`SgdClassifier`](super::SgdClassifier). Steps are taken for the target in units of its spread around its mean (those of
-/// the first rows), so `epsilon` and the tolerance are in those units. Standardise features first. Row weights are not taken.
+/// the first rows), so `epsilon` and the tolerance are in those units. Standardise features first. A row of weight 2 makes a step twice as long, as
+/// there.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -113,6 +119,10 @@ impl SgdRegressor {
         self
     }
 
+    fn weights_of_classes(&self) -> ClassWeight {
+        ClassWeight::None
+    }
+
     fn loss_of(&self) -> Result<Loss> {
         EPSILON.check(self.epsilon)?;
         Ok(match self.loss {
@@ -132,6 +142,8 @@ pub struct SgdRegressorModel {
     state: Descent,
     centre: f64,
     scale: f64,
+    /// The mean weight of the rows of the first fit, where these had weights.
+    unit: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -140,18 +152,20 @@ struct RegressorParts {
     state: Descent,
     centre: f64,
     scale: f64,
+    unit: Option<f64>,
 }
 
 impl TryFrom<RegressorParts> for SgdRegressorModel {
     type Error = Error;
 
     fn try_from(parts: RegressorParts) -> Result<Self> {
-        let RegressorParts { linear, state, centre, scale } = parts;
+        let RegressorParts { linear, state, centre, scale, unit } = parts;
         let sound = state.is_sound() && state.n_features() == linear.features().len();
-        if !(sound && centre.is_finite() && scale > 0.0 && scale.is_finite()) {
+        let known = unit.is_none_or(|unit| unit > 0.0 && unit.is_finite());
+        if !(sound && known && centre.is_finite() && scale > 0.0 && scale.is_finite()) {
             return Err(Error::corrupt("the linear regression is damaged: it cannot go on learning"));
         }
-        Ok(SgdRegressorModel { linear, state, centre, scale })
+        Ok(SgdRegressorModel { linear, state, centre, scale, unit })
     }
 }
 
@@ -177,6 +191,7 @@ impl SgdRegressor {
         passes: &Passes,
         mut state: Descent,
         (centre, scale): (f64, f64),
+        (weights, unit): (Option<&[f64]>, Option<f64>),
         x: &Matrix,
         train: &Train<'_, Matrix, Values>,
     ) -> Result<SgdRegressorModel> {
@@ -184,12 +199,13 @@ impl SgdRegressor {
         let y = train.y.as_slice();
         let target = |row: usize| (y[row] - centre) / scale;
         let seed = train.ctx.seed(plan.seed);
-        let search = state.learn(x, target, (self.loss_of()?, plan.rule), passes, seed, &train.ctx)?;
+        let search =
+            state.learn(x, (target, weights), (self.loss_of()?, plan.rule), passes, seed, &train.ctx)?;
         let (mut coefficients, intercept) = state.answer();
         coefficients.iter_mut().for_each(|weight| *weight *= scale);
         let linear =
             IterativeLinearModel::new(x.features(), coefficients, intercept * scale + centre, search)?;
-        Ok(SgdRegressorModel { linear, state, centre, scale })
+        Ok(SgdRegressorModel { linear, state, centre, scale, unit })
     }
 }
 
@@ -199,14 +215,18 @@ impl Estimator for SgdRegressor {
     type Model = SgdRegressorModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<SgdRegressorModel> {
-        let target = Scaled::new(train.y.as_slice(), None, self.fit_intercept);
+        let weights = tame(train.weights);
+        let target = Scaled::new(train.y.as_slice(), weights.as_deref(), self.fit_intercept);
         let units = (target.centre, target.scale);
         let plan = self.plan()?;
-        self.learn(&plan.passes, Descent::new(train.x.n_cols()), units, train.x, train)
+        let weighted = weights.is_some();
+        let (weights, unit) = in_units(weights, None, train.y.as_slice().len());
+        let of_rows = (weights.as_deref(), weighted.then_some(unit));
+        self.learn(&plan.passes, Descent::new(train.x.n_cols()), units, of_rows, train.x, train)
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().sparse()
+        Capabilities::new().weights().sparse()
     }
 }
 
@@ -218,6 +238,10 @@ impl PartialFit for SgdRegressor {
     ) -> Result<SgdRegressorModel> {
         let x = model.linear.features().align(train.x)?.into_owned();
         let passes = Passes { max_iter: 1, tolerance: -1.0, ..self.plan()?.passes };
-        self.learn(&passes, model.state, (model.centre, model.scale), &x, train)
+        // As they were given: their unit is known.
+        let unit = model.unit.or(Some(1.0));
+        let (weights, _) = in_units(train.weights.map(Cow::Borrowed), unit, train.y.as_slice().len());
+        let units = (model.centre, model.scale);
+        self.learn(&passes, model.state, units, (weights.as_deref(), unit), &x, train)
     }
 }

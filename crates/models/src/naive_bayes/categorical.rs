@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use ndarray::ArrayRef2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, PartialFit, Predictor,
+    Probabilities, Result, Train,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::classes::{check_names, class_totals, normalise_scores, probabilities};
+use crate::classes::{
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+};
 use crate::rows::tame;
 
 const ALPHA: Param = Param::real("alpha", "what is added to each count, so that none is 0")
@@ -20,12 +22,14 @@ const MOST: f64 = 1e6;
 
 /// Naive Bayes of columns that hold categories as whole numbers from 0 on.
 ///
-/// A category that no row of training had counts as one without rows.
+/// A category that no row of training had counts as one without rows. It goes on with [`PartialFit`]: batches give what all
+/// rows at once would.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `alpha` | 1 | >= 1e-10 | what is added to the count of each category |
 /// | `fit_prior` | true | | whether frequent classes are more probable beforehand |
+/// | `priors` | as `fit_prior` says | >= 0, with sum 1 | how probable each class is beforehand, in the order of the classes |
 ///
 /// ```
 /// use ndarray::array;
@@ -42,11 +46,12 @@ const MOST: f64 = 1e6;
 pub struct CategoricalNaiveBayes {
     alpha: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
 }
 
 impl Default for CategoricalNaiveBayes {
     fn default() -> Self {
-        CategoricalNaiveBayes { alpha: 1.0, fit_prior: true }
+        CategoricalNaiveBayes { alpha: 1.0, fit_prior: true, priors: None }
     }
 }
 
@@ -72,6 +77,13 @@ impl CategoricalNaiveBayes {
         self.fit_prior = fit_prior;
         self
     }
+
+    /// Sets how probable each class is beforehand, in the order of the classes.
+    #[must_use]
+    pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
+        self.priors = Some(priors.into());
+        self
+    }
 }
 
 /// The counts that a [`CategoricalNaiveBayes`] learned.
@@ -82,6 +94,7 @@ pub struct CategoricalNaiveBayesModel {
     classes: Arc<[String]>,
     alpha: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
     class_totals: Vec<f64>,
     /// For each column, the sums of weights, categories x classes.
     counts: Vec<Vec<f64>>,
@@ -93,6 +106,7 @@ struct Parts {
     classes: Arc<[String]>,
     alpha: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
     class_totals: Vec<f64>,
     counts: Vec<Vec<f64>>,
 }
@@ -101,19 +115,22 @@ impl TryFrom<Parts> for CategoricalNaiveBayesModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, classes, alpha, fit_prior, class_totals, counts } = parts;
+        let Parts { features, classes, alpha, fit_prior, priors, class_totals, counts } = parts;
         check_names(&classes)?;
         let count = |number: &f64| number.is_finite() && *number >= 0.0;
         let sound = counts.len() == features.len()
             && class_totals.len() == classes.len()
             && class_totals.iter().all(count)
             && counts.iter().all(|column| column.len() % classes.len() == 0 && column.iter().all(count))
+            && priors.iter().all(|priors| {
+                priors.len() == classes.len() && priors.iter().all(|prior| (0.0..=1.0).contains(prior))
+            })
             && alpha > 0.0
             && alpha.is_finite();
         if !sound {
             return Err(Error::corrupt("the counts of the naive Bayes model do not hold together"));
         }
-        Ok(CategoricalNaiveBayesModel { features, classes, alpha, fit_prior, class_totals, counts })
+        Ok(CategoricalNaiveBayesModel { features, classes, alpha, fit_prior, priors, class_totals, counts })
     }
 }
 
@@ -137,6 +154,7 @@ impl Estimator for CategoricalNaiveBayes {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<CategoricalNaiveBayesModel> {
         ALPHA.check(self.alpha)?;
+        let priors = given_priors(&self.priors, train.y.n_classes())?;
         let (x, y, weights) = (train.x.dense()?, train.y, tame(train.weights));
         let n_classes = y.n_classes();
         let mut counts = Vec::with_capacity(x.ncols());
@@ -160,6 +178,7 @@ impl Estimator for CategoricalNaiveBayes {
             classes: y.shared_names(),
             alpha: self.alpha,
             fit_prior: self.fit_prior,
+            priors,
             class_totals: class_totals(y, weights.as_deref()),
             counts,
         })
@@ -167,6 +186,24 @@ impl Estimator for CategoricalNaiveBayes {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
+    }
+}
+
+impl PartialFit for CategoricalNaiveBayes {
+    fn partial_fit_on(
+        &self,
+        model: CategoricalNaiveBayesModel,
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<CategoricalNaiveBayesModel> {
+        same_classes(train.y, &model.classes)?;
+        let x = model.features.align(train.x)?;
+        let mut sum = self.fit_on(&train.with_input(&x, None))?;
+        for (counts, before) in sum.counts.iter_mut().zip(model.counts) {
+            counts.resize(counts.len().max(before.len()), 0.0);
+            counts.iter_mut().zip(before).for_each(|(count, before)| *count += before);
+        }
+        sum.class_totals.iter_mut().zip(model.class_totals).for_each(|(total, before)| *total += before);
+        Ok(sum)
     }
 }
 
@@ -181,15 +218,16 @@ impl CategoricalNaiveBayesModel {
         self.counts.get(column).map(Vec::as_slice)
     }
 
-    fn priors(&self) -> Vec<f64> {
+    fn log_priors(&self) -> Vec<f64> {
         let total: f64 = self.class_totals.iter().sum();
         let present = self.class_totals.iter().filter(|total| **total > 0.0).count() as f64;
-        let prior = |class: &f64| match (*class > 0.0, self.fit_prior) {
-            (false, _) => f64::NEG_INFINITY,
-            (true, true) => (class / total).ln(),
-            (true, false) => -present.ln(),
+        let prior = |(place, class): (usize, &f64)| match (*class > 0.0, &self.priors, self.fit_prior) {
+            (false, ..) => f64::NEG_INFINITY,
+            (true, Some(given), _) => given[place].ln(),
+            (true, None, true) => (class / total).ln(),
+            (true, None, false) => -present.ln(),
         };
-        self.class_totals.iter().map(prior).collect()
+        self.class_totals.iter().enumerate().map(prior).collect()
     }
 }
 
@@ -207,7 +245,7 @@ impl Classifier for CategoricalNaiveBayesModel {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
         let x = x.dense()?;
-        let (priors, n_classes) = (self.priors(), self.classes.len());
+        let (priors, n_classes) = (self.log_priors(), self.classes.len());
         let mut scores = Vec::with_capacity(x.nrows() * n_classes);
         for row in 0..x.nrows() {
             let start = scores.len();

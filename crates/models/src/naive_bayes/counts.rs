@@ -11,11 +11,16 @@ use perennial_numeric::linalg::matmul;
 use perennial_numeric::{reduce, sparse};
 use serde::{Deserialize, Serialize};
 
-use crate::classes::{check_names, class_totals, normalise_scores, probabilities};
+use crate::classes::{
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+};
 use crate::rows::{row_major, tame};
 
 /// Rows of one task.
 const BLOCK: usize = 2048;
+
+/// Whether frequent classes are more probable beforehand, and what is given instead.
+pub(super) type Prior = (bool, Option<Vec<f64>>);
 
 /// How scores follow from sums.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +58,7 @@ struct Parts {
     rule: Rule,
     alpha: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
     class_totals: Vec<f64>,
     /// Classes x features.
     sums: Array2<f64>,
@@ -76,6 +82,9 @@ impl TryFrom<Parts> for DiscreteNaiveBayesModel {
             && parts.class_totals.iter().all(counts)
             && parts.class_totals.iter().any(|total| *total > 0.0)
             && parts.sums.iter().all(counts)
+            && parts.priors.iter().all(|priors| {
+                priors.len() == parts.classes.len() && priors.iter().all(|prior| (0.0..=1.0).contains(prior))
+            })
             && parts.alpha.is_finite()
             && parts.alpha > 0.0;
         if !sound {
@@ -94,10 +103,11 @@ impl DiscreteNaiveBayesModel {
     pub(super) fn learn(
         rule: Rule,
         alpha: f64,
-        fit_prior: bool,
+        (fit_prior, priors): Prior,
         train: &Train<'_, Matrix, Classes>,
         before: Option<Self>,
     ) -> Result<Self> {
+        let priors = given_priors(&priors, train.y.n_classes())?;
         let weights = tame(train.weights);
         let weights = weights.as_deref();
         let (mut sums, mut totals) = (sums(train.x, train.y, weights, rule)?, class_totals(train.y, weights));
@@ -108,13 +118,7 @@ impl DiscreteNaiveBayesModel {
                     "the model was learned with other settings; go on with the settings that it was fitted with",
                 ));
             }
-            if before.parts.classes[..] != *train.y.names() {
-                return Err(Error::unknown(format!(
-                    "the rows have the classes {}, the model {}; give every batch the same list of names",
-                    train.y.names().join(", "),
-                    before.parts.classes.join(", ")
-                )));
-            }
+            same_classes(train.y, &before.parts.classes)?;
             sums += &before.parts.sums;
             totals.iter_mut().zip(&before.parts.class_totals).for_each(|(total, old)| *total += old);
         }
@@ -127,6 +131,7 @@ impl DiscreteNaiveBayesModel {
             rule,
             alpha,
             fit_prior,
+            priors,
             class_totals: totals,
             sums,
         })
@@ -136,8 +141,10 @@ impl DiscreteNaiveBayesModel {
         let (n_classes, width) = parts.sums.dim();
         let total: f64 = parts.class_totals.iter().sum();
         let present = parts.class_totals.iter().filter(|total| **total > 0.0).count() as f64;
+        let given = |class: usize| parts.priors.as_ref().map(|priors| priors[class]);
         let prior = |class: usize| match (parts.class_totals[class] > 0.0, parts.fit_prior) {
             (false, _) => f64::NEG_INFINITY,
+            (true, _) if given(class).is_some() => given(class).unwrap_or_default().ln(),
             (true, true) => (parts.class_totals[class] / total).ln(),
             (true, false) => -present.ln(),
         };

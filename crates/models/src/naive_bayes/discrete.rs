@@ -3,7 +3,7 @@
 use perennial_core::{Capabilities, Classes, Estimator, Matrix, Param, PartialFit, Result, Train};
 use serde::{Deserialize, Serialize};
 
-use super::counts::{DiscreteNaiveBayesModel, Rule};
+use super::counts::{DiscreteNaiveBayesModel, Prior, Rule};
 
 const ALPHA: Param = Param::real("alpha", "what is added to each sum, so that none is 0")
     .at_least(1e-10)
@@ -18,6 +18,7 @@ const THRESHOLD: Param = Param::real("threshold", "values above it count as ther
 /// |---|---|---|---|
 /// | `alpha` | 1 | >= 1e-10 | what is added to the sum of each feature (Laplace's rule) |
 /// | `fit_prior` | true | | whether frequent classes are more probable beforehand |
+/// | `priors` | as `fit_prior` says | >= 0, with sum 1 | how probable each class is beforehand, in the order of the classes |
 ///
 /// ```
 /// use ndarray::array;
@@ -35,6 +36,7 @@ const THRESHOLD: Param = Param::real("threshold", "values above it count as ther
 pub struct MultinomialNaiveBayes {
     alpha: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
 }
 
 /// Naive Bayes that judges a class by the counts of all others (Rennie, Shih, Teevan and Karger, 2003).
@@ -60,17 +62,19 @@ pub struct ComplementNaiveBayes {
 /// | `alpha` | 1 | >= 1e-10 | what is added to the counts of there and not there |
 /// | `threshold` | 0 | | values above it count as there |
 /// | `fit_prior` | true | | whether frequent classes are more probable beforehand |
+/// | `priors` | as `fit_prior` says | >= 0, with sum 1 | how probable each class is beforehand, in the order of the classes |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BernoulliNaiveBayes {
     alpha: f64,
     threshold: f64,
     fit_prior: bool,
+    priors: Option<Vec<f64>>,
 }
 
 impl Default for MultinomialNaiveBayes {
     fn default() -> Self {
-        MultinomialNaiveBayes { alpha: 1.0, fit_prior: true }
+        MultinomialNaiveBayes { alpha: 1.0, fit_prior: true, priors: None }
     }
 }
 
@@ -82,7 +86,7 @@ impl Default for ComplementNaiveBayes {
 
 impl Default for BernoulliNaiveBayes {
     fn default() -> Self {
-        BernoulliNaiveBayes { alpha: 1.0, threshold: 0.0, fit_prior: true }
+        BernoulliNaiveBayes { alpha: 1.0, threshold: 0.0, fit_prior: true, priors: None }
     }
 }
 
@@ -94,8 +98,15 @@ impl MultinomialNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, bool)> {
-        Ok((Rule::Multinomial, self.fit_prior))
+    /// Sets how probable each class is beforehand, in the order of the classes.
+    #[must_use]
+    pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
+        self.priors = Some(priors.into());
+        self
+    }
+
+    fn rule(&self) -> Result<(Rule, Prior)> {
+        Ok((Rule::Multinomial, (self.fit_prior, self.priors.clone())))
     }
 }
 
@@ -107,8 +118,8 @@ impl ComplementNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, bool)> {
-        Ok((Rule::Complement { norm: self.norm }, true))
+    fn rule(&self) -> Result<(Rule, Prior)> {
+        Ok((Rule::Complement { norm: self.norm }, (true, None)))
     }
 }
 
@@ -127,9 +138,16 @@ impl BernoulliNaiveBayes {
         self
     }
 
-    fn rule(&self) -> Result<(Rule, bool)> {
+    /// Sets how probable each class is beforehand, in the order of the classes.
+    #[must_use]
+    pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
+        self.priors = Some(priors.into());
+        self
+    }
+
+    fn rule(&self) -> Result<(Rule, Prior)> {
         THRESHOLD.check(self.threshold)?;
-        Ok((Rule::Bernoulli { threshold: self.threshold }, self.fit_prior))
+        Ok((Rule::Bernoulli { threshold: self.threshold }, (self.fit_prior, self.priors.clone())))
     }
 }
 
@@ -158,8 +176,8 @@ macro_rules! counting {
                 before: Option<DiscreteNaiveBayesModel>,
             ) -> Result<DiscreteNaiveBayesModel> {
                 ALPHA.check(self.alpha)?;
-                let (rule, fit_prior) = self.rule()?;
-                DiscreteNaiveBayesModel::learn(rule, self.alpha, fit_prior, train, before)
+                let (rule, prior) = self.rule()?;
+                DiscreteNaiveBayesModel::learn(rule, self.alpha, prior, train, before)
             }
         }
 

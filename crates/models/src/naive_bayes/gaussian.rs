@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayRef2, ArrayView2};
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, PartialFit, Predictor,
+    Probabilities, Result, Train,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::classes::{check_names, class_totals, normalise_scores, probabilities};
+use crate::classes::{
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+};
 use crate::rows::{power_of_two, row_major, tame};
 
 const VAR_SMOOTHING: Param =
@@ -24,11 +26,12 @@ const BLOCK: usize = 2048;
 /// Naive Bayes with a normal distribution for each class and feature (Duda and Hart, 1973).
 ///
 /// Features are taken to be independent within a class, so probabilities tend to be too sure. Classes without rows have
-/// probability 0.
+/// probability 0. It goes on with [`PartialFit`]: batches give what all rows at once would, up to rounding.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `var_smoothing` | 1e-9 | >= 0 | the share of the largest variance of a feature that is added to all variances |
+/// | `priors` | the shares of the classes | >= 0, with sum 1 | how probable each class is beforehand, in the order of the classes |
 ///
 /// ```
 /// use ndarray::array;
@@ -46,11 +49,12 @@ const BLOCK: usize = 2048;
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianNaiveBayes {
     var_smoothing: f64,
+    priors: Option<Vec<f64>>,
 }
 
 impl Default for GaussianNaiveBayes {
     fn default() -> Self {
-        GaussianNaiveBayes { var_smoothing: 1e-9 }
+        GaussianNaiveBayes { var_smoothing: 1e-9, priors: None }
     }
 }
 
@@ -69,6 +73,13 @@ impl GaussianNaiveBayes {
         self.var_smoothing = var_smoothing;
         self
     }
+
+    /// Sets how probable each class is beforehand, in the order of the classes.
+    #[must_use]
+    pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
+        self.priors = Some(priors.into());
+        self
+    }
 }
 
 /// The normal distributions that a [`GaussianNaiveBayes`] learned.
@@ -79,7 +90,7 @@ pub struct GaussianNaiveBayesModel {
     classes: Arc<[String]>,
     /// The share of each class; 0 for classes without rows.
     priors: Vec<f64>,
-    means: Array2<f64>,
+    moments: Moments,
     variances: Array2<f64>,
 }
 
@@ -88,7 +99,7 @@ struct Parts {
     features: Features,
     classes: Arc<[String]>,
     priors: Vec<f64>,
-    means: Array2<f64>,
+    moments: Moments,
     variances: Array2<f64>,
 }
 
@@ -96,11 +107,18 @@ impl TryFrom<Parts> for GaussianNaiveBayesModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, classes, priors, means, variances } = parts;
+        let Parts { features, classes, priors, moments, variances } = parts;
         check_names(&classes)?;
         let shape = (classes.len(), features.len());
         let sum: f64 = priors.iter().sum();
+        let Moments { totals, means, variances: within } = &moments;
+        let counts = |number: &f64| number.is_finite() && *number >= 0.0;
         let sound = means.dim() == shape
+            && within.dim() == shape
+            && within.iter().all(counts)
+            && totals.len() == classes.len()
+            && totals.iter().all(counts)
+            && totals.iter().any(|total| *total > 0.0)
             && variances.dim() == shape
             && priors.len() == classes.len()
             && priors.iter().all(|prior| (0.0..=1.0).contains(prior))
@@ -110,7 +128,7 @@ impl TryFrom<Parts> for GaussianNaiveBayesModel {
         if !sound {
             return Err(Error::corrupt("the means, variances and priors of the model do not hold together"));
         }
-        Ok(GaussianNaiveBayesModel { features, classes, priors, means, variances })
+        Ok(GaussianNaiveBayesModel { features, classes, priors, moments, variances })
     }
 }
 
@@ -127,7 +145,7 @@ impl GaussianNaiveBayesModel {
 
     /// The means, classes x features; 0 for classes without rows.
     pub fn means(&self) -> ArrayView2<'_, f64> {
-        self.means.view()
+        self.moments.means.view()
     }
 
     /// The variances, smoothed, classes x features; 1 for classes without rows.
@@ -139,7 +157,7 @@ impl GaussianNaiveBayesModel {
     /// without rows.
     fn scores(&self, row: &[f64], constants: &[f64], scores: &mut [f64]) {
         for (class, score) in scores.iter_mut().enumerate() {
-            let (means, variances) = (self.means.row(class), self.variances.row(class));
+            let (means, variances) = (self.moments.means.row(class), self.variances.row(class));
             let distance: f64 = row
                 .iter()
                 .zip(means)
@@ -182,17 +200,22 @@ fn class_sums(
     Array2::from_shape_vec((n_classes, width), sums).unwrap_or_else(|_| Array2::zeros((n_classes, width)))
 }
 
-impl Estimator for GaussianNaiveBayes {
-    type Input = Matrix;
-    type Target = Classes;
-    type Model = GaussianNaiveBayesModel;
+/// What rows of each class add up to: enough to go on with further rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Moments {
+    /// The sum of the weights of each class.
+    totals: Vec<f64>,
+    /// Classes x features; 0 for classes without rows.
+    means: Array2<f64>,
+    /// Classes x features, around the means of the classes.
+    variances: Array2<f64>,
+}
 
-    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<GaussianNaiveBayesModel> {
-        VAR_SMOOTHING.check(self.var_smoothing)?;
-        let (x, y, weights) = (train.x.dense()?, train.y, tame(train.weights));
-        let weights = weights.as_deref();
+impl Moments {
+    fn of(train: &Train<'_, Matrix, Classes>) -> Result<Moments> {
+        let (x, y, tamed) = (train.x.dense()?, train.y, tame(train.weights));
+        let weights = tamed.as_deref();
         let totals = class_totals(y, weights);
-        let total: f64 = totals.iter().sum();
         let counts = |class: usize| if totals[class] > 0.0 { totals[class] } else { 1.0 };
         let divide = |mut sums: Array2<f64>| {
             sums.indexed_iter_mut().for_each(|((class, _), sum)| *sum /= counts(class));
@@ -208,19 +231,80 @@ impl Estimator for GaussianNaiveBayes {
         let within = divide(class_sums(x, y, weights, |class, column, value| {
             (value / unit - means[[class, column]]).powi(2)
         }));
-        // The variance of all rows is that within the classes and that between them.
-        let share = |class: usize| totals[class] / total;
+        // Weights that were extreme count again as they were given, so that further rows weigh as they should.
+        let given = class_totals(y, train.weights);
+        let totals = if given.iter().all(|total| total.is_finite()) { given } else { totals };
+        Ok(Moments { totals, means: means * unit, variances: within * unit * unit })
+    }
+
+    /// Those of the rows of both (Chan, Golub and LeVeque, 1983).
+    fn and(mut self, other: &Moments) -> Moments {
+        for (class, (total, more)) in self.totals.iter_mut().zip(&other.totals).enumerate() {
+            let sum = *total + more;
+            if *more == 0.0 || sum == 0.0 {
+                continue;
+            }
+            let (before, share) = (*total / sum, more / sum);
+            for column in 0..self.means.ncols() {
+                let at = [class, column];
+                let gap = other.means[at] - self.means[at];
+                self.variances[at] =
+                    before * self.variances[at] + share * other.variances[at] + before * gap * (share * gap);
+                self.means[at] += share * gap;
+            }
+            *total = sum;
+        }
+        self
+    }
+
+    fn shares(&self) -> Vec<f64> {
+        // Totals near the limit of f64 must not add up to infinity.
+        let unit = power_of_two(self.totals.iter().copied().fold(0.0, f64::max));
+        let total: f64 = self.totals.iter().map(|total| total / unit).sum();
+        self.totals.iter().map(|own| own / unit / total).collect()
+    }
+
+    /// Priors of the classes that have rows; their shares where these are given none.
+    fn present(&self, mut priors: Vec<f64>) -> Vec<f64> {
+        priors
+            .iter_mut()
+            .zip(&self.totals)
+            .filter(|(_, total)| **total == 0.0)
+            .for_each(|(prior, _)| *prior = 0.0);
+        let sum: f64 = priors.iter().sum();
+        if !(sum > 0.0) {
+            return self.shares();
+        }
+        priors.iter_mut().for_each(|prior| *prior /= sum);
+        priors
+    }
+
+    /// The largest variance of a feature over all rows, in units of the square of `unit`: that within the classes and that
+    /// between them.
+    fn largest_variance(&self, unit: f64) -> f64 {
+        let shares = self.shares();
         let whole = |column: usize| {
-            let mean: f64 = (0..totals.len()).map(|k| share(k) * means[[k, column]]).sum();
-            (0..totals.len())
-                .map(|k| share(k) * (within[[k, column]] + (means[[k, column]] - mean).powi(2)))
-                .sum::<f64>()
+            let of = |class: usize| self.means[[class, column]] / unit;
+            let mean: f64 = shares.iter().enumerate().map(|(class, share)| share * of(class)).sum();
+            let around = |(class, share): (usize, &f64)| {
+                share * (self.variances[[class, column]] / unit / unit + (of(class) - mean).powi(2))
+            };
+            shares.iter().enumerate().map(around).sum::<f64>()
         };
-        let largest = (0..x.ncols()).map(whole).fold(0.0, f64::max);
-        let mut variances = within;
+        (0..self.means.ncols()).map(whole).fold(0.0, f64::max)
+    }
+}
+
+impl GaussianNaiveBayes {
+    /// The distributions that follow from moments.
+    fn finish(&self, moments: Moments, features: &Features, y: &Classes) -> Result<GaussianNaiveBayesModel> {
+        let largest = moments.means.iter().fold(0.0, |most, mean| f64::max(most, mean.abs()));
+        let largest = moments.variances.iter().fold(largest, |most, variance| most.max(variance.sqrt()));
+        let unit = power_of_two(largest);
+        let smoothing = self.var_smoothing * moments.largest_variance(unit) * unit * unit;
+        let mut variances = &moments.variances + smoothing;
         for ((class, _), variance) in variances.indexed_iter_mut() {
-            *variance = (*variance + self.var_smoothing * largest) * unit * unit;
-            if totals[class] == 0.0 {
+            if moments.totals[class] == 0.0 {
                 *variance = 1.0;
             }
         }
@@ -229,17 +313,47 @@ impl Estimator for GaussianNaiveBayes {
         {
             return Err(Error::singular(format!(
                 "the variance of `{}` in class `{}` is {variance}, so it has no normal distribution; raise `var_smoothing`, scale the column, or drop it",
-                train.x.features().name(column),
+                features.name(column),
                 y.names()[class]
             )));
         }
+        let priors = match given_priors(&self.priors, y.n_classes())? {
+            Some(given) => moments.present(given),
+            None => moments.shares(),
+        };
         Ok(GaussianNaiveBayesModel {
-            features: train.x.features().clone(),
+            features: features.clone(),
             classes: y.shared_names(),
-            priors: (0..totals.len()).map(share).collect(),
-            means: means * unit,
+            priors,
+            moments,
             variances,
         })
+    }
+}
+
+impl PartialFit for GaussianNaiveBayes {
+    fn partial_fit_on(
+        &self,
+        model: GaussianNaiveBayesModel,
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<GaussianNaiveBayesModel> {
+        VAR_SMOOTHING.check(self.var_smoothing)?;
+        same_classes(train.y, &model.classes)?;
+        let x = model.features.align(train.x)?;
+        let moments = model.moments.and(&Moments::of(&train.with_input(&x, None))?);
+        self.finish(moments, &model.features, train.y)
+    }
+}
+
+impl Estimator for GaussianNaiveBayes {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = GaussianNaiveBayesModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<GaussianNaiveBayesModel> {
+        VAR_SMOOTHING.check(self.var_smoothing)?;
+        given_priors(&self.priors, train.y.n_classes())?;
+        self.finish(Moments::of(train)?, train.x.features(), train.y)
     }
 
     fn capabilities(&self) -> Capabilities {

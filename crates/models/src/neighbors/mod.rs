@@ -7,7 +7,7 @@ pub(crate) mod reference;
 mod regressor;
 mod search;
 
-pub use centroid::{NearestCentroid, NearestCentroidModel};
+pub use centroid::{CentroidMetric, ClassPriors, NearestCentroid, NearestCentroidModel};
 pub use classifier::{KNeighborsClassifier, NeighborsClassifierModel, RadiusNeighborsClassifier};
 pub use kernel_density::{Bandwidth, DensityKernel, KernelDensity, KernelDensityModel};
 pub use perennial_numeric::neighbors::{Metric, Search};

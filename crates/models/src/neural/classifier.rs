@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, PartialFit, Predictor,
+    Probabilities, Result, Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,16 @@ use super::layer::Layer;
 use super::optimizer::{Optimizer, Schedule};
 use super::settings::{Settings, builders};
 use super::training::{Epoch, Fitted, Task};
-use crate::classes::{ClassWeight, check_names, normalise_scores, two_or_more};
+use crate::classes::{ClassWeight, check_further, check_names, normalise_scores, two_or_more};
 use crate::rows::tame;
 
 /// A network of layers that ends in the probabilities of classes.
 ///
 /// Learned in batches by the gradient of the cross-entropy. Columns of categories are embedded; missing and unknown
 /// categories have a place of their own. With a validation set, or with `early_stopping`, the parameters of the best pass are kept.
+///
+/// It goes on with [`PartialFit`]: each call makes one pass over the further rows, in batches, with the units and the classes of
+/// the first fit. The optimiser begins anew with the first of them and then remembers; a cosine schedule stays at its top.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -141,6 +144,33 @@ impl Estimator for MlpClassifier {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().categorical().validation()
+    }
+}
+
+impl PartialFit for MlpClassifier {
+    fn partial_fit_on(
+        &self,
+        model: MlpClassifierModel,
+        train: &Train<'_, Matrix, Classes>,
+    ) -> Result<MlpClassifierModel> {
+        let MlpClassifierModel { classes, present, fitted } = model;
+        check_further(train.y, &classes, &present)?;
+        let weights = self.class_weight.apply(train.y, tame(train.weights))?;
+        let place = |code: &u32| present.binary_search(code).unwrap_or_default() as u32;
+        let x = fitted.features.align(train.x)?.into_owned();
+        let task = Task {
+            settings: &self.settings,
+            x: &x,
+            truth: &Truth::Classes(train.y.codes().iter().map(place).collect()),
+            weights: weights.as_deref(),
+            validation: None,
+            validation_weights: None,
+            n_out: present.len(),
+            flat: false,
+            ctx: &train.ctx,
+        };
+        let fitted = task.go_on(fitted)?;
+        Ok(MlpClassifierModel { classes, present, fitted })
     }
 }
 

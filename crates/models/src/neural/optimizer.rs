@@ -126,6 +126,14 @@ impl Schedule {
         }
     }
 
+    /// The same for rows that come later, of which nobody knows how many there will be: what ends with the steps stays.
+    pub(super) fn further_factor(&self, step: u64) -> f64 {
+        match self {
+            Schedule::Cosine { .. } => 1.0,
+            other => other.factor(step, 0),
+        }
+    }
+
     /// What the learning rate is multiplied by in a step, counted from 0.
     pub(super) fn factor(&self, step: u64, n_steps: u64) -> f64 {
         match *self {
@@ -145,9 +153,9 @@ impl Schedule {
 }
 
 /// The memory of an optimiser.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
-    optimizer: Optimizer,
+    pub(super) optimizer: Optimizer,
     first: Vec<f32>,
     second: Vec<f32>,
     n_steps: i32,
@@ -157,6 +165,22 @@ impl State {
     pub(super) fn new(optimizer: Optimizer, n: usize) -> Self {
         let second = if matches!(optimizer, Optimizer::Sgd { .. }) { 0 } else { n };
         State { optimizer, first: vec![0.0; n], second: vec![0.0; second], n_steps: 0 }
+    }
+
+    /// Whether it could be the memory of so many parameters.
+    pub(super) fn is_sound(&self, n: usize) -> bool {
+        let fresh = State::new(self.optimizer, n);
+        self.optimizer.check().is_ok()
+            && self.n_steps >= 0
+            && self.first.len() == n
+            && self.second.len() == fresh.second.len()
+            && self.first.iter().all(|number| number.is_finite())
+            && self.second.iter().all(|number| number.is_finite() && *number >= 0.0)
+    }
+
+    /// How many steps were taken.
+    pub(super) fn n_steps(&self) -> u64 {
+        self.n_steps.unsigned_abs().into()
     }
 
     /// One step against the gradient. `weights` are the parameters that a decay takes from.

@@ -1,7 +1,7 @@
 //! Regression by a network.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, Matrix, Param, Predictor, Result, Train, Values,
+    Capabilities, Error, Estimator, Features, Matrix, Param, PartialFit, Predictor, Result, Train, Values,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,36 @@ fn moments(y: &[f64], weights: Option<&[f64]>) -> (f64, f64) {
     (mean * unit, if deviation > 0.0 { deviation } else { 1.0 })
 }
 
+/// The target in standard units.
+fn standard(y: &Values, mean: f64, deviation: f64) -> Truth {
+    let number = |value: &f64| ((value - mean) / deviation).clamp(-1e6, 1e6) as f32;
+    Truth::Values(y.as_slice().iter().map(number).collect())
+}
+
+impl PartialFit for MlpRegressor {
+    fn partial_fit_on(
+        &self,
+        model: MlpRegressorModel,
+        train: &Train<'_, Matrix, Values>,
+    ) -> Result<MlpRegressorModel> {
+        let MlpRegressorModel { mean, deviation, fitted } = model;
+        let weights = tame(train.weights);
+        let x = fitted.features.align(train.x)?.into_owned();
+        let task = Task {
+            settings: &self.settings,
+            x: &x,
+            truth: &standard(train.y, mean, deviation),
+            weights: weights.as_deref(),
+            validation: None,
+            validation_weights: None,
+            n_out: 1,
+            flat: true,
+            ctx: &train.ctx,
+        };
+        Ok(MlpRegressorModel { mean, deviation, fitted: task.go_on(fitted)? })
+    }
+}
+
 impl Estimator for MlpRegressor {
     type Input = Matrix;
     type Target = Values;
@@ -94,16 +124,8 @@ impl Estimator for MlpRegressor {
         self.settings.check()?;
         let weights = tame(train.weights);
         let (mean, deviation) = moments(train.y.as_slice(), weights.as_deref());
-        let standard = |y: &Values| {
-            Truth::Values(
-                y.as_slice()
-                    .iter()
-                    .map(|value| ((value - mean) / deviation).clamp(-1e6, 1e6) as f32)
-                    .collect(),
-            )
-        };
-        let truth = standard(train.y);
-        let watched = train.validation.map(|(_, y)| standard(y));
+        let truth = standard(train.y, mean, deviation);
+        let watched = train.validation.map(|(_, y)| standard(y, mean, deviation));
         let task = Task {
             settings: &self.settings,
             x: train.x,

@@ -41,6 +41,8 @@ pub(super) struct Fitted {
     running: Vec<f32>,
     pub(super) history: Vec<Epoch>,
     pub(super) converged: bool,
+    /// What the optimiser knows, where it went on with further rows.
+    memory: Option<State>,
     #[serde(skip_serializing)]
     network: Network,
 }
@@ -55,13 +57,15 @@ struct Parts {
     running: Vec<f32>,
     history: Vec<Epoch>,
     converged: bool,
+    memory: Option<State>,
 }
 
 impl TryFrom<Parts> for Fitted {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, layers, inputs, n_out, parameters, running, history, converged } = parts;
+        let Parts { features, layers, inputs, n_out, parameters, running, history, converged, memory } =
+            parts;
         inputs.check(&features)?;
         let network = Network::build(&layers, inputs.width(), n_out)
             .map_err(|_| Error::corrupt("the layers of the network do not fit each other"))?;
@@ -70,11 +74,23 @@ impl TryFrom<Parts> for Fitted {
         let sound = n_out > 0
             && parameters.len() == network.n_parameters + n_tables
             && running.len() == network.n_running
+            && memory.as_ref().is_none_or(|memory| memory.is_sound(parameters.len()))
             && parameters.iter().chain(&running).all(|number| number.is_finite());
         if !sound {
             return Err(Error::corrupt("the network does not have the numbers that its layers need"));
         }
-        Ok(Fitted { features, layers, inputs, n_out, parameters, running, history, converged, network })
+        Ok(Fitted {
+            features,
+            layers,
+            inputs,
+            n_out,
+            parameters,
+            running,
+            history,
+            converged,
+            memory,
+            network,
+        })
     }
 }
 
@@ -99,6 +115,17 @@ struct Workspace {
     traces: Vec<Trace>,
     gradient: Vec<f32>,
     loss: f64,
+}
+
+/// What passes over rows need beside the network.
+struct Tools {
+    /// Of mean 1.
+    weights: Option<Vec<f32>>,
+    batch: usize,
+    chunk: usize,
+    /// The parameters that the penalty looks at.
+    penalised: Vec<std::ops::Range<usize>>,
+    spaces: Vec<Workspace>,
 }
 
 impl Task<'_> {
@@ -145,6 +172,7 @@ impl Task<'_> {
             running,
             history: Vec::new(),
             converged: false,
+            memory: None,
             network,
         };
         self.passes(fitted, rows, &held, &random)
@@ -163,23 +191,9 @@ impl Task<'_> {
             .validation
             .map(|(x, truth)| Ok::<_, Error>((fitted.inputs.see_all(x)?, truth)))
             .transpose()?;
-        let total =
-            self.weights.map(|weights| rows.iter().map(|&row| weights[row]).sum::<f64>() / rows.len() as f64);
-        // Weights of mean 1 leave the learning rate its meaning.
-        let weights: Option<Vec<f32>> = self
-            .weights
-            .zip(total)
-            .map(|(weights, mean)| weights.iter().map(|weight| (weight / mean) as f32).collect());
-        let batch = settings.batch_size(rows.len());
-        let n_steps = (rows.len().div_ceil(batch) as u64).saturating_mul(settings.max_iter as u64);
+        let mut tools = self.tools(&fitted, &rows)?;
+        let n_steps = (rows.len().div_ceil(tools.batch) as u64).saturating_mul(settings.max_iter as u64);
         let mut state = State::new(settings.optimizer, fitted.parameters.len());
-        let penalised = fitted.network.weights();
-        let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK.min(batch) };
-        // Answers take whole chunks, however small a batch is.
-        fitted.network.check_memory(chunk, CHUNK)?;
-        let at_once = at_once(fitted.parameters.len(), fitted.network.n_kept().saturating_mul(chunk));
-        let mut spaces: Vec<Workspace> = Vec::new();
-        spaces.resize_with(batch.div_ceil(chunk).min(at_once), Workspace::default);
         let watched_weights: Option<Vec<f32>> = tame(self.validation_weights).map(|weights| {
             let largest = largest(&weights);
             weights.iter().map(|weight| (weight / largest) as f32).collect()
@@ -188,34 +202,17 @@ impl Task<'_> {
         for epoch in 0..settings.max_iter {
             self.ctx.step(epoch, settings.max_iter)?;
             random.stream("order").fork(epoch as u64).shuffle(&mut rows);
-            let mut loss = 0.0;
-            for batch in rows.chunks(batch) {
-                self.ctx.check()?;
-                let rate = settings.learning_rate * settings.schedule.factor(step, n_steps);
-                let dropped = random.stream("dropout").fork(step);
-                loss +=
-                    self.one_batch(&fitted, &seen, batch, chunk, weights.as_deref(), &dropped, &mut spaces)?;
-                if fitted.network.has_batch_norm && batch.len() > 1 {
-                    fitted.network.follow(&spaces[0].traces, &mut fitted.running);
-                }
-                let gradient = &mut spaces[0].gradient;
-                let alpha = (settings.alpha / batch.len() as f64) as f32;
-                for range in &penalised {
-                    let parameters = &fitted.parameters[range.clone()];
-                    gradient[range.clone()]
-                        .iter_mut()
-                        .zip(parameters)
-                        .for_each(|(sum, weight)| *sum += alpha * weight);
-                }
-                state.step(&mut fitted.parameters, gradient, rate, &penalised);
-                step += 1;
-            }
+            let factor = |step: u64| settings.schedule.factor(step, n_steps);
+            let loss =
+                self.pass(&mut fitted, &seen, &rows, &mut tools, &mut state, (&mut step, &factor), random)?;
             let loss = loss / rows.len() as f64;
             let validation_loss = match (&watched, held.is_empty()) {
                 (Some((seen, truth)), _) => {
                     Some(fitted.mean_loss(seen, truth, watched_weights.as_deref(), None))
                 }
-                (None, false) => Some(fitted.mean_loss(&seen, self.truth, weights.as_deref(), Some(held))),
+                (None, false) => {
+                    Some(fitted.mean_loss(&seen, self.truth, tools.weights.as_deref(), Some(held)))
+                }
                 (None, true) => None,
             };
             let judged = validation_loss.unwrap_or(loss);
@@ -245,6 +242,100 @@ impl Task<'_> {
         if let Some((parameters, running)) = best {
             (fitted.parameters, fitted.running) = (parameters, running);
         }
+        Ok(fitted)
+    }
+
+    /// What passes over these rows need.
+    fn tools(&self, fitted: &Fitted, rows: &[usize]) -> Result<Tools> {
+        let total =
+            self.weights.map(|weights| rows.iter().map(|&row| weights[row]).sum::<f64>() / rows.len() as f64);
+        // Weights of mean 1 leave the learning rate its meaning.
+        let weights: Option<Vec<f32>> = self
+            .weights
+            .zip(total)
+            .map(|(weights, mean)| weights.iter().map(|weight| (weight / mean) as f32).collect());
+        let batch = self.settings.batch_size(rows.len());
+        let penalised = fitted.network.weights();
+        let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK.min(batch) };
+        // Answers take whole chunks, however small a batch is.
+        fitted.network.check_memory(chunk, CHUNK)?;
+        let at_once = at_once(fitted.parameters.len(), fitted.network.n_kept().saturating_mul(chunk));
+        let mut spaces: Vec<Workspace> = Vec::new();
+        spaces.resize_with(batch.div_ceil(chunk).min(at_once), Workspace::default);
+        Ok(Tools { weights, batch, chunk, penalised, spaces })
+    }
+
+    /// One pass over rows in their order; the sum of their losses, each before it was learned from.
+    #[allow(clippy::too_many_arguments, reason = "what a pass looks at and changes")]
+    fn pass(
+        &self,
+        fitted: &mut Fitted,
+        seen: &Seen,
+        rows: &[usize],
+        tools: &mut Tools,
+        state: &mut State,
+        (step, factor): (&mut u64, &dyn Fn(u64) -> f64),
+        random: &Random,
+    ) -> Result<f64> {
+        let settings = self.settings;
+        let Tools { weights, batch, chunk, penalised, spaces } = tools;
+        let mut loss = 0.0;
+        for batch in rows.chunks(*batch) {
+            self.ctx.check()?;
+            let rate = settings.learning_rate * factor(*step);
+            let dropped = random.stream("dropout").fork(*step);
+            loss += self.one_batch(fitted, seen, batch, *chunk, weights.as_deref(), &dropped, spaces)?;
+            if fitted.network.has_batch_norm && batch.len() > 1 {
+                fitted.network.follow(&spaces[0].traces, &mut fitted.running);
+            }
+            let gradient = &mut spaces[0].gradient;
+            let alpha = (settings.alpha / batch.len() as f64) as f32;
+            for range in penalised.iter() {
+                let parameters = &fitted.parameters[range.clone()];
+                gradient[range.clone()]
+                    .iter_mut()
+                    .zip(parameters)
+                    .for_each(|(sum, weight)| *sum += alpha * weight);
+            }
+            state.step(&mut fitted.parameters, gradient, rate, penalised);
+            *step += 1;
+        }
+        Ok(loss)
+    }
+
+    /// One pass over further rows, whose features are those of the network. The optimiser remembers what it knew after the
+    /// last rows that came later.
+    pub(super) fn go_on(&self, mut fitted: Fitted) -> Result<Fitted> {
+        let settings = self.settings;
+        settings.check()?;
+        if settings.layers != fitted.layers {
+            return Err(Error::unsupported(
+                "the network has other layers than these settings; go on with the settings that it was fitted with",
+            ));
+        }
+        let mut rows: Vec<usize> = (0..perennial_core::Rows::n_rows(self.x)).collect();
+        rows.retain(|&row| self.weights.is_none_or(|weights| weights[row] > 0.0));
+        if rows.is_empty() {
+            return Ok(fitted);
+        }
+        let passes = fitted.history.len();
+        let random = Random::new(self.ctx.seed(settings.seed)).stream("further").fork(passes as u64);
+        random.stream("order").shuffle(&mut rows);
+        let seen = fitted.inputs.see_all(self.x)?;
+        let mut tools = self.tools(&fitted, &rows)?;
+        let n = fitted.parameters.len();
+        let known = fitted.memory.take().filter(|state| state.optimizer == settings.optimizer);
+        let mut state = known.unwrap_or_else(|| State::new(settings.optimizer, n));
+        let mut step = state.n_steps();
+        let factor = |step: u64| settings.schedule.further_factor(step);
+        let loss =
+            self.pass(&mut fitted, &seen, &rows, &mut tools, &mut state, (&mut step, &factor), &random)?;
+        let loss = loss / rows.len() as f64;
+        if !loss.is_finite() || !fitted.parameters.iter().all(|number| number.is_finite()) {
+            return Err(diverged(passes));
+        }
+        fitted.history.push(Epoch { loss, validation_loss: None });
+        fitted.memory = Some(state);
         Ok(fitted)
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::names::{meant, shown};
 
 /// Fields of settings that hold settings of their own; these are given by their own names.
-const GROUPS: [&str; 3] = ["draws", "levels", "settings"];
+const GROUPS: [&str; 4] = ["draws", "levels", "settings", "svc"];
 
 /// One setting of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]

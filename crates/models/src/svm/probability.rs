@@ -50,8 +50,8 @@ pub struct ProbabilisticSvc {
 }
 
 impl ProbabilisticSvc {
-    /// It has no numeric settings of its own.
-    pub const PARAMS: &'static [Param] = &[];
+    /// The numeric settings with their ranges: those of [`Svc`].
+    pub const PARAMS: &'static [Param] = Svc::PARAMS;
 
     /// The defaults.
     pub fn new() -> Self {

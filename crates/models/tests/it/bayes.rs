@@ -8,7 +8,7 @@ use perennial_models::isotonic::{Direction, IsotonicRegression, OutOfBounds};
 use perennial_models::naive_bayes::{
     BernoulliNaiveBayes, CategoricalNaiveBayes, ComplementNaiveBayes, MultinomialNaiveBayes,
 };
-use perennial_models::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
+use perennial_models::{GaussianNaiveBayes, LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, check};
 use serde_json::Value;
@@ -30,6 +30,7 @@ check!(
     Tags::new().poor_score()
 );
 check!(linear_discriminant, classifier, LinearDiscriminantAnalysis::new());
+check!(linear_discriminant_found, classifier, LinearDiscriminantAnalysis::new().auto_shrinkage(true));
 check!(linear_discriminant_shrunk, classifier, LinearDiscriminantAnalysis::new().shrinkage(0.4));
 check!(quadratic_discriminant, classifier, QuadraticDiscriminantAnalysis::new());
 check!(quadratic_discriminant_shrunk, classifier, QuadraticDiscriminantAnalysis::new().reg_param(0.3));
@@ -258,4 +259,136 @@ fn isotonic_regression_keeps_its_bounds() {
     let huge = Matrix::from(array![[-1.7e308], [1.7e308]]);
     let model = IsotonicRegression::new().fit(&huge, &Values::from(vec![0.0, 1.0])).unwrap();
     assert_eq!(model.predict(&array![[0.0]].into()).unwrap().as_slice(), [0.5]);
+}
+
+#[test]
+fn batches_are_all_rows_for_gaussian_and_categorical_naive_bayes() {
+    let cell = |(i, j): (usize, usize)| 1e3 + ((i * i * 3 + j * 5) % 7) as f64 * (j + 1) as f64;
+    let x = Matrix::from(Array2::from_shape_fn((40, 2), cell));
+    let names = ["a", "b", "c", "never"].map(str::to_owned).to_vec();
+    // The first batch lacks the class `c`.
+    let code = |i: u32| if i < 15 { i % 2 } else { (i * i + i / 3) % 3 };
+    let y = Classes::new((0..40).map(code).collect(), names).unwrap();
+    let weights: Vec<f64> = (0..40).map(|i| f64::from(i % 4) * 0.5).collect();
+    let rows = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    let parts = [rows(0..15), rows(15..16), rows(16..40)];
+    let settings = GaussianNaiveBayes::new();
+    let whole = Train::new(&x, &y).weights(&weights).fit(&settings).unwrap();
+    let mut model = None;
+    for rows in &parts {
+        let (x, y) = (x.take(rows).unwrap(), y.take(rows).unwrap());
+        let weights: Vec<f64> = rows.iter().map(|&row| weights[row]).collect();
+        let train = Train::new(&x, &y).weights(&weights);
+        model = Some(match model {
+            None => train.fit(&settings).unwrap(),
+            Some(model) => settings.partial_fit_on(model, &train).unwrap(),
+        });
+    }
+    let model = model.unwrap();
+    let flat = |view: ndarray::ArrayView2<'_, f64>| view.iter().copied().collect::<Vec<f64>>();
+    assert_close(&flat(model.means()), &flat(whole.means()), 1e-11, "means");
+    assert_close(&flat(model.variances()), &flat(whole.variances()), 1e-10, "variances");
+    assert_close(model.priors(), whole.priors(), 1e-14, "priors");
+    assert_eq!(model.priors()[3], 0.0);
+    let error = settings.partial_fit(model, &x, &Classes::from_labels(vec!["a"; 40])).unwrap_err();
+    assert!(error.to_string().contains("same list of names"), "{error}");
+
+    let settings = CategoricalNaiveBayes::new().alpha(0.5);
+    let x = Matrix::from(x.dense().unwrap().mapv(|value| value - 1e3));
+    let whole = settings.fit(&x, &y).unwrap();
+    let [first, second, third] = parts.map(|rows| (x.take(&rows).unwrap(), y.take(&rows).unwrap()));
+    let model = settings.fit(&first.0, &first.1).unwrap();
+    let model = settings.partial_fit(model, &second.0, &second.1).unwrap();
+    assert_eq!(settings.partial_fit(model, &third.0, &third.1).unwrap(), whole);
+}
+
+/// scikit-learn: `GaussianNB(priors=[.2, .5, .3]).fit(X, y).predict_proba(X[:12:4] + .21)` with `i = arange(60)`,
+/// `y = where(i % 10 == 0, 0, where(i % 3 == 0, 1, 2))` and
+/// `X = c_[sin(1.7 i) * 3 + .6 y, cos(.9 i) * 2 - .4 y, (37 i % 11) * .3]`.
+#[test]
+fn given_priors_are_those_of_scikit_learn() {
+    let (x, y) = crate::neighbors::unlike_classes();
+    let model = GaussianNaiveBayes::new().priors([0.2, 0.5, 0.3]).fit(&x, &y).unwrap();
+    let queries = Matrix::from(x.take(&[0, 4, 8]).unwrap().dense().unwrap() + 0.21);
+    let found: Vec<f64> = model.predict_proba(&queries).unwrap().values().iter().copied().collect();
+    let truth = [
+        0.4270294436685536,
+        0.4417633458590871,
+        0.13120721047235928,
+        0.02609133960809698,
+        0.4188342798650889,
+        0.5550743805268139,
+        0.10005107198186758,
+        0.21932042287236042,
+        0.6806285051457722,
+    ];
+    assert_close(&found, &truth, 1e-12, "given priors");
+    let error = GaussianNaiveBayes::new().priors([0.5, 0.6, 0.1]).fit(&x, &y).unwrap_err();
+    assert!(error.to_string().contains("sum to 1"), "{error}");
+}
+
+/// scikit-learn: `LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")`, and `class_prior=[.5, .2, .3]` of
+/// `MultinomialNB(alpha=.7)`, `BernoulliNB(alpha=.7, binarize=2.6)` and `CategoricalNB(alpha=.5)` of the floors.
+#[test]
+fn shrinkage_that_is_found_and_priors_that_are_given_are_those_of_scikit_learn() {
+    let (x, y) = small();
+    let model = LinearDiscriminantAnalysis::new().auto_shrinkage(true).fit(&x, &y).unwrap();
+    let truth = [
+        0.8050835371376533,
+        0.015861468544975207,
+        0.1790549943173714,
+        0.23439341083301446,
+        0.18174865831612114,
+        0.5838579308508645,
+        0.05995859126226043,
+        0.6654393041389127,
+        0.27460210459882695,
+    ];
+    assert_close(&first_three(&model, &x), &truth, 1e-10, "found shrinkage");
+    let error =
+        LinearDiscriminantAnalysis::new().auto_shrinkage(true).shrinkage(0.1).fit(&x, &y).unwrap_err();
+    assert!(error.to_string().contains("`shrinkage` is 0.1"), "{error}");
+
+    let priors = [0.5, 0.2, 0.3];
+    let model = MultinomialNaiveBayes::new().alpha(0.7).priors(priors).fit(&x, &y).unwrap();
+    let truth = [
+        0.8272368230940459,
+        0.03835678828710541,
+        0.1344063886188487,
+        0.33954725836083466,
+        0.28842459468352233,
+        0.37202814695564296,
+        0.25746179274304476,
+        0.3362601321810267,
+        0.4062780750759282,
+    ];
+    assert_close(&first_three(&model, &x), &truth, 1e-12, "multinomial");
+    let model = BernoulliNaiveBayes::new().alpha(0.7).threshold(2.6).priors(priors).fit(&x, &y).unwrap();
+    let truth = [
+        0.738542477367835,
+        0.0628299852619485,
+        0.19862753737021663,
+        0.3690716766868858,
+        0.1950768920749676,
+        0.4358514312381467,
+        0.3909572638851439,
+        0.3183446299408828,
+        0.2906981061739732,
+    ];
+    assert_close(&first_three(&model, &x), &truth, 1e-12, "Bernoulli");
+    let floors = Matrix::from(x.dense().unwrap().mapv(f64::floor));
+    let model = CategoricalNaiveBayes::new().alpha(0.5).priors(priors).fit(&floors, &y).unwrap();
+    let truth = [
+        0.7535431693139178,
+        0.03701615568559595,
+        0.20944067500048605,
+        0.24672968585887525,
+        0.18180082115917115,
+        0.5714694929819535,
+        0.14508250413300486,
+        0.6532954864468635,
+        0.20162200942013173,
+    ];
+    assert_close(&first_three(&model, &floors), &truth, 1e-12, "categorical");
+    assert!(MultinomialNaiveBayes::new().priors([0.5, 0.4]).fit(&x, &y).is_err());
 }

@@ -234,3 +234,75 @@ fn what_cannot_be_clustered_is_an_error() {
     let model = KMeans::new().n_clusters(3).fit(&same, &NoTarget).unwrap();
     assert_eq!((model.inertia(), model.predict(&same).unwrap().sizes()[0]), (0.0, 10));
 }
+
+/// `i = arange(90); G = c_[i % 3 * 5 + sin(1.7 i i) * (1 + .4 (i % 3)), cos(.9 i i + 1) * (1 + (i % 3 == 1))]`
+fn three() -> Array2<f64> {
+    Array2::from_shape_fn((90, 2), |(i, column)| {
+        let (k, square) = ((i % 3) as f64, (i * i) as f64);
+        match column {
+            0 => k * 5.0 + (1.7 * square).sin() * (1.0 + 0.4 * k),
+            _ => (0.9 * square + 1.0).cos() * (1.0 + f64::from(u8::from(i % 3 == 1))),
+        }
+    })
+}
+
+/// Labels of one character, a point for noise.
+fn shown(settings: &Hdbscan, x: &Array2<f64>) -> String {
+    let model = settings.fit(&Matrix::from(x.clone()), &NoTarget).unwrap();
+    let mark = |&label: &i32| u32::try_from(label).map_or('.', |label| char::from_digit(label, 36).unwrap());
+    model.clusters().labels().iter().map(mark).collect()
+}
+
+/// scikit-learn 1.9 and, for the distances, where that fails with NumPy 2.4, hdbscan 0.8:
+/// `HDBSCAN(5, min_samples=3, max_cluster_size=15)`, `HDBSCAN(8, min_samples=3, allow_single_cluster=True)` and
+/// `hdbscan.HDBSCAN(5, min_samples=2, cluster_selection_epsilon=..)`, which does not count the row itself.
+#[test]
+fn hdbscan_chooses_as_it_is_told() {
+    let new = || Hdbscan::new().min_cluster_size(5).min_samples(3);
+    let truth = ".0123..45.3..31.45.0523..0623..01..5.06.36.4..0..01.35.35246.01.45.05.06.3..35206.06.05.31";
+    assert_eq!(shown(&new().max_cluster_size(15), &three()), truth);
+    let truth = "012012012012012012012012012012012012012012012012012012012012012012012012012012012012012012";
+    assert_eq!(shown(&new().cluster_selection_epsilon(1.5), &three()), truth);
+    let leaves = new().selection(ClusterSelection::Leaf);
+    assert_eq!(shown(&leaves.clone().cluster_selection_epsilon(1.5), &three()), truth);
+    let truth = "0120320420320320420120320120320120.2012032042012012032032042012042012012032032012012012032";
+    assert_eq!(shown(&leaves.clone().cluster_selection_epsilon(1.0), &three()), truth);
+    assert_eq!(shown(&new().cluster_selection_epsilon(1.0), &three()), truth);
+    let all = leaves.cluster_selection_epsilon(4.0).allow_single_cluster(true);
+    assert_eq!(shown(&all, &three()), "0".repeat(90));
+
+    // `i = arange(40); c_[sin(1.7 i i), cos(.9 i i + 1)] * i / 40`: nothing but one cloud.
+    let cloud = Array2::from_shape_fn((40, 2), |(i, column)| {
+        let square = (i * i) as f64;
+        let place = if column == 0 { (1.7 * square).sin() } else { (0.9 * square + 1.0).cos() };
+        place * i as f64 / 40.0
+    });
+    let new = || Hdbscan::new().min_cluster_size(8).min_samples(3);
+    assert_eq!(shown(&new(), &cloud), ".".repeat(40));
+    let one = new().allow_single_cluster(true);
+    assert_eq!(shown(&one, &cloud), "0000000..0..0.0.........................");
+    let near = one.cluster_selection_epsilon(0.2);
+    assert_eq!(shown(&near, &cloud), "00000000000.0.0.........................");
+}
+
+#[test]
+fn weights_draw_rows_into_batches() {
+    let x = clouds(4, 100);
+    // One cloud is heavy: of two centres it gets one of its own, and the other is in the midst of the rest.
+    let weights: Vec<f64> = (0..400).map(|row| if row % 4 == 3 { 50.0 } else { 1.0 }).collect();
+    let x = Matrix::from(x);
+    let settings = MiniBatchKMeans::new().n_clusters(2).seed(3);
+    let model = Train::new(&x, &NoTarget).weights(&weights).fit(&settings).unwrap();
+    let near =
+        model.centres().rows().into_iter().any(|row| (row[0] - 30.0).abs() < 1.0 && row[1].abs() < 1.0);
+    assert!(near, "{:?}", model.centres());
+    // Further rows count by their weights too, in the same units.
+    let more = Matrix::from(ndarray::array![[30.0, 5.0], [30.0, 7.0]]);
+    let light =
+        settings.partial_fit_on(model.clone(), &Train::new(&more, &NoTarget).weights(&[1.0, 1.0])).unwrap();
+    let heavy = settings.partial_fit_on(model, &Train::new(&more, &NoTarget).weights(&[1e9, 1e9])).unwrap();
+    let highest = |model: &perennial_models::cluster::MiniBatchKMeansModel| {
+        model.centres().column(1).iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    };
+    assert!(highest(&heavy) > 5.9 && highest(&light) < 1.0, "{} {}", highest(&heavy), highest(&light));
+}

@@ -52,6 +52,13 @@ check!(
     few().expect_fail("W01", FOLDS).expect_fail("W02", FOLDS)
 );
 check!(
+    stacking_beside_the_input,
+    classifier,
+    StackingClassifier::new((GaussianNaiveBayes::new(), stump()), LogisticRegression::new())
+        .passthrough(true),
+    few().expect_fail("W01", FOLDS).expect_fail("W02", FOLDS)
+);
+check!(
     stacking_regressor,
     regressor,
     StackingRegressor::new(
@@ -357,4 +364,20 @@ fn damaged_ada_boosts_are_refused() {
         *broken.pointer_mut(place).unwrap() = value;
         assert!(serde_json::from_value::<Model>(broken).is_err(), "{place}");
     }
+}
+
+#[test]
+fn the_last_model_of_a_stack_may_see_the_input() {
+    let example = blobs(2, 9);
+    let members = (Ridge::new().alpha(1e9), Ridge::new().alpha(1e8));
+    let stack = StackingRegressor::new(members, LinearRegression::new());
+    // What the members lost the last model finds in the columns.
+    let y: Values = example.x.dense().unwrap().rows().into_iter().map(|row| 2.0 * row[0] - row[1]).collect();
+    let model = stack.clone().passthrough(true).fit(&example.x, &y).unwrap();
+    assert_eq!(model.last().features().len(), 4);
+    let names: Vec<&str> = example.x.features().names().collect();
+    let turned = example.x.select_names(&[names[1], names[0]]).unwrap();
+    let found = model.predict(&turned).unwrap();
+    assert!(found.as_slice().iter().zip(y.as_slice()).all(|(a, b)| (a - b).abs() < 1e-6));
+    assert_eq!(stack.fit(&example.x, &y).unwrap().last().features().len(), 2);
 }

@@ -1,34 +1,53 @@
 //! Linear models by stochastic gradient descent.
 
-use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Values};
+use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values};
 use perennial_models::linear::{ClassLoss, LearningRate, ValueLoss};
 use perennial_models::{
-    LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier, SgdRegressor,
+    ClassWeight, LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier,
+    SgdRegressor,
 };
 use perennial_testing::{Tags, check, regression};
 
 use crate::fixtures::assert_close;
 
-check!(sgd_hinge, decider, SgdClassifier::new());
-check!(sgd_log, decider, SgdClassifier::new().loss(ClassLoss::LogLoss).l1_ratio(0.5).alpha(1e-3));
+const STEPS: &str = "a longer step is not two steps";
+
+fn weighted() -> Tags {
+    Tags::new().expect_fail("W01", STEPS)
+}
+
+check!(sgd_hinge, decider, SgdClassifier::new(), weighted());
+check!(sgd_log, decider, SgdClassifier::new().loss(ClassLoss::LogLoss).l1_ratio(0.5).alpha(1e-3), weighted());
 check!(
     sgd_squared_hinge,
     decider,
-    SgdClassifier::new().loss(ClassLoss::SquaredHinge).learning_rate(LearningRate::Constant).eta0(0.001)
+    SgdClassifier::new().loss(ClassLoss::SquaredHinge).learning_rate(LearningRate::Constant).eta0(0.001),
+    weighted()
 );
-check!(sgd_modified_huber, decider, SgdClassifier::new().loss(ClassLoss::ModifiedHuber).shuffle(false));
-check!(perceptron, decider, Perceptron::new());
-check!(passive_aggressive, decider, PassiveAggressive::new());
-check!(passive_aggressive_soft, decider, PassiveAggressive::new().squared(true).c(0.1));
-check!(sgd_regressor, regressor, SgdRegressor::new(), Tags::new().equivariant());
+check!(
+    sgd_modified_huber,
+    decider,
+    SgdClassifier::new().loss(ClassLoss::ModifiedHuber).shuffle(false),
+    weighted()
+);
+check!(sgd_balanced, decider, SgdClassifier::new().class_weight(ClassWeight::Balanced), weighted());
+check!(perceptron, decider, Perceptron::new(), weighted());
+check!(passive_aggressive, decider, PassiveAggressive::new(), weighted());
+check!(passive_aggressive_soft, decider, PassiveAggressive::new().squared(true).c(0.1), weighted());
+check!(sgd_regressor, regressor, SgdRegressor::new(), weighted().equivariant());
 check!(
     sgd_regressor_huber,
     regressor,
     SgdRegressor::new().loss(ValueLoss::Huber).l1_ratio(1.0),
-    Tags::new().equivariant()
+    weighted().equivariant()
 );
-check!(sgd_regressor_tube, regressor, SgdRegressor::new().loss(ValueLoss::EpsilonInsensitive));
-check!(sgd_regressor_soft_tube, regressor, SgdRegressor::new().loss(ValueLoss::SquaredEpsilonInsensitive));
+check!(sgd_regressor_tube, regressor, SgdRegressor::new().loss(ValueLoss::EpsilonInsensitive), weighted());
+check!(
+    sgd_regressor_soft_tube,
+    regressor,
+    SgdRegressor::new().loss(ValueLoss::SquaredEpsilonInsensitive),
+    weighted()
+);
 
 /// After many short steps the descent is where the exact solvers are.
 #[test]
@@ -85,4 +104,36 @@ fn further_rows_go_on_where_the_last_ended() {
     let other = Classes::from_labels(vec!["new"; 300]);
     let error = settings.partial_fit(model, &example.x, &other).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+}
+
+/// A longer step is not two steps, but both come near the same answer.
+#[test]
+fn weights_come_to_the_optimum_of_repeated_rows() {
+    let example = regression(400, 3, 44);
+    let weights: Vec<f64> = (0..400).map(|row| [3.0, 0.0, 1.5, 6.0][row % 4]).collect();
+    let settings = SgdRegressor::new().alpha(0.0).tolerance(-1.0).max_iter(400).power_t(0.6).eta0(0.1);
+    let train = Train::new(&example.x, &example.values).weights(&weights);
+    let found = train.fit(&settings).unwrap();
+    let exact = train.fit(&LinearRegression::new()).unwrap();
+    assert_close(&found.model().coefficients().to_vec(), &exact.coefficients().to_vec(), 0.03, "squares");
+
+    let settings = SgdClassifier::new().loss(ClassLoss::LogLoss).alpha(1e-2).tolerance(-1.0).max_iter(500);
+    let balanced = ClassWeight::Given([(example.classes.names()[1].clone(), 4.0)].into());
+    let train = Train::new(&example.x, &example.classes).weights(&weights);
+    let found = train.fit(&settings.clone().class_weight(balanced.clone())).unwrap();
+    // The penalty is `alpha` times the mean weight, that of the classes included.
+    let all: f64 = (0..400).map(|row| weights[row] * [1.0, 4.0][example.classes.codes()[row] as usize]).sum();
+    let exact = LogisticRegression::new().c(1.0 / (all * 1e-2)).class_weight(balanced);
+    let exact = train.fit(&exact).unwrap();
+    for (found, exact) in found.model().coefficients().iter().zip(exact.coefficients()) {
+        assert!((found - exact).abs() < 0.06 * (1.0 + exact.abs()), "{found} instead of {exact}");
+    }
+    // The unit of the weights changes no bit, and further rows are in that of the first.
+    let larger: Vec<f64> = weights.iter().map(|weight| weight * 8.0).collect();
+    let scaled = Train::new(&example.x, &example.classes).weights(&larger);
+    let (one, other) = (train.fit(&settings).unwrap(), scaled.fit(&settings).unwrap());
+    assert_eq!(one.model(), other.model());
+    let one = settings.partial_fit_on(one, &train).unwrap();
+    let other = settings.partial_fit_on(other, &scaled).unwrap();
+    assert_eq!(one.model(), other.model());
 }

@@ -9,6 +9,12 @@ use perennial_testing::{Tags, check, regression};
 use crate::fixtures::{assert_close, matrix, number, numbers, of_kind};
 
 check!(lasso, regressor, Lasso::new().alpha(0.1), Tags::new().exact_solver());
+check!(
+    lasso_positive,
+    regressor,
+    Lasso::new().alpha(0.1).positive(true),
+    Tags::new().poor_score().exact_solver()
+);
 check!(elastic_net, regressor, ElasticNet::new().alpha(0.2), Tags::new().exact_solver());
 check!(
     elastic_net_through_origin,
@@ -143,4 +149,63 @@ fn rows_without_weight_do_not_count_wherever_they_stand() {
         assert_close(&weighted.coefficients().to_vec(), &alone.coefficients().to_vec(), 1e-7, "coefficients");
         assert!((weighted.intercept() - alone.intercept()).abs() < 1e-5, "{n_rows} rows, period {period}");
     }
+}
+
+/// scikit-learn: `Lasso(alpha=.05, positive=True)`, `ElasticNet(alpha=.1, l1_ratio=.3, positive=True)` and
+/// `LinearRegression(positive=True)`.
+#[test]
+fn coefficients_that_must_be_positive_are_those_of_scikit_learn() {
+    let (x, y) = crate::linear_glm::rows();
+    let (x, y) = (Matrix::from(x), Values::from(y));
+    let lasso = Lasso::new().alpha(0.05).positive(true).fit(&x, &y).unwrap();
+    let net = ElasticNet::new().alpha(0.1).l1_ratio(0.3).positive(true).fit(&x, &y).unwrap();
+    let squares = Lasso::new().alpha(0.0).positive(true).tolerance(1e-12).fit(&x, &y).unwrap();
+    let truths = [
+        (lasso, [1.3277567666760977, 0.0, 0.328491913195824], 2.041597739504174),
+        (net, [1.1983274345936799, 0.0, 0.32431964579775746], 2.0428846948194925),
+        (squares, [1.4288711014447508, 0.0, 0.4101241647213123], 1.9984382592928631),
+    ];
+    for (model, coefficients, intercept) in truths {
+        assert_close(&model.coefficients().to_vec(), &coefficients, 1e-10, "coefficients");
+        assert_eq!(model.coefficients()[1], 0.0);
+        assert!((model.intercept() - intercept).abs() < 1e-10 && model.converged());
+    }
+}
+
+/// scikit-learn, where columns are more than are looked at together: `i = arange(40.)[:, None]`, `j = arange(200.)[None, :]`,
+/// `X = sin(1.7 i + 2.3 j j) + .5 cos(.9 i (j + 1))`, `y = X[:, 0] - 2 X[:, 1] + .5 X[:, 150]`,
+/// `Lasso(alpha=.3, positive=True, tol=1e-14)`; the largest product of a column with the target is 1.5055, its size 1.6972.
+#[test]
+fn many_columns_have_the_positive_coefficients_of_scikit_learn() {
+    let x = Array2::from_shape_fn((40, 200), |(i, j)| {
+        let (i, j) = (i as f64, j as f64);
+        (1.7 * i + 2.3 * j * j).sin() + 0.5 * (0.9 * i * (j + 1.0)).cos()
+    });
+    let y: Values = x.rows().into_iter().map(|row| row[0] - 2.0 * row[1] + 0.5 * row[150]).collect();
+    let x = Matrix::from(x);
+    let settings = Lasso::new().positive(true).tolerance(1e-10);
+    let model = settings.clone().alpha(0.3).fit(&x, &y).unwrap();
+    let kept = [0, 7, 56, 107, 117, 118, 134, 157, 167, 176, 189];
+    let truth = [
+        0.4737334236971891,
+        0.6350813244016136,
+        0.2186350190541594,
+        0.02209945504746578,
+        0.05982718398172657,
+        0.09939978527898603,
+        0.004526021392747796,
+        0.4547550503571192,
+        0.13590165086579387,
+        0.060782297140003716,
+        0.0637242548913438,
+    ];
+    let mut all = vec![0.0; 200];
+    kept.iter().zip(truth).for_each(|(&column, weight)| all[column] = weight);
+    assert_close(&model.coefficients().to_vec(), &all, 1e-9, "coefficients");
+    assert!(model.converged());
+    // The least strength that leaves nothing looks at pulls upwards alone.
+    let path = settings.path(&Train::new(&x, &y), 5, 1e-2).unwrap();
+    assert!((path.alphas()[0] - 1.505506910310618).abs() < 1e-9, "{:?}", path.alphas());
+    assert!(path.coefficients().row(0).iter().all(|weight| *weight == 0.0));
+    assert!(path.converged() && path.coefficients().iter().all(|weight| *weight >= 0.0));
 }

@@ -1,8 +1,11 @@
 //! Standard errors for noise of unlike variance, and the choice of a ridge by leaving rows out.
 
-use perennial_core::{Estimator, Matrix, Predictor, Rows, Train, Values};
-use perennial_models::linear::StandardErrors;
-use perennial_models::{LinearRegression, Ridge, RidgeCv};
+use perennial_core::{Classes, Estimator, Matrix, Predictor, Rows, Train, Values};
+use perennial_models::linear::{LikelihoodInference, StandardErrors};
+use perennial_models::{
+    ClassWeight, GammaRegressor, LinearRegression, LogisticRegression, PoissonRegressor, Ridge, RidgeCv,
+    TweedieRegressor,
+};
 use perennial_testing::{check, regression};
 
 use crate::fixtures::assert_close;
@@ -108,4 +111,172 @@ fn tall_designs_keep_their_digits() {
     let line: Values = near.rows().into_iter().map(|row| row[0] + 3.0 * row[6]).collect();
     let exact = LinearRegression::new().fit(&near.into(), &line).unwrap();
     assert!((exact.coefficients()[6] - 3.0).abs() < 1e-8 && (exact.coefficients()[0] - 1.0).abs() < 1e-8);
+}
+
+fn errors_of(table: &LikelihoodInference) -> Vec<f64> {
+    table.coefficients.iter().map(|row| row.standard_error).collect()
+}
+
+/// NumPy, at the maximum of the likelihood: with `C = inv(A.T * w @ A)` of the expected weights, `r` the slopes of the losses
+/// and `h = w * diag(A C A')`, the roots of the diagonal of `C @ (A.T * q**2) @ A @ C` with `q` = `r`, `r * sqrt(30 / 26)`,
+/// `r / sqrt(1 - h)` and `r / (1 - h)`.
+#[test]
+fn robust_errors_of_likelihoods_are_those_of_the_sandwich() {
+    let x = Matrix::from(rows().0);
+    let counts: Values =
+        (0..30).map(|i| ((i * i * 3) % 7) as f64 + f64::from(u8::from(i % 3 == 0))).collect();
+    let sizes: Values = (0..30).map(|i| 1.0 + ((i * i * 5) % 11) as f64).collect();
+    let poisson = [
+        (
+            StandardErrors::Hc0,
+            [0.048267173179736764, 0.08391300898546239, 0.09046780535401328, 0.1060211659683642],
+        ),
+        (
+            StandardErrors::Hc1,
+            [0.05184726096277002, 0.0901370307898413, 0.0971780115535697, 0.11388500086942338],
+        ),
+        (
+            StandardErrors::Hc2,
+            [0.054869250392175835, 0.09080193758152162, 0.1001960042119218, 0.11652544729633191],
+        ),
+        (
+            StandardErrors::Hc3,
+            [0.06313034775557569, 0.09887367633574227, 0.11211365851196409, 0.1293464414655841],
+        ),
+    ];
+    let gamma = [
+        (
+            StandardErrors::Hc0,
+            [0.12582601697167933, 0.1011643367861709, 0.20891603179096088, 0.11998190880509285],
+        ),
+        (
+            StandardErrors::Hc1,
+            [0.13515882344183658, 0.10866792944236728, 0.2244118166862032, 0.1288812442664547],
+        ),
+        (
+            StandardErrors::Hc2,
+            [0.13587260940104146, 0.10885899985370247, 0.22446365061555643, 0.13024631235999573],
+        ),
+        (
+            StandardErrors::Hc3,
+            [0.14679853745871718, 0.11722449836334746, 0.24122521940636263, 0.14144170588454677],
+        ),
+    ];
+    let tweedie = [
+        (
+            StandardErrors::Hc0,
+            [0.12544821912464363, 0.0997429567757622, 0.20903769653082613, 0.12078117785763386],
+        ),
+        (
+            StandardErrors::Hc1,
+            [0.134753003455373, 0.10714112239169331, 0.22454250558099867, 0.12973979695178073],
+        ),
+        (
+            StandardErrors::Hc2,
+            [0.13545419844043546, 0.10719972185182755, 0.2246494703280944, 0.1310127642933249],
+        ),
+        (
+            StandardErrors::Hc3,
+            [0.14633127694672152, 0.11528779033583651, 0.2414869091590373, 0.14216187914412984],
+        ),
+    ];
+    for (kind, truth) in poisson {
+        let settings = PoissonRegressor::new().alpha(0.0).tolerance(1e-12).standard_errors(kind);
+        let found = errors_of(&settings.fit(&x, &counts).unwrap().inference(0.95).unwrap());
+        assert_close(&found, &truth, 1e-10, "Poisson");
+    }
+    for (kind, truth) in gamma {
+        let settings = GammaRegressor::new().alpha(0.0).tolerance(1e-12).standard_errors(kind);
+        let found = errors_of(&settings.fit(&x, &sizes).unwrap().inference(0.95).unwrap());
+        assert_close(&found, &truth, 1e-10, "gamma");
+    }
+    for (kind, truth) in tweedie {
+        let settings = TweedieRegressor::new().power(1.5).alpha(0.0).tolerance(1e-12).standard_errors(kind);
+        let found = errors_of(&settings.fit(&x, &sizes).unwrap().inference(0.95).unwrap());
+        assert_close(&found, &truth, 1e-10, "Tweedie");
+    }
+    // Of the normal distribution they are those of least squares, with the intercept and without.
+    let y = Values::from(rows().1);
+    for intercept in [true, false] {
+        for kind in [StandardErrors::Hc0, StandardErrors::Hc1, StandardErrors::Hc2, StandardErrors::Hc3] {
+            let settings = TweedieRegressor::new().alpha(0.0).fit_intercept(intercept).standard_errors(kind);
+            let found = errors_of(&settings.fit(&x, &y).unwrap().inference(0.95).unwrap());
+            let squares = LinearRegression::new().fit_intercept(intercept).standard_errors(kind);
+            let truth = squares.fit(&x, &y).unwrap().inference(0.95).unwrap();
+            let truth: Vec<f64> = truth.coefficients.iter().map(|row| row.standard_error).collect();
+            assert_close(&found, &truth, 1e-9, "normal");
+        }
+    }
+}
+
+#[test]
+fn robust_errors_of_logistic_regression_are_those_of_the_sandwich() {
+    let x = Matrix::from(rows().0);
+    let y = Classes::from_labels((0..30).map(|i| u8::from((i * i + i / 3) % 3 == 0)));
+    let plain = [
+        (
+            StandardErrors::Hc0,
+            [0.4629883995090526, 0.5488373201770744, 0.6300447959240342, 0.4603922750249629],
+        ),
+        (
+            StandardErrors::Hc1,
+            [0.49732931909421574, 0.5895458526101184, 0.6767766745085099, 0.4945406340573437],
+        ),
+        (
+            StandardErrors::Hc2,
+            [0.4981107576855219, 0.5876837004398608, 0.6759465719778853, 0.5004304711034222],
+        ),
+        (
+            StandardErrors::Hc3,
+            [0.536259923993115, 0.6296008348648159, 0.7254665466320412, 0.5442244768362593],
+        ),
+    ];
+    // Rows of the second class count 2.5 times: `C @ (A.T * (2.5 q)**2) @ A @ C`.
+    let weighted = [
+        (
+            StandardErrors::Hc0,
+            [0.4809764835007064, 0.5525440467301053, 0.6234287471213157, 0.5131753815310302],
+        ),
+        (
+            StandardErrors::Hc1,
+            [0.5166516208470565, 0.5935275156380515, 0.6696698980760134, 0.5512387855578473],
+        ),
+        (
+            StandardErrors::Hc2,
+            [0.526082990788716, 0.6059048987502142, 0.6885032496946595, 0.5678607141326566],
+        ),
+        (
+            StandardErrors::Hc3,
+            [0.5765073506431821, 0.6663616082141043, 0.762261049579554, 0.6302643401495132],
+        ),
+    ];
+    for (truths, class_weight) in
+        [(plain, ClassWeight::None), (weighted, ClassWeight::Given([("1".to_owned(), 2.5)].into()))]
+    {
+        for (kind, truth) in truths {
+            let settings = LogisticRegression::new().no_penalty().tolerance(1e-12).standard_errors(kind);
+            let model = settings.class_weight(class_weight.clone()).fit(&x, &y).unwrap();
+            assert_close(&errors_of(&model.inference(0.95).unwrap()), &truth, 1e-9, "logistic");
+        }
+    }
+}
+
+#[test]
+fn weights_are_repeated_rows_for_robust_errors_of_likelihoods() {
+    let x = Matrix::from(rows().0);
+    let y: Values = (0..30).map(|i| 1.0 + ((i * i * 5) % 11) as f64).collect();
+    let weights: Vec<f64> = (0..30).map(|i| (1 + i % 3) as f64).collect();
+    let copies: Vec<usize> = (0..30).flat_map(|i| vec![i; 1 + i % 3]).collect();
+    let (all, values) = (x.take(&copies).unwrap(), y.take(&copies).unwrap());
+    for kind in [StandardErrors::Hc1, StandardErrors::Hc2, StandardErrors::Hc3] {
+        let settings = GammaRegressor::new().alpha(0.0).tolerance(1e-12).standard_errors(kind);
+        let weighted = Train::new(&x, &y).weights(&weights).fit(&settings).unwrap().inference(0.9).unwrap();
+        let repeated = settings.fit(&all, &values).unwrap().inference(0.9).unwrap();
+        assert_close(&errors_of(&weighted), &errors_of(&repeated), 1e-9, "weighted");
+    }
+    // As many rows as coefficients leave HC1 without an answer, and classical errors do not take its place.
+    let few: Vec<usize> = (0..4).collect();
+    let settings = PoissonRegressor::new().alpha(0.0).standard_errors(StandardErrors::Hc1);
+    let model = settings.fit(&x.take(&few).unwrap(), &y.take(&few).unwrap()).unwrap();
+    assert!(model.inference(0.95).is_err());
 }

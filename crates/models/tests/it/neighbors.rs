@@ -6,8 +6,8 @@
 //! ```
 
 use ndarray::{Array2, s};
-use perennial_core::{Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Values};
-use perennial_models::neighbors::{Metric, Search, Weighting};
+use perennial_core::{Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Rows, Values};
+use perennial_models::neighbors::{CentroidMetric, ClassPriors, Metric, Search, Weighting};
 use perennial_models::{
     KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, NearestNeighbors, RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
@@ -130,4 +130,92 @@ fn neighbours_can_be_asked_for() {
     assert!(model.nearest(&x, 61).is_err() && model.nearest_others(60).is_err());
     assert!(KNeighborsClassifier::new().n_neighbors(61).fit(&x, &classes()).is_err());
     assert!(RadiusNeighborsRegressor::new().radius(f64::NAN).fit(&x, &values()).is_err());
+}
+
+/// `y = where(i % 10 == 0, 0, where(i % 3 == 0, 1, 2))`, and `X + c_[.6 y, -.4 y, 0 y]`.
+pub(crate) fn unlike_classes() -> (Matrix, Classes) {
+    let code = |i: usize| if i.is_multiple_of(10) { 0 } else { 2 - u32::from(i.is_multiple_of(3)) };
+    let mut x = rows();
+    for (i, mut row) in x.rows_mut().into_iter().enumerate() {
+        row[0] += f64::from(code(i)) * 0.6;
+        row[1] -= f64::from(code(i)) * 0.4;
+    }
+    (x.into(), Classes::from_labels((0..60).map(code)))
+}
+
+/// scikit-learn: `NearestCentroid(..).fit(X, y)`, `centroids_` and `predict(X[::4] + .21)`.
+#[test]
+fn centroids_are_those_of_scikit_learn() {
+    let (x, y) = unlike_classes();
+    let some: Vec<usize> = (0..60).step_by(4).collect();
+    let queries = Matrix::from(x.take(&some).unwrap().dense().unwrap() + 0.21);
+    let new = NearestCentroid::new;
+    let medians = new().metric(CentroidMetric::Manhattan);
+    let given = ClassPriors::Given(vec![0.2, 0.5, 0.3]);
+    let of_medians = [
+        -0.2641134299228806,
+        0.39735829919032506,
+        1.35,
+        -0.0031506152729028902,
+        -0.6391659810414232,
+        1.35,
+        1.5858132225530843,
+        -1.1886048705538954,
+        1.5,
+    ];
+    let of_means = [
+        -0.4180444652770183,
+        0.2848019789386307,
+        1.4,
+        0.29395997548652353,
+        -0.38399088594326025,
+        1.35,
+        1.414127848522411,
+        -0.836790204352351,
+        1.5333333333333334,
+    ];
+    let shrunk = [
+        0.6963374605993432,
+        -0.5887911905005254,
+        1.465,
+        0.8613754786442007,
+        -0.5887911905005254,
+        1.465,
+        1.1108315044138428,
+        -0.5912454641668329,
+        1.465,
+    ];
+    let shrunk_medians = [
+        0.8643293982968224,
+        -0.525881305764007,
+        1.465,
+        0.5714243489211903,
+        -0.5887911905005254,
+        1.465,
+        1.2786899855484841,
+        -0.9373308769464699,
+        1.465,
+    ];
+    let cases = [
+        (medians.clone(), of_medians, [0, 2, 2, 2, 2, 2, 2, 0, 1, 0, 0, 1, 0, 2, 2]),
+        (new().shrink_threshold(0.8), shrunk, [0, 2, 2, 2, 2, 2, 1, 0, 0, 0, 0, 0, 0, 2, 2]),
+        (
+            medians.clone().shrink_threshold(0.8),
+            shrunk_medians,
+            [1, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2],
+        ),
+        (new().priors(ClassPriors::Empirical), of_means, [1, 2, 2, 2, 2, 2, 2, 1, 2, 1, 1, 2, 2, 2, 2]),
+        (new().priors(given), of_means, [1, 2, 2, 2, 2, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1]),
+        (medians.priors(ClassPriors::Empirical), of_medians, [0, 2, 2, 2, 2, 2, 2, 1, 2, 0, 1, 1, 1, 2, 2]),
+    ];
+    for (settings, centroids, answers) in cases {
+        let model = settings.fit(&x, &y).unwrap();
+        let found: Vec<f64> = model.centroids().iter().copied().collect();
+        assert_close(&found, &centroids, 1e-12, "centroids");
+        let names: Vec<u32> =
+            model.predict(&queries).unwrap().labels().map(|name| name.parse().unwrap()).collect();
+        assert_eq!(names, answers, "{settings:?}");
+    }
+    let error = new().priors(ClassPriors::Given(vec![0.5, 0.5])).fit(&x, &y).unwrap_err();
+    assert!(error.to_string().contains("`priors`"), "{error}");
 }

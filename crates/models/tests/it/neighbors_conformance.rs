@@ -1,6 +1,6 @@
 //! Models of near rows go through the conformance kit.
 
-use perennial_models::neighbors::{Metric, Search, Weighting};
+use perennial_models::neighbors::{CentroidMetric, ClassPriors, Metric, Search, Weighting};
 use perennial_models::{
     KNeighborsClassifier, KNeighborsRegressor, NearestCentroid, RadiusNeighborsClassifier,
     RadiusNeighborsRegressor,
@@ -32,6 +32,18 @@ check!(
     Tags::new().most_rows(1000)
 );
 check!(neighbors_centroid, decider, NearestCentroid::new(), Tags::new());
+check!(
+    neighbors_centroid_medians,
+    decider,
+    NearestCentroid::new().metric(CentroidMetric::Manhattan).shrink_threshold(0.2),
+    Tags::new()
+);
+check!(
+    neighbors_centroid_priors,
+    decider,
+    NearestCentroid::new().priors(ClassPriors::Empirical),
+    Tags::new()
+);
 check!(neighbors_regressor, regressor, KNeighborsRegressor::new(), Tags::new().poor_score());
 check!(
     neighbors_regressor_distance,

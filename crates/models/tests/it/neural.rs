@@ -2,9 +2,10 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, Predictor, Rows, Train, Values,
+    Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, PartialFit, Predictor, Rows, Train,
+    Values,
 };
-use perennial_models::neural::{Activation, Layer, Optimizer, Schedule};
+use perennial_models::neural::{Activation, Layer, MlpClassifierModel, Optimizer, Schedule};
 use perennial_models::{MlpClassifier, MlpRegressor};
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, blobs, check};
@@ -197,4 +198,42 @@ fn rows_that_are_watched_have_weights() {
         let (ours, theirs) = (ours.validation_loss.unwrap(), theirs.validation_loss.unwrap());
         assert!((ours - theirs).abs() < 1e-9 * (1.0 + theirs), "{ours} {theirs}");
     }
+}
+
+#[test]
+fn networks_go_on_with_further_rows() {
+    let example = blobs(3, 11);
+    let n = example.x.n_rows();
+    let rows = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    let part = |rows: &[usize]| (example.x.take(rows).unwrap(), example.classes.take(rows).unwrap());
+    let ((x, y), (more, labels)) = (part(&rows(0..n / 2)), part(&rows(n / 2..n)));
+    let settings = MlpClassifier::new().layers([Layer::dense(16), Layer::BatchNorm]).max_iter(1).seed(1);
+    let settings = settings.batch_size(15).learning_rate(0.01);
+    let mut model = settings.fit(&x, &y).unwrap();
+    let at_first = model.history()[0].loss;
+    for pass in 0..20 {
+        let (x, y) = if pass % 2 == 0 { (&more, &labels) } else { (&x, &y) };
+        model = settings.partial_fit(model, x, y).unwrap();
+    }
+    assert_eq!(model.history().len(), 21);
+    assert!(model.history()[20].loss < 0.5 * at_first, "{:?}", model.history());
+    // The memory of the optimiser is saved with the model, and changes what comes next.
+    let saved: MlpClassifierModel = serde_json::from_str(&serde_json::to_string(&model).unwrap()).unwrap();
+    let next = settings.partial_fit(model.clone(), &more, &labels).unwrap();
+    assert_eq!(settings.partial_fit(saved, &more, &labels).unwrap(), next);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| settings.partial_fit(model.clone(), &more, &labels).unwrap()), next);
+    let other = MlpClassifier::new().layers([Layer::dense(8)]);
+    let error = other.partial_fit(model, &more, &labels).unwrap_err();
+    assert!(error.to_string().contains("other layers"), "{error}");
+
+    let values = |rows: &[usize]| example.values.take(rows).unwrap();
+    let settings = MlpRegressor::new().layers([Layer::dense(16)]).max_iter(1).seed(1).learning_rate(0.01);
+    let settings = settings.batch_size(15);
+    let mut model = settings.fit(&x, &values(&rows(0..n / 2))).unwrap();
+    let at_first = model.history()[0].loss;
+    for _ in 0..20 {
+        model = settings.partial_fit(model, &more, &values(&rows(n / 2..n))).unwrap();
+    }
+    assert!(model.history()[20].loss < 0.8 * at_first, "{:?}", model.history());
 }

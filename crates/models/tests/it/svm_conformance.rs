@@ -43,3 +43,14 @@ check!(
         .most_rows(500)
         .expect_fail("R02", "a function without an intercept cannot be constant under a penalty")
 );
+
+#[test]
+fn machines_with_probabilities_tell_the_ranges_of_their_settings() {
+    let entry = perennial_models::registry::models().get("ProbabilisticSvc").unwrap();
+    let names: Vec<String> =
+        entry.settings().into_iter().filter(|s| s.param.is_some()).map(|s| s.name).collect();
+    assert_eq!(names, ["c", "cache_size", "max_iter", "tolerance"].map(str::to_owned));
+    let error = entry.check(&std::collections::BTreeMap::from([("c", -1.0)])).unwrap_err();
+    assert!(error.to_string().contains("`c` is -1"), "{error}");
+    assert!(entry.decider(&std::collections::BTreeMap::from([("c", 2.0)])).is_ok());
+}

@@ -85,6 +85,14 @@ pub enum Kernel {
         /// The scale.
         gamma: Gamma,
     },
+    /// `exp(-gamma sum of (x - y)^2 / (x + y))`, of counts and shares, which are >= 0 (Zhang and others, 2007).
+    Chi2 {
+        /// The scale.
+        gamma: Gamma,
+    },
+    /// `-sum of (x - y)^2 / (x + y)`, of numbers >= 0. Positive definite only up to a constant, so for support vectors and not
+    /// for ridges.
+    AdditiveChi2,
 }
 
 impl Default for Kernel {
@@ -114,14 +122,19 @@ impl Kernel {
         Kernel::Laplacian { gamma: gamma.into() }
     }
 
+    /// `exp(-gamma sum of (x - y)^2 / (x + y))`.
+    pub fn chi2(gamma: impl Into<Gamma>) -> Self {
+        Kernel::Chi2 { gamma: gamma.into() }
+    }
+
     /// Refuses settings outside their ranges.
     ///
     /// # Errors
     /// Names the setting, its value and its range.
     pub fn check(&self) -> Result<()> {
         let (gamma, degree, coef0) = match *self {
-            Kernel::Linear => return Ok(()),
-            Kernel::Rbf { gamma } | Kernel::Laplacian { gamma } => (gamma, 1, 0.0),
+            Kernel::Linear | Kernel::AdditiveChi2 => return Ok(()),
+            Kernel::Rbf { gamma } | Kernel::Laplacian { gamma } | Kernel::Chi2 { gamma } => (gamma, 1, 0.0),
             Kernel::Polynomial { degree, gamma, coef0 } => (gamma, degree, coef0),
             Kernel::Sigmoid { gamma, coef0 } => (gamma, 1, coef0),
         };
@@ -154,6 +167,8 @@ impl Kernel {
             }
             Kernel::Sigmoid { gamma, coef0 } => Function::Sigmoid { gamma: settle(gamma)?, coef0 },
             Kernel::Laplacian { gamma } => Function::Laplacian { gamma: settle(gamma)? },
+            Kernel::Chi2 { gamma } => Function::Chi2 { gamma: settle(gamma)? },
+            Kernel::AdditiveChi2 => Function::AdditiveChi2,
         })
     }
 }
@@ -190,13 +205,20 @@ pub enum Function {
         /// The scale.
         gamma: f64,
     },
+    /// `exp(-gamma sum of (x - y)^2 / (x + y))`.
+    Chi2 {
+        /// The scale.
+        gamma: f64,
+    },
+    /// `-sum of (x - y)^2 / (x + y)`.
+    AdditiveChi2,
 }
 
 impl Function {
     /// The rows that others are to be compared with.
     ///
     /// # Errors
-    /// When the squared length of a row leaves the range of f64.
+    /// When the squared length of a row leaves the range of f64, or the kernel is of numbers >= 0 and a row has others.
     pub fn points(self, rows: &ArrayRef2<f64>) -> Result<Points> {
         Points::new(self, rows)
     }
@@ -204,12 +226,29 @@ impl Function {
     /// Whether all its numbers could have come from a fit.
     pub fn is_sound(&self) -> bool {
         let (gamma, coef0, degree) = match *self {
-            Function::Linear => return true,
-            Function::Rbf { gamma } | Function::Laplacian { gamma } => (gamma, 0.0, 1),
+            Function::Linear | Function::AdditiveChi2 => return true,
+            Function::Rbf { gamma } | Function::Laplacian { gamma } | Function::Chi2 { gamma } => {
+                (gamma, 0.0, 1)
+            }
             Function::Polynomial { gamma, coef0, degree } => (gamma, coef0, degree),
             Function::Sigmoid { gamma, coef0 } => (gamma, coef0, 1),
         };
         gamma.is_finite() && gamma > 0.0 && coef0.is_finite() && (1..=100).contains(&degree)
+    }
+
+    /// Whether it compares sums of rows too, which must be >= 0.
+    pub(crate) fn of_shares(&self) -> bool {
+        matches!(self, Function::Chi2 { .. } | Function::AdditiveChi2)
+    }
+
+    /// Refuses a row with a number below 0 where the kernel has none for it.
+    pub(crate) fn check_row(&self, row: usize, values: &[f64]) -> Result<()> {
+        match values.iter().find(|value| **value < 0.0) {
+            Some(value) if self.of_shares() => Err(Error::malformed(format!(
+                "row {row} holds {value}, but chi-squared kernels compare numbers >= 0, such as counts and shares; choose another kernel or shift the column"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it depends on the difference of two rows alone.

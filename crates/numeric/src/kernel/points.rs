@@ -49,7 +49,8 @@ impl Points {
         }
         let mut lengths = vec![0.0; n];
         let mut shifted = vec![0.0; width];
-        for (length, row) in lengths.iter_mut().zip(block.chunks_exact(width.max(1))) {
+        for (i, (length, row)) in lengths.iter_mut().zip(block.chunks_exact(width.max(1))).enumerate() {
+            function.check_row(i, row)?;
             shift(row, &centre, &mut shifted);
             *length = length_of(function, &shifted);
         }
@@ -133,7 +134,7 @@ impl Points {
             let points = start..self.len().min(start + TILE);
             let n = points.len();
             let n_padded = n_rows.next_multiple_of(unit(width, n));
-            if let Function::Laplacian { .. } = self.function {
+            if matches!(self.function, Function::Laplacian { .. }) || self.function.of_shares() {
                 out.fill(0.0);
             } else {
                 let tile = &self.tiles[start * width..points.end * width];
@@ -160,7 +161,10 @@ impl Points {
     fn block(&self, rows: &ArrayRef2<f64>, which: Range<usize>) -> Result<Block> {
         let (n_rows, first, width) = (which.len(), which.start, self.centre.len());
         let mut block = Block { rows: row_block(rows, which).into_owned(), lengths: vec![0.0; n_rows] };
-        for (row, length) in block.rows.chunks_exact_mut(width.max(1)).zip(&mut block.lengths) {
+        for (i, (row, length)) in
+            block.rows.chunks_exact_mut(width.max(1)).zip(&mut block.lengths).enumerate()
+        {
+            self.function.check_row(first + i, row)?;
             row.iter_mut().zip(&self.centre).for_each(|(value, centre)| *value -= centre);
             *length = length_of(self.function, row);
         }
@@ -196,6 +200,17 @@ impl Points {
                     simd::widest(AddDifferences { value: *value, others, out });
                 }
                 simd::widest(Exponentials { gamma, out });
+            }
+            Function::Chi2 { .. } | Function::AdditiveChi2 => {
+                let width = self.centre.len();
+                let tile = &self.tiles[points.start * width..points.end * width];
+                for (value, others) in block.rows[row * width..].iter().zip(tile.chunks_exact(out.len())) {
+                    simd::widest(AddRelative { value: *value, others, out });
+                }
+                match self.function {
+                    Function::Chi2 { gamma } => simd::widest(Exponentials { gamma, out }),
+                    _ => out.iter_mut().for_each(|out| *out = -*out),
+                }
             }
         }
     }
@@ -282,6 +297,32 @@ impl simd::Kernel for AddDifferences<'_> {
     }
 }
 
+/// Adds `(a - b)^2 / (a + b)`.
+struct AddRelative<'a> {
+    value: f64,
+    others: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl simd::Kernel for AddRelative<'_> {
+    type Output = ();
+    const BROAD: bool = true;
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, other) in self.out.iter_mut().zip(self.others) {
+            *out += relative(self.value, *other);
+        }
+    }
+}
+
+/// `(a - b)^2 / (a + b)`; 0 where both are.
+#[inline(always)]
+pub(super) fn relative(a: f64, b: f64) -> f64 {
+    let (gap, sum) = (a - b, a + b);
+    if sum > 0.0 { gap * (gap / sum) } else { 0.0 }
+}
+
 struct Product<'a>(&'a [f64], &'a [f64]);
 
 impl simd::Kernel for Product<'_> {
@@ -314,7 +355,9 @@ fn shift(row: &[f64], centre: &[f64], out: &mut [f64]) {
 /// The squared length, or the sum of magnitudes where that is what counts.
 fn length_of(function: Function, row: &[f64]) -> f64 {
     match function {
-        Function::Laplacian { .. } => row.iter().map(|value| value.abs()).sum(),
+        Function::Laplacian { .. } | Function::Chi2 { .. } | Function::AdditiveChi2 => {
+            row.iter().map(|value| value.abs()).sum()
+        }
         _ => reduce::dot_chunk(row, row),
     }
 }

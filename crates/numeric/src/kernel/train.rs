@@ -6,6 +6,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::ArrayRef2;
 use perennial_core::Result;
 
+use super::points::relative;
 use super::{Function, Points};
 use crate::linalg::row_block;
 use crate::{reduce, simd, special};
@@ -121,7 +122,8 @@ impl<T: Number> TrainRows<T> {
         (0..self.n)
             .map(|i| match self.function {
                 Function::Linear => length(i),
-                Function::Rbf { .. } | Function::Laplacian { .. } => 1.0,
+                Function::Rbf { .. } | Function::Laplacian { .. } | Function::Chi2 { .. } => 1.0,
+                Function::AdditiveChi2 => 0.0,
                 Function::Polynomial { degree, gamma, coef0 } => {
                     (gamma * length(i) + coef0).powi(degree as i32)
                 }
@@ -141,9 +143,20 @@ impl<T: Number> TrainRows<T> {
             let m = columns.len();
             let mut out = vec![T::default(); q * m];
             let right = &self.rows[columns.start * width..columns.end * width];
-            if let Function::Laplacian { gamma } = self.function {
-                laplacian(left, right, gamma, &mut out);
-                return out;
+            match self.function {
+                Function::Laplacian { gamma } => {
+                    pairs(left, right, &mut out, |a, b| (a - b).abs(), |sum| special::exp(-gamma * sum));
+                    return out;
+                }
+                Function::Chi2 { gamma } => {
+                    pairs(left, right, &mut out, relative, |sum| special::exp(-gamma * sum));
+                    return out;
+                }
+                Function::AdditiveChi2 => {
+                    pairs(left, right, &mut out, relative, |sum| -sum);
+                    return out;
+                }
+                _ => {}
             }
             let right = MatRef::from_row_major_slice(right, m, width);
             let target = MatMut::from_row_major_slice_mut(&mut out, q, m);
@@ -168,7 +181,10 @@ impl<T: Number> TrainRows<T> {
             out.iter_mut().for_each(|out| *out = T::from_f64(f(out.to_f64())));
         };
         match self.function {
-            Function::Linear | Function::Laplacian { .. } => {}
+            Function::Linear
+            | Function::Laplacian { .. }
+            | Function::Chi2 { .. }
+            | Function::AdditiveChi2 => {}
             Function::Rbf { gamma } => {
                 let lengths = &self.lengths[first..first + out.len()];
                 T::rbf(out, self.lengths[i], lengths, T::from_f64(gamma));
@@ -181,13 +197,20 @@ impl<T: Number> TrainRows<T> {
     }
 }
 
-fn laplacian<T: Number>(left: MatRef<'_, T>, right: &[T], gamma: f64, out: &mut [T]) {
+/// Of each pair of rows what follows from the sum over the columns.
+fn pairs<T: Number>(
+    left: MatRef<'_, T>,
+    right: &[T],
+    out: &mut [T],
+    of_cells: impl Fn(f64, f64) -> f64,
+    of_sum: impl Fn(f64) -> f64,
+) {
     let width = left.ncols();
     let m = right.len().checked_div(width).unwrap_or(0);
     for (i, out) in out.chunks_exact_mut(m.max(1)).enumerate() {
         for (out, other) in out.iter_mut().zip(right.chunks_exact(width.max(1))) {
-            let distance: f64 = (0..width).map(|j| (left[(i, j)].to_f64() - other[j].to_f64()).abs()).sum();
-            *out = T::from_f64(special::exp(-gamma * distance));
+            let sum: f64 = (0..width).map(|j| of_cells(left[(i, j)].to_f64(), other[j].to_f64())).sum();
+            *out = T::from_f64(of_sum(sum));
         }
     }
 }
@@ -232,6 +255,8 @@ mod tests {
             Function::Polynomial { degree: 3, gamma: 0.01, coef0: 1.0 },
             Function::Sigmoid { gamma: 1e-4, coef0: -0.5 },
             Function::Laplacian { gamma: 0.3 },
+            Function::Chi2 { gamma: 0.3 },
+            Function::AdditiveChi2,
         ] {
             let gram = function.points(&x)?.gram(&x)?;
             let (wide, narrow) = (TrainRows::<f64>::new(function, &x)?, TrainRows::<f32>::new(function, &x)?);

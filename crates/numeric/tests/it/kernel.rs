@@ -1,15 +1,17 @@
 //! Kernels of many points, tile by tile.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, array, s};
 use perennial_numeric::kernel::Kernel;
 use perennial_numeric::random::Random;
 
-const KERNELS: [fn() -> Kernel; 5] = [
+const KERNELS: [fn() -> Kernel; 7] = [
     || Kernel::Linear,
     || Kernel::rbf(0.3),
     || Kernel::polynomial(3, 0.2, 1.0),
     || Kernel::sigmoid(0.1, -0.5),
     || Kernel::laplacian(0.4),
+    || Kernel::chi2(0.4),
+    || Kernel::AdditiveChi2,
 ];
 
 /// More rows than a block and more points than a tile, far from 0, some of them equal.
@@ -36,6 +38,8 @@ fn kernels_are_those_of_each_pair() {
                 Kernel::Polynomial { .. } => (0.2 * a.dot(&b) + 1.0).powi(3),
                 Kernel::Sigmoid { .. } => (0.1 * a.dot(&b) - 0.5).tanh(),
                 Kernel::Laplacian { .. } => (-0.4 * difference.mapv(f64::abs).sum()).exp(),
+                Kernel::Chi2 { .. } => (-0.4 * (&difference * &difference / (&a + &b)).sum()).exp(),
+                Kernel::AdditiveChi2 => -(&difference * &difference / (&a + &b)).sum(),
             };
             assert!((found - truth).abs() <= 1e-12 * truth.abs(), "{:?}: {found} and {truth}", kernel());
         }
@@ -44,7 +48,8 @@ fn kernels_are_those_of_each_pair() {
 
 #[test]
 fn sums_of_kernels_are_those_of_the_matrix_and_of_rows_alone() {
-    let (points, rows) = (table(1100, 3, 0) - 1000.0, table(70, 3, 1) - 1000.0);
+    let (points, rows) =
+        ((table(1100, 3, 0) - 1000.0).mapv(f64::abs), (table(70, 3, 1) - 1000.0).mapv(f64::abs));
     let coefficients = Array2::from_shape_fn((1100, 3), |(i, j)| ((i * 7 + j) % 5) as f64 - 2.0);
     for kernel in KERNELS {
         let points = kernel().resolve(&points, None).unwrap().points(&points).unwrap();
@@ -57,4 +62,30 @@ fn sums_of_kernels_are_those_of_the_matrix_and_of_rows_alone() {
         assert_eq!(alone.row(0), sums.row(69), "{:?}", kernel());
         assert_eq!(points.expand(&rows.slice(s![..0, ..]), &coefficients).unwrap().dim(), (0, 3));
     }
+}
+
+/// scikit-learn: `chi2_kernel(X, Y, gamma=0.7)` and `additive_chi2_kernel(X, Y)`.
+#[test]
+fn chi_squared_kernels_are_those_of_scikit_learn_and_take_no_negative_numbers() {
+    let x = array![[0.0, 1.5, 2.0], [3.0, 0.0, 0.5]];
+    let y = array![[0.0, 0.5, 1.0], [2.0, 0.0, 0.0], [1.0, 4.0, 0.25]];
+    let gram = |kernel: Kernel| kernel.resolve(&x, None).unwrap().points(&y).unwrap().gram(&x).unwrap();
+    let exponential = [
+        0.5580351457700471,
+        0.021279736438377175,
+        0.08644626056687119,
+        0.07679108957896807,
+        0.6126263941844161,
+        0.028486262275695173,
+    ];
+    let additive =
+        [-0.8333333333333333, -5.5, -3.497474747474748, -3.6666666666666665, -0.7, -5.083333333333333];
+    for (found, truth) in [(gram(Kernel::chi2(0.7)), exponential), (gram(Kernel::AdditiveChi2), additive)] {
+        for (found, truth) in found.iter().zip(truth) {
+            assert!((found - truth).abs() <= 1e-14 * truth.abs(), "{found} instead of {truth}");
+        }
+    }
+    let points = Kernel::AdditiveChi2.resolve(&x, None).unwrap().points(&y).unwrap();
+    let error = points.gram(&array![[1.0, 1.0, 1.0], [0.0, -2.0, 1.0]]).unwrap_err();
+    assert!(error.to_string().starts_with("row 1 holds -2"), "{error}");
 }
