@@ -207,8 +207,12 @@ impl<'a> File<'a> {
     }
 
     fn check_utf8(&self, range: Range<usize>) -> Placed<()> {
-        let start = range.start;
-        match std::str::from_utf8(&self.bytes[range]) {
+        let (start, bytes) = (range.start, &self.bytes[range]);
+        // Most blocks are, and this is quicker to see.
+        if bytes.is_ascii() {
+            return Ok(());
+        }
+        match std::str::from_utf8(bytes) {
             Ok(_) => Ok(()),
             Err(error) => Err((start + error.valid_up_to(), Flaw::InvalidUtf8)),
         }

@@ -224,12 +224,27 @@ impl<'b> Parse<'_, 'b> {
         for cell in cells {
             if missing(&cell) {
                 self.nulls.push(ends.len() as u32);
-            } else {
+            } else if cell.quoted {
                 bytes.extend_from_slice(&cell.content(self.rules.quote));
+            } else {
+                push_start(&mut bytes, self.cells.from(&cell), cell.raw.len());
             }
             ends.push(bytes.len());
         }
         Values::Text { bytes, ends }
+    }
+}
+
+/// Adds the first `length` bytes of a text: of a short one with more bytes after it always as many, which takes no call.
+#[inline]
+fn push_start(bytes: &mut Vec<u8>, text: &[u8], length: usize) {
+    match text.first_chunk::<32>() {
+        Some(first) if length <= first.len() => {
+            let start = bytes.len();
+            bytes.extend_from_slice(first);
+            bytes.truncate(start + length);
+        }
+        _ => bytes.extend_from_slice(&text[..length]),
     }
 }
 
