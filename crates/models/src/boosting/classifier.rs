@@ -145,7 +145,8 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
         let watched_weights = tame(train.validation_weights);
         let weights = watched_weights.as_deref();
         let of_watched = self.settings.used(train.validation_groups);
-        let validation = watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights, groups: of_watched });
+        let validation =
+            watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights, groups: of_watched });
         let from = from.map(|from| &from.booster);
         let metrics = &self.watch[..];
         let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };

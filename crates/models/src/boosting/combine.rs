@@ -115,7 +115,12 @@ impl Booster {
             offset: first.offset,
             history: Vec::new(),
             best_round: None,
-            made: Made { mode: AVERAGE, directions: directions.unwrap_or_default(), n_before: 0, stop: StopReason::Rounds },
+            made: Made {
+                mode: AVERAGE,
+                directions: directions.unwrap_or_default(),
+                n_before: 0,
+                stop: StopReason::Rounds,
+            },
         })
     }
 

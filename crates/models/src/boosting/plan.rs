@@ -347,6 +347,31 @@ mod tests {
     use crate::boosting::losses::Quantiles;
 
     #[test]
+    fn memory_of_sparse_rows_is_counted() {
+        use crate::boosting::{RegressionLoss, Watch};
+        use perennial_core::{Csr, Matrix};
+        let (ctx, objective) = (Context::new(), RegressionLoss::SquaredError);
+        let plan = |settings: &Settings, check: &dyn Fn(&Plan<'_, RegressionLoss, Watch>) -> Result<()>| {
+            check(&Plan { settings, objective: &objective, metrics: &[], ctx: &ctx, from: None })
+        };
+        let none = Settings::default();
+        assert!(plan(&none, &|plan| plan.check_histograms(10_000, 10_000)).is_ok());
+        let error = plan(&none, &|plan| plan.check_histograms(10_000, 1 << 20)).unwrap_err();
+        assert!(matches!(error.kind(), perennial_core::ErrorKind::TooLarge { .. }), "{error:?}");
+        let limited = |limit| Settings { memory_limit: Some(limit), ..Settings::default() };
+        assert!(plan(&limited(1 << 40), &|plan| plan.check_histograms(10_000, 1 << 20)).is_ok());
+        // Few leaves are possible of few rows.
+        assert!(plan(&none, &|plan| plan.check_histograms(40, 1 << 20)).is_ok());
+
+        let csr = Csr::new(2, (0..=1000).collect(), vec![1; 1000], vec![1.0; 1000]).unwrap();
+        let sparse = Matrix::from(csr);
+        let dense = sparse.to_dense().unwrap();
+        let passes = |x: &Matrix, limit| plan(&limited(limit), &|plan| plan.check_memory(x, None)).is_ok();
+        let least = (0..10_000).map(|step| 1000 * step).find(|&limit| passes(&dense, limit)).unwrap();
+        assert!(!passes(&sparse, least + 12_000) && passes(&sparse, 2 * least + 12_000 * 100));
+    }
+
+    #[test]
     fn long_losses_are_cut_off() {
         let levels = |last: f64| {
             let mut levels: Vec<f64> = (1..500).map(|level| f64::from(level) / 1000.0).collect();

@@ -101,7 +101,10 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
-        let learned_from = Given { groups: self.settings.used(train.groups), ..given(train.x, train.y.as_slice(), train.weights) };
+        let learned_from = Given {
+            groups: self.settings.used(train.groups),
+            ..given(train.x, train.y.as_slice(), train.weights)
+        };
         let booster = plan.learn(&learned_from, validation.as_ref())?;
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }

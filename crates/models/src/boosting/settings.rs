@@ -397,8 +397,7 @@ impl Settings {
             directions[column] = if *monotone == Monotone::Increasing { 1 } else { -1 };
         }
         let sets = self.interactions.iter().map(|names| {
-            let mut columns =
-                names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
+            let mut columns = names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
             columns.sort_unstable();
             columns.dedup();
             Ok(columns)
@@ -435,5 +434,27 @@ impl Constraints {
     /// Whether the scores follow a column in one direction only.
     pub(crate) fn bound(&self) -> bool {
         self.directions.iter().any(|&direction| direction != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_alone_take_no_more_than_themselves() {
+        let settings = Settings {
+            interactions: vec![vec!["x1".into(), "x0".into(), "x1".into()]],
+            ..Settings::default()
+        };
+        let sets = settings.constraints(&Features::unnamed(4)).unwrap().sets;
+        assert_eq!(sets, [vec![0, 1], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn steps_without_unit_are_free() {
+        assert_eq!(Settings::default().most_step_in(f64::INFINITY), f64::INFINITY);
+        let bound = Settings { max_delta_step: 2.0, ..Settings::default() };
+        assert_eq!((bound.most_step_in(4.0), bound.most_step_in(f64::NAN)), (0.5, f64::INFINITY));
     }
 }

@@ -81,3 +81,23 @@ impl Groups {
         self.groups.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use perennial_core::{FitTransform, Matrix, NoTarget, Train};
+
+    use super::*;
+    use crate::binned::Binner;
+
+    #[test]
+    fn columns_of_one_bin_stay_out() {
+        let nan = f64::NAN;
+        let x = Matrix::from(array![[0.0, 1.0, nan, 3.0, 1.0], [0.0, 2.0, nan, nan, 0.0]]);
+        let binned = Binner::new().fit_transform_on(&Train::new(&x, &NoTarget)).unwrap().1;
+        let columns = Groups::splittable(&binned);
+        assert_eq!(columns, [1, 3, 4]);
+        let groups = Groups::new(&binned, &columns);
+        assert_eq!((groups.len(), groups.n_columns(), &groups.get(0).columns), (1, 3, &columns));
+    }
+}
