@@ -6,6 +6,27 @@ use perennial_core::{Csr, Error, Matrix, Result};
 /// The most bins, a byte each, that a sparse matrix may become: 16 GiB, as many as a dense matrix of it may take.
 const MOST: usize = 1 << 34;
 
+/// The most columns of a sparse matrix: lists as long as these come before any of its cells.
+const MOST_COLUMNS: usize = 1 << 24;
+
+/// Refuses a sparse matrix that would have too many columns or bins.
+pub(crate) fn check_sparse(csr: &Csr) -> Result<()> {
+    let (n_rows, n_cols) = (csr.n_rows(), csr.n_cols());
+    if n_cols > MOST_COLUMNS {
+        return Err(Error::too_large(format!(
+            "the matrix has {n_cols} columns, more than the {MOST_COLUMNS} that are put into bins; take fewer, such as the most \
+             frequent words"
+        )));
+    }
+    if n_rows > u32::MAX as usize || n_rows.checked_mul(n_cols).is_none_or(|n_bins| n_bins > MOST) {
+        return Err(Error::too_large(format!(
+            "{n_rows} rows of {n_cols} columns would be more than {MOST} bins; take fewer columns, such as the most frequent \
+             words, or fewer rows"
+        )));
+    }
+    Ok(())
+}
+
 /// The numbers of a matrix.
 pub(super) enum Cells<'a> {
     Dense(&'a ArrayRef2<f64>),
@@ -22,7 +43,7 @@ pub(super) struct ByColumn {
 
 impl<'a> Cells<'a> {
     /// # Errors
-    /// When a sparse matrix would have too many bins.
+    /// When a sparse matrix would have too many columns or bins.
     pub(super) fn of(x: &'a Matrix) -> Result<Self> {
         match x.sparse() {
             None => Ok(Cells::Dense(x.dense()?)),
@@ -53,13 +74,8 @@ impl<'a> Cells<'a> {
 
 impl ByColumn {
     fn of(csr: &Csr) -> Result<Self> {
+        check_sparse(csr)?;
         let (n_rows, n_cols) = (csr.n_rows(), csr.n_cols());
-        if n_rows > u32::MAX as usize || n_rows.checked_mul(n_cols).is_none_or(|n_bins| n_bins > MOST) {
-            return Err(Error::too_large(format!(
-                "{n_rows} rows of {n_cols} columns would be more than {MOST} bins; take fewer columns, such as the most frequent \
-                 words, or fewer rows"
-            )));
-        }
         let mut starts = vec![0; n_cols + 1];
         csr.indices().iter().for_each(|&column| starts[column as usize + 1] += 1);
         (0..n_cols).for_each(|column| starts[column + 1] += starts[column]);

@@ -14,6 +14,7 @@ mod on_bins;
 pub use binner::Binner;
 pub(crate) use binner::N_BINS;
 pub use bins::{Binning, Bins};
+pub(crate) use cells::check_sparse;
 pub use data::Binned;
 pub use on_bins::{BinsAnswer, LearnsFromBins, OnBins, OnBinsModel};
 

@@ -138,13 +138,15 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     ) -> Result<GradientBoostingClassifierModel> {
         let prepared = self.prepare(train, from)?;
         let Prepared { loss, present, y, weights } = &prepared;
-        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
+        let groups = self.settings.used(train.groups);
         let given = Given { x: train.x, y, weights: weights.as_deref(), groups };
         let watched = train.validation.map(|(x, y)| Ok::<_, Error>((x, targets(y, train.y, present)?)));
         let watched = watched.transpose()?;
         let watched_weights = tame(train.validation_weights);
         let weights = watched_weights.as_deref();
-        let validation = watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights, groups: None });
+        let of_watched = self.settings.used(train.validation_groups);
+        let validation =
+            watched.as_ref().map(|(x, y)| Given { x: *x, y: &y[..], weights, groups: of_watched });
         let from = from.map(|from| &from.booster);
         let metrics = &self.watch[..];
         let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };
@@ -244,7 +246,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns, classes or loss are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns, classes or loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingClassifierModel,
@@ -380,7 +382,7 @@ impl GradientBoostingClassifierModel {
         &self.classes
     }
 
-    combined!(loss, present: "classes with rows", classes: "classes");
+    combined!(loss by same_loss_of_classes, present: "classes with rows", classes: "classes");
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]
@@ -391,7 +393,7 @@ impl GradientBoostingClassifierModel {
     /// The probabilities after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, or a value is infinite.
+    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
     pub fn staged_predict_proba(&self, x: &Matrix) -> Result<Vec<Probabilities>> {
         let staged = self.booster.staged_scores(x)?;
         staged.map(|scores| self.probabilities(scores, x.n_rows())).collect()

@@ -6,7 +6,8 @@ use std::ops::Range;
 use ndarray::Array2;
 use perennial_core::{Error, Matrix, Result, Rows};
 
-use super::booster::{Booster, Made};
+use super::booster::{Booster, Made, check_dense};
+use super::losses::ClassificationLoss;
 use super::objective::Objective;
 use super::settings::Mode;
 use super::stopping::StopReason;
@@ -53,7 +54,8 @@ impl Booster {
     }
 
     /// One booster whose scores are the weighted mean of the scores of several that learned from the same columns; weights are
-    /// divided by their sum. Its trees are those of all, one booster after the other, so it takes the time of all.
+    /// divided by their sum. Its trees are those of all, one booster after the other, so it takes the time of all; boosters of weight
+    /// 0 are left out. What splits gained counts by the same weights.
     ///
     /// What was watched is gone, and its leaves cannot be moved to new rows.
     ///
@@ -75,7 +77,7 @@ impl Booster {
         let n_scores = first.ensemble.n_outputs();
         let mut base = vec![0.0; n_scores];
         let mut trees = Vec::with_capacity(boosters.iter().map(|(booster, _)| booster.trees().len()).sum());
-        let mut directions = first.made.directions.clone();
+        let mut directions: Option<Vec<i8>> = None;
         for &(booster, weight) in boosters {
             if booster.features != first.features || booster.offset != first.offset {
                 return Err(Error::unsupported(
@@ -89,21 +91,23 @@ impl Booster {
                 )));
             }
             let share = weight / total;
+            if share == 0.0 {
+                continue;
+            }
             base.iter_mut().zip(booster.ensemble.base()).for_each(|(base, own)| *base += share * own);
             for tree in booster.trees() {
                 let mut tree = tree.clone();
-                tree.scale(share);
+                tree.scale_with_gains(share);
                 trees.push(tree);
             }
             // What is not bound in all is not bound in their mean.
-            if directions != booster.made.directions {
-                let known = |column: usize| booster.made.directions.get(column).copied().unwrap_or(0);
-                let bound = directions
-                    .iter()
-                    .enumerate()
-                    .map(|(column, &own)| if own == known(column) { own } else { 0 });
-                directions = bound.collect();
-            }
+            let own = &booster.made.directions;
+            let of = |column: usize| own.get(column).copied().unwrap_or(0);
+            let both = |(column, known): (usize, i8)| if known == of(column) { known } else { 0 };
+            directions = Some(match directions {
+                None => own.clone(),
+                Some(known) => known.into_iter().enumerate().map(both).collect(),
+            });
         }
         Ok(Booster {
             features: first.features.clone(),
@@ -111,7 +115,12 @@ impl Booster {
             offset: first.offset,
             history: Vec::new(),
             best_round: None,
-            made: Made { mode: AVERAGE, directions, n_before: 0, stop: StopReason::Rounds },
+            made: Made {
+                mode: AVERAGE,
+                directions: directions.unwrap_or_default(),
+                n_before: 0,
+                stop: StopReason::Rounds,
+            },
         })
     }
 
@@ -120,6 +129,7 @@ impl Booster {
     /// # Errors
     /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
     pub fn leaves(&self, x: &Matrix) -> Result<Array2<u32>> {
+        check_dense(x, "leaves of rows")?;
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let shape = (x.n_rows(), self.trees().len());
@@ -141,6 +151,14 @@ pub(super) fn same_loss<O: Objective>(one: &O, other: &O) -> Result<()> {
     if other.same_as(one) { Ok(()) } else { same("losses", one, other) }
 }
 
+/// As [`same_loss`], of classes: margins move learning, and scores mean the same by any of them.
+pub(super) fn same_loss_of_classes(one: &ClassificationLoss, other: &ClassificationLoss) -> Result<()> {
+    match (one, other) {
+        (ClassificationLoss::Ldam { .. }, ClassificationLoss::Ldam { .. }) => Ok(()),
+        _ => same_loss(one, other),
+    }
+}
+
 /// Refuses to average models that differ in `what`.
 pub(super) fn same_in<T: PartialEq + Debug>(what: &str, one: &T, other: &T) -> Result<()> {
     if one == other { Ok(()) } else { same(what, one, other) }
@@ -154,7 +172,7 @@ fn same(what: &str, one: &impl Debug, other: &impl Debug) -> Result<()> {
 
 /// What all boosting models do with parts of themselves and with each other.
 macro_rules! combined {
-    ($loss:ident $(, $own:ident: $what:literal)*) => {
+    ($loss:ident by $same:ident $(, $own:ident: $what:literal)*) => {
         /// The model of the rounds `rounds` alone, counted from 0: see [`Booster::slice`].
         ///
         /// # Errors
@@ -164,7 +182,7 @@ macro_rules! combined {
         }
 
         /// One model whose scores are the weighted mean of those of several, such as the models of the folds of a cross-validation:
-        /// of scores, not of answers. See [`Booster::averaged`].
+        /// of scores, not of answers. See [`Booster::averaged`]. All else, such as the loss, is that of the first.
         ///
         /// # Errors
         /// When there are none, weights are negative or not finite or all 0, or the models learned from other columns or by another
@@ -172,7 +190,7 @@ macro_rules! combined {
         pub fn averaged(models: &[(&Self, f64)]) -> Result<Self> {
             let Some(&(first, _)) = models.first() else { return Err($crate::boosting::combine::no_models()) };
             for (other, _) in models {
-                $crate::boosting::combine::same_loss(&first.$loss, &other.$loss)?;
+                $crate::boosting::combine::$same(&first.$loss, &other.$loss)?;
                 $($crate::boosting::combine::same_in($what, &first.$own, &other.$own)?;)*
             }
             let parts: Vec<(&Booster, f64)> =

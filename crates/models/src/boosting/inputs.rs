@@ -1,7 +1,7 @@
 //! What boosters learn from: a matrix, or rows that are in bins already.
 
 use perennial_core::FitTransform;
-use perennial_core::{Context, Error, Features, Matrix, NoTarget, Result, Rows, Train, Transformer};
+use perennial_core::{Context, Csr, Error, Features, Matrix, NoTarget, Result, Rows, Train, Transformer};
 
 use super::booster::Booster;
 use super::settings::Settings;
@@ -10,6 +10,11 @@ use crate::binned::Binned;
 /// Rows that can be learned from.
 pub(crate) trait Inputs: Rows + Sync {
     fn features(&self) -> &Features;
+
+    /// What is stored of sparse rows.
+    fn csr(&self) -> Option<&Csr> {
+        None
+    }
 
     /// The rows in bins.
     fn bin(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Binned>;
@@ -27,6 +32,10 @@ pub(crate) trait Inputs: Rows + Sync {
 impl Inputs for Matrix {
     fn features(&self) -> &Features {
         self.features()
+    }
+
+    fn csr(&self) -> Option<&Csr> {
+        self.sparse()
     }
 
     fn bin(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Binned> {

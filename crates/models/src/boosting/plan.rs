@@ -3,16 +3,18 @@
 use std::fmt::Debug;
 use std::time::Instant;
 
-use perennial_core::{Context, Error, Features, Result};
+use perennial_core::{Context, Error, Features, Result, Rows};
 
 use super::booster::{Booster, History, Made};
+use super::engine::groups::Groups;
 use super::engine::rounds::{self, Validation, Verdict, boost};
 use super::inputs::{Given, Inputs};
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::sampling;
-use super::settings::{Constraints, Mode, Settings};
+use super::settings::{Constraints, Mode, RowSampling, Settings};
 use super::stopping::Stopper;
+use crate::binned::check_sparse;
 use crate::ensemble::Ensemble;
 
 /// What an estimator brings to learning.
@@ -46,14 +48,18 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let deadline = settings.time_limit.and_then(|limit| Instant::now().checked_add(limit));
         settings.check()?;
         let features = train.x.features();
-        let constraints = settings.constraints(features)?;
-        settings.check_forest(constraints.n_asked(features.len()))?;
         rounds::check_size(train.x.n_rows())?;
+        // Before anything is as long as the columns are many.
+        train.x.csr().map_or(Ok(()), check_sparse)?;
+        self.check_memory(train.x, validation.map(|given| given.x))?;
+        let constraints = settings.constraints(features)?;
         let labels = Labels::new(train.y, train.weights, train.groups);
         objective.check(&labels)?;
         sampling::check(settings, &labels)?;
-        let n_watched = validation.map_or(0, |given| given.x.n_rows());
-        self.check_memory(train.x.n_rows(), n_watched, features.len())?;
+        if settings.mode == Mode::Forest {
+            let fewer_rows = sampling::leaves_out(settings, &labels);
+            settings.check_forest(constraints.n_asked(features.len()), fewer_rows)?;
+        }
         let offset = self.offset(train.x, &constraints)?;
         let base = match (self.from, settings.base_score, &offset) {
             (Some(from), ..) => self.check_from(from, features, &constraints)?,
@@ -62,6 +68,10 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             (None, None, Some(offset)) => rounds::base_beside(objective, &labels, offset)?,
         };
         let binned = train.x.bin(settings, train.weights, self.ctx)?;
+        let columns = Groups::splittable(&binned);
+        if train.x.csr().is_some() {
+            self.check_histograms(binned.n_rows(), columns.len())?;
+        }
         let watched = validation.map(|given| {
             let labels = Labels::new(given.y, given.weights, given.groups);
             objective.check(&labels).map_err(|error| error.context("validation set"))?;
@@ -74,6 +84,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let input = rounds::Input {
             binned: &binned,
             labels: &labels,
+            columns,
             start: self.start(train.x, offset.as_deref())?,
             offset,
             validation: watched.as_ref().map(|(binned, labels, offset, start)| Validation {
@@ -205,26 +216,60 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         Ok(from.ensemble().base().to_vec())
     }
 
+    /// The most bytes of histograms of the trees that grow at the same time, of so many columns.
+    fn histogram_bytes(&self, rows: u64, columns: u64) -> u64 {
+        let settings = self.settings;
+        let at_once = (self.objective.n_scores() as u64).min(rayon::current_num_threads() as u64);
+        let of_rows = (rows / settings.min_samples_leaf as u64).max(1);
+        let of_depth = settings.max_depth.map_or(u64::MAX, |depth| 1 << depth.min(63));
+        let leaves = (settings.max_leaves as u64).min(of_rows).min(of_depth);
+        (leaves + 4).saturating_mul(columns).saturating_mul(2048).saturating_mul(at_once)
+    }
+
+    /// Refuses more histograms and bins of sparse rows than a machine can be expected to hold, where no limit is set: how many
+    /// there are does not follow from the memory that the rows take.
+    fn check_histograms(&self, n_rows: usize, n_columns: usize) -> Result<()> {
+        const MOST: u64 = 16 << 30;
+        let (rows, columns) = (n_rows as u64, n_columns as u64);
+        let needed = self.histogram_bytes(rows, columns).saturating_add(rows.saturating_mul(columns));
+        if self.settings.memory_limit.is_some() || needed <= MOST {
+            return Ok(());
+        }
+        Err(Error::too_large(format!(
+            "learning from {n_rows} sparse rows of which {n_columns} columns hold more than one value may take {needed} bytes, more \
+             than {MOST}; take fewer columns or leaves, or set `memory_limit` to what there is"
+        )))
+    }
+
     /// Refuses what would need more memory than is allowed.
-    fn check_memory(&self, n_rows: usize, n_watched: usize, n_cols: usize) -> Result<()> {
-        let (rows, watched, columns) = (n_rows as u64, n_watched as u64, n_cols as u64);
+    fn check_memory<X: Inputs + ?Sized>(&self, x: &X, watched: Option<&X>) -> Result<()> {
+        let (n_rows, n_cols, n_watched) = (x.n_rows(), x.features().len(), watched.map_or(0, Rows::n_rows));
+        let (rows, watched_rows, columns) = (n_rows as u64, n_watched as u64, n_cols as u64);
         let scores = self.objective.n_scores() as u64;
-        let at_once = scores.min(rayon::current_num_threads() as u64);
+        let n_threads = rayon::current_num_threads() as u64;
+        let at_once = scores.min(n_threads);
         let starts = if self.from.is_some() { 2 } else { 0 };
-        // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms. Of the rows that
-        // are watched their bins, their scores and answers.
+        // What is stored of sparse rows once more, column by column, and the column that each thread writes out.
+        let sparse = [Some(x), watched].into_iter().flatten().filter_map(|x| {
+            let csr = x.csr()?;
+            let copy = (csr.n_stored() as u64).saturating_mul(12).saturating_add(columns.saturating_mul(16));
+            Some((csr.n_rows() as u64).saturating_mul(8).saturating_mul(n_threads).saturating_add(copy))
+        });
+        let drawn = if self.settings.row_sampling == RowSampling::All { 0 } else { 8 };
+        // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms; the rows that
+        // count, those that are drawn and those of each stratum. Of the rows that are watched their bins, their scores and
+        // answers.
         self.settings.check_memory(
             &[
                 rows.saturating_mul(columns).saturating_mul(2),
                 rows.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
                 rows.saturating_mul(scores).saturating_mul(4),
                 rows.saturating_mul(at_once).saturating_mul(8 + 8 + 4),
-                (self.settings.max_leaves as u64 + 4)
-                    .saturating_mul(columns)
-                    .saturating_mul(2048)
-                    .saturating_mul(at_once),
-                watched.saturating_mul(columns),
-                watched.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+                rows.saturating_mul(4 + drawn),
+                self.histogram_bytes(rows, columns),
+                watched_rows.saturating_mul(columns),
+                watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+                sparse.max().unwrap_or(0),
             ],
             || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,"),
             "take fewer columns or leaves, or raise the limit",
@@ -300,6 +345,31 @@ fn check_monotone(booster: &Booster, constraints: &Constraints) -> Result<()> {
 mod tests {
     use super::*;
     use crate::boosting::losses::Quantiles;
+
+    #[test]
+    fn memory_of_sparse_rows_is_counted() {
+        use crate::boosting::{RegressionLoss, Watch};
+        use perennial_core::{Csr, Matrix};
+        let (ctx, objective) = (Context::new(), RegressionLoss::SquaredError);
+        let plan = |settings: &Settings, check: &dyn Fn(&Plan<'_, RegressionLoss, Watch>) -> Result<()>| {
+            check(&Plan { settings, objective: &objective, metrics: &[], ctx: &ctx, from: None })
+        };
+        let none = Settings::default();
+        assert!(plan(&none, &|plan| plan.check_histograms(10_000, 10_000)).is_ok());
+        let error = plan(&none, &|plan| plan.check_histograms(10_000, 1 << 20)).unwrap_err();
+        assert!(matches!(error.kind(), perennial_core::ErrorKind::TooLarge { .. }), "{error:?}");
+        let limited = |limit| Settings { memory_limit: Some(limit), ..Settings::default() };
+        assert!(plan(&limited(1 << 40), &|plan| plan.check_histograms(10_000, 1 << 20)).is_ok());
+        // Few leaves are possible of few rows.
+        assert!(plan(&none, &|plan| plan.check_histograms(40, 1 << 20)).is_ok());
+
+        let csr = Csr::new(2, (0..=1000).collect(), vec![1; 1000], vec![1.0; 1000]).unwrap();
+        let sparse = Matrix::from(csr);
+        let dense = sparse.to_dense().unwrap();
+        let passes = |x: &Matrix, limit| plan(&limited(limit), &|plan| plan.check_memory(x, None)).is_ok();
+        let least = (0..10_000).map(|step| 1000 * step).find(|&limit| passes(&dense, limit)).unwrap();
+        assert!(!passes(&sparse, least + 12_000) && passes(&sparse, 2 * least + 12_000 * 100));
+    }
 
     #[test]
     fn long_losses_are_cut_off() {

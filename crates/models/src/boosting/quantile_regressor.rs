@@ -89,14 +89,19 @@ impl<W: BoostingMetric> GradientBoostingQuantileRegressor<W> {
         from: Option<&GradientBoostingQuantileRegressorModel>,
     ) -> Result<GradientBoostingQuantileRegressorModel> {
         let given = |x, y, weights| Given { x, y, weights, groups: None };
-        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
         let watched_weights = tame(train.validation_weights);
-        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
+        let validation = train.validation.map(|(x, y)| Given {
+            groups: self.settings.used(train.validation_groups),
+            ..given(x, y.as_slice(), watched_weights.as_deref())
+        });
         from.map_or(Ok(()), |from| check_loss(&from.levels, &self.levels))?;
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.levels);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
-        let learned_from = Given { groups, ..given(train.x, train.y.as_slice(), train.weights) };
+        let learned_from = Given {
+            groups: self.settings.used(train.groups),
+            ..given(train.x, train.y.as_slice(), train.weights)
+        };
         let booster = plan.learn(&learned_from, validation.as_ref())?;
         Ok(GradientBoostingQuantileRegressorModel { booster, levels: self.levels.clone() })
     }
@@ -119,7 +124,7 @@ impl<W: BoostingMetric> GradientBoostingQuantileRegressor<W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or levels are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns or levels are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingQuantileRegressorModel,
@@ -187,7 +192,7 @@ impl GradientBoostingQuantileRegressorModel {
         self.levels.levels()
     }
 
-    combined!(levels);
+    combined!(levels by same_loss);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]
@@ -198,7 +203,7 @@ impl GradientBoostingQuantileRegressorModel {
     /// The answers after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, or a value is infinite.
+    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
     pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Outputs>> {
         self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect()
     }

@@ -3,7 +3,7 @@
 use perennial_core::{Error, Matrix, Result};
 use perennial_numeric::reduce;
 
-use super::booster::{Booster, Made};
+use super::booster::{Booster, Made, check_dense};
 use super::engine::leaves::{self, Slopes};
 use super::inputs::{Given, Inputs};
 use super::metric::BoostingMetric;
@@ -18,6 +18,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
     /// say. The questions stay.
     pub(crate) fn refit(&self, booster: &Booster, train: &Given<'_, Matrix>, keep: f64) -> Result<Booster> {
         self.settings.check()?;
+        check_dense(train.x, "new values for leaves")?;
         let bound = booster.made.directions.iter().any(|&direction| direction != 0);
         if bound || !self.settings.monotone.is_empty() {
             return Err(Error::unsupported("new leaves would not keep to `monotone`; learn anew instead"));

@@ -92,14 +92,19 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
             )));
         }
         let given = |x, y, weights| Given { x, y, weights, groups: None };
-        let groups = self.settings.draws_groups().then_some(train.groups).flatten();
         let watched_weights = tame(train.validation_weights);
-        let validation = train.validation.map(|(x, y)| given(x, y.as_slice(), watched_weights.as_deref()));
+        let validation = train.validation.map(|(x, y)| Given {
+            groups: self.settings.used(train.validation_groups),
+            ..given(x, y.as_slice(), watched_weights.as_deref())
+        });
         from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
         let from = from.map(|from| &from.booster);
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
-        let learned_from = Given { groups, ..given(train.x, train.y.as_slice(), train.weights) };
+        let learned_from = Given {
+            groups: self.settings.used(train.groups),
+            ..given(train.x, train.y.as_slice(), train.weights)
+        };
         let booster = plan.learn(&learned_from, validation.as_ref())?;
         Ok(GradientBoostingRegressorModel { booster, loss: self.loss.clone() })
     }
@@ -122,7 +127,7 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns or the loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingRegressorModel<O>,
@@ -202,7 +207,7 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
         &self.booster
     }
 
-    combined!(loss);
+    combined!(loss by same_loss);
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]
@@ -223,7 +228,7 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
     /// The answers after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, or a value is infinite.
+    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
     pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Values>> {
         Ok(self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect())
     }

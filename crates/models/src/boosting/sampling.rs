@@ -55,6 +55,18 @@ impl<'a> Bag<'a> {
         Bag { settings, counted, n_rows: labels.n_rows(), strata, groups, drawn: None }
     }
 
+    /// Whether fewer than all rows that count are drawn: a share that is rounded to all of them leaves none out.
+    pub(crate) fn leaves_out(&self) -> bool {
+        match self.settings.row_sampling {
+            RowSampling::Groups(share) => n_of(self.groups.len(), share) < self.groups.len(),
+            RowSampling::Gradient { top, rest } => {
+                let n_top = n_of(self.counted.len(), top);
+                n_top + n_of_rest(self.counted.len(), rest) < self.counted.len()
+            }
+            _ => self.strata.iter().any(|(rows, share)| n_of(rows.len(), *share) < rows.len()),
+        }
+    }
+
     /// The rows that a round learns from, ascending; `None` for all that count. Where rows with small derivatives stand for
     /// others like them, their derivatives are raised. `random` gives the numbers of a round.
     pub(crate) fn rows(
@@ -120,7 +132,7 @@ impl<'a> Bag<'a> {
         }
         let mut chosen: Vec<u32> = sized[..n_top].iter().map(|&(_, row)| row).collect();
         let others = sorted(sized[n_top..].iter().map(|&(_, row)| row).collect());
-        let n_rest = ((counted.len() as f64 * rest).round() as usize).min(others.len());
+        let n_rest = n_of_rest(counted.len(), rest).min(others.len());
         let drawn = draw(&others, n_rest, random);
         let factor = if drawn.is_empty() { 1.0 } else { others.len() as f64 / drawn.len() as f64 };
         for &row in &drawn {
@@ -134,12 +146,29 @@ impl<'a> Bag<'a> {
     }
 }
 
+/// Whether trees would learn from fewer than all rows that count; the targets and groups must be [`check`]ed.
+pub(crate) fn leaves_out(settings: &Settings, labels: &Labels<'_>) -> bool {
+    let counts = |row: &u32| labels.weight(*row as usize) > 0.0;
+    let counted: Vec<u32> = (0..labels.n_rows() as u32).filter(counts).collect();
+    Bag::new(settings, labels, &counted).leaves_out()
+}
+
 /// Refuses targets and groups from which rows cannot be drawn as the settings say.
 pub(crate) fn check(settings: &Settings, labels: &Labels<'_>) -> Result<()> {
     match settings.row_sampling {
         RowSampling::Groups(_) if labels.groups.is_none() => Err(Error::unsupported(
             "`RowSampling::Groups` draws groups of rows, and there are none; give the group of each row to `Train::groups`",
         )),
+        RowSampling::Groups(_) => {
+            let counts = |rows: &[u32]| rows.iter().any(|&row| labels.weight(row as usize) > 0.0);
+            match labels.by_group().iter().filter(|rows| counts(rows)).take(2).count() {
+                0 | 1 => Err(Error::unsupported(
+                    "`RowSampling::Groups` draws some of the groups, and all rows that count are of one; take \
+                     `RowSampling::Fraction`",
+                )),
+                _ => Ok(()),
+            }
+        }
         RowSampling::Stratified(_) => {
             let odd = |y: f64| !(0.0..=f64::from(u16::MAX)).contains(&y) || y.fract() != 0.0;
             match labels.y.iter().position(|&y| odd(y)) {
@@ -166,6 +195,11 @@ pub(crate) fn check(settings: &Settings, labels: &Labels<'_>) -> Result<()> {
 /// A share of `n` rows: at least one, where there are any.
 fn n_of(n: usize, share: f64) -> usize {
     ((n as f64 * share).round() as usize).clamp(n.min(1), n)
+}
+
+/// The share of `n` rows that stands for those with small derivatives.
+fn n_of_rest(n: usize, share: f64) -> usize {
+    (n as f64 * share).round() as usize
 }
 
 fn sorted(mut rows: Vec<u32>) -> Vec<u32> {

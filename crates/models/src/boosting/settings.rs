@@ -70,6 +70,7 @@ pub enum Growth {
 }
 
 /// Which rows each tree learns from.
+// Saved settings hold the numbers of variants: new ones go to the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RowSampling {
@@ -77,20 +78,8 @@ pub enum RowSampling {
     #[default]
     All,
     /// A share of them, drawn anew every [`bagging_freq`](crate::GradientBoostingRegressor::bagging_freq) rounds, as are
-    /// those below.
+    /// strata and groups. Shares are rounded to whole rows.
     Fraction(f64),
-    /// The same share of the rows of each target, which must be whole numbers from 0 to 65535, such as the codes of classes: no
-    /// class is left out by chance.
-    Stratified(f64),
-    /// One share of the rows whose target is above 0, the second of two classes, and another of the rest.
-    PositiveNegative {
-        /// The share of the rows whose target is above 0.
-        positive: f64,
-        /// The share of the others.
-        negative: f64,
-    },
-    /// A share of the groups of [`Train`](perennial_core::Train), such as queries or customers, with all rows of each.
-    Groups(f64),
     /// Those with the largest first derivatives, and some of the rest, which count more for it (GOSS; Ke and others,
     /// 2017).
     Gradient {
@@ -99,6 +88,20 @@ pub enum RowSampling {
         /// The share of rows that is drawn from the rest.
         rest: f64,
     },
+    /// The same share of the rows of each target, which must be whole numbers from 0 to 65535, such as the codes of classes: no
+    /// class is left out by chance, and each keeps at least one row.
+    Stratified(f64),
+    /// One share of the rows whose target is above 0, the second of two classes, and another of the rest; each
+    /// of the two keeps at least one row.
+    PositiveNegative {
+        /// The share of the rows whose target is above 0.
+        positive: f64,
+        /// The share of the others.
+        negative: f64,
+    },
+    /// A share of the groups of [`Train`](perennial_core::Train), such as queries or customers, with all rows of each;
+    /// at least one group. There must be two groups or more.
+    Groups(f64),
 }
 
 /// How trees are added up.
@@ -285,14 +288,17 @@ impl Settings {
         if self.bagging_freq > 1 {
             let other = match (self.row_sampling, self.mode) {
                 (RowSampling::Gradient { .. }, _) => {
-                    "`RowSampling::Gradient`, which looks at the derivatives of each round"
+                    "`RowSampling::Gradient`, which looks at the derivatives of each round;"
                 }
-                (_, Mode::Forest) => "`Mode::Forest`, whose trees would be alike",
+                (RowSampling::All, _) => {
+                    "`RowSampling::All`, which draws no rows; set `row_sampling` to a share of them, or"
+                }
+                (_, Mode::Forest) => "`Mode::Forest`, whose trees would be alike;",
                 _ => "",
             };
             if !other.is_empty() {
                 return Err(Error::unsupported(format!(
-                    "`bagging_freq` = {} does not go with {other}; leave it at 1",
+                    "`bagging_freq` = {} does not go with {other} leave it at 1",
                     self.bagging_freq
                 )));
             }
@@ -314,30 +320,23 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses a forest of equal trees, which may ask `n_cols` columns.
-    pub(crate) fn check_forest(&self, n_cols: usize) -> Result<()> {
-        if self.mode == Mode::Forest && self.n_trees > 1 && !self.samples(n_cols) {
+    /// Refuses a forest of equal trees, which may ask `n_cols` columns. `fewer_rows`: whether each draws fewer than all rows.
+    pub(crate) fn check_forest(&self, n_cols: usize, fewer_rows: bool) -> Result<()> {
+        if self.mode == Mode::Forest && self.n_trees > 1 && !fewer_rows && !self.samples_columns(n_cols) {
             return Err(Error::unsupported(format!(
-                "the trees of `Mode::Forest` would all be alike: set `row_sampling` to fewer than all rows, `extra_trees`, or one \
-                 of `columns_by_tree`, `columns_by_level` and `columns_by_node` so that fewer than all {n_cols} columns are drawn"
+                "the trees of `Mode::Forest` would all be alike: set `row_sampling` so that fewer than all rows are drawn, \
+                 `extra_trees`, or one of `columns_by_tree`, `columns_by_level` and `columns_by_node` so that fewer than all \
+                 {n_cols} columns are drawn"
             )));
         }
         Ok(())
     }
 
-    /// Whether trees, which may ask `n_cols` columns, see other rows, columns or cuts each. A share that is rounded to all of
-    /// them leaves none out.
-    pub(crate) fn samples(&self, n_cols: usize) -> bool {
-        let rows = match self.row_sampling {
-            RowSampling::All => false,
-            RowSampling::Fraction(share) | RowSampling::Stratified(share) | RowSampling::Groups(share) => {
-                share < 1.0
-            }
-            RowSampling::PositiveNegative { positive, negative } => positive < 1.0 || negative < 1.0,
-            RowSampling::Gradient { .. } => true,
-        };
+    /// Whether trees, which may ask `n_cols` columns, see other columns or cuts each. A share that is rounded to all of them
+    /// leaves none out.
+    pub(crate) fn samples_columns(&self, n_cols: usize) -> bool {
         let fewer = |share: f64| ((n_cols as f64 * share).round().max(1.0) as usize) < n_cols;
-        rows || self.extra_trees
+        self.extra_trees
             || [self.columns_by_tree, self.columns_by_level, self.columns_by_node].into_iter().any(fewer)
     }
 
@@ -347,6 +346,11 @@ impl Settings {
         if self.draws_groups() { all.groups() } else { all }
     }
 
+    /// The groups of rows, where rows are drawn by them.
+    pub(crate) fn used<'a>(&self, groups: Option<&'a [u32]>) -> Option<&'a [u32]> {
+        groups.filter(|_| self.draws_groups())
+    }
+
     /// Whether rows are drawn by the groups that they belong to.
     pub(crate) fn draws_groups(&self) -> bool {
         matches!(self.row_sampling, RowSampling::Groups(_))
@@ -354,7 +358,13 @@ impl Settings {
 
     /// The largest magnitude of a leaf before the learning rate.
     pub(crate) fn most_step(&self) -> f64 {
-        if self.max_delta_step > 0.0 { self.max_delta_step } else { f64::INFINITY }
+        self.most_step_in(1.0)
+    }
+
+    /// As [`most_step`](Settings::most_step), in units of so much each: none where the unit leaves the range of numbers.
+    pub(crate) fn most_step_in(&self, unit: f64) -> f64 {
+        let most = self.max_delta_step / unit;
+        if self.max_delta_step > 0.0 && !most.is_nan() { most } else { f64::INFINITY }
     }
 
     /// Refuses to go on where `parts`, in bytes, are more than is allowed together.
@@ -387,17 +397,17 @@ impl Settings {
             directions[column] = if *monotone == Monotone::Increasing { 1 } else { -1 };
         }
         let sets = self.interactions.iter().map(|names| {
-            let columns = names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
-            Ok((0..features.len()).map(|column| columns.contains(&column)).collect())
+            let mut columns = names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
+            columns.sort_unstable();
+            columns.dedup();
+            Ok(columns)
         });
-        let mut sets = sets.collect::<Result<Vec<Vec<bool>>>>()?;
+        let mut sets = sets.collect::<Result<Vec<Vec<usize>>>>()?;
         if !sets.is_empty() {
             // A column in no set interacts with none.
-            for column in 0..features.len() {
-                if sets.iter().all(|set| !set[column]) {
-                    sets.push((0..features.len()).map(|other| other == column).collect());
-                }
-            }
+            let mut alone = vec![true; features.len()];
+            sets.iter().flatten().for_each(|&column| alone[column] = false);
+            sets.extend((0..features.len()).filter(|&column| alone[column]).map(|column| vec![column]));
         }
         let offset = self.offset.as_ref().map(|name| features.position(name)).transpose()?;
         Ok(Constraints { directions, sets, offset })
@@ -409,8 +419,8 @@ impl Settings {
 pub(crate) struct Constraints {
     /// For each column 1 where answers must not fall, -1 where they must not rise, else 0.
     pub(crate) directions: Vec<i8>,
-    /// The columns that may stand on one way from the root to a leaf; no sets where all may.
-    pub(crate) sets: Vec<Vec<bool>>,
+    /// The columns, ascending, that may stand on one way from the root to a leaf; no sets where all may.
+    pub(crate) sets: Vec<Vec<usize>>,
     /// The column that is added to the score and asked nothing.
     pub(crate) offset: Option<usize>,
 }
@@ -424,5 +434,27 @@ impl Constraints {
     /// Whether the scores follow a column in one direction only.
     pub(crate) fn bound(&self) -> bool {
         self.directions.iter().any(|&direction| direction != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_alone_take_no_more_than_themselves() {
+        let settings = Settings {
+            interactions: vec![vec!["x1".into(), "x0".into(), "x1".into()]],
+            ..Settings::default()
+        };
+        let sets = settings.constraints(&Features::unnamed(4)).unwrap().sets;
+        assert_eq!(sets, [vec![0, 1], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn steps_without_unit_are_free() {
+        assert_eq!(Settings::default().most_step_in(f64::INFINITY), f64::INFINITY);
+        let bound = Settings { max_delta_step: 2.0, ..Settings::default() };
+        assert_eq!((bound.most_step_in(4.0), bound.most_step_in(f64::NAN)), (0.5, f64::INFINITY));
     }
 }

@@ -165,6 +165,20 @@ impl Ensemble {
         self.blocks = Blocks::new(&self.trees);
     }
 
+    /// The same sum on rows of the columns that trees ask, and those, ascending; the first where none is asked.
+    pub(crate) fn narrowed(&self) -> Result<(Ensemble, Vec<u32>)> {
+        let asked =
+            |tree: &Tree| (0..tree.n_nodes()).filter_map(|node| tree.feature(node)).collect::<Vec<_>>();
+        let mut columns: Vec<u32> = self.trees.iter().flat_map(asked).map(|column| column as u32).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        if columns.is_empty() {
+            columns.push(0);
+        }
+        let trees = self.trees.iter().map(|tree| tree.on_columns(&columns)).collect();
+        Ok((Ensemble::new(columns.len(), self.n_outputs, self.base.clone(), trees)?, columns))
+    }
+
     /// Scores one row, without allocating. NaN is a missing value.
     ///
     /// # Panics

@@ -180,7 +180,7 @@ macro_rules! forest_settings {
             }
 
             /// Refuses to start where learning could take more than so many bytes beside its input, the trees at their largest
-            /// included.
+            /// included. Trees that grow at the same time count by the number of threads: where there are more, more is needed.
             #[must_use]
             pub fn memory_limit(mut self, bytes: u64) -> Self {
                 self.memory_limit = Some(bytes);
@@ -226,6 +226,7 @@ macro_rules! forest_settings {
             /// The columns in bins.
             fn bins<Y>(&self, train: &Train<'_, Matrix, Y>, n_values: usize) -> Result<Binned> {
                 crate::binned::N_BINS.check_count(self.max_bins)?;
+                self.check_settings(train.x.n_cols())?;
                 self.check_memory(perennial_core::Rows::n_rows(train.x), train.x.n_cols(), n_values, true)?;
                 let mut binner = Binner::new().max_bins(self.max_bins);
                 if let Some(seed) = self.seed {
@@ -246,24 +247,29 @@ macro_rules! forest_settings {
                 if $random_cuts { Ok(None) } else { fine().map(Some) }
             }
 
-            /// Checks the settings, and says how trees are grown.
-            fn plan<'a>(&self, binned: &'a Binned, fine: Option<Fine<'a>>, n_values: usize) -> Result<Forest<'a>> {
+            /// Refuses settings that cannot be, before anything is reckoned from them.
+            fn check_settings(&self, n_cols: usize) -> Result<()> {
                 settings::N_TREES.check_count(self.n_trees)?;
                 self.max_features.check()?;
                 self.max_samples.map_or(Ok(()), |share| settings::MAX_SAMPLES.check(share))?;
-                let limits = self.limits(binned.n_cols());
-                limits.check()?;
-                self.check_memory(perennial_core::Rows::n_rows(binned), binned.n_cols(), n_values, false)?;
-                let monotone = directions(&self.monotone, binned.features())?;
-                let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
-                let plan = Plan { binned, fine, limits, random_cuts, monotone };
-                let out_of_bag = self.out_of_bag;
-                if out_of_bag && !self.bootstrap && self.max_samples.is_none() {
+                self.limits(n_cols).check()?;
+                if self.out_of_bag && !self.bootstrap && self.max_samples.is_none() {
                     return Err(Error::unsupported(
                         "`out_of_bag` needs rows that a tree did not draw; set `bootstrap`, or `max_samples` below 1",
                     ));
                 }
-                Forest::new(plan, self.n_trees, n_values, out_of_bag)
+                Ok(())
+            }
+
+            /// Checks the settings, and says how trees are grown.
+            fn plan<'a>(&self, binned: &'a Binned, fine: Option<Fine<'a>>, n_values: usize) -> Result<Forest<'a>> {
+                self.check_settings(binned.n_cols())?;
+                let limits = self.limits(binned.n_cols());
+                self.check_memory(perennial_core::Rows::n_rows(binned), binned.n_cols(), n_values, false)?;
+                let monotone = directions(&self.monotone, binned.features())?;
+                let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
+                let plan = Plan { binned, fine, limits, random_cuts, monotone };
+                Forest::new(plan, self.n_trees, n_values, self.out_of_bag)
             }
         }
     };

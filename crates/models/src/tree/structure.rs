@@ -215,6 +215,22 @@ impl Tree {
         self.values.iter_mut().for_each(|value| *value *= factor);
     }
 
+    /// The same tree on rows of these columns alone, ascending, among which are all that it asks.
+    pub(crate) fn on_columns(&self, columns: &[u32]) -> Tree {
+        let mut tree = self.clone();
+        tree.n_features = columns.len() as u32;
+        for node in tree.nodes.iter_mut().filter(|node| node.feature != LEAF) {
+            node.feature = columns.partition_point(|&column| column < node.feature) as u32;
+        }
+        tree
+    }
+
+    /// Multiplies what all nodes say and what splits gained.
+    pub(crate) fn scale_with_gains(&mut self, factor: f64) {
+        self.scale(factor);
+        self.measures.iter_mut().for_each(|measure| *measure *= factor);
+    }
+
     fn check(&self) -> Result<()> {
         let bad = |what: &str| Err(Error::corrupt(format!("the tree is damaged: {what}")));
         let n = self.nodes.len();

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use perennial_core::{Classes, Estimator, Matrix, Predictor, Result, Train, Values};
-use perennial_models::boosting::{Booster, Mode, RowSampling};
+use perennial_models::boosting::{Booster, BoostingMetric, Mode, RowSampling, Watched};
 use perennial_models::{GradientBoostingClassifier, GradientBoostingRanker, GradientBoostingRegressor};
 use perennial_numeric::random::Random;
 
@@ -44,6 +44,7 @@ fn rows_stay_for_as_many_rounds_as_told() -> Result<()> {
     for other in [
         settings.clone().row_sampling(RowSampling::Gradient { top: 0.2, rest: 0.2 }),
         settings.clone().mode(Mode::Forest),
+        settings.clone().row_sampling(RowSampling::All),
         settings.bagging_freq(0),
     ] {
         let error = other.fit(&x, &y).unwrap_err().to_string();
@@ -75,6 +76,36 @@ fn classes_keep_their_shares() -> Result<()> {
     Ok(())
 }
 
+/// The number of groups that are watched.
+#[derive(Clone, Debug)]
+struct SeesGroups;
+
+impl BoostingMetric for SeesGroups {
+    fn name(&self) -> String {
+        "groups".to_owned()
+    }
+
+    fn higher_is_better(&self) -> bool {
+        true
+    }
+
+    fn value(&self, now: &Watched<'_>) -> Result<f64> {
+        Ok(now.labels.by_group().len() as f64)
+    }
+}
+
+#[test]
+fn a_share_of_all_rows_makes_no_forest() -> Result<()> {
+    let (x, y) = data(20, 2, 304);
+    let forest = |sampling| free().n_trees(2).mode(Mode::Forest).row_sampling(sampling).fit(&x, &y);
+    for all in [RowSampling::Fraction(0.99), RowSampling::Gradient { top: 0.5, rest: 0.49 }] {
+        let error = forest(all).unwrap_err().to_string();
+        assert!(error.contains("alike"), "{error}");
+    }
+    forest(RowSampling::Fraction(0.9))?;
+    Ok(())
+}
+
 #[test]
 fn groups_are_drawn_as_a_whole() -> Result<()> {
     // Twenty groups of ten rows, which do not stand together; the column is the group.
@@ -88,6 +119,13 @@ fn groups_are_drawn_as_a_whole() -> Result<()> {
     assert_eq!(leaves(model.booster()), vec![vec![10_u64; 10]; 3]);
     let error = settings.fit(&x, &y).unwrap_err().to_string();
     assert!(error.contains("`Train::groups`"), "{error}");
+    let one = Train::new(&x, &y).groups(&[7; 200]).fit(&settings).unwrap_err().to_string();
+    assert!(one.contains("`RowSampling::Groups`"), "{one}");
+    // The rows to watch have groups too, which a metric may look at.
+    let watching = settings.clone().watch([SeesGroups]);
+    let train = Train::new(&x, &y).groups(&groups).validation(&x, &y).validation_groups(&groups);
+    let model = train.fit(&watching)?;
+    assert_eq!(model.booster().history()[0].values, [20.0; 3]);
     // Others have no use for groups.
     assert!(Train::new(&x, &y).groups(&groups).fit(&GradientBoostingRegressor::new()).is_err());
 

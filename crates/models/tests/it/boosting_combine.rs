@@ -74,6 +74,25 @@ fn models_are_averaged_by_weight() -> Result<()> {
     assert!(regressor().refit(&mean, &Train::new(&x, &y), 0.5).is_err());
     assert_eq!(regressor().fit_from(&mean, &Train::new(&x, &y))?.booster().n_rounds(), 27);
 
+    // What splits gained counts by weight, and what has none is left out.
+    let gains = |of: &dyn Fn(usize) -> f64| {
+        let mut total = vec![0.0; 3];
+        for (model, fitted) in models.iter().enumerate() {
+            for tree in fitted.booster().trees() {
+                let asked = (0..tree.n_nodes()).filter_map(|node| Some((tree.feature(node)?, node)));
+                asked.for_each(|(column, node)| total[column] += of(model) * tree.gain(node));
+            }
+        }
+        let sum: f64 = total.iter().sum();
+        total.into_iter().map(|gain| gain / sum).collect::<Values>()
+    };
+    let of_mean: Values = mean.booster().feature_importances().into_iter().collect();
+    assert!(differences(&of_mean, &gains(&|model| weights[model])) < 1e-12);
+    assert!(differences(&of_mean, &gains(&|_| 1.0)) > 1e-3);
+    let parts = [(&models[0], 0.0), (&models[1], 3.0)];
+    let alone = perennial_models::boosting::GradientBoostingRegressorModel::averaged(&parts)?;
+    assert_eq!(alone.booster().trees(), models[1].booster().trees());
+
     let refused = |parts: &[(&_, f64)], word: &str| {
         let error = perennial_models::boosting::GradientBoostingRegressorModel::averaged(parts)
             .unwrap_err()
@@ -88,6 +107,23 @@ fn models_are_averaged_by_weight() -> Result<()> {
         &[(&models[0], 1.0), (&regressor().loss(RegressionLoss::AbsoluteError).fit(&x, &y)?, 1.0)],
         "losses",
     );
+    Ok(())
+}
+
+#[test]
+fn models_with_other_margins_are_averaged() -> Result<()> {
+    let (x, y) = data(300, 3, 314);
+    let classes = signs(&y);
+    let settings = GradientBoostingClassifier::new().n_trees(3).ldam(1.0);
+    let rows: Vec<usize> = (0..250).collect();
+    let models = [settings.fit(&x, &classes)?, settings.fit(&x.take(&rows)?, &classes.take(&rows)?)?];
+    assert_ne!(models[0].loss(), models[1].loss());
+    let parts = [(&models[0], 1.0), (&models[1], 1.0)];
+    let mean = perennial_models::boosting::GradientBoostingClassifierModel::averaged(&parts)?;
+    assert_eq!((mean.loss(), mean.booster().n_rounds()), (models[0].loss(), 6));
+    let other = GradientBoostingClassifier::new().n_trees(3).fit(&x, &classes)?;
+    let parts = [(&models[0], 1.0), (&other, 1.0)];
+    assert!(perennial_models::boosting::GradientBoostingClassifierModel::averaged(&parts).is_err());
     Ok(())
 }
 
@@ -181,7 +217,41 @@ fn sparse_rows_give_the_bits_of_dense_ones() -> Result<()> {
 }
 
 #[test]
+fn wide_sparse_rows_are_learned_and_predicted() -> Result<()> {
+    // Most columns are empty; two sets of columns would be a set for each of the rest.
+    let (n_rows, n_cols) = (100, 1 << 14);
+    let mut random = Random::new(315);
+    let columns: Vec<u32> = (0..n_rows).map(|_| [5, 77, 16_000][random.below(3)]).collect();
+    let y: Values = columns.iter().map(|&column| if column == 77 { 1.0 } else { 0.0 }).collect();
+    let csr = Csr::new(n_cols, (0..=n_rows).collect(), columns, vec![2.0; n_rows])?;
+    let sparse = Matrix::from(csr);
+    let dense = sparse.to_dense()?;
+    let settings = GradientBoostingRegressor::new().n_trees(3).interaction(["x5", "x77"]);
+    let model = settings.fit(&sparse, &y)?;
+    assert_eq!(model, settings.fit(&dense, &y)?);
+    assert!(model.booster().trees().iter().all(|tree| tree.feature(0) == Some(77)));
+    assert_eq!(model.predict(&sparse)?, model.predict(&dense)?);
+    let constant = model.clone().truncated(0);
+    assert_eq!(constant.predict(&sparse)?, constant.predict(&dense)?);
+    // What needs dense rows says so.
+    for error in [
+        settings.refit(&model, &Train::new(&sparse, &y), 0.5).unwrap_err(),
+        model.staged_predict(&sparse).unwrap_err(),
+        model.booster().leaves(&sparse).unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().contains("`to_dense()`") && error.to_string().contains("100 rows"),
+            "{error}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn a_sparse_matrix_of_too_many_bins_is_refused() {
+    let wide = Matrix::from(Csr::new((1 << 24) + 1, vec![0, 0], Vec::new(), Vec::new()).unwrap());
+    let error = regressor().fit(&wide, &[1.0].into_iter().collect()).unwrap_err();
+    assert!(matches!(error.kind(), perennial_core::ErrorKind::TooLarge { .. }), "{error:?}");
     // A few columns, but rows without end.
     let n_rows = (1 << 20) + 1;
     let csr = Csr::new(1 << 14, vec![0; n_rows + 1], Vec::new(), Vec::new()).unwrap();

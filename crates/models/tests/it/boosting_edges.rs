@@ -10,7 +10,7 @@ use perennial_core::{
     Progress, Result, Rows, Train, Values,
 };
 use perennial_models::boosting::{
-    Cox, GradientBoostingClassifierModel, GradientBoostingQuantileRegressorModel,
+    ClassificationLoss, Cox, GradientBoostingClassifierModel, GradientBoostingQuantileRegressorModel,
     GradientBoostingRankerModel, GradientBoostingRegressorModel, RegressionLoss, RowSampling,
 };
 use perennial_models::{
@@ -218,6 +218,43 @@ fn settings_that_cannot_be_are_named() {
     // The smallest shares still leave something.
     let least = regressor().columns_by_tree(1e-9).row_sampling(RowSampling::Fraction(1e-9)).n_trees(3);
     assert!(least.fit(&x, &y).is_ok());
+}
+
+#[test]
+fn saved_variants_keep_their_numbers() {
+    fn number(value: impl serde::Serialize) -> u8 {
+        perennial_core::to_bytes(&value).unwrap()[0]
+    }
+    let classes = [
+        ClassificationLoss::Logistic,
+        ClassificationLoss::Softmax { n_classes: 3 },
+        ClassificationLoss::Focal { gamma: 2.0, alpha: 0.5 },
+        ClassificationLoss::Ldam { margins: [0.0; 2] },
+        ClassificationLoss::OneVsAll { n_classes: 3 },
+    ];
+    assert_eq!(classes.map(number), [0, 1, 2, 3, 4]);
+    let numbers = [
+        RegressionLoss::SquaredError,
+        RegressionLoss::AbsoluteError,
+        RegressionLoss::Huber { delta: 1.0 },
+        RegressionLoss::Quantile { level: 0.5 },
+        RegressionLoss::Poisson,
+        RegressionLoss::Gamma,
+        RegressionLoss::Tweedie { power: 1.5 },
+        RegressionLoss::CrossEntropy,
+        RegressionLoss::AbsolutePercentageError,
+        RegressionLoss::Fair { c: 1.0 },
+    ];
+    assert_eq!(numbers.map(number), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    let rows = [
+        RowSampling::All,
+        RowSampling::Fraction(0.5),
+        RowSampling::Gradient { top: 0.2, rest: 0.1 },
+        RowSampling::Stratified(0.5),
+        RowSampling::PositiveNegative { positive: 1.0, negative: 0.5 },
+        RowSampling::Groups(0.5),
+    ];
+    assert_eq!(rows.map(number), [0, 1, 2, 3, 4, 5]);
 }
 
 // Memory, cancelling, progress.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use ndarray::Array2;
 use perennial_core::{
-    Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Train, Transformer, Values,
+    Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Result, Train, Transformer, Values,
 };
 use perennial_models::binned::LearnsFromBins;
-use perennial_models::boosting::{Growth, Mode, RegressionLoss, RowSampling};
+use perennial_models::boosting::{Growth, Labels, Mode, Objective, RegressionLoss, RowSampling};
 use perennial_models::tree::Tree;
 use perennial_models::{Binner, GradientBoostingClassifier, GradientBoostingRegressor};
 use perennial_numeric::random::Random;
@@ -298,5 +298,34 @@ proptest! {
         prop_assert_eq!(&by_bins, &model.predict(&x).unwrap());
         let staged = model.staged_predict(&x).unwrap();
         prop_assert_eq!(&by_bins, staged.last().unwrap_or(&by_bins));
+    }
+}
+
+/// Derivatives whose quotient leaves the range of numbers.
+#[derive(Clone, Debug)]
+struct Steep;
+
+impl Objective for Steep {
+    fn base_scores(&self, _: &Labels<'_>) -> Result<Vec<f64>> {
+        Ok(vec![0.0])
+    }
+
+    fn derivatives(&self, labels: &Labels<'_>, _: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        gradients.iter_mut().zip(labels.y).for_each(|(gradient, y)| *gradient = 1e200 * y);
+        hessians.fill(1e-200);
+    }
+
+    fn loss(&self, _: &Labels<'_>, _: &[f64]) -> f64 {
+        0.0
+    }
+}
+
+#[test]
+fn steps_without_end_are_no_panic() {
+    let (x, y) = data(200, 2, 36);
+    for settings in [free().l1(1.0), free().max_delta_step(1.0), free().path_smoothing(1.0)] {
+        let settings = settings.min_child_weight(0.0).l2(0.0).n_trees(2).loss(Steep);
+        // It may be an error.
+        let _ = settings.fit(&x, &y);
     }
 }

@@ -69,6 +69,9 @@ fn forests_keep_to_a_memory_limit() {
     let error = RandomForestRegressor::new().memory_limit(1_000_000).fit(&x, &y).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error:?}");
     assert!(error.to_string().contains("`memory_limit` = 1000000"), "{error}");
+    // Settings that cannot be come first.
+    let error = RandomForestRegressor::new().min_samples_leaf(0).memory_limit(1).fit(&x, &y).unwrap_err();
+    assert!(error.to_string().contains("`min_samples_leaf`"), "{error}");
     let small = RandomForestRegressor::new().n_trees(20).max_depth(4).memory_limit(1_000_000);
     assert_eq!(
         small.fit(&x, &y).unwrap(),

@@ -259,7 +259,9 @@ impl<'a> Grower<'a> {
         give(&self.shared.spare.rows, spare);
         let (left_rows, right_rows) = rows.split_at_mut(n_left);
         let sets = sets.map(|sets| {
-            sets.into_iter().filter(|&set| self.shared.constraints.sets[set][column]).collect::<Vec<_>>()
+            let known = &self.shared.constraints.sets;
+            let keeps = |set: &usize| known[*set].binary_search(&column).is_ok();
+            sets.into_iter().filter(keeps).collect::<Vec<_>>()
         });
         let child = |rows, totals, side| Leaf {
             rows,
@@ -326,7 +328,7 @@ impl<'a> Grower<'a> {
 
     fn empty_histograms(&self) -> Vec<Histogram> {
         let mut histograms = take(&self.shared.spare.histograms);
-        histograms.resize(self.shared.binned.n_cols(), [0; 256]);
+        histograms.resize(self.shared.groups.n_columns(), [0; 256]);
         histograms
     }
 

@@ -22,6 +22,8 @@ use crate::tree::Tree;
 pub(crate) struct Input<'a> {
     pub(crate) binned: &'a Binned,
     pub(crate) labels: &'a Labels<'a>,
+    /// The columns that can be split.
+    pub(crate) columns: Vec<usize>,
     /// What is added to the score of each row; the same for each of its scores.
     pub(crate) offset: Option<Vec<f64>>,
     /// The scores of the model that is continued, with the offset.
@@ -84,7 +86,7 @@ pub(crate) fn boost<O: Objective>(
     let n_rows = binned.n_rows();
     let n_scores = base.len();
     let random = Random::new(ctx.seed(settings.seed));
-    let groups = Groups::new(binned);
+    let groups = Groups::new(binned, &input.columns);
     let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
     let counted: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
     let mut scores = start(&base, n_rows, input.offset.as_deref(), input.start.as_deref());
@@ -110,8 +112,8 @@ pub(crate) fn boost<O: Objective>(
     };
     // Rows without weight have scores too: they may compete with others.
     let all_count = counted.len() == n_rows;
-    let samples = settings.samples(constraints.n_asked(binned.n_cols()));
     let mut bag = Bag::new(settings, labels, &counted);
+    let samples = bag.leaves_out() || settings.samples_columns(constraints.n_asked(binned.n_cols()));
     // Whether derivatives are drawn anew in each round.
     let mut noisy = false;
     let mut stop = StopReason::Rounds;

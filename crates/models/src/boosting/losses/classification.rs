@@ -27,6 +27,7 @@ use crate::boosting::objective::{Labels, Objective};
 /// `p (1 - p)^(1 + gamma)` of the true class, that is given instead.
 ///
 /// `Ldam` is the logistic loss of a score that must clear a margin, wider for a rarer class; it is convex.
+// Saved models hold the numbers of variants: new ones go to the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum ClassificationLoss {
     /// The logarithmic loss of two classes.
@@ -34,11 +35,6 @@ pub enum ClassificationLoss {
     Logistic,
     /// The logarithmic loss of several classes.
     Softmax {
-        /// The number of classes.
-        n_classes: usize,
-    },
-    /// A logarithmic loss for each of several classes, of that class against the rest: LightGBM's `multiclassova`.
-    OneVsAll {
         /// The number of classes.
         n_classes: usize,
     },
@@ -56,6 +52,11 @@ pub enum ClassificationLoss {
     Ldam {
         /// The margins of class 0 and class 1, in log-odds; each >= 0.
         margins: [f64; 2],
+    },
+    /// A logarithmic loss for each of several classes, of that class against the rest: LightGBM's `multiclassova`.
+    OneVsAll {
+        /// The number of classes.
+        n_classes: usize,
     },
 }
 

@@ -36,10 +36,10 @@ impl Grower<'_> {
         };
         // Few columns and many rows: rows are shared out too.
         let n_threads = rayon::current_num_threads();
-        let n_parts = (2 * n_threads).div_ceil(groups.len()).min(rows.len() / MIN_PART).max(1);
+        let n_parts = (2 * n_threads).div_ceil(groups.len().max(1)).min(rows.len() / MIN_PART).max(1);
         if n_threads == 1 || n_parts == 1 {
             self.per_group(rows.len(), histograms, |group, histograms| {
-                if self.columns[group.first..group.first + group.width].contains(&true) {
+                if group.columns.iter().any(|&column| self.columns[column]) {
                     add(group, 0..rows.len(), histograms);
                 }
             });

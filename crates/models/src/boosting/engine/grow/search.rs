@@ -19,8 +19,7 @@ impl Grower<'_> {
     ) -> Option<Split> {
         let mut best: Option<Split> = None;
         let allowed = self.allowed(leaf);
-        for (offset, histogram) in histograms.iter().enumerate() {
-            let column = group.first + offset;
+        for (offset, (histogram, &column)) in histograms.iter().zip(&group.columns).enumerate() {
             if !allowed.as_ref().unwrap_or(&self.columns)[column] {
                 continue;
             }
@@ -85,10 +84,10 @@ impl Grower<'_> {
         }
         let mut columns = self.columns.clone();
         if let Some(sets) = &leaf.sets {
-            let sets: Vec<&Vec<bool>> = sets.iter().map(|&set| &self.shared.constraints.sets[set]).collect();
-            for (column, allowed) in columns.iter_mut().enumerate() {
-                *allowed &= sets.iter().any(|set| set[column]);
-            }
+            let mut in_sets = vec![false; columns.len()];
+            let sets = sets.iter().flat_map(|&set| &self.shared.constraints.sets[set]);
+            sets.for_each(|&column| in_sets[column] = true);
+            columns.iter_mut().zip(in_sets).for_each(|(allowed, in_sets)| *allowed &= in_sets);
         }
         if settings.columns_by_level < 1.0 {
             let mut random = self.random.stream("levels").fork(leaf.depth as u64);
@@ -128,7 +127,7 @@ impl Grower<'_> {
             parent_output: leaf.parent_output,
             rows_by_hessian,
             bounds: leaf.bounds,
-            most_step: settings.most_step() / scale.output(),
+            most_step: settings.most_step_in(scale.output()),
             direction,
         }
     }
