@@ -281,7 +281,7 @@ fn batches_are_all_rows_for_gaussian_and_categorical_naive_bayes() {
         let train = Train::new(&x, &y).weights(&weights);
         model = Some(match model {
             None => train.fit(&settings).unwrap(),
-            Some(model) => settings.partial_fit_on(model, &train).unwrap(),
+            Some(model) => train.partial_fit(&settings, model).unwrap(),
         });
     }
     let model = model.unwrap();

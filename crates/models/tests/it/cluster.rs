@@ -299,8 +299,8 @@ fn weights_draw_rows_into_batches() {
     // Further rows count by their weights too, in the same units.
     let more = Matrix::from(ndarray::array![[30.0, 5.0], [30.0, 7.0]]);
     let light =
-        settings.partial_fit_on(model.clone(), &Train::new(&more, &NoTarget).weights(&[1.0, 1.0])).unwrap();
-    let heavy = settings.partial_fit_on(model, &Train::new(&more, &NoTarget).weights(&[1e9, 1e9])).unwrap();
+        Train::new(&more, &NoTarget).weights(&[1.0, 1.0]).partial_fit(&settings, model.clone()).unwrap();
+    let heavy = Train::new(&more, &NoTarget).weights(&[1e9, 1e9]).partial_fit(&settings, model).unwrap();
     let highest = |model: &perennial_models::cluster::MiniBatchKMeansModel| {
         model.centres().column(1).iter().copied().fold(f64::NEG_INFINITY, f64::max)
     };

@@ -133,7 +133,7 @@ fn weights_come_to_the_optimum_of_repeated_rows() {
     let scaled = Train::new(&example.x, &example.classes).weights(&larger);
     let (one, other) = (train.fit(&settings).unwrap(), scaled.fit(&settings).unwrap());
     assert_eq!(one.model(), other.model());
-    let one = settings.partial_fit_on(one, &train).unwrap();
-    let other = settings.partial_fit_on(other, &scaled).unwrap();
+    let one = train.partial_fit(&settings, one).unwrap();
+    let other = scaled.partial_fit(&settings, other).unwrap();
     assert_eq!(one.model(), other.model());
 }
