@@ -168,14 +168,12 @@ pub trait PartialFit: Estimator {
         train: &Train<'_, Self::Input, Self::Target>,
     ) -> Result<Self::Model>;
 
-    /// The model after further rows. This is what you call.
+    /// The model after further rows. This is what you call; [`Train::partial_fit`] for rows with weights.
     ///
     /// # Errors
     /// As for [`partial_fit_on`](PartialFit::partial_fit_on), and when the rows are not acceptable.
     fn partial_fit(&self, model: Self::Model, x: &Self::Input, y: &Self::Target) -> Result<Self::Model> {
-        let train = Train::new(x, y);
-        train.check(&self.capabilities())?;
-        self.partial_fit_on(model, &train)
+        Train::new(x, y).partial_fit(self, model)
     }
 }
 

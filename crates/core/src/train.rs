@@ -1,7 +1,7 @@
 //! Everything a fit may look at.
 
 use crate::target::check_numbers;
-use crate::{AsTarget, Capabilities, Context, Error, ErrorKind, Estimator, Result, Rows};
+use crate::{AsTarget, Capabilities, Context, Error, ErrorKind, Estimator, PartialFit, Result, Rows};
 
 /// The data and the surroundings of one fit.
 ///
@@ -174,6 +174,19 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
     {
         self.check(&estimator.capabilities())?;
         estimator.fit_on(self)
+    }
+
+    /// Checks the data as [`fit`](Train::fit) does, then lets a model go on learning from it: the way for further rows that
+    /// have weights.
+    ///
+    /// # Errors
+    /// As for [`fit`](Train::fit), and when the columns or the classes are not those of the model.
+    pub fn partial_fit<E>(&self, estimator: &E, model: E::Model) -> Result<E::Model>
+    where
+        E: PartialFit<Input = X, Target = Y> + ?Sized,
+    {
+        self.check(&estimator.capabilities())?;
+        estimator.partial_fit_on(model, self)
     }
 
     /// Checks the data against what an estimator takes.

@@ -122,6 +122,17 @@ pub(crate) fn given_priors(priors: &Option<Vec<f64>>, n_classes: usize) -> Resul
     Ok(Some(priors.clone()))
 }
 
+/// Refuses given priors that leave no class that has rows: there would be nothing to answer with.
+pub(crate) fn some_prior(priors: &[f64], totals: &[f64], names: &[String]) -> Result<()> {
+    let present = || (0..totals.len()).filter(|&class| totals[class] > 0.0);
+    if present().any(|class| priors[class] > 0.0) {
+        return Ok(());
+    }
+    let present: Vec<&str> = present().map(|class| names[class].as_str()).collect();
+    let least = format!("a number above 0 for at least one class that has rows: {}", present.join(", "));
+    Err(Error::invalid_param("priors", format!("{priors:?}"), least))
+}
+
 /// Refuses rows whose list of classes is another than that of the model.
 pub(crate) fn same_classes(y: &Classes, names: &[String]) -> Result<()> {
     if y.names() == names {

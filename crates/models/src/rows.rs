@@ -17,13 +17,18 @@ pub(crate) fn power_of_two(magnitude: f64) -> f64 {
 
 /// Weights that can be added up and squared: the same, but for a power of two where they are extreme.
 pub(crate) fn tame(weights: Option<&[f64]>) -> Option<Cow<'_, [f64]>> {
-    let weights = weights?;
+    tame_by(weights).0
+}
+
+/// [`tame`], and what the weights were divided by.
+pub(crate) fn tame_by(weights: Option<&[f64]>) -> (Option<Cow<'_, [f64]>>, f64) {
+    let Some(weights) = weights else { return (None, 1.0) };
     let largest = weights.iter().copied().fold(0.0, f64::max);
     if (1e-60..=1e60).contains(&largest) {
-        return Some(Cow::Borrowed(weights));
+        return (Some(Cow::Borrowed(weights)), 1.0);
     }
     let unit = power_of_two(largest);
-    Some(Cow::Owned(weights.iter().map(|weight| weight / unit).collect()))
+    (Some(Cow::Owned(weights.iter().map(|weight| weight / unit).collect())), unit)
 }
 
 /// The rows that have weight.

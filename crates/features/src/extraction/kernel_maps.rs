@@ -107,6 +107,11 @@ impl Estimator for Nystroem {
         train.ctx.check()?;
         let eigen = eigh(&function.points(&basis)?.gram(&basis)?)?;
         let largest = eigen.values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+        if let Some(least) = eigen.values.iter().find(|value| **value < -1e-8 * largest) {
+            return Err(Error::unsupported(format!(
+                "the kernel matrix has the eigenvalue {least} beside {largest}, so it is no matrix of inner products and has no map; choose a kernel that is positive, such as the radial or the exponential chi-squared one"
+            )));
+        }
         let mut scaled = eigen.vectors.clone();
         for (mut column, value) in scaled.columns_mut().into_iter().zip(&eigen.values) {
             let factor = if *value > 1e-12 * largest { 1.0 / value.sqrt() } else { 0.0 };

@@ -303,3 +303,10 @@ fn maps_measure_distances_as_they_are_told() {
     let by_angle = Tsne::new().perplexity(8.0).metric(Metric::Cosine).fit(&x, &NoTarget).unwrap();
     assert!(same_cloud(by_angle.embedding()) > 0.95);
 }
+
+#[test]
+fn a_kernel_that_is_not_positive_has_no_map() {
+    let x = Matrix::from(rows().mapv(f64::abs));
+    let error = Nystroem::new().kernel(Kernel::AdditiveChi2).fit(&x, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("no matrix of inner products"), "{error}");
+}

@@ -48,7 +48,7 @@ pub enum ClusterSelection {
 /// | `min_samples` | that of `min_cluster_size` | >= 1 | the nearest rows, itself included, that make a row dense |
 /// | `selection` | excess of mass | | which clusters of the hierarchy count |
 /// | `cluster_selection_epsilon` | 0 | >= 0 | clusters that part at less than this distance stay together (Malzer and Baum, 2020) |
-/// | `max_cluster_size` | none | >= 1 | the most rows of a cluster that excess of mass chooses; larger ones are parted where they can be |
+/// | `max_cluster_size` | none | >= `min_cluster_size` | the most rows of a cluster that excess of mass chooses; larger ones are parted where they can be |
 /// | `allow_single_cluster` | false | | whether all rows may be one cluster, of which the sparsest are noise |
 /// | `metric` | euclidean | | how distances are measured |
 ///
@@ -158,7 +158,13 @@ impl Estimator for Hdbscan {
         let min_samples = self.min_samples.unwrap_or(self.min_cluster_size);
         MIN_SAMPLES.check_count(min_samples)?;
         EPSILON.check(self.cluster_selection_epsilon)?;
-        self.max_cluster_size.map_or(Ok(()), |most| MAX_CLUSTER_SIZE.check_count(most))?;
+        if let Some(most) = self.max_cluster_size {
+            MAX_CLUSTER_SIZE.check_count(most)?;
+            if most < self.min_cluster_size {
+                let least = format!("at least `min_cluster_size`, which is {}", self.min_cluster_size);
+                return Err(Error::invalid_param("max_cluster_size", most, least));
+            }
+        }
         let x = train.x.dense()?;
         if min_samples > x.nrows() {
             return Err(Error::insufficient_data(format!(

@@ -5,8 +5,9 @@
 struct Branch {
     parent: usize,
     size: usize,
-    /// The density at which it parts from its parent.
+    /// The density at which it parts from its parent, and the distance that this is the inverse of.
     birth: f64,
+    born_at: f64,
     stability: f64,
     /// The largest density at which a row or a branch leaves it.
     death: f64,
@@ -25,7 +26,17 @@ struct Merge {
     left: usize,
     right: usize,
     density: f64,
+    /// Kept beside the density: from its inverse, distances that are alike would differ by rounding.
+    length: f64,
     size: usize,
+}
+
+/// What a row leaves the hierarchy from, and where.
+#[derive(Clone, Copy)]
+struct Leaving {
+    branch: usize,
+    density: f64,
+    length: f64,
 }
 
 /// Merges along edges in the order of their lengths; densities are relative to the longest edge.
@@ -41,7 +52,7 @@ fn merges(n_rows: usize, edges: &[(f64, u32, u32)]) -> Vec<Merge> {
         let density = if longest == 0.0 { 1.0 } else { 1.0 / (length / longest).max(1e-100) };
         let size = size(left) + size(right);
         (tops[left], tops[right]) = (node, node);
-        merges.push(Merge { left, right, density, size });
+        merges.push(Merge { left, right, density, length, size });
     }
     merges
 }
@@ -73,18 +84,24 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], choice: &Choice) 
     let least = choice.least;
     let merges = merges(n_rows, edges);
     let size = |node: usize| if node < n_rows { 1 } else { merges[node - n_rows].size };
-    let root =
-        Branch { parent: 0, size: n_rows, birth: 0.0, stability: 0.0, death: 0.0, children: Vec::new() };
+    let root = Branch {
+        parent: 0,
+        size: n_rows,
+        birth: 0.0,
+        born_at: f64::INFINITY,
+        stability: 0.0,
+        death: 0.0,
+        children: Vec::new(),
+    };
     let mut branches = vec![root];
-    // The branch that each row leaves the hierarchy from, and at which density.
-    let mut left = vec![(0usize, 0.0); n_rows];
+    let mut left = vec![Leaving { branch: 0, density: 0.0, length: f64::INFINITY }; n_rows];
     let mut waiting = vec![(n_rows + merges.len().saturating_sub(1), 0usize)];
     let mut falling = Vec::new();
     while let Some((node, branch)) = waiting.pop() {
         if node < n_rows || merges.is_empty() {
             continue;
         }
-        let Merge { left: a, right: b, density, .. } = merges[node - n_rows];
+        let Merge { left: a, right: b, density, length, .. } = merges[node - n_rows];
         let gain = density - branches[branch].birth;
         branches[branch].death = branches[branch].death.max(density);
         let both = size(a) >= least && size(b) >= least;
@@ -97,6 +114,7 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], choice: &Choice) 
                     parent: branch,
                     size: size(child),
                     birth: density,
+                    born_at: length,
                     stability: 0.0,
                     death: density,
                     children: Vec::new(),
@@ -109,7 +127,7 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], choice: &Choice) 
                 falling.push(child);
                 while let Some(node) = falling.pop() {
                     if node < n_rows {
-                        left[node] = (branch, density);
+                        left[node] = Leaving { branch, density, length };
                     } else {
                         falling.extend([merges[node - n_rows].left, merges[node - n_rows].right]);
                     }
@@ -117,30 +135,31 @@ pub(super) fn choose(n_rows: usize, edges: &[(f64, u32, u32)], choice: &Choice) 
             }
         }
     }
-    let longest = edges.last().map_or(0.0, |edge| edge.0);
     let mut chosen = match choice.leaves {
-        true => leaf_branches(&branches, choice.single),
+        true => leaf_branches(&branches, choice),
         false => lasting_branches(&branches, choice),
     };
     let only_root = chosen[0] && chosen.iter().filter(|chosen| **chosen).count() == 1;
     if choice.epsilon > 0.0 && !only_root {
-        chosen = far_apart(&branches, &chosen, longest, choice);
+        chosen = far_apart(&branches, &chosen, choice);
     }
-    // The density from which on a row belongs to the one cluster of all rows.
-    let from = match choice.epsilon > 0.0 {
-        true => longest / choice.epsilon,
-        false => branches[0].death,
-    };
-    label(n_rows, &branches, &left, &chosen, from)
+    label(n_rows, &branches, &left, &chosen, choice.epsilon)
 }
 
-fn leaf_branches(branches: &[Branch], single: bool) -> Vec<bool> {
-    let leaf = |branch: usize| (branch > 0 || single) && branches[branch].children.is_empty();
+/// Whether all rows may be one cluster.
+fn root_may(branches: &[Branch], choice: &Choice) -> bool {
+    choice.single && branches[0].size >= choice.least
+}
+
+fn leaf_branches(branches: &[Branch], choice: &Choice) -> Vec<bool> {
+    let root = root_may(branches, choice);
+    let leaf = |branch: usize| (branch > 0 || root) && branches[branch].children.is_empty();
     (0..branches.len()).map(leaf).collect()
 }
 
 /// The branches that together last longest; the root, which is all rows, only where it may be.
 fn lasting_branches(branches: &[Branch], choice: &Choice) -> Vec<bool> {
+    let root = root_may(branches, choice);
     let mut chosen = vec![true; branches.len()];
     let mut stability: Vec<f64> = branches.iter().map(|branch| branch.stability).collect();
     // Children come after their parents.
@@ -148,7 +167,7 @@ fn lasting_branches(branches: &[Branch], choice: &Choice) -> Vec<bool> {
         let children = &branches[branch].children;
         let below: f64 = children.iter().map(|&child| stability[child]).sum();
         let parts = !children.is_empty() && below > stability[branch];
-        if (branch == 0 && !choice.single) || parts || branches[branch].size > choice.most {
+        if (branch == 0 && !root) || parts || branches[branch].size > choice.most {
             stability[branch] = below;
             chosen[branch] = false;
         }
@@ -165,8 +184,8 @@ fn lasting_branches(branches: &[Branch], choice: &Choice) -> Vec<bool> {
 
 /// The chosen branches, where those that were born at less than the distance give way to what they part from (Malzer and
 /// Baum, 2020).
-fn far_apart(branches: &[Branch], chosen: &[bool], longest: f64, choice: &Choice) -> Vec<bool> {
-    let born_at = |branch: usize| longest / branches[branch].birth;
+fn far_apart(branches: &[Branch], chosen: &[bool], choice: &Choice) -> Vec<bool> {
+    let born_at = |branch: usize| branches[branch].born_at;
     let mut far = vec![false; branches.len()];
     for mut branch in (1..branches.len()).filter(|&branch| chosen[branch]) {
         if born_at(branch) < choice.epsilon {
@@ -187,9 +206,9 @@ fn far_apart(branches: &[Branch], chosen: &[bool], longest: f64, choice: &Choice
     far
 }
 
-/// Rows of the branches below a chosen one belong to it. Where the root alone is chosen, only rows from the given density on
-/// belong to it.
-fn label(n_rows: usize, branches: &[Branch], left: &[(usize, f64)], chosen: &[bool], from: f64) -> Chosen {
+/// Rows of the branches below a chosen one belong to it. Where the root alone is chosen, only rows that leave it
+/// at most at the distance `epsilon` belong to it, or the densest where that is 0.
+fn label(n_rows: usize, branches: &[Branch], left: &[Leaving], chosen: &[bool], epsilon: f64) -> Chosen {
     let mut of_branch = vec![-1; branches.len()];
     let mut home = vec![0; branches.len()];
     for branch in 1..branches.len() {
@@ -198,9 +217,13 @@ fn label(n_rows: usize, branches: &[Branch], left: &[(usize, f64)], chosen: &[bo
     let single = chosen[0] && !chosen[1..].contains(&true);
     let mut n_clusters = 0;
     let (mut labels, mut probabilities) = (vec![-1; n_rows], vec![0.0; n_rows]);
-    for (row, &(branch, density)) in left.iter().enumerate() {
-        let cluster = home[branch];
-        if cluster == 0 && !(single && density >= from) {
+    let dense = |row: &Leaving| match epsilon > 0.0 {
+        true => row.length <= epsilon,
+        false => row.density >= branches[0].death,
+    };
+    for (row, leaving) in left.iter().enumerate() {
+        let cluster = home[leaving.branch];
+        if cluster == 0 && !(single && dense(leaving)) {
             continue;
         }
         // Numbers in the order of the first rows.
@@ -210,7 +233,7 @@ fn label(n_rows: usize, branches: &[Branch], left: &[(usize, f64)], chosen: &[bo
         }
         labels[row] = of_branch[cluster];
         let death = branches[cluster].death;
-        probabilities[row] = if death > 0.0 { (density / death).min(1.0) } else { 1.0 };
+        probabilities[row] = if death > 0.0 { (leaving.density / death).min(1.0) } else { 1.0 };
     }
     Chosen { labels, n_clusters: n_clusters as u32, probabilities }
 }

@@ -1,6 +1,7 @@
 //! Models that learn from the answers of other models.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -115,7 +116,8 @@ macro_rules! both {
                 self
             }
 
-            /// Sets whether the last model sees the columns of the input too, which must be a matrix.
+            /// Sets whether the last model sees the columns of the input too, which must be a matrix; a sparse one only where the last
+            /// model takes such. Answers of members named as a column get a number behind their name.
             #[must_use]
             pub fn passthrough(mut self, passthrough: bool) -> Self {
                 self.passthrough = passthrough;
@@ -198,7 +200,22 @@ fn out_of_fold<S: Members>(
     table.ok_or_else(|| Error::empty("there are no folds"))
 }
 
-/// What the last model sees: the answers of the members, and behind them the input where it is passed through.
+/// Names of columns that are no others' nor those of the input where it is passed through.
+fn unlike(names: Vec<String>, passed: Option<&Features>) -> Vec<String> {
+    let mut taken: BTreeSet<String> =
+        passed.into_iter().flat_map(|passed| passed.names().map(str::to_owned)).collect();
+    let free = |name: String| {
+        let others = (2..).map(|number: usize| format!("{name} ({number})"));
+        let free =
+            std::iter::once(name.clone()).chain(others).find(|name| !taken.contains(name)).unwrap_or(name);
+        taken.insert(free.clone());
+        free
+    };
+    names.into_iter().map(free).collect()
+}
+
+/// What the last model sees: the answers of the members, and behind them the input where it is passed through, in the form
+/// of the input.
 fn beside<X: Rows + ?Sized>(
     table: Array2<f64>,
     names: &[String],
@@ -207,8 +224,11 @@ fn beside<X: Rows + ?Sized>(
 ) -> Result<Matrix> {
     let table = Matrix::from(table).with_names(names.iter().map(String::as_str))?;
     let Some(features) = passed else { return Ok(table) };
-    let x = features.align(matrix_of(x)?)?.to_dense()?;
-    Matrix::hstack(&[table, x])
+    let x = features.align(matrix_of(x)?)?.into_owned();
+    match x.sparse().is_some() {
+        true => Matrix::hstack_sparse(&[table, x]),
+        false => Matrix::hstack(&[table, x]),
+    }
 }
 
 /// The input as a matrix.
@@ -259,6 +279,7 @@ fn accepted(members: Capabilities, last: Capabilities, passthrough: bool) -> Cap
     if passthrough {
         accepts.missing &= last.missing;
         accepts.categorical &= last.categorical;
+        accepts.sparse &= last.sparse;
     }
     accepts.weights = members.weights && last.weights;
     accepts.groups = true;
@@ -292,6 +313,7 @@ where
             .flat_map(|member| classes.iter().map(move |class| format!("{member}={class}")))
             .collect();
         let passed = passed(train.x, self.passthrough)?;
+        let names = unlike(names, passed.as_ref());
         let last = fit_last(&self.last, train, table, &names, passed.as_ref())?;
         let models = self.members.fit_all(train)?;
         Ok(StackingClassifierModel { classes: train.y.shared_names(), models, last, names, passed })
@@ -323,8 +345,8 @@ where
         let seed = train.ctx.seed(self.seed);
         let fold_of = folds::assign(train.y.n_rows(), self.n_folds, None, train.groups, seed);
         let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, value_columns)?;
-        let names = self.members.names();
         let passed = passed(train.x, self.passthrough)?;
+        let names = unlike(self.members.names(), passed.as_ref());
         let last = fit_last(&self.last, train, table, &names, passed.as_ref())?;
         Ok(StackingRegressorModel { models: self.members.fit_all(train)?, last, names, passed })
     }

@@ -133,6 +133,9 @@ impl TryFrom<Parts> for LinearDiscriminantModel {
     }
 }
 
+/// Deviations of less than this share of the mean are what rounding left.
+const CONSTANT: f64 = 1e-13;
+
 /// The mean of the covariances of the classes, each shrunk by as much as its rows ask for.
 fn found_covariance(
     groups: &Groups,
@@ -142,6 +145,7 @@ fn found_covariance(
 ) -> Result<Array2<f64>> {
     let width = groups.centred.ncols();
     let total: f64 = groups.totals.iter().sum();
+    let own_unit = (1.0 / groups.unit).min(1e100);
     let mut sum = Array2::zeros((width, width));
     for (class, own) in groups.totals.iter().enumerate().filter(|(_, own)| **own > 0.0) {
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
@@ -151,10 +155,17 @@ fn found_covariance(
         let kept: Vec<f64> = rows.iter().map(|&row| weight(row)).collect();
         let mut cells = groups.centred.select(Axis(0), &rows);
         let mut deviations = Array1::zeros(width);
-        for (mut column, deviation) in cells.columns_mut().into_iter().zip(&mut deviations) {
+        let means = groups.means.row(class);
+        for ((mut column, deviation), mean) in cells.columns_mut().into_iter().zip(&mut deviations).zip(means)
+        {
             let square: f64 =
                 column.iter().zip(&kept).map(|(value, weight)| weight / own * value * value).sum();
-            *deviation = if square > 0.0 { square.sqrt() } else { 1.0 };
+            // A column that is constant here is in its own unit: 1.0 of the common one would drown narrow columns.
+            let constant = square.sqrt() <= CONSTANT * mean.abs();
+            *deviation = if constant { own_unit } else { square.sqrt() };
+            if constant {
+                column.fill(0.0);
+            }
             column.mapv_inplace(|value| value / *deviation);
         }
         let cells = Matrix::from(cells);

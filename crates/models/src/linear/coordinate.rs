@@ -136,7 +136,14 @@ impl Quadratic {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let explained = dot(&self.cross, &state.weights);
         let squares = (self.target - explained - dot(&state.pull, &state.weights)).max(0.0);
-        duality_gap(&state.pull, &state.weights, squares, self.target - explained, penalty)
+        duality_gap(
+            &state.pull,
+            &state.weights,
+            squares,
+            self.target - explained,
+            penalty,
+            slack(&self.cross),
+        )
     }
 
     /// Solves for the coefficients that are not 0 as if their signs were known, and takes the answer if they are: then
@@ -164,8 +171,8 @@ impl Quadratic {
         let mut weights = vec![0.0; self.n()];
         active.iter().zip(&answer).for_each(|(&j, weight)| weights[j] = *weight);
         let mut exact = self.at(weights);
-        let held =
-            |j: usize| exact.weights[j] != 0.0 || penalty.pulled(exact.pull[j]) <= penalty.l1 * (1.0 + 1e-10);
+        let most = penalty.l1 * (1.0 + 1e-10) + slack(&self.cross);
+        let held = |j: usize| exact.weights[j] != 0.0 || penalty.pulled(exact.pull[j]) <= most;
         if !(0..self.n()).all(held) {
             return false;
         }
@@ -209,18 +216,25 @@ impl Kernel for Sweep<'_> {
     }
 }
 
-/// The duality gap from `X^T r / n`, the coefficients, `r . r / n` and `r . y / n`.
+/// How far a pull may be from what it should be by rounding alone: it is a difference of numbers as large as these.
+pub(super) fn slack(cross: &[f64]) -> f64 {
+    1e-13 * cross.iter().fold(0.0, |most: f64, cross| most.max(cross.abs()))
+}
+
+/// The duality gap from `X^T r / n`, the coefficients, `r . r / n` and `r . y / n`; a pull that is too strong by less than
+/// `slack` counts as none, as without a penalty no bound would be left.
 pub(super) fn duality_gap(
     pull: &[f64],
     weights: &[f64],
     squares: f64,
     with_target: f64,
     penalty: Penalty,
+    slack: f64,
 ) -> f64 {
     let Penalty { l1, l2, .. } = penalty;
     let steepest =
         pull.iter().zip(weights).fold(0.0, |most: f64, (pull, b)| most.max(penalty.pulled(pull - l2 * b)));
-    let share = if steepest > l1 { l1 / steepest } else { 1.0 };
+    let share = if steepest > l1 + slack { l1 / steepest } else { 1.0 };
     let length: f64 = weights.iter().map(|b| b.abs()).sum();
     let ridge: f64 = weights.iter().map(|b| b * b).sum();
     let gap = 0.5 * (1.0 + share * share) * (squares + l2 * ridge) + l1 * length - share * with_target;

@@ -3,7 +3,7 @@
 use perennial_core::{Context, Result};
 
 use super::centred::Centred;
-use super::coordinate::{Limits, Penalty, Quadratic, State, duality_gap};
+use super::coordinate::{Limits, Penalty, Quadratic, State, duality_gap, slack};
 
 /// So many columns at most are served by all products of columns at once.
 pub(super) const MOST_PRODUCTS: usize = 2048;
@@ -92,7 +92,7 @@ fn few_columns(
     };
     let (sums, target) = problem.pull(&[], &[]);
     let cross = mean(sums);
-    let slack = 1e-13 * cross.iter().fold(0.0, |most: f64, pull| most.max(pull.abs()));
+    let slack = slack(&cross);
     let (mut pull, mut squares) = match columns.is_empty() {
         true => (cross.clone(), target),
         false => {
@@ -114,7 +114,7 @@ fn few_columns(
         };
         if beyond.is_empty() || n_sweeps >= limits.max_iter {
             let squares = squares / problem.total_weight;
-            let gap = duality_gap(&pull, &weights, squares, with_target(target), penalty);
+            let gap = duality_gap(&pull, &weights, squares, with_target(target), penalty, slack);
             let converged = gap <= limits.tolerance * target;
             return Ok(State { weights, pull, gap, n_sweeps, converged });
         }

@@ -418,7 +418,7 @@ fn describe<F: Fn(usize, f64) -> AtScore + Sync>(
         }),
     };
     // Where robust errors cannot be told, classical ones must not take their place.
-    let spreads = spreads.filter(|_| !robust.as_ref().is_some_and(Vec::is_empty));
+    let spreads = spreads.filter(|_| !robust.as_ref().is_some_and(|robust| robust.errors.is_empty()));
     // `tame` may have divided weights that are extreme by a common factor.
     let factor = (smooth.design.total_weight / n_rows).sqrt();
     let spreads = spreads.map(|spreads| spreads.iter().map(|spread| spread * factor).collect());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::glm::Family;
 use super::inference::{CoefficientInference, LEVEL, Tails, coefficient_table};
 use super::model::{scores, too_far};
+use super::sandwich::Robust;
 
 /// A fitted generalised linear model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ pub(super) struct GlmFit {
     /// Standard errors for a dispersion of 1, the intercept first; empty where there are none.
     pub(super) spreads: Vec<f64>,
     /// Standard errors for noise of unlike variance, where these were asked for.
-    pub(super) robust: Vec<f64>,
+    pub(super) robust: Robust,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +67,7 @@ impl TryFrom<Parts> for GlmModel {
         }
         let n_learned = features.len() - usize::from(offset.is_some()) + usize::from(fit.has_intercept);
         let fits = |errors: &Vec<f64>| errors.is_empty() || errors.len() == n_learned;
-        if !fits(&fit.spreads) || !fits(&fit.robust) {
+        if !fits(&fit.spreads) || !fits(&fit.robust.errors) {
             return bad("what it knows of its fit does not hold together");
         }
         Ok(GlmModel {
@@ -182,6 +183,7 @@ impl GlmModel {
                 "there are not more rows than coefficients, so the dispersion cannot be estimated; fit more rows",
             ));
         };
+        self.fit.robust.check()?;
         if self.fit.spreads.is_empty() {
             return Err(Error::singular(
                 "columns depend on each other, or there are too few rows, so coefficients have no standard errors; drop columns that others determine",
@@ -191,9 +193,9 @@ impl GlmModel {
         let named =
             learned.filter(|(j, _)| Some(*j) != self.offset).map(|(_, (name, &weight))| (name, weight));
         let intercept = self.fit.has_intercept.then_some(self.intercept);
-        let errors: Vec<f64> = match self.fit.robust.is_empty() {
+        let errors: Vec<f64> = match self.fit.robust.errors.is_empty() {
             true => self.fit.spreads.iter().map(|spread| spread * dispersion.sqrt()).collect(),
-            false => self.fit.robust.clone(),
+            false => self.fit.robust.errors.clone(),
         };
         let coefficients = coefficient_table(intercept, named, &errors, level, &Tails::Normal);
         Ok(LikelihoodInference { coefficients, dispersion })

@@ -100,7 +100,8 @@ impl LinearModel {
     ///
     /// # Errors
     /// When `level` is not between 0 and 1, the model is penalised, columns depend on each other, there are no more rows than
-    /// coefficients, or the squares of the target leave the range of `f64`.
+    /// coefficients, the squares of the target leave the range of `f64`, or the fit goes through a row whatever its target is
+    /// and the errors asked for are `Hc2` or `Hc3`.
     pub fn inference(&self, level: f64) -> Result<Inference> {
         LEVEL.check(level)?;
         let Some(fit) = self.fit() else {
@@ -122,12 +123,13 @@ impl LinearModel {
                 self.rank()
             )));
         }
+        fit.robust.check()?;
         let student = StudentT::new(degrees_of_freedom)?;
         let variance = fit.residual_sum_of_squares / degrees_of_freedom;
         let noise = variance.sqrt();
-        let errors: Vec<f64> = match fit.robust.is_empty() {
+        let errors: Vec<f64> = match fit.robust.errors.is_empty() {
             true => fit.spreads.iter().map(|spread| noise * spread).collect(),
-            false => fit.robust.clone(),
+            false => fit.robust.errors.clone(),
         };
         let intercept = fit.has_intercept.then_some(self.intercept());
         let named = self.features().names().zip(self.coefficients().to_vec());

@@ -8,8 +8,8 @@ use perennial_numeric::linalg::{LeastSquares, Qr};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::centred::add;
 use super::model::{Fit, LinearModel, total_weight};
+use super::sandwich::{Robust, add_sums, rest_of};
 
 /// What is supposed of the noise when the standard errors of a linear model are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,36 +121,34 @@ fn robust_errors(
     answer: &LeastSquares,
     intercept: bool,
     kind: StandardErrors,
-) -> Result<Vec<f64>> {
-    let Ok(inverse) = qr.covariance() else { return Ok(Vec::new()) };
+) -> Result<Robust> {
+    let Ok(inverse) = qr.covariance() else { return Ok(Robust::default()) };
     let x = train.x.dense()?;
     let (coefficients, constant) = (answer.coefficients.column(0), answer.intercept[0]);
     let n_design = inverse.nrows();
     let part = |rows: Range<usize>| {
-        let mut sums = vec![0.0; n_design];
+        let (mut sums, mut bound) = (vec![0.0; n_design], None);
         let mut design = Vec::with_capacity(n_design);
         for row in rows {
+            // A row without weight must not count, whatever it holds.
+            if train.weight(row) == 0.0 {
+                continue;
+            }
             design.clear();
             design.extend(intercept.then_some(1.0));
             design.extend(x.row(row).iter().copied());
             let moved = inverse.dot(&ArrayView1::from(&design));
-            let mut residual = train.y.as_slice()[row] - constant - x.row(row).dot(&coefficients);
-            if matches!(kind, StandardErrors::Hc2 | StandardErrors::Hc3) {
-                let leverage: f64 = moved.iter().zip(&design).map(|(a, b)| a * b).sum();
-                let rest = (1.0 - leverage).max(f64::EPSILON);
-                residual /= if kind == StandardErrors::Hc2 { rest.sqrt() } else { rest };
-            }
+            let Some(rest) = rest_of(kind, || moved.iter().zip(&design).map(|(a, b)| a * b).sum()) else {
+                bound = bound.or(Some(row));
+                continue;
+            };
+            let residual = (train.y.as_slice()[row] - constant - x.row(row).dot(&coefficients)) / rest;
             let square = train.weight(row) * residual * residual;
             sums.iter_mut().zip(&moved).for_each(|(sum, moved)| *sum += square * moved * moved);
         }
-        sums
+        (sums, bound)
     };
-    let sums = reduce::map_reduce(x.nrows(), 1024, part, add).unwrap_or_default();
+    let sums = reduce::map_reduce(x.nrows(), 1024, part, add_sums).unwrap_or_default();
     let n_rows = total_weight(train.weights, x.nrows());
-    let correction = match kind {
-        StandardErrors::Hc1 => n_rows / (n_rows - n_design as f64),
-        _ => 1.0,
-    };
-    let errors: Vec<f64> = sums.iter().map(|sum| (correction * sum).sqrt()).collect();
-    Ok(if errors.iter().all(|error| error.is_finite()) { errors } else { Vec::new() })
+    Ok(Robust::new(kind, sums, n_rows))
 }

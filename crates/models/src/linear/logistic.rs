@@ -19,7 +19,7 @@ use super::iterative::Search;
 use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
-use super::sandwich::Sandwich;
+use super::sandwich::{Robust, Sandwich};
 use super::smooth::{AtScore, RowLoss, Smooth, spreads};
 use crate::classes::{ClassWeight, two_or_more};
 use crate::rows::tame;
@@ -400,6 +400,7 @@ impl Estimator for LogisticRegression {
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());
         // Without a penalty the information at the maximum of the likelihood tells how far it may be off.
+        let mut robust = Robust::default();
         let spreads = match self.c.is_none() && present.len() == 2 && train.x.sparse().is_none() {
             true => {
                 let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
@@ -409,7 +410,9 @@ impl Estimator for LogisticRegression {
                         binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score)
                     };
                     let (kind, design, weights) = (self.standard_errors, &design, train.weights);
-                    Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian)
+                    robust =
+                        Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian);
+                    std::mem::take(&mut robust.errors)
                 } else {
                     // `tame` may have divided weights that are extreme by a common factor.
                     let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
@@ -427,8 +430,11 @@ impl Estimator for LogisticRegression {
             gap: minimum.gradient_norm,
             converged: minimum.converged,
         };
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, search)
-            .with_spreads(spreads, has_intercept))
+        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, search).with_spreads(
+            spreads,
+            robust,
+            has_intercept,
+        ))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -13,6 +13,7 @@ use super::glm_model::LikelihoodInference;
 use super::inference::{LEVEL, Tails, coefficient_table};
 use super::iterative::Search;
 use super::model::{scores, too_far};
+use super::sandwich::Robust;
 use crate::classes::{check_names, normalise_scores};
 
 /// A fitted logistic regression.
@@ -30,6 +31,8 @@ pub struct LogisticModel {
     n_iterations: usize,
     /// Standard errors, the intercept first; empty where there are none.
     spreads: Vec<f64>,
+    /// Why there are none, where robust ones were asked for.
+    robust: Robust,
     has_intercept: bool,
 }
 
@@ -45,6 +48,8 @@ struct Parts {
     n_iterations: usize,
     /// Standard errors, the intercept first; empty where there are none.
     spreads: Vec<f64>,
+    /// Why there are none, where robust ones were asked for.
+    robust: Robust,
     has_intercept: bool,
 }
 
@@ -81,6 +86,7 @@ impl TryFrom<Parts> for LogisticModel {
             gradient_norm: parts.gradient_norm,
             n_iterations: parts.n_iterations,
             spreads: parts.spreads,
+            robust: parts.robust,
             has_intercept: parts.has_intercept,
         })
     }
@@ -106,12 +112,14 @@ impl LogisticModel {
             gradient_norm,
             n_iterations,
             spreads: Vec::new(),
+            robust: Robust::default(),
             has_intercept: true,
         }
     }
 
-    pub(super) fn with_spreads(mut self, spreads: Vec<f64>, has_intercept: bool) -> Self {
+    pub(super) fn with_spreads(mut self, spreads: Vec<f64>, robust: Robust, has_intercept: bool) -> Self {
         self.spreads = spreads;
+        self.robust = robust;
         self.has_intercept = has_intercept;
         self
     }
@@ -127,6 +135,7 @@ impl LogisticModel {
     /// sparse rows or more than two classes, or its columns depend on each other.
     pub fn inference(&self, level: f64) -> Result<LikelihoodInference> {
         LEVEL.check(level)?;
+        self.robust.check()?;
         if self.spreads.is_empty() {
             return Err(Error::unsupported(
                 "this model has no standard errors: they need `no_penalty()`, two classes, dense rows and columns that do not depend on each other",

@@ -6,6 +6,8 @@ use perennial_numeric::linalg::{LeastSquares, Qr, matvec};
 use perennial_numeric::{reduce, sparse};
 use serde::{Deserialize, Serialize};
 
+use super::sandwich::Robust;
+
 /// A fitted linear regression: `intercept + x . coefficients`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
@@ -29,7 +31,7 @@ pub(super) struct Fit {
     /// The roots of the diagonal of `(X^T W X)^-1`, the intercept first; empty where columns depend on each other.
     pub(super) spreads: Vec<f64>,
     /// Standard errors for noise whose variance differs from row to row; empty unless asked for.
-    pub(super) robust: Vec<f64>,
+    pub(super) robust: Robust,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +60,7 @@ impl TryFrom<Parts> for LinearModel {
             let n_design = features.len() + usize::from(fit.has_intercept);
             if !numbers.iter().chain(&fit.spreads).all(|number| number.is_finite() && *number >= 0.0)
                 || !(fit.spreads.is_empty() || fit.spreads.len() == n_design)
-                || !(fit.robust.is_empty() || fit.robust.len() == n_design)
+                || !(fit.robust.errors.is_empty() || fit.robust.errors.len() == n_design)
             {
                 return bad("what it knows of its fit does not hold together");
             }
@@ -125,7 +127,7 @@ impl Fit {
             residual_sum_of_squares,
             total_sum_of_squares,
             spreads,
-            robust: Vec::new(),
+            robust: Robust::default(),
         })
     }
 }

@@ -39,6 +39,11 @@ pub(super) fn in_units<'w>(
     (Some(weights.iter().map(|weight| weight / unit).collect()), unit)
 }
 
+/// The unit of weights as they were given, where it was found of weights that had been divided by `by`.
+pub(super) fn given_unit(unit: f64, by: f64) -> f64 {
+    (unit * by).clamp(f64::MIN_POSITIVE, f64::MAX)
+}
+
 /// The settings of all, of which each estimator shows its own.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {

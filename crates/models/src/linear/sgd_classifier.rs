@@ -13,10 +13,10 @@ use super::descent::{Descent, LearningRate, Loss, Passes, Rule};
 use super::iterative::Search;
 use super::sgd::{
     ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, class_weight_builder, common_builders,
-    descent_builders, in_units,
+    descent_builders, given_unit, in_units,
 };
 use crate::classes::{ClassWeight, check_further, two_or_more};
-use crate::rows::tame;
+use crate::rows::tame_by;
 
 /// What a classifier by descent makes small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,11 +209,14 @@ pub(super) fn fit_classes(
     loss: Loss,
     train: &Train<'_, Matrix, Classes>,
 ) -> Result<SgdClassifierModel> {
-    let weights = plan.class_weight.apply(train.y, tame(train.weights))?;
+    let (weights, by) = tame_by(train.weights);
+    let weights = plan.class_weight.apply(train.y, weights)?;
     let present = two_or_more(train.y, weights.as_deref())?;
     let n_scores = if present.len() == 2 { 1 } else { present.len() };
     let states = vec![Descent::new(train.x.n_cols()); n_scores];
-    learn_classes(plan, loss, present, (states, None), weights, train.x, train)
+    let mut model = learn_classes(plan, loss, present, (states, None), weights, train.x, train)?;
+    model.unit = model.unit.map(|unit| given_unit(unit, by));
+    Ok(model)
 }
 
 /// One pass over further rows.

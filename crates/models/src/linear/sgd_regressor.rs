@@ -12,10 +12,10 @@ use super::descent::{Descent, LearningRate, Loss, Passes, Rule};
 use super::iterative::IterativeLinearModel;
 use super::sgd::{
     ALPHA, ETA0, L1_RATIO, MAX_ITER, N_ITER, POWER_T, Plan, TOLERANCE, common_builders, descent_builders,
-    in_units,
+    given_unit, in_units,
 };
 use crate::classes::ClassWeight;
-use crate::rows::tame;
+use crate::rows::tame_by;
 
 const EPSILON: Param = Param::real("epsilon", "the size of a miss from which the loss changes").at_least(0.0);
 
@@ -215,13 +215,13 @@ impl Estimator for SgdRegressor {
     type Model = SgdRegressorModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<SgdRegressorModel> {
-        let weights = tame(train.weights);
+        let (weights, by) = tame_by(train.weights);
         let target = Scaled::new(train.y.as_slice(), weights.as_deref(), self.fit_intercept);
         let units = (target.centre, target.scale);
         let plan = self.plan()?;
         let weighted = weights.is_some();
         let (weights, unit) = in_units(weights, None, train.y.as_slice().len());
-        let of_rows = (weights.as_deref(), weighted.then_some(unit));
+        let of_rows = (weights.as_deref(), weighted.then(|| given_unit(unit, by)));
         self.learn(&plan.passes, Descent::new(train.x.n_cols()), units, of_rows, train.x, train)
     }
 

@@ -10,7 +10,7 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{
-    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes, some_prior,
 };
 use crate::rows::tame;
 
@@ -153,6 +153,16 @@ impl Estimator for CategoricalNaiveBayes {
     type Model = CategoricalNaiveBayesModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<CategoricalNaiveBayesModel> {
+        self.count(train)?.checked()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+impl CategoricalNaiveBayes {
+    fn count(&self, train: &Train<'_, Matrix, Classes>) -> Result<CategoricalNaiveBayesModel> {
         ALPHA.check(self.alpha)?;
         let priors = given_priors(&self.priors, train.y.n_classes())?;
         let (x, y, weights) = (train.x.dense()?, train.y, tame(train.weights));
@@ -183,10 +193,6 @@ impl Estimator for CategoricalNaiveBayes {
             counts,
         })
     }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
-    }
 }
 
 impl PartialFit for CategoricalNaiveBayes {
@@ -197,17 +203,25 @@ impl PartialFit for CategoricalNaiveBayes {
     ) -> Result<CategoricalNaiveBayesModel> {
         same_classes(train.y, &model.classes)?;
         let x = model.features.align(train.x)?;
-        let mut sum = self.fit_on(&train.with_input(&x, None))?;
+        let mut sum = self.count(&train.with_input(&x, None))?;
         for (counts, before) in sum.counts.iter_mut().zip(model.counts) {
             counts.resize(counts.len().max(before.len()), 0.0);
             counts.iter_mut().zip(before).for_each(|(count, before)| *count += before);
         }
         sum.class_totals.iter_mut().zip(model.class_totals).for_each(|(total, before)| *total += before);
-        Ok(sum)
+        sum.checked()
     }
 }
 
 impl CategoricalNaiveBayesModel {
+    /// The model, unless its priors leave no class that has rows.
+    fn checked(self) -> Result<Self> {
+        if let Some(priors) = &self.priors {
+            some_prior(priors, &self.class_totals, &self.classes)?;
+        }
+        Ok(self)
+    }
+
     /// The class names.
     pub fn class_names(&self) -> &[String] {
         &self.classes

@@ -12,7 +12,7 @@ use perennial_numeric::{reduce, sparse};
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{
-    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes, some_prior,
 };
 use crate::rows::{row_major, tame};
 
@@ -121,6 +121,9 @@ impl DiscreteNaiveBayesModel {
             same_classes(train.y, &before.parts.classes)?;
             sums += &before.parts.sums;
             totals.iter_mut().zip(&before.parts.class_totals).for_each(|(total, old)| *total += old);
+        }
+        if let Some(priors) = &priors {
+            some_prior(priors, &totals, train.y.names())?;
         }
         if !sums.iter().all(|sum| sum.is_finite()) {
             return Err(Error::overflow("the sums of the counts leave the range of f64; scale the input"));

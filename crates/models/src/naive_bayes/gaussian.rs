@@ -12,7 +12,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::classes::{
-    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes,
+    check_names, class_totals, given_priors, normalise_scores, probabilities, same_classes, some_prior,
 };
 use crate::rows::{power_of_two, row_major, tame};
 
@@ -264,7 +264,7 @@ impl Moments {
         self.totals.iter().map(|own| own / unit / total).collect()
     }
 
-    /// Priors of the classes that have rows; their shares where these are given none.
+    /// Priors of the classes that have rows.
     fn present(&self, mut priors: Vec<f64>) -> Vec<f64> {
         priors
             .iter_mut()
@@ -272,9 +272,6 @@ impl Moments {
             .filter(|(_, total)| **total == 0.0)
             .for_each(|(prior, _)| *prior = 0.0);
         let sum: f64 = priors.iter().sum();
-        if !(sum > 0.0) {
-            return self.shares();
-        }
         priors.iter_mut().for_each(|prior| *prior /= sum);
         priors
     }
@@ -318,7 +315,10 @@ impl GaussianNaiveBayes {
             )));
         }
         let priors = match given_priors(&self.priors, y.n_classes())? {
-            Some(given) => moments.present(given),
+            Some(given) => {
+                some_prior(&given, &moments.totals, y.names())?;
+                moments.present(given)
+            }
             None => moments.shares(),
         };
         Ok(GaussianNaiveBayesModel {

@@ -9,7 +9,7 @@ use perennial_core::{
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use serde::{Deserialize, Serialize};
 
-use crate::classes::{check_names, class_totals, given_priors, two_or_more};
+use crate::classes::{check_names, class_totals, given_priors, some_prior, two_or_more};
 use crate::rows::{power_of_two, tame};
 use crate::setters::setters;
 
@@ -87,7 +87,7 @@ impl NearestCentroid {
     pub const PARAMS: &'static [Param] = &[SHRINK];
 
     /// The priors of the classes that have rows, with the sum 1; none where all are alike.
-    fn priors_of(&self, classes: &[u32], totals: &[f64]) -> Result<Option<Vec<f64>>> {
+    fn priors_of(&self, classes: &[u32], totals: &[f64], names: &[String]) -> Result<Option<Vec<f64>>> {
         let all = match &self.priors {
             ClassPriors::Uniform => return Ok(None),
             ClassPriors::Empirical => totals.to_vec(),
@@ -95,15 +95,9 @@ impl NearestCentroid {
                 given_priors(&Some(given.clone()), totals.len())?.unwrap_or_default()
             }
         };
+        some_prior(&all, totals, names)?;
         let mut priors: Vec<f64> = classes.iter().map(|&code| all[code as usize]).collect();
         let sum: f64 = priors.iter().sum();
-        if !(sum > 0.0) {
-            return Err(Error::invalid_param(
-                "priors",
-                format!("{all:?}"),
-                "a number above 0 for at least one class that has rows",
-            ));
-        }
         priors.iter_mut().for_each(|prior| *prior /= sum);
         let even = 1.0 / priors.len() as f64;
         let alike = priors.iter().all(|prior| (prior - even).abs() <= 1e-9);
@@ -123,7 +117,7 @@ impl Estimator for NearestCentroid {
         let weights = weights.as_deref();
         let classes = two_or_more(train.y, weights)?;
         let totals = class_totals(train.y, weights);
-        let priors = self.priors_of(&classes, &totals)?;
+        let priors = self.priors_of(&classes, &totals, train.y.names())?;
         let all = match self.metric {
             CentroidMetric::Euclidean => means(x, train.y, weights, &totals),
             CentroidMetric::Manhattan => medians(x, train.y, weights),
@@ -163,12 +157,19 @@ fn weight_of(weights: Option<&[f64]>, row: usize) -> f64 {
 /// The means of all classes, 0 for those without rows.
 fn means(x: &ArrayRef2<f64>, y: &Classes, weights: Option<&[f64]>, totals: &[f64]) -> Array2<f64> {
     let mut means = Array2::<f64>::zeros((y.n_classes(), x.ncols()));
-    for (row, &code) in y.codes().iter().enumerate() {
-        // Each is divided first: numbers near the limit of f64 must not add up to infinity.
-        let share = weight_of(weights, row) / totals[code as usize];
-        if share > 0.0 {
-            means.row_mut(code as usize).scaled_add(share, &x.row(row));
+    // Twice: the second mean takes out what the first one rounded.
+    for _ in 0..2 {
+        let mut drift = Array2::<f64>::zeros(means.dim());
+        for (row, &code) in y.codes().iter().enumerate() {
+            // Each is divided first: numbers near the limit of f64 must not add up to infinity.
+            let share = weight_of(weights, row) / totals[code as usize];
+            if share > 0.0 {
+                let own = drift.row_mut(code as usize).into_iter().zip(means.row(code as usize));
+                own.zip(x.row(row)).for_each(|((drift, mean), value)| *drift += share * (value - mean));
+            }
         }
+        // Numbers near the limit of f64 may lie further apart than it; their first mean stays.
+        means.zip_mut_with(&drift, |mean, drift| *mean += if drift.is_finite() { *drift } else { 0.0 });
     }
     means
 }
@@ -199,6 +200,9 @@ fn medians(x: &ArrayRef2<f64>, y: &Classes, weights: Option<&[f64]>) -> Array2<f
     medians
 }
 
+/// Rows that miss their centroid by less than this share of the largest number of a column do not deviate.
+const CONSTANT: f64 = 1e-13;
+
 /// The deviation of each column within the classes.
 fn deviations(
     x: &ArrayRef2<f64>,
@@ -219,6 +223,12 @@ fn deviations(
         let miss = |row: usize| x[[row, column]] - centroids[[y.codes()[row] as usize, column]];
         let counts = |row: &usize| weight_of(weights, *row) > 0.0;
         let largest = (0..x.nrows()).filter(counts).fold(0.0, |most, row| f64::max(most, miss(row).abs()));
+        let size =
+            (0..x.nrows()).filter(counts).fold(0.0, |most, row| f64::max(most, x[[row, column]].abs()));
+        // What rounding left of a constant is no deviation: divided by it, the column would drown the others.
+        if largest <= CONSTANT * size {
+            return 0.0;
+        }
         let unit = power_of_two(largest);
         let sum: f64 = (0..x.nrows())
             .filter(counts)

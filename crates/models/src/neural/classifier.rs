@@ -15,7 +15,7 @@ use super::optimizer::{Optimizer, Schedule};
 use super::settings::{Settings, builders};
 use super::training::{Epoch, Fitted, Task};
 use crate::classes::{ClassWeight, check_further, check_names, normalise_scores, two_or_more};
-use crate::rows::tame;
+use crate::rows::tame_by;
 
 /// A network of layers that ends in the probabilities of classes.
 ///
@@ -113,7 +113,8 @@ impl Estimator for MlpClassifier {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<MlpClassifierModel> {
         self.settings.check()?;
-        let weights = self.class_weight.apply(train.y, tame(train.weights))?;
+        let (weights, by) = tame_by(train.weights);
+        let weights = self.class_weight.apply(train.y, weights)?;
         let present = two_or_more(train.y, weights.as_deref())?;
         let place = |code: u32| present.iter().position(|known| *known == code).map(|place| place as u32);
         // Rows of other classes have no weight.
@@ -132,6 +133,7 @@ impl Estimator for MlpClassifier {
             x: train.x,
             truth: &truth,
             weights: weights.as_deref(),
+            divided_by: by,
             validation: train.validation.map(|(x, _)| x).zip(watched.as_ref()),
             validation_weights: train.validation_weights,
             n_out: present.len(),
@@ -155,7 +157,8 @@ impl PartialFit for MlpClassifier {
     ) -> Result<MlpClassifierModel> {
         let MlpClassifierModel { classes, present, fitted } = model;
         check_further(train.y, &classes, &present)?;
-        let weights = self.class_weight.apply(train.y, tame(train.weights))?;
+        let (weights, by) = tame_by(train.weights);
+        let weights = self.class_weight.apply(train.y, weights)?;
         let place = |code: &u32| present.binary_search(code).unwrap_or_default() as u32;
         let x = fitted.features.align(train.x)?.into_owned();
         let task = Task {
@@ -163,6 +166,7 @@ impl PartialFit for MlpClassifier {
             x: &x,
             truth: &Truth::Classes(train.y.codes().iter().map(place).collect()),
             weights: weights.as_deref(),
+            divided_by: by,
             validation: None,
             validation_weights: None,
             n_out: present.len(),

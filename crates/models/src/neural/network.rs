@@ -275,8 +275,9 @@ fn forward(
             }
             Op::BatchNorm { width, gain, running: at } => {
                 let (mean, variance) = match random {
-                    Some(_) => norms::moments(x, n, *width),
-                    None => (running[*at..at + width].to_vec(), running[at + width..at + 2 * width].to_vec()),
+                    // One row is its own mean, and nothing would be left of it.
+                    Some(_) if n > 1 => norms::moments(x, n, *width),
+                    _ => (running[*at..at + width].to_vec(), running[at + width..at + 2 * width].to_vec()),
                 };
                 norms::batch(x, &mean, &variance, &parameters[*gain..gain + 2 * width], out, extra);
             }

@@ -94,6 +94,11 @@ pub(super) fn batch_back(
     let variance = &extra[change.len() + width..];
     gains_back(change, normed, parameters, gradient, width, gain);
     let n = (change.len() / width.max(1)) as f32;
+    if change.len() == width {
+        // The moments were not of this one row, so they do not change with it.
+        change.iter_mut().zip(variance).for_each(|(change, variance)| *change /= (variance + EPSILON).sqrt());
+        return;
+    }
     let (mut sums, mut products) = (vec![0.0; width], vec![0.0; width]);
     for (row, normed) in change.chunks_exact(width.max(1)).zip(normed.chunks_exact(width.max(1))) {
         for column in 0..width {

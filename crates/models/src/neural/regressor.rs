@@ -10,7 +10,7 @@ use super::layer::Layer;
 use super::optimizer::{Optimizer, Schedule};
 use super::settings::{Settings, builders};
 use super::training::{Epoch, Fitted, Task};
-use crate::rows::{power_of_two, tame};
+use crate::rows::{power_of_two, tame_by};
 
 /// A network of layers that ends in a number, by half the squared error.
 ///
@@ -98,13 +98,14 @@ impl PartialFit for MlpRegressor {
         train: &Train<'_, Matrix, Values>,
     ) -> Result<MlpRegressorModel> {
         let MlpRegressorModel { mean, deviation, fitted } = model;
-        let weights = tame(train.weights);
+        let (weights, by) = tame_by(train.weights);
         let x = fitted.features.align(train.x)?.into_owned();
         let task = Task {
             settings: &self.settings,
             x: &x,
             truth: &standard(train.y, mean, deviation),
             weights: weights.as_deref(),
+            divided_by: by,
             validation: None,
             validation_weights: None,
             n_out: 1,
@@ -122,7 +123,7 @@ impl Estimator for MlpRegressor {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<MlpRegressorModel> {
         self.settings.check()?;
-        let weights = tame(train.weights);
+        let (weights, by) = tame_by(train.weights);
         let (mean, deviation) = moments(train.y.as_slice(), weights.as_deref());
         let truth = standard(train.y, mean, deviation);
         let watched = train.validation.map(|(_, y)| standard(y, mean, deviation));
@@ -131,6 +132,7 @@ impl Estimator for MlpRegressor {
             x: train.x,
             truth: &truth,
             weights: weights.as_deref(),
+            divided_by: by,
             validation: train.validation.map(|(x, _)| x).zip(watched.as_ref()),
             validation_weights: train.validation_weights,
             n_out: 1,

@@ -43,6 +43,8 @@ pub(super) struct Fitted {
     pub(super) converged: bool,
     /// What the optimiser knows, where it went on with further rows.
     memory: Option<State>,
+    /// The mean weight of the first rows, as it was given; further weights are in this unit.
+    unit: f64,
     #[serde(skip_serializing)]
     network: Network,
 }
@@ -58,13 +60,14 @@ struct Parts {
     history: Vec<Epoch>,
     converged: bool,
     memory: Option<State>,
+    unit: f64,
 }
 
 impl TryFrom<Parts> for Fitted {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, layers, inputs, n_out, parameters, running, history, converged, memory } =
+        let Parts { features, layers, inputs, n_out, parameters, running, history, converged, memory, unit } =
             parts;
         inputs.check(&features)?;
         let network = Network::build(&layers, inputs.width(), n_out)
@@ -72,6 +75,8 @@ impl TryFrom<Parts> for Fitted {
         let n_tables =
             inputs.n_parameters().map_err(|_| Error::corrupt("the tables of the network are too large"))?;
         let sound = n_out > 0
+            && unit > 0.0
+            && unit.is_finite()
             && parameters.len() == network.n_parameters + n_tables
             && running.len() == network.n_running
             && memory.as_ref().is_none_or(|memory| memory.is_sound(parameters.len()))
@@ -89,6 +94,7 @@ impl TryFrom<Parts> for Fitted {
             history,
             converged,
             memory,
+            unit,
             network,
         })
     }
@@ -100,6 +106,8 @@ pub(super) struct Task<'a> {
     pub(super) x: &'a Matrix,
     pub(super) truth: &'a Truth,
     pub(super) weights: Option<&'a [f64]>,
+    /// What the weights were divided by before.
+    pub(super) divided_by: f64,
     pub(super) validation: Option<(&'a Matrix, &'a Truth)>,
     pub(super) validation_weights: Option<&'a [f64]>,
     pub(super) n_out: usize,
@@ -119,7 +127,7 @@ struct Workspace {
 
 /// What passes over rows need beside the network.
 struct Tools {
-    /// Of mean 1.
+    /// Of mean 1 in the first rows.
     weights: Option<Vec<f32>>,
     batch: usize,
     chunk: usize,
@@ -173,6 +181,7 @@ impl Task<'_> {
             history: Vec::new(),
             converged: false,
             memory: None,
+            unit: 1.0,
             network,
         };
         self.passes(fitted, rows, &held, &random)
@@ -191,7 +200,9 @@ impl Task<'_> {
             .validation
             .map(|(x, truth)| Ok::<_, Error>((fitted.inputs.see_all(x)?, truth)))
             .transpose()?;
-        let mut tools = self.tools(&fitted, &rows)?;
+        let mean = self.mean_weight(&rows);
+        fitted.unit = (mean * self.divided_by).clamp(f64::MIN_POSITIVE, f64::MAX);
+        let mut tools = self.tools(&fitted, &rows, mean)?;
         let n_steps = (rows.len().div_ceil(tools.batch) as u64).saturating_mul(settings.max_iter as u64);
         let mut state = State::new(settings.optimizer, fitted.parameters.len());
         let watched_weights: Option<Vec<f32>> = tame(self.validation_weights).map(|weights| {
@@ -216,10 +227,7 @@ impl Task<'_> {
                 (None, true) => None,
             };
             let judged = validation_loss.unwrap_or(loss);
-            if !loss.is_finite()
-                || !judged.is_finite()
-                || !fitted.parameters.iter().all(|number| number.is_finite())
-            {
+            if !loss.is_finite() || !judged.is_finite() || !fitted.is_finite() {
                 return Err(diverged(epoch));
             }
             fitted.history.push(Epoch { loss, validation_loss });
@@ -245,15 +253,19 @@ impl Task<'_> {
         Ok(fitted)
     }
 
-    /// What passes over these rows need.
-    fn tools(&self, fitted: &Fitted, rows: &[usize]) -> Result<Tools> {
-        let total =
-            self.weights.map(|weights| rows.iter().map(|&row| weights[row]).sum::<f64>() / rows.len() as f64);
-        // Weights of mean 1 leave the learning rate its meaning.
-        let weights: Option<Vec<f32>> = self
-            .weights
-            .zip(total)
-            .map(|(weights, mean)| weights.iter().map(|weight| (weight / mean) as f32).collect());
+    fn mean_weight(&self, rows: &[usize]) -> f64 {
+        let mean = |weights: &[f64]| rows.iter().map(|&row| weights[row]).sum::<f64>() / rows.len() as f64;
+        self.weights.map_or(1.0, mean)
+    }
+
+    /// What passes over these rows need, with weights in the given unit: those of mean 1 leave the learning rate its meaning.
+    fn tools(&self, fitted: &Fitted, rows: &[usize], unit: f64) -> Result<Tools> {
+        let in_units = |weight: f64| (weight / unit) as f32;
+        let weights: Option<Vec<f32>> = match self.weights {
+            Some(weights) => Some(weights.iter().map(|weight| in_units(*weight)).collect()),
+            None if unit != 1.0 => Some(vec![in_units(1.0); perennial_core::Rows::n_rows(self.x)]),
+            None => None,
+        };
         let batch = self.settings.batch_size(rows.len());
         let penalised = fitted.network.weights();
         let chunk = if fitted.network.has_batch_norm { batch } else { CHUNK.min(batch) };
@@ -322,7 +334,7 @@ impl Task<'_> {
         let random = Random::new(self.ctx.seed(settings.seed)).stream("further").fork(passes as u64);
         random.stream("order").shuffle(&mut rows);
         let seen = fitted.inputs.see_all(self.x)?;
-        let mut tools = self.tools(&fitted, &rows)?;
+        let mut tools = self.tools(&fitted, &rows, fitted.unit / self.divided_by)?;
         let n = fitted.parameters.len();
         let known = fitted.memory.take().filter(|state| state.optimizer == settings.optimizer);
         let mut state = known.unwrap_or_else(|| State::new(settings.optimizer, n));
@@ -331,11 +343,12 @@ impl Task<'_> {
         let loss =
             self.pass(&mut fitted, &seen, &rows, &mut tools, &mut state, (&mut step, &factor), &random)?;
         let loss = loss / rows.len() as f64;
-        if !loss.is_finite() || !fitted.parameters.iter().all(|number| number.is_finite()) {
+        if !loss.is_finite() || !fitted.is_finite() {
             return Err(diverged(passes));
         }
         fitted.history.push(Epoch { loss, validation_loss: None });
-        fitted.memory = Some(state);
+        // Mean squares beyond f32 would hold their parameters for ever: what comes next begins without them.
+        fitted.memory = Some(state).filter(|state| state.is_sound(n));
         Ok(fitted)
     }
 
@@ -407,6 +420,10 @@ fn largest(weights: &[f64]) -> f64 {
 }
 
 impl Fitted {
+    fn is_finite(&self) -> bool {
+        self.parameters.iter().chain(&self.running).all(|number| number.is_finite())
+    }
+
     pub(super) fn layers(&self) -> &[Layer] {
         &self.layers
     }

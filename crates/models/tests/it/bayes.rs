@@ -281,7 +281,7 @@ fn batches_are_all_rows_for_gaussian_and_categorical_naive_bayes() {
         let train = Train::new(&x, &y).weights(&weights);
         model = Some(match model {
             None => train.fit(&settings).unwrap(),
-            Some(model) => settings.partial_fit_on(model, &train).unwrap(),
+            Some(model) => train.partial_fit(&settings, model).unwrap(),
         });
     }
     let model = model.unwrap();
@@ -391,4 +391,36 @@ fn shrinkage_that_is_found_and_priors_that_are_given_are_those_of_scikit_learn()
     ];
     assert_close(&first_three(&model, &floors), &truth, 1e-12, "categorical");
     assert!(MultinomialNaiveBayes::new().priors([0.5, 0.4]).fit(&x, &y).is_err());
+}
+
+/// scikit-learn: `LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")` with `i = arange(60)`, `y = i % 2`,
+/// `X = c_[(y == 1) & (i % 3 == 0), 50000 + 100 * (7 i % 13) + 40 y]`.
+#[test]
+fn a_column_that_one_class_lacks_keeps_its_power_where_shrinkage_is_found() {
+    let x = Array2::from_shape_fn((60, 2), |(i, j)| match j {
+        0 => f64::from(u8::from(i % 6 == 3)),
+        _ => 50_000.0 + 100.0 * ((i * 7) % 13) as f64 + 40.0 * (i % 2) as f64,
+    });
+    let y = Classes::from_labels((0..60).map(|i| if i % 2 == 0 { "a" } else { "b" }));
+    let model = LinearDiscriminantAnalysis::new().auto_shrinkage(true).fit(&Matrix::from(x), &y).unwrap();
+    let asked = Matrix::from(array![[1.0, 50_600.0], [0.0, 50_600.0], [0.0, 50_000.0], [1.0, 51_000.0]]);
+    let found = model.predict_proba(&asked).unwrap().values().column(1).to_vec();
+    let truth = [0.9037236517206989, 0.3880120227906729, 0.26078631910693234, 0.9327742696363505];
+    assert_close(&found, &truth, 1e-9, "a flag beside a large column");
+}
+
+#[test]
+fn priors_that_leave_no_class_with_rows_are_refused() {
+    let x = Matrix::from(array![[0.0], [1.0], [2.0]]);
+    let y = Classes::new(vec![0, 0, 0], vec!["a".to_owned(), "b".to_owned()]).unwrap();
+    let errors = [
+        GaussianNaiveBayes::new().priors([0.0, 1.0]).fit(&x, &y).err(),
+        MultinomialNaiveBayes::new().priors([0.0, 1.0]).fit(&x, &y).err(),
+        BernoulliNaiveBayes::new().priors([0.0, 1.0]).fit(&x, &y).err(),
+        CategoricalNaiveBayes::new().priors([0.0, 1.0]).fit(&x, &y).err(),
+    ];
+    for error in errors {
+        let error = error.unwrap().to_string();
+        assert!(error.contains("at least one class that has rows: a"), "{error}");
+    }
 }

@@ -299,10 +299,30 @@ fn weights_draw_rows_into_batches() {
     // Further rows count by their weights too, in the same units.
     let more = Matrix::from(ndarray::array![[30.0, 5.0], [30.0, 7.0]]);
     let light =
-        settings.partial_fit_on(model.clone(), &Train::new(&more, &NoTarget).weights(&[1.0, 1.0])).unwrap();
-    let heavy = settings.partial_fit_on(model, &Train::new(&more, &NoTarget).weights(&[1e9, 1e9])).unwrap();
+        Train::new(&more, &NoTarget).weights(&[1.0, 1.0]).partial_fit(&settings, model.clone()).unwrap();
+    let heavy = Train::new(&more, &NoTarget).weights(&[1e9, 1e9]).partial_fit(&settings, model).unwrap();
     let highest = |model: &perennial_models::cluster::MiniBatchKMeansModel| {
         model.centres().column(1).iter().copied().fold(f64::NEG_INFINITY, f64::max)
     };
     assert!(highest(&heavy) > 5.9 && highest(&light) < 1.0, "{} {}", highest(&heavy), highest(&light));
+}
+
+#[test]
+fn distances_of_exactly_epsilon_and_sizes_of_clusters_at_their_edges() {
+    // Groups of rows at distance 1 within, and gaps of exactly 49 between them: at 49 they are no longer nearer than it.
+    let x = Array2::from_shape_fn((12, 1), |(i, _)| (i / 4) as f64 * 52.0 + (i % 4) as f64);
+    let of = |epsilon: f64| {
+        let settings = Hdbscan::new().min_cluster_size(3).min_samples(1).cluster_selection_epsilon(epsilon);
+        settings.fit(&Matrix::from(x.clone()), &NoTarget).unwrap().clusters().n_clusters()
+    };
+    assert_eq!((of(0.0), of(49.0)), (3, 3));
+    // With all rows one cluster, rows at exactly the distance belong to it.
+    let line = Matrix::from(Array2::from_shape_fn((8, 1), |(i, _)| 49.0 * i as f64));
+    let settings = Hdbscan::new().min_cluster_size(8).min_samples(1).allow_single_cluster(true);
+    let model = settings.clone().cluster_selection_epsilon(49.0).fit(&line, &NoTarget).unwrap();
+    assert_eq!(model.clusters().labels(), [0; 8]);
+    let model = settings.clone().min_cluster_size(9).fit(&line, &NoTarget).unwrap();
+    assert_eq!(model.clusters().labels(), [-1; 8]);
+    let error = settings.max_cluster_size(7).fit(&line, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("`min_cluster_size`, which is 8"), "{error}");
 }

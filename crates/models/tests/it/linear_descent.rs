@@ -6,7 +6,7 @@ use perennial_models::{
     ClassWeight, LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier,
     SgdRegressor,
 };
-use perennial_testing::{Tags, check, regression};
+use perennial_testing::{Tags, blobs, check, regression};
 
 use crate::fixtures::assert_close;
 
@@ -133,7 +133,20 @@ fn weights_come_to_the_optimum_of_repeated_rows() {
     let scaled = Train::new(&example.x, &example.classes).weights(&larger);
     let (one, other) = (train.fit(&settings).unwrap(), scaled.fit(&settings).unwrap());
     assert_eq!(one.model(), other.model());
-    let one = settings.partial_fit_on(one, &train).unwrap();
-    let other = settings.partial_fit_on(other, &scaled).unwrap();
+    let one = train.partial_fit(&settings, one).unwrap();
+    let other = scaled.partial_fit(&settings, other).unwrap();
     assert_eq!(one.model(), other.model());
+}
+
+#[test]
+fn extreme_weights_of_further_rows_are_in_the_unit_of_the_first() {
+    let example = blobs(2, 5);
+    let n = example.x.n_rows();
+    let (ones, large) = (vec![1.0; n], vec![2f64.powi(300); n]);
+    let settings = SgdClassifier::new().max_iter(3);
+    let further = |weights: &[f64]| {
+        let train = Train::new(&example.x, &example.classes).weights(weights);
+        train.partial_fit(&settings, train.fit(&settings).unwrap()).unwrap()
+    };
+    assert_eq!(further(&ones).model(), further(&large).model());
 }

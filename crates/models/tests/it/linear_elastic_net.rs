@@ -209,3 +209,18 @@ fn many_columns_have_the_positive_coefficients_of_scikit_learn() {
     assert!(path.coefficients().row(0).iter().all(|weight| *weight == 0.0));
     assert!(path.converged() && path.coefficients().iter().all(|weight| *weight >= 0.0));
 }
+
+#[test]
+fn positive_coefficients_without_a_penalty_converge() {
+    let x = Array2::from_shape_fn((50, 4), |(i, j)| {
+        (1.7 * i as f64 + 2.3 * (j * j) as f64).sin() + 0.1 * ((i * (j + 1)) % 7) as f64
+    });
+    let y: Values = x
+        .rows()
+        .into_iter()
+        .map(|row| 0.1 + 1.3 * row[0] + 0.7 * row[1] + 0.3 * row[2] + 0.9 * row[3])
+        .collect();
+    let model = Lasso::new().alpha(0.0).positive(true).fit(&Matrix::from(x), &y).unwrap();
+    assert!(model.converged());
+    assert_close(&model.coefficients().to_vec(), &[1.3, 0.7, 0.3, 0.9], 1e-9, "coefficients");
+}

@@ -280,3 +280,23 @@ fn weights_are_repeated_rows_for_robust_errors_of_likelihoods() {
     let model = settings.fit(&x.take(&few).unwrap(), &y.take(&few).unwrap()).unwrap();
     assert!(model.inference(0.95).is_err());
 }
+
+#[test]
+fn a_row_that_the_fit_goes_through_has_no_residual_without_it() {
+    let (x, y) = rows();
+    let mut wide = ndarray::Array2::zeros((30, 4));
+    wide.slice_mut(ndarray::s![.., ..3]).assign(&x);
+    wide[[7, 3]] = 1.0;
+    let x = Matrix::from(wide);
+    let counts: Vec<f64> = y.iter().map(|value| value.abs().floor()).collect();
+    let (y, counts) = (Values::from(y), Values::from(counts));
+    let new = || LinearRegression::new();
+    assert!(new().standard_errors(StandardErrors::Hc1).fit(&x, &y).unwrap().inference(0.9).is_ok());
+    for kind in [StandardErrors::Hc2, StandardErrors::Hc3] {
+        let error = new().standard_errors(kind).fit(&x, &y).unwrap().inference(0.9).unwrap_err();
+        assert!(error.to_string().contains("goes through row 7"), "{error}");
+    }
+    let settings = TweedieRegressor::new().power(0.0).alpha(0.0).standard_errors(StandardErrors::Hc3);
+    let error = settings.fit(&x, &counts).unwrap().inference(0.9).unwrap_err();
+    assert!(error.to_string().contains("goes through row 7"), "{error}");
+}

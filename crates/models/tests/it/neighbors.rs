@@ -5,7 +5,7 @@
 //! y = 7 i % 3; t = sin(i) * 2 + i * .1
 //! ```
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
 use perennial_core::{Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Rows, Values};
 use perennial_models::neighbors::{CentroidMetric, ClassPriors, Metric, Search, Weighting};
 use perennial_models::{
@@ -218,4 +218,21 @@ fn centroids_are_those_of_scikit_learn() {
     }
     let error = new().priors(ClassPriors::Given(vec![0.5, 0.5])).fit(&x, &y).unwrap_err();
     assert!(error.to_string().contains("`priors`"), "{error}");
+}
+
+#[test]
+fn what_rounding_left_of_a_constant_is_no_deviation() {
+    let x = Array2::from_shape_fn(
+        (30, 2),
+        |(i, j)| if j == 0 { 0.1 } else { (i % 3) as f64 * 4.0 + (i % 5) as f64 },
+    );
+    let y = Classes::from_labels((0..30).map(|i| ["a", "b", "c"][i % 3]));
+    let priors = ClassPriors::Given(vec![0.2, 0.5, 0.3]);
+    let both = NearestCentroid::new().priors(priors.clone()).fit(&Matrix::from(x.clone()), &y).unwrap();
+    let mut asked = x.clone();
+    asked.column_mut(0).fill(0.1 + 1e-9);
+    let found = both.predict(&Matrix::from(asked)).unwrap();
+    let x = Matrix::from(x.select(Axis(1), &[1]));
+    let alone = NearestCentroid::new().priors(priors).fit(&x, &y).unwrap();
+    assert_eq!(found, alone.predict(&x).unwrap());
 }

@@ -5,7 +5,9 @@ use perennial_core::{
     Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, PartialFit, Predictor, Rows, Train,
     Values,
 };
-use perennial_models::neural::{Activation, Layer, MlpClassifierModel, Optimizer, Schedule};
+use perennial_models::neural::{
+    Activation, Layer, MlpClassifierModel, MlpRegressorModel, Optimizer, Schedule,
+};
 use perennial_models::{MlpClassifier, MlpRegressor};
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, blobs, check};
@@ -236,4 +238,26 @@ fn networks_go_on_with_further_rows() {
         model = settings.partial_fit(model, &more, &values(&rows(n / 2..n))).unwrap();
     }
     assert!(model.history()[20].loss < 0.8 * at_first, "{:?}", model.history());
+}
+
+#[test]
+fn further_rows_count_by_their_weight_one_at_a_time() {
+    let example = blobs(2, 3);
+    let settings = MlpRegressor::new().layers([Layer::dense(6), Layer::BatchNorm]).max_iter(3).seed(1);
+    let settings = settings.optimizer(Optimizer::sgd(0.0)).learning_rate(1e-3);
+    let model = settings.fit(&example.x, &example.values).unwrap();
+    let (x, y) = (example.x.take(&[0]).unwrap(), example.values.take(&[0]).unwrap());
+    let moved = |weight: f64| {
+        let further = Train::new(&x, &y).weights(&[weight]).partial_fit(&settings, model.clone()).unwrap();
+        further.predict(&x).unwrap().as_slice()[0] - model.predict(&x).unwrap().as_slice()[0]
+    };
+    // Batches of one row reach the layers below their norm, and weights do not cancel.
+    let (light, heavy) = (moved(1.0), moved(4.0));
+    assert!(light != 0.0 && heavy.abs() > 2.0 * light.abs(), "{light} {heavy}");
+    // What overflows in the memory of the optimiser is forgotten, so that the model can be read again.
+    let settings = MlpRegressor::new().layers([Layer::dense(6)]).max_iter(3).seed(1);
+    let model = settings.fit(&example.x, &example.values).unwrap();
+    let model = Train::new(&x, &y).weights(&[1e30]).partial_fit(&settings, model).unwrap();
+    let read: MlpRegressorModel = serde_json::from_str(&serde_json::to_string(&model).unwrap()).unwrap();
+    assert_eq!(read, model);
 }
