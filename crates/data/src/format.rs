@@ -55,7 +55,10 @@ impl Format {
     pub(crate) fn parse(self, bytes: Vec<u8>) -> Result<Table> {
         match self {
             Format::Csv => CsvReader::new().read_bytes(&bytes),
-            Format::JsonLines => crate::parse_json_lines(&crate::csv::decompressed(bytes)?),
+            Format::JsonLines => {
+                let limits = crate::csv::DEFAULT_LIMITS;
+                crate::parse_json_lines(&crate::csv::decompressed(&bytes, limits)?)
+            }
             #[cfg(feature = "ipc")]
             Format::Arrow => crate::parse_arrow(bytes),
             #[allow(unreachable_patterns)]

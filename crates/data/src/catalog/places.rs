@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, ResultExt};
 use sha2::{Digest, Sha256};
 
 use super::Source;
-use crate::{Format, MemoryStore, ObjectStore, Stores, Table};
+use crate::{Column, Contract, Format, MemoryStore, ObjectStore, Stores, Table, objects};
 
 /// Where the sources of a [`Catalog`](super::Catalog) are: the directory of its files, the stores of addresses, and the servers of
 /// databases. A path is the directory alone. Connections hold passwords, so they stand here and not in the catalog.
@@ -79,6 +79,8 @@ pub(super) enum Found {
     Sqlite(PathBuf, String),
     /// The address of a server, and what is asked of it.
     Postgres(String, String),
+    /// What a database answered.
+    Answer(Table),
 }
 
 impl Found {
@@ -86,8 +88,12 @@ impl Found {
         let location = source.location.as_str();
         if let Some(name) = location.strip_prefix("postgres:") {
             let server = places.servers.get(name).ok_or_else(|| {
+                // What is no name can be an address with a password.
+                let shown = objects::shown(location);
+                let name = shown.strip_prefix("postgres:").unwrap_or_default();
                 Error::unknown(format!("no server is known as `{name}`; give it by `Places::postgres`"))
             })?;
+            source.is_of_a_database()?;
             let query = source
                 .query
                 .clone()
@@ -103,57 +109,62 @@ impl Found {
                     "a catalog names its files by their paths from its directory, not by `file://`",
                 ));
             }
-            if is_http(location) && source.sha256.is_none() {
+            if objects::http_scheme(location).is_some() && source.sha256.is_none() {
                 return Err(Error::malformed(
                     "what a server gives can change any day; pin it by its checksum, `sha256`",
                 ));
             }
+            // Nothing is fetched that could not be read.
+            source.written_as()?;
             let (store, key) = places.stores.resolve(location)?;
-            let n_bytes = store.head(&key)?.n_bytes;
-            if n_bytes > crate::objects::MAX_BYTES {
-                let most = crate::objects::MAX_BYTES;
+            let n_bytes = store.head(objects::check(&key)?)?.n_bytes;
+            if n_bytes > objects::MAX_BYTES {
+                let most = objects::MAX_BYTES;
                 return Err(Error::too_large(format!("it has {n_bytes} bytes, more than {most}; split it")));
             }
-            return Ok(Found::Bytes(store.get(&key)?));
+            return objects::range(store.as_ref(), &key, 0..n_bytes).map(Found::Bytes);
         }
         let path = source.path(&places.directory)?;
-        Ok(match &source.query {
-            Some(query) => Found::Sqlite(path, query.clone()),
-            None => Found::File(path),
-        })
+        let Some(query) = &source.query else { return Ok(Found::File(path)) };
+        source.is_of_a_database()?;
+        Ok(Found::Sqlite(path, query.clone()))
     }
 
     /// The file on this machine, where there is one.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Found::File(path) | Found::Sqlite(path, _) => Some(path),
-            Found::Bytes(_) | Found::Postgres(..) => None,
+            Found::Bytes(_) | Found::Postgres(..) | Found::Answer(_) => None,
         }
     }
 
     /// The checksum in hexadecimal digits.
     pub(super) fn checksum(&self) -> Result<String> {
         match self {
-            Found::File(path) | Found::Sqlite(path, _) => super::source::checksum(path),
+            Found::File(path) => super::source::checksum(path),
+            Found::Sqlite(path, _) => {
+                is_whole(path)?;
+                super::source::checksum(path)
+            }
             Found::Bytes(bytes) => Ok(hex(&Sha256::digest(bytes))),
-            Found::Postgres(..) => Err(Error::unsupported(
+            Found::Postgres(..) | Found::Answer(_) => Err(Error::unsupported(
                 "the answer of a server has no checksum; leave `sha256` out, and say what it must be like by a contract",
             )),
         }
     }
 
-    /// The answer of a database.
-    pub(super) fn answer(&self) -> Option<Result<Table>> {
+    /// A database is asked; what else was found stays as it is. Two answers of a database can differ, so it is asked once.
+    pub(super) fn answered(self) -> Result<Found> {
         match self {
             #[cfg(feature = "sqlite")]
-            Found::Sqlite(path, query) => Some(crate::read_sqlite(path, query)),
+            Found::Sqlite(path, query) => crate::read_sqlite(path, &query).map(Found::Answer),
             #[cfg(feature = "postgres")]
-            Found::Postgres(server, query) => Some(crate::read_postgres(server, query)),
+            Found::Postgres(server, query) => crate::read_postgres(&server, &query).map(Found::Answer),
             #[cfg(not(feature = "sqlite"))]
-            Found::Sqlite(..) => Some(Err(turned_off("sqlite"))),
+            Found::Sqlite(..) => Err(turned_off("sqlite")),
             #[cfg(not(feature = "postgres"))]
-            Found::Postgres(..) => Some(Err(turned_off("postgres"))),
-            Found::File(_) | Found::Bytes(_) => None,
+            Found::Postgres(..) => Err(turned_off("postgres")),
+            found => Ok(found),
         }
     }
 }
@@ -165,8 +176,43 @@ fn turned_off(feature: &str) -> Error {
     ))
 }
 
-pub(super) fn is_http(location: &str) -> bool {
-    location.starts_with("http://") || location.starts_with("https://")
+/// Whether all rows of a database of SQLite stand in its file: of others a log beside it holds some, of which the checksum of the
+/// file knows nothing. An empty log holds none; opening a database for reading can leave one.
+fn is_whole(path: &Path) -> Result<()> {
+    // SQLite follows links before it looks for the log.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for ending in ["-wal", "-journal"] {
+        let mut log = path.clone().into_os_string();
+        log.push(ending);
+        if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return Err(Error::unsupported(format!(
+                "`{}` stands beside the database, so the checksum of its file does not say what its rows are; close what \
+                 writes to it (`PRAGMA wal_checkpoint(TRUNCATE)`), or leave `sha256` out",
+                Path::new(&log).display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The answer of a database with columns as the types that contracts say: databases have fewer types, and a column without a cell
+/// has none.
+pub(super) fn typed<'a>(answer: &Table, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
+    let mut types = BTreeMap::new();
+    for (name, column_type) in contracts.flat_map(Contract::types) {
+        types.entry(name).or_insert(column_type);
+    }
+    let n_rows = answer.n_rows();
+    let typed = |(name, column): (&str, &Column)| {
+        let column = match types.get(name) {
+            Some(column_type) if column.null_count() == n_rows => Column::nulls(*column_type, n_rows),
+            Some(column_type) => column.coerce(*column_type).context(format!("column `{name}`"))?,
+            None => column.clone(),
+        };
+        Ok((name.into(), column))
+    };
+    let columns = answer.columns().map(typed).collect::<Result<Vec<_>>>()?;
+    Ok(Table::with_rows(n_rows, columns)?.inheriting([answer]))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

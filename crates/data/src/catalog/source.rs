@@ -8,7 +8,9 @@ use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::places::{Found, Places, hex, table_of};
+use super::places::{Found, Places, hex, table_of, typed};
+use crate::csv::{DEFAULT_LIMITS, Limits, decompressed};
+use crate::objects::shown;
 use crate::{Contract, CsvReader, Format, JsonLinesReader, Table, find_pii};
 
 /// How much harm comes from data in wrong hands.
@@ -32,8 +34,8 @@ pub enum Sensitivity {
 /// |---|---|---|
 /// | `name` | – | what the source is called |
 /// | `location` | – | the path of the file from the directory of the catalog, the address of an object such as `s3://lake/orders.parquet` or `https://..`, which needs a checksum, or `postgres:` and the name of a server, see [`Places`] |
-/// | `query` | none | what is asked of a database: of a server, or of an SQLite file |
-/// | `format` | by the ending | how the file is written |
+/// | `query` | none | what is asked of a database: of a server, or of an SQLite file; columns become the types of the contract |
+/// | `format` | by the ending | how the file is written; not beside a database |
 /// | `description` | empty | what the rows are |
 /// | `owner` | empty | who answers for it; must be there |
 /// | `access` | none | who may read it; must be there, but for public data |
@@ -41,9 +43,9 @@ pub enum Sensitivity {
 /// | `tags` | none | words to find it by |
 /// | `sensitivity` | internal | how much harm it does in wrong hands |
 /// | `time`, `max_age_days` | none | a column of days or moments, and how old its newest may be |
-/// | `sha256` | none | the checksum of the file, in hexadecimal digits |
+/// | `sha256` | none | the checksum of the file, in hexadecimal digits; of SQLite without a log beside it |
 /// | `contract` | none | what the rows must be like |
-/// | `csv` | the usual ones | settings to read CSV |
+/// | `csv` | the usual ones | settings to read CSV; not beside a database |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
@@ -207,9 +209,19 @@ impl Source {
         self.format.or_else(|| Format::of(Path::new(&self.location))).ok_or_else(|| {
             Error::unsupported(format!(
                 "the ending of `{}` says no format; write `format = \"csv\"` or another one",
-                self.location
+                shown(&self.location)
             ))
         })
+    }
+
+    /// What is written by nobody has no format.
+    pub(super) fn is_of_a_database(&self) -> Result<()> {
+        let what = match (self.format, &self.csv) {
+            (None, None) => return Ok(()),
+            (Some(_), _) => "format",
+            (None, Some(_)) => "csv",
+        };
+        Err(Error::unsupported(format!("the answer of a database is read as it is; leave `{what}` out")))
     }
 
     /// The contract of the settings to read CSV, where these are used.
@@ -225,8 +237,8 @@ impl Source {
 
     /// The table, with these contracts for the types of its columns, and nothing more is looked at.
     fn read<'a>(&self, found: &Found, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
-        if let Some(answer) = found.answer() {
-            return answer;
+        if let Found::Answer(answer) = found {
+            return typed(answer, contracts);
         }
         let csv = |contracts| {
             let csv = self.csv.clone().unwrap_or_default().without_contract();
@@ -236,13 +248,15 @@ impl Source {
             |contracts| Iterator::fold(contracts, JsonLinesReader::new(), JsonLinesReader::types_of);
         match (self.written_as()?, found) {
             (Format::Csv, Found::Bytes(bytes)) => csv(contracts).read_bytes(bytes),
-            (Format::JsonLines, Found::Bytes(bytes)) => json_lines(contracts).read_bytes(bytes),
+            (Format::JsonLines, Found::Bytes(bytes)) => {
+                json_lines(contracts).read_bytes(&decompressed(bytes, DEFAULT_LIMITS)?)
+            }
             (format, Found::Bytes(bytes)) => table_of(bytes, format),
             (Format::Csv, Found::File(path)) => csv(contracts).read_path(path),
             (Format::JsonLines, Found::File(path)) => json_lines(contracts).read_path(path),
             (format, Found::File(path)) => format.read(path),
-            // Databases have answered above.
-            (format, Found::Sqlite(..) | Found::Postgres(..)) => {
+            // Databases have answered before.
+            (format, Found::Sqlite(..) | Found::Postgres(..) | Found::Answer(_)) => {
                 Err(Error::unsupported(format!("a database is not written as {format:?}")))
             }
         }
@@ -252,6 +266,7 @@ impl Source {
     pub(super) fn open(&self, places: &Places) -> Result<Table> {
         let found = Found::new(self, places)?;
         self.check_sum(&found)?;
+        let found = found.answered()?;
         let table = self.read(&found, self.contracts())?;
         self.contracts().try_for_each(|contract| contract.enforce(&table))?;
         Ok(table)
@@ -262,27 +277,43 @@ impl Source {
     pub(super) fn open_with_quarantine(&self, places: &Places) -> Result<(Table, Table)> {
         let found = Found::new(self, places)?;
         self.check_sum(&found)?;
+        let found = found.answered()?;
         let all = Contract::new().extra_columns(true);
         let contract = self.contract.as_ref().unwrap_or(&all);
-        let Found::File(path) = found else {
-            let sifted = contract.sift(&self.read(&found, self.contracts())?)?;
-            self.of_csv().map_or(Ok(()), |own| own.enforce(&sifted.kept))?;
-            return Ok((sifted.kept, sifted.quarantine));
+        let format = match found {
+            Found::Answer(_) => None,
+            _ => Some(self.written_as()?),
         };
-        match self.written_as()? {
-            Format::Csv => {
+        match format {
+            Some(Format::Csv) => {
+                let read = |csv: CsvReader| match &found {
+                    Found::File(path) => csv.read_path_with_quarantine(path),
+                    Found::Bytes(bytes) => csv.read_bytes_with_quarantine(bytes),
+                    _ => Err(Error::unsupported("the answer of a database is no CSV")),
+                };
                 let csv = self.csv.clone().unwrap_or_default();
                 if self.contract.is_none() {
-                    return csv.read_path_with_quarantine(path);
+                    return read(csv);
                 }
                 let typed = self.of_csv().into_iter().fold(csv.without_contract(), CsvReader::types_of);
-                let (kept, aside) = typed.contract(contract).read_path_with_quarantine(path)?;
+                let (kept, aside) = read(typed.contract(contract))?;
                 self.of_csv().map_or(Ok(()), |own| own.enforce(&kept))?;
                 Ok((kept, aside))
             }
-            Format::JsonLines => JsonLinesReader::new().contract(contract).read_path_with_quarantine(path),
-            format => {
-                let sifted = contract.sift(&format.read(&path)?)?;
+            Some(Format::JsonLines) => {
+                let reader = JsonLinesReader::new().contract(contract);
+                match &found {
+                    Found::File(path) => reader.read_path_with_quarantine(path),
+                    Found::Bytes(bytes) => {
+                        // A line may be as long as the object: it is what is set aside.
+                        let limits = Limits { line: usize::MAX, ..DEFAULT_LIMITS };
+                        reader.read_bytes_with_quarantine(&decompressed(bytes, limits)?)
+                    }
+                    _ => Err(Error::unsupported("the answer of a database is no JSON lines")),
+                }
+            }
+            _ => {
+                let sifted = contract.sift(&self.read(&found, self.contracts())?)?;
                 Ok((sifted.kept, sifted.quarantine))
             }
         }
@@ -327,6 +358,13 @@ impl Source {
         if self.sensitivity >= Sensitivity::Personal && found.file().is_some_and(is_open) {
             problems.push("may be read by every user of this machine; take the permission away".to_owned());
         }
+        let found = match found.answered() {
+            Ok(found) => found,
+            Err(error) => {
+                problems.push(error.to_string());
+                return problems;
+            }
+        };
         let table = match self.read(&found, self.contracts()) {
             Ok(table) => {
                 let reports = self.contracts().map(|contract| contract.check(&table));

@@ -255,6 +255,12 @@ impl Contract {
         self
     }
 
+    /// A contract of columns whose names all differ; [`with`](Contract::with) looks for each among those before it.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn of(columns: Vec<ColumnContract>) -> Self {
+        Contract { columns, ..Contract::new() }
+    }
+
     /// The smallest number of rows.
     #[must_use]
     pub fn min_rows(mut self, min_rows: usize) -> Self {

@@ -1,5 +1,6 @@
 //! The bytes of a CSV file, decompressed, within limits.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -175,9 +176,9 @@ fn read_all(mut stream: impl Read, expected: u64, limits: Limits) -> std::result
 }
 
 /// The bytes, decompressed if they are compressed.
-pub(crate) fn decompressed(bytes: Vec<u8>) -> Result<Vec<u8>> {
-    match Compression::of(&bytes) {
-        Some(compression) => decompress(compression, &bytes[..], DEFAULT_LIMITS),
-        None => Ok(bytes),
+pub(crate) fn decompressed(bytes: &[u8], limits: Limits) -> Result<Cow<'_, [u8]>> {
+    match Compression::of(bytes) {
+        Some(compression) => decompress(compression, bytes, limits).map(Cow::Owned),
+        None => Ok(Cow::Borrowed(bytes)),
     }
 }

@@ -15,6 +15,8 @@ use ureq::{Body, http::StatusCode};
 
 use part::{Part, hash_of};
 
+use crate::objects::shown;
+
 /// Fetches a file over HTTP: once, checked, and going on where it was cut off.
 ///
 /// | setting | default | range | meaning |
@@ -361,16 +363,4 @@ pub(crate) fn agent(patience: Duration, https_only: bool) -> Agent {
 
 pub(crate) fn is_https(url: &str) -> bool {
     url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
-}
-
-/// An address without what may be secret: users, passwords and queries.
-pub(crate) fn shown(url: &str) -> String {
-    let plain = url.split(['?', '#']).next().unwrap_or_default();
-    match plain.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            format!("{scheme}://{}{path}", host.rsplit('@').next().unwrap_or_default())
-        }
-        None => plain.to_owned(),
-    }
 }

@@ -10,8 +10,8 @@ use perennial_core::{Error, Result};
 use ureq::Body;
 use ureq::http::Response;
 
-use super::{MAX_BYTES, ObjectMeta, ObjectStore, check, missing};
-use crate::download::{agent, is_https, shown, starts_at};
+use super::{MAX_BYTES, ObjectMeta, ObjectStore, check, missing, shown};
+use crate::download::{agent, is_https, starts_at};
 
 /// How often something is asked for that the server cannot answer for the moment.
 const ATTEMPTS: u32 = 3;

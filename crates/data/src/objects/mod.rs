@@ -1,5 +1,7 @@
 //! Tables in object stores: bytes under keys, read whole or by ranges.
 
+#[cfg(any(feature = "catalog", feature = "http"))]
+mod address;
 mod folder;
 #[cfg(feature = "http")]
 mod http;
@@ -14,6 +16,8 @@ use perennial_core::{Error, Result, ResultExt};
 
 use crate::{Format, Table};
 
+#[cfg(any(feature = "catalog", feature = "http"))]
+pub(crate) use self::address::{http_scheme, shown};
 pub use self::folder::FolderStore;
 #[cfg(feature = "http")]
 pub use self::http::HttpStore;

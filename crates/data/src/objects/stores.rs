@@ -136,8 +136,7 @@ fn unescaped(key: &str) -> Result<String> {
 /// The server of an address, and the rest.
 #[cfg(feature = "http")]
 fn server(url: &str) -> Option<(&str, &str)> {
-    let scheme =
-        url.find("://").filter(|at| matches!(url[..*at].to_ascii_lowercase().as_str(), "http" | "https"))?;
+    let scheme = super::http_scheme(url)?;
     let slash = scheme + 3 + url[scheme + 3..].find('/')?;
     Some((&url[..slash], &url[slash + 1..]))
 }

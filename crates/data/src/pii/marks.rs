@@ -64,8 +64,18 @@ impl Table {
     }
 
     /// The table with the marks that columns of its names have in others; where they differ, the one that shows more.
-    /// So with roles, of which the first counts.
-    pub(crate) fn inheriting<'a>(mut self, from: impl IntoIterator<Item = &'a Table>) -> Table {
+    /// So with roles, of which the first counts: for a step that makes a table anew of the columns of another one.
+    ///
+    /// ```
+    /// use perennial_data::{Role, Table};
+    ///
+    /// let table = Table::builder().integer("id", [7]).build()?.with_role("id", Role::Identifier)?;
+    /// let made = Table::builder().text("id", ["7"]).build()?.inheriting([&table]);
+    /// assert_eq!(made.role("id")?, Role::Identifier);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn inheriting<'a>(mut self, from: impl IntoIterator<Item = &'a Table>) -> Table {
         let mut marks = self.marks().clone();
         for table in from {
             if !table.roles().is_empty() {

@@ -289,7 +289,9 @@ fn sources_are_elsewhere_too() -> Result<()> {
     }
     // What is not known is said, and a server of files must be pinned.
     assert!(problems(named("x", "s4://lake/a.csv"), at, 0)[0].contains("no store is known"));
-    assert!(problems(named("x", "https://example.org/a.csv"), at, 0)[0].contains("pin it by its checksum"));
+    for server in ["https://example.org/a.csv", "HTTPS://example.org/a.csv", "Http://example.org/a.csv"] {
+        assert!(problems(named("x", server), at, 0)[0].contains("pin it by its checksum"), "{server}");
+    }
     assert!(problems(named("x", "file:///etc/passwd"), at, 0)[0].contains("paths from its directory"));
     let server = named("x", "postgres:shop");
     assert!(problems(server.clone().query("SELECT 1"), at, 0)[0].contains("no server is known as `shop`"));
@@ -302,38 +304,139 @@ fn sources_are_elsewhere_too() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn croissant_is_read() -> Result<()> {
-    let table = Table::builder().date("day", [1]).real("sum", [1.0]).boolean("new", [true]).build()?;
-    let sum = "ab".repeat(32);
-    let written = source().description("What was sold").tags(["shop", "day"]).sha256(sum.clone());
-    let found = Source::from_croissant(&written.to_croissant(&table)?)?;
-    let columns = [("day", ColumnType::Date), ("sum", ColumnType::Real), ("new", ColumnType::Boolean)];
-    let contract = columns.into_iter().fold(Contract::new().extra_columns(true), |contract, (name, kind)| {
-        contract.with(ColumnContract::new(name, kind).nullable(true))
-    });
-    let expected = Source::new("orders", "orders.csv").owner("sales").licence("own").sha256(sum);
-    let expected = expected.description("What was sold").tags(["shop", "day"]).format(Format::Csv);
-    assert_eq!(found, [expected.contract(contract)]);
-    // Lists, things with names, several files, older words for the same.
-    let text = r#"{"@type": "https://schema.org/Dataset", "name": "d", "license": ["CC0", {"name": "MIT"}], "creator": {"name": "Ada"},
-        "distribution": [{"@type": "sc:FileObject", "name": "a", "contentUrl": "https://example.org/a?x", "encodingFormat": "text/csv"},
-            {"@type": "cr:FileObject", "@id": "b", "contentUrl": "b.parquet"}, {"@type": "cr:FileObject", "@id": "z", "contentUrl": "z.zip"}],
-        "recordSet": {"field": [{"name": "n", "dataType": ["cr:Int64", "wd:Q1"], "source": {"distribution": "a"}},
-            {"name": "m", "dataType": "sc:ImageObject", "source": {"fileObject": {"@id": "b"}}}, {"name": "k"}]}}"#;
-    let found = Source::from_croissant(text)?;
-    assert_eq!(found.iter().map(Source::name).collect::<Vec<_>>(), ["a", "b"]);
-    let text = toml::to_string(&found[0]).unwrap();
-    for part in ["owner = \"Ada\"", "licence = \"CC0, MIT\"", "name = \"n\"", "column_type = \"integer\""] {
-        assert!(text.contains(part), "{part} in {text}");
+/// A store that gives one object under any key, too many bytes of it if it is told to, and writes down what it was asked.
+#[derive(Debug, Default)]
+struct Loose {
+    bytes: Vec<u8>,
+    too_many: usize,
+    asked: std::sync::Mutex<Vec<String>>,
+}
+
+impl perennial_data::ObjectStore for Loose {
+    fn head(&self, key: &str) -> Result<perennial_data::ObjectMeta> {
+        self.asked.lock().unwrap().push(key.to_owned());
+        Ok(perennial_data::ObjectMeta { key: key.to_owned(), n_bytes: self.bytes.len() as u64 })
     }
-    for (text, says) in [
-        ("{", "no JSON"),
-        ("[]", "expected `sc:Dataset`"),
-        (r#"{"@type": "sc:Dataset"}"#, "none of its 0 files"),
-    ] {
-        let error = Source::from_croissant(text).unwrap_err().to_string();
-        assert!(error.contains(says), "{error}");
+
+    fn get_range(&self, _: &str, _: std::ops::Range<u64>) -> Result<Vec<u8>> {
+        Ok([self.bytes.clone(), vec![b'\n'; self.too_many]].concat())
+    }
+
+    fn put(&self, _: &str, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<perennial_data::ObjectMeta>> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn objects_are_asked_for_by_sound_keys_and_read_as_files_are() -> Result<()> {
+    use perennial_data::{Places, Severity, Stores};
+    use std::io::Write;
+    use std::sync::Arc;
+    let loose =
+        |bytes: &[u8], too_many| Arc::new(Loose { bytes: bytes.to_vec(), too_many, ..Loose::default() });
+    let places = |store: &Arc<Loose>| {
+        Stores::new().with("s3://lake", store.clone()).map(|stores| Places::new(".").stores(stores))
+    };
+    let open = |store: &Arc<Loose>, key: &str| {
+        Catalog::new().source(Source::new("a", format!("s3://lake/{key}"))).open(places(store)?, "a")
+    };
+    let store = loose(b"n\n1\n", 0);
+    assert_eq!(open(&store, "a.csv")?.n_rows(), 1);
+    for (key, says) in
+        [("../../etc/x.csv", "is no key"), ("a//b.csv", "is no key"), ("a.txt", "says no format")]
+    {
+        let error = open(&store, key).unwrap_err().to_string();
+        assert!(error.contains(says), "{key}: {error}");
+    }
+    // What cannot be read was not asked for.
+    assert_eq!(*store.asked.lock().unwrap(), ["a.csv"]);
+    assert!(
+        open(&loose(b"n\n1\n", 3), "a.csv")
+            .unwrap_err()
+            .to_string()
+            .contains("the store gave 7 bytes of the 4")
+    );
+    // Passwords of addresses do not stand in errors.
+    for location in ["s3://ada:secret@lake/a.txt?key=secret", "postgres://ada:secret@db/shop"] {
+        let found = problems(Source::new("a", location).query("SELECT 1"), std::path::Path::new("."), 0);
+        let opened =
+            Catalog::new().source(Source::new("a", location)).open(".", "a").unwrap_err().to_string();
+        assert!(!found.join(" ").contains("secret") && !opened.contains("secret"), "{found:?} {opened}");
+    }
+    // Rows with a cell of a wrong type are set aside as those of files are, compressed or not.
+    let contract = Contract::new()
+        .with(ColumnContract::new("n", ColumnType::Integer).max(9.0).severity(Severity::Quarantine));
+    let packed = |bytes: &[u8]| {
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        to.write_all(bytes).unwrap();
+        to.finish().unwrap()
+    };
+    let (csv, lines) = (b"n\n1\nmany\n90\n", b"{\"n\": 1}\n{\"n\": \"many\"}\n{\"n\": 90}\n");
+    let objects: [(&str, Vec<u8>, [i64; 2]); 4] = [
+        ("a.csv", csv.to_vec(), [3, 4]),
+        ("a.csv.gz", packed(csv), [3, 4]),
+        ("a.jsonl", lines.to_vec(), [2, 3]),
+        ("a.jsonl.gz", packed(lines), [2, 3]),
+    ];
+    for (key, bytes, expected) in objects {
+        let source = Source::new("a", format!("s3://lake/{key}")).contract(contract.clone());
+        let (kept, aside) =
+            Catalog::new().source(source).open_with_quarantine(places(&loose(&bytes, 0))?, "a")?;
+        assert_eq!(kept.n_rows(), 1, "{key}");
+        assert_eq!(aside.column("line")?.as_integer()?.flatten().collect::<Vec<_>>(), expected, "{key}");
+        assert!(aside.column("reason")?.cell(0).unwrap().contains("column `n`"), "{key}");
+    }
+    assert_eq!(open(&loose(&packed(b"{\"n\": 1}"), 0), "a.jsonl.gz")?.n_rows(), 1);
+    Ok(())
+}
+
+#[test]
+fn answers_of_databases_become_the_types_of_the_contract() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let table = Table::builder()
+        .boolean("paid", [Some(true), Some(false)])
+        .text("city", ["Rome", "Oslo"])
+        .date("day", [None::<i32>, None])
+        .build()?;
+    perennial_data::write_sqlite(&table, at.join("shop.sqlite"), "orders")?;
+    let of = |kind| {
+        let columns = [("paid", kind), ("city", ColumnType::Category), ("day", ColumnType::Date)];
+        let with = |all: Contract, (name, kind)| all.with(ColumnContract::new(name, kind).nullable(true));
+        let shop = Source::new("shop", "shop.sqlite").owner("sales").licence("own").access(["analysts"]);
+        shop.query("SELECT * FROM orders").contract(columns.into_iter().fold(Contract::new(), with))
+    };
+    let shop = of(ColumnType::Boolean);
+    let catalog = Catalog::new().source(shop.clone());
+    let opened = catalog.open(at, "shop")?;
+    assert_eq!(opened.column("paid")?, table.column("paid")?);
+    assert_eq!(opened.column("city")?.column_type(), ColumnType::Category);
+    assert_eq!(opened.column("day")?, table.column("day")?);
+    assert_eq!(catalog.open_with_quarantine(at, "shop")?.0, opened);
+    assert_eq!(problems(shop.clone(), at, 0), Vec::<String>::new());
+    let mistyped = Catalog::new().source(shop.clone().query("SELECT 2 AS paid, 'a' AS city, NULL AS day"));
+    let error = mistyped.open(at, "shop").unwrap_err().to_string();
+    assert!(error.contains("column `paid`: row 0: `2` is not of type boolean"), "{error}");
+    // Settings of files say nothing of a database.
+    assert!(problems(shop.clone().format(Format::Csv), at, 0)[0].contains("leave `format` out"));
+    assert!(problems(shop.clone().csv(CsvReader::new()), at, 0)[0].contains("leave `csv` out"));
+    // A checksum is of the file alone, and rows can stand in a log beside it.
+    let sum =
+        problems(shop.clone().sha256("00"), at, 0)[0].split(' ').nth(3).unwrap().trim_matches(',').to_owned();
+    let pinned = Catalog::new().source(shop.sha256(sum));
+    assert_eq!(pinned.open(at, "shop")?, opened);
+    for ending in ["-wal", "-journal"] {
+        let log = at.join(format!("shop.sqlite{ending}"));
+        std::fs::write(&log, "rows").unwrap();
+        assert!(pinned.open(at, "shop").unwrap_err().to_string().contains("stands beside the database"));
+        // One without a byte holds none.
+        std::fs::write(&log, "").unwrap();
+        assert_eq!(pinned.open(at, "shop")?, opened);
+        std::fs::remove_file(&log).unwrap();
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod catalogs;
 #[cfg(feature = "clean")]
 mod cleaning;
 mod contracts;
+mod croissant;
 mod csv_limits;
 mod csv_reading;
 #[cfg(feature = "sqlite")]
