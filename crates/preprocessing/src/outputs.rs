@@ -51,11 +51,12 @@ impl<M: BranchModels> ColumnsModel<M> {
             let sources = made_of.filter(|sources| sources.len() == matrix.n_cols());
             for (place, name) in matrix.features().names().enumerate() {
                 let from: Vec<String> = match &sources {
-                    Some(sources) => {
+                    // A step of somebody else that names a column which there is not knows nothing of the others either.
+                    Some(sources) if sources[place].iter().all(|column| *column < names.len()) => {
                         let of: BTreeSet<usize> = sources[place].iter().copied().collect();
-                        of.into_iter().filter_map(|column| names.get(column).cloned()).collect()
+                        of.into_iter().map(|column| names[column].clone()).collect()
                     }
-                    None => names.to_vec(),
+                    _ => names.to_vec(),
                 };
                 let pii = x.pii_of(&from)?;
                 outputs.push(OutputColumn { name: name.to_owned(), from, pii });

@@ -4,7 +4,7 @@ use perennial_core::{
     Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Outline, Param, Result, Then, Train,
     Transformer,
 };
-use perennial_data::{Column, ColumnType, Table};
+use perennial_data::{Column, ColumnType, Role, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{BranchModel, Columns, ColumnsModel};
@@ -38,6 +38,7 @@ pub enum HighCardinality {
 /// | texts and categories with more | the encoder `high_cardinality`; missing cells are empty texts |
 /// | days and moments | year, month, day, weekday, hour and the days since 1970, then as numbers |
 /// | columns without a cell | none: they are left out |
+/// | columns of another [`Role`] than that of a feature, such as the target or an identifier | none: they are left out |
 ///
 /// What a column becomes is decided when learning, by the rows whose weight is not 0. No step looks at a target, so a
 /// [`TargetEncoder`](crate::TargetEncoder), which is often better for many levels, is for [`Columns`].
@@ -202,7 +203,10 @@ impl FitTransform for TableVectorizer {
     fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(TableVectorizerModel, Matrix)> {
         CARDINALITY_THRESHOLD.check_count(self.cardinality_threshold)?;
         N_COMPONENTS.check_count(self.n_components)?;
-        let kinds = train.x.columns().map(|(name, column)| Ok((name, self.kind(column, train)?)));
+        let kinds = train.x.columns().map(|(name, column)| {
+            let is_feature = train.x.role(name)? == Role::Feature;
+            Ok((name, if is_feature { self.kind(column, train)? } else { None }))
+        });
         let kinds = kinds.collect::<Result<Vec<_>>>()?;
         let of = |wanted: Kind| -> Vec<String> {
             let mine = kinds.iter().filter(|(_, kind)| *kind == Some(wanted));
@@ -239,7 +243,7 @@ impl FitTransform for TableVectorizer {
 fn side_by_side(outputs: &[Matrix]) -> Result<Matrix> {
     match outputs {
         [] => Err(Error::insufficient_data(
-            "every cell of the table is missing, so there is nothing to learn from",
+            "every cell of the features is missing, or no column has the role of a feature, so there is nothing to learn from",
         )),
         [one] => Ok(one.clone()),
         several => Matrix::hstack(several),

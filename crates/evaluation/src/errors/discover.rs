@@ -69,6 +69,10 @@ impl Condition {
     }
 
     /// Whether it holds for a value of the feature.
+    ///
+    /// Of a table these are the numbers of [`Tabular::cells`], where a category or a text is its rank among those of this one table: a
+    /// condition that was found there holds for the numbers of that table alone, and another one may number its categories
+    /// otherwise. How a condition reads says the category itself.
     pub fn holds(&self, value: f64) -> bool {
         match self {
             Condition::Is { value: wanted, .. } => value == *wanted,

@@ -71,6 +71,10 @@ mod missing {
 impl Explained {
     /// Of one output of contributions to the answers for `x`, a matrix or, with the feature `table`, a table.
     ///
+    /// Contributions have no names: column by column they are those of `x`, which must be in the order that the explainer gave them in.
+    /// That of [`Shap`](crate::explain::Shap) is the order of its background; where `x` may be in another one, give
+    /// `background.aligned(&x)?` ([`Tabular::aligned`]).
+    ///
     /// # Errors
     /// When there are no rows, there is no such output, a contribution is not finite, or the contributions are not those of
     /// such rows.

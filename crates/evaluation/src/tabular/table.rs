@@ -72,23 +72,27 @@ impl Tabular for Table {
         check_parts(self, other, row, parts)?;
         let n_rows = Rows::n_rows(self);
         let all = Table::concat(&[self.clone(), other.take(&[row])?])?;
-        let mut from = vec![false; self.n_cols()];
-        parts.iter().flat_map(|(_, columns)| columns).for_each(|&column| from[column] = true);
+        // The parts in which each column is as in the other row, in order.
+        let mut known: Vec<Vec<usize>> = vec![Vec::new(); self.n_cols()];
+        for (part, (_, columns)) in parts.iter().enumerate() {
+            columns.iter().for_each(|&column| known[column].push(part));
+        }
         let plain: Vec<usize> = parts.iter().flat_map(|(range, _)| range.clone()).collect();
-        let columns = all.columns().enumerate().map(|(place, (name, _))| {
-            let own = all.select(&[name])?;
-            let taken = if from[place] {
-                let of_part = |(range, columns): &(Range<usize>, Vec<usize>)| {
-                    let known = columns.contains(&place);
-                    range.clone().map(move |row| if known { n_rows } else { row }).collect::<Vec<_>>()
-                };
-                own.take(&parts.iter().flat_map(of_part).collect::<Vec<_>>())?
-            } else {
+        let columns = all.columns().zip(&known).map(|((name, column), known)| {
+            let own = Table::new([(name, column.clone())])?;
+            let taken = if known.is_empty() {
                 own.take(&plain)?
+            } else {
+                let mut is_known = vec![false; parts.len()];
+                known.iter().for_each(|&part| is_known[part] = true);
+                let of_part = |((range, _), is_known): (&(Range<usize>, Vec<usize>), bool)| {
+                    range.clone().map(move |row| if is_known { n_rows } else { row })
+                };
+                own.take(&parts.iter().zip(is_known).flat_map(of_part).collect::<Vec<_>>())?
             };
             Ok((name.to_owned(), taken.column(name)?.clone()))
         });
-        Table::new(columns.collect::<Result<Vec<_>>>()?)
+        Ok(Table::new(columns.collect::<Result<Vec<_>>>()?)?.inheriting([self, other]))
     }
 
     fn aligned(&self, x: &Self) -> Result<Self> {

@@ -210,6 +210,18 @@ fn answers_for_tables_move_with_a_column() {
 }
 
 #[test]
+fn mixed_rows_keep_what_columns_are_there_for() -> Result<()> {
+    use perennial_data::{PiiAction, PiiKind, Role};
+    let x = table(4).mark_pii("city", PiiKind::Address, PiiAction::Keep)?.with_role("day", Role::Time)?;
+    let mixed = x.mixed(&table(8).take(&[7])?, 0, &[(0..2, vec![1]), (1..3, vec![]), (3..4, vec![1, 5])])?;
+    assert_eq!((mixed.pii_of(&["city"])?, mixed.role("day")?), (x.pii_of(&["city"])?, Role::Time));
+    let hours: Vec<_> = mixed.column("hour")?.as_integer()?.flatten().collect();
+    assert_eq!(hours, [3, 3, 0, 1, 3]);
+    assert_eq!(mixed.column("price")?.as_real()?.to_vec(), [0.0, 1.0, 1.0, 2.0, 7.0].map(|n| n / 7.0));
+    Ok(())
+}
+
+#[test]
 fn slices_of_a_table_have_names() {
     let x = table(1200);
     let y = Cities.predict(&x).unwrap();

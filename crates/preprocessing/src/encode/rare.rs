@@ -136,7 +136,7 @@ impl Transformer for RareLabelModel {
             let codes = coded.codes.iter().map(|&code| (code != MISSING).then(|| places[code as usize]));
             Ok((name.clone(), Column::category_codes(codes, &levels)?))
         });
-        Table::new(joined.collect::<Result<Vec<_>>>()?)
+        Ok(Table::new(joined.collect::<Result<Vec<_>>>()?)?.inheriting([x]))
     }
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {

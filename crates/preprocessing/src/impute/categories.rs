@@ -110,7 +110,7 @@ impl Transformer for CategoryImputerModel {
             let codes = coded.codes.iter().map(|&code| if code == MISSING { place } else { code });
             Ok((name.clone(), Column::category_codes(codes, &levels)?))
         });
-        Table::new(filled.collect::<Result<Vec<_>>>()?)
+        Ok(Table::new(filled.collect::<Result<Vec<_>>>()?)?.inheriting([x]))
     }
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {

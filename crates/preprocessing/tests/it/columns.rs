@@ -1,7 +1,7 @@
 //! Columns are routed, and nothing is left out silently.
 
 use perennial_core::{
-    Csr, ErrorKind, Estimator, FitTransform, NoTarget, Persist, Result, Rows, Train, Transformer,
+    Csr, ErrorKind, Estimator, FitTransform, Matrix, NoTarget, Persist, Result, Rows, Train, Transformer,
 };
 use perennial_data::{Column, PiiAction, PiiKind, Role, Table};
 use perennial_preprocessing::{
@@ -224,6 +224,50 @@ fn rows_of_weight_0_do_not_say_what_a_column_becomes() -> Result<()> {
     let x = model.transform(&table)?;
     let names: Vec<&str> = x.features().names().collect();
     assert_eq!(names, ["city=Oslo", "city=Rome"]);
+    // What is no feature says nothing either.
+    let table = table.with_role("city", Role::Target)?;
+    let x = vectorizer.fit(&table, &NoTarget)?.transform(&table.drop(&["city"])?)?;
+    assert_eq!(x.features().names().next(), Some("late"));
+    let error = vectorizer.fit(&table.select(&["city"])?, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("no column has the role of a feature"), "{error}");
+    Ok(())
+}
+
+/// A step of somebody else that names columns which there are not.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Astray;
+
+impl Transformer for Astray {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        Ok(x.clone())
+    }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        Some(vec![vec![0], vec![7]])
+    }
+}
+
+impl Estimator for Astray {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = Astray;
+
+    fn fit_on(&self, _: &Train<'_, Matrix, NoTarget>) -> Result<Astray> {
+        Ok(Astray)
+    }
+}
+
+impl FitTransform for Astray {}
+
+#[test]
+fn columns_of_which_nothing_is_known_are_made_of_all() -> Result<()> {
+    let table = Table::builder().real("a", [1.0, 2.0]).real("b", [3.0, 4.0]).build()?;
+    let outputs = Columns::new().on(["a", "b"], Astray).fit(&table, &NoTarget)?.outputs(&table)?;
+    assert_eq!(outputs[0].from, ["a"]);
+    assert_eq!(outputs[1].from, ["a", "b"]);
     Ok(())
 }
 

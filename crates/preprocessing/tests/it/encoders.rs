@@ -107,6 +107,20 @@ fn missing_categories_are_filled() {
 }
 
 #[test]
+fn marks_and_roles_stay_with_columns_that_are_filled_or_joined() -> Result<()> {
+    use perennial_data::{PiiAction, PiiKind, Role};
+    let table = cities(&[Some("b"), None, Some("a"), Some("b")]);
+    let table = table.mark_pii("city", PiiKind::Address, PiiAction::Keep)?.with_role("city", Role::Group)?;
+    for made in [
+        CategoryImputer::mode().fit(&table, &NoTarget)?.transform(&table)?,
+        perennial_preprocessing::RareLabelEncoder::new().fit(&table, &NoTarget)?.transform(&table)?,
+    ] {
+        assert_eq!((made.pii_of(&["city"])?, made.role("city")?), (table.pii_of(&["city"])?, Role::Group));
+    }
+    Ok(())
+}
+
+#[test]
 fn rare_categories_count_as_one_towards_the_most_that_are_allowed() {
     let names: Vec<String> = (0..30).map(|i| format!("rare{i}")).chain(vec!["often".into(); 10]).collect();
     let table = Table::new([("city", Column::text(names.iter().map(String::as_str)))]).unwrap();
