@@ -309,20 +309,22 @@ fn weights_draw_rows_into_batches() {
 
 #[test]
 fn distances_of_exactly_epsilon_and_sizes_of_clusters_at_their_edges() {
-    // Groups of rows at distance 1 within, and gaps of exactly 49 between them: at 49 they are no longer nearer than it.
-    let x = Array2::from_shape_fn((12, 1), |(i, _)| (i / 4) as f64 * 52.0 + (i % 4) as f64);
+    // Groups of rows at distance 1 within, and gaps of 49 and 53: through inverses of them 49 would be less than 49.
+    let starts = [0.0, 52.0, 108.0];
+    let x = Array2::from_shape_fn((12, 1), |(i, _)| starts[i / 4] + (i % 4) as f64);
     let of = |epsilon: f64| {
         let settings = Hdbscan::new().min_cluster_size(3).min_samples(1).cluster_selection_epsilon(epsilon);
         settings.fit(&Matrix::from(x.clone()), &NoTarget).unwrap().clusters().n_clusters()
     };
-    assert_eq!((of(0.0), of(49.0)), (3, 3));
-    // With all rows one cluster, rows at exactly the distance belong to it.
-    let line = Matrix::from(Array2::from_shape_fn((8, 1), |(i, _)| 49.0 * i as f64));
-    let settings = Hdbscan::new().min_cluster_size(8).min_samples(1).allow_single_cluster(true);
+    assert_eq!((of(0.0), of(49.0), of(49.1)), (3, 3, 2));
+    // With all rows one cluster, rows at exactly the distance belong to it; one at 63 does not.
+    let line = |i: usize| if i < 7 { 49.0 * i as f64 } else { 357.0 };
+    let line = Matrix::from(Array2::from_shape_fn((8, 1), |(i, _)| line(i)));
+    let settings = Hdbscan::new().min_cluster_size(7).min_samples(1).allow_single_cluster(true);
     let model = settings.clone().cluster_selection_epsilon(49.0).fit(&line, &NoTarget).unwrap();
-    assert_eq!(model.clusters().labels(), [0; 8]);
+    assert_eq!(model.clusters().labels(), [0, 0, 0, 0, 0, 0, 0, -1]);
     let model = settings.clone().min_cluster_size(9).fit(&line, &NoTarget).unwrap();
     assert_eq!(model.clusters().labels(), [-1; 8]);
-    let error = settings.max_cluster_size(7).fit(&line, &NoTarget).unwrap_err();
-    assert!(error.to_string().contains("`min_cluster_size`, which is 8"), "{error}");
+    let error = settings.max_cluster_size(6).fit(&line, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("`min_cluster_size`, which is 7"), "{error}");
 }
