@@ -8,6 +8,10 @@ use perennial_core::{Error, Result, ResultExt};
 use sha2::{Digest, Sha256};
 
 use super::Source;
+#[cfg(feature = "postgres")]
+use crate::read_postgres;
+#[cfg(feature = "sqlite")]
+use crate::read_sqlite;
 use crate::{Column, Contract, Format, MemoryStore, ObjectStore, Stores, Table, objects};
 
 /// Where the sources of a [`Catalog`](super::Catalog) are: the directory of its files, the stores of addresses, and the servers of
@@ -156,17 +160,21 @@ impl Found {
     /// A database is asked; what else was found stays as it is. Two answers of a database can differ, so it is asked once.
     pub(super) fn answered(self) -> Result<Found> {
         match self {
-            #[cfg(feature = "sqlite")]
-            Found::Sqlite(path, query) => crate::read_sqlite(path, &query).map(Found::Answer),
-            #[cfg(feature = "postgres")]
-            Found::Postgres(server, query) => crate::read_postgres(&server, &query).map(Found::Answer),
-            #[cfg(not(feature = "sqlite"))]
-            Found::Sqlite(..) => Err(turned_off("sqlite")),
-            #[cfg(not(feature = "postgres"))]
-            Found::Postgres(..) => Err(turned_off("postgres")),
+            Found::Sqlite(path, query) => read_sqlite(&path, &query).map(Found::Answer),
+            Found::Postgres(server, query) => read_postgres(&server, &query).map(Found::Answer),
             found => Ok(found),
         }
     }
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn read_sqlite(_: &Path, _: &str) -> Result<Table> {
+    Err(turned_off("sqlite"))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn read_postgres(_: &str, _: &str) -> Result<Table> {
+    Err(turned_off("postgres"))
 }
 
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
