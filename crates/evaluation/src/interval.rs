@@ -1,6 +1,7 @@
 //! How sure a score is.
 
 mod jackknife;
+mod unseen;
 
 use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
@@ -146,7 +147,13 @@ impl<'a> IntervalOptions<'a> {
 
     /// How many independent units of equal weight the rows are worth (Kish, 1965): rows, groups or blocks.
     pub(crate) fn worth(&self, n_rows: usize) -> f64 {
-        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        self.worth_of(n_rows, |_| true)
+    }
+
+    /// As [`worth`](IntervalOptions::worth), of the rows that `counts`; 0 where none does.
+    pub(crate) fn worth_of(&self, n_rows: usize, counts: impl Fn(usize) -> bool) -> f64 {
+        let own = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        let weight = |row: usize| if counts(row) { own(row) } else { 0.0 };
         let units = match self.dependence {
             Dependence::None => (0..n_rows).map(weight).collect(),
             Dependence::Groups(groups) => {
@@ -162,7 +169,7 @@ impl<'a> IntervalOptions<'a> {
         };
         let (sum, squares) =
             units.iter().fold((0.0, 0.0), |(sum, squares), unit| (sum + unit, squares + unit * unit));
-        sum / squares * sum
+        if sum > 0.0 { sum / squares * sum } else { 0.0 }
     }
 
     /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.

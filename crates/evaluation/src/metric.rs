@@ -169,7 +169,7 @@ pub(crate) fn bootstrap<M: Metric + ?Sized>(
     let weights = options.row_weights();
     metric.score_weighted(truth, prediction, weights)?;
     if let Some(scores) = metric.row_scores(truth, prediction)? {
-        return options.of_mean(&scores);
+        return Ok(options.within(options.of_mean(&scores)?, &scores, metric.bounds()));
     }
     options.of_rows(truth.n_rows(), |rows| {
         score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN)

@@ -107,7 +107,7 @@ impl Estimator for KernelRidge {
         }
         let y: Array1<f64> =
             rows.iter().zip(&roots).map(|(&row, root)| train.y.as_slice()[row] * root).collect();
-        let factor = Cholesky::new(&gram).map_err(|error| {
+        let factor = Cholesky::new_in(&train.ctx, &gram).map_err(|error| {
             error.context("the kernel matrix plus `alpha` on its diagonal; raise `alpha`")
         })?;
         let dual = factor.solve(&y) * &roots;

@@ -169,9 +169,13 @@ macro_rules! of_confusion {
                     return $analytic(self, &confusion_matrix(truth, prediction, None)?, options.confidence());
                 })?
                 let pair = Aligned::new(truth, prediction, weights)?;
-                options.of_counts(pair.truth.len(), |counts| {
+                let found = options.of_counts(pair.truth.len(), |counts| {
                     self.of_confusion(&pair.confusion_of(counts, weights)).unwrap_or(f64::NAN)
-                })
+                })?;
+                let confusion = confusion_matrix(truth, prediction, weights)?;
+                Ok(options.of_classes(found, truth.codes(), &confusion, |confusion| {
+                    self.of_confusion(confusion).ok().filter(|score| score.is_finite())
+                }))
             }
         }
 

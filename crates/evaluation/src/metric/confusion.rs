@@ -144,6 +144,14 @@ impl ConfusionMatrix {
         &self.names
     }
 
+    /// As if so much weight of one class had been given another class than it was.
+    pub(crate) fn with_moved(&self, class: usize, (from, to): (usize, usize), weight: f64) -> Self {
+        let mut moved = self.clone();
+        moved.counts[[class, from]] -= weight;
+        moved.counts[[class, to]] += weight;
+        moved
+    }
+
     /// The weight of the rows of each class.
     pub fn true_weights(&self) -> Vec<f64> {
         self.counts.rows().into_iter().map(|row| row.sum()).collect()

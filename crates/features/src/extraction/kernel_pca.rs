@@ -1,24 +1,34 @@
 //! Principal components in the space of a kernel.
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array1, Array2, ArrayRef2, s};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train, Transformer,
+    Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
+    Transformer,
 };
 use perennial_numeric::kernel::{Function, Kernel, Points};
-use perennial_numeric::linalg::{eigh, matmul};
+use perennial_numeric::linalg::{eigh, largest_eigen, matmul};
+use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::pca::finish;
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
-/// The most rows: their kernel matrix and its eigenvectors take 1.6 GB.
+/// The most rows: their kernel matrix takes 0.8 GB.
 const MOST_ROWS: usize = 10_000;
+/// The most rows of which all eigenvectors are looked for, which takes minutes and cannot be stopped on the way.
+const MOST_DECOMPOSED: usize = 4_000;
+/// With more rows for each component than this, only the components that are kept are looked for.
+const ROWS_OF_ONE: usize = 50;
+/// Residuals of eigenvectors, beside the largest eigenvalue.
+const TOLERANCE: f64 = 1e-10;
 
 /// Principal components in the space of a kernel (Schölkopf, Smola and Müller, 1998).
 ///
-/// The kernel matrix of all rows, centred, is decomposed: time grows with the cube of the rows, so more than 10000 are
-/// refused; [`Nystroem`](super::Nystroem) before [`Pca`](super::Pca) takes more. The largest projection of a training
-/// row on each component is positive.
+/// The kernel matrix of all rows, centred, is decomposed. Where there are more than 50 rows for each component, only these
+/// are looked for, by a Krylov method that starts from directions drawn from the seed of the context; otherwise time grows
+/// with the cube of the rows, and more than 4000 are refused, as are more than 10000 in any case:
+/// [`Nystroem`](super::Nystroem) before [`Pca`](super::Pca) takes more. The largest projection of a training row on each
+/// component is positive.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -95,19 +105,17 @@ impl Estimator for KernelPca {
         for ((i, j), value) in gram.indexed_iter_mut() {
             *value += grand - means[i] - means[j];
         }
-        let eigen = eigh(&gram)?;
-        let largest = eigen.values[n - 1];
-        let floor = 1e-12 * n as f64 * largest.max(0.0);
-        let varied = eigen.values.iter().rev().take_while(|value| **value > floor).count();
+        let (values, vectors) = self.spectrum(&gram, &train.ctx)?;
+        let floor = 1e-12 * n as f64 * values[0].max(0.0);
+        let varied = values.iter().take_while(|value| **value > floor).count();
         if varied == 0 {
             return Err(Error::insufficient_data(
                 "all rows are equal to the kernel, so there are no components",
             ));
         }
         let kept = self.n_components.unwrap_or(varied).min(varied);
-        let values: Vec<f64> = eigen.values.iter().rev().take(kept).copied().collect();
-        let vectors =
-            Array2::from_shape_fn((n, kept), |(i, k)| eigen.vectors[[i, n - 1 - k]] / values[k].sqrt());
+        let values = values.slice(s![..kept]).to_vec();
+        let vectors = Array2::from_shape_fn((n, kept), |(i, k)| vectors[[i, k]] / values[k].sqrt());
         KernelPcaModel::new(Parts {
             features: train.x.features().clone(),
             function,
@@ -117,6 +125,34 @@ impl Estimator for KernelPca {
             vectors,
             values,
         })
+    }
+}
+
+impl KernelPca {
+    /// Eigenvalues, the largest first, and their vectors in columns: all, or as many as are kept.
+    fn spectrum(&self, gram: &Array2<f64>, ctx: &Context) -> Result<(Array1<f64>, Array2<f64>)> {
+        let n = gram.nrows();
+        let few = self.n_components.filter(|&k| k.saturating_mul(ROWS_OF_ONE) < n);
+        // Only that kernel has eigenvalues below 0 that may be large.
+        if let (Some(k), false) = (few, matches!(self.kernel, Kernel::Sigmoid { .. })) {
+            let mut random = Random::new(ctx.seed(None)).stream("kernel components");
+            let found = largest_eigen(n, k, TOLERANCE, &mut random, ctx, |b| matmul(gram, b))?;
+            if !found.converged {
+                return Err(Error::not_converged(format!(
+                    "the components are off by {:e}: so many are of like size that they cannot be told apart; ask for others, or for all",
+                    found.residual
+                )));
+            }
+            return Ok((found.values, found.vectors));
+        }
+        if n > MOST_DECOMPOSED {
+            return Err(Error::too_large(format!(
+                "all components of {n} rows would be looked for; of more than {MOST_DECOMPOSED} rows at most {} are, unless the kernel is a sigmoid: set `n_components`, take a sample, or use `Nystroem` before `Pca`",
+                n.saturating_sub(1) / ROWS_OF_ONE
+            )));
+        }
+        let eigen = eigh(gram)?;
+        Ok((eigen.values.slice(s![..;-1]).to_owned(), eigen.vectors.slice(s![.., ..;-1]).to_owned()))
     }
 }
 

@@ -10,6 +10,8 @@ mod latent_dirichlet;
 mod mds;
 mod nearest;
 mod nmf;
+mod nmf_rows;
+mod non_negative;
 mod pca;
 mod random_projection;
 mod space_tree;

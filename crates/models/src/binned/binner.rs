@@ -96,7 +96,7 @@ impl Binner {
     fn fit_cells(&self, train: &Train<'_, Matrix, NoTarget>, x: &Cells<'_>) -> Result<Binning> {
         N_BINS.check_count(self.max_bins)?;
         let features = train.x.features();
-        let rows = cuts::drawn(x.n_rows(), &Random::new(train.ctx.seed(self.seed)));
+        let rows = cuts::drawn(x.n_rows(), train.weights, &Random::new(train.ctx.seed(self.seed)));
         let columns = reduce::try_map_each(features.len(), |column| {
             train.ctx.check()?;
             let values = x.column(column);

@@ -13,13 +13,22 @@ const EXACT: usize = 4_000_000;
 /// Above, so many.
 const SAMPLE: usize = 2_000_000;
 
-/// The rows that quantiles are taken from; `None` for all of them.
-pub(super) fn drawn(n_rows: usize, random: &Random) -> Option<Vec<usize>> {
-    (n_rows > EXACT).then(|| {
-        let mut rows = random.stream("rows").sample(n_rows, SAMPLE);
+/// The rows that quantiles are taken from, of those that count; `None` for all of them.
+pub(super) fn drawn(n_rows: usize, weights: Option<&[f64]>, random: &Random) -> Option<Vec<usize>> {
+    if n_rows <= EXACT {
+        return None;
+    }
+    let sample = |n: usize| {
+        let mut rows = random.stream("rows").sample(n, SAMPLE);
         rows.sort_unstable();
         rows
-    })
+    };
+    let Some(weights) = weights else { return Some(sample(n_rows)) };
+    let counted: Vec<usize> = (0..n_rows).filter(|&row| weights[row] > 0.0).collect();
+    if counted.len() <= EXACT {
+        return Some(counted);
+    }
+    Some(sample(counted.len()).into_iter().map(|place| counted[place]).collect())
 }
 
 /// A whole number in the order of the values; -0 is 0.
@@ -44,10 +53,35 @@ pub(super) fn numeric(
 ) -> Bins {
     let all = 0..column.len();
     let points = match rows {
-        Some(rows) => points(column, rows.iter().copied(), weights),
+        // A value that is rare among many rows may not be drawn, so columns of few values are looked at whole.
+        Some(rows) => few_values(column, weights, max_bins)
+            .unwrap_or_else(|| points(column, rows.iter().copied(), weights)),
         None => points(column, all, weights),
     };
     Bins::Numeric { cuts: cut(&points, max_bins) }
+}
+
+/// The distinct values that count, where they are at most so many. Their weights do not matter to the cuts then.
+fn few_values(column: ArrayView1<'_, f64>, weights: Option<&[f64]>, most: usize) -> Option<Vec<Point>> {
+    let mut known: Vec<u64> = Vec::with_capacity(most + 1);
+    let mut last = None;
+    for (row, &value) in column.iter().enumerate() {
+        if value.is_nan() || weights.is_some_and(|weights| !(weights[row] > 0.0)) {
+            continue;
+        }
+        let key = key(value);
+        // Values come in runs.
+        if last.replace(key) == Some(key) {
+            continue;
+        }
+        if let Err(place) = known.binary_search(&key) {
+            if known.len() == most {
+                return None;
+            }
+            known.insert(place, key);
+        }
+    }
+    Some(known.into_iter().map(|key| (value(key), 1.0)).collect())
 }
 
 /// The distinct values that count, ascending, with their weights.
@@ -154,4 +188,40 @@ pub(super) fn categories(
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     order.truncate(max_bins.min(MAX_BINS) - 1);
     Ok(Bins::Categorical { kept: order.into_iter().map(|(code, _)| code).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+
+    use super::*;
+
+    #[test]
+    fn a_rare_value_that_was_not_drawn_has_a_cut() {
+        let mut column = Array1::zeros(1000);
+        column[777] = 1.0;
+        let of = |rows: &[usize], weights: Option<&[f64]>| match numeric(
+            column.view(),
+            Some(rows),
+            weights,
+            255,
+        ) {
+            Bins::Numeric { cuts } => cuts,
+            Bins::Categorical { .. } => Vec::new(),
+        };
+        assert_eq!(of(&[1, 2, 3], None), [0.5]);
+        let mut weights = vec![1.0; 1000];
+        weights[777] = 0.0;
+        assert_eq!(of(&[1, 2, 777], Some(&weights)), [0.0; 0]);
+    }
+
+    #[test]
+    fn only_rows_that_count_are_drawn() {
+        let mut weights = vec![0.0; EXACT + 1];
+        weights[17] = 1.0;
+        let random = Random::new(1);
+        assert_eq!(drawn(weights.len(), Some(&weights), &random), Some(vec![17]));
+        assert_eq!(drawn(weights.len(), None, &random).map(|rows| rows.len()), Some(SAMPLE));
+        assert_eq!(drawn(EXACT, None, &random), None);
+    }
 }

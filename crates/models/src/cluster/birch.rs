@@ -2,13 +2,13 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Clusters, Context, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit, Predictor, Result,
-    Train,
+    Clusters, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit,
+    Predictor, Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
 use super::feature_tree::{Summary, Tree};
-use super::kmeans::{check_centres, place_rows};
+use super::kmeans::{check_centres, distances, place_rows};
 use super::lloyd::Data;
 use super::merges;
 use super::ward::ward;
@@ -225,6 +225,18 @@ impl BirchModel {
     fn summaries(&self) -> Vec<Summary> {
         let parts = self.centres.rows().into_iter().zip(self.sizes.iter().zip(&self.spreads));
         parts.map(|(mean, (&count, &squares))| Summary { count, mean: mean.to_vec(), squares }).collect()
+    }
+}
+
+impl FitTransform for Birch {}
+
+impl Transformer for BirchModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    /// The distance of each row from each subcluster, rows x subclusters.
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        distances(&self.features, &self.centres, x)
     }
 }
 

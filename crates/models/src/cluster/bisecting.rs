@@ -1,6 +1,6 @@
 //! Bisecting k-means.
 
-use perennial_core::{Capabilities, Estimator, Matrix, NoTarget, Param, Result, Train};
+use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train};
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,8 @@ impl BisectingKMeans {
         Ok(best)
     }
 }
+
+impl FitTransform for BisectingKMeans {}
 
 /// Rows of one cluster, and what they add to the inertia.
 struct Part {

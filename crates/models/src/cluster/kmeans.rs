@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Clusters, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor, Result, Train,
+    Capabilities, Clusters, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Predictor,
+    Result, Train, Transformer,
 };
+use perennial_numeric::distance;
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -275,6 +277,31 @@ impl Predictor for KMeansModel {
     fn predict(&self, x: &Matrix) -> Result<Clusters> {
         predict(&self.features, &self.centres, x)
     }
+}
+
+impl FitTransform for KMeans {}
+
+impl Transformer for KMeansModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    /// The distance of each row from each centre, rows x clusters.
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        distances(&self.features, &self.centres, x)
+    }
+}
+
+/// The distance of each row from each centre.
+pub(super) fn distances(features: &Features, centres: &ArrayRef2<f64>, x: &Matrix) -> Result<Matrix> {
+    let x = features.align(x)?;
+    x.check_finite(false)?;
+    let out = distance::euclidean(x.dense()?, centres);
+    if !out.iter().all(|distance| distance.is_finite()) {
+        return Err(Error::overflow(
+            "squared distances from the centres are beyond the range of f64; scale the columns",
+        ));
+    }
+    Matrix::from(out).with_names((0..centres.nrows()).map(|cluster| format!("distance{cluster}")))
 }
 
 /// The nearest centre of each row.

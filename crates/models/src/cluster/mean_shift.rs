@@ -253,7 +253,7 @@ impl Estimator for MeanShift {
             let risen = found.counts.iter().zip(found.places.rows()).filter(|(count, _)| **count > 0);
             peaks.extend(risen.map(|(count, place)| (*count, place.to_vec())));
         }
-        let centres = apart(peaks, bandwidth);
+        let centres = apart(peaks, bandwidth, &train.ctx)?;
         let n_centres = centres.len();
         if n_centres == 0 {
             return Err(Error::insufficient_data(format!(
@@ -271,7 +271,7 @@ impl Estimator for MeanShift {
 }
 
 /// The peaks with most rows that are farther from each other than the bandwidth.
-fn apart(mut peaks: Vec<(usize, Vec<f64>)>, bandwidth: f64) -> Vec<Vec<f64>> {
+fn apart(mut peaks: Vec<(usize, Vec<f64>)>, bandwidth: f64, ctx: &Context) -> Result<Vec<Vec<f64>>> {
     let by_place = |a: &[f64], b: &[f64]| {
         a.iter()
             .zip(b)
@@ -283,6 +283,7 @@ fn apart(mut peaks: Vec<(usize, Vec<f64>)>, bandwidth: f64) -> Vec<Vec<f64>> {
     peaks.dedup();
     let mut centres: Vec<Vec<f64>> = Vec::new();
     for (_, place) in peaks {
+        ctx.check()?;
         let far = |other: &Vec<f64>| {
             other.iter().zip(&place).map(|(a, b)| ((a - b) / bandwidth).powi(2)).sum::<f64>() > 1.0
         };
@@ -290,7 +291,7 @@ fn apart(mut peaks: Vec<(usize, Vec<f64>)>, bandwidth: f64) -> Vec<Vec<f64>> {
             centres.push(place);
         }
     }
-    centres
+    Ok(centres)
 }
 
 /// The peaks; a row belongs to the nearest.

@@ -2,15 +2,15 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Clusters, Context, Error, Estimator, Features, Matrix, NoTarget, Param, PartialFit,
-    Predictor, Result, Train,
+    Capabilities, Clusters, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
+    PartialFit, Predictor, Result, Train, Transformer,
 };
 use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::Init;
-use super::kmeans::{MAX_ITER, N_CLUSTERS, N_INIT, check_centres, predict};
+use super::kmeans::{MAX_ITER, N_CLUSTERS, N_INIT, check_centres, distances, predict};
 use super::lloyd::{Data, inertia};
 
 const BATCH_SIZE: Param = Param::integer("batch_size", "the rows of a batch").at_least(1.0).at_most(1e9);
@@ -403,6 +403,18 @@ impl MiniBatchKMeansModel {
         Err(Error::overflow(
             "squared distances between the rows are beyond the range of f64; scale the columns",
         ))
+    }
+}
+
+impl FitTransform for MiniBatchKMeans {}
+
+impl Transformer for MiniBatchKMeansModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    /// The distance of each row from each centre, rows x centres.
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        distances(&self.features, &self.centres, x)
     }
 }
 

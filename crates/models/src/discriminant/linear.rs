@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor,
-    Probabilities, Result, Rows, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
+    Predictor, Probabilities, Result, Rows, Train, Transformer,
 };
 use perennial_numeric::linalg::{matmul, svd};
 use serde::{Deserialize, Serialize};
@@ -20,28 +20,31 @@ const SHRINKAGE: Param =
         .at_least(0.0)
         .at_most(1.0)
         .search(0.0, 1.0);
+const N_COMPONENTS: Param =
+    Param::integer("n_components", "how many directions a transform gives").at_least(1.0);
 
 /// A normal distribution for each class, all of one covariance (Fisher, 1936), so that classes are parted by planes.
 ///
-/// Directions in which no class spreads are left out. `project` gives the directions in which the classes are farthest
-/// apart.
+/// Directions in which no class spreads are left out. The model is a [`Transformer`] too: it gives the directions in which the
+/// classes are farthest apart, so that the discriminant may be a step before other models.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `shrinkage` | 0 | 0 to 1 | how far the covariance is moved to a multiple of the identity; for few rows and many columns |
 /// | `auto_shrinkage` | false | | whether the shrinkage is found for each class (Ledoit and Wolf, 2004), in units of the deviations of its columns |
 /// | `priors` | shares of the rows | sum to 1 | how probable the classes are beforehand |
+/// | `n_components` | all | >= 1 | how many directions a transform gives, of at most one less than there are classes |
 ///
 /// ```
 /// use ndarray::array;
-/// use perennial_core::{Classes, Estimator, Matrix, Predictor};
+/// use perennial_core::{Classes, Estimator, Matrix, Predictor, Transformer};
 /// use perennial_models::LinearDiscriminantAnalysis;
 ///
 /// let x = Matrix::from(array![[1.0, 2.0], [2.0, 1.0], [1.5, 1.0], [7.0, 8.0], [8.0, 7.0], [7.0, 7.0]]);
 /// let y = Classes::from_labels(["a", "a", "a", "b", "b", "b"]);
 /// let model = LinearDiscriminantAnalysis::new().fit(&x, &y)?;
 /// assert_eq!(model.predict(&x)?, y);
-/// assert_eq!(model.project(&x)?.n_cols(), 1);
+/// assert_eq!(model.transform(&x)?.n_cols(), 1);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,11 +53,12 @@ pub struct LinearDiscriminantAnalysis {
     shrinkage: f64,
     auto_shrinkage: bool,
     priors: Option<Vec<f64>>,
+    n_components: Option<usize>,
 }
 
 impl LinearDiscriminantAnalysis {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[SHRINKAGE];
+    pub const PARAMS: &'static [Param] = &[SHRINKAGE, N_COMPONENTS];
 
     /// The defaults.
     pub fn new() -> Self {
@@ -79,6 +83,13 @@ impl LinearDiscriminantAnalysis {
     #[must_use]
     pub fn priors(mut self, priors: impl Into<Vec<f64>>) -> Self {
         self.priors = Some(priors.into());
+        self
+    }
+
+    /// Sets how many directions a transform gives.
+    #[must_use]
+    pub fn n_components(mut self, n_components: usize) -> Self {
+        self.n_components = Some(n_components);
         self
     }
 }
@@ -186,6 +197,7 @@ impl Estimator for LinearDiscriminantAnalysis {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<LinearDiscriminantModel> {
         SHRINKAGE.check(self.shrinkage)?;
+        self.n_components.map_or(Ok(()), |n| N_COMPONENTS.check_count(n))?;
         if self.auto_shrinkage && self.shrinkage > 0.0 {
             return Err(Error::invalid_param("shrinkage", self.shrinkage, "0, as `auto_shrinkage` finds it"));
         }
@@ -217,7 +229,7 @@ impl Estimator for LinearDiscriminantAnalysis {
         let spread: f64 = apart.s.iter().map(|s| s * s).sum();
         let largest = apart.s.iter().copied().fold(0.0, f64::max);
         let n_directions = apart.s.iter().filter(|s| **s > RELATIVE * largest && **s > 0.0).count();
-        let n_directions = n_directions.min(present.len() - 1);
+        let n_directions = n_directions.min(present.len() - 1).min(self.n_components.unwrap_or(usize::MAX));
         let kept = apart.vt.slice(ndarray::s![..n_directions, ..]);
         let mut directions = matmul(&whitening.whiten, &kept.t());
         let ratios = apart.s.iter().take(n_directions).map(|s| s * s / spread).collect();
@@ -262,12 +274,16 @@ impl LinearDiscriminantModel {
     pub fn explained_variance_ratio(&self) -> &[f64] {
         &self.ratios
     }
+}
+
+impl FitTransform for LinearDiscriminantAnalysis {}
+
+impl Transformer for LinearDiscriminantModel {
+    type Input = Matrix;
+    type Output = Matrix;
 
     /// The rows in the directions in which the classes are farthest apart, `n_rows` x at most classes - 1.
-    ///
-    /// # Errors
-    /// When the columns are not those it learned from or a value is not finite.
-    pub fn project(&self, x: &Matrix) -> Result<Matrix> {
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
         let centred = &x.dense()?.view() - &Array1::from(self.centre.clone());

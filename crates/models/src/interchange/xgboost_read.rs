@@ -24,7 +24,9 @@ impl TreeModel {
     ///
     /// XGBoost rounds values and thresholds to `f32`; the thresholds here send every `f64` the same way. Scores equal
     /// those of XGBoost (`output_margin`) but for the rounding of its sums. `gbtree` and `dart` are read; trees with
-    /// several values in a leaf, linear boosters and objectives whose answers are none of [`Link`] are refused.
+    /// several values in a leaf, linear boosters and objectives whose answers are none of [`Link`] are refused. A model
+    /// that was stopped early answers from its rounds up to the best, as `XGBClassifier` and `XGBRegressor` do; later ones
+    /// are left out, where `Booster.predict` would take them.
     ///
     /// # Errors
     /// When the text is not such a model, or holds what is refused.
@@ -74,7 +76,27 @@ fn read(file: &Value, length: usize) -> Result<TreeModel> {
         _ if starts.len() == n_outputs => starts.into_iter().map(to_score).collect(),
         _ => return Err(Error::malformed(format!("{} base scores for {n_outputs} outputs", starts.len()))),
     };
-    TreeModel::new(features.clone(), Ensemble::new(features.len(), n_outputs, base, trees)?, link)
+    let mut ensemble = Ensemble::new(features.len(), n_outputs, base, trees)?;
+    if let Some(rounds) = best_rounds(learner, model)? {
+        ensemble.truncate(rounds);
+    }
+    TreeModel::new(features, ensemble, link)
+}
+
+/// The rounds up to the best one, where the model was stopped early.
+fn best_rounds(learner: &Value, model: &Value) -> Result<Option<usize>> {
+    let Some(attributes) = learner.get("attributes") else { return Ok(None) };
+    if attributes.get("best_iteration").is_none() {
+        return Ok(None);
+    }
+    let best = attributes.need_count("best_iteration").context("the attribute of early stopping")?;
+    let side_by_side = match model.get("gbtree_model_param") {
+        Some(params) if params.get("num_parallel_tree").is_some() => {
+            params.need_count("num_parallel_tree")?
+        }
+        _ => 1,
+    };
+    Ok(Some(best.saturating_add(1).saturating_mul(side_by_side.max(1))))
 }
 
 fn features(learner: &Value, n_features: usize, length: usize) -> Result<Features> {

@@ -199,9 +199,13 @@ struct Priors {
 }
 
 impl Priors {
-    fn settled(&self, old: &Array1<f64>, new: &Array1<f64>) -> bool {
+    /// Notes how far the coefficients moved, beside their size, and whether that is little.
+    fn settle(&self, search: &mut Search, old: &Array1<f64>, new: &Array1<f64>) {
         let moved: f64 = old.iter().zip(new).map(|(old, new)| (old - new).abs()).sum();
-        moved <= self.tolerance * new.iter().map(|value| value.abs()).sum::<f64>()
+        let size: f64 = new.iter().map(|value| value.abs()).sum();
+        search.converged = moved <= self.tolerance * size;
+        search.gap = if moved > 0.0 { moved / size.max(f64::MIN_POSITIVE) } else { 0.0 };
+        search.n_iterations += 1;
     }
 }
 
@@ -220,7 +224,7 @@ struct Reduced {
 impl Reduced {
     fn new(train: &Train<'_, Matrix, Values>, intercept: bool) -> Result<Self> {
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new(train.x.dense()?, &y, train.weights, intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, intercept)?;
         let skip = usize::from(intercept);
         let (r, seen) = (qr.r(), qr.qty());
         let r = r.slice(s![skip.., skip..]).to_owned();
@@ -299,9 +303,8 @@ impl Estimator for BayesianRidge {
             alpha = (reduced.n_rows - effective + 2.0 * priors.alpha.0)
                 / (reduced.squares(&coefficients) + 2.0 * priors.alpha.1);
             let next = at(alpha, lambda);
-            search.converged = priors.settled(&coefficients, &next);
+            priors.settle(&mut search, &coefficients, &next);
             coefficients = next;
-            search.n_iterations += 1;
         }
         let spreads = values.mapv(|value| 1.0 / (alpha * value + lambda));
         let covariance = parts.vt.t().dot(&(&parts.vt * &spreads.insert_axis(Axis(1))));
@@ -343,9 +346,8 @@ impl Estimator for ArdRegression {
                 / (reduced.squares(coefficients) + 2.0 * priors.alpha.1);
             kept.retain(|&j| lambdas[j] < self.threshold_lambda);
             let next = self::posterior(&products, &cross, alpha, &lambdas, &kept, &train.ctx)?;
-            search.converged = priors.settled(coefficients, &next.0);
+            priors.settle(&mut search, coefficients, &next.0);
             posterior = next;
-            search.n_iterations += 1;
         }
         search.converged |= kept.is_empty();
         let (coefficients, covariance) = posterior;

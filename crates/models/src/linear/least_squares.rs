@@ -99,7 +99,7 @@ impl Estimator for LinearRegression {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new(train.x.dense()?, &y, train.weights, self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept)?;
         let answer = qr.solve()?;
         let n_rows = total_weight(train.weights, train.x.n_rows());
         let mut fit = Fit::new(&qr, &answer, n_rows, self.fit_intercept);

@@ -117,7 +117,8 @@ impl Estimator for OrthogonalMatchingPursuit {
                 .max_by(|&a, &b| pull[a].abs().total_cmp(&pull[b].abs()).then(b.cmp(&a)))
         };
         let first = state.pull.iter().fold(0.0, |most: f64, pull| most.max(pull.abs()));
-        let mut squares = quadratic.target * problem.total_weight * factor;
+        let all = quadratic.target * problem.total_weight * factor;
+        let mut squares = all;
         while inside.columns().len() < most && (self.tol.is_none() || squares > goal) {
             train.ctx.step(inside.columns().len(), most)?;
             let Some(j) = steepest(&state.pull, &out) else { break };
@@ -138,7 +139,8 @@ impl Estimator for OrthogonalMatchingPursuit {
         }
         let search = Search {
             n_iterations: inside.columns().len(),
-            gap: 0.0,
+            // The share of the target's squares that is still to be explained.
+            gap: if self.tol.is_some() && squares > goal { (squares - goal) / all } else { 0.0 },
             converged: self.tol.is_none() || squares <= goal,
         };
         let intercept = problem.intercept(&state.weights);

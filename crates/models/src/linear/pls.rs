@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, Axis, concatenate, s};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, Matrix, Outputs, Param, Predictor, Result, Rows, Train,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, Outputs, Param, Predictor, Result, Rows,
+    Train, Transformer,
 };
 use perennial_numeric::linalg::{Qr, eigh, matmul};
 use serde::{Deserialize, Serialize};
@@ -125,11 +126,11 @@ impl Scaled {
         let x = train.x.dense()?;
         let (mut x, mut y, means) = if joint {
             let both = concatenate![Axis(1), x.view(), outputs.view()];
-            let qr = Qr::new(&both, &Array2::zeros((x.nrows(), 0)), train.weights, true)?;
+            let qr = Qr::new_in(&train.ctx, &both, &Array2::zeros((x.nrows(), 0)), train.weights, true)?;
             let r = qr.r();
             (r.slice(s![1.., 1..=n]).to_owned(), r.slice(s![1.., n + 1..]).to_owned(), qr.means())
         } else {
-            let qr = Qr::new(x, outputs, train.weights, true)?;
+            let qr = Qr::new_in(&train.ctx, x, outputs, train.weights, true)?;
             (qr.r().slice(s![1.., 1..]).to_owned(), qr.qty().slice(s![1.., ..]).to_owned(), qr.means())
         };
         let means = means.map_or_else(|| vec![0.0; n], |means| means.iter().take(n).copied().collect());
@@ -358,15 +359,21 @@ impl PlsModel {
     pub fn y_loadings(&self) -> &ArrayRef2<f64> {
         &self.y_loadings
     }
+}
+
+impl FitTransform for PlsRegression {}
+
+impl Transformer for PlsModel {
+    type Input = Matrix;
+    type Output = Matrix;
 
     /// The components of rows, rows x components.
-    ///
-    /// # Errors
-    /// When the columns are not those it learned from, a value is not finite, or a component is beyond the range of `f64`.
-    pub fn transform(&self, x: &Matrix) -> Result<Matrix> {
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features().align(x)?;
         x.check_finite(false)?;
-        scores(x.dense()?, &self.means, &self.rotations).map(Matrix::from)
+        let out = scores(x.dense()?, &self.means, &self.rotations)?;
+        let names = (0..out.ncols()).map(|i| format!("pls{i}"));
+        Matrix::from(out).with_names(names)
     }
 }
 

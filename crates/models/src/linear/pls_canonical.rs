@@ -2,7 +2,8 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, ArrayView1};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, Matrix, Outputs, Param, Predictor, Result, Train,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, Outputs, Param, Predictor, Result, Train,
+    Transformer,
 };
 use perennial_numeric::linalg::{Svd, matmul, svd};
 use serde::{Deserialize, Serialize};
@@ -338,14 +339,6 @@ impl PlsCanonicalModel {
         &self.model.y_loadings
     }
 
-    /// The components of rows, rows x components.
-    ///
-    /// # Errors
-    /// When the columns are not those it learned from, a value is not finite, or a component is beyond the range of `f64`.
-    pub fn transform(&self, x: &Matrix) -> Result<Matrix> {
-        self.model.transform(x)
-    }
-
     /// The components of outputs, rows x components.
     ///
     /// # Errors
@@ -359,6 +352,20 @@ impl PlsCanonicalModel {
             )));
         }
         scores(y.values(), &self.y_means, &self.y_rotations).map(Outputs::from)
+    }
+}
+
+impl FitTransform for PlsCanonical {}
+
+impl FitTransform for Cca {}
+
+impl Transformer for PlsCanonicalModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    /// The components of rows, rows x components.
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        self.model.transform(x)
     }
 }
 

@@ -76,7 +76,7 @@ impl Estimator for Ridge {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
         ALPHA.check(self.alpha)?;
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new(train.x.dense()?, &y, train.weights, self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept)?;
         Ok(LinearModel::new(train.x.features(), &qr.ridge(self.alpha)?, None))
     }
 

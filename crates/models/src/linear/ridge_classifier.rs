@@ -91,7 +91,7 @@ impl Estimator for RidgeClassifier {
         let y = Array2::from_shape_fn((train.x.n_rows(), scored.len()), |(row, k)| {
             if codes[row] == scored[k] { 1.0 } else { -1.0 }
         });
-        let qr = Qr::new(train.x.dense()?, &y, weights.as_deref(), self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, weights.as_deref(), self.fit_intercept)?;
         let answer = qr.ridge(self.alpha)?;
         let vectors = (0..scored.len())
             .map(|k| (answer.coefficients.column(k).to_vec(), answer.intercept[k]))

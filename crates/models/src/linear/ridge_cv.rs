@@ -279,7 +279,7 @@ impl RidgeCv {
             }
         }
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new(train.x.dense()?, &y, None, self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, None, self.fit_intercept)?;
         Ok(LinearModel::new(train.x.features(), &qr.ridge(alpha)?, None))
     }
 }

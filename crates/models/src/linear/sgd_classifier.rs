@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Error, Estimator, Matrix, Param, PartialFit, Predictor, Result, Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, PartialFit, Predictor, Probabilities,
+    Result, Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub enum ClassLoss {
 /// Each step looks at one row (Bottou, 2010); the L2 penalty is one factor of all coefficients, the L1 penalty is paid when
 /// a coefficient is next used (Tsuruoka, Tsujii and Ananiadou, 2009). More than two classes have one score each, against the
 /// others. It goes on with [`PartialFit`]. Standardise features first.
+///
+/// With `LogLoss` and `ModifiedHuber` scores become probabilities (Zhang, 2004; those of several classes are divided by their
+/// sum); with the other losses asking for them is an error.
 ///
 /// A row of weight 2, in units of the mean weight of the first rows, makes a step twice as long: the problem is that of two such
 /// rows, and steps come near its answer, but not by the same way. [`ClassWeight`] works in the same manner; in further rows
@@ -126,6 +130,39 @@ pub struct SgdClassifierModel {
     states: Vec<Descent>,
     /// The mean weight of the rows of the first fit, where these had weights.
     unit: Option<f64>,
+    link: Option<Link>,
+}
+
+/// How a score becomes the probability of its class against the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Link {
+    Logistic,
+    /// In a straight line from -1 to 1.
+    Straight,
+}
+
+impl Link {
+    fn of(loss: Loss) -> Option<Link> {
+        match loss {
+            Loss::Log => Some(Link::Logistic),
+            Loss::ModifiedHuber => Some(Link::Straight),
+            _ => None,
+        }
+    }
+
+    /// The probability of the class of a score, and that of the others.
+    fn of_score(self, score: f64) -> [f64; 2] {
+        match self {
+            Link::Logistic => {
+                // The smaller side first, so that it keeps its digits.
+                let odds = (-score.abs()).exp();
+                let (small, large) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
+                if score > 0.0 { [large, small] } else { [small, large] }
+            }
+            Link::Straight => [score, -score].map(|score| (1.0 + score.clamp(-1.0, 1.0)) / 2.0),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -133,20 +170,21 @@ struct ClassifierParts {
     linear: LinearClassifierModel,
     states: Vec<Descent>,
     unit: Option<f64>,
+    link: Option<Link>,
 }
 
 impl TryFrom<ClassifierParts> for SgdClassifierModel {
     type Error = Error;
 
     fn try_from(parts: ClassifierParts) -> Result<Self> {
-        let (linear, states, unit) = (parts.linear, parts.states, parts.unit);
+        let ClassifierParts { linear, states, unit, link } = parts;
         let n = linear.features().len();
         let fits = |state: &Descent| state.n_features() == n && state.is_sound();
         let known = unit.is_none_or(|unit| unit > 0.0 && unit.is_finite());
         if states.len() != linear.intercepts().len() || !states.iter().all(fits) || !known {
             return Err(Error::corrupt("the linear classifier is damaged: it cannot go on learning"));
         }
-        Ok(SgdClassifierModel { linear, states, unit })
+        Ok(SgdClassifierModel { linear, states, unit, link })
     }
 }
 
@@ -171,6 +209,36 @@ impl Predictor for SgdClassifierModel {
 
     fn predict(&self, x: &Matrix) -> Result<Classes> {
         self.linear.predict(x)
+    }
+}
+
+impl Classifier for SgdClassifierModel {
+    /// The probability of each class for each row; classes without rows have 0.
+    ///
+    /// # Errors
+    /// As for [`decision_function`](SgdClassifierModel::decision_function), and where the loss gives no probabilities.
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let Some(link) = self.link else {
+            return Err(Error::unsupported(
+                "the scores of this loss are no probabilities: choose `LogLoss` or `ModifiedHuber`, or calibrate the classifier",
+            ));
+        };
+        let scores = self.decision_function(x)?;
+        let (present, names) = (self.linear.present(), self.linear.class_names());
+        let mut shares = Array2::zeros((scores.nrows(), names.len()));
+        for (mut shares, scores) in shares.rows_mut().into_iter().zip(scores.rows()) {
+            if let (&[first, second], Some(&score)) = (present, scores.first()) {
+                [shares[second as usize], shares[first as usize]] = link.of_score(score);
+                continue;
+            }
+            let of_classes = scores.iter().map(|&score| link.of_score(score)[0]);
+            let sum: f64 = of_classes.clone().sum();
+            for (&class, share) in present.iter().zip(of_classes) {
+                // No class may be likely: then all are alike.
+                shares[class as usize] = if sum > 0.0 { share / sum } else { 1.0 / present.len() as f64 };
+            }
+        }
+        Probabilities::new(shares, names.to_vec())
     }
 }
 
@@ -201,7 +269,7 @@ fn learn_classes(
     }
     let vectors = states.iter().map(Descent::answer).collect();
     let linear = LinearClassifierModel::new(x.features(), train.y, present, vectors, all)?;
-    Ok(SgdClassifierModel { linear, states, unit })
+    Ok(SgdClassifierModel { linear, states, unit, link: Link::of(loss) })
 }
 
 pub(super) fn fit_classes(

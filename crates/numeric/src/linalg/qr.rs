@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayRef2};
-use perennial_core::{Error, Result};
+use perennial_core::{Context, Error, Result};
 
 use super::blocks::{column_magnitudes, power_of_two, row_block};
 use super::householder::Columns;
@@ -68,6 +68,21 @@ impl Qr {
         weights: Option<&[f64]>,
         intercept: bool,
     ) -> Result<Qr> {
+        Qr::new_in(&Context::new(), x, y, weights, intercept)
+    }
+
+    /// As [`new`](Qr::new), but stops where `ctx` says so.
+    ///
+    /// # Errors
+    /// As [`new`](Qr::new), and [`Cancelled`](perennial_core::ErrorKind::Cancelled).
+    pub fn new_in(
+        ctx: &Context,
+        x: &ArrayRef2<f64>,
+        y: &ArrayRef2<f64>,
+        weights: Option<&[f64]>,
+        intercept: bool,
+    ) -> Result<Qr> {
+        ctx.check()?;
         let (n_rows, n_features, n_targets) = (x.nrows(), x.ncols(), y.ncols());
         if n_rows == 0 || n_features == 0 && !intercept {
             return Err(Error::empty(format!("the design has {n_rows} rows and {n_features} columns")));
@@ -77,7 +92,7 @@ impl Qr {
         }
         let weight_scale = check_weights(weights, n_rows)?;
         // Here columns are as they are: the factor is only found so where their squares are well in range.
-        if let Some(r) = tall::factor(x, y, weights, intercept) {
+        if let Some(r) = tall::factor(x, y, weights, intercept, ctx)? {
             let width = r.n_cols;
             return Ok(Qr { r, scales: vec![1.0; width], n_rows, n_features, n_targets, intercept });
         }
@@ -87,6 +102,7 @@ impl Qr {
 
         let width = scales.len();
         let reduce_block = |rows: Range<usize>| {
+            ctx.check()?;
             let mut block = Columns::zeros(rows.len(), width);
             let root = |row: usize| weights.map_or(1.0, |w| (w[row] / weight_scale).sqrt());
             let roots: Vec<f64> = rows.clone().map(root).collect();
@@ -106,12 +122,14 @@ impl Qr {
                 }
                 first += part.ncols();
             }
-            block.into_r()
+            Ok(block.into_r())
         };
         // Blocks that stay in the second-level cache, and tall enough for the reduction to pay.
         let block_rows = (32_768 / width).max(4 * width).max(64);
-        let r =
-            reduce::map_reduce(n_rows, block_rows, reduce_block, |top, bottom| stack(&top, &bottom).into_r());
+        let r = reduce::try_map_reduce(n_rows, block_rows, reduce_block, |top, bottom| {
+            ctx.check()?;
+            Ok(stack(&top, &bottom).into_r())
+        })?;
         let r = r.unwrap_or_else(|| Columns::zeros(0, width));
         let r = Columns::from_fn(width, width, |i, j| if i < r.n_rows { r.at(i, j) } else { 0.0 });
         // The common factor of the weights moves from the rows to R.

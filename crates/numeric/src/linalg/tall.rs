@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayRef2};
+use perennial_core::{Context, Result};
 
 use super::blocks::row_block;
 use super::householder::Columns;
@@ -105,18 +106,22 @@ pub(super) fn factor(
     y: &ArrayRef2<f64>,
     weights: Option<&[f64]>,
     intercept: bool,
-) -> Option<Columns> {
+    ctx: &Context,
+) -> Result<Option<Columns>> {
     let (n_rows, width) = (x.nrows(), x.ncols() + y.ncols());
     if width > MOST_COLUMNS || n_rows < 4096.max(64 * width) {
-        return None;
+        return Ok(None);
     }
     let shifts = if intercept { first_means(x, y) } else { vec![0.0; width] };
     if !shifts.iter().all(|shift| shift.is_finite()) {
-        return None;
+        return Ok(None);
     }
-    let part = |rows: Range<usize>| products(x, y, weights, &shifts, rows);
-    let total = reduce::map_reduce(n_rows, TASK_ROWS, part, Products::add)?;
-    triangle(&total, &shifts, width, intercept)
+    let part = |rows: Range<usize>| {
+        ctx.check()?;
+        Ok(products(x, y, weights, &shifts, rows))
+    };
+    let total = reduce::try_map_reduce(n_rows, TASK_ROWS, part, |a, b| Ok(Products::add(a, b)))?;
+    Ok(total.and_then(|total| triangle(&total, &shifts, width, intercept)))
 }
 
 /// The means of the first rows; any number near the mean would do.
