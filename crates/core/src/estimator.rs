@@ -2,8 +2,8 @@
 
 use crate::boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 use crate::{
-    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Outline, Persist, Probabilities, Result,
-    Rows, Then, Train,
+    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Outline, OutputSchema, Persist,
+    Probabilities, Result, Rows, Then, Train,
 };
 
 /// Settings that can learn from data and give a model.
@@ -151,6 +151,58 @@ pub trait FitTransform: Estimator<Model: Transformer<Input = <Self as Estimator>
         let output = model.transform(train.x)?;
         Ok((model, output))
     }
+
+    /// The columns that it will make of those of `x`, which has no rows, where its settings tell. Without a word of yours they are known
+    /// after the fit.
+    ///
+    /// ```
+    /// use perennial_core::{
+    ///     Estimator, FitTransform, Matrix, NoTarget, OutputSchema, Result, Rows, Train, Transformer,
+    /// };
+    ///
+    /// /// Counts the cells of a row that are 0.
+    /// #[derive(Clone)]
+    /// struct Zeros;
+    ///
+    /// impl Transformer for Zeros {
+    ///     type Input = Matrix;
+    ///     type Output = Matrix;
+    ///
+    ///     fn transform(&self, x: &Matrix) -> Result<Matrix> {
+    ///         let zeros = x.dense()?.rows().into_iter().map(|row| row.iter().filter(|cell| **cell == 0.0).count() as f64);
+    ///         let zeros = zeros.collect::<Vec<f64>>();
+    ///         Matrix::from(ndarray::Array2::from_shape_fn((x.n_rows(), 1), |(row, _)| zeros[row])).with_names(["zeros"])
+    ///     }
+    /// }
+    ///
+    /// impl Estimator for Zeros {
+    ///     type Input = Matrix;
+    ///     type Target = NoTarget;
+    ///     type Model = Zeros;
+    ///
+    ///     fn fit_on(&self, _: &Train<'_, Matrix, NoTarget>) -> Result<Zeros> {
+    ///         Ok(Zeros)
+    ///     }
+    /// }
+    ///
+    /// impl FitTransform for Zeros {
+    ///     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+    ///         OutputSchema::of(self, x)
+    ///     }
+    /// }
+    ///
+    /// let x = Matrix::from(ndarray::Array2::zeros((0, 3)));
+    /// let OutputSchema::Known { output, .. } = Zeros.then(Zeros).transform_schema(&x)? else { unreachable!() };
+    /// assert_eq!(output.features().names().collect::<Vec<_>>(), ["zeros"]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it does not take these columns, or a setting is wrong.
+    fn transform_schema(&self, x: &Self::Input) -> Result<OutputSchema<TransformOutput<Self>>> {
+        let _ = x;
+        Ok(OutputSchema::after_fit(self, "it does not say what it makes before it has learned"))
+    }
 }
 
 /// Settings whose model can go on learning from rows that come later.
@@ -285,6 +337,10 @@ impl<T: FitTransform + ?Sized> FitTransform for &T {
         train: &Train<'_, T::Input, T::Target>,
     ) -> Result<(T::Model, TransformOutput<T>)> {
         (**self).fit_transform_on(train)
+    }
+
+    fn transform_schema(&self, x: &T::Input) -> Result<OutputSchema<TransformOutput<T>>> {
+        (**self).transform_schema(x)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::output_schema::through;
 use crate::{
-    Capabilities, Classifier, Estimator, FitTransform, JoinTarget, Outline, Predictor, Probabilities, Result,
-    ResultExt, Train, TransformOutput, Transformer,
+    Capabilities, Classifier, ErrorKind, Estimator, FitTransform, JoinTarget, Outline, OutputSchema,
+    Predictor, Probabilities, Result, ResultExt, Train, TransformOutput, Transformer,
 };
 
 /// Two steps in a row, made by [`Estimator::then`]. It is an estimator itself.
@@ -145,6 +146,10 @@ where
         let (first, (next, output)) = self.fit_parts(train, |next, train| next.fit_transform_on(train))?;
         Ok((ThenModel { first, next }, output))
     }
+
+    fn transform_schema(&self, x: &A::Input) -> Result<OutputSchema<TransformOutput<B>>> {
+        self.first.transform_schema(x)?.then(|x| self.next.transform_schema(x))
+    }
 }
 
 impl<A, B> Transformer for ThenModel<A, B>
@@ -160,12 +165,7 @@ where
     }
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
-        let first = self.first.sources()?;
-        let of = |columns: Vec<usize>| {
-            columns.into_iter().map(|column| first.get(column).cloned()).collect::<Option<Vec<_>>>()
-        };
-        let next = self.next.sources()?.into_iter().map(of).collect::<Option<Vec<_>>>()?;
-        Some(next.into_iter().map(|columns| columns.concat()).collect())
+        through(self.first.sources(), self.next.sources())
     }
 }
 
@@ -240,6 +240,13 @@ impl<E: FitTransform> FitTransform for Named<E> {
     ) -> Result<(E::Model, TransformOutput<E>)> {
         self.inner.fit_transform_on(train)
     }
+
+    fn transform_schema(&self, x: &E::Input) -> Result<OutputSchema<TransformOutput<E>>> {
+        Ok(match self.inner.transform_schema(x)? {
+            OutputSchema::AfterFit { why, .. } => OutputSchema::after_fit(self, why),
+            known => known,
+        })
+    }
 }
 
 /// A fitted transformer as a step that learns nothing, made by [`Transformer::frozen`].
@@ -271,4 +278,15 @@ impl<T: Transformer + Clone> Estimator for Frozen<T> {
     }
 }
 
-impl<T: Transformer + Clone> FitTransform for Frozen<T> {}
+impl<T: Transformer + Clone> FitTransform for Frozen<T> {
+    fn transform_schema(&self, x: &T::Input) -> Result<OutputSchema<T::Output>> {
+        match OutputSchema::of(&self.0, x) {
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::FeatureMismatch { .. } | ErrorKind::Unknown { .. }) =>
+            {
+                Ok(OutputSchema::after_fit(self, format!("it does not take an input without rows: {error}")))
+            }
+            known => known,
+        }
+    }
+}

@@ -72,6 +72,39 @@ impl Schema {
         self.columns.iter().find(|field| field.name == name)
     }
 
+    /// A table with these columns and no rows.
+    ///
+    /// ```
+    /// use perennial_data::Table;
+    ///
+    /// let table = Table::builder().category("city", ["Bern", "Basel"]).real("price", [1.0, 2.0]).build()?;
+    /// let empty = table.schema().empty_table()?;
+    /// assert_eq!(empty.n_rows(), 0);
+    /// assert_eq!(empty.column("city")?.as_category()?.n_levels(), 2);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a name is empty or occurs twice, or a level does, as in a schema that was written by hand.
+    pub fn empty_table(&self) -> Result<Table> {
+        let columns = self.columns.iter().map(|field| {
+            let column = match field.column_type {
+                ColumnType::Text => Column::text([None; 0]),
+                ColumnType::Category => Column::category_codes([None; 0], &field.levels)
+                    .context(format!("column `{}`", field.name))?,
+                ColumnType::Integer => Column::integer([None; 0]),
+                ColumnType::Real => Column::real([None; 0]),
+                ColumnType::Boolean => Column::boolean([None; 0]),
+                ColumnType::Date => Column::date([None; 0]),
+                ColumnType::DateTime => Column::date_time([None; 0]),
+            };
+            Ok((field.name.as_str().into(), column))
+        });
+        let empty = Table::with_rows(0, columns.collect::<Result<Vec<_>>>()?)?;
+        let roles = self.columns.iter().filter(|field| !field.role.is_feature());
+        Ok(empty.with_roles(roles.map(|field| (field.name.as_str().into(), field.role)).collect()))
+    }
+
     /// Whether a table has exactly these columns, in any order, with these types. Missing cells and new levels
     /// are a matter of a [`Contract`](crate::Contract).
     ///

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use perennial_core::{
-    Capabilities, Classes, Estimator, FitTransform, Matrix, NoTarget, Outline, Outputs, Result, Rows, Train,
-    TransformOutput, Values, to_bytes,
+    Capabilities, Classes, Estimator, FitTransform, Matrix, NoTarget, Outline, OutputSchema, Outputs, Result,
+    Rows, Train, TransformOutput, Values, to_bytes,
 };
 use perennial_data::{Table, content_hash};
 use serde::{Deserialize, Serialize};
@@ -186,6 +186,10 @@ where
         train: &Train<'_, E::Input, E::Target>,
     ) -> Result<(E::Model, TransformOutput<E>)> {
         Ok((*self.fit_once(train)?).clone())
+    }
+
+    fn transform_schema(&self, x: &E::Input) -> Result<OutputSchema<TransformOutput<E>>> {
+        self.step.transform_schema(x)
     }
 }
 

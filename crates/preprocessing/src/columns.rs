@@ -1,15 +1,17 @@
 //! Routes columns of a table to steps, and puts what they make side by side.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline, Param,
-    Result, ResultExt, Rows, Train, Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline,
+    OutputSchema, Param, Result, ResultExt, Rows, Train, Transformer,
 };
 use perennial_data::{Role, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::Selector;
+use crate::columns_model::ColumnsModel;
+use crate::schema::{self, BranchOutput};
 
 /// Sends columns of a table to steps and puts what the steps make side by side: `Table` in, `Matrix` out.
 ///
@@ -43,7 +45,7 @@ use crate::Selector;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Columns<B = ()> {
-    branches: B,
+    pub(crate) branches: B,
     drop: Vec<String>,
     drop_rest: bool,
     #[serde(default = "sparse_threshold")]
@@ -120,6 +122,15 @@ impl<B> Columns<B> {
         self
     }
 
+    /// Whether columns and settings allow a fit.
+    pub(crate) fn check(&self, table: &Table) -> Result<()>
+    where
+        B: Branches,
+    {
+        self.check_all_used(table, &self.branches.pick(table)?)?;
+        SPARSE_THRESHOLD.check(self.sparse_threshold)
+    }
+
     /// Whether the steps' outputs are to be put side by side in sparse form.
     fn is_sparse(&self, outputs: &[Matrix]) -> bool {
         let cells: f64 = outputs.iter().map(|part| part.n_rows() as f64 * part.n_cols() as f64).sum();
@@ -186,6 +197,13 @@ pub trait Branches: Send + Sync {
     /// When a step cannot be fitted.
     fn fit(&self, train: &Train<'_, Table, Self::Target>) -> Result<Fitted<Self::Models>>;
 
+    /// The columns that each step takes of a table without rows, and what it says that it will make of them
+    /// ([`FitTransform::transform_schema`]).
+    ///
+    /// # Errors
+    /// When a column is missing or not acceptable, or a setting is wrong.
+    fn schemas(&self, table: &Table) -> Result<Vec<BranchOutput>>;
+
     /// What all steps together take.
     fn capabilities(&self) -> Capabilities;
 
@@ -213,7 +231,10 @@ pub trait BranchModels: Send + Sync {
 #[derive(Debug)]
 pub struct BranchSources<'a> {
     pub(crate) names: &'a [String],
+    /// Where these stood in the table that was learned from.
+    pub(crate) positions: &'a [usize],
     pub(crate) made_of: Option<Vec<Vec<usize>>>,
+    pub(crate) n_outputs: usize,
 }
 
 impl Branches for () {
@@ -226,6 +247,10 @@ impl Branches for () {
 
     fn fit(&self, _: &Train<'_, Table, NoTarget>) -> Result<Fitted<()>> {
         Ok(((), Vec::new()))
+    }
+
+    fn schemas(&self, _: &Table) -> Result<Vec<BranchOutput>> {
+        Ok(Vec::new())
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -256,6 +281,10 @@ impl BranchModels for () {
 #[serde(try_from = "NamedModel<M>")]
 pub struct BranchModel<M> {
     names: Vec<String>,
+    /// Where these stood in the table that was learned from.
+    positions: Vec<usize>,
+    /// How many columns the step makes.
+    n_outputs: usize,
     model: M,
     /// The columns under their names, made once: a row that comes alone would spend most of its time on them.
     #[serde(skip)]
@@ -265,16 +294,43 @@ pub struct BranchModel<M> {
 #[derive(Deserialize)]
 struct NamedModel<M> {
     names: Vec<String>,
+    positions: Vec<usize>,
+    n_outputs: usize,
     model: M,
 }
 
 impl<M> TryFrom<NamedModel<M>> for BranchModel<M> {
     type Error = Error;
 
-    fn try_from(NamedModel { names, model }: NamedModel<M>) -> Result<Self> {
+    fn try_from(NamedModel { names, positions, n_outputs, model }: NamedModel<M>) -> Result<Self> {
+        if positions.len() != names.len() {
+            return Err(Error::corrupt("a branch needs the place of each of its columns"));
+        }
         let columns = Features::named(names.iter().map(String::as_str))?;
-        Ok(BranchModel { names, model, columns })
+        Ok(BranchModel { names, positions, n_outputs, model, columns })
     }
+}
+
+impl<E> Branch<E> {
+    /// The columns of a table that the step takes.
+    fn columns(&self, table: &Table) -> Result<(Vec<String>, Features)> {
+        let names = self.selector.pick(table)?;
+        if names.is_empty() {
+            return Err(Error::empty(format!("the table has no column that {} picks", self.selector)));
+        }
+        let columns = Features::named(names.iter().map(String::as_str))?;
+        Ok((names, columns))
+    }
+}
+
+/// Where columns stand in a table.
+pub(crate) fn positions(table: &Table, names: &[String]) -> Result<Vec<usize>> {
+    let places: BTreeMap<&str, usize> = table.names().zip(0..).collect();
+    let place = |name: &String| match places.get(name.as_str()) {
+        Some(place) => Ok(*place),
+        None => table.column(name).map(|_| 0),
+    };
+    names.iter().map(place).collect()
 }
 
 impl<B, E> Branches for (B, Branch<E>)
@@ -295,12 +351,8 @@ where
     fn fit(&self, train: &Train<'_, Table, Self::Target>) -> Result<Fitted<Self::Models>> {
         let (models, mut outputs) = self.0.fit(&train.with_target::<B::Target>())?;
         let branch = &self.1;
-        let names = branch.selector.pick(train.x)?;
+        let (names, columns) = branch.columns(train.x)?;
         let place = format!("columns {}", shown(&names));
-        if names.is_empty() {
-            return Err(Error::empty(format!("the table has no column that {} picks", branch.selector)));
-        }
-        let columns = Features::named(names.iter().map(String::as_str))?;
         let x = E::Input::from_columns(train.x, &columns)?;
         let validation = train.validation.map(|(x, _)| E::Input::from_columns(x, &columns)).transpose()?;
         let inner = train.with_input(&x, validation.as_ref());
@@ -309,8 +361,19 @@ where
         let inner = inner.limited_to(&branch.step.capabilities());
         inner.check(&branch.step.capabilities()).context(place.clone())?;
         let (model, output) = branch.step.fit_transform_on(&inner).context(place)?;
+        let (positions, n_outputs) = (positions(train.x, &names)?, output.n_cols());
         outputs.push(output);
-        Ok(((models, BranchModel { names, model, columns }), outputs))
+        Ok(((models, BranchModel { names, positions, n_outputs, model, columns }), outputs))
+    }
+
+    fn schemas(&self, table: &Table) -> Result<Vec<BranchOutput>> {
+        let mut outputs = self.0.schemas(table)?;
+        let (names, columns) = self.1.columns(table)?;
+        let x = E::Input::from_columns(table, &columns)?;
+        let schema = self.1.step.transform_schema(&x);
+        let schema = schema.context(format!("columns {}", shown(&names)))?;
+        outputs.push(BranchOutput { names, schema });
+        Ok(outputs)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -338,7 +401,7 @@ where
 {
     fn transform(&self, table: &Table) -> Result<Vec<Matrix>> {
         let mut outputs = self.0.transform(table)?;
-        let BranchModel { names, model, columns } = &self.1;
+        let BranchModel { names, model, columns, .. } = &self.1;
         let x = M::Input::from_columns(table, columns)?;
         let output =
             model.transform(&x).map_err(|error| error.context(format!("columns {}", shown(names))))?;
@@ -348,7 +411,8 @@ where
 
     fn sources(&self) -> Vec<BranchSources<'_>> {
         let mut sources = self.0.sources();
-        sources.push(BranchSources { names: &self.1.names, made_of: self.1.model.sources() });
+        let BranchModel { names, positions, n_outputs, model, .. } = &self.1;
+        sources.push(BranchSources { names, positions, made_of: model.sources(), n_outputs: *n_outputs });
         sources
     }
 }
@@ -385,70 +449,18 @@ impl<B: Branches> Estimator for Columns<B> {
 
 impl<B: Branches> FitTransform for Columns<B> {
     fn fit_transform_on(&self, train: &Train<'_, Table, B::Target>) -> Result<(Self::Model, Matrix)> {
-        self.check_all_used(train.x, &self.branches.pick(train.x)?)?;
-        SPARSE_THRESHOLD.check(self.sparse_threshold)?;
+        self.check(train.x)?;
         let (models, outputs) = self.branches.fit(train)?;
-        let model = ColumnsModel { models, sparse: self.is_sparse(&outputs), columns: Joined::default() };
+        let model = ColumnsModel::new(models, self.is_sparse(&outputs));
         let x = model.side_by_side(outputs)?;
         Ok((model, x))
     }
-}
 
-/// What a [`Columns`] learns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ColumnsModel<M> {
-    pub(crate) models: M,
-    sparse: bool,
-    #[serde(skip)]
-    columns: Joined,
-}
-
-/// The columns of the output, made once: a row that comes alone would spend most of its time on their names. It is no
-/// part of what was learned, so any two are equal.
-#[derive(Debug, Clone, Default)]
-struct Joined(OnceLock<(Vec<Features>, Features)>);
-
-impl PartialEq for Joined {
-    fn eq(&self, _: &Joined) -> bool {
-        true
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::side_by_side(self.branch_outputs(x)?, x)
     }
 }
 
-impl Eq for Joined {}
-
-impl Joined {
-    /// The columns of `outputs` side by side.
-    fn of(&self, outputs: &[Matrix]) -> Result<Features> {
-        // Steps share their columns with what they make, so this compares pointers.
-        let known = self.0.get().filter(|(parts, _)| parts.iter().eq(outputs.iter().map(Matrix::features)));
-        if let Some((_, columns)) = known {
-            return Ok(columns.clone());
-        }
-        let parts: Vec<Features> = outputs.iter().map(|part| part.features().clone()).collect();
-        let columns: Features = parts.iter().flatten().cloned().collect::<Vec<_>>().try_into()?;
-        // Another thread may have been first, with the same columns.
-        let _ = self.0.set((parts, columns.clone()));
-        Ok(columns)
-    }
-}
-
-impl<M: BranchModels> Transformer for ColumnsModel<M> {
-    type Input = Table;
-    type Output = Matrix;
-
-    fn transform(&self, x: &Table) -> Result<Matrix> {
-        self.side_by_side(self.models.transform(x)?)
-    }
-}
-
-impl<M> ColumnsModel<M> {
-    fn side_by_side(&self, mut outputs: Vec<Matrix>) -> Result<Matrix> {
-        match outputs.len() {
-            0 => Err(Error::unsupported("no step takes any column; add one with `.on(..)`")),
-            // As its step made it.
-            1 => Ok(outputs.remove(0)),
-            // Whether a matrix is sparse must not differ between the rows of fitting and others.
-            _ => Matrix::hstack_under(self.columns.of(&outputs)?, &outputs, self.sparse),
-        }
-    }
+pub(crate) fn no_branches() -> Error {
+    Error::unsupported("no step takes any column; add one with `.on(..)`")
 }

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
+    Train, Transformer,
 };
 use perennial_data::calendar::civil_from_days;
 use perennial_data::{ColumnType, Table};
@@ -50,7 +50,11 @@ impl Estimator for DateParts {
     }
 }
 
-impl FitTransform for DateParts {}
+impl FitTransform for DateParts {
+    fn transform_schema(&self, _: &Table) -> Result<OutputSchema<Matrix>> {
+        Ok(OutputSchema::after_fit(self, "columns in which a cell is missing get one more"))
+    }
+}
 
 /// The columns, how many parts each has, and whether what is missing is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Numbers as bins.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget, Param,
-    Result, Train, Transformer,
+    Capabilities, Error, Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget,
+    OutputSchema, Param, Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,20 @@ impl KBinsDiscretizer {
     pub fn ordered(mut self, ordered: bool) -> Self {
         self.ordered = ordered;
         self
+    }
+
+    fn check(&self) -> Result<()> {
+        N_BINS.check_count(self.n_bins)?;
+        if let Bins::Edges(edges) = &self.bins
+            && (edges.is_empty()
+                || !edges.windows(2).all(|pair| pair[0] < pair[1])
+                || edges.iter().any(|edge| !edge.is_finite()))
+        {
+            return Err(Error::unsupported(format!(
+                "the edges {edges:?} are not one or more finite numbers in rising order"
+            )));
+        }
+        Ok(())
     }
 
     fn edges(&self, name: &str, values: &[(f64, f64)]) -> Result<Vec<f64>> {
@@ -200,16 +214,7 @@ impl Estimator for KBinsDiscretizer {
     type Model = KBinsModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<KBinsModel> {
-        N_BINS.check_count(self.n_bins)?;
-        if let Bins::Edges(edges) = &self.bins
-            && (edges.is_empty()
-                || !edges.windows(2).all(|pair| pair[0] < pair[1])
-                || edges.iter().any(|edge| !edge.is_finite()))
-        {
-            return Err(Error::unsupported(format!(
-                "the edges {edges:?} are not one or more finite numbers in rising order"
-            )));
-        }
+        self.check()?;
         let features = train.x.features();
         let found = by_column(train.x.dense()?, |column, values| {
             self.edges(features.name(column), &sorted(values, train.weights))
@@ -222,7 +227,19 @@ impl Estimator for KBinsDiscretizer {
     }
 }
 
-impl FitTransform for KBinsDiscretizer {}
+impl FitTransform for KBinsDiscretizer {
+    /// Bins without width are left out, so how many there are is known of edges alone.
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        let n_categories = if let Bins::Edges(edges) = &self.bins { edges.len() as u32 + 1 } else { 0 };
+        let kind =
+            if self.ordered { FeatureKind::Numeric } else { FeatureKind::Categorical { n_categories } };
+        let output = x.features().iter().map(|feature| Feature { kind, ..feature.clone() });
+        let output = x.clone().with_features(output.collect::<Vec<_>>().try_into()?)?;
+        let sources = crate::outputs::column_by_column(vec![1; x.n_cols()]);
+        Ok(OutputSchema::Known { output, sources })
+    }
+}
 
 /// A fitted [`KBinsDiscretizer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

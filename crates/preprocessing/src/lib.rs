@@ -6,6 +6,7 @@ mod categories;
 mod category_parts;
 mod cells;
 mod columns;
+mod columns_model;
 mod date_parts;
 mod diagram;
 mod discretize;
@@ -17,6 +18,7 @@ mod outputs;
 mod pass_through;
 mod resample;
 mod scale;
+mod schema;
 mod selector;
 mod stats;
 mod table_vectorizer;
@@ -25,7 +27,8 @@ mod transform;
 pub use batches::FitBatches;
 pub use cached::{Cached, Fingerprint, FitHash};
 pub use categories::Unknown;
-pub use columns::{Branch, Branches, Columns, ColumnsModel, FromColumns};
+pub use columns::{Branch, Branches, Columns, FromColumns};
+pub use columns_model::ColumnsModel;
 pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
 pub use encode::{
@@ -50,6 +53,7 @@ pub use resample::{
 pub use scale::{
     MaxAbsScaler, MinMaxScaler, Norm, Normalizer, NormalizerModel, RobustScaler, ScalerModel, StandardScaler,
 };
+pub use schema::{BranchSchema, SchemaColumn};
 pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_role, of_type};
 pub use table_vectorizer::{HighCardinality, TableVectorizer, TableVectorizerModel};
 pub use transform::{

@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
-    Train, Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Rows, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cells::{by_column, changes, map_rows};
 use crate::moments::Moments;
 use crate::resample::{Resampled, Resampler};
+use crate::schema;
 use crate::stats::quantiles;
 
 /// Between which bounds a number is no outlier. A weight counts as copies of its row.
@@ -198,7 +199,14 @@ impl Estimator for Winsorizer {
     }
 }
 
-impl FitTransform for Winsorizer {}
+impl FitTransform for Winsorizer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        match self.indicator {
+            false => schema::same_columns(x),
+            true => Ok(OutputSchema::after_fit(self, "columns that have an outlier get one more")),
+        }
+    }
+}
 
 /// A fitted [`Winsorizer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,8 @@ use perennial_core::Result;
 use perennial_data::{PiiAction, PiiKind, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{BranchModels, BranchSources, ColumnsModel};
+use crate::columns::{BranchModels, BranchSources};
+use crate::columns_model::ColumnsModel;
 
 /// A column of what a [`Columns`](crate::Columns) makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,24 +46,60 @@ impl<M: BranchModels> ColumnsModel<M> {
     /// # Errors
     /// When the row is not acceptable.
     pub fn outputs(&self, x: &Table) -> Result<Vec<OutputColumn>> {
-        let made = self.models.transform(&x.head(1))?;
-        let mut outputs = Vec::new();
-        for (matrix, BranchSources { names, made_of }) in made.iter().zip(self.models.sources()) {
-            let sources = made_of.filter(|sources| sources.len() == matrix.n_cols());
-            for (place, name) in matrix.features().names().enumerate() {
-                let from: Vec<String> = match &sources {
-                    // A step of somebody else that names a column which there is not knows nothing of the others either.
-                    Some(sources) if sources[place].iter().all(|column| *column < names.len()) => {
-                        let of: BTreeSet<usize> = sources[place].iter().copied().collect();
-                        of.into_iter().map(|column| names[column].clone()).collect()
-                    }
-                    _ => names.to_vec(),
-                };
-                let pii = x.pii_of(&from)?;
-                outputs.push(OutputColumn { name: name.to_owned(), from, pii });
-            }
+        outputs(&self.models, x)
+    }
+}
+
+/// See [`ColumnsModel::outputs`].
+pub(crate) fn outputs(models: &dyn BranchModels, x: &Table) -> Result<Vec<OutputColumn>> {
+    let made = models.transform(&x.head(1))?;
+    let mut outputs = Vec::new();
+    for (matrix, BranchSources { names, made_of, .. }) in made.iter().zip(models.sources()) {
+        let made_of = resolved(made_of, matrix.n_cols(), names.len());
+        for (name, from) in matrix.features().names().zip(made_of) {
+            let from: Vec<String> = from.into_iter().map(|column| names[column].clone()).collect();
+            let pii = x.pii_of(&from)?;
+            outputs.push(OutputColumn { name: name.to_owned(), from, pii });
         }
-        Ok(outputs)
+    }
+    Ok(outputs)
+}
+
+/// The most places of columns that are written out for steps which do not say what their columns are made of.
+const MOST_SOURCES: usize = 1 << 24;
+
+/// What the columns of all branches side by side are made of, by the places of columns in the table that was learned from.
+pub(crate) fn sources(models: &dyn BranchModels) -> Option<Vec<Vec<usize>>> {
+    let mut all = Vec::new();
+    for BranchSources { names, positions, made_of, n_outputs } in models.sources() {
+        let made_of = made_of.filter(|made_of| made_of.len() == n_outputs);
+        // Written out, all of all may be more than there is memory; then nothing is said.
+        if made_of.is_none() && names.len().checked_mul(n_outputs).is_none_or(|size| size > MOST_SOURCES) {
+            return None;
+        }
+        let place = |columns: Vec<usize>| columns.into_iter().map(|column| positions[column]).collect();
+        all.extend(resolved(made_of, n_outputs, names.len()).into_iter().map(place));
+    }
+    Some(all)
+}
+
+/// What each of `n_outputs` columns is made of, in rising order: all of the `n_columns` where the step does not say it.
+pub(crate) fn resolved(
+    sources: Option<Vec<Vec<usize>>>,
+    n_outputs: usize,
+    n_columns: usize,
+) -> Vec<Vec<usize>> {
+    let all = || (0..n_columns).collect();
+    match sources.filter(|sources| sources.len() == n_outputs) {
+        None => vec![all(); n_outputs],
+        // A step of somebody else that names a column which there is not knows nothing of the others either.
+        Some(sources) => sources
+            .into_iter()
+            .map(|columns| match columns.iter().all(|column| *column < n_columns) {
+                true => columns.into_iter().collect::<BTreeSet<usize>>().into_iter().collect(),
+                false => all(),
+            })
+            .collect(),
     }
 }
 

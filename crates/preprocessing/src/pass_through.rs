@@ -1,9 +1,12 @@
 //! Columns as they are.
 
 use perennial_core::{
-    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+    Transformer,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::schema;
 
 /// Hands columns on as they are, missing cells included; for [`Columns`](crate::Columns) and models that need
 /// no more.
@@ -42,7 +45,11 @@ impl Estimator for PassThrough {
     }
 }
 
-impl FitTransform for PassThrough {}
+impl FitTransform for PassThrough {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::of_no_rows(self, x)
+    }
+}
 
 /// A fitted [`PassThrough`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,18 @@
 //! A whole table to numbers, by the types of its columns.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Outline, Param, Result, Then, Train,
-    Transformer,
+    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Outline, OutputSchema, Param, Result,
+    Then, Train, Transformer,
 };
 use perennial_data::{Column, ColumnType, Role, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{BranchModel, Columns, ColumnsModel};
+use crate::columns::{BranchModel, BranchModels, Columns};
+use crate::columns_model::ColumnsModel;
 use crate::date_parts::DateParts;
 use crate::encode::{GapEncoder, MinHashEncoder, OneHotEncoder, SimilarityEncoder};
 use crate::impute::{CategoryImputer, SimpleImputer};
+use crate::outputs::{OutputColumn, outputs, sources};
 use crate::scale::StandardScaler;
 use crate::{Unknown, names};
 
@@ -126,6 +128,11 @@ impl TableVectorizer {
         self
     }
 
+    fn check(&self) -> Result<()> {
+        CARDINALITY_THRESHOLD.check_count(self.cardinality_threshold)?;
+        N_COMPONENTS.check_count(self.n_components)
+    }
+
     /// What a column is by the rows that weigh something.
     fn kind(&self, column: &Column, train: &Train<'_, Table, NoTarget>) -> Result<Option<Kind>> {
         let weighs = |row: usize| train.weight(row) > 0.0;
@@ -201,8 +208,7 @@ impl Estimator for TableVectorizer {
 
 impl FitTransform for TableVectorizer {
     fn fit_transform_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<(TableVectorizerModel, Matrix)> {
-        CARDINALITY_THRESHOLD.check_count(self.cardinality_threshold)?;
-        N_COMPONENTS.check_count(self.n_components)?;
+        self.check()?;
         let kinds = train.x.columns().map(|(name, column)| {
             let is_feature = train.x.role(name)? == Role::Feature;
             Ok((name, if is_feature { self.kind(column, train)? } else { None }))
@@ -237,6 +243,12 @@ impl FitTransform for TableVectorizer {
             dates: group(train, &of(Kind::Date), DateParts {}.then(filled(false)), &mut outputs)?,
         };
         Ok((model, side_by_side(&outputs)?))
+    }
+
+    fn transform_schema(&self, _: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        let why = "cells that are missing and the number of levels decide what a column becomes";
+        Ok(OutputSchema::after_fit(self, why))
     }
 }
 
@@ -281,5 +293,33 @@ impl Transformer for TableVectorizerModel {
         let dates = self.dates.as_ref().map(|model| model.transform(x));
         let outputs = [numbers, few, many, dates].into_iter().flatten().collect::<Result<Vec<_>>>()?;
         side_by_side(&outputs)
+    }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        Some(self.groups().map(sources).collect::<Option<Vec<_>>>()?.concat())
+    }
+}
+
+impl TableVectorizerModel {
+    /// The groups of columns in the order of the output.
+    fn groups(&self) -> impl Iterator<Item = &dyn BranchModels> {
+        let many = self.many.as_ref().map(|many| match many {
+            Many::MinHash(model) => &model.models as &dyn BranchModels,
+            Many::Similarity(model) => &model.models,
+            Many::Gap(model) => &model.models,
+        });
+        let numbers = self.numbers.as_ref().map(|model| &model.models as &dyn BranchModels);
+        let few = self.few.as_ref().map(|model| &model.models as &dyn BranchModels);
+        let dates = self.dates.as_ref().map(|model| &model.models as &dyn BranchModels);
+        [numbers, few, many, dates].into_iter().flatten()
+    }
+
+    /// The columns of the output with what each is made of and the marks of [personal data](Table::pii) that reach it from `x`, as
+    /// [`ColumnsModel::outputs`] tells them.
+    ///
+    /// # Errors
+    /// When the first row of `x` is not acceptable.
+    pub fn outputs(&self, x: &Table) -> Result<Vec<OutputColumn>> {
+        Ok(self.groups().map(|group| outputs(group, x)).collect::<Result<Vec<_>>>()?.concat())
     }
 }

@@ -118,9 +118,24 @@ impl Catalog {
         let path = path.as_ref();
         let place = || format!("reading the catalog `{}`", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| Error::io(place(), error))?;
-        toml::from_str(&text)
+        Catalog::from_toml(&text).context(place())
+    }
+
+    /// Reads a catalog from the text of such a file, wherever that is kept.
+    ///
+    /// ```
+    /// use perennial_data::Catalog;
+    ///
+    /// let catalog = Catalog::from_toml("[[sources]]\nname = \"orders\"\nlocation = \"orders.csv\"\n")?;
+    /// assert_eq!(catalog.sources()[0].name(), "orders");
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the text is no catalog; the message says where.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        toml::from_str(text)
             .map_err(|error| Error::malformed(format!("it is no catalog: {error}")).with_source(error))
-            .context(place())
     }
 
     /// Writes the catalog to a TOML file, whole or not at all.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Result, Rows, Train, Transformer,
+    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, OutputSchema, Result, Rows, Train,
+    Transformer,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,11 @@ impl<X: AsTable> Estimator for ContractCheck<X> {
 impl<X: AsTable> FitTransform for ContractCheck<X> {
     fn fit_transform_on(&self, train: &Train<'_, X, NoTarget>) -> Result<(ContractCheckModel<X>, X)> {
         Ok((self.fit_on(train)?, train.x.clone()))
+    }
+
+    /// The columns of the input, which must be those of the contract.
+    fn transform_schema(&self, x: &X) -> Result<OutputSchema<X>> {
+        OutputSchema::of(&ContractCheckModel::<X>::new(self.contract.clone()), x)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Catalogs beside what they describe.
 
-use perennial_core::Result;
+use perennial_core::{ErrorKind, Result};
 use perennial_data::{
     Catalog, ColumnContract, ColumnType, Contract, CsvReader, Format, Sensitivity, Source, Table,
     write_json_lines,
@@ -170,8 +170,11 @@ fn sources_are_found_and_described() -> Result<()> {
     assert_eq!(found("shop"), ["orders"]);
     assert_eq!(found("").len(), 2);
     assert!(found("none").is_empty());
-    let again: Catalog = toml::from_str(&toml::to_string(&catalog).unwrap()).unwrap();
+    let again = Catalog::from_toml(&toml::to_string(&catalog).unwrap())?;
     assert_eq!(again, catalog);
+    let error = Catalog::from_toml("[[sources]]\nname = \"orders\"\nplace = \"here\"\n").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Malformed { .. }), "{error}");
+    assert!(error.to_string().contains("place") && error.to_string().contains("line 3"), "{error}");
     let table = Table::builder().date("day", [1]).real("sum", [1.0]).build()?;
     let text = catalog.sources()[0].clone().sha256("AB").to_croissant(&table)?;
     for part in [

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use crate::categories::{Levels, Unknown, count};
+use crate::schema;
 
 /// What the columns of a category say. The categories are in sorted order, whole numbers by size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,7 +190,12 @@ impl Estimator for ContrastEncoder {
     }
 }
 
-impl FitTransform for ContrastEncoder {}
+impl FitTransform for ContrastEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::check_categories(x)?;
+        Ok(OutputSchema::after_fit(self, "each column becomes one fewer than the rows have categories of it"))
+    }
+}
 
 /// A fitted [`ContrastEncoder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use crate::categories::{Levels, Unknown, count};
+use crate::schema;
 
 /// Replaces each category by the number of training rows that have it, or by their share.
 ///
@@ -90,7 +91,15 @@ impl Estimator for CountEncoder {
     }
 }
 
-impl FitTransform for CountEncoder {}
+impl FitTransform for CountEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::check_categories(x)?;
+        let unlearned =
+            |name| Counts { name: Arc::from(name), levels: Levels::default(), counts: vec![0.0; 2] };
+        let columns = x.names().map(unlearned).collect();
+        OutputSchema::of(&CountModel::try_from(Parts { columns, unknown: self.unknown })?, x)
+    }
+}
 
 /// The categories of a column and their counts, those of missing cells and of unknown categories at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,14 @@
 //! What the counts of the classes in each category say beside those of all rows.
 
-use perennial_core::{Capabilities, Classes, Estimator, FitTransform, Matrix, Param, Result, Train};
+use perennial_core::{
+    Capabilities, Classes, Estimator, FitTransform, Matrix, OutputSchema, Param, Result, Train,
+};
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Sums;
 use super::target::{About, FOLDS, Plan, Scheme, TargetModel, learn};
+use super::unlearned::several;
 use crate::categories::Unknown;
 
 /// Replaces each category by the evidence of its counts of classes, drawn to none where the category has few rows: of two classes the logarithm of the odds
@@ -146,5 +149,12 @@ impl Estimator for CountTargetEncoder {
 impl FitTransform for CountTargetEncoder {
     fn fit_transform_on(&self, train: &Train<'_, Table, Classes>) -> Result<(TargetModel, Matrix)> {
         self.run(train, true)
+    }
+
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        MIN_SAMPLES.check(self.min_samples)?;
+        SMOOTHING.check(self.smoothing)?;
+        FOLDS.check_count(self.folds)?;
+        several(self, x)
     }
 }

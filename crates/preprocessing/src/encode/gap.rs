@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use perennial_numeric::random::Random;
@@ -16,6 +16,7 @@ use super::gamma_poisson::{Counts, Topics};
 use super::grams::{check, counted_grams};
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, Levels, MISSING, count};
+use crate::schema;
 
 /// Tells how much of each of a few topics a text has, where topics are short parts that occur together: the counts of the parts are Poisson, what a
 /// text has of a topic has a gamma prior (Cerda and Varoquaux, 2020; `GapEncoder` of skrub, learned here from all texts in each round instead of by
@@ -186,7 +187,21 @@ impl Estimator for GapEncoder {
     }
 }
 
-impl FitTransform for GapEncoder {}
+impl FitTransform for GapEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        schema::check_categories(x)?;
+        let unlearned = |name| Learned {
+            name: Arc::from(name),
+            parts: Levels::default(),
+            shares: Vec::new(),
+            typical: Vec::new(),
+        };
+        let columns = x.names().map(unlearned).collect();
+        let parts = Parts { n_components: self.n_components, ngrams: self.ngrams, columns };
+        OutputSchema::of(&GapModel::try_from(parts)?, x)
+    }
+}
 
 /// The counts of the parts that are known.
 fn of_known(parts: &Levels, grams: &[(&str, f64)]) -> Counts {

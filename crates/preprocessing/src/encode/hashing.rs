@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use crate::categories::{Coded, MISSING};
+use crate::schema;
 
 /// Spreads all categories of all columns over `n_components` columns: a cell adds 1 to, or subtracts it from, the
 /// column that the hash of `column=category` picks (Weinberger and others, 2009).
@@ -94,7 +95,11 @@ impl Estimator for HashingEncoder {
     }
 }
 
-impl FitTransform for HashingEncoder {}
+impl FitTransform for HashingEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::of_no_rows(self, x)
+    }
+}
 
 /// A [`HashingEncoder`] that knows its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

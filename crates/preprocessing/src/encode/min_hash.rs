@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::grams::{check, grams};
 use super::hashing::murmur3;
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, MISSING};
+use crate::schema;
 
 /// Spreads texts over columns so that those which look alike agree in many of them: each column has the least of the hashes, by a function of its own, of the
 /// short parts of the text, from 0 to 1 (Broder, 1997; as an encoder Cerda and Varoquaux, 2020). Two texts agree in a column with the
@@ -97,7 +98,11 @@ impl Estimator for MinHashEncoder {
     }
 }
 
-impl FitTransform for MinHashEncoder {}
+impl FitTransform for MinHashEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::of_no_rows(self, x)
+    }
+}
 
 /// A [`MinHashEncoder`] that knows its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -51,6 +51,7 @@ mod similarity;
 mod statistics;
 mod table;
 mod target;
+mod unlearned;
 mod woe;
 
 pub use contrast::{Contrast, ContrastEncoder, ContrastModel};

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, Levels, MISSING, Unknown, count};
+use crate::schema;
 
 /// Splits cells such as `drama|comedy` into items and gives each item a column of 0 and 1, `genre=comedy` (as `MultiHotEncoder` of category_encoders).
 ///
@@ -127,7 +128,13 @@ impl Estimator for MultiHotEncoder {
     }
 }
 
-impl FitTransform for MultiHotEncoder {}
+impl FitTransform for MultiHotEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        schema::check_categories(x)?;
+        Ok(OutputSchema::after_fit(self, "each item that the rows have becomes a column"))
+    }
+}
 
 /// The items of one column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -218,5 +225,9 @@ impl Transformer for MultiHotModel {
                 out = rest;
             }
         })
+    }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        crate::outputs::column_by_column(self.columns.iter().map(Items::width))
     }
 }

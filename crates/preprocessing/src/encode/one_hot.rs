@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result,
-    Train, Transformer,
+    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::table::coded_matrix;
 use crate::batches::{FitBatches, each};
 use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
 use crate::category_parts::TableParts;
+use crate::schema;
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
 ///
@@ -218,6 +219,12 @@ impl FitTransform for OneHotEncoder {
         }
         let x = model.write(train.x, &hot)?;
         Ok((model, x))
+    }
+
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        schema::check_categories(x)?;
+        Ok(OutputSchema::after_fit(self, "each category that the rows have becomes a column"))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::table::coded_matrix;
 use crate::batches::{FitBatches, each};
 use crate::categories::{Levels, MISSING, Unknown, count};
 use crate::category_parts::TableParts;
+use crate::schema;
 
 /// Turns the categories of each column into 0, 1, 2, ... in sorted order, whole numbers by size.
 ///
@@ -101,6 +102,15 @@ impl FitTransform for OrdinalEncoder {
         let model = OrdinalModel::new(columns, self.unknown)?;
         let x = model.write(train.x, &codes)?;
         Ok((model, x))
+    }
+
+    /// How many categories there are is learned; the names of the columns are those of the input.
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::check_categories(x)?;
+        let columns = x.names().map(|name| (Arc::from(name), Levels::default())).collect();
+        let OrdinalModel { output, .. } = OrdinalModel::new(columns, self.unknown)?;
+        let sources = crate::outputs::column_by_column(vec![1; output.len()]);
+        Ok(OutputSchema::Known { output: coded_matrix(x, &output, |_, _| {})?, sources })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Quantiles of the target in each category.
 
-use perennial_core::{Capabilities, Error, Estimator, FitTransform, Matrix, Param, Result, Train, Values};
+use perennial_core::{
+    Capabilities, Error, Estimator, FitTransform, Matrix, OutputSchema, Param, Result, Train, Values,
+};
 use perennial_data::Table;
 use perennial_numeric::folds::assign;
 use perennial_numeric::reduce;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use super::target::{Encoded, FOLDS, TargetModel};
+use super::unlearned::unlearned;
 use crate::categories::{Counted, MISSING, Unknown, count};
 use crate::stats::quantiles;
 
@@ -103,6 +106,14 @@ impl QuantileEncoder {
         FOLDS.check_count(self.folds)
     }
 
+    /// What tells the columns apart that a column becomes.
+    fn labels(&self) -> Vec<Option<String>> {
+        match self.quantiles.as_slice() {
+            [_] => vec![None],
+            several => several.iter().map(|quantile| Some(format!("quantile {quantile}"))).collect(),
+        }
+    }
+
     fn run(&self, train: &Train<'_, Table, Values>, transform: bool) -> Result<(TargetModel, Matrix)> {
         self.check()?;
         let n_rows = train.x.n_rows();
@@ -127,11 +138,7 @@ impl QuantileEncoder {
             Ok((Encoded { name: name.into(), levels: counted.levels, codes }, own))
         })?;
         let (columns, own): (Vec<Encoded>, Vec<_>) = learned.into_iter().unzip();
-        let labels = match self.quantiles.as_slice() {
-            [_] => vec![None],
-            several => several.iter().map(|quantile| Some(format!("quantile {quantile}"))).collect(),
-        };
-        let model = TargetModel::new(columns, labels, self.unknown)?;
+        let model = TargetModel::new(columns, self.labels(), self.unknown)?;
         let own: Vec<Vec<f64>> = own.into_iter().flatten().collect();
         let x = match transform {
             true => coded_matrix(train.x, model.output(), |row, out| {
@@ -235,5 +242,10 @@ impl Estimator for QuantileEncoder {
 impl FitTransform for QuantileEncoder {
     fn fit_transform_on(&self, train: &Train<'_, Table, Values>) -> Result<(TargetModel, Matrix)> {
         self.run(train, true)
+    }
+
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        unlearned(x, self.labels(), self.unknown)
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use crate::categories::{Levels, MISSING, Unknown, count};
+use crate::schema;
 
 /// Turns categories with an order into steps: of small, medium and large become the columns `size >= medium` and
 /// `size >= large`, 1 where the category is that or a later one. A linear model then learns one difference for each step.
@@ -106,7 +107,18 @@ impl Estimator for RankHotEncoder {
     }
 }
 
-impl FitTransform for RankHotEncoder {}
+impl FitTransform for RankHotEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::check_categories(x)?;
+        match x.names().all(|name| self.orders.contains_key(name)) {
+            true => schema::of_no_rows(self, x),
+            false => Ok(OutputSchema::after_fit(
+                self,
+                "of a column without an order each category that the rows have becomes a column",
+            )),
+        }
+    }
+}
 
 /// A fitted [`RankHotEncoder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

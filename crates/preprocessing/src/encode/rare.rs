@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use perennial_core::{Capabilities, Estimator, FitTransform, NoTarget, Param, Result, Train, Transformer};
+use perennial_core::{
+    Capabilities, Estimator, FitTransform, NoTarget, OutputSchema, Param, Result, Train, Transformer,
+};
 use perennial_data::{Column, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::categories::{Coded, Levels, MISSING, count};
+use crate::schema;
 
 /// Joins the rare categories of each column, and all that were not there at fit, in one.
 ///
@@ -75,6 +78,11 @@ impl RareLabelEncoder {
         self.word = word.into();
         self
     }
+
+    fn check(&self) -> Result<()> {
+        MIN_SHARE.check(self.min_share)?;
+        self.max_categories.map_or(Ok(()), |most| MAX_CATEGORIES.check_count(most))
+    }
 }
 
 impl Estimator for RareLabelEncoder {
@@ -83,8 +91,7 @@ impl Estimator for RareLabelEncoder {
     type Model = RareLabelModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<RareLabelModel> {
-        MIN_SHARE.check(self.min_share)?;
-        self.max_categories.map_or(Ok(()), |most| MAX_CATEGORIES.check_count(most))?;
+        self.check()?;
         let learn = |(name, column)| {
             let counted = count(name, column, train.weights)?;
             let total: f64 = counted.weights.iter().sum();
@@ -109,7 +116,15 @@ impl Estimator for RareLabelEncoder {
     }
 }
 
-impl FitTransform for RareLabelEncoder {}
+impl FitTransform for RareLabelEncoder {
+    /// Which categories are kept is learned.
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Table>> {
+        self.check()?;
+        schema::check_categories(x)?;
+        let columns = x.names().map(|name| (Arc::from(name), Levels::default())).collect();
+        OutputSchema::of(&RareLabelModel { columns, word: self.word.clone() }, x)
+    }
+}
 
 /// A fitted [`RareLabelEncoder`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

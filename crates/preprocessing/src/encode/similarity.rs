@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::grams::{check, grams, jaccard};
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, MISSING, count};
+use crate::schema;
 
 /// Gives each of the most frequent categories a column with the similarity of the cell's text to it: the share of short parts that the two have
 /// in common (similarity encoding; Cerda, Varoquaux and Kégl, 2018). Misspelt and new categories come near to those they look like,
@@ -103,7 +104,12 @@ impl Estimator for SimilarityEncoder {
     }
 }
 
-impl FitTransform for SimilarityEncoder {}
+impl FitTransform for SimilarityEncoder {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        schema::check_categories(x)?;
+        Ok(OutputSchema::after_fit(self, "each of the most frequent categories becomes a column"))
+    }
+}
 
 /// A fitted [`SimilarityEncoder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

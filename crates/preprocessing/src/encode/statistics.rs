@@ -6,11 +6,16 @@ use crate::categories::MISSING;
 
 /// A target that encoders can average.
 pub trait EncodingTarget: Rows + Sync + Send {
+    /// Whether there is one output without a name of its own, whatever the rows.
+    const ONE_OUTPUT: bool = false;
+
     /// One list of numbers for each output, and what tells the outputs apart: nothing where there is one.
     fn outputs(&self) -> Vec<(Option<String>, Vec<f64>)>;
 }
 
 impl EncodingTarget for Values {
+    const ONE_OUTPUT: bool = true;
+
     fn outputs(&self) -> Vec<(Option<String>, Vec<f64>)> {
         vec![(None, self.as_slice().to_vec())]
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{
-    Capabilities, Classes, Error, Estimator, Feature, Features, FitTransform, Matrix, Param, Result, Train,
-    Transformer, Values,
+    Capabilities, Classes, Error, Estimator, Feature, Features, FitTransform, Matrix, OutputSchema, Param,
+    Result, Train, Transformer, Values,
 };
 use perennial_data::Table;
 use perennial_numeric::folds::assign;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::{Column, EncodingTarget, Rest, Sums, codes};
 use super::table::coded_matrix;
+use super::unlearned::{several, unlearned};
 use crate::batches::{FitBatches, each};
 use crate::categories::{Levels, Unknown, count};
 use crate::category_parts::{ColumnParts, TableParts};
@@ -220,6 +221,14 @@ impl<Y: EncodingTarget> TargetEncoder<Y> {
 impl<Y: EncodingTarget> FitTransform for TargetEncoder<Y> {
     fn fit_transform_on(&self, train: &Train<'_, Table, Y>) -> Result<(TargetModel, Matrix)> {
         learn(train, self.plan(train)?, &|own, all, about| self.code(own, all, about), true)
+    }
+
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        match Y::ONE_OUTPUT {
+            true => unlearned(x, vec![None], self.unknown),
+            false => several(self, x),
+        }
     }
 }
 

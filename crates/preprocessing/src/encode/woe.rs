@@ -1,11 +1,14 @@
 //! How strongly each category speaks for one of two classes.
 
-use perennial_core::{Capabilities, Classes, Estimator, FitTransform, Matrix, Param, Result, Train};
+use perennial_core::{
+    Capabilities, Classes, Estimator, FitTransform, Matrix, OutputSchema, Param, Result, Train,
+};
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::Sums;
 use super::target::{About, FOLDS, Plan, Scheme, TargetModel, learn};
+use super::unlearned::unlearned;
 use crate::categories::Unknown;
 
 /// Replaces each category by its weight of evidence for the second of two classes: the logarithm of its share of the
@@ -109,5 +112,11 @@ impl Estimator for WoeEncoder {
 impl FitTransform for WoeEncoder {
     fn fit_transform_on(&self, train: &Train<'_, Table, Classes>) -> Result<(TargetModel, Matrix)> {
         self.run(train, true)
+    }
+
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        REGULARIZATION.check(self.regularization)?;
+        FOLDS.check_count(self.folds)?;
+        unlearned(x, vec![None], self.unknown)
     }
 }

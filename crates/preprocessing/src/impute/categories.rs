@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use perennial_core::{Capabilities, Error, Estimator, FitTransform, NoTarget, Result, Train, Transformer};
+use perennial_core::{
+    Capabilities, Error, Estimator, FitTransform, NoTarget, OutputSchema, Result, Train, Transformer,
+};
 use perennial_data::{Change, ChangeKind, Column, Table};
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +80,13 @@ impl Estimator for CategoryImputer {
     }
 }
 
-impl FitTransform for CategoryImputer {}
+impl FitTransform for CategoryImputer {
+    fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Table>> {
+        let fill = Arc::from(self.constant.as_deref().unwrap_or_default());
+        let fills = x.names().map(|name| (Arc::from(name), Arc::clone(&fill))).collect();
+        OutputSchema::of(&CategoryImputerModel { fills, missing: vec![0; x.n_cols()] }, x)
+    }
+}
 
 /// A fitted [`CategoryImputer`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,14 +2,15 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Predictor, Result,
-    ResultExt, Train, Transformer, Values,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Predictor,
+    Result, ResultExt, Train, Transformer, Values,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::changes;
 use crate::moments::Moments;
+use crate::schema;
 
 /// Predicts the missing numbers of each column from all other columns, in rounds (van Buuren and
 /// Groothuis-Oudshoorn, 2011): at first every missing cell is the mean of its column; then column after column, the
@@ -162,6 +163,10 @@ where
         }
         let filled = Matrix::from(filled).with_features(features.clone())?;
         Ok((model, filled))
+    }
+
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::mixed_columns(x)
     }
 }
 

@@ -2,14 +2,15 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, changes};
+use crate::schema;
 
 /// Replaces each missing number by the mean of its column over the most similar training rows that have one.
 ///
@@ -106,7 +107,11 @@ impl Estimator for KnnImputer {
     }
 }
 
-impl FitTransform for KnnImputer {}
+impl FitTransform for KnnImputer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::mixed_columns(x)
+    }
+}
 
 /// A fitted [`KnnImputer`]: it keeps the rows it learned from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,14 +1,15 @@
 //! Missing numbers drawn from those that are there.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, changes, map_rows, missing_counts};
+use crate::schema;
 
 /// Replaces each missing number by one that is drawn from the training values of its column, so that the column keeps its
 /// distribution (as `RandomSampleImputer` of feature-engine).
@@ -104,7 +105,11 @@ impl Estimator for RandomSampleImputer {
     }
 }
 
-impl FitTransform for RandomSampleImputer {}
+impl FitTransform for RandomSampleImputer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::mixed_columns(x)
+    }
+}
 
 /// A fitted [`RandomSampleImputer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! Filling missing numbers.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
-    Train, Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Rows, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::batches::{FitBatches, MatrixParts, Modes, each};
 use crate::cells::{by_column, changes, map_rows, missing_counts};
 use crate::moments::Moments;
+use crate::schema;
 use crate::stats::{median, mode, quantiles, sorted};
 
 /// What missing numbers are replaced by.
@@ -226,7 +227,15 @@ impl FitBatches for SimpleImputer {
     }
 }
 
-impl FitTransform for SimpleImputer {}
+impl FitTransform for SimpleImputer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        match self.indicator {
+            false => schema::same_columns(x),
+            true => Ok(OutputSchema::after_fit(self, "columns in which a cell is missing get one more")),
+        }
+    }
+}
 
 /// A fitted [`SimpleImputer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

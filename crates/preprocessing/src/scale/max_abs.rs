@@ -1,11 +1,14 @@
 //! By the largest magnitude.
 
-use perennial_core::{Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train};
+use perennial_core::{
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+};
 use serde::{Deserialize, Serialize};
 
 use super::model::ScalerModel;
 use crate::batches::{FitBatches, part_moments};
 use crate::moments::Moments;
+use crate::schema;
 
 /// Divides each column by the largest magnitude of its values: zeros stay zeros, signs stay signs.
 ///
@@ -68,4 +71,8 @@ impl FitBatches for MaxAbsScaler {
     }
 }
 
-impl FitTransform for MaxAbsScaler {}
+impl FitTransform for MaxAbsScaler {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
+    }
+}

@@ -1,13 +1,15 @@
 //! To a range.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train,
 };
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
 use crate::batches::{FitBatches, part_moments};
 use crate::moments::Moments;
+use crate::schema;
 
 /// Maps each column from its smallest and largest value to a range.
 ///
@@ -124,4 +126,8 @@ impl FitBatches for MinMaxScaler {
     }
 }
 
-impl FitTransform for MinMaxScaler {}
+impl FitTransform for MinMaxScaler {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
+    }
+}

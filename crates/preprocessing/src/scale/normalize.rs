@@ -1,11 +1,13 @@
 //! Rows of length one.
 
 use perennial_core::{
-    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+    Transformer,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::cells::map_rows;
+use crate::schema;
 
 /// How long a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -73,7 +75,11 @@ impl Estimator for Normalizer {
     }
 }
 
-impl FitTransform for Normalizer {}
+impl FitTransform for Normalizer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::of_no_rows(self, x)
+    }
+}
 
 /// A [`Normalizer`] that knows its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

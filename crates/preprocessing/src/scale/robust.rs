@@ -1,10 +1,13 @@
 //! By quantiles, which a few wild values do not move.
 
-use perennial_core::{Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train};
+use perennial_core::{
+    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result, Train,
+};
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
 use crate::cells::by_column;
+use crate::schema;
 use crate::stats::quantiles;
 
 /// Centres each column on its median and divides it by the distance between two of its quantiles.
@@ -119,4 +122,8 @@ impl Estimator for RobustScaler {
     }
 }
 
-impl FitTransform for RobustScaler {}
+impl FitTransform for RobustScaler {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
+    }
+}

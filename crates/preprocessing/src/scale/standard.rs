@@ -1,11 +1,14 @@
 //! To mean 0 and deviation 1.
 
-use perennial_core::{Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train};
+use perennial_core::{
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+};
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
 use crate::batches::{FitBatches, part_moments};
 use crate::moments::Moments;
+use crate::schema;
 
 /// Centres each column on its mean and divides it by its standard deviation (over n).
 ///
@@ -107,4 +110,8 @@ impl FitBatches for StandardScaler {
     }
 }
 
-impl FitTransform for StandardScaler {}
+impl FitTransform for StandardScaler {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
+    }
+}

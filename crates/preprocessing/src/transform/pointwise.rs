@@ -1,12 +1,13 @@
 //! One function for every cell.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::cells::map_rows;
+use crate::schema;
 
 /// A function of one number that has an inverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +134,11 @@ impl Estimator for Pointwise {
     }
 }
 
-impl FitTransform for Pointwise {}
+impl FitTransform for Pointwise {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::of_no_rows(self, x)
+    }
+}
 
 /// A [`Pointwise`] that knows its columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

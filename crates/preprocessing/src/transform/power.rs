@@ -1,7 +1,8 @@
 //! Powers that make columns look normal.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+    Transformer,
 };
 use perennial_numeric::special::ln_1p;
 use perennial_numeric::{reduce, simd};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::power_search::{Logarithms, best_exponent, power};
 use crate::cells::{by_column, map_rows};
 use crate::moments::Moments;
+use crate::schema;
 
 /// Rows of a task.
 const ROWS: usize = 4096;
@@ -173,6 +175,10 @@ impl FitTransform for PowerTransformer {
             None => model.transform(train.x)?,
         };
         Ok((model, x))
+    }
+
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
     }
 }
 

@@ -1,8 +1,8 @@
 //! By ranks: any distribution becomes uniform or normal.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Train, Transformer,
 };
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
 use crate::cells::{by_column, map_rows};
+use crate::schema;
 use crate::stats::quantiles;
 
 /// What the columns are to look like.
@@ -160,7 +161,11 @@ impl Estimator for QuantileTransformer {
     }
 }
 
-impl FitTransform for QuantileTransformer {}
+impl FitTransform for QuantileTransformer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        schema::same_columns(x)
+    }
+}
 
 /// Evenly spaced shares from 0 to 1.
 fn shares(n: usize) -> Vec<f64> {

@@ -1,8 +1,8 @@
 //! Columns as smooth bumps, so that a linear model can bend.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,14 +130,8 @@ impl SplineTransformer {
         self.include_bias = include_bias;
         self
     }
-}
 
-impl Estimator for SplineTransformer {
-    type Input = Matrix;
-    type Target = NoTarget;
-    type Model = SplineModel;
-
-    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SplineModel> {
+    fn check(&self) -> Result<()> {
         N_KNOTS.check_count(self.n_knots)?;
         DEGREE.check_count(self.degree)?;
         if self.extrapolation == Extrapolation::Periodic && self.n_knots <= self.degree {
@@ -146,6 +140,17 @@ impl Estimator for SplineTransformer {
                 self.degree, self.degree, self.n_knots
             )));
         }
+        Ok(())
+    }
+}
+
+impl Estimator for SplineTransformer {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = SplineModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SplineModel> {
+        self.check()?;
         let last = (self.n_knots - 1) as f64;
         let shares: Vec<f64> = match self.knots {
             Knots::Uniform => vec![0.0, 1.0],
@@ -183,7 +188,21 @@ impl Estimator for SplineTransformer {
     }
 }
 
-impl FitTransform for SplineTransformer {}
+impl FitTransform for SplineTransformer {
+    fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
+        // Where the knots lie moves no column.
+        let knots: Vec<f64> = (0..self.n_knots).map(|knot| knot as f64).collect();
+        let model = SplineModel::new(Parts {
+            features: x.features().clone(),
+            degree: self.degree,
+            knots: vec![knots; x.n_cols()],
+            extrapolation: self.extrapolation,
+            include_bias: self.include_bias,
+        })?;
+        OutputSchema::of(&model, x)
+    }
+}
 
 /// A fitted [`SplineTransformer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

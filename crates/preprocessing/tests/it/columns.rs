@@ -310,6 +310,89 @@ fn marks_of_personal_data_reach_what_is_made_of_them() -> Result<()> {
     Ok(())
 }
 
+/// A column of the output is marked where one that it is made of is, also behind columns in columns and a whole table.
+#[test]
+fn marks_go_through_nested_columns_and_whole_tables() -> Result<()> {
+    let day = |row: i32| (row > 0).then_some(100 * row);
+    let table = table()
+        .with_column("born", Column::date((0..4).map(day)))?
+        .with_column("p", Column::real([1.0, 2.0, 3.0, 4.0]))?
+        .with_column("q", Column::real([4.0, 3.0, 2.0, 1.0]))?;
+    let table = table.with_column("empty", Column::real([None; 4]))?;
+    // The order in which the columns are taken is not that of the table.
+    let table = table.select(&["born", "empty", "q", "city", "age", "p", "rides", "member"])?;
+    let marked = ["city", "age", "born", "q"];
+    let table =
+        marked.iter().try_fold(table, |table, name| table.mark_pii(name, PiiKind::Name, PiiAction::Keep))?;
+    let of = |outputs: Vec<perennial_preprocessing::OutputColumn>| -> Vec<(String, String, bool)> {
+        outputs.into_iter().map(|out| (out.name, out.from.join("+"), !out.pii.is_empty())).collect()
+    };
+    let expect = |name: &str, from: &str, marked: bool| (name.to_owned(), from.to_owned(), marked);
+
+    let whole = TableVectorizer::new();
+    let alone = of(whole.fit(&table, &NoTarget)?.outputs(&table)?);
+    for (name, from, is_marked) in &alone {
+        assert!(name.starts_with(from.as_str()), "{name} of {from}");
+        assert_eq!(*is_marked, marked.contains(&from.as_str()), "{name} of {from}");
+    }
+    assert_eq!(alone.len(), 6 + 3 + 6, "{alone:?}");
+    let outer = Columns::new().on(perennial_preprocessing::matching("*"), whole.then(MinMaxScaler::new()));
+    assert_eq!(of(outer.fit(&table, &NoTarget)?.outputs(&table)?), alone);
+
+    let inner = Columns::new()
+        .on(["rides", "age"], SimpleImputer::median().indicator(true))
+        .on(["p", "member"], perennial_preprocessing::Normalizer::new())
+        .on(["p", "q"], perennial_preprocessing::Normalizer::new().then(Renamed))
+        .on(["city"], perennial_preprocessing::MultiHotEncoder::new())
+        .drop_rest();
+    let outer = Columns::new()
+        .on(perennial_preprocessing::matching("*"), inner.then(MinMaxScaler::new()))
+        .fit(&table, &NoTarget)?;
+    let expected = [
+        expect("rides", "rides", false),
+        expect("age", "age", true),
+        expect("age is missing", "age", true),
+        expect("p", "p+member", false),
+        expect("member", "p+member", false),
+        expect("again p", "q+p", true),
+        expect("again q", "q+p", true),
+        expect("city=Oslo", "city", true),
+        expect("city=Rome", "city", true),
+        expect("city is missing", "city", true),
+    ];
+    assert_eq!(of(outer.outputs(&table)?), expected);
+    let step = Columns::new().on(perennial_preprocessing::matching("*"), TableVectorizer::new());
+    let loaded = step.decode(&step.encode(&step.fit(&table, &NoTarget)?)?)?;
+    assert_eq!(of(loaded.outputs(&table)?), alone);
+    Ok(())
+}
+
+/// The same columns under other names.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Renamed;
+
+impl Transformer for Renamed {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        let names = x.features().names().map(|name| format!("again {name}")).collect::<Vec<_>>();
+        x.clone().with_names(names)
+    }
+}
+
+impl Estimator for Renamed {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = Renamed;
+
+    fn fit_on(&self, _: &Train<'_, Matrix, NoTarget>) -> Result<Renamed> {
+        Ok(Renamed)
+    }
+}
+
+impl FitTransform for Renamed {}
+
 /// What steps say of their columns holds: a column of the output moves with no other than those.
 #[test]
 fn steps_say_which_columns_theirs_are_made_of() -> Result<()> {

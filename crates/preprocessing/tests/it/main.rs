@@ -10,6 +10,7 @@ mod imputing;
 mod multiple_imputing;
 mod reference;
 mod resampling;
+mod schemas;
 mod sparse;
 mod supervised;
 mod tabular;
