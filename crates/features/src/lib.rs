@@ -6,6 +6,7 @@ mod date_time;
 pub mod extraction;
 mod polynomial;
 mod select;
+pub mod text;
 
 pub use cyclical::{CyclicalFeatures, CyclicalModel};
 #[cfg(feature = "table")]

@@ -21,7 +21,8 @@ impl IntervalOptions<'_> {
         let first = counting.next();
         if !self.forced && first.is_some_and(|first| counting.all(|score| score == first)) {
             let share = share(self.worth(scores.len()), level);
-            let towards = |bound: f64| if bound.is_finite() { estimate + share * (bound - estimate) } else { estimate };
+            let towards =
+                |bound: f64| if bound.is_finite() { estimate + share * (bound - estimate) } else { estimate };
             (low, high) = (towards(least), towards(most));
         }
         Interval { estimate, low: low.max(least), high: high.min(most), level }

@@ -3,11 +3,12 @@
 use ndarray::{Array2, Axis};
 use perennial_core::Classifier;
 use perennial_core::Estimator;
-use perennial_core::{Classes, Values};
+use perennial_core::{Classes, Probabilities, Values};
 use perennial_evaluation::metric::clusters::{silhouette, silhouette_interval};
 use perennial_evaluation::metric::ranking::{roc_auc, roc_auc_interval};
 use perennial_evaluation::metric::{
-    Accuracy, F1, LogLoss, MeanAbsoluteError, MutualInformation, R2, Rand, RocAuc,
+    Accuracy, BalancedAccuracy, Brier, F1, LogLoss, MeanAbsoluteError, MutualInformation, R2, Rand, Recall,
+    RocAuc, TopKAccuracy,
 };
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
@@ -21,6 +22,57 @@ fn accuracy_is_exact() {
     let answer = Classes::from_labels(["a", "b", "a", "b", "a", "b", "a", "a", "a", "a"]);
     let interval = Accuracy.interval(&truth, &answer, &IntervalOptions::new().level(0.9)).unwrap();
     assert_eq!(interval, clopper_pearson(8, 10, 0.9).unwrap());
+}
+
+/// Where all rows are right, drawing them anew says nothing; the exact interval of none wrong does.
+#[test]
+fn answers_without_error_are_not_certain() {
+    let truth = Classes::from_labels((0..20).map(|row| if row % 2 == 0 { "a" } else { "b" }));
+    let options = IntervalOptions::new();
+    let exact = |n: usize| clopper_pearson(n, n, 0.95).unwrap().low;
+    let recall = Recall::of("a").interval(&truth, &truth, &options).unwrap();
+    assert_eq!((recall.estimate, recall.high), (1.0, 1.0));
+    assert!((recall.low - exact(10)).abs() < 1e-12, "{recall:?}");
+    let balanced = BalancedAccuracy.interval(&truth, &truth, &options).unwrap();
+    assert!((balanced.low - 0.5 * (1.0 + exact(10))).abs() < 1e-12, "{balanced:?}");
+    assert!(F1::of("a").interval(&truth, &truth, &options).unwrap().low < 0.9);
+    // Weights, and groups of two: half as many units.
+    let weights = [2.0; 20];
+    let accuracy = Accuracy.interval(&truth, &truth, &IntervalOptions::new().weights(&weights)).unwrap();
+    assert!((accuracy.low - exact(20)).abs() < 1e-12 && accuracy.high == 1.0, "{accuracy:?}");
+    let groups: Vec<u32> = (0..20).map(|row| row / 2).collect();
+    let accuracy = Accuracy.interval(&truth, &truth, &IntervalOptions::new().groups(&groups)).unwrap();
+    assert!((accuracy.low - exact(10)).abs() < 1e-12, "{accuracy:?}");
+    // Nobody is found.
+    let answer = Classes::new(vec![1; 20], vec!["a".to_owned(), "b".to_owned()]).unwrap();
+    let recall = Recall::of("a").interval(&truth, &answer, &options).unwrap();
+    assert_eq!((recall.estimate, recall.low), (0.0, 0.0));
+    assert!((recall.high - (1.0 - exact(10))).abs() < 1e-12, "{recall:?}");
+    // With the bootstrap that was asked for, it is what the bootstrap gives.
+    let forced = Recall::of("a").interval(&truth, &truth, &IntervalOptions::new().bootstrap()).unwrap();
+    assert_eq!((forced.low, forced.high), (1.0, 1.0));
+}
+
+/// Student's interval of many rows knows no bounds; the score does.
+#[test]
+fn intervals_stay_within_what_a_score_can_be() {
+    let n = 30_000;
+    let names = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+    let truth =
+        Classes::new((0..n).map(|row| if row == 0 { 2 } else { 0 }).collect(), names.clone()).unwrap();
+    let shares = Array2::from_shape_fn((n, 3), |(_, class)| [0.7, 0.2, 0.1][class]);
+    let shares = Probabilities::new(shares, names).unwrap();
+    let top = TopKAccuracy::new(2).interval(&truth, &shares, &IntervalOptions::new()).unwrap();
+    assert!(top.estimate < 1.0 && top.low < top.estimate && top.high == 1.0, "{top:?}");
+    // A loss that is the same in all rows: as many as may have gone unseen lose all that can be lost.
+    let sure = Probabilities::new(
+        Array2::from_shape_fn((10, 2), |(_, class)| [1.0, 0.0][class]),
+        ["a", "b"].map(String::from).to_vec(),
+    );
+    let truth = Classes::new(vec![0; 10], vec!["a".to_owned(), "b".to_owned()]).unwrap();
+    let brier = Brier.interval(&truth, &sure.unwrap(), &IntervalOptions::new()).unwrap();
+    assert_eq!((brier.estimate, brier.low), (0.0, 0.0));
+    assert!(brier.high > 0.2, "{brier:?}");
 }
 
 /// DeLong's variance from its definition: the placements of every row, one by one.

@@ -97,6 +97,12 @@ impl Estimator for KernelPca {
                 "the kernel matrix of {n} rows would be decomposed; at most {MOST_ROWS} are: take a sample, or use `Nystroem` before `Pca`"
             )));
         }
+        if n > MOST_DECOMPOSED && self.few(n).is_none() {
+            return Err(Error::too_large(format!(
+                "all components of {n} rows would be looked for; of more than {MOST_DECOMPOSED} rows at most {} are, unless the kernel is a sigmoid: set `n_components`, take a sample, or use `Nystroem` before `Pca`",
+                n.saturating_sub(1) / ROWS_OF_ONE
+            )));
+        }
         let function = self.kernel.resolve(x, None)?;
         let mut gram = function.points(x)?.gram(x)?;
         train.ctx.check()?;
@@ -129,12 +135,17 @@ impl Estimator for KernelPca {
 }
 
 impl KernelPca {
+    /// The number of components, where so few are wanted that only these are looked for.
+    fn few(&self, n_rows: usize) -> Option<usize> {
+        // Only that kernel has eigenvalues below 0 that may be large.
+        let shaped = !matches!(self.kernel, Kernel::Sigmoid { .. });
+        self.n_components.filter(|&k| shaped && k.saturating_mul(ROWS_OF_ONE) < n_rows)
+    }
+
     /// Eigenvalues, the largest first, and their vectors in columns: all, or as many as are kept.
     fn spectrum(&self, gram: &Array2<f64>, ctx: &Context) -> Result<(Array1<f64>, Array2<f64>)> {
         let n = gram.nrows();
-        let few = self.n_components.filter(|&k| k.saturating_mul(ROWS_OF_ONE) < n);
-        // Only that kernel has eigenvalues below 0 that may be large.
-        if let (Some(k), false) = (few, matches!(self.kernel, Kernel::Sigmoid { .. })) {
+        if let Some(k) = self.few(n) {
             let mut random = Random::new(ctx.seed(None)).stream("kernel components");
             let found = largest_eigen(n, k, TOLERANCE, &mut random, ctx, |b| matmul(gram, b))?;
             if !found.converged {
@@ -144,12 +155,6 @@ impl KernelPca {
                 )));
             }
             return Ok((found.values, found.vectors));
-        }
-        if n > MOST_DECOMPOSED {
-            return Err(Error::too_large(format!(
-                "all components of {n} rows would be looked for; of more than {MOST_DECOMPOSED} rows at most {} are, unless the kernel is a sigmoid: set `n_components`, take a sample, or use `Nystroem` before `Pca`",
-                n.saturating_sub(1) / ROWS_OF_ONE
-            )));
         }
         let eigen = eigh(gram)?;
         Ok((eigen.values.slice(s![..;-1]).to_owned(), eigen.vectors.slice(s![.., ..;-1]).to_owned()))

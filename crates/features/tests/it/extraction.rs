@@ -123,6 +123,77 @@ fn a_product_of_factors_is_found() {
     assert!(slower.reconstruction_error() < 1e-2);
 }
 
+/// Counts of which most are 0, dense and sparse.
+fn few_counts() -> (Matrix, Matrix) {
+    let dense = Array2::from_shape_fn((60, 12), |(i, j)| {
+        if (i * 7 + j * 5) % 4 == 0 { ((i * j) % 5 + 1) as f64 } else { 0.0 }
+    });
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in dense.rows() {
+        for (j, &value) in row.iter().enumerate().filter(|(_, value)| **value > 0.0) {
+            indices.push(j as u32);
+            values.push(value);
+        }
+        indptr.push(indices.len());
+    }
+    (dense.into(), Csr::new(12, indptr, indices, values).unwrap().into())
+}
+
+#[test]
+fn a_factorisation_of_sparse_rows_is_that_of_dense_ones() {
+    let (dense, sparse) = few_counts();
+    for solver in [NmfSolver::CoordinateDescent, NmfSolver::MultiplicativeUpdate] {
+        let settings = Nmf::new().n_components(3).solver(solver).max_iter(2000).tolerance(1e-13);
+        let (a, b) = (settings.fit(&dense, &NoTarget).unwrap(), settings.fit(&sparse, &NoTarget).unwrap());
+        let gap = a.reconstruction_error() - b.reconstruction_error();
+        assert!(gap.abs() < 1e-4 * a.reconstruction_error(), "{solver:?}: {gap}");
+        let (a, b) = (b.transform(&dense).unwrap(), b.transform(&sparse).unwrap());
+        assert!(a.dense().unwrap().iter().zip(b.dense().unwrap()).all(|(a, b)| (a - b).abs() < 1e-9));
+    }
+    let negative = Matrix::from(Csr::new(2, vec![0, 1], vec![1], vec![-3.0]).unwrap());
+    let error = Nmf::new().n_components(1).fit(&negative, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("row 0 has -3 in column 1"), "{error}");
+}
+
+/// Where a factor is 0 its gradient may pull it down, elsewhere there is none: both factors are at the best for each other.
+#[test]
+fn penalised_factors_are_at_rest() {
+    let (x, _) = few_counts();
+    let (alpha_w, alpha_h, share) = (0.02, 0.01, 0.4);
+    let settings = Nmf::new().n_components(3).max_iter(50_000).tolerance(1e-12);
+    let settings = settings.alpha_w(alpha_w).alpha_h(alpha_h).l1_ratio(share);
+    let model = settings.fit(&x, &NoTarget).unwrap();
+    assert!(model.converged());
+    let (h, w) = (model.components().to_owned(), model.transform(&x).unwrap().dense().unwrap().to_owned());
+    let rest = w.dot(&h) - x.dense().unwrap();
+    let (n, p) = rest.dim();
+    let of_w = rest.dot(&h.t()) + alpha_w * p as f64 * (share + (1.0 - share) * &w);
+    let of_h = w.t().dot(&rest) + alpha_h * n as f64 * (share + (1.0 - share) * &h);
+    for (factor, gradient) in w.iter().zip(&of_w).chain(h.iter().zip(&of_h)) {
+        let still = if *factor > 1e-9 { gradient.abs() } else { -gradient.min(0.0) };
+        assert!(still < 1e-4, "{factor} with gradient {gradient}");
+    }
+    assert!(h.iter().chain(&w).filter(|value| **value == 0.0).count() > 5, "the penalty sets some to 0");
+}
+
+#[test]
+fn few_components_of_a_kernel_are_those_of_all() {
+    let x = Matrix::from(Array2::from_shape_fn((700, 3), |(i, j)| ((i * (j + 3)) % 31) as f64 / 10.0));
+    let settings = KernelPca::new().kernel(perennial_numeric::kernel::Kernel::rbf(0.05));
+    // So many rows for each component that only these are looked for, and so few that all are.
+    let (few, all) = (settings.clone().n_components(2), settings.n_components(20));
+    let (few, all) = (few.fit(&x, &NoTarget).unwrap(), all.fit(&x, &NoTarget).unwrap());
+    let (a, b) = (few.transform(&x).unwrap(), all.transform(&x).unwrap());
+    for column in 0..2 {
+        let (a, b) =
+            (a.dense().unwrap().column(column).to_owned(), b.dense().unwrap().column(column).to_owned());
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-7), "component {column}");
+    }
+    let rows = Matrix::from(Array2::from_shape_fn((4_001, 1), |(i, _)| i as f64));
+    let error = KernelPca::new().fit(&rows, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("at most 80"), "{error}");
+}
+
 #[test]
 fn mixed_signals_are_parted() {
     let signals = Array2::from_shape_fn((2000, 2), |(i, j)| {

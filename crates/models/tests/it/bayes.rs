@@ -30,6 +30,12 @@ check!(
     Tags::new().poor_score()
 );
 check!(linear_discriminant, classifier, LinearDiscriminantAnalysis::new());
+check!(
+    linear_discriminant_directions,
+    transformer,
+    LinearDiscriminantAnalysis::new().n_components(1),
+    Tags::new().selects_by_target()
+);
 check!(linear_discriminant_found, classifier, LinearDiscriminantAnalysis::new().auto_shrinkage(true));
 check!(linear_discriminant_shrunk, classifier, LinearDiscriminantAnalysis::new().shrinkage(0.4));
 check!(quadratic_discriminant, classifier, QuadraticDiscriminantAnalysis::new());

@@ -1,7 +1,7 @@
 //! Clusterings go through the conformance kit.
 
 use perennial_models::cluster::{ClusterSelection, Init};
-use perennial_models::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
+use perennial_models::{Birch, BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
 use perennial_testing::{Tags, check};
 
 fn draws() -> Tags {
@@ -18,6 +18,8 @@ check!(
 );
 check!(cluster_kmeans_bisecting, cluster, BisectingKMeans::new().n_clusters(4), Tags::new());
 check!(cluster_kmeans_minibatch, cluster, MiniBatchKMeans::new().n_clusters(3), draws());
+check!(cluster_kmeans_distances, transformer, KMeans::new().n_clusters(3), Tags::new());
+check!(cluster_birch_distances, transformer, Birch::new().n_clusters(3), Tags::new().most_rows(400));
 check!(cluster_dbscan, group, Dbscan::new().eps(1.5), Tags::new());
 check!(cluster_hdbscan, group, Hdbscan::new(), Tags::new());
 check!(

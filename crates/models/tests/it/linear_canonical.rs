@@ -2,7 +2,7 @@
 //! kit with one output. X and Y are the rows of `linear_outputs`.
 
 use ndarray::{Array2, ArrayView1, array, s};
-use perennial_core::{ErrorKind, Estimator, Matrix, Outputs, Predictor, Train};
+use perennial_core::{ErrorKind, Estimator, Matrix, Outputs, Predictor, Train, Transformer};
 use perennial_models::{Cca, MultiTaskElasticNetCv, MultiTaskLassoCv, PlsCanonical};
 use perennial_testing::{Tags, check};
 

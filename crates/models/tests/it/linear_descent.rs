@@ -1,6 +1,9 @@
 //! Linear models by stochastic gradient descent.
 
-use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values};
+use ndarray::array;
+use perennial_core::{
+    Classes, Classifier, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values,
+};
 use perennial_models::linear::{ClassLoss, LearningRate, ValueLoss};
 use perennial_models::{
     ClassWeight, LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier,
@@ -28,6 +31,18 @@ check!(
     sgd_modified_huber,
     decider,
     SgdClassifier::new().loss(ClassLoss::ModifiedHuber).shuffle(false),
+    weighted()
+);
+check!(
+    sgd_log_probabilities,
+    classifier,
+    SgdClassifier::new().loss(ClassLoss::LogLoss).alpha(1e-3),
+    weighted()
+);
+check!(
+    sgd_straight_probabilities,
+    classifier,
+    SgdClassifier::new().loss(ClassLoss::ModifiedHuber).alpha(1e-3),
     weighted()
 );
 check!(sgd_balanced, decider, SgdClassifier::new().class_weight(ClassWeight::Balanced), weighted());
@@ -149,4 +164,39 @@ fn extreme_weights_of_further_rows_are_in_the_unit_of_the_first() {
         train.partial_fit(&settings, train.fit(&settings).unwrap()).unwrap()
     };
     assert_eq!(further(&ones).model(), further(&large).model());
+}
+
+/// Against scikit-learn's formulas, written out.
+#[test]
+fn scores_become_probabilities() {
+    let x = Matrix::from(array![[-2.0, 0.1], [-1.0, 0.4], [0.2, -0.3], [0.9, 0.0], [2.5, 0.2], [3.0, -0.5]]);
+    let two = Classes::from_labels(["a", "a", "a", "b", "b", "b"]);
+    let three = Classes::from_labels(["a", "a", "b", "b", "c", "c"]);
+    let log = |score: f64| 1.0 / (1.0 + (-score).exp());
+    let straight = |score: f64| (score.clamp(-1.0, 1.0) + 1.0) / 2.0;
+    let losses: [(ClassLoss, &dyn Fn(f64) -> f64); 2] =
+        [(ClassLoss::LogLoss, &log), (ClassLoss::ModifiedHuber, &straight)];
+    for (loss, of_score) in losses {
+        let settings = SgdClassifier::new().loss(loss).alpha(0.01);
+        for y in [&two, &three] {
+            let model = settings.fit(&x, y).unwrap();
+            let (scores, shares) = (model.decision_function(&x).unwrap(), model.predict_proba(&x).unwrap());
+            for (scores, shares) in scores.rows().into_iter().zip(shares.values().rows()) {
+                let wanted: Vec<f64> = match scores.len() {
+                    1 => vec![1.0 - of_score(scores[0]), of_score(scores[0])],
+                    _ => {
+                        let each: Vec<f64> = scores.iter().map(|&score| of_score(score)).collect();
+                        let sum: f64 = each.iter().sum();
+                        each.iter().map(|share| if sum > 0.0 { share / sum } else { 1.0 / 3.0 }).collect()
+                    }
+                };
+                assert!(
+                    shares.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-14),
+                    "{shares} {wanted:?}"
+                );
+            }
+        }
+    }
+    let error = SgdClassifier::new().fit(&x, &two).unwrap().predict_proba(&x).unwrap_err().to_string();
+    assert!(error.contains("LogLoss"), "{error}");
 }

@@ -1,7 +1,9 @@
 //! Regressions of several outputs against scikit-learn 1.9.1, and through the conformance kit with one output.
 
 use ndarray::{Array2, array, s};
-use perennial_core::{Capabilities, ErrorKind, Estimator, Matrix, Outputs, Predictor, Result, Train, Values};
+use perennial_core::{
+    Capabilities, ErrorKind, Estimator, Matrix, Outputs, Predictor, Result, Train, Transformer, Values,
+};
 use perennial_models::{
     ElasticNet, Lasso, LinearRegression, MultiTaskElasticNet, MultiTaskLasso, PlsRegression,
 };
