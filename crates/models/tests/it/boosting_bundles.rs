@@ -38,7 +38,9 @@ fn mixed(n_rows: usize, random: &mut Random) -> (Array2<f64>, Values) {
     }
     let order = random.sample(columns.len(), columns.len());
     let x = Array2::from_shape_fn((n_rows, columns.len()), |(row, column)| columns[order[column]][row]);
-    let y = (0..n_rows).map(|row| y[row] + 0.1 * random.normal() + x[[row, 0]].max(0.0).min(1.0)).collect();
+    let y = (0..n_rows)
+        .map(|row| y[row] + 0.1 * random.normal() + f64::from(u8::from(x[[row, 0]] > 0.5)))
+        .collect();
     (x, y)
 }
 
