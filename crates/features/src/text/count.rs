@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perennial_core::{
     Capabilities, Context, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param,
-    Result, Rows, Train, Transformer,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,7 @@
 //! How much a count says: the rarer a term is among all texts, the more.
 
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Rows, Train,
-    Transformer,
+    Capabilities, Csr, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,6 @@
 //! What all boosters learn.
 
-use std::borrow::Cow;
-
-use ndarray::ArrayView2;
 use perennial_core::{Error, Features, Matrix, Result, Rows};
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::engine::walk::BinnedTree;
@@ -13,8 +9,7 @@ use super::settings::Mode;
 use super::stopping::StopReason;
 use crate::binned::Binned;
 use crate::ensemble::Ensemble;
-use crate::rows::row_major;
-use crate::tree::Tree;
+use crate::tree::{RowMajor, Tree};
 
 /// The trees of a boosting model, with what was seen while they were learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,7 +142,7 @@ impl Booster {
     pub fn scores(&self, x: &Matrix) -> Result<Vec<f64>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let mut scores = self.sums(&x, None)?;
+        let mut scores = self.ensemble.scores_beside(&RowMajor::of(&x)?, None)?;
         if let Some(column) = self.offset {
             let offset = Inputs::column(&*x, column as usize)?;
             self.add_offset(&offset, &mut scores);
@@ -159,67 +154,22 @@ impl Booster {
     pub(super) fn scores_beside(&self, x: &Matrix, offset: Option<&[f64]>) -> Result<Vec<f64>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        self.sums(&x, offset)
-    }
-
-    /// The sums of the trees for aligned rows. Sparse rows are written out a few at a time; of many cells the columns alone that
-    /// trees ask.
-    fn sums(&self, x: &Matrix, offset: Option<&[f64]>) -> Result<Vec<f64>> {
-        const CELLS: usize = 1 << 20;
-        let Some(csr) = x.sparse() else { return self.ensemble.scores_beside(x.dense()?, offset) };
-        let n_rows = csr.n_rows();
-        if n_rows.saturating_mul(csr.n_cols()) <= CELLS {
-            return self.ensemble.scores_beside(&csr.to_dense()?, offset);
-        }
-        let (narrow, asked) = self.ensemble.narrowed()?;
-        const UNASKED: u32 = u32::MAX;
-        let mut places = vec![UNASKED; csr.n_cols()];
-        asked.iter().zip(0..).for_each(|(&column, place)| places[column as usize] = place);
-        let width = asked.len();
-        let size = (CELLS / width).max(64).min(n_rows);
-        let mut cells = vec![0.0; size * width];
-        let mut scores = Vec::with_capacity(n_rows * narrow.n_outputs());
-        for first in (0..n_rows).step_by(size) {
-            let n_now = size.min(n_rows - first);
-            let cells = &mut cells[..n_now * width];
-            reduce::fill_rows(cells, width, 64, |row, cells| {
-                cells.fill(0.0);
-                for (row, cells) in (first + row..).zip(cells.chunks_exact_mut(width)) {
-                    let (columns, values) = csr.row(row);
-                    for (&column, &value) in columns.iter().zip(values) {
-                        let place = places[column as usize];
-                        if place != UNASKED {
-                            cells[place as usize] = value;
-                        }
-                    }
-                }
-            });
-            let rows = ArrayView2::from_shape((n_now, width), &*cells).map_err(Error::other)?;
-            let offset = offset.map(|offset| &offset[first..first + n_now]);
-            scores.extend(narrow.scores_beside(&rows, offset)?);
-        }
-        Ok(scores)
+        self.ensemble.scores_beside(&RowMajor::of(&x)?, offset)
     }
 
     /// The scores after 1, 2, ... rounds, each as [`scores`](Booster::scores) of a model of so many rounds gives them: where the
     /// answers are the mean of a forest, the mean of so many trees, up to rounding.
     ///
     /// # Errors
-    /// As for [`scores`](Booster::scores), or when the matrix is sparse.
+    /// As for [`scores`](Booster::scores).
     pub fn staged_scores<'a>(
         &'a self,
         x: &'a Matrix,
     ) -> Result<impl ExactSizeIterator<Item = Vec<f64>> + use<'a>> {
-        check_dense(x, "scores after each round")?;
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let offset = self.offset.map(|column| Inputs::column(&*x, column as usize)).transpose()?;
-        let n_rows = x.n_rows();
-        let rows = match x {
-            Cow::Borrowed(x) => row_major(x.dense()?),
-            Cow::Owned(x) => Cow::Owned(row_major(x.dense()?).into_owned()),
-        };
-        Ok(self.ensemble.staged(rows, n_rows).enumerate().map(move |(round, mut scores)| {
+        Ok(self.ensemble.staged(RowMajor::of_cow(x)?).enumerate().map(move |(round, mut scores)| {
             if self.is_forest() && round + 1 < self.n_rounds() {
                 self.grow_shares(&mut scores, round + 1);
             }
@@ -275,17 +225,6 @@ impl Booster {
     /// The share of each feature in the number of splits.
     pub fn split_importances(&self) -> Vec<f64> {
         self.ensemble.importances_by_splits()
-    }
-}
-
-/// Refuses sparse rows, at once, where all of them would be written out.
-pub(super) fn check_dense(x: &Matrix, what: &str) -> Result<()> {
-    match x.sparse() {
-        None => Ok(()),
-        Some(csr) => Err(Error::unsupported(format!(
-            "the {} rows are sparse, and {what} are found from dense ones alone; write the zeros out by `to_dense()`",
-            csr.n_rows()
-        ))),
     }
 }
 

@@ -147,6 +147,14 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Sets whether columns of which no row has more than one, such as categories one by one, are learned from together: faster,
+        /// with the same trees to the bit.
+        #[must_use]
+        pub fn enable_bundle(mut self, enable_bundle: bool) -> Self {
+            self.settings.enable_bundle = enable_bundle;
+            self
+        }
+
         /// Sets what is added to the second derivatives of each category when categories are ordered.
         #[must_use]
         pub fn category_smoothing(mut self, smoothing: f64) -> Self {

@@ -246,7 +246,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns, classes or loss are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns, classes or loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingClassifierModel,
@@ -393,7 +393,7 @@ impl GradientBoostingClassifierModel {
     /// The probabilities after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
+    /// When the columns are not those it learned from, or a value is infinite.
     pub fn staged_predict_proba(&self, x: &Matrix) -> Result<Vec<Probabilities>> {
         let staged = self.booster.staged_scores(x)?;
         staged.map(|scores| self.probabilities(scores, x.n_rows())).collect()

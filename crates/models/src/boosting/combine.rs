@@ -6,12 +6,13 @@ use std::ops::Range;
 use ndarray::Array2;
 use perennial_core::{Error, Matrix, Result, Rows};
 
-use super::booster::{Booster, Made, check_dense};
+use super::booster::{Booster, Made};
 use super::losses::ClassificationLoss;
 use super::objective::Objective;
 use super::settings::Mode;
 use super::stopping::StopReason;
 use crate::ensemble::Ensemble;
+use crate::tree::RowMajor;
 use crate::tree::nodes::{TreeNode, nodes};
 
 /// How the rounds of an average came about: not by steps from where those before them stood, so that leaves cannot be moved; and
@@ -127,13 +128,12 @@ impl Booster {
     /// The leaf that each row reaches in each tree, as a number of a node: `n_rows` x `n_trees`.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
+    /// When the columns are not those it learned from, or a value is infinite.
     pub fn leaves(&self, x: &Matrix) -> Result<Array2<u32>> {
-        check_dense(x, "leaves of rows")?;
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let shape = (x.n_rows(), self.trees().len());
-        Array2::from_shape_vec(shape, self.ensemble.leaves(x.dense()?)?).map_err(Error::other)
+        Array2::from_shape_vec(shape, self.ensemble.leaves_of(&RowMajor::of(&x)?)?).map_err(Error::other)
     }
 
     /// The nodes of all trees as a table: tree by tree, parents before their children.

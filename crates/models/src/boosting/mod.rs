@@ -51,6 +51,7 @@
 //! | `mode` | `Gradient` | see [`Mode`] | how trees are added up |
 //! | `base_score` | the best constant | any | the score that all rows start from |
 //! | `max_bins` | 255 | 2 to 255 | the most bins of a column |
+//! | `enable_bundle` | true | | whether columns of which no row has more than one, such as categories one by one, are learned from together: the same trees, sooner |
 //! | `category_smoothing`, `category_l2` | 10, 10 | >= 0 | what is added to the second derivatives of a category, and to the penalty where categories are split |
 //! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |

@@ -124,7 +124,7 @@ impl<W: BoostingMetric> GradientBoostingRanker<W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns or the loss are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingRankerModel,
@@ -204,7 +204,7 @@ impl GradientBoostingRankerModel {
     /// The scores after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
+    /// When the columns are not those it learned from, or a value is infinite.
     pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Values>> {
         Ok(self.booster.staged_scores(x)?.map(Values::from).collect())
     }

@@ -3,7 +3,7 @@
 use perennial_core::{Error, Matrix, Result};
 use perennial_numeric::reduce;
 
-use super::booster::{Booster, Made, check_dense};
+use super::booster::{Booster, Made};
 use super::engine::leaves::{self, Slopes};
 use super::inputs::{Given, Inputs};
 use super::metric::BoostingMetric;
@@ -12,13 +12,13 @@ use super::plan::Plan;
 use super::settings::{Mode, Settings};
 use super::stopping::StopReason;
 use crate::ensemble::Ensemble;
+use crate::tree::RowMajor;
 
 impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
     /// New values for the leaves of a model, from new rows: `keep` of the old value and the rest of what the new rows
     /// say. The questions stay.
     pub(crate) fn refit(&self, booster: &Booster, train: &Given<'_, Matrix>, keep: f64) -> Result<Booster> {
         self.settings.check()?;
-        check_dense(train.x, "new values for leaves")?;
         let bound = booster.made.directions.iter().any(|&direction| direction != 0);
         if bound || !self.settings.monotone.is_empty() {
             return Err(Error::unsupported("new leaves would not keep to `monotone`; learn anew instead"));
@@ -48,8 +48,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 scores.iter_mut().zip(&offset).for_each(|(score, offset)| *score += offset);
             }
         }
-        // Once, not for each tree.
-        let x = x.dense()?.as_standard_layout();
+        let x = RowMajor::of(&x)?;
         let (mut gradients, mut hessians) = (vec![0.0; scores.len()], vec![0.0; scores.len()]);
         let mut trees = booster.trees().to_vec();
         for round in 0..booster.n_rounds() {
@@ -59,7 +58,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             for output in 0..n_scores {
                 let index = round * n_scores + output;
                 let tree = &mut trees[index];
-                let leaf_of = tree.leaves(&x)?;
+                let leaf_of = tree.leaves_of(&x)?;
                 let place = output * n_rows..(output + 1) * n_rows;
                 let slopes = Slopes {
                     gradients: &gradients[place.clone()],

@@ -127,7 +127,7 @@ impl<O: Objective, W: BoostingMetric> GradientBoostingRegressor<O, W> {
     /// `1 - keep` of the new.
     ///
     /// # Errors
-    /// When `keep` is not in [0, 1], the rows are not acceptable or sparse, or the columns or the loss are not those of the model.
+    /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
     pub fn refit(
         &self,
         model: &GradientBoostingRegressorModel<O>,
@@ -228,7 +228,7 @@ impl<O: Objective> GradientBoostingRegressorModel<O> {
     /// The answers after 1, 2, ... rounds.
     ///
     /// # Errors
-    /// When the columns are not those it learned from, the matrix is sparse, or a value is infinite.
+    /// When the columns are not those it learned from, or a value is infinite.
     pub fn staged_predict(&self, x: &Matrix) -> Result<Vec<Values>> {
         Ok(self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect())
     }

@@ -173,6 +173,7 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     pub(crate) base_score: Option<f64>,
     pub(crate) time_limit: Option<Duration>,
+    pub(crate) enable_bundle: bool,
 }
 
 impl Default for Settings {
@@ -211,6 +212,7 @@ impl Default for Settings {
             seed: None,
             base_score: None,
             time_limit: None,
+            enable_bundle: true,
         }
     }
 }

@@ -3,9 +3,9 @@
 mod blocks;
 pub(crate) mod build;
 mod coding;
+mod sparse;
 pub(crate) mod walk;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use crate::rows::row_major;
-use crate::tree::Tree;
 use crate::tree::structure::to_shares;
+use crate::tree::{RowMajor, Tree};
 use blocks::Blocks;
 use walk::Walk;
 
@@ -165,20 +165,6 @@ impl Ensemble {
         self.blocks = Blocks::new(&self.trees);
     }
 
-    /// The same sum on rows of the columns that trees ask, and those, ascending; the first where none is asked.
-    pub(crate) fn narrowed(&self) -> Result<(Ensemble, Vec<u32>)> {
-        let asked =
-            |tree: &Tree| (0..tree.n_nodes()).filter_map(|node| tree.feature(node)).collect::<Vec<_>>();
-        let mut columns: Vec<u32> = self.trees.iter().flat_map(asked).map(|column| column as u32).collect();
-        columns.sort_unstable();
-        columns.dedup();
-        if columns.is_empty() {
-            columns.push(0);
-        }
-        let trees = self.trees.iter().map(|tree| tree.on_columns(&columns)).collect();
-        Ok((Ensemble::new(columns.len(), self.n_outputs, self.base.clone(), trees)?, columns))
-    }
-
     /// Scores one row, without allocating. NaN is a missing value.
     ///
     /// # Panics
@@ -203,19 +189,14 @@ impl Ensemble {
     /// # Errors
     /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
     pub fn scores_upto(&self, x: &ArrayRef2<f64>, n_rounds: usize) -> Result<Vec<f64>> {
-        self.sums(x, n_rounds, None)
+        self.check_columns(x.ncols())?;
+        Ok(self.sums(&row_major(x), x.nrows(), n_rounds, None))
     }
 
-    /// As [`scores`](Ensemble::scores), where the trees are added to the base and the offset of a row.
-    pub(crate) fn scores_beside(&self, x: &ArrayRef2<f64>, offset: Option<&[f64]>) -> Result<Vec<f64>> {
-        self.sums(x, self.n_rounds(), offset)
-    }
-
-    fn sums(&self, x: &ArrayRef2<f64>, n_rounds: usize, offset: Option<&[f64]>) -> Result<Vec<f64>> {
-        self.check_columns(x)?;
+    fn sums(&self, rows: &[f64], n_rows: usize, n_rounds: usize, offset: Option<&[f64]>) -> Vec<f64> {
         let n_trees = n_rounds.saturating_mul(self.n_outputs).min(self.trees.len());
-        let (rows, width) = (row_major(x), self.n_features);
-        let mut scores = vec![0.0; x.nrows() * self.n_outputs];
+        let width = self.n_features;
+        let mut scores = vec![0.0; n_rows * self.n_outputs];
         reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
             scores.chunks_exact_mut(self.n_outputs).for_each(|scores| scores.copy_from_slice(&self.base));
             if let Some(offset) = offset {
@@ -227,7 +208,7 @@ impl Ensemble {
             let rows = &rows[first * width..(first + n_rows) * width];
             self.blocks.add_trees(n_trees, &self.walk, rows, width, scores, self.n_outputs);
         });
-        Ok(scores)
+        scores
     }
 
     /// The scores of each row of `x` after 1, 2, ... rounds, each as [`scores`](Ensemble::scores) gives them.
@@ -238,23 +219,22 @@ impl Ensemble {
         &'a self,
         x: &'a ArrayRef2<f64>,
     ) -> Result<impl ExactSizeIterator<Item = Vec<f64>> + use<'a>> {
-        self.check_columns(x)?;
-        Ok(self.staged(row_major(x), x.nrows()))
+        self.check_columns(x.ncols())?;
+        Ok(self.staged(RowMajor::dense(x)))
     }
 
-    /// As [`staged_scores`](Ensemble::staged_scores), of rows that lie one after the other.
+    /// As [`staged_scores`](Ensemble::staged_scores), of rows that have the columns and may be sparse.
     pub(crate) fn staged<'a>(
         &'a self,
-        rows: Cow<'a, [f64]>,
-        n_rows: usize,
+        rows: RowMajor<'a>,
     ) -> impl ExactSizeIterator<Item = Vec<f64>> + use<'a> {
-        let mut scores = self.base.repeat(n_rows);
+        let mut scores = self.base.repeat(rows.n_rows());
         (0..self.n_rounds()).map(move |round| {
             let trees = round * self.n_outputs..(round + 1) * self.n_outputs;
             reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
+                let mut reader = rows.reader();
                 for (row, scores) in (first..).zip(scores.chunks_exact_mut(self.n_outputs)) {
-                    let row = &rows[row * self.n_features..(row + 1) * self.n_features];
-                    self.walk.add_trees(trees.clone(), row, scores);
+                    self.walk.add_trees(trees.clone(), reader.row(row), scores);
                 }
             });
             scores.clone()
@@ -266,12 +246,17 @@ impl Ensemble {
     /// # Errors
     /// When `x` does not have [`n_features`](Ensemble::n_features) columns.
     pub fn leaves(&self, x: &ArrayRef2<f64>) -> Result<Vec<u32>> {
-        self.check_columns(x)?;
-        let rows = row_major(x);
-        let mut leaves = vec![0; x.nrows() * self.trees.len()];
+        self.leaves_of(&RowMajor::dense(x))
+    }
+
+    /// As [`leaves`](Ensemble::leaves), of rows that may be sparse.
+    pub(crate) fn leaves_of(&self, x: &RowMajor<'_>) -> Result<Vec<u32>> {
+        self.check_columns(x.n_cols())?;
+        let mut leaves = vec![0; x.n_rows() * self.trees.len()];
         reduce::fill_rows(&mut leaves, self.trees.len(), TASK, |first, leaves| {
+            let mut reader = x.reader();
             for (row, leaves) in (first..).zip(leaves.chunks_exact_mut(self.trees.len())) {
-                let row = &rows[row * self.n_features..(row + 1) * self.n_features];
+                let row = reader.row(row);
                 for (leaf, tree) in leaves.iter_mut().zip(&self.trees) {
                     *leaf = tree.leaf(row) as u32;
                 }
@@ -302,14 +287,13 @@ impl Ensemble {
         to_shares(total)
     }
 
-    fn check_columns(&self, x: &ArrayRef2<f64>) -> Result<()> {
-        if x.ncols() == self.n_features {
+    fn check_columns(&self, n_cols: usize) -> Result<()> {
+        if n_cols == self.n_features {
             return Ok(());
         }
         Err(Error::malformed(format!(
-            "the ensemble takes rows of {} numbers, but these have {}",
-            self.n_features,
-            x.ncols()
+            "the ensemble takes rows of {} numbers, but these have {n_cols}",
+            self.n_features
         )))
     }
 }

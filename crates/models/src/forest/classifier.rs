@@ -23,7 +23,7 @@ use crate::rows::tame;
 use crate::shap::explained;
 use crate::tree::in_bins::{Counted, Fine, ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
-use crate::tree::{Criterion, Tree, directions, limits};
+use crate::tree::{Criterion, RowMajor, Tree, directions, limits};
 
 /// The table of settings and the rest of what both forests of classes have in common.
 macro_rules! classifier {
@@ -329,6 +329,6 @@ impl Classifier for ForestClassifierModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        self.probabilities(self.trees.means(x.dense()?, self.classes.len()))
+        self.probabilities(self.trees.means(&RowMajor::of(&x)?, self.classes.len()))
     }
 }

@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use ndarray::ArrayRef2;
 use perennial_core::{Error, Features, Result, Rows};
 use perennial_numeric::reduce;
 use serde::Serialize;
 
 use crate::binned::{Binned, Bins, MISSING};
 use crate::ensemble::walk::{MOST_FEATURES, RowKeys, Walk};
-use crate::rows::row_major;
 use crate::shap::{Cover, Explained, TreeShap};
-use crate::tree::Tree;
 use crate::tree::structure::to_shares;
+use crate::tree::{RowMajor, Tree};
 
 /// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
 /// tree that is brought there is used many times.
@@ -70,11 +68,8 @@ impl Averaged {
     }
 
     /// The mean of what the trees say of each row, `width` numbers a row.
-    pub(super) fn means(&self, x: &ArrayRef2<f64>, width: usize) -> Vec<f64> {
-        let (rows, n_cols) = (row_major(x), x.ncols());
-        self.means_of(x.nrows(), n_cols, width, |block| {
-            Cow::Borrowed(&rows[block.start * n_cols..block.end * n_cols])
-        })
+    pub(super) fn means(&self, x: &RowMajor<'_>, width: usize) -> Vec<f64> {
+        self.means_of(x.n_rows(), x.n_cols(), width, |block| x.block(block))
     }
 
     /// As [`means`](Averaged::means), of rows in the bins that the trees were cut between.

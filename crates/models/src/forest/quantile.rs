@@ -14,9 +14,9 @@ use super::regressor::trees;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, model};
 use crate::binned::{Binned, Binner};
-use crate::rows::{row_major, tame};
+use crate::rows::tame;
 use crate::tree::in_bins::{Fine, Plan};
-use crate::tree::{RegressionCriterion, Tree, directions, limits};
+use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits};
 
 const QUANTILE: Param =
     Param::real("quantiles", "the share of the target at or below the answer").at_least(0.0).at_most(1.0);
@@ -218,21 +218,19 @@ impl QuantileForestModel {
         check_numbers("the quantiles", quantiles)?;
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let x = x.dense()?;
-        let (cells, n_cols, width) = (row_major(x), x.ncols(), quantiles.len());
-        let mut answers = vec![0.0; x.nrows() * width];
+        let (x, width) = (RowMajor::of(&x)?, quantiles.len());
+        let mut answers = vec![0.0; x.n_rows() * width];
         if width > 0 {
             reduce::fill_chunks(&mut answers, BLOCK * width, |first, answers| {
-                let mut shares = vec![0.0; self.values.len()];
-                for (index, answers) in answers.chunks_exact_mut(width).enumerate() {
-                    let row = &cells[(first / width + index) * n_cols..];
-                    let touched = self.share_out(row, &mut shares);
+                let (mut shares, mut reader) = (vec![0.0; self.values.len()], x.reader());
+                for (row, answers) in (first / width..).zip(answers.chunks_exact_mut(width)) {
+                    let touched = self.share_out(reader.row(row), &mut shares);
                     self.read(&touched, &shares, quantiles, answers);
                     touched.iter().for_each(|&place| shares[place as usize] = 0.0);
                 }
             });
         }
-        Ok(Array2::from_shape_vec((x.nrows(), width), answers).map_err(Error::other)?.into())
+        Ok(Array2::from_shape_vec((x.n_rows(), width), answers).map_err(Error::other)?.into())
     }
 
     /// Adds up the weight of each training value for a row; gives the places that got some, ascending.

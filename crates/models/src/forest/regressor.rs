@@ -18,7 +18,7 @@ use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
 use crate::shap::explained;
 use crate::tree::in_bins::{Fine, Medians, Plan, Sample, Sums};
-use crate::tree::{RegressionCriterion, Tree, directions, limits};
+use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits};
 
 /// The table of settings and the rest of what both forests of numbers have in common.
 macro_rules! regressor {
@@ -253,6 +253,6 @@ impl Predictor for ForestRegressorModel {
     fn predict(&self, x: &Matrix) -> Result<Values> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        Ok(self.trees.means(x.dense()?, 1).into())
+        Ok(self.trees.means(&RowMajor::of(&x)?, 1).into())
     }
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Ensemble;
 use crate::shap::{Contributions, Cover, TreeShap};
-use crate::tree::Tree;
 use crate::tree::nodes::{TreeNode, nodes};
 use crate::tree::structure::{Measure, Summary, Value};
+use crate::tree::{RowMajor, Tree};
 
 /// How scores become answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,10 +157,10 @@ impl TreeModel {
     /// The scores of each row: `n_rows` x `n_outputs`.
     ///
     /// # Errors
-    /// When the columns are not those of the model, or the matrix is sparse.
+    /// When the columns are not those of the model.
     pub fn scores(&self, x: &Matrix) -> Result<Outputs> {
         let x = self.features.align(x)?;
-        let scores = self.ensemble.scores(x.dense()?)?;
+        let scores = self.ensemble.scores_beside(&RowMajor::of(&x)?, None)?;
         let shape = (x.n_rows(), self.ensemble.n_outputs());
         Ok(Outputs::from(Array2::from_shape_vec(shape, scores).map_err(Error::other)?))
     }
@@ -177,11 +177,11 @@ impl TreeModel {
     /// The leaf that each row reaches in each tree, as a number of a node: `n_rows` x `n_trees`.
     ///
     /// # Errors
-    /// When the columns are not those of the model, or the matrix is sparse.
+    /// When the columns are not those of the model.
     pub fn leaves(&self, x: &Matrix) -> Result<Array2<u32>> {
         let x = self.features.align(x)?;
         let shape = (x.n_rows(), self.ensemble.trees().len());
-        Array2::from_shape_vec(shape, self.ensemble.leaves(x.dense()?)?).map_err(Error::other)
+        Array2::from_shape_vec(shape, self.ensemble.leaves_of(&RowMajor::of(&x)?)?).map_err(Error::other)
     }
 
     /// The nodes of all trees as a table: tree by tree, parents before their children.
@@ -192,29 +192,31 @@ impl TreeModel {
     /// What each feature adds to the scores of each row: Shapley values along the paths of the trees.
     ///
     /// # Errors
-    /// When the columns are not those of the model, or the matrix is sparse.
+    /// When the columns are not those of the model, or the result would hold more than 2^31 numbers.
     pub fn contributions(&self, x: &Matrix) -> Result<Contributions> {
         let x = self.features.align(x)?;
-        TreeShap::of_ensemble(&self.ensemble, self.cover)?.contributions(x.dense()?)
+        TreeShap::of_ensemble(&self.ensemble, self.cover)?.contributions_of(&RowMajor::of(&x)?)
     }
 
     /// What each pair of features adds to the scores of each row, for each output: `n_rows` x `n_features` x `n_features`.
     ///
     /// # Errors
-    /// When the columns are not those of the model, or the matrix is sparse.
+    /// When the columns are not those of the model, or the result would hold more than 2^31 numbers.
     pub fn interactions(&self, x: &Matrix) -> Result<Vec<Array3<f64>>> {
         let x = self.features.align(x)?;
-        TreeShap::of_ensemble(&self.ensemble, self.cover)?.interactions(x.dense()?)
+        TreeShap::of_ensemble(&self.ensemble, self.cover)?.interactions_of(&RowMajor::of(&x)?)
     }
 
     /// What each feature adds to the scores of each row, where what is not known of a row is taken from each row of `background`
     /// in turn.
     ///
     /// # Errors
-    /// When the columns are not those of the model, a matrix is sparse, or the background has no rows.
+    /// When the columns are not those of the model, the background has no rows, or the result would hold more than 2^31
+    /// numbers.
     pub fn interventional(&self, x: &Matrix, background: &Matrix) -> Result<Contributions> {
         let (x, background) = (self.features.align(x)?, self.features.align(background)?);
-        TreeShap::of_ensemble(&self.ensemble, self.cover)?.interventional(x.dense()?, background.dense()?)
+        TreeShap::of_ensemble(&self.ensemble, self.cover)?
+            .interventional_of(&RowMajor::of(&x)?, &RowMajor::of(&background)?)
     }
 }
 

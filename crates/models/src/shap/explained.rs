@@ -1,11 +1,10 @@
 //! Explanations that models give of themselves.
 
-use std::borrow::Cow;
-
 use ndarray::Array3;
 use perennial_core::{Contributions, Features, Matrix, Result};
 
 use super::TreeShap;
+use crate::tree::RowMajor;
 
 /// The trees of a model, and the columns that they take.
 pub(crate) struct Explained<'m> {
@@ -15,22 +14,22 @@ pub(crate) struct Explained<'m> {
 
 impl Explained<'_> {
     pub(crate) fn contributions(&self, x: &Matrix) -> Result<Contributions> {
-        self.shap.contributions(self.rows(x)?.dense()?)
+        self.shap.contributions_of(&self.rows(x)?)
     }
 
     pub(crate) fn interactions(&self, x: &Matrix) -> Result<Vec<Array3<f64>>> {
-        self.shap.interactions(self.rows(x)?.dense()?)
+        self.shap.interactions_of(&self.rows(x)?)
     }
 
     pub(crate) fn interventional(&self, x: &Matrix, background: &Matrix) -> Result<Contributions> {
         let background = self.rows(background).map_err(|error| error.context("background"))?;
-        self.shap.interventional(self.rows(x)?.dense()?, background.dense()?)
+        self.shap.interventional_of(&self.rows(x)?, &background)
     }
 
-    fn rows<'x>(&self, x: &'x Matrix) -> Result<Cow<'x, Matrix>> {
+    fn rows<'x>(&self, x: &'x Matrix) -> Result<RowMajor<'x>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        Ok(x)
+        RowMajor::of_cow(x)
     }
 }
 
@@ -42,7 +41,8 @@ macro_rules! explained {
             /// trees, which with the base add up to what is explained.
             ///
             /// # Errors
-            /// When the columns are not those it learned from, or a value is infinite.
+            /// When the columns are not those it learned from, a value is infinite, or the result would hold more than 2^31
+            /// numbers.
             pub fn contributions(
                 &self,
                 x: &perennial_core::Matrix,
@@ -69,7 +69,8 @@ macro_rules! explained {
             /// `background` in turn. See [`TreeShap::interventional`]($crate::shap::TreeShap::interventional).
             ///
             /// # Errors
-            /// When the columns are not those it learned from, a value is infinite, or the background has no rows.
+            /// When the columns are not those it learned from, a value is infinite, the background has no rows, or the result
+            /// would hold more than 2^31 numbers.
             pub fn interventional(
                 &self,
                 x: &perennial_core::Matrix,

@@ -12,8 +12,7 @@ use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
 use crate::ensemble::Ensemble;
-use crate::rows::row_major;
-use crate::tree::Tree;
+use crate::tree::{RowMajor, Tree};
 pub(crate) use explained::{Explained, explained};
 use path::Paths;
 
@@ -135,13 +134,18 @@ impl<'t> TreeShap<'t> {
     /// Shapley values along the paths of the trees.
     ///
     /// # Errors
-    /// When `x` does not have the columns that the trees take.
+    /// When `x` does not have the columns that the trees take, or the result would hold more than 2^31 numbers.
     pub fn contributions(&self, x: &ArrayRef2<f64>) -> Result<Contributions> {
+        self.contributions_of(&RowMajor::dense(x))
+    }
+
+    pub(crate) fn contributions_of(&self, x: &RowMajor<'_>) -> Result<Contributions> {
         self.check_columns(x)?;
-        let (rows, p, n_outputs) = (row_major(x), self.n_features, self.n_outputs());
+        let (p, n_outputs) = (self.n_features, self.n_outputs());
         // Row by row, output by output.
-        let mut values = vec![0.0; x.nrows() * p * n_outputs];
+        let mut values = vec![0.0; self.size("contributions", x.n_rows(), p)?];
         reduce::fill_rows(&mut values, p * n_outputs, TASK, |first, values| {
+            let rows = x.block(first..first + values.len() / (p * n_outputs));
             let mut paths = Paths::default();
             for (index, tree) in self.trees.iter().enumerate() {
                 let start = self.output(index) * p;
@@ -150,7 +154,7 @@ impl<'t> TreeShap<'t> {
                     simd::widest(path::Explain {
                         paths: &mut paths,
                         tree,
-                        rows: &rows[first * p..],
+                        rows: &rows,
                         n_features: p,
                         scale: self.scale,
                         values: &mut *values,
@@ -167,7 +171,7 @@ impl<'t> TreeShap<'t> {
                 *base += self.scale * expected;
             }
         }
-        Contributions::new(self.by_output(&values, x.nrows())?, base)
+        Contributions::new(self.by_output(&values, x.n_rows())?, base)
     }
 
     /// Shapley interaction values along the paths of the trees, for each output: `n_rows` x `n_features` x `n_features`.
@@ -178,25 +182,24 @@ impl<'t> TreeShap<'t> {
     /// # Errors
     /// When `x` does not have the columns that the trees take, or the result would hold more than 2^31 numbers.
     pub fn interactions(&self, x: &ArrayRef2<f64>) -> Result<Vec<Array3<f64>>> {
-        let alone = self.contributions(x)?;
-        let (rows, p, n_outputs) = (row_major(x), self.n_features, self.n_outputs());
-        let size = [x.nrows(), p, p, n_outputs].iter().try_fold(1_usize, |size, &n| size.checked_mul(n));
-        let Some(size) = size.filter(|&size| size <= 1 << 31) else {
-            return Err(Error::too_large(format!(
-                "the interactions of {} rows of {p} features would hold more than 2^31 numbers; explain fewer rows",
-                x.nrows()
-            )));
-        };
+        self.interactions_of(&RowMajor::dense(x))
+    }
+
+    pub(crate) fn interactions_of(&self, x: &RowMajor<'_>) -> Result<Vec<Array3<f64>>> {
+        let (p, n_outputs) = (self.n_features, self.n_outputs());
+        let square = p.saturating_mul(p);
+        let size = self.size("interactions", x.n_rows(), square)?;
+        let alone = self.contributions_of(x)?;
         let mut values = vec![0.0; size];
-        let square = p * p;
         reduce::fill_rows(&mut values, square * n_outputs, TASK, |first, values| {
+            let rows = x.block(first..first + values.len() / (square * n_outputs));
             let mut paths = Paths::default();
             for (index, tree) in self.trees.iter().enumerate() {
                 let start = self.output(index) * square;
                 for pass in 0..paths.set(tree, self.cover) {
                     paths.prepare(pass);
-                    for (row, values) in (first..).zip(values.chunks_exact_mut(square * n_outputs)) {
-                        let row = &rows[row * p..(row + 1) * p];
+                    let values = values.chunks_exact_mut(square * n_outputs);
+                    for (row, values) in rows.chunks_exact(p).zip(values) {
                         paths.interact(
                             tree,
                             row,
@@ -218,7 +221,7 @@ impl<'t> TreeShap<'t> {
         let one = |output: usize| {
             let rows = values.chunks_exact((square * n_outputs).max(1));
             let of_output = rows.flat_map(|row| &row[output * square..(output + 1) * square]).copied();
-            Array3::from_shape_vec((x.nrows(), p, p), of_output.collect()).map_err(Error::other)
+            Array3::from_shape_vec((x.n_rows(), p, p), of_output.collect()).map_err(Error::other)
         };
         (0..n_outputs).map(one).collect()
     }
@@ -227,28 +230,37 @@ impl<'t> TreeShap<'t> {
     /// and the values are the mean. Time grows with the number of rows of the background; 100 are often enough.
     ///
     /// # Errors
-    /// When `x` or `background` does not have the columns that the trees take, or the background has no rows.
+    /// When `x` or `background` does not have the columns that the trees take, the background has no rows, or the result
+    /// would hold more than 2^31 numbers.
     pub fn interventional(&self, x: &ArrayRef2<f64>, background: &ArrayRef2<f64>) -> Result<Contributions> {
+        self.interventional_of(&RowMajor::dense(x), &RowMajor::dense(background))
+    }
+
+    pub(crate) fn interventional_of(
+        &self,
+        x: &RowMajor<'_>,
+        background: &RowMajor<'_>,
+    ) -> Result<Contributions> {
         self.check_columns(x)?;
         self.check_columns(background)?;
-        if background.nrows() == 0 {
+        let n_others = background.n_rows();
+        if n_others == 0 {
             return Err(Error::empty("the background has no rows"));
         }
-        let (rows, others) = (row_major(x), row_major(background));
         let (p, n_outputs) = (self.n_features, self.n_outputs());
-        let scale = self.scale / background.nrows() as f64;
-        let other = |index: usize| &others[index * p..(index + 1) * p];
-        let mut values = vec![0.0; x.nrows() * p * n_outputs];
+        let scale = self.scale / n_others as f64;
+        let mut values = vec![0.0; self.size("contributions", x.n_rows(), p)?];
         reduce::fill_rows(&mut values, p * n_outputs, 1, |row, values| {
-            let row = &rows[row * p..(row + 1) * p];
+            let row = x.block(row..row + 1);
+            let mut others = background.reader();
             let mut explainer = background::Explainer::default();
             for (index, tree) in self.trees.iter().enumerate() {
                 let start = self.output(index) * p;
-                for index in 0..background.nrows() {
+                for index in 0..n_others {
                     explainer.explain(
                         tree,
-                        row,
-                        other(index),
+                        &row,
+                        others.row(index),
                         scale,
                         &mut values[start..start + p * self.width],
                     );
@@ -256,16 +268,18 @@ impl<'t> TreeShap<'t> {
             }
         });
         let mut base = vec![0.0; n_outputs];
-        for index in 0..background.nrows() {
+        let mut others = background.reader();
+        for index in 0..n_others {
+            let other = others.row(index);
             for (position, tree) in self.trees.iter().enumerate() {
-                let said = tree.value(tree.leaf(other(index)));
+                let said = tree.value(tree.leaf(other));
                 for (base, value) in base[self.output(position)..].iter_mut().zip(said) {
                     *base += scale * value;
                 }
             }
         }
         base.iter_mut().zip(&self.base).for_each(|(base, start)| *base += start);
-        Contributions::new(self.by_output(&values, x.nrows())?, base)
+        Contributions::new(self.by_output(&values, x.n_rows())?, base)
     }
 
     fn by_output(&self, values: &[f64], n_rows: usize) -> Result<Vec<Array2<f64>>> {
@@ -278,17 +292,29 @@ impl<'t> TreeShap<'t> {
         (0..n_outputs).map(one).collect()
     }
 
-    fn check_columns(&self, x: &ArrayRef2<f64>) -> Result<()> {
-        if x.ncols() == self.n_features {
+    /// The numbers that explain `n_rows` rows: `by_row` for each output.
+    fn size(&self, what: &str, n_rows: usize, by_row: usize) -> Result<usize> {
+        const MOST: usize = 1 << 31;
+        let size = n_rows.checked_mul(by_row).and_then(|size| size.checked_mul(self.n_outputs()));
+        size.filter(|&size| size <= MOST).ok_or_else(|| {
+            Error::too_large(format!(
+                "the {what} of {n_rows} rows of {} features would hold more than 2^31 numbers; explain fewer rows",
+                self.n_features
+            ))
+        })
+    }
+
+    fn check_columns(&self, x: &RowMajor<'_>) -> Result<()> {
+        if x.n_cols() == self.n_features {
             return Ok(());
         }
-        let (expected, got) = (self.n_features, x.ncols());
+        let (expected, got) = (self.n_features, x.n_cols());
         Err(Error::malformed(format!("the trees take rows of {expected} numbers, but these have {got}")))
     }
 }
 
 impl Explainer for TreeShap<'_> {
     fn explain(&self, x: &Matrix) -> Result<Contributions> {
-        self.contributions(x.dense()?)
+        self.contributions_of(&RowMajor::of(x)?)
     }
 }

@@ -10,6 +10,7 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
+use super::RowMajor;
 use super::criterion::{BinaryGini, Entropy, Gini, Labels};
 use super::grow::{Exact, categorical_columns};
 use super::in_bins::{ClassCriterion, ManyClasses, Sample, SumCriterion, Sums};
@@ -229,7 +230,7 @@ impl Predictor for DecisionTreeClassifierModel {
         x.check_finite(true)?;
         let best: Vec<u32> =
             (0..self.tree.n_nodes()).map(|node| text::largest(self.tree.value(node)) as u32).collect();
-        let leaves = self.tree.leaves(x.dense()?)?;
+        let leaves = self.tree.leaves_of(&RowMajor::of(&x)?)?;
         Classes::new(leaves.into_iter().map(|leaf| best[leaf as usize]).collect(), self.classes.clone())
     }
 }
@@ -238,7 +239,7 @@ impl Classifier for DecisionTreeClassifierModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let leaves = self.tree.leaves(x.dense()?)?;
+        let leaves = self.tree.leaves_of(&RowMajor::of(&x)?)?;
         let mut shares = Vec::with_capacity(leaves.len() * self.classes.len());
         for &leaf in &leaves {
             shares.extend_from_slice(self.tree.value(leaf as usize));

@@ -6,6 +6,7 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
+use super::RowMajor;
 use super::absolute::AbsoluteError;
 use super::criterion::{Poisson, SquaredError};
 use super::grow::{Exact, categorical_columns};
@@ -207,7 +208,7 @@ impl Predictor for DecisionTreeRegressorModel {
     fn predict(&self, x: &Matrix) -> Result<Values> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let leaves = self.tree.leaves(x.dense()?)?;
+        let leaves = self.tree.leaves_of(&RowMajor::of(&x)?)?;
         Ok(leaves.into_iter().map(|leaf| self.tree.value(leaf as usize)[0]).collect())
     }
 }

@@ -7,7 +7,7 @@ use perennial_core::{Error, Features, Result};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::rows::row_major;
+use super::RowMajor;
 use crate::shap::{Cover, Explained, TreeShap};
 
 /// The feature of a node that is a leaf.
@@ -420,18 +420,23 @@ impl Tree {
     /// # Errors
     /// When `x` does not have [`n_features`](Tree::n_features) columns.
     pub fn leaves(&self, x: &ArrayRef2<f64>) -> Result<Vec<u32>> {
-        if x.ncols() != self.n_features() {
+        self.leaves_of(&RowMajor::dense(x))
+    }
+
+    /// As [`leaves`](Tree::leaves), of rows that may be sparse.
+    pub(crate) fn leaves_of(&self, x: &RowMajor<'_>) -> Result<Vec<u32>> {
+        if x.n_cols() != self.n_features() {
             return Err(Error::malformed(format!(
                 "the tree takes rows of {} numbers, but these have {}",
                 self.n_features,
-                x.ncols()
+                x.n_cols()
             )));
         }
-        let (rows, width) = (row_major(x), x.ncols());
-        let mut leaves = vec![0; x.nrows()];
+        let mut leaves = vec![0; x.n_rows()];
         reduce::fill_chunks(&mut leaves, BLOCK, |first, leaves| {
-            for (leaf, row) in leaves.iter_mut().zip(rows[first * width..].chunks_exact(width.max(1))) {
-                *leaf = self.leaf(row) as u32;
+            let mut reader = x.reader();
+            for (row, leaf) in (first..).zip(leaves) {
+                *leaf = self.leaf(reader.row(row)) as u32;
             }
         });
         Ok(leaves)

@@ -13,6 +13,8 @@ mod boosting;
 #[cfg(feature = "trees")]
 mod boosting_bagging;
 #[cfg(feature = "trees")]
+mod boosting_bundles;
+#[cfg(feature = "trees")]
 mod boosting_combine;
 #[cfg(feature = "trees")]
 mod boosting_conformance;
@@ -114,6 +116,8 @@ mod registry;
 mod robust_covariance;
 #[cfg(feature = "trees")]
 mod shap;
+#[cfg(feature = "trees")]
+mod sparse_trees;
 #[cfg(feature = "kernels")]
 mod svm_conformance;
 #[cfg(feature = "kernels")]

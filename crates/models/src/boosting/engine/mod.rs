@@ -1,5 +1,6 @@
 //! How boosting learns.
 
+mod bundles;
 pub(crate) mod derivatives;
 pub(crate) mod groups;
 pub(crate) mod grow;

@@ -86,7 +86,7 @@ pub(crate) fn boost<O: Objective>(
     let n_rows = binned.n_rows();
     let n_scores = base.len();
     let random = Random::new(ctx.seed(settings.seed));
-    let groups = Groups::new(binned, &input.columns);
+    let groups = Groups::new(binned, &input.columns, settings.enable_bundle);
     let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
     let counted: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
     let mut scores = start(&base, n_rows, input.offset.as_deref(), input.start.as_deref());

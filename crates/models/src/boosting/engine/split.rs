@@ -28,6 +28,11 @@ pub(crate) enum Cut {
 }
 
 impl Split {
+    /// Whether it is to be taken instead of another: it gains more, or the same by an earlier column.
+    pub(crate) fn beats(&self, other: &Split) -> bool {
+        self.gain > other.gain || (self.gain == other.gain && self.feature < other.feature)
+    }
+
     /// Whether each code goes left.
     pub(crate) fn goes_left(&self) -> [bool; 256] {
         let mut left = [false; 256];

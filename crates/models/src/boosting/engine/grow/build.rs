@@ -39,7 +39,7 @@ impl Grower<'_> {
         let n_parts = (2 * n_threads).div_ceil(groups.len().max(1)).min(rows.len() / MIN_PART).max(1);
         if n_threads == 1 || n_parts == 1 {
             self.per_group(rows.len(), histograms, |group, histograms| {
-                if group.columns.iter().any(|&column| self.columns[column]) {
+                if group.has_one_of(&self.columns) {
                     add(group, 0..rows.len(), histograms);
                 }
             });

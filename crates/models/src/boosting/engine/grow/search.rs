@@ -4,7 +4,7 @@ use perennial_core::Result;
 
 use super::{Grower, Leaf, sample};
 use crate::binned::Bins;
-use crate::boosting::engine::groups::Group;
+use crate::boosting::engine::groups::{Coded, Group};
 use crate::boosting::engine::histogram::{self, Histogram, Sums, pack};
 use crate::boosting::engine::split::{Categories, Full, Least, Plain, Scan, Split};
 
@@ -19,22 +19,43 @@ impl Grower<'_> {
     ) -> Option<Split> {
         let mut best: Option<Split> = None;
         let allowed = self.allowed(leaf);
-        for (offset, (histogram, &column)) in histograms.iter().zip(&group.columns).enumerate() {
-            if !allowed.as_ref().unwrap_or(&self.columns)[column] {
-                continue;
-            }
-            let counts = counts.map(|counts| &counts[offset]);
+        let allowed = allowed.as_ref().unwrap_or(&self.columns);
+        let mut look = |column: usize, histogram: &Histogram, counts: Option<&Histogram>| {
             let found = self.best_of_column(column, histogram, counts, leaf);
             if let Some(found) = found
-                && best.as_ref().is_none_or(|best| found.gain > best.gain)
+                && best.as_ref().is_none_or(|best| found.beats(best))
             {
                 best = Some(found);
+            }
+        };
+        for (offset, (histogram, coded)) in histograms.iter().zip(&group.columns).enumerate() {
+            let counts = counts.map(|counts| &counts[offset]);
+            match coded {
+                Coded::Alone(column) if allowed[*column] => look(*column, histogram, counts),
+                Coded::Alone(_) => {}
+                Coded::Bundle(members) => {
+                    let all = histogram.iter().copied().fold(0, u64::wrapping_add);
+                    let counts = counts.map(|counts| (counts, counts.iter().sum::<u64>()));
+                    let (mut own, mut own_counts) = ([0; 256], [0; 256]);
+                    for member in members.iter().filter(|member| allowed[member.column]) {
+                        if !member.is_seen(histogram) {
+                            continue;
+                        }
+                        member.recover(histogram, all, &mut own);
+                        if let Some((counts, n_all)) = counts {
+                            member.recover(counts, n_all, &mut own_counts);
+                        }
+                        look(member.column, &own, counts.map(|_| &own_counts));
+                        member.clear(&mut own);
+                        member.clear(&mut own_counts);
+                    }
+                }
             }
         }
         best
     }
 
-    pub(super) fn best_of_column(
+    fn best_of_column(
         &self,
         column: usize,
         histogram: &Histogram,
@@ -145,7 +166,7 @@ impl Grower<'_> {
     ) -> Result<Option<Split>> {
         let best = |found: &mut dyn Iterator<Item = Split>| {
             found.fold(None, |best: Option<Split>, split| match best {
-                Some(best) if best.gain >= split.gain => Some(best),
+                Some(best) if !split.beats(&best) => Some(best),
                 _ => Some(split),
             })
         };
