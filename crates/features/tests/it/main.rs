@@ -5,3 +5,4 @@ mod extraction;
 mod factors;
 mod maps;
 mod reference;
+mod text;

@@ -1,0 +1,128 @@
+//! Texts as counts of terms, against scikit-learn 1.9.1.
+
+use ndarray::{Array2, array};
+use perennial_core::{Estimator, FitTransform, Matrix, NoTarget, Train, Transformer, from_bytes, to_bytes};
+use perennial_data::{Column, Table};
+use perennial_features::text::{
+    Analyzer, CountModel, CountVectorizer, Norm, TfidfTransformer, TfidfVectorizer, TfidfVectorizerModel,
+};
+use perennial_testing::{Tags, check};
+
+check!(tfidf, transformer, TfidfTransformer::new());
+check!(tfidf_plain, transformer, TfidfTransformer::new().norm(Norm::None).smooth_idf(false));
+
+const TEXTS: [Option<&str>; 5] = [
+    Some("The red car, the RED bus!"),
+    Some("A bus is not a car; a bus is big."),
+    None,
+    Some("red-hot chili: hot hot"),
+    Some("über Äpfel und Öl 2x"),
+];
+
+fn table() -> Table {
+    Table::new([("note", Column::text(TEXTS))]).unwrap()
+}
+
+fn dense(x: &Matrix) -> Array2<f64> {
+    x.to_dense().unwrap().into_dense().unwrap()
+}
+
+#[test]
+fn counts_are_those_of_scikit_learn() {
+    let (model, x) = CountVectorizer::new().fit_transform_on(&Train::new(&table(), &NoTarget)).unwrap();
+    let terms: Vec<&str> = model.vocabulary("note").unwrap().collect();
+    let words =
+        ["2x", "big", "bus", "car", "chili", "hot", "is", "not", "red", "the", "und", "äpfel", "öl", "über"];
+    assert_eq!(terms, words);
+    assert_eq!(x.features().name(2), "note=bus");
+    let truth = array![
+        [0., 0., 1., 1., 0., 0., 0., 0., 2., 2., 0., 0., 0., 0.],
+        [0., 1., 2., 1., 0., 0., 2., 1., 0., 0., 0., 0., 0., 0.],
+        [0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.],
+        [0., 0., 0., 0., 1., 3., 0., 0., 1., 0., 0., 0., 0., 0.],
+        [1., 0., 0., 0., 0., 0., 0., 0., 0., 0., 1., 1., 1., 1.],
+    ];
+    assert_eq!(dense(&x), truth);
+    assert_eq!(x, model.transform(&table()).unwrap());
+    // A row alone, and a term that was not there.
+    let one = Table::new([("note", Column::text([Some("bus lorry bus")]))]).unwrap();
+    assert_eq!(dense(&model.transform(&one).unwrap()).sum(), 2.0);
+    let back: CountModel = from_bytes(&to_bytes(&model).unwrap()).unwrap();
+    assert_eq!(back, model);
+
+    let pairs = CountVectorizer::new().ngram_range(1, 2).stop_words(["the", "is"]).max_features(8);
+    let model = pairs.fit(&table(), &NoTarget).unwrap();
+    let terms: Vec<&str> = model.vocabulary("note").unwrap().collect();
+    assert_eq!(terms, ["2x", "big", "bus", "bus big", "bus not", "car", "hot", "red"]);
+
+    let few = CountVectorizer::new().min_df(2).max_df(0.5).binary(true).fit(&table(), &NoTarget).unwrap();
+    let truth = array![[1., 1., 1.], [1., 1., 0.], [0., 0., 0.], [0., 0., 1.], [0., 0., 0.]];
+    assert_eq!(dense(&few.transform(&table()).unwrap()), truth);
+}
+
+#[test]
+fn weighed_counts_are_those_of_scikit_learn() {
+    let close = |x: &Matrix, truth: &Array2<f64>| {
+        assert!(dense(x).iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-15), "{:?}", dense(x));
+    };
+    let settings = TfidfVectorizer::new().min_df(2);
+    let (model, x) = settings.fit_transform_on(&Train::new(&table(), &NoTarget)).unwrap();
+    let (a, b) = (0.408_248_290_463_863_1, 0.816_496_580_927_726_1);
+    let truth = array![
+        [a, a, b],
+        [0.894_427_190_999_915_9, 0.447_213_595_499_957_9, 0.],
+        [0., 0., 0.],
+        [0., 0., 1.],
+        [0., 0., 0.],
+    ];
+    close(&x, &truth);
+    assert_eq!(x, model.transform(&table()).unwrap());
+    let back: TfidfVectorizerModel = from_bytes(&to_bytes(&model).unwrap()).unwrap();
+    assert_eq!(back, model);
+    let rough = settings.sublinear_tf(true).smooth_idf(false).norm(Norm::L1);
+    let truth = array![
+        [0.270_771_770_284_113_76, 0.270_771_770_284_113_76, 0.458_456_459_431_772_43],
+        [0.628_687_207_584_367_9, 0.371_312_792_415_632_14, 0.],
+        [0., 0., 0.],
+        [0., 0., 1.],
+        [0., 0., 0.],
+    ];
+    close(&rough.fit(&table(), &NoTarget).unwrap().transform(&table()).unwrap(), &truth);
+}
+
+#[test]
+fn a_weight_is_a_number_of_texts() {
+    let weights = [2.0, 1.0, 0.0, 0.0, 3.0];
+    let rows: Vec<usize> = vec![0, 0, 1, 4, 4, 4];
+    let settings = TfidfVectorizer::new().min_df(2).analyzer(Analyzer::CharWb).ngram_range(2, 3);
+    let weighted = settings.fit_on(&Train::new(&table(), &NoTarget).weights(&weights)).unwrap();
+    let repeated = settings.fit(&table().take(&rows).unwrap(), &NoTarget).unwrap();
+    assert_eq!(weighted, repeated);
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same_terms() {
+    let texts: Vec<String> =
+        (0..3000).map(|i| format!("w{} v{} common {}", i % 97, (i * i) % 53, i % 7)).collect();
+    let table = Table::new([("t", Column::text(texts.iter().map(|text| Some(text.as_str()))))]).unwrap();
+    let of = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| TfidfVectorizer::new().fit_transform_on(&Train::new(&table, &NoTarget)).unwrap())
+    };
+    let one = of(1);
+    assert_eq!(one.0.counts().vocabulary("t").unwrap().len(), 97 + 27 + 1);
+    assert!((2..=4).all(|n_threads| of(n_threads) == one));
+}
+
+#[test]
+fn what_cannot_be_says_why() {
+    let error = |settings: CountVectorizer| settings.fit(&table(), &NoTarget).unwrap_err().to_string();
+    assert!(error(CountVectorizer::new().ngram_range(2, 1)).contains("ngram_range"));
+    assert!(error(CountVectorizer::new().min_df(1.5)).contains("1.5"));
+    assert!(error(CountVectorizer::new().min_df(4)).contains("no terms that are kept"));
+    assert!(error(CountVectorizer::new().min_df(3).max_df(1)).contains("max_df"));
+    assert!(error(CountVectorizer::new().analyzer(Analyzer::Char).stop_words(["a"])).contains("stop_words"));
+    let numbers = Table::new([("age", Column::real([1.0, 2.0]))]).unwrap();
+    let error = CountVectorizer::new().fit(&numbers, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("age") && error.contains("text"), "{error}");
+}
