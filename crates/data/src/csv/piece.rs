@@ -10,6 +10,8 @@ use crate::{ColumnType, calendar};
 pub(super) struct Rules {
     pub(super) nulls: NullTokens,
     pub(super) quote: u8,
+    /// The mark before the decimals.
+    pub(super) decimal: u8,
 }
 
 /// Cells of one type; missing ones have an entry of any value.
@@ -85,7 +87,7 @@ impl Piece {
             match parse.values(kind, max_categories) {
                 Ok(values) => return parse.piece(kind, values, steps),
                 Err(cell) => {
-                    kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
+                    kind = match kind.join(Kind::of(&cell.content(rules.quote), rules.decimal)) {
                         same if same == kind => Kind::Text,
                         wider => wider,
                     };
@@ -171,11 +173,14 @@ impl<'b> Parse<'_, 'b> {
     }
 
     fn reals(&mut self) -> Result<Values, Cell<'b>> {
-        let lenient = self.lenient;
-        let numbers = self.each_number(cell::short_real, |cell| {
-            let padded = !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
-            if padded { None } else { cell::parse_real(cell) }
-        })?;
+        let (lenient, decimal) = (self.lenient, self.rules.decimal);
+        let padded = |cell: &[u8]| !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
+        // Decided here, so that the loop over cells with a point knows of no other mark.
+        let numbers = if decimal == b'.' {
+            self.each_number(cell::short_real, |cell| if padded(cell) { None } else { cell::parse_real(cell) })?
+        } else {
+            self.each(|cell| if padded(cell) { None } else { cell::parse_real_by(cell, decimal) })?
+        };
         // NaN is missing, whether or not it is among the null tokens.
         if numbers.iter().any(|number| number.is_nan()) {
             let missing = std::mem::take(&mut self.nulls);

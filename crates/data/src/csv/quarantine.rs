@@ -191,7 +191,7 @@ impl CsvReader {
         match expected {
             ColumnType::Boolean => cell::parse_boolean(cell).is_some(),
             ColumnType::Integer => cell::parse_integer(cell).is_some(),
-            ColumnType::Real => cell::parse_real(cell)
+            ColumnType::Real => cell::parse_real_by(cell, self.decimal)
                 .is_some_and(|number| number.is_nan() || !cell::is_overflow(cell, number)),
             ColumnType::Date => calendar::parse_date(cell).is_some(),
             ColumnType::DateTime => calendar::parse_date_time(cell).is_some(),

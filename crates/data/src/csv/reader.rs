@@ -38,7 +38,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// |---|---|
 /// | boolean | `true`, `True`, `TRUE`, `false`, `False`, `FALSE` |
 /// | integer | `-12`, `+3`, within 64 bits |
-/// | real | `1.5`, `.5`, `5.`, `1e-3`, `inf`; correctly rounded; integers among them must be exact in `f64` |
+/// | real | `1.5`, `.5`, `5.`, `1e-3`, `inf`; correctly rounded; integers among them must be exact in `f64`; with `decimal(b',')` `1,5` |
 /// | date | `2024-02-29`, a day of the calendar |
 /// | date_time | `2024-02-29 23:59[:59[.123456]][Z\|+01:00]`, `T` for the space; days among them are midnights |
 /// | category | texts, at most `max_categories` distinct ones, each twice or more on average |
@@ -56,6 +56,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// |---|---|---|
 /// | `delimiter` | `,` | the byte between cells |
 /// | `quote` | `"` | the byte around cells |
+/// | `decimal` | `.` | the mark before the decimals of numbers; with another one a number with a point is text |
 /// | `header` | true | whether the first line has the names; otherwise they are `x0`, `x1`, ... |
 /// | `name_empty_columns` | false | whether a column without a name is called `column3` for its position |
 /// | `trim` | false | whether spaces and tabs around cells without quotes are dropped |
@@ -84,6 +85,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 pub struct CsvReader {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
+    pub(super) decimal: u8,
     pub(super) header: bool,
     pub(super) name_empty_columns: bool,
     pub(super) trim: bool,
@@ -104,6 +106,7 @@ impl Default for CsvReader {
         CsvReader {
             delimiter: b',',
             quote: b'"',
+            decimal: b'.',
             header: true,
             name_empty_columns: false,
             trim: false,
@@ -138,6 +141,8 @@ settings! {
     delimiter: u8;
     /// The byte around cells.
     quote: u8;
+    /// The mark before the decimals of numbers, such as `,` in files whose cells are delimited by `;`.
+    decimal: u8;
     /// Whether the first line has the names of the columns.
     header: bool;
     /// Whether a column without a name is called `column3` for its position.
@@ -351,6 +356,7 @@ impl CsvReader {
         if !self.delimiter.is_ascii() || !self.quote.is_ascii() {
             return Err(Error::invalid_param("delimiter", (self.delimiter, self.quote), "bytes below 128"));
         }
+        check_decimal(self.decimal, &[self.delimiter, self.quote])?;
         if !(1..=MAX_RECORD).contains(&self.max_line_bytes) {
             return Err(Error::invalid_param("max_line_bytes", self.max_line_bytes, "1 to 1073741824 bytes"));
         }
@@ -358,5 +364,21 @@ impl CsvReader {
             return Err(Error::invalid_param("block_bytes", self.block_bytes, "1 to 1073741824 bytes"));
         }
         Ok(())
+    }
+}
+
+/// Whether a mark can stand before the decimals of numbers, in a file in which these bytes have a meaning.
+pub(super) fn check_decimal(decimal: u8, taken: &[u8]) -> Result<()> {
+    let mark = char::from(decimal);
+    if taken.contains(&decimal) {
+        return Err(Error::invalid_param(
+            "decimal",
+            mark,
+            "another byte than those between and around cells; files with `1,5` mostly have the delimiter `;`",
+        ));
+    }
+    match decimal.is_ascii_punctuation() && !b"+-".contains(&decimal) {
+        true => Ok(()),
+        false => Err(Error::invalid_param("decimal", mark, "a punctuation mark of ASCII such as `.` or `,`, no sign")),
     }
 }
