@@ -39,6 +39,8 @@ pub enum Fix {
     ToNumber {
         /// The column of texts or categories.
         column: String,
+        /// The mark before the decimals of all of its cells, `.` or `,`; the other one stands between thousands.
+        decimal: char,
     },
     /// Leaves a column out.
     DropColumn {
@@ -65,7 +67,9 @@ impl fmt::Display for Fix {
             Fix::Missing { column, values } => {
                 write!(f, "taking {} of `{column}` for missing", quoted(values))
             }
-            Fix::ToNumber { column } => write!(f, "reading `{column}` as numbers"),
+            Fix::ToNumber { column, decimal } => {
+                write!(f, "reading `{column}` as numbers with `{decimal}` before the decimals")
+            }
             Fix::DropColumn { column } => write!(f, "leaving out `{column}`"),
             Fix::DropRepeatedRows { loosely: false } => {
                 f.write_str("keeping the first of rows that are the same")
@@ -87,7 +91,7 @@ impl Fix {
     /// The repaired table, and how many rows were changed.
     ///
     /// # Errors
-    /// When a column does not exist or has another type.
+    /// When a column does not exist or has another type, or a mark before decimals is neither `.` nor `,`.
     pub fn apply(&self, table: &Table) -> Result<(Table, usize)> {
         let (name, (column, rows)) = match self {
             Fix::DropColumn { column } => return Ok((table.drop(&[column])?, table.n_rows())),
@@ -102,7 +106,7 @@ impl Fix {
                 (column, relabel(table, column, |text| Some(Cow::Borrowed(replace(text))))?)
             }
             Fix::Missing { column, values } => (column, without(table, column, values)?),
-            Fix::ToNumber { column } => (column, to_number(table, column)?),
+            Fix::ToNumber { column, decimal } => (column, to_number(table, column, *decimal)?),
         };
         Ok((table.with_column(name.as_str(), column)?, rows))
     }
@@ -190,7 +194,10 @@ fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usiz
     }
 }
 
-fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
+fn to_number(table: &Table, name: &str, decimal: char) -> Result<(Column, usize)> {
+    if !matches!(decimal, '.' | ',') {
+        return Err(Error::invalid_param("decimal", decimal, "`.` or `,`"));
+    }
     let column = table.column(name)?;
     if !matches!(column.column_type(), ColumnType::Text | ColumnType::Category) {
         let what =
@@ -198,7 +205,7 @@ fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
         return Err(Error::unsupported(what));
     }
     let category = column.to_category()?;
-    let numbers: Vec<Option<f64>> = category.levels().map(amount).collect();
+    let numbers: Vec<Option<f64>> = category.levels().map(|level| amount(level, decimal)).collect();
     let cells = category.codes().map(|code| numbers[code? as usize]);
     Ok((Column::real(cells), column.n_rows() - column.null_count()))
 }

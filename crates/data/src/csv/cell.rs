@@ -402,7 +402,17 @@ mod tests {
 
     #[test]
     fn a_decimal_comma_stands_for_the_point() {
-        for text in ["1.5", ".5", "5.", "-0.0", "+3.25e-7", "12345678901234567890123456789012345678.5", "1e5", "7", "inf"] {
+        for text in [
+            "1.5",
+            ".5",
+            "5.",
+            "-0.0",
+            "+3.25e-7",
+            "12345678901234567890123456789012345678.5",
+            "1e5",
+            "7",
+            "inf",
+        ] {
             let cell = text.replace('.', ",");
             let expected = text.parse::<f64>().unwrap().to_bits();
             assert_eq!(parse_real_by(cell.as_bytes(), b',').map(f64::to_bits), Some(expected), "{cell}");

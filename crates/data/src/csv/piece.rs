@@ -177,7 +177,10 @@ impl<'b> Parse<'_, 'b> {
         let padded = |cell: &[u8]| !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
         // Decided here, so that the loop over cells with a point knows of no other mark.
         let numbers = if decimal == b'.' {
-            self.each_number(cell::short_real, |cell| if padded(cell) { None } else { cell::parse_real(cell) })?
+            self.each_number(
+                cell::short_real,
+                |cell| if padded(cell) { None } else { cell::parse_real(cell) },
+            )?
         } else {
             self.each(|cell| if padded(cell) { None } else { cell::parse_real_by(cell, decimal) })?
         };

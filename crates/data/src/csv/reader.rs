@@ -379,6 +379,10 @@ pub(super) fn check_decimal(decimal: u8, taken: &[u8]) -> Result<()> {
     }
     match decimal.is_ascii_punctuation() && !b"+-".contains(&decimal) {
         true => Ok(()),
-        false => Err(Error::invalid_param("decimal", mark, "a punctuation mark of ASCII such as `.` or `,`, no sign")),
+        false => Err(Error::invalid_param(
+            "decimal",
+            mark,
+            "a punctuation mark of ASCII such as `.` or `,`, no sign",
+        )),
     }
 }
