@@ -16,6 +16,7 @@ mod concat;
 mod contract;
 mod coverage;
 mod csv;
+mod decimal;
 mod diff;
 mod display;
 #[cfg(feature = "http")]
@@ -86,7 +87,9 @@ pub use json_lines::{
 pub use objects::HttpStore;
 pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
 #[cfg(feature = "parquet")]
-pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
+pub use parquet::{
+    ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet, write_parquet,
+};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]
 pub use postgres::{read_postgres, write_postgres};
