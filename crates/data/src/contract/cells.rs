@@ -47,7 +47,7 @@ pub(super) fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, Fau
     })
 }
 
-fn columns<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a Column>, Fault> {
+pub(super) fn columns<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a Column>, Fault> {
     if names.is_empty() {
         return Err(Fault::of_table("a rule names no column; name the columns that it is about"));
     }
@@ -141,9 +141,9 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
             let column = column(table, name)?;
             let mut before = None;
             Ok(of_present_in_order(column, |row| {
-                let order = before.replace(row).and_then(|before| Column::order(column, before, column, row));
-                let order = if *falling { order.map(Ordering::reverse) } else { order };
-                matches!((order, strictly), (Some(Ordering::Greater), _) | (Some(Ordering::Equal), true))
+                before
+                    .replace(row)
+                    .is_some_and(|before| is_out_of_order(column, before, column, row, *falling, *strictly))
             }))
         }
         Expect::Unique { columns: names } => {
@@ -232,6 +232,20 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
         }
         _ => Err(Fault::of_table("a rule about the whole table has no rows")),
     }
+}
+
+/// Whether a cell may not come after one of the same or another column.
+pub(super) fn is_out_of_order(
+    before: &Column,
+    at: usize,
+    column: &Column,
+    row: usize,
+    falling: bool,
+    strictly: bool,
+) -> bool {
+    let order = Column::order(before, at, column, row);
+    let order = if falling { order.map(Ordering::reverse) } else { order };
+    matches!((order, strictly), (Some(Ordering::Greater), _) | (Some(Ordering::Equal), true))
 }
 
 fn of_all(n_rows: usize, wrong: impl Fn(usize) -> bool + Sync) -> Broken {

@@ -196,7 +196,13 @@ impl Expect {
             E::ColumnCount { .. } => return None,
             _ => {}
         }
-        let about = super::cells::about(self).unwrap_or_else(|| match self {
+        (!self.columns().into_iter().any(is_left_out)).then(|| self.clone())
+    }
+
+    /// The columns that it looks at.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        use Expect as E;
+        super::cells::about(self).unwrap_or_else(|| match self {
             E::Exists { column }
             | E::Types { column, .. }
             | E::Statistic { column, .. }
@@ -208,8 +214,7 @@ impl Expect {
             E::CramersV { left, right, .. } | E::Means { left, right, .. } => vec![left, right],
             E::GroupMeans { column, by, .. } => vec![column, by],
             _ => Vec::new(),
-        });
-        (!about.into_iter().any(is_left_out)).then(|| self.clone())
+        })
     }
 }
 

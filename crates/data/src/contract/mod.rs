@@ -8,6 +8,7 @@ mod hypothesis;
 mod json_form;
 mod json_schema;
 mod odcs;
+mod parts;
 mod report;
 mod rule;
 mod scalar;
@@ -29,6 +30,7 @@ use crate::{Column, ColumnType, Table};
 
 pub use self::distribution::{Distance, Distribution};
 pub use self::hypothesis::FitTest;
+pub(crate) use self::parts::Parts;
 pub use self::report::{Check, ContractReport, Severity, Violation};
 pub use self::rule::{Relation, Rule, Statistic};
 pub use self::scalar::Scalar;

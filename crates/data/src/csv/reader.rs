@@ -194,7 +194,7 @@ impl CsvReader {
     }
 
     /// What the rows must be like. Its columns are read as the types that it says, but for those that only warn and those whose
-    /// type was given otherwise, and the table is held to it, by [`scan`](CsvReader::scan) each part for itself. Rows that could be
+    /// type was given otherwise, and the table is held to it. Rows that could be
     /// set aside are, with their lines and reasons, by [`read_path_with_quarantine`](CsvReader::read_path_with_quarantine), and are an
     /// error elsewhere. Warnings pass.
     ///

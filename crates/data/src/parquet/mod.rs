@@ -132,8 +132,7 @@ impl ParquetReader {
         self
     }
 
-    /// What the rows that are read must be like. The table is held to it, by [`scan`](ParquetReader::scan) each part for itself. Rows
-    /// that could be set aside are by [`read_with_quarantine`](ParquetReader::read_with_quarantine), and are an error elsewhere.
+    /// What the rows that are read must be like. The table is held to it. Rows that could be set aside are by [`read_with_quarantine`](ParquetReader::read_with_quarantine), and are an error elsewhere.
     /// Warnings pass.
     #[must_use]
     pub fn contract(mut self, contract: &Contract) -> Self {
