@@ -79,9 +79,9 @@ pub use hash::content_hash;
 pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
 pub use json_lines::{
-    JsonLinesReader, parse_json_lines, parse_json_lines_with_quarantine, parse_json_lines_with_schema,
-    read_json_lines, read_json_lines_with_quarantine, read_json_lines_with_schema, to_json_lines,
-    write_json_lines,
+    JsonLinesReader, JsonLinesScan, parse_json_lines, parse_json_lines_with_quarantine,
+    parse_json_lines_with_schema, read_json_lines, read_json_lines_with_quarantine,
+    read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
