@@ -222,7 +222,7 @@ impl OfAll {
                 whole::judge(column, kind, *of, found, range, &self.rule.expect)
                     .map_err(|fault| violation(&fault))
             }
-            _ if self.n_broken as f64 > (1.0 - self.rule.mostly) * self.of as f64 => Err(self.violation()),
+            _ if !self.rule.is_enough(self.n_broken, self.of) => Err(self.violation()),
             _ => Ok(()),
         }
     }

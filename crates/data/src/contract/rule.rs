@@ -179,6 +179,11 @@ impl Rule {
         self
     }
 
+    /// Whether enough rows are right where some of those that were looked at are not. In shares of the right ones: 1 - 0.9 is not 0.1.
+    pub(super) fn is_enough(&self, n_broken: usize, of: usize) -> bool {
+        (of - n_broken) as f64 >= self.mostly * of as f64
+    }
+
     /// What follows when the rule is broken.
     pub fn severity(&self) -> Severity {
         self.severity
