@@ -52,6 +52,7 @@ mod sqlite;
 mod summary;
 mod table;
 mod targets;
+mod unkeyed;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -100,3 +101,4 @@ pub use schema::{Field, Schema};
 pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;
+pub use unkeyed::{ColumnShift, ColumnState, ShiftDistance, UnkeyedDiff};
