@@ -52,6 +52,7 @@ mod sqlite;
 mod summary;
 mod table;
 mod targets;
+mod time_format;
 mod unkeyed;
 #[cfg(feature = "zstd")]
 mod zstd;

@@ -11,9 +11,9 @@ use super::json_schema::JsonSchema;
 use super::report::Check;
 use super::rule::Relation;
 use super::scalar::Operand;
-use super::time_format::TimeFormat;
 use crate::column::Data;
 use crate::keys::{Keys, NO_KEY};
+use crate::time_format::TimeFormat;
 use crate::{Column, ColumnType, Table, calendar};
 
 /// The rows that break a rule, in order, and how many it looked at.

@@ -14,7 +14,6 @@ mod rule;
 mod scalar;
 mod sift;
 mod step;
-mod time_format;
 mod whole;
 mod yaml;
 

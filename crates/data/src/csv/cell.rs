@@ -1,5 +1,6 @@
 //! What one cell is: missing, a number, a date, or text.
 
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, calendar};
 
 /// What the cells of a column have in common so far; later kinds take in more.
@@ -44,8 +45,21 @@ impl Kind {
         }
     }
 
-    /// The kind of one cell, with this mark before the decimals of a number.
-    pub(super) fn of(cell: &[u8], decimal: u8) -> Kind {
+    /// The kind of one cell, with this mark before the decimals of a number, and days and moments in a format, or as ISO 8601
+    /// writes them. What is a number is no day.
+    pub(super) fn of(cell: &[u8], decimal: u8, dates: Option<&TimeFormat>) -> Kind {
+        let Some(format) = dates else { return Kind::of_plain(cell, decimal) };
+        match Kind::of_plain(cell, decimal) {
+            Kind::Date | Kind::DateTime | Kind::Text => match format.moment(cell) {
+                None => Kind::Text,
+                Some(_) if format.has_time() => Kind::DateTime,
+                Some(_) => Kind::Date,
+            },
+            kind => kind,
+        }
+    }
+
+    fn of_plain(cell: &[u8], decimal: u8) -> Kind {
         match cell.first() {
             None => Kind::Text,
             Some(b't' | b'T' | b'f' | b'F') if parse_boolean(cell).is_some() => Kind::Boolean,
@@ -396,7 +410,7 @@ mod tests {
             ("2024-02-30", Kind::Text),
             ("2024-02-29T12:00Z", Kind::DateTime),
         ] {
-            assert_eq!(Kind::of(cell.as_bytes(), b'.'), kind, "{cell}");
+            assert_eq!(Kind::of(cell.as_bytes(), b'.', None), kind, "{cell}");
         }
     }
 
@@ -419,10 +433,10 @@ mod tests {
         }
         for cell in ["1.5", "1,5,", "1.000,5", "1,000.5", ",", "1,5e1,5", ""] {
             assert_eq!(parse_real_by(cell.as_bytes(), b','), None, "{cell}");
-            assert_eq!(Kind::of(cell.as_bytes(), b','), Kind::Text, "{cell}");
+            assert_eq!(Kind::of(cell.as_bytes(), b',', None), Kind::Text, "{cell}");
         }
-        assert_eq!(Kind::of(b",5", b','), Kind::Real);
-        assert_eq!(Kind::of(b"00,5", b','), Kind::Real);
-        assert_eq!(Kind::of(b"12", b','), Kind::Integer);
+        assert_eq!(Kind::of(b",5", b',', None), Kind::Real);
+        assert_eq!(Kind::of(b"00,5", b',', None), Kind::Real);
+        assert_eq!(Kind::of(b"12", b',', None), Kind::Integer);
     }
 }

@@ -3,6 +3,7 @@
 use super::cell::{self, Kind, NullTokens};
 use super::scan::{Cell, Cells};
 use crate::interner::Interner;
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, calendar};
 
 /// What cells mean, for a whole file.
@@ -12,6 +13,8 @@ pub(super) struct Rules {
     pub(super) quote: u8,
     /// The mark before the decimals.
     pub(super) decimal: u8,
+    /// How days and moments are written, if not as ISO 8601.
+    pub(super) dates: Option<TimeFormat>,
 }
 
 /// Cells of one type; missing ones have an entry of any value.
@@ -87,7 +90,11 @@ impl Piece {
             match parse.values(kind, max_categories) {
                 Ok(values) => return parse.piece(kind, values, steps),
                 Err(cell) => {
-                    kind = match kind.join(Kind::of(&cell.content(rules.quote), rules.decimal)) {
+                    kind = match kind.join(Kind::of(
+                        &cell.content(rules.quote),
+                        rules.decimal,
+                        rules.dates.as_ref(),
+                    )) {
                         same if same == kind => Kind::Text,
                         wider => wider,
                     };
@@ -135,8 +142,14 @@ impl<'b> Parse<'_, 'b> {
                 })?)
             }
             Kind::Real => self.reals()?,
-            Kind::Date => Values::Date(self.each(calendar::parse_date)?),
-            Kind::DateTime => Values::DateTime(self.each(calendar::parse_date_time)?),
+            Kind::Date => Values::Date(match &self.rules.dates {
+                None => self.each(calendar::parse_date)?,
+                Some(format) => self.each(|cell| format.day(cell))?,
+            }),
+            Kind::DateTime => Values::DateTime(match &self.rules.dates {
+                None => self.each(calendar::parse_date_time)?,
+                Some(format) => self.each(|cell| format.moment(cell))?,
+            }),
             Kind::Text => self.texts(max_categories),
         })
     }

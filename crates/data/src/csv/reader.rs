@@ -13,6 +13,7 @@ use super::reading::Reading;
 use super::records::Records;
 use super::report::Inferred;
 use super::scan::Dialect;
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, Contract, Schema, Table};
 
 /// The cells that mean "missing" unless told otherwise.
@@ -57,6 +58,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// | `delimiter` | `,` | the byte between cells |
 /// | `quote` | `"` | the byte around cells |
 /// | `decimal` | `.` | the mark before the decimals of numbers; with another one a number with a point is text |
+/// | `date_format` | ISO 8601 | how days and moments are written, such as `%d.%m.%Y` |
 /// | `header` | true | whether the first line has the names; otherwise they are `x0`, `x1`, ... |
 /// | `name_empty_columns` | false | whether a column without a name is called `column3` for its position |
 /// | `trim` | false | whether spaces and tabs around cells without quotes are dropped |
@@ -86,6 +88,8 @@ pub struct CsvReader {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
     pub(super) decimal: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) date_format: Option<String>,
     pub(super) header: bool,
     pub(super) name_empty_columns: bool,
     pub(super) trim: bool,
@@ -107,6 +111,7 @@ impl Default for CsvReader {
             delimiter: b',',
             quote: b'"',
             decimal: b'.',
+            date_format: None,
             header: true,
             name_empty_columns: false,
             trim: false,
@@ -172,6 +177,32 @@ impl CsvReader {
     pub fn null_tokens<S: Into<String>>(mut self, tokens: impl IntoIterator<Item = S>) -> Self {
         self.null_tokens = tokens.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// How days and moments are written, as [`Rule::time_format`](crate::Rule::time_format) takes it: with a year, and a month and a day or `%j`. Days and
+    /// moments as ISO 8601 writes them are then text, and what reads as a number, such as `20240229`, is one unless the type of its
+    /// column is given. A format with a time gives moments, in UTC by its `%z`.
+    ///
+    /// ```
+    /// use perennial_data::{Column, CsvReader};
+    ///
+    /// let table = CsvReader::new().date_format("%d.%m.%Y").read_bytes(b"on\n02.01.1970\n31.12.1969\n")?;
+    /// assert_eq!(*table.column("on")?, Column::date([1, -1]));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn date_format(mut self, format: impl Into<String>) -> Self {
+        self.date_format = Some(format.into());
+        self
+    }
+
+    /// How days are written, if not as ISO 8601.
+    pub(super) fn dates(&self) -> Result<Option<TimeFormat>> {
+        let read = |format: &String| {
+            TimeFormat::of_days(format)
+                .map_err(|why| Error::unsupported(format!("the `date_format` `{format}` {why}")))
+        };
+        self.date_format.as_ref().map(read).transpose()
     }
 
     /// The types of some columns. Leading zeros are then allowed in numbers.
@@ -357,6 +388,7 @@ impl CsvReader {
             return Err(Error::invalid_param("delimiter", (self.delimiter, self.quote), "bytes below 128"));
         }
         check_decimal(self.decimal, &[self.delimiter, self.quote])?;
+        self.dates()?;
         if !(1..=MAX_RECORD).contains(&self.max_line_bytes) {
             return Err(Error::invalid_param("max_line_bytes", self.max_line_bytes, "1 to 1073741824 bytes"));
         }

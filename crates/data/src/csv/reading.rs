@@ -40,7 +40,7 @@ impl<'a> Reading<'a> {
         };
         let columns = names.iter().map(|name| Growing::new(goal(name))).collect();
         let (nulls, quote) = (NullTokens::new(&reader.null_tokens), reader.quote);
-        let rules = Rules { nulls, quote, decimal: reader.decimal };
+        let rules = Rules { nulls, quote, decimal: reader.decimal, dates: reader.dates()? };
         Ok(Reading { reader, names, rules, columns, has_room: false })
     }
 

@@ -251,3 +251,36 @@ fn a_mark_that_cannot_stand_before_decimals_is_refused() {
     let text = perennial_data::to_csv(&table, options.delimiter(b';')).unwrap();
     assert_eq!(text, "x\n1,5\n");
 }
+
+#[test]
+fn days_are_read_by_a_format() {
+    let reader = CsvReader::new().date_format("%d.%m.%Y").max_categories(0);
+    let text = b"on;n;iso;code;mixed\n29.02.2024;1;2024-02-29;20240229;01.02.2024\n1.3.2024;2.5;2024-03-01;7;x\n;3;2024-03-01;8;y\n";
+    let table = reader.clone().delimiter(b';').read_bytes(text).unwrap();
+    let types: Vec<ColumnType> = table.columns().map(|(_, column)| column.column_type()).collect();
+    use ColumnType as T;
+    assert_eq!(types, [T::Date, T::Real, T::Text, T::Integer, T::Text]);
+    assert_eq!(*table.column("on").unwrap(), Column::date([Some(19_782), Some(19_783), None]));
+    // The type may be given, and a number be a day.
+    let compact = CsvReader::new().date_format("%Y%m%d").types([("d", T::Date)]);
+    assert_eq!(*compact.read_bytes(b"d\n20240229\n").unwrap().column("d").unwrap(), Column::date([19_782]));
+    let error = compact.read_bytes(b"d\n20240230\n").unwrap_err();
+    assert!(matches!(error.find(), Some(CsvError::Value { line: 2, .. })), "{error}");
+    let (kept, aside) = compact.read_bytes_with_quarantine(b"d\n20240230\n20240229\n2024-02-29\n").unwrap();
+    assert_eq!((kept.n_rows(), aside.n_rows()), (1, 2));
+    // With a time they are moments, in UTC.
+    let moments =
+        CsvReader::new().date_format("%d/%m/%Y %I:%M %p %z").read_bytes(b"t\n01/01/1970 01:30 AM +0100\n");
+    assert_eq!(*moments.unwrap().column("t").unwrap(), Column::date_time([1_800_000_000]));
+    for format in ["%d.%m", "%Q", "", "%H:%M"] {
+        let error = CsvReader::new().date_format(format).read_bytes(b"a\n1\n").unwrap_err().to_string();
+        assert!(error.contains("`date_format`"), "{error}");
+    }
+    // The format is that of the contract.
+    let rule = perennial_data::Rule::time_format("on", "%d.%m.%Y");
+    let contract = perennial_data::Contract::new().extra_columns(true).rule(rule);
+    let texts = Table::new([("on", Column::text(["29.02.2024", "1.3.2024"]))]).unwrap();
+    contract.enforce(&texts).unwrap();
+    assert_eq!(texts.column("on").unwrap().parse_dates("%d.%m.%Y").unwrap(), Column::date([19_782, 19_783]));
+    assert!(Column::integer([1]).parse_dates("%Y%j").is_err());
+}
