@@ -29,7 +29,8 @@ const MOSTLY: f64 = 0.9;
 ///
 /// Each is looked for in the table that the proposals before it would leave.
 pub fn auto_clean(table: &Table) -> Review {
-    let mut search = Search { table: table.clone(), proposals: Vec::new() };
+    let numbers = (0..table.n_rows()).collect();
+    let mut search = Search { table: table.clone(), numbers, proposals: Vec::new() };
     let names: Vec<String> = table.names().map(str::to_owned).collect();
     for name in &names {
         search.texts(name);
@@ -42,17 +43,21 @@ pub fn auto_clean(table: &Table) -> Review {
 
 struct Search {
     table: Table,
+    /// The row of the table that was looked at first, for each row that is left.
+    numbers: Vec<usize>,
     proposals: Vec<Proposal>,
 }
 
 impl Search {
     fn propose(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
         // What cannot be carried out is not proposed.
-        let Ok((table, rows)) = fix.apply(&self.table) else { return };
+        let Ok((table, changed)) = fix.repair(&self.table) else { return };
         self.table = table;
+        let first_rows = changed.first.iter().map(|&row| self.numbers[row]).collect();
         let id = if of.is_empty() { kind.to_owned() } else { format!("{kind}:{of}") };
         let (decision, reason) = (Decision::Open, String::new());
-        self.proposals.push(Proposal { id, decision, reason, because, rows, fix });
+        let rows = changed.count;
+        self.proposals.push(Proposal { id, decision, reason, because, rows, first_rows, fix });
     }
 
     /// The texts of a column, each with its number of rows; nothing where the column holds none.
@@ -214,10 +219,13 @@ impl Search {
 
     fn rows(&mut self) {
         for (kind, loosely) in [("repeated", false), ("alike", true)] {
-            let repeated = alike(&self.table, loosely).map_or(0, |rows| self.table.n_rows() - rows.n_keys);
+            let firsts = alike(&self.table, loosely).map_or(Vec::new(), |rows| rows.firsts());
+            let repeated = firsts.iter().filter(|first| !**first).count();
             if repeated > 0 && self.table.n_cols() > 0 {
                 let because = format!("rows that come again: {repeated}");
                 self.propose(kind, "", because, Fix::DropRepeatedRows { loosely });
+                let mut first = firsts.iter();
+                self.numbers.retain(|_| first.next().is_none_or(|first| *first));
             }
         }
     }

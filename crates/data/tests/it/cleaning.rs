@@ -292,3 +292,45 @@ fn where_the_cells_do_not_say_the_mark_somebody_must() {
     let fix = Fix::ToNumber { column: "price".into(), decimal: '\'' };
     assert!(fix.apply(&table).unwrap_err().to_string().contains("`.` or `,`"));
 }
+
+#[test]
+fn proposals_name_the_rows_that_they_change() {
+    let review = auto_clean(&messy());
+    let rows = |id: &str| {
+        let proposal = review.proposals().iter().find(|proposal| proposal.id == id).unwrap();
+        (proposal.rows, proposal.first_rows.clone())
+    };
+    assert_eq!(rows("trim:city"), (1, vec![3]));
+    assert_eq!(rows("missing:city"), (1, vec![6]));
+    assert_eq!(rows("merge:city"), (1, vec![4]));
+    assert_eq!(rows("typo:city"), (1, vec![5]));
+    assert_eq!(rows("missing:age"), (5, vec![7, 27, 47, 67, 87]));
+    // Many rows are counted, and the first are named.
+    assert_eq!(rows("number:rent"), (90, (0..20).collect()));
+    let text = review.to_string();
+    assert!(
+        text.contains("would change 1 row (3)") && text.contains("would change 90 rows (0, 1, 2, 3, 4, ...)"),
+        "{text}"
+    );
+    // Rows are those of the table, whatever was left out before.
+    let names = ["Bern", "Bern", "Chur", "bern", "Chur", "CHUR"];
+    let table =
+        Table::new([("name", Column::text(names)), ("x", Column::integer([1, 1, 2, 1, 2, 2]))]).unwrap();
+    let repeated = Fix::DropRepeatedRows { loosely: false };
+    assert_eq!(repeated.apply(&table).unwrap().1, 2);
+    let review = auto_clean(&table);
+    let of = |id: &str| {
+        review
+            .proposals()
+            .iter()
+            .find(|proposal| proposal.id == id)
+            .map(|proposal| proposal.first_rows.clone())
+    };
+    assert_eq!(of("merge:name"), Some(vec![3, 5]));
+    assert_eq!(of("repeated"), Some(vec![1, 3, 4, 5]));
+    let kept =
+        Table::new([("a", Column::text(["x!", "x!", "y", "x"])), ("b", Column::integer([1, 1, 2, 1]))])
+            .unwrap();
+    let toml = toml::to_string(&auto_clean(&kept)).unwrap();
+    assert_eq!(toml::from_str::<Review>(&toml).unwrap(), auto_clean(&kept));
+}
