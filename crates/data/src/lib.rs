@@ -47,6 +47,7 @@ pub mod samples;
 mod saved;
 mod schema;
 mod sketch;
+mod spelling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod summary;

@@ -7,8 +7,9 @@ use std::fmt;
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::text::{amount, key, trimmed};
+use super::text::{amount, trimmed};
 use crate::keys::Keys;
+use crate::spelling::key;
 use crate::{Column, ColumnType, Table};
 
 /// What to do to a table.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::fix::{alike, quoted};
-use super::text::{amount, key, one_slip_apart, says_missing, trimmed, with_one_left_out};
+use super::text::{amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
+use crate::spelling::key;
 use crate::{Category, Column, ColumnType, Table};
 
 /// A rare spelling has at most this share of the rows of the frequent one.

@@ -17,13 +17,6 @@ pub(super) fn trimmed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is left when case, punctuation and white space do not count.
-pub(super) fn key(text: &str) -> String {
-    let letters = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
-    let plain: String = text.chars().flat_map(char::to_lowercase).map(letters).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// The words for "there is nothing", beside those that readers know.
 pub(super) fn says_missing(text: &str) -> bool {
     const WORDS: [&str; 20] = [
@@ -131,6 +124,7 @@ pub(super) fn with_one_left_out(text: &str) -> impl Iterator<Item = String> + '_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spelling::key;
 
     #[test]
     fn amounts_are_read_as_people_write_them() {

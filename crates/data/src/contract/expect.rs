@@ -64,6 +64,15 @@ pub(super) enum Expect {
         column: String,
         schema: String,
     },
+    Spelled {
+        column: String,
+        like: Vec<String>,
+    },
+    OneLabel {
+        label: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
+    },
     Ordered {
         column: String,
         #[serde(default)]
@@ -177,7 +186,7 @@ impl Expect {
     pub(super) fn is_of_single_rows(&self) -> bool {
         use Expect as E;
         match self {
-            E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } => false,
+            E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } | E::OneLabel { .. } => false,
             E::Exists { .. } | E::Types { .. } => true,
             E::ColumnCount { .. } | E::ColumnsOrdered { .. } | E::ColumnsSet { .. } => true,
             other => super::cells::about(other).is_some(),
@@ -274,6 +283,13 @@ impl fmt::Display for Expect {
             }
             Expect::Json { .. } => f.write_str("JSON"),
             Expect::JsonSchema { .. } => f.write_str("JSON that the schema accepts"),
+            Expect::Spelled { like, .. } => write!(f, "no other spelling of one of {}", listed(like)),
+            Expect::OneLabel { columns, .. } if columns.is_empty() => {
+                f.write_str("one label for rows that are the same otherwise")
+            }
+            Expect::OneLabel { columns, .. } => {
+                write!(f, "one label for rows with the same {}", listed(columns))
+            }
             Expect::Ordered { falling, strictly, .. } => {
                 let side = if *falling { "less" } else { "greater" };
                 let or = if *strictly { "" } else { " or the same" };
