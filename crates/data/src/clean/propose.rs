@@ -268,7 +268,9 @@ fn variants(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, Stri
     let mut kinds: BTreeMap<String, Vec<&(String, usize)>> = BTreeMap::new();
     for level in levels {
         let key = key(&level.0);
-        if !key.is_empty() {
+        // In numbers the punctuation counts: `1.5` is not `1,5`, nor `-5` the same as `5`.
+        let is_number = amount(&level.0, '.').is_some() || amount(&level.0, ',').is_some();
+        if !key.is_empty() && !is_number {
             kinds.entry(key).or_default().push(level);
         }
     }
