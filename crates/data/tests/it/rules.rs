@@ -468,39 +468,3 @@ fn rules_are_kept_as_toml_and_json() {
         assert!(toml::from_str::<Contract>(wrong).is_err(), "{wrong}");
     }
 }
-
-#[test]
-fn spellings_labels_and_special_characters() {
-    let table = Table::new([
-        ("t", Column::text([Some("??"), Some("a!"), Some("é"), Some("7"), Some(""), None, Some(" - ")])),
-        ("c", Column::category(["Bern", "BERN", "Chur", " bern.", "Zug", "Bern", "zug"])),
-        ("x", Column::real([Some(0.0), Some(-0.0), Some(1.0), Some(1.0), None, None, Some(3.0)])),
-        ("y", Column::integer([Some(1), Some(2), Some(3), Some(3), Some(4), Some(5), None])),
-    ])
-    .unwrap();
-    let rows = |rule: Rule| {
-        let report = Contract::new().extra_columns(true).rule(rule.quarantine()).check(&table);
-        report.violations().first().map_or(Vec::new(), |violation| violation.rows.clone())
-    };
-    assert_eq!(rows(Rule::not_only_special("t")), [0, 6]);
-    assert_eq!(rows(Rule::spelled_as("c", ["Bern", "Chur", "Bern"])), [1, 3]);
-    assert_eq!(rows(Rule::spelled_as("c", Vec::<String>::new())), [0_usize; 0]);
-    // Both sides of a conflict; zero is minus zero, and missing cells are the same.
-    assert_eq!(rows(Rule::one_label("y", ["x"])), [0, 1, 4, 5]);
-    // The other columns all differ.
-    assert_eq!(rows(Rule::one_label("y", Vec::<String>::new())), [0_usize; 0]);
-    let same = table.select(&["x", "y"]).unwrap();
-    let contract = Contract::new().extra_columns(true).rule(Rule::one_label("y", Vec::<String>::new()));
-    assert_eq!(contract.check(&same).violations()[0].count, 4);
-    let error = contract.enforce(&table.drop(&["y"]).unwrap()).unwrap_err().to_string();
-    assert!(error.contains("`y` is missing"), "{error}");
-    let texts =
-        Table::new([("t", Column::text([Some("ab"), None, Some("äöü")])), ("n", Column::integer([1, 2, 3]))])
-            .unwrap();
-    let learnt = Contract::new().extra_columns(true).infer_lengths(&texts);
-    assert_eq!(learnt.rules(), [Rule::length("t", 2..=3)]);
-    for contract in [contract, learnt, Contract::new().rule(Rule::spelled_as("c", ["a"]))] {
-        let json = serde_json::to_string(&contract).unwrap();
-        assert_eq!(serde_json::from_str::<Contract>(&json).unwrap(), contract, "{json}");
-    }
-}
