@@ -42,6 +42,9 @@ pub fn auto_clean(table: &Table) -> Review {
     Review { proposals: search.proposals }
 }
 
+/// What a text is with a decimal point, and with a decimal comma.
+type Readings = (Option<f64>, Option<f64>);
+
 struct Search {
     table: Table,
     /// The row of the table that was looked at first, for each row that is left.
@@ -106,9 +109,9 @@ impl Search {
     /// of its own, and somebody has to choose.
     fn numbers(&mut self, name: &str, levels: &[(String, usize)]) -> bool {
         let all: usize = levels.iter().map(|(_, count)| count).sum();
-        let read: Vec<(Option<f64>, Option<f64>)> =
+        let read: Vec<Readings> =
             levels.iter().map(|(level, _)| (amount(level, '.'), amount(level, ','))).collect();
-        let first = |wanted: &dyn Fn(&(Option<f64>, Option<f64>)) -> bool| {
+        let first = |wanted: &dyn Fn(&Readings) -> bool| {
             read.iter().position(wanted).map(|place| levels[place].0.as_str())
         };
         let point = first(&|(point, comma)| point.is_some() && comma.is_none());

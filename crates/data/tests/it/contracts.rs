@@ -76,7 +76,7 @@ proptest! {
 #[test]
 fn a_contract_goes_with_a_pipeline() -> Result<()> {
     use perennial_core::{Estimator, Matrix, NoTarget, Persist, Transformer};
-    use perennial_data::{ContractCheck, Rule, Statistic};
+    use perennial_data::{ContractCheck, Statistic};
     let contract = Contract::new()
         .with(ColumnContract::new("age", ColumnType::Integer).unique(true).max(120.0))
         .with(ColumnContract::new("paid", ColumnType::Boolean))
