@@ -21,7 +21,7 @@ use crate::category::Category;
 use crate::column::{Data, without_nan};
 use crate::pii::marks;
 use crate::role;
-use crate::{Column, Table};
+use crate::{Column, Table, decimal};
 
 impl Table {
     /// The columns of a record batch, shared with it where the type allows.
@@ -29,7 +29,7 @@ impl Table {
     /// Shared: `Utf8`, `Int64`, `Float64` without NaN, `Boolean`, `Date32`, `Timestamp(Microsecond)`, and
     /// `Dictionary(UInt32, Utf8)` with distinct levels. Copied: other integers and floats, other texts, other
     /// dictionaries of text, `Date64` (to the millisecond), and other timestamps, of which nanoseconds are
-    /// cut to microseconds. Time zones are dropped: moments are in UTC. A column of type `Null` becomes real.
+    /// cut to microseconds; decimals become real where they come back with the same digits, as up to 15 always do. Time zones are dropped: moments are in UTC. A column of type `Null` becomes real.
     ///
     /// # Errors
     /// Names the first column of another type, or with a cell that does not fit.
@@ -122,6 +122,10 @@ pub(crate) fn column_of(array: &ArrayRef) -> Result<Column> {
         })?),
         DataType::Float64 => Data::Real(without_nan(array.as_primitive::<Float64Type>().clone())),
         DataType::Float32 => Data::Real(without_nan(array.as_primitive::<Float32Type>().unary(f64::from))),
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => Data::Real(decimal::numbers(array)?),
         DataType::Boolean => Data::Boolean(array.as_boolean().clone()),
         DataType::Date32 => Data::Date(array.as_primitive::<Date32Type>().clone()),
         DataType::Date64 => Data::DateTime(scaled::<Date64Type>(array, 1_000)?),

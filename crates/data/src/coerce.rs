@@ -4,12 +4,13 @@ use perennial_core::{Error, Result};
 
 use crate::column::Data;
 use crate::csv::{parse_boolean, parse_integer, parse_real};
+use crate::time_format::TimeFormat;
 use crate::{Column, ColumnType, calendar};
 
 impl Column {
     /// The same cells as another type, where each of them has one: what [`cast`](Column::cast) does, texts that read as a number, a truth value, a day or a
     /// moment, as in a CSV file of which the type is given, real numbers without a fraction as whole ones, 0 and 1 as truth values and
-    /// back, midnights as days, and anything as text. Missing cells stay missing.
+    /// back, midnights as days, and anything as text; [`parse_dates`](Column::parse_dates) reads days in a format. Missing cells stay missing.
     ///
     /// ```
     /// use perennial_data::{Column, ColumnType};
@@ -44,6 +45,48 @@ impl Column {
             }
             _ => self.turned(column_type),
         }
+    }
+
+    /// Texts in a format as days, or as moments where the format has a time. Missing cells stay missing.
+    ///
+    /// The format is as [`Rule::time_format`](crate::Rule::time_format) takes it, with a year, and a month and a day or `%j`.
+    ///
+    /// ```
+    /// use perennial_data::Column;
+    ///
+    /// let typed = Column::text([Some("02.01.1970"), None]);
+    /// assert_eq!(typed.parse_dates("%d.%m.%Y")?, Column::date([Some(1), None]));
+    /// let error = typed.parse_dates("%m/%d/%Y").unwrap_err();
+    /// assert!(error.to_string().contains("row 0: `02.01.1970` does not follow `%m/%d/%Y`"));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the column is not of texts or categories, the format names no day, or a cell does not follow it; the message names its row.
+    pub fn parse_dates(&self, format: &str) -> Result<Column> {
+        if !matches!(self.0, Data::Text(_) | Data::Category(_)) {
+            return Err(Error::unsupported(format!(
+                "a column of type {} has no texts that could be days",
+                self.column_type()
+            )));
+        }
+        let known = TimeFormat::of_days(format)
+            .map_err(|why| Error::unsupported(format!("the format `{format}` {why}")))?;
+        let parse = |row: usize| {
+            let Some(text) = self.text_at(row).filter(|_| !self.is_null(row)) else { return Ok(None) };
+            known.moment(text.as_bytes()).map(Some).ok_or_else(|| {
+                let cell: String = text.chars().take(40).collect();
+                Error::malformed(format!("row {row}: `{cell}` does not follow `{format}`"))
+            })
+        };
+        let moments = (0..self.n_rows()).map(parse).collect::<Result<Vec<Option<i64>>>>()?;
+        if known.has_time() {
+            return Ok(Column::date_time(moments));
+        }
+        // Four digits of a year are far from the ends of 32 bits of days.
+        Ok(Column::date(
+            moments.into_iter().map(|moment| moment.map(|moment| moment.div_euclid(calendar::DAY) as i32)),
+        ))
     }
 
     /// Texts read as another type.

@@ -98,6 +98,7 @@ impl fmt::Display for TableDiff {
 
 impl Table {
     /// What is different in a newer table. Rows are the same where the key columns are; each key stands once in each table.
+    /// [`diff_unkeyed`](Table::diff_unkeyed) compares tables without a key.
     ///
     /// ```
     /// use perennial_data::{Column, Table};
@@ -115,6 +116,11 @@ impl Table {
     /// When there is no key, a key column does not exist in both tables with one type or holds real numbers, or a key is missing
     /// or stands twice in one table.
     pub fn diff(&self, newer: &Table, keys: &[&str]) -> Result<TableDiff> {
+        if keys.is_empty() {
+            return Err(Error::empty(
+                "no key was named; name the columns that say which rows are the same, or compare by `diff_unkeyed`",
+            ));
+        }
         let (old, new) = shared_keys(self, newer, keys)?;
         check_keys(self, keys, &old, "older")?;
         check_keys(newer, keys, &new, "newer")?;

@@ -16,6 +16,7 @@ mod concat;
 mod contract;
 mod coverage;
 mod csv;
+mod decimal;
 mod diff;
 mod display;
 #[cfg(feature = "http")]
@@ -46,11 +47,14 @@ pub mod samples;
 mod saved;
 mod schema;
 mod sketch;
+mod spelling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod summary;
 mod table;
 mod targets;
+mod time_format;
+mod unkeyed;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -78,15 +82,17 @@ pub use hash::content_hash;
 pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
 pub use json_lines::{
-    JsonLinesReader, parse_json_lines, parse_json_lines_with_quarantine, parse_json_lines_with_schema,
-    read_json_lines, read_json_lines_with_quarantine, read_json_lines_with_schema, to_json_lines,
-    write_json_lines,
+    JsonLinesReader, JsonLinesScan, parse_json_lines, parse_json_lines_with_quarantine,
+    parse_json_lines_with_schema, read_json_lines, read_json_lines_with_quarantine,
+    read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
 pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
 #[cfg(feature = "parquet")]
-pub use parquet::{ParquetReader, ParquetScan, read_parquet, write_parquet};
+pub use parquet::{
+    ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet, write_parquet,
+};
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]
 pub use postgres::{read_postgres, write_postgres};
@@ -97,3 +103,4 @@ pub use schema::{Field, Schema};
 pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;
+pub use unkeyed::{ColumnShift, ColumnState, ShiftDistance, UnkeyedDiff};

@@ -8,6 +8,8 @@ use crate::{Column, Table};
 
 /// How many columns a pivot makes at most.
 const MAX_COLUMNS: usize = 100_000;
+/// How many cells it makes at most: as numbers they take 2 GiB.
+const MAX_CELLS: usize = 1 << 28;
 
 impl Table {
     /// One row for each combination of cells in the columns `keys`, and one column for each cell of the column `names`, with the
@@ -33,7 +35,7 @@ impl Table {
     ///
     /// # Errors
     /// When a column does not exist, a key or `names` holds real numbers, a cell of `names` is missing or empty, two rows have
-    /// the same keys and name, a new column would have the name of a key, or there would be more than 100 000 columns.
+    /// the same keys and name, a new column would have the name of a key, or there would be more than 100 000 columns or 2^28 cells.
     pub fn pivot(&self, keys: &[&str], names: &str, values: &str) -> Result<Table> {
         let named = self.column(names)?;
         if let Some(row) = (0..self.n_rows()).find(|&row| named.is_null(row)) {
@@ -53,6 +55,16 @@ impl Table {
         if first_names.len() > MAX_COLUMNS {
             return Err(Error::too_large(format!(
                 "column `{names}` would make {} columns, more than {MAX_COLUMNS}; group its cells first",
+                first_names.len()
+            )));
+        }
+        // Before there are any: most of so many would be missing.
+        let n_cells = first_rows.len().saturating_mul(first_names.len());
+        if n_cells > MAX_CELLS {
+            return Err(Error::too_large(format!(
+                "{} rows and {} columns of the cells of `{names}` would be {n_cells} cells, more than {MAX_CELLS}; group its cells \
+                 first, or pivot fewer rows at a time",
+                first_rows.len(),
                 first_names.len()
             )));
         }

@@ -48,6 +48,10 @@ pub struct Field {
 }
 
 impl Schema {
+    pub(crate) fn from_fields(columns: Vec<Field>) -> Self {
+        Schema { columns }
+    }
+
     pub(crate) fn of(table: &Table) -> Self {
         let columns = table.columns().map(|(name, column)| Field {
             name: name.to_owned(),

@@ -7,8 +7,9 @@ use std::fmt;
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::text::{amount, key, trimmed};
+use super::text::{amount, trimmed};
 use crate::keys::Keys;
+use crate::spelling::key;
 use crate::{Column, ColumnType, Table};
 
 /// What to do to a table.
@@ -39,6 +40,8 @@ pub enum Fix {
     ToNumber {
         /// The column of texts or categories.
         column: String,
+        /// The mark before the decimals of all of its cells, `.` or `,`; the other one stands between thousands.
+        decimal: char,
     },
     /// Leaves a column out.
     DropColumn {
@@ -65,7 +68,9 @@ impl fmt::Display for Fix {
             Fix::Missing { column, values } => {
                 write!(f, "taking {} of `{column}` for missing", quoted(values))
             }
-            Fix::ToNumber { column } => write!(f, "reading `{column}` as numbers"),
+            Fix::ToNumber { column, decimal } => {
+                write!(f, "reading `{column}` as numbers with `{decimal}` before the decimals")
+            }
             Fix::DropColumn { column } => write!(f, "leaving out `{column}`"),
             Fix::DropRepeatedRows { loosely: false } => {
                 f.write_str("keeping the first of rows that are the same")
@@ -83,17 +88,51 @@ pub(super) fn quoted<S: AsRef<str>>(values: &[S]) -> String {
     format!("{}{}", some.join(", "), if values.len() > 3 { " and so on" } else { "" })
 }
 
+/// So many rows are named.
+const ROWS_NAMED: usize = 20;
+
+/// Rows that a repair changes.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    /// How many.
+    pub(super) count: usize,
+    /// The first of them.
+    pub(super) first: Vec<usize>,
+}
+
+impl Changed {
+    fn push(&mut self, row: usize) {
+        self.count += 1;
+        if self.first.len() < ROWS_NAMED {
+            self.first.push(row);
+        }
+    }
+
+    fn of(rows: impl Iterator<Item = usize>) -> Self {
+        let mut changed = Changed::default();
+        rows.for_each(|row| changed.push(row));
+        changed
+    }
+}
+
 impl Fix {
     /// The repaired table, and how many rows were changed.
     ///
     /// # Errors
-    /// When a column does not exist or has another type.
+    /// When a column does not exist or has another type, or a mark before decimals is neither `.` nor `,`.
     pub fn apply(&self, table: &Table) -> Result<(Table, usize)> {
+        self.repair(table).map(|(table, changed)| (table, changed.count))
+    }
+
+    /// The repaired table, and which rows were changed.
+    pub(super) fn repair(&self, table: &Table) -> Result<(Table, Changed)> {
         let (name, (column, rows)) = match self {
-            Fix::DropColumn { column } => return Ok((table.drop(&[column])?, table.n_rows())),
+            Fix::DropColumn { column } => {
+                return Ok((table.drop(&[column])?, Changed::of(0..table.n_rows())));
+            }
             Fix::DropRepeatedRows { loosely } => {
                 let keep = alike(table, *loosely)?.firsts();
-                let dropped = keep.iter().filter(|keep| !**keep).count();
+                let dropped = Changed::of((0..keep.len()).filter(|&row| !keep[row]));
                 return Ok((table.filter(&keep)?, dropped));
             }
             Fix::Trim { column } => (column, relabel(table, column, |text| Some(trimmed(text)))?),
@@ -102,7 +141,7 @@ impl Fix {
                 (column, relabel(table, column, |text| Some(Cow::Borrowed(replace(text))))?)
             }
             Fix::Missing { column, values } => (column, without(table, column, values)?),
-            Fix::ToNumber { column } => (column, to_number(table, column)?),
+            Fix::ToNumber { column, decimal } => (column, to_number(table, column, *decimal)?),
         };
         Ok((table.with_column(name.as_str(), column)?, rows))
     }
@@ -113,16 +152,19 @@ fn relabel<'a>(
     table: &'a Table,
     name: &str,
     new: impl Fn(&'a str) -> Option<Cow<'a, str>>,
-) -> Result<(Column, usize)> {
+) -> Result<(Column, Changed)> {
     let column = table.column(name)?;
     match column.column_type() {
         ColumnType::Text => {
-            let mut changed = 0;
+            let mut changed = Changed::default();
             let cells: Vec<Option<Cow<'_, str>>> = column
                 .as_text()?
-                .map(|cell| {
+                .enumerate()
+                .map(|(row, cell)| {
                     let other = cell.and_then(&new);
-                    changed += usize::from(other.as_deref() != cell);
+                    if other.as_deref() != cell {
+                        changed.push(row);
+                    }
                     other
                 })
                 .collect();
@@ -145,12 +187,15 @@ fn relabel<'a>(
                 });
                 moved.push((Some(number), changes));
             }
-            let mut changed = 0;
+            let mut changed = Changed::default();
             let codes: Vec<Option<u32>> = category
                 .codes()
-                .map(|code| {
+                .enumerate()
+                .map(|(row, code)| {
                     let (number, changes) = moved[code? as usize];
-                    changed += usize::from(changes);
+                    if changes {
+                        changed.push(row);
+                    }
                     number
                 })
                 .collect();
@@ -163,7 +208,7 @@ fn relabel<'a>(
 }
 
 /// A column whose cells with these values are missing.
-fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usize)> {
+fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, Changed)> {
     let column = table.column(name)?;
     let values: BTreeSet<&str> = values.iter().map(String::as_str).collect();
     match column.column_type() {
@@ -171,7 +216,7 @@ fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usiz
             let gone = |cell: i64| values.contains(cell.to_string().as_str());
             let cells = column.as_integer()?.map(|cell| cell.filter(|cell| !gone(*cell)));
             let new = Column::integer(cells);
-            let changed = new.null_count() - column.null_count();
+            let changed = lost(column, &new);
             Ok((new, changed))
         }
         ColumnType::Real => {
@@ -183,14 +228,22 @@ fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, usiz
                 .map(|(row, &cell)| (!column.is_null(row) && !gone.contains(&cell)).then_some(cell))
                 .collect();
             let new = Column::real(cells);
-            let changed = new.null_count() - column.null_count();
+            let changed = lost(column, &new);
             Ok((new, changed))
         }
         _ => relabel(table, name, |text| (!values.contains(text)).then_some(Cow::Borrowed(text))),
     }
 }
 
-fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
+/// The rows whose cell is missing in the new column alone.
+fn lost(old: &Column, new: &Column) -> Changed {
+    Changed::of((0..old.n_rows()).filter(|&row| new.is_null(row) && !old.is_null(row)))
+}
+
+fn to_number(table: &Table, name: &str, decimal: char) -> Result<(Column, Changed)> {
+    if !matches!(decimal, '.' | ',') {
+        return Err(Error::invalid_param("decimal", decimal, "`.` or `,`"));
+    }
     let column = table.column(name)?;
     if !matches!(column.column_type(), ColumnType::Text | ColumnType::Category) {
         let what =
@@ -198,9 +251,10 @@ fn to_number(table: &Table, name: &str) -> Result<(Column, usize)> {
         return Err(Error::unsupported(what));
     }
     let category = column.to_category()?;
-    let numbers: Vec<Option<f64>> = category.levels().map(amount).collect();
+    let numbers: Vec<Option<f64>> = category.levels().map(|level| amount(level, decimal)).collect();
     let cells = category.codes().map(|code| numbers[code? as usize]);
-    Ok((Column::real(cells), column.n_rows() - column.null_count()))
+    let changed = Changed::of((0..column.n_rows()).filter(|&row| !column.is_null(row)));
+    Ok((Column::real(cells), changed))
 }
 
 /// Rows numbered by all of their cells; missing cells are the same as each other.

@@ -51,6 +51,9 @@ pub struct Proposal {
     pub because: String,
     /// How many rows it would change, after the proposals before it.
     pub rows: usize,
+    /// The first of these rows, at most 20, as they are numbered in the table that was looked at, from 0.
+    #[serde(default)]
+    pub first_rows: Vec<usize>,
     /// What to do.
     pub fix: Fix,
 }
@@ -67,7 +70,13 @@ impl fmt::Display for Proposal {
             f,
             "{} ({decision}): {}; {} would change {} row{s}",
             self.id, self.because, self.fix, self.rows
-        )
+        )?;
+        let shown: Vec<String> = self.first_rows.iter().take(5).map(usize::to_string).collect();
+        match shown.len() {
+            0 => Ok(()),
+            n if n < self.rows => write!(f, " ({}, ...)", shown.join(", ")),
+            _ => write!(f, " ({})", shown.join(", ")),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use perennial_core::{Param, Result};
+
+use crate::spelling::key;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-
-use super::text::key;
 
 /// Two texts that are nearly the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

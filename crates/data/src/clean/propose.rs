@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::fix::{alike, quoted};
-use super::text::{amount, key, one_slip_apart, says_missing, trimmed, with_one_left_out};
+use super::text::{amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
+use crate::spelling::key;
 use crate::{Category, Column, ColumnType, Table};
 
 /// A rare spelling has at most this share of the rows of the frequent one.
@@ -20,7 +21,8 @@ const MOSTLY: f64 = 0.9;
 /// |---|---|
 /// | `trim` | white space at the ends of texts, or more than one space inside |
 /// | `missing` | texts that say "nothing", such as `n/a`, and numbers such as -999 that lie far from all others |
-/// | `number` | texts of which at least 90 % are numbers, with marks of thousands, signs of money or percent |
+/// | `number` | texts of which at least 90 % are numbers, with marks of thousands, signs of money or percent; the mark before the decimals is that of the whole column |
+/// | `number-point`, `number-comma` | such texts where no cell says which mark that is (`1,500`), or cells disagree (`1,5` and `1.5`): one of the two is to be accepted |
 /// | `merge` | texts that differ in case, punctuation and white space alone: the most frequent is kept |
 /// | `typo` | rare texts that are one letter away from a frequent one (at least five letters, no digits) |
 /// | `drop` | columns with one value alone, without any, or the same as another |
@@ -28,7 +30,8 @@ const MOSTLY: f64 = 0.9;
 ///
 /// Each is looked for in the table that the proposals before it would leave.
 pub fn auto_clean(table: &Table) -> Review {
-    let mut search = Search { table: table.clone(), proposals: Vec::new() };
+    let numbers = (0..table.n_rows()).collect();
+    let mut search = Search { table: table.clone(), numbers, proposals: Vec::new() };
     let names: Vec<String> = table.names().map(str::to_owned).collect();
     for name in &names {
         search.texts(name);
@@ -39,19 +42,26 @@ pub fn auto_clean(table: &Table) -> Review {
     Review { proposals: search.proposals }
 }
 
+/// What a text is with a decimal point, and with a decimal comma.
+type Readings = (Option<f64>, Option<f64>);
+
 struct Search {
     table: Table,
+    /// The row of the table that was looked at first, for each row that is left.
+    numbers: Vec<usize>,
     proposals: Vec<Proposal>,
 }
 
 impl Search {
     fn propose(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
         // What cannot be carried out is not proposed.
-        let Ok((table, rows)) = fix.apply(&self.table) else { return };
+        let Ok((table, changed)) = fix.repair(&self.table) else { return };
         self.table = table;
+        let first_rows = changed.first.iter().map(|&row| self.numbers[row]).collect();
         let id = if of.is_empty() { kind.to_owned() } else { format!("{kind}:{of}") };
         let (decision, reason) = (Decision::Open, String::new());
-        self.proposals.push(Proposal { id, decision, reason, because, rows, fix });
+        let rows = changed.count;
+        self.proposals.push(Proposal { id, decision, reason, because, rows, first_rows, fix });
     }
 
     /// The texts of a column, each with its number of rows; nothing where the column holds none.
@@ -82,21 +92,8 @@ impl Search {
             self.propose("missing", name, because, Fix::Missing { column: column(), values: missing });
         }
         let Some(levels) = self.counted(name) else { return };
-        let (mut all, mut read) = (0, 0);
-        for (level, count) in &levels {
-            all += count;
-            read += if amount(level).is_some() { *count } else { 0 };
-        }
-        if read > 0 && read as f64 >= MOSTLY * all as f64 {
-            let rest: Vec<&str> = levels
-                .iter()
-                .map(|(level, _)| level.as_str())
-                .filter(|level| amount(level).is_none())
-                .collect();
-            let others =
-                if rest.is_empty() { String::new() } else { format!("; {} would be missing", quoted(&rest)) };
-            let because = format!("{read} of {all} texts are numbers{others}");
-            return self.propose("number", name, because, Fix::ToNumber { column: column() });
+        if self.numbers(name, &levels) {
+            return;
         }
         if let Some((because, values)) = variants(&levels) {
             self.propose("merge", name, because, Fix::Replace { column: column(), values });
@@ -105,6 +102,65 @@ impl Search {
         if let Some((because, values)) = slips(&levels) {
             self.propose("typo", name, because, Fix::Replace { column: column(), values });
         }
+    }
+
+    /// Texts that are numbers. One mark stands before the decimals of all cells of a column, so it is looked for in those that can
+    /// be read with one of them alone, such as `2,25`. Where there are none, or they disagree, each reading is a proposal
+    /// of its own, and somebody has to choose.
+    fn numbers(&mut self, name: &str, levels: &[(String, usize)]) -> bool {
+        let all: usize = levels.iter().map(|(_, count)| count).sum();
+        let read: Vec<Readings> =
+            levels.iter().map(|(level, _)| (amount(level, '.'), amount(level, ','))).collect();
+        let first = |wanted: &dyn Fn(&Readings) -> bool| {
+            read.iter().position(wanted).map(|place| levels[place].0.as_str())
+        };
+        let point = first(&|(point, comma)| point.is_some() && comma.is_none());
+        let comma = first(&|(point, comma)| point.is_none() && comma.is_some());
+        let open = first(&|(point, comma)| point.is_some() && comma.is_some() && point != comma);
+        let (marks, why, ids): (&[char], String, [&str; 2]) = match (point, comma, open) {
+            (Some(point), None, _) => {
+                (&['.'], format!(" with a decimal point, as in `{point}`"), ["number"; 2])
+            }
+            (None, Some(comma), _) => {
+                (&[','], format!(" with a decimal comma, as in `{comma}`"), ["number"; 2])
+            }
+            (None, None, None) => (&['.'], String::new(), ["number"; 2]),
+            (None, None, Some(open)) => {
+                let (a, b) = (amount(open, '.').unwrap_or_default(), amount(open, ',').unwrap_or_default());
+                let why = format!(
+                    " that no cell says how to read: `{open}` is {a} with a decimal point and {b} with a decimal comma; accept one reading alone"
+                );
+                (&['.', ','], why, ["number-point", "number-comma"])
+            }
+            (Some(point), Some(comma), _) => {
+                let why = format!(
+                    " that contradict each other: `{point}` has a decimal point and `{comma}` a decimal comma; accept one reading alone, or repair the cells first"
+                );
+                (&['.', ','], why, ["number-point", "number-comma"])
+            }
+        };
+        let mut found = false;
+        for (&decimal, id) in marks.iter().zip(ids) {
+            let is_read = |level: &str| amount(level, decimal).is_some();
+            let n_read: usize =
+                levels.iter().filter(|(level, _)| is_read(level)).map(|(_, count)| count).sum();
+            if n_read == 0 || (n_read as f64) < MOSTLY * all as f64 {
+                continue;
+            }
+            let rest: Vec<&str> =
+                levels.iter().map(|(level, _)| level.as_str()).filter(|level| !is_read(level)).collect();
+            let others =
+                if rest.is_empty() { String::new() } else { format!("; {} would be missing", quoted(&rest)) };
+            let because = format!("{n_read} of {all} texts are numbers{why}{others}");
+            let before = self.table.clone();
+            self.propose(id, name, because, Fix::ToNumber { column: name.to_owned(), decimal });
+            if marks.len() > 1 {
+                // What comes next is looked for in the texts, which they are until somebody chooses.
+                self.table = before;
+            }
+            found = true;
+        }
+        found
     }
 
     /// Numbers that stand for "missing": repeated, at one end, and far from all others.
@@ -167,10 +223,13 @@ impl Search {
 
     fn rows(&mut self) {
         for (kind, loosely) in [("repeated", false), ("alike", true)] {
-            let repeated = alike(&self.table, loosely).map_or(0, |rows| self.table.n_rows() - rows.n_keys);
+            let firsts = alike(&self.table, loosely).map_or(Vec::new(), |rows| rows.firsts());
+            let repeated = firsts.iter().filter(|first| !**first).count();
             if repeated > 0 && self.table.n_cols() > 0 {
                 let because = format!("rows that come again: {repeated}");
                 self.propose(kind, "", because, Fix::DropRepeatedRows { loosely });
+                let mut first = firsts.iter();
+                self.numbers.retain(|_| first.next().is_none_or(|first| *first));
             }
         }
     }
@@ -212,7 +271,9 @@ fn variants(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, Stri
     let mut kinds: BTreeMap<String, Vec<&(String, usize)>> = BTreeMap::new();
     for level in levels {
         let key = key(&level.0);
-        if !key.is_empty() {
+        // In numbers the punctuation counts: `1.5` is not `1,5`, nor `-5` the same as `5`.
+        let is_number = amount(&level.0, '.').is_some() || amount(&level.0, ',').is_some();
+        if !key.is_empty() && !is_number {
             kinds.entry(key).or_default().push(level);
         }
     }

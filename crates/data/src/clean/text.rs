@@ -17,13 +17,6 @@ pub(super) fn trimmed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What is left when case, punctuation and white space do not count.
-pub(super) fn key(text: &str) -> String {
-    let letters = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
-    let plain: String = text.chars().flat_map(char::to_lowercase).map(letters).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// The words for "there is nothing", beside those that readers know.
 pub(super) fn says_missing(text: &str) -> bool {
     const WORDS: [&str; 20] = [
@@ -51,8 +44,9 @@ pub(super) fn says_missing(text: &str) -> bool {
     WORDS.contains(&text.trim().to_lowercase().as_str())
 }
 
-/// A number as people write it: `1,234.50`, `1'234`, `$ 12`, `(3)` for -3, `12 %` for 0.12, `3,5`.
-pub(super) fn amount(text: &str) -> Option<f64> {
+/// A number as people write it where this mark, a point or a comma, stands before the decimals, and the other one between
+/// thousands: `1,234.50` or `1.234,50`, `1'234`, `$ 12`, `(3)` for -3, `12 %` for 0.12.
+pub(super) fn amount(text: &str, decimal: char) -> Option<f64> {
     let text = text.trim();
     let (text, negative) = match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
         Some(inner) => (inner.trim(), true),
@@ -68,44 +62,43 @@ pub(super) fn amount(text: &str) -> Option<f64> {
         None => (1.0, text),
     };
     let digits = text.trim_start_matches(is_money).trim_end_matches(is_money).trim();
-    let plain = plain_digits(digits)?;
+    let plain = plain_digits(digits, decimal)?;
     let number: f64 = plain.parse().ok().filter(|number: &f64| number.is_finite())?;
     let number = sign * if share { number / 100.0 } else { number };
     Some(if negative { -number } else { number })
 }
 
 /// The digits with a point and without marks of thousands.
-fn plain_digits(text: &str) -> Option<Cow<'_, str>> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit() || b".,'_ ".contains(&byte)) {
-        return None;
-    }
+fn plain_digits(text: &str, decimal: char) -> Option<Cow<'_, str>> {
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // `08001` is the name of a place, not a number.
     if text.starts_with('0') && text[1..].starts_with(|next: char| next.is_ascii_digit()) {
         return None;
     }
-    let grouped = |text: &str, mark: char| {
-        let mut groups = text.split(mark);
-        let first = groups.next().is_some_and(|group| (1..=3).contains(&group.len()));
-        first && groups.all(|group| group.len() == 3) && text.chars().all(|c| c == mark || c.is_ascii_digit())
-    };
-    let (whole, rest) = match text.rsplit_once('.') {
-        Some((whole, rest)) => (whole, Some(rest)),
+    let (whole, decimals) = match text.split_once(decimal) {
+        Some((whole, decimals)) => (whole, Some(decimals)),
         None => (text, None),
     };
-    if rest.is_some_and(|rest| rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_digit())) {
+    if decimals.is_some_and(|decimals| !all_digits(decimals)) {
         return None;
     }
-    if whole.bytes().all(|byte| byte.is_ascii_digit()) {
-        return (!whole.is_empty()).then_some(Cow::Borrowed(text));
+    if all_digits(whole) {
+        return Some(match decimals {
+            Some(decimals) if decimal != '.' => Cow::Owned(format!("{whole}.{decimals}")),
+            _ => Cow::Borrowed(text),
+        });
     }
-    if let Some(mark) = [',', '\'', '_', ' '].into_iter().find(|&mark| grouped(whole, mark)) {
-        let whole: String = whole.chars().filter(|letter| *letter != mark).collect();
-        return Some(Cow::Owned(rest.map_or(whole.clone(), |rest| format!("{whole}.{rest}"))));
-    }
-    // A comma before the decimals.
-    let (whole, decimals) = text.split_once(',').filter(|_| rest.is_none())?;
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(whole) && digits(decimals)).then(|| Cow::Owned(format!("{whole}.{decimals}")))
+    // Nobody writes `0,500` for five hundred.
+    let is_grouped = |mark: char| {
+        let mut groups = whole.split(mark);
+        let first =
+            |group: &str| (1..=3).contains(&group.len()) && all_digits(group) && !group.starts_with('0');
+        groups.next().is_some_and(first) && groups.all(|group| group.len() == 3 && all_digits(group))
+    };
+    let other = if decimal == '.' { ',' } else { '.' };
+    let mark = [other, '\'', '_', ' '].into_iter().find(|&mark| is_grouped(mark))?;
+    let whole: String = whole.chars().filter(|letter| *letter != mark).collect();
+    Some(Cow::Owned(decimals.map_or(whole.clone(), |decimals| format!("{whole}.{decimals}"))))
 }
 
 /// Whether one letter was changed, left out, put in, or two neighbours were swapped (Damerau, 1964).
@@ -131,24 +124,32 @@ pub(super) fn with_one_left_out(text: &str) -> impl Iterator<Item = String> + '_
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spelling::key;
 
     #[test]
     fn amounts_are_read_as_people_write_them() {
-        for (text, number) in [
-            ("12", 12.0),
-            (" 1,234.50 ", 1234.5),
-            ("1'234'567", 1_234_567.0),
-            ("1 234", 1234.0),
-            ("$ 12", 12.0),
-            ("-$12.5", -12.5),
-            ("12 €", 12.0),
-            ("(3.5)", -3.5),
-            ("12 %", 0.12),
-            ("3,5", 3.5),
-            ("1,234", 1234.0),
-            ("0.5", 0.5),
+        for (text, point, comma) in [
+            ("12", Some(12.0), Some(12.0)),
+            (" 1,234.50 ", Some(1234.5), None),
+            (" 1.234,50 ", None, Some(1234.5)),
+            ("1'234'567", Some(1_234_567.0), Some(1_234_567.0)),
+            ("1 234", Some(1234.0), Some(1234.0)),
+            ("1 234,5", None, Some(1234.5)),
+            ("$ 12", Some(12.0), Some(12.0)),
+            ("-$12.5", Some(-12.5), None),
+            ("12 €", Some(12.0), Some(12.0)),
+            ("12,5 €", None, Some(12.5)),
+            ("(3.5)", Some(-3.5), None),
+            ("12 %", Some(0.12), Some(0.12)),
+            ("3,5", None, Some(3.5)),
+            ("1,234", Some(1234.0), Some(1.234)),
+            ("1.234", Some(1.234), Some(1234.0)),
+            ("1,234,567", Some(1_234_567.0), None),
+            ("1234.567", Some(1234.567), None),
+            ("0.5", Some(0.5), None),
+            ("0,500", None, Some(0.5)),
         ] {
-            assert_eq!(amount(text), Some(number), "{text}");
+            assert_eq!((amount(text, '.'), amount(text, ',')), (point, comma), "{text}");
         }
         for text in [
             "",
@@ -159,14 +160,18 @@ mod tests {
             "1e5",
             "12-03",
             ".",
+            ",",
             "1,2.3",
+            "1.2,3",
             "5.",
+            "5,",
+            ".5",
             "$",
             "inf",
             "08001",
             "030 123 456",
         ] {
-            assert_eq!(amount(text), None, "{text}");
+            assert_eq!((amount(text, '.'), amount(text, ',')), (None, None), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rules about cells and rows: which rows break them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use regex::Regex;
@@ -11,10 +12,10 @@ use super::json_schema::JsonSchema;
 use super::report::Check;
 use super::rule::Relation;
 use super::scalar::Operand;
-use super::time_format::TimeFormat;
 use crate::column::Data;
 use crate::keys::{Keys, NO_KEY};
-use crate::{Column, ColumnType, Table, calendar};
+use crate::time_format::TimeFormat;
+use crate::{Column, ColumnType, Table, calendar, spelling};
 
 /// The rows that break a rule, in order, and how many it looked at.
 pub(super) struct Broken {
@@ -47,7 +48,7 @@ pub(super) fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, Fau
     })
 }
 
-fn columns<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a Column>, Fault> {
+pub(super) fn columns<'a>(table: &'a Table, names: &[String]) -> Result<Vec<&'a Column>, Fault> {
     if names.is_empty() {
         return Err(Fault::of_table("a rule names no column; name the columns that it is about"));
     }
@@ -70,7 +71,9 @@ pub(super) fn about(expect: &Expect) -> Option<Vec<&str>> {
         | E::Date { column }
         | E::Json { column }
         | E::JsonSchema { column, .. }
+        | E::Spelled { column, .. }
         | E::Ordered { column, .. } => vec![column],
+        E::OneLabel { label, columns } => std::iter::once(label).chain(columns).map(String::as_str).collect(),
         E::Unique { columns }
         | E::UniqueWithinRow { columns }
         | E::Equal { columns }
@@ -137,13 +140,19 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
             })?;
             of_texts(table, name, |text| serde_json::from_str(text).is_ok_and(|value| schema.accepts(&value)))
         }
+        Expect::Spelled { column: name, like } => {
+            let known: BTreeSet<&str> = like.iter().map(String::as_str).collect();
+            let alike: BTreeSet<String> = like.iter().map(|text| spelling::key(text)).collect();
+            of_texts(table, name, |text| known.contains(text) || !alike.contains(&spelling::key(text)))
+        }
+        Expect::OneLabel { label, columns } => labels_that_differ(table, label, columns),
         Expect::Ordered { column: name, falling, strictly } => {
             let column = column(table, name)?;
             let mut before = None;
             Ok(of_present_in_order(column, |row| {
-                let order = before.replace(row).and_then(|before| Column::order(column, before, column, row));
-                let order = if *falling { order.map(Ordering::reverse) } else { order };
-                matches!((order, strictly), (Some(Ordering::Greater), _) | (Some(Ordering::Equal), true))
+                before
+                    .replace(row)
+                    .is_some_and(|before| is_out_of_order(column, before, column, row, *falling, *strictly))
             }))
         }
         Expect::Unique { columns: names } => {
@@ -232,6 +241,44 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
         }
         _ => Err(Fault::of_table("a rule about the whole table has no rows")),
     }
+}
+
+/// The rows with a label that are the same as rows with another one, in some columns or in all others.
+fn labels_that_differ(table: &Table, label: &str, names: &[String]) -> Result<Broken, Fault> {
+    let labels = column(table, label)?;
+    let fault = |error: perennial_core::Error| Fault::of_table(error.to_string());
+    let rows = match names {
+        [] => table.drop(&[label]).map_err(fault)?,
+        names => {
+            columns(table, names)?;
+            table.select(names).map_err(fault)?
+        }
+    };
+    let rows = Keys::of_rows(&rows).map_err(fault)?;
+    let kinds = Keys::of_rows(&table.select(&[label]).map_err(fault)?).map_err(fault)?;
+    let mut first: Vec<Option<u32>> = vec![None; rows.n_keys];
+    let mut differ = vec![false; rows.n_keys];
+    let present = || (0..table.n_rows()).filter(|&row| !labels.is_null(row));
+    for row in present() {
+        let key = rows.numbers[row] as usize;
+        differ[key] |= *first[key].get_or_insert(kinds.numbers[row]) != kinds.numbers[row];
+    }
+    let broken = present().filter(|&row| differ[rows.numbers[row] as usize]).collect();
+    Ok(Broken { rows: broken, of: present().count() })
+}
+
+/// Whether a cell may not come after one of the same or another column.
+pub(super) fn is_out_of_order(
+    before: &Column,
+    at: usize,
+    column: &Column,
+    row: usize,
+    falling: bool,
+    strictly: bool,
+) -> bool {
+    let order = Column::order(before, at, column, row);
+    let order = if falling { order.map(Ordering::reverse) } else { order };
+    matches!((order, strictly), (Some(Ordering::Greater), _) | (Some(Ordering::Equal), true))
 }
 
 fn of_all(n_rows: usize, wrong: impl Fn(usize) -> bool + Sync) -> Broken {

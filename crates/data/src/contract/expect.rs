@@ -64,6 +64,15 @@ pub(super) enum Expect {
         column: String,
         schema: String,
     },
+    Spelled {
+        column: String,
+        like: Vec<String>,
+    },
+    OneLabel {
+        label: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        columns: Vec<String>,
+    },
     Ordered {
         column: String,
         #[serde(default)]
@@ -177,7 +186,7 @@ impl Expect {
     pub(super) fn is_of_single_rows(&self) -> bool {
         use Expect as E;
         match self {
-            E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } => false,
+            E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } | E::OneLabel { .. } => false,
             E::Exists { .. } | E::Types { .. } => true,
             E::ColumnCount { .. } | E::ColumnsOrdered { .. } | E::ColumnsSet { .. } => true,
             other => super::cells::about(other).is_some(),
@@ -196,7 +205,13 @@ impl Expect {
             E::ColumnCount { .. } => return None,
             _ => {}
         }
-        let about = super::cells::about(self).unwrap_or_else(|| match self {
+        (!self.columns().into_iter().any(is_left_out)).then(|| self.clone())
+    }
+
+    /// The columns that it looks at.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        use Expect as E;
+        super::cells::about(self).unwrap_or_else(|| match self {
             E::Exists { column }
             | E::Types { column, .. }
             | E::Statistic { column, .. }
@@ -208,8 +223,7 @@ impl Expect {
             E::CramersV { left, right, .. } | E::Means { left, right, .. } => vec![left, right],
             E::GroupMeans { column, by, .. } => vec![column, by],
             _ => Vec::new(),
-        });
-        (!about.into_iter().any(is_left_out)).then(|| self.clone())
+        })
     }
 }
 
@@ -269,6 +283,13 @@ impl fmt::Display for Expect {
             }
             Expect::Json { .. } => f.write_str("JSON"),
             Expect::JsonSchema { .. } => f.write_str("JSON that the schema accepts"),
+            Expect::Spelled { like, .. } => write!(f, "no other spelling of one of {}", listed(like)),
+            Expect::OneLabel { columns, .. } if columns.is_empty() => {
+                f.write_str("one label for rows that are the same otherwise")
+            }
+            Expect::OneLabel { columns, .. } => {
+                write!(f, "one label for rows with the same {}", listed(columns))
+            }
             Expect::Ordered { falling, strictly, .. } => {
                 let side = if *falling { "less" } else { "greater" };
                 let or = if *strictly { "" } else { " or the same" };

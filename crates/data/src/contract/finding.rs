@@ -99,7 +99,7 @@ pub(super) fn of_rule(rule: &Rule, table: &Table, others: &[(&str, &Table)]) -> 
         Ok(broken) => broken,
         Err(fault) => return Some(of_fault(fault)),
     };
-    if broken.rows.is_empty() || broken.rows.len() as f64 <= (1.0 - rule.mostly) * broken.of as f64 {
+    if broken.rows.is_empty() || rule.is_enough(broken.rows.len(), broken.of) {
         return None;
     }
     // The rule could be checked, so its columns are there.

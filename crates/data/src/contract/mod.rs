@@ -8,12 +8,12 @@ mod hypothesis;
 mod json_form;
 mod json_schema;
 mod odcs;
+mod parts;
 mod report;
 mod rule;
 mod scalar;
 mod sift;
 mod step;
-mod time_format;
 mod whole;
 mod yaml;
 
@@ -29,6 +29,7 @@ use crate::{Column, ColumnType, Table};
 
 pub use self::distribution::{Distance, Distribution};
 pub use self::hypothesis::FitTest;
+pub(crate) use self::parts::Parts;
 pub use self::report::{Check, ContractReport, Severity, Violation};
 pub use self::rule::{Relation, Rule, Statistic};
 pub use self::scalar::Scalar;
@@ -243,6 +244,30 @@ impl Contract {
     pub fn infer(table: &Table) -> Self {
         let columns = table.columns().map(|(name, column)| ColumnContract::infer(name, column)).collect();
         Contract { min_rows: 1, columns, ..Contract::default() }
+    }
+
+    /// Adds a [`Rule::length`] for each column of texts of a table: they have as many characters as its shortest and longest text, and
+    /// whatever is between. To follow [`infer`](Contract::infer), which leaves texts free.
+    ///
+    /// ```
+    /// use perennial_data::{Contract, Table};
+    ///
+    /// let good = Table::builder().text("plate", ["BE 1", "ZH 442"]).build()?;
+    /// let contract = Contract::infer(&good).infer_lengths(&good);
+    /// let bad = Table::builder().text("plate", ["BE 17", "a whole sentence"]).build()?;
+    /// assert_eq!(contract.check(&bad).violations()[0].rows, [1]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn infer_lengths(mut self, table: &Table) -> Self {
+        for (name, column) in table.columns() {
+            let Data::Text(array) = &column.0 else { continue };
+            let lengths = || array.iter().flatten().map(|text| text.chars().count());
+            if let (Some(least), Some(most)) = (lengths().min(), lengths().max()) {
+                self.rules.push(Rule::length(name, least..=most));
+            }
+        }
+        self
     }
 
     /// Adds a column, or replaces the one of that name.

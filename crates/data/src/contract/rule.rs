@@ -19,8 +19,8 @@ use crate::ColumnType;
 ///
 /// | about | rules |
 /// |---|---|
-/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_all`, `like_none`, `time_format`, `date`, `json`, `json_schema`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
-/// | rows | `unique`, `unique_within_row`, `equal`, `compare`, `combinations`, `row_sum` |
+/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_all`, `like_none`, `time_format`, `date`, `json`, `json_schema`, `not_only_special`, `spelled_as`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
+/// | rows | `unique`, `unique_within_row`, `equal`, `compare`, `combinations`, `row_sum`, `one_label` |
 /// | a column | `exists`, `types`, `statistic`, `distinct_among`, `distinct_equal`, `distinct_contain`, `most_common_among`, `distance`, `cramers_v`, `mean`, `means`, `group_means`, `fits` |
 /// | the table | `row_count`, `same_rows_as`, `column_count`, `columns_ordered`, `columns_set`, `columns_contain` |
 ///
@@ -179,6 +179,11 @@ impl Rule {
         self
     }
 
+    /// Whether enough rows are right where some of those that were looked at are not. In shares of the right ones: 1 - 0.9 is not 0.1.
+    pub(super) fn is_enough(&self, n_broken: usize, of: usize) -> bool {
+        (of - n_broken) as f64 >= self.mostly * of as f64
+    }
+
     /// What follows when the rule is broken.
     pub fn severity(&self) -> Severity {
         self.severity
@@ -270,6 +275,34 @@ impl Rule {
         Expect::Like { column: column.into(), patterns: strings(patterns), how: Matching::None }.into()
     }
 
+    /// No text is of special characters alone: each that is not empty has a letter or a digit, of any script.
+    pub fn not_only_special(column: impl Into<String>) -> Self {
+        Rule::matches(column, [r"^$|[\p{L}\p{N}]"])
+    }
+
+    /// No text is another spelling of one of these, such as those of a reference table: the same but for case, punctuation and white
+    /// space. Texts that are like none of them pass; [`among`](Rule::among) refuses those.
+    ///
+    /// ```
+    /// use perennial_data::{Contract, Rule, Table};
+    ///
+    /// let reference = Table::builder().text("city", ["Bern", "St. Gallen"]).build()?;
+    /// let rule = Rule::spelled_as("city", reference.column("city")?.as_text()?.flatten());
+    /// let contract = Contract::new().extra_columns(true).rule(rule);
+    /// let later = Table::builder().text("city", ["Bern", "st gallen", "Chur"]).build()?;
+    /// assert_eq!(contract.check(&later).violations()[0].rows, [1]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    pub fn spelled_as<S: Into<String>>(
+        column: impl Into<String>,
+        reference: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut like = strings(reference);
+        like.sort_unstable();
+        like.dedup();
+        Expect::Spelled { column: column.into(), like }.into()
+    }
+
     /// Texts are moments in a format of `strftime`, such as `%d.%m.%Y`. Known are `%Y %y %m %d %e %j %H %I %M %S %f %p %b %B
     /// %a %A %z %F %T %D %R %%`, with English names.
     pub fn time_format(column: impl Into<String>, format: impl Into<String>) -> Self {
@@ -320,6 +353,15 @@ impl Rule {
     /// No two rows have the same cells in these columns. The first of equal rows is right.
     pub fn unique<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
         Expect::Unique { columns: strings(columns) }.into()
+    }
+
+    /// Rows with the same cells in these columns have the same label; without columns, in all others. All rows whose labels conflict
+    /// break it; rows without a label are passed over.
+    pub fn one_label<S: Into<String>>(
+        label: impl Into<String>,
+        columns: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Expect::OneLabel { label: label.into(), columns: strings(columns) }.into()
     }
 
     /// No two of these columns have the same cell in a row.

@@ -96,6 +96,18 @@ fn statistic(
     range: &Range,
     expect: &Expect,
 ) -> Result<(), Fault> {
+    judge(name, column, of, measured(name, column, of)?, range, expect)
+}
+
+/// Whether a statistic of a column of this kind lies in a range.
+pub(super) fn judge(
+    name: &str,
+    column: &Column,
+    of: Statistic,
+    found: Option<f64>,
+    range: &Range,
+    expect: &Expect,
+) -> Result<(), Fault> {
     let fault = |why: String| Fault::new(name, why);
     let counts = matches!(
         of,
@@ -103,7 +115,7 @@ fn statistic(
     );
     // Counts are compared with numbers, whatever the column holds.
     let terms = if counts { ColumnType::Real } else { column.column_type() };
-    let Some(found) = measured(name, column, of)? else {
+    let Some(found) = found else {
         return Err(fault(format!("has too few cells, expected {expect}")));
     };
     if range.holds(found, terms).map_err(fault)? {
@@ -122,7 +134,7 @@ fn statistic(
 }
 
 /// A statistic; nothing where there are too few cells.
-fn measured(name: &str, column: &Column, of: Statistic) -> Result<Option<f64>, Fault> {
+pub(super) fn measured(name: &str, column: &Column, of: Statistic) -> Result<Option<f64>, Fault> {
     let (n_rows, n_missing) = (column.n_rows() as f64, column.null_count() as f64);
     match of {
         Statistic::Missing => return Ok(Some(n_missing)),

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use perennial_core::{Result, ResultExt};
+use perennial_core::{Error, Result, ResultExt};
 
 use super::cell::Kind;
 use super::reader::CsvReader;
 use super::records::Records;
+use crate::contract::Parts;
 use crate::{Column, ColumnType, Table};
 
 /// The tables of a CSV file, made by [`CsvReader::scan`]. After an error there are no more.
 pub struct CsvScan {
     reader: CsvReader,
     records: Records,
+    held: Option<Parts>,
     n_tables: usize,
     failed: bool,
     path: PathBuf,
@@ -39,6 +41,10 @@ impl CsvReader {
     /// a time there are the text of one batch, its table and what parsing takes, in all about eight times `batch_bytes`, and the
     /// levels of categories. `max_bytes` does not apply.
     ///
+    /// A [`contract`](CsvReader::contract) is held to each part, and what it says of all rows (how many there are, what is unique, in order, or
+    /// right in a share of the rows, smallest, largest and missing cells) to all of them; the last of it is told after the last table. Of what must be
+    /// unique 16 bytes a row are kept, of at most 2^24 rows.
+    ///
     /// ```
     /// use perennial_data::{CsvReader, Summary};
     ///
@@ -54,16 +60,17 @@ impl CsvReader {
     /// ```
     ///
     /// # Errors
-    /// When the file cannot be read, a setting is wrong, or the file is not the CSV it should be where types are found. What is
+    /// When the file cannot be read, a setting is wrong, the contract has a rule that takes all rows at once, such as one about a mean, or the file is not the CSV it should be where types are found. What is
     /// wrong in rows after that is an error of the iterator.
     pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<CsvScan> {
         let path = path.as_ref();
         self.check()?;
+        let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let batch_bytes = batch_bytes.max(1 << 16);
         let place = || format!("reading `{}`", path.display());
         let reader = self.settled(path, batch_bytes).context(place())?;
         let records = Records::open(self, path, batch_bytes, u64::MAX).context(place())?;
-        Ok(CsvScan { reader, records, n_tables: 0, failed: false, path: path.to_owned() })
+        Ok(CsvScan { reader, records, held, n_tables: 0, failed: false, path: path.to_owned() })
     }
 
     /// The same settings with a type for each column, and levels for categories.
@@ -151,17 +158,22 @@ impl Iterator for CsvScan {
         let batch = match self.records.next_batch(&self.reader) {
             Ok(Some(batch)) => batch,
             Ok(None) if self.n_tables == 0 => 0..0,
-            Ok(None) => return None,
-            Err(error) => {
-                self.failed = true;
-                return Some(Err(error.context(format!("reading `{}`", self.path.display()))));
-            }
+            Ok(None) => return self.held.take()?.finish().err().map(|error| self.failure(error)),
+            Err(error) => return Some(self.failure(error)),
         };
-        let table = self.records.file(&self.reader, batch.clone()).read();
-        let table = table.and_then(|(table, _)| self.reader.held(table));
+        let table = self.records.file(&self.reader, batch.clone()).read().and_then(|(table, _)| {
+            self.held.as_mut().map_or(Ok(()), |held| held.hold(&table)).map(|()| table)
+        });
         self.records.pass(batch);
         self.n_tables += 1;
         self.failed = table.is_err();
         Some(table.context(format!("reading `{}`", self.path.display())))
+    }
+}
+
+impl CsvScan {
+    fn failure(&mut self, error: Error) -> Result<Table> {
+        self.failed = true;
+        Err(error.context(format!("reading `{}`", self.path.display())))
     }
 }

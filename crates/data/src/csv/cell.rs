@@ -1,5 +1,6 @@
 //! What one cell is: missing, a number, a date, or text.
 
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, calendar};
 
 /// What the cells of a column have in common so far; later kinds take in more.
@@ -44,17 +45,31 @@ impl Kind {
         }
     }
 
-    /// The kind of one cell.
-    pub(super) fn of(cell: &[u8]) -> Kind {
+    /// The kind of one cell, with this mark before the decimals of a number, and days and moments in a format, or as ISO 8601
+    /// writes them. What is a number is no day.
+    pub(super) fn of(cell: &[u8], decimal: u8, dates: Option<&TimeFormat>) -> Kind {
+        let Some(format) = dates else { return Kind::of_plain(cell, decimal) };
+        match Kind::of_plain(cell, decimal) {
+            Kind::Date | Kind::DateTime | Kind::Text => match format.moment(cell) {
+                None => Kind::Text,
+                Some(_) if format.has_time() => Kind::DateTime,
+                Some(_) => Kind::Date,
+            },
+            kind => kind,
+        }
+    }
+
+    fn of_plain(cell: &[u8], decimal: u8) -> Kind {
         match cell.first() {
             None => Kind::Text,
             Some(b't' | b'T' | b'f' | b'F') if parse_boolean(cell).is_some() => Kind::Boolean,
-            Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b'i' | b'I' | b'n' | b'N') => Kind::of_number(cell),
+            Some(b'0'..=b'9' | b'+' | b'-' | b'i' | b'I' | b'n' | b'N') => Kind::of_number(cell, decimal),
+            Some(&first) if first == decimal => Kind::of_number(cell, decimal),
             _ => Kind::Text,
         }
     }
 
-    fn of_number(cell: &[u8]) -> Kind {
+    fn of_number(cell: &[u8], decimal: u8) -> Kind {
         if let Some(number) = parse_integer(cell) {
             match () {
                 () if is_padded(cell) => Kind::Text,
@@ -62,7 +77,7 @@ impl Kind {
                 () if number.unsigned_abs() > 1 << 53 => Kind::BigInteger,
                 () => Kind::Integer,
             }
-        } else if parse_real(cell).is_some() {
+        } else if parse_real_by(cell, decimal).is_some() {
             Kind::Real
         } else if calendar::parse_date(cell).is_some() {
             Kind::Date
@@ -188,6 +203,32 @@ pub(crate) fn parse_real(cell: &[u8]) -> Option<f64> {
     }
     let value = mantissa as f64 / POWERS[n_decimals];
     Some(if negative { -value } else { value })
+}
+
+/// As [`parse_real`], with another mark than the point before the decimals; a number with a point is then none.
+pub(super) fn parse_real_by(cell: &[u8], decimal: u8) -> Option<f64> {
+    if decimal == b'.' {
+        return parse_real(cell);
+    }
+    if cell.contains(&b'.') {
+        return None;
+    }
+    let Some(at) = cell.iter().position(|&byte| byte == decimal) else { return parse_real(cell) };
+    // A second mark stays what it is, and no number.
+    match cell.len() {
+        ..=32 => {
+            let mut short = [0; 32];
+            let short = &mut short[..cell.len()];
+            short.copy_from_slice(cell);
+            short[at] = b'.';
+            parse_real(short)
+        }
+        _ => {
+            let mut long = cell.to_vec();
+            long[at] = b'.';
+            parse_real(&long)
+        }
+    }
 }
 
 /// The number of a cell of one to seven digits, a point and one to eight digits, perhaps with a minus before them. `bytes` start with the cell, of `length` bytes, and go on after it. Nothing for any other cell, which may be a
@@ -369,7 +410,33 @@ mod tests {
             ("2024-02-30", Kind::Text),
             ("2024-02-29T12:00Z", Kind::DateTime),
         ] {
-            assert_eq!(Kind::of(cell.as_bytes()), kind, "{cell}");
+            assert_eq!(Kind::of(cell.as_bytes(), b'.', None), kind, "{cell}");
         }
+    }
+
+    #[test]
+    fn a_decimal_comma_stands_for_the_point() {
+        for text in [
+            "1.5",
+            ".5",
+            "5.",
+            "-0.0",
+            "+3.25e-7",
+            "12345678901234567890123456789012345678.5",
+            "1e5",
+            "7",
+            "inf",
+        ] {
+            let cell = text.replace('.', ",");
+            let expected = text.parse::<f64>().unwrap().to_bits();
+            assert_eq!(parse_real_by(cell.as_bytes(), b',').map(f64::to_bits), Some(expected), "{cell}");
+        }
+        for cell in ["1.5", "1,5,", "1.000,5", "1,000.5", ",", "1,5e1,5", ""] {
+            assert_eq!(parse_real_by(cell.as_bytes(), b','), None, "{cell}");
+            assert_eq!(Kind::of(cell.as_bytes(), b',', None), Kind::Text, "{cell}");
+        }
+        assert_eq!(Kind::of(b",5", b',', None), Kind::Real);
+        assert_eq!(Kind::of(b"00,5", b',', None), Kind::Real);
+        assert_eq!(Kind::of(b"12", b',', None), Kind::Integer);
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
 }
 
 /// A file to be read piece by piece, decompressed.
-pub(super) struct Input {
+pub(crate) struct Input {
     stream: Box<dyn Read + Send>,
     compression: Option<Compression>,
     path: PathBuf,
@@ -80,7 +80,7 @@ pub(super) struct Input {
 
 impl Input {
     /// Reads into a buffer; 0 bytes at the end of the file.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -101,7 +101,7 @@ impl Input {
 }
 
 /// Opens a file; one that is larger than `limit` bytes as it is, is refused.
-pub(super) fn open(path: &Path, limit: u64) -> Result<Input> {
+pub(crate) fn open(path: &Path, limit: u64) -> Result<Input> {
     let (whole, length, compression) = start(path)?;
     let stream: Box<dyn Read + Send> = match compression {
         Some(compression) => compression.decoder(whole)?,

@@ -20,7 +20,7 @@ pub use batches::CsvScan;
 pub(crate) use cell::{parse_boolean, parse_integer, parse_real};
 pub use error::CsvError;
 pub(crate) use error::excerpt;
-pub(crate) use input::{DEFAULT_LIMITS, Limits, decompressed, read_path as read_limited};
+pub(crate) use input::{DEFAULT_LIMITS, Input, Limits, decompressed, open, read_path as read_limited};
 pub(crate) use quarantine::quarantine_of;
 pub use reader::{CsvReader, NULL_TOKENS, read_csv};
 pub use report::Inferred;

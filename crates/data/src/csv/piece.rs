@@ -3,6 +3,7 @@
 use super::cell::{self, Kind, NullTokens};
 use super::scan::{Cell, Cells};
 use crate::interner::Interner;
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, calendar};
 
 /// What cells mean, for a whole file.
@@ -10,6 +11,10 @@ use crate::{ColumnType, calendar};
 pub(super) struct Rules {
     pub(super) nulls: NullTokens,
     pub(super) quote: u8,
+    /// The mark before the decimals.
+    pub(super) decimal: u8,
+    /// How days and moments are written, if not as ISO 8601.
+    pub(super) dates: Option<TimeFormat>,
 }
 
 /// Cells of one type; missing ones have an entry of any value.
@@ -85,7 +90,11 @@ impl Piece {
             match parse.values(kind, max_categories) {
                 Ok(values) => return parse.piece(kind, values, steps),
                 Err(cell) => {
-                    kind = match kind.join(Kind::of(&cell.content(rules.quote))) {
+                    kind = match kind.join(Kind::of(
+                        &cell.content(rules.quote),
+                        rules.decimal,
+                        rules.dates.as_ref(),
+                    )) {
                         same if same == kind => Kind::Text,
                         wider => wider,
                     };
@@ -133,8 +142,14 @@ impl<'b> Parse<'_, 'b> {
                 })?)
             }
             Kind::Real => self.reals()?,
-            Kind::Date => Values::Date(self.each(calendar::parse_date)?),
-            Kind::DateTime => Values::DateTime(self.each(calendar::parse_date_time)?),
+            Kind::Date => Values::Date(match &self.rules.dates {
+                None => self.each(calendar::parse_date)?,
+                Some(format) => self.each(|cell| format.day(cell))?,
+            }),
+            Kind::DateTime => Values::DateTime(match &self.rules.dates {
+                None => self.each(calendar::parse_date_time)?,
+                Some(format) => self.each(|cell| format.moment(cell))?,
+            }),
             Kind::Text => self.texts(max_categories),
         })
     }
@@ -171,11 +186,17 @@ impl<'b> Parse<'_, 'b> {
     }
 
     fn reals(&mut self) -> Result<Values, Cell<'b>> {
-        let lenient = self.lenient;
-        let numbers = self.each_number(cell::short_real, |cell| {
-            let padded = !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
-            if padded { None } else { cell::parse_real(cell) }
-        })?;
+        let (lenient, decimal) = (self.lenient, self.rules.decimal);
+        let padded = |cell: &[u8]| !lenient && cell::is_padded(cell) && cell::parse_integer(cell).is_some();
+        // Decided here, so that the loop over cells with a point knows of no other mark.
+        let numbers = if decimal == b'.' {
+            self.each_number(
+                cell::short_real,
+                |cell| if padded(cell) { None } else { cell::parse_real(cell) },
+            )?
+        } else {
+            self.each(|cell| if padded(cell) { None } else { cell::parse_real_by(cell, decimal) })?
+        };
         // NaN is missing, whether or not it is among the null tokens.
         if numbers.iter().any(|number| number.is_nan()) {
             let missing = std::mem::take(&mut self.nulls);

@@ -11,6 +11,7 @@ use super::file::File;
 use super::input::{self, Compression};
 use super::reader::CsvReader;
 use super::scan::{self, Cell, line_ends};
+use crate::time_format::TimeFormat;
 use crate::{Column, ColumnType, Table, calendar};
 
 /// So many records may be set aside because of a number beyond the range, which is known only once the type is.
@@ -80,6 +81,7 @@ impl CsvReader {
         let types = self.given_types();
         let given: Vec<Option<ColumnType>> = names.iter().map(|name| types.get(name).copied()).collect();
         let nulls = NullTokens::new(&self.null_tokens);
+        let dates = self.dates()?;
         let (mut kept, mut aside) = (Vec::new(), Vec::new());
         let (mut at, mut line, mut counted) = (start, 1, 0);
         let mut put_aside = |range: &Range<usize>, reason: String| {
@@ -94,7 +96,9 @@ impl CsvReader {
                 None => Some("a quote opens that is never closed".to_owned()),
                 // A blank line is no row.
                 Some(cells) if cells.is_empty() => continue,
-                Some(cells) => self.flaw(&bytes[range.clone()], &cells, &names, &given, &nulls),
+                Some(cells) => {
+                    self.flaw(&bytes[range.clone()], &cells, &names, &given, &nulls, dates.as_ref())
+                }
             };
             match reason {
                 Some(reason) => put_aside(&range, reason),
@@ -160,6 +164,7 @@ impl CsvReader {
         names: &[String],
         given: &[Option<ColumnType>],
         nulls: &NullTokens,
+        dates: Option<&TimeFormat>,
     ) -> Option<String> {
         if cells.len() != names.len() {
             return Some(format!("it has {} cells where the header has {}", cells.len(), names.len()));
@@ -175,7 +180,7 @@ impl CsvReader {
             let raw = if self.trim && !cell.quoted { cell.raw.trim_ascii() } else { cell.raw };
             let content = Cell { raw, ..*cell }.content(self.quote).into_owned();
             let is_null = nulls.contains(&content) && !(cell.quoted && is_text(expected));
-            if is_null || self.is_of(name, &content, expected) {
+            if is_null || self.is_of(name, &content, expected, dates) {
                 return None;
             }
             Some(match expected {
@@ -187,14 +192,20 @@ impl CsvReader {
         })
     }
 
-    fn is_of(&self, name: &str, cell: &[u8], expected: ColumnType) -> bool {
+    fn is_of(&self, name: &str, cell: &[u8], expected: ColumnType, dates: Option<&TimeFormat>) -> bool {
         match expected {
             ColumnType::Boolean => cell::parse_boolean(cell).is_some(),
             ColumnType::Integer => cell::parse_integer(cell).is_some(),
-            ColumnType::Real => cell::parse_real(cell)
+            ColumnType::Real => cell::parse_real_by(cell, self.decimal)
                 .is_some_and(|number| number.is_nan() || !cell::is_overflow(cell, number)),
-            ColumnType::Date => calendar::parse_date(cell).is_some(),
-            ColumnType::DateTime => calendar::parse_date_time(cell).is_some(),
+            ColumnType::Date => match dates {
+                None => calendar::parse_date(cell).is_some(),
+                Some(format) => format.day(cell).is_some(),
+            },
+            ColumnType::DateTime => match dates {
+                None => calendar::parse_date_time(cell).is_some(),
+                Some(format) => format.moment(cell).is_some(),
+            },
             ColumnType::Text => true,
             ColumnType::Category => {
                 let levels = self.levels.get(name);

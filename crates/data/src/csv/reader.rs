@@ -13,6 +13,7 @@ use super::reading::Reading;
 use super::records::Records;
 use super::report::Inferred;
 use super::scan::Dialect;
+use crate::time_format::TimeFormat;
 use crate::{ColumnType, Contract, Schema, Table};
 
 /// The cells that mean "missing" unless told otherwise.
@@ -38,7 +39,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// |---|---|
 /// | boolean | `true`, `True`, `TRUE`, `false`, `False`, `FALSE` |
 /// | integer | `-12`, `+3`, within 64 bits |
-/// | real | `1.5`, `.5`, `5.`, `1e-3`, `inf`; correctly rounded; integers among them must be exact in `f64` |
+/// | real | `1.5`, `.5`, `5.`, `1e-3`, `inf`; correctly rounded; integers among them must be exact in `f64`; with `decimal(b',')` `1,5` |
 /// | date | `2024-02-29`, a day of the calendar |
 /// | date_time | `2024-02-29 23:59[:59[.123456]][Z\|+01:00]`, `T` for the space; days among them are midnights |
 /// | category | texts, at most `max_categories` distinct ones, each twice or more on average |
@@ -56,6 +57,8 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 /// |---|---|---|
 /// | `delimiter` | `,` | the byte between cells |
 /// | `quote` | `"` | the byte around cells |
+/// | `decimal` | `.` | the mark before the decimals of numbers; with another one a number with a point is text |
+/// | `date_format` | ISO 8601 | how days and moments are written, such as `%d.%m.%Y` |
 /// | `header` | true | whether the first line has the names; otherwise they are `x0`, `x1`, ... |
 /// | `name_empty_columns` | false | whether a column without a name is called `column3` for its position |
 /// | `trim` | false | whether spaces and tabs around cells without quotes are dropped |
@@ -84,6 +87,9 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 pub struct CsvReader {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
+    pub(super) decimal: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) date_format: Option<String>,
     pub(super) header: bool,
     pub(super) name_empty_columns: bool,
     pub(super) trim: bool,
@@ -104,6 +110,8 @@ impl Default for CsvReader {
         CsvReader {
             delimiter: b',',
             quote: b'"',
+            decimal: b'.',
+            date_format: None,
             header: true,
             name_empty_columns: false,
             trim: false,
@@ -138,6 +146,8 @@ settings! {
     delimiter: u8;
     /// The byte around cells.
     quote: u8;
+    /// The mark before the decimals of numbers, such as `,` in files whose cells are delimited by `;`.
+    decimal: u8;
     /// Whether the first line has the names of the columns.
     header: bool;
     /// Whether a column without a name is called `column3` for its position.
@@ -169,6 +179,32 @@ impl CsvReader {
         self
     }
 
+    /// How days and moments are written, as [`Rule::time_format`](crate::Rule::time_format) takes it: with a year, and a month and a day or `%j`. Days and
+    /// moments as ISO 8601 writes them are then text, and what reads as a number, such as `20240229`, is one unless the type of its
+    /// column is given. A format with a time gives moments, in UTC by its `%z`.
+    ///
+    /// ```
+    /// use perennial_data::{Column, CsvReader};
+    ///
+    /// let table = CsvReader::new().date_format("%d.%m.%Y").read_bytes(b"on\n02.01.1970\n31.12.1969\n")?;
+    /// assert_eq!(*table.column("on")?, Column::date([1, -1]));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn date_format(mut self, format: impl Into<String>) -> Self {
+        self.date_format = Some(format.into());
+        self
+    }
+
+    /// How days are written, if not as ISO 8601.
+    pub(super) fn dates(&self) -> Result<Option<TimeFormat>> {
+        let read = |format: &String| {
+            TimeFormat::of_days(format)
+                .map_err(|why| Error::unsupported(format!("the `date_format` `{format}` {why}")))
+        };
+        self.date_format.as_ref().map(read).transpose()
+    }
+
     /// The types of some columns. Leading zeros are then allowed in numbers.
     #[must_use]
     pub fn types<S: Into<String>>(mut self, types: impl IntoIterator<Item = (S, ColumnType)>) -> Self {
@@ -189,7 +225,7 @@ impl CsvReader {
     }
 
     /// What the rows must be like. Its columns are read as the types that it says, but for those that only warn and those whose
-    /// type was given otherwise, and the table is held to it, by [`scan`](CsvReader::scan) each part for itself. Rows that could be
+    /// type was given otherwise, and the table is held to it. Rows that could be
     /// set aside are, with their lines and reasons, by [`read_path_with_quarantine`](CsvReader::read_path_with_quarantine), and are an
     /// error elsewhere. Warnings pass.
     ///
@@ -351,6 +387,8 @@ impl CsvReader {
         if !self.delimiter.is_ascii() || !self.quote.is_ascii() {
             return Err(Error::invalid_param("delimiter", (self.delimiter, self.quote), "bytes below 128"));
         }
+        check_decimal(self.decimal, &[self.delimiter, self.quote])?;
+        self.dates()?;
         if !(1..=MAX_RECORD).contains(&self.max_line_bytes) {
             return Err(Error::invalid_param("max_line_bytes", self.max_line_bytes, "1 to 1073741824 bytes"));
         }
@@ -358,5 +396,25 @@ impl CsvReader {
             return Err(Error::invalid_param("block_bytes", self.block_bytes, "1 to 1073741824 bytes"));
         }
         Ok(())
+    }
+}
+
+/// Whether a mark can stand before the decimals of numbers, in a file in which these bytes have a meaning.
+pub(super) fn check_decimal(decimal: u8, taken: &[u8]) -> Result<()> {
+    let mark = char::from(decimal);
+    if taken.contains(&decimal) {
+        return Err(Error::invalid_param(
+            "decimal",
+            mark,
+            "another byte than those between and around cells; files with `1,5` mostly have the delimiter `;`",
+        ));
+    }
+    match decimal.is_ascii_punctuation() && !b"+-".contains(&decimal) {
+        true => Ok(()),
+        false => Err(Error::invalid_param(
+            "decimal",
+            mark,
+            "a punctuation mark of ASCII such as `.` or `,`, no sign",
+        )),
     }
 }

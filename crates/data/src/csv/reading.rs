@@ -39,7 +39,8 @@ impl<'a> Reading<'a> {
             None => Goal::Find(Kind::Nothing, reader.max_categories),
         };
         let columns = names.iter().map(|name| Growing::new(goal(name))).collect();
-        let rules = Rules { nulls: NullTokens::new(&reader.null_tokens), quote: reader.quote };
+        let (nulls, quote) = (NullTokens::new(&reader.null_tokens), reader.quote);
+        let rules = Rules { nulls, quote, decimal: reader.decimal, dates: reader.dates()? };
         Ok(Reading { reader, names, rules, columns, has_room: false })
     }
 

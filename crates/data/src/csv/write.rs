@@ -6,7 +6,7 @@ use std::path::Path;
 use perennial_core::{Error, Result, write_atomic};
 use serde::{Deserialize, Serialize};
 
-use super::reader::NULL_TOKENS;
+use super::reader::{NULL_TOKENS, check_decimal};
 use crate::column::Data;
 use crate::{Column, Table, calendar};
 
@@ -15,6 +15,7 @@ use crate::{Column, Table, calendar};
 /// | setting | default | meaning |
 /// |---|---|---|
 /// | `delimiter` | `,` | the byte between cells |
+/// | `decimal` | `.` | the mark before the decimals of numbers |
 /// | `excel_safe` | false | whether a text that a spreadsheet would run as a formula gets a `'` in front |
 ///
 /// A missing cell is written as nothing, and a text that would read as a missing cell is quoted, so
@@ -24,12 +25,13 @@ use crate::{Column, Table, calendar};
 #[serde(default, deny_unknown_fields)]
 pub struct CsvOptions {
     delimiter: u8,
+    decimal: u8,
     excel_safe: bool,
 }
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        CsvOptions { delimiter: b',', excel_safe: false }
+        CsvOptions { delimiter: b',', decimal: b'.', excel_safe: false }
     }
 }
 
@@ -43,6 +45,13 @@ impl CsvOptions {
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
+        self
+    }
+
+    /// The mark before the decimals of numbers; `;` as the delimiter goes with `,`.
+    #[must_use]
+    pub fn decimal(mut self, decimal: u8) -> Self {
+        self.decimal = decimal;
         self
     }
 
@@ -82,6 +91,7 @@ pub fn to_csv(table: &Table, options: CsvOptions) -> Result<String> {
             "an ASCII byte, no quote or line end",
         ));
     }
+    check_decimal(options.decimal, &[options.delimiter, b'"'])?;
     if table.n_cols() == 0 {
         return Err(Error::empty("the table has no columns"));
     }
@@ -120,7 +130,15 @@ fn write_cell(out: &mut String, column: &Column, row: usize, options: CsvOptions
             return Ok(());
         }
         Data::Integer(array) => write!(out, "{}", array.value(row)),
-        Data::Real(array) => write!(out, "{:?}", array.value(row)),
+        Data::Real(array) => {
+            let written = write!(out, "{:?}", array.value(row));
+            if options.decimal != b'.'
+                && let Some(point) = out[start..].find('.').map(|at| start + at)
+            {
+                out.replace_range(point..=point, char::from(options.decimal).encode_utf8(&mut [0; 4]));
+            }
+            written
+        }
         Data::Boolean(array) => write!(out, "{}", array.value(row)),
         Data::Date(array) => calendar::write_date(out, array.value(row)),
         Data::DateTime(array) => calendar::write_date_time(out, array.value(row)),

@@ -18,7 +18,9 @@ pub(crate) enum Cell {
 }
 
 /// The cells of a column so far; rows that did not have it are not there yet.
+#[derive(Default)]
 pub(crate) enum Cells {
+    #[default]
     Nothing,
     Boolean(Vec<Option<bool>>),
     Integer(Vec<Option<i64>>),
@@ -43,25 +45,18 @@ impl Cells {
 
     /// Whether a cell goes with those before it.
     pub(crate) fn check(&self, cell: &Cell) -> Result<()> {
-        let (shown, kind): (String, _) = match (self, cell) {
-            (Cells::Nothing, _) | (_, Cell::Null) => return Ok(()),
+        match (self, cell) {
+            (Cells::Nothing, _) | (_, Cell::Null) => Ok(()),
             (Cells::Boolean(_), Cell::Boolean(_))
             | (Cells::Integer(_), Cell::Integer(_))
             | (Cells::Real(_), Cell::Real(_))
-            | (Cells::Text(_), Cell::Text(_)) => return Ok(()),
+            | (Cells::Text(_), Cell::Text(_)) => Ok(()),
             (Cells::Integer(cells), Cell::Real(_)) => {
-                return cells.iter().flatten().try_for_each(|cell| exact(*cell).map(drop));
+                cells.iter().flatten().try_for_each(|cell| exact(*cell).map(drop))
             }
-            (Cells::Real(_), Cell::Integer(cell)) => return exact(*cell).map(drop),
-            (_, Cell::Boolean(cell)) => (cell.to_string(), "a boolean"),
-            (_, Cell::Text(cell)) => (format!("`{}`", cell.chars().take(40).collect::<String>()), "a text"),
-            (_, Cell::Integer(cell)) => (cell.to_string(), "a number"),
-            (_, Cell::Real(cell)) => (cell.to_string(), "a number"),
-        };
-        Err(Error::malformed(format!(
-            "{shown} is {kind}, and the lines before have {}; write all cells of a column in one way",
-            self.kind()
-        )))
+            (Cells::Real(_), Cell::Integer(cell)) => exact(*cell).map(drop),
+            _ => Err(clash(cell, self.kind())),
+        }
     }
 
     /// Takes a cell that was checked.
@@ -117,6 +112,20 @@ impl Cells {
     }
 }
 
+/// A cell beside cells of another kind.
+pub(super) fn clash(cell: &Cell, before: &str) -> Error {
+    let (shown, kind) = match cell {
+        Cell::Null => ("null".to_owned(), "a missing cell"),
+        Cell::Boolean(cell) => (cell.to_string(), "a boolean"),
+        Cell::Text(cell) => (format!("`{}`", cell.chars().take(40).collect::<String>()), "a text"),
+        Cell::Integer(cell) => (cell.to_string(), "a number"),
+        Cell::Real(cell) => (cell.to_string(), "a number"),
+    };
+    Error::malformed(format!(
+        "{shown} is {kind}, and the lines before have {before}; write all cells of a column in one way"
+    ))
+}
+
 /// Days where all are days, moments where all are one of the two, else texts.
 fn texts(cells: &[Option<String>]) -> Column {
     let all = |is: &dyn Fn(&[u8]) -> bool| cells.iter().flatten().all(|cell| is(cell.as_bytes()));
@@ -136,7 +145,7 @@ fn texts(cells: &[Option<String>]) -> Column {
 }
 
 /// A whole number among real ones.
-fn exact(cell: i64) -> Result<f64> {
+pub(super) fn exact(cell: i64) -> Result<f64> {
     if crate::column::is_exact(cell) {
         return Ok(cell as f64);
     }

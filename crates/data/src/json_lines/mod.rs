@@ -2,6 +2,7 @@
 
 mod cells;
 mod reader;
+mod scan;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::{ColumnType, Schema, Table, calendar};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use self::cells::{Cell, Cells};
 pub use self::reader::JsonLinesReader;
+pub use self::scan::JsonLinesScan;
 
 /// Reads a file of JSON lines, plain or gzip.
 ///

@@ -6,8 +6,8 @@ use std::path::Path;
 use perennial_core::{Error, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cells, Row};
-use crate::csv::{DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
+use super::cells::{Cell, Cells, Row};
+use crate::csv::{CsvError, DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
 use crate::{Column, ColumnType, Contract, Schema, Table};
 
 /// Cells that there may be whatever the lines hold.
@@ -15,7 +15,7 @@ const FREE_CELLS: u64 = 1 << 24;
 
 /// Cells that there may be for each byte of the lines. Lines of all their names need a sixth of one; with nine of ten names left
 /// out it is one or two.
-const CELLS_PER_BYTE: u64 = 8;
+pub(super) const CELLS_PER_BYTE: u64 = 8;
 
 /// Settings for reading JSON lines; [`read_json_lines`](crate::read_json_lines) says how they are read.
 ///
@@ -24,6 +24,8 @@ const CELLS_PER_BYTE: u64 = 8;
 /// | `schema` | none | columns, types and levels: a table that was written comes back as it was |
 /// | `contract` | none | what the rows must be like |
 /// | `max_columns` | 100 000 | how many different names there may be |
+/// | `max_line_bytes` | 16 MiB | how long a line may be |
+/// | `max_bytes` | 4 GiB | how long the file may be, after decompression |
 /// | `max_cells` | 8 for each byte, at least 2^24 | how many cells the table may have; a name that a line does not have is one too |
 ///
 /// ```
@@ -40,13 +42,15 @@ const CELLS_PER_BYTE: u64 = 8;
 #[serde(default, deny_unknown_fields)]
 pub struct JsonLinesReader {
     max_columns: usize,
+    pub(super) max_line_bytes: usize,
+    max_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_cells: Option<u64>,
+    pub(super) max_cells: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schema: Option<Schema>,
+    pub(super) schema: Option<Schema>,
     types: BTreeMap<String, ColumnType>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    contract: Option<Contract>,
+    pub(super) contract: Option<Contract>,
     /// What types come from where the rows are not held to it.
     #[serde(skip)]
     typed_by: Option<Contract>,
@@ -56,18 +60,65 @@ impl Default for JsonLinesReader {
     fn default() -> Self {
         let types = BTreeMap::new();
         let (schema, contract, typed_by) = (None, None, None);
-        JsonLinesReader { max_columns: 100_000, max_cells: None, schema, types, contract, typed_by }
+        let Limits { bytes: max_bytes, line: max_line_bytes } = DEFAULT_LIMITS;
+        let (max_columns, max_cells) = (100_000, None);
+        JsonLinesReader {
+            max_columns,
+            max_line_bytes,
+            max_bytes,
+            max_cells,
+            schema,
+            types,
+            contract,
+            typed_by,
+        }
     }
 }
 
-/// The cells of all lines, column by column.
-struct Lines<'a> {
-    names: Vec<String>,
-    columns: Vec<Cells>,
-    n_rows: usize,
-    /// Where each row stands, when that is wanted.
-    places: Vec<(usize, &'a [u8])>,
+/// What is known of the cells of a column so far.
+pub(super) trait Grow: Default {
+    /// Whether a cell goes with those before it.
+    fn check(&self, cell: &Cell) -> Result<()>;
+
+    /// Takes a cell that was checked, of a row.
+    fn push(&mut self, cell: Cell, row: usize) -> Result<()>;
 }
+
+impl Grow for Cells {
+    fn check(&self, cell: &Cell) -> Result<()> {
+        Cells::check(self, cell)
+    }
+
+    fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
+        Cells::push(self, cell, row)
+    }
+}
+
+/// The cells of lines, column by column.
+#[derive(Default)]
+pub(super) struct Lines<C> {
+    pub(super) names: Vec<String>,
+    pub(super) columns: Vec<C>,
+    /// The place of each name.
+    pub(super) known: BTreeMap<String, usize>,
+    pub(super) n_rows: usize,
+}
+
+/// Where lines start in their file: the number of the first one, from 1, and its byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) line: usize,
+    pub(super) byte: usize,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Start { line: 1, byte: 0 }
+    }
+}
+
+/// The number and the bytes of each row.
+type Places<'a> = Vec<(usize, &'a [u8])>;
 
 /// Number, text and reason of a line that is set aside.
 type Aside = (usize, String, String);
@@ -104,12 +155,12 @@ impl JsonLinesReader {
     }
 
     /// The contract that says types.
-    fn typing(&self) -> Option<&Contract> {
+    pub(super) fn typing(&self) -> Option<&Contract> {
         self.contract.as_ref().or(self.typed_by.as_ref())
     }
 
     /// The types that columns are read as.
-    fn given_types(&self) -> BTreeMap<String, ColumnType> {
+    pub(super) fn given_types(&self) -> BTreeMap<String, ColumnType> {
         let mut types = self.types.clone();
         let of_contract = self.typing().into_iter().flat_map(Contract::types);
         types.extend(of_contract.map(|(name, column_type)| (name.to_owned(), column_type)));
@@ -121,6 +172,27 @@ impl JsonLinesReader {
     pub fn max_columns(mut self, max_columns: usize) -> Self {
         self.max_columns = max_columns;
         self
+    }
+
+    /// How long a line may be, in bytes.
+    #[must_use]
+    pub fn max_line_bytes(mut self, max_line_bytes: usize) -> Self {
+        self.max_line_bytes = max_line_bytes;
+        self
+    }
+
+    /// How long the file may be, in bytes after decompression.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        match self.max_line_bytes {
+            1.. => Ok(()),
+            0 => Err(Error::invalid_param("max_line_bytes", 0, "at least 1 byte")),
+        }
     }
 
     /// How many cells the table may have.
@@ -136,7 +208,9 @@ impl JsonLinesReader {
     /// When the file cannot be read, as for [`read_json_lines`](crate::read_json_lines), and when a cell cannot be had as the type of
     /// the schema or the rows break the contract.
     pub fn read_path(&self, path: impl AsRef<Path>) -> Result<Table> {
-        self.read_bytes(&read_limited(path.as_ref(), DEFAULT_LIMITS)?)
+        self.check()?;
+        let limits = Limits { bytes: self.max_bytes, line: self.max_line_bytes };
+        self.read_bytes(&read_limited(path.as_ref(), limits)?)
     }
 
     /// As [`read_path`](JsonLinesReader::read_path), from bytes that are not compressed.
@@ -144,7 +218,7 @@ impl JsonLinesReader {
     /// # Errors
     /// As for [`read_path`](JsonLinesReader::read_path).
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Table> {
-        let table = self.table(self.lines(bytes, false, |_, _, error| Err(error))?, None)?;
+        let table = self.table(self.lines(bytes, None, |_, _, error| Err(error))?, None)?;
         self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
     }
 
@@ -159,7 +233,7 @@ impl JsonLinesReader {
     pub fn read_path_with_quarantine(&self, path: impl AsRef<Path>) -> Result<(Table, Table)> {
         self.read_bytes_with_quarantine(&read_limited(
             path.as_ref(),
-            Limits { line: usize::MAX, ..DEFAULT_LIMITS },
+            Limits { line: usize::MAX, bytes: self.max_bytes },
         )?)
     }
 
@@ -172,11 +246,11 @@ impl JsonLinesReader {
         let mut put = |number: usize, line: &[u8], reason: String| {
             aside.push((number, excerpt(line.trim_ascii_end()), reason));
         };
-        let mut lines = self.lines(bytes, true, |number, line, error| {
+        let mut places = Vec::new();
+        let lines = self.lines(bytes, Some(&mut places), |number, line, error| {
             put(number, line, error.to_string());
             Ok(())
         })?;
-        let mut places = std::mem::take(&mut lines.places);
         let mut wrong = BTreeMap::new();
         let mut table = self.table(lines, Some(&mut wrong))?;
         if !wrong.is_empty() {
@@ -197,7 +271,11 @@ impl JsonLinesReader {
     }
 
     /// The table; with `wrong`, without the rows that have a cell which is not of its type, and `wrong` says why.
-    fn table(&self, lines: Lines<'_>, wrong: Option<&mut BTreeMap<usize, String>>) -> Result<Table> {
+    pub(super) fn table(
+        &self,
+        lines: Lines<Cells>,
+        wrong: Option<&mut BTreeMap<usize, String>>,
+    ) -> Result<Table> {
         let Lines { names, columns, n_rows, .. } = lines;
         let Some(schema) = &self.schema else {
             if n_rows == 0 {
@@ -273,28 +351,46 @@ impl JsonLinesReader {
     fn lines<'a>(
         &self,
         bytes: &'a [u8],
-        with_places: bool,
-        mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>,
-    ) -> Result<Lines<'a>> {
+        places: Option<&mut Places<'a>>,
+        wrong: impl FnMut(usize, &[u8], Error) -> Result<()>,
+    ) -> Result<Lines<Cells>> {
+        self.check()?;
+        if bytes.len() as u64 > self.max_bytes {
+            return Err(CsvError::TooLarge { limit: self.max_bytes }.into());
+        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let max_cells = FREE_CELLS.max(CELLS_PER_BYTE.saturating_mul(bytes.len() as u64));
-        let max_cells = self.max_cells.unwrap_or(max_cells);
-        let mut lines = Lines { names: Vec::new(), columns: Vec::new(), n_rows: 0, places: Vec::new() };
-        let mut known: BTreeMap<String, usize> = BTreeMap::new();
-        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let most = FREE_CELLS.max(CELLS_PER_BYTE.saturating_mul(bytes.len() as u64));
+        let mut lines = Lines::default();
+        self.add(&mut lines, bytes, Start::default(), self.max_cells.unwrap_or(most), places, wrong)?;
+        Ok(lines)
+    }
+
+    /// Adds lines to those before them, of at most so many cells in all.
+    pub(super) fn add<'a, C: Grow>(
+        &self,
+        lines: &mut Lines<C>,
+        bytes: &'a [u8],
+        start: Start,
+        max_cells: u64,
+        mut places: Option<&mut Places<'a>>,
+        mut wrong: impl FnMut(usize, &[u8], Error) -> Result<()>,
+    ) -> Result<()> {
+        let Start { line: first, mut byte } = start;
+        for (number, line) in (first..).zip(bytes.split(|byte| *byte == b'\n')) {
+            let at = Start { line: number, byte };
+            byte += line.len() + 1;
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let (row, n_columns) =
-                match row(number, line).and_then(|row| self.fitting(number, row, &known, &lines.columns)) {
-                    Ok(row) => row,
-                    Err(error) => {
-                        wrong(number, line, error)?;
-                        continue;
-                    }
-                };
+            let (row, n_columns) = match self.row(at, line).and_then(|row| self.fitting(at, row, lines)) {
+                Ok(row) => row,
+                Err(error) => {
+                    wrong(number, line, error)?;
+                    continue;
+                }
+            };
             // Before they are there: a column that is new in a late line has a cell for each line before.
-            let cells = n_columns as u64 * (lines.n_rows as u64 + 1);
+            let cells = (n_columns as u64).saturating_mul(lines.n_rows as u64 + 1);
             if cells > max_cells {
                 return Err(Error::too_large(format!(
                     "up to line {number} there are {n_columns} different names, which makes {cells} cells, more than {max_cells}; \
@@ -302,35 +398,48 @@ impl JsonLinesReader {
                 )));
             }
             for (name, cell) in row.0 {
-                let place = *known.entry(name).or_insert_with_key(|name| {
+                let place = *lines.known.entry(name).or_insert_with_key(|name| {
                     lines.names.push(name.clone());
-                    lines.columns.push(Cells::Nothing);
+                    lines.columns.push(C::default());
                     lines.names.len() - 1
                 });
                 lines.columns[place].push(cell, lines.n_rows)?;
             }
             lines.n_rows += 1;
-            if with_places {
-                lines.places.push((number, line));
+            if let Some(places) = &mut places {
+                places.push((number, line));
             }
         }
-        Ok(lines)
+        Ok(())
+    }
+
+    fn row(&self, at: Start, line: &[u8]) -> Result<Row> {
+        let Start { line: number, byte } = at;
+        if line.len() > self.max_line_bytes {
+            return Err(Error::too_large(format!(
+                "line {number} (byte {byte}) is longer than {} bytes; raise `max_line_bytes` if that is right",
+                self.max_line_bytes
+            )));
+        }
+        serde_json::from_slice::<Row>(line).map_err(|error| {
+            // The line that it counts is the one that it was given.
+            let byte = byte + error.column().saturating_sub(1).min(line.len());
+            Error::malformed(format!(
+                "line {number} (byte {byte}) is no object of texts, numbers, booleans and nulls: {error}"
+            ))
+            .with_source(error)
+        })
     }
 
     /// A row that goes with those before it, and how many columns there are with it.
-    fn fitting(
-        &self,
-        number: usize,
-        row: Row,
-        known: &BTreeMap<String, usize>,
-        columns: &[Cells],
-    ) -> Result<(Row, usize)> {
-        let mut n_columns = columns.len();
+    fn fitting<C: Grow>(&self, at: Start, row: Row, lines: &Lines<C>) -> Result<(Row, usize)> {
+        let Start { line: number, byte } = at;
+        let mut n_columns = lines.columns.len();
         for (name, cell) in &row.0 {
-            match known.get(name) {
-                Some(&place) => {
-                    columns[place].check(cell).context(format!("line {number}, column `{name}`"))?
-                }
+            match lines.known.get(name) {
+                Some(&place) => lines.columns[place]
+                    .check(cell)
+                    .context(format!("line {number} (byte {byte}), column `{name}`"))?,
                 None => n_columns += 1,
             }
         }
@@ -352,14 +461,4 @@ fn not_of(column: &Column, wanted: ColumnType) -> Vec<usize> {
     }
     let is_wrong = |row: usize| !column.is_null(row) && column.slice(row, 1).coerce(wanted).is_err();
     (0..column.n_rows()).filter(|&row| is_wrong(row)).collect()
-}
-
-fn row(number: usize, line: &[u8]) -> Result<Row> {
-    if line.len() > DEFAULT_LIMITS.line {
-        return Err(Error::too_large(format!("line {number} is longer than {} bytes", DEFAULT_LIMITS.line)));
-    }
-    serde_json::from_slice::<Row>(line).map_err(|error| {
-        Error::malformed(format!("line {number} is no object of texts, numbers, booleans and nulls: {error}"))
-            .with_source(error)
-    })
 }

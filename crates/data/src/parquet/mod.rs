@@ -5,33 +5,35 @@ mod growing;
 mod pages;
 mod place;
 mod scan;
+mod write;
 
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, new_empty_array};
 use arrow_schema::{ArrowError, DataType};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
-use perennial_core::{Error, Result, ResultExt, write_atomic};
+use perennial_core::{Error, Result, ResultExt};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;
 use self::growing::Growing;
 use self::place::{Place, Stored};
+use crate::arrow::column_of;
 use crate::objects::{ObjectStore, check};
-use crate::{Contract, Scalar, Table};
+use crate::{Contract, Scalar, Table, decimal};
 
 pub use self::scan::ParquetScan;
+pub(crate) use self::write::bytes_of;
+pub use self::write::{ParquetCompression, ParquetWriter, write_parquet};
 
 const BATCH: usize = 1 << 16;
 
@@ -50,10 +52,15 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
 /// | `columns` | all | which columns to read, in this order |
 /// | `filters` | none | ranges of columns; only rows whose cells lie in all of them are read |
 /// | `max_bytes` | 16 GiB | how much the columns may hold once decompressed, as the file declares it |
+/// | `decimal_as_text` | false | whether columns of decimals become texts, digit by digit, instead of numbers |
 /// | `contract` | none | what the rows must be like |
 ///
 /// Columns with an Arrow dictionary of text are categories; other types are taken over as by
-/// [`Table::from_record_batch`].
+/// [`Table::from_record_batch`]. A table has no type for times of the day, durations, bytes, lists and structs: a file with such
+/// columns is read by naming the others as `columns`.
+///
+/// Pages may be compressed by Snappy, LZ4 and gzip, with the feature `parquet-zstd` by zstd, which is what polars writes, and with
+/// `parquet-brotli` by brotli.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ParquetReader {
@@ -61,13 +68,15 @@ pub struct ParquetReader {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     filters: Vec<Filter>,
     max_bytes: u64,
+    decimal_as_text: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     contract: Option<Contract>,
 }
 
 impl Default for ParquetReader {
     fn default() -> Self {
-        ParquetReader { columns: None, filters: Vec::new(), max_bytes: 16 << 30, contract: None }
+        let (columns, filters, max_bytes) = (None, Vec::new(), 16 << 30);
+        ParquetReader { columns, filters, max_bytes, decimal_as_text: false, contract: None }
     }
 }
 
@@ -115,8 +124,15 @@ impl ParquetReader {
         self
     }
 
-    /// What the rows that are read must be like. The table is held to it, by [`scan`](ParquetReader::scan) each part for itself. Rows
-    /// that could be set aside are by [`read_with_quarantine`](ParquetReader::read_with_quarantine), and are an error elsewhere.
+    /// Whether columns of decimals become texts. Otherwise they are numbers, and a decimal with more digits than a number keeps is
+    /// an error.
+    #[must_use]
+    pub fn decimal_as_text(mut self, decimal_as_text: bool) -> Self {
+        self.decimal_as_text = decimal_as_text;
+        self
+    }
+
+    /// What the rows that are read must be like. The table is held to it. Rows that could be set aside are by [`read_with_quarantine`](ParquetReader::read_with_quarantine), and are an error elsewhere.
     /// Warnings pass.
     #[must_use]
     pub fn contract(mut self, contract: &Contract) -> Self {
@@ -207,7 +223,7 @@ impl ParquetReader {
                 let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
                 let add = |column: &mut Growing, n_rows: usize| -> Result<()> {
                     for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
-                        let table = Table::from_record_batch(&batch.map_err(refused)?)?;
+                        let table = self.plain(batch)?;
                         table.columns().try_for_each(|(_, part)| column.add(part))?;
                     }
                     Ok(())
@@ -264,6 +280,13 @@ impl ParquetReader {
     ) -> Result<(ArrowReaderMetadata, ProjectionMask, Vec<usize>)> {
         let loaded = place.metadata()?;
         let mask = self.mask(&loaded)?;
+        for root in roots(&loaded, &mask) {
+            let field = loaded.schema().field(root);
+            if let Err(error) = column_of(&new_empty_array(field.data_type())) {
+                let what = format!("name the other columns in `columns` to leave out `{}`", field.name());
+                return Err(error.context(format!("column `{}`", field.name())).context(what));
+            }
+        }
         let mut groups: Vec<usize> = (0..loaded.metadata().num_row_groups()).collect();
         for filter in &self.filters {
             let skipped = filter.skipped(&loaded);
@@ -286,9 +309,18 @@ impl ParquetReader {
         batches(input, loaded, mask, group, batch_rows)
     }
 
+    /// A batch as it is.
+    fn plain(&self, batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Table> {
+        let batch = batch.map_err(refused)?;
+        match self.decimal_as_text {
+            false => Table::from_record_batch(&batch),
+            true => Table::from_record_batch(&decimal::as_texts(&batch)?),
+        }
+    }
+
     /// The rows of a batch that are wanted, with the columns that are.
     fn table(&self, batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Table> {
-        let mut table = Table::from_record_batch(&batch.map_err(refused)?)?;
+        let mut table = self.plain(batch)?;
         for filter in &self.filters {
             table = filter.apply(&table)?;
         }
@@ -381,35 +413,6 @@ fn batches(
     let builder =
         builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
     builder.build().map_err(damaged)
-}
-
-/// Writes a table to a Parquet file, compressed with Snappy, whole or not at all.
-///
-/// Reading it gives the same table; levels of categories that no row uses may be lost, and their order changed.
-///
-/// # Errors
-/// When the table has no columns or the file cannot be written.
-pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<()> {
-    write_atomic(path, &bytes_of(table)?)
-}
-
-/// The bytes of a file with a table.
-pub(crate) fn bytes_of(table: &Table) -> Result<Vec<u8>> {
-    if table.n_cols() == 0 {
-        return Err(Error::empty("the table has no columns"));
-    }
-    let batch = table.to_record_batch()?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut bytes = Vec::new();
-    let written =
-        ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
-            writer.write(&batch)?;
-            writer.close()
-        });
-    written.map_err(|error| {
-        Error::unsupported(format!("the table cannot be written as Parquet: {error}")).with_source(error)
-    })?;
-    Ok(bytes)
 }
 
 /// The decoder has panicked on damaged files before; a file must not take the program down.

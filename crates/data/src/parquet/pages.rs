@@ -3,6 +3,8 @@
 //! The decoder sets aside what the header of a page claims, up to 2 GiB, and finds out later. Headers are structs of Thrift's compact protocol; of them
 //! the sizes are read here and the rest is passed over, byte for byte as the decoder does, which looks at the kinds of few fields.
 
+use std::io::Read;
+
 use parquet::arrow::ProjectionMask;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
@@ -27,11 +29,24 @@ pub(super) fn check(
 }
 
 fn check_column(reader: &impl ChunkReader, column: &ColumnChunkMetaData) -> Result<()> {
-    // Three bytes of Snappy copy 64 at most; a byte of LZ4 lengthens a copy by 255.
-    let most = match column.compression() {
+    let compression = column.compression();
+    let most = match compression {
+        Compression::UNCOMPRESSED => return Ok(()),
+        // Three bytes of Snappy copy 64 at most; a byte of LZ4 lengthens a copy by 255.
         Compression::SNAPPY => 22,
         Compression::LZ4 | Compression::LZ4_RAW => 256,
-        _ => return Ok(()),
+        // Two bits of deflate copy 258 bytes; four bytes of zstd repeat one 128 KiB long.
+        Compression::GZIP(_) => 1032,
+        Compression::ZSTD(_) if cfg!(feature = "parquet-zstd") => 1 << 15,
+        Compression::BROTLI(_) if cfg!(feature = "parquet-brotli") => u64::MAX,
+        other => return Err(unknown(column, other)),
+    };
+    // Those of old claim no more than their bytes can hold; these no more than the file declares, which has its limit.
+    let declared = match compression {
+        Compression::GZIP(_) | Compression::ZSTD(_) | Compression::BROTLI(_) => {
+            u64::try_from(column.uncompressed_size()).unwrap_or(0)
+        }
+        _ => u64::MAX,
     };
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
     let range = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
@@ -41,9 +56,12 @@ fn check_column(reader: &impl ChunkReader, column: &ColumnChunkMetaData) -> Resu
     };
     // What is no header is for the decoder to say.
     while let Some(page) = next_page(reader, at, end) {
-        if page.claimed > page.packed.saturating_mul(most).saturating_add(SMALL) {
+        let claims_too_much = page.claimed > page.packed.saturating_mul(most).saturating_add(SMALL)
+            || page.claimed > declared
+            || holds_more(reader, at.saturating_add(page.header), &page, compression);
+        if claims_too_much {
             return Err(Error::malformed(format!(
-                "not a sound Parquet file: a page of {} bytes claims to hold {}, more than it can",
+                "not a sound Parquet file: a page of {} bytes claims to hold {}, which is not what it does",
                 page.packed, page.claimed
             )));
         }
@@ -52,11 +70,57 @@ fn check_column(reader: &impl ChunkReader, column: &ColumnChunkMetaData) -> Resu
     Ok(())
 }
 
+fn unknown(column: &ColumnChunkMetaData, compression: Compression) -> Error {
+    let error = match compression {
+        #[cfg(not(feature = "parquet-zstd"))]
+        Compression::ZSTD(_) => super::write::lacking("zstd"),
+        #[cfg(not(feature = "parquet-brotli"))]
+        Compression::BROTLI(_) => super::write::lacking("brotli"),
+        other => Error::unsupported(format!("nothing here reads pages compressed by {other}")),
+    };
+    error.context(format!("column `{}`", column.column_path().string()))
+}
+
+/// So much memory is left to a page of gzip that holds more than it claims; what could hold more is unpacked to see.
+const UNSEEN: u64 = 1 << 27;
+
+/// Whether a page holds more than it claims. The decoders of gzip and brotli unpack all that comes, and compare later.
+fn holds_more(reader: &impl ChunkReader, at: u64, page: &Page, compression: Compression) -> bool {
+    let is_seen = match compression {
+        Compression::GZIP(_) => page.packed.saturating_mul(1032) > UNSEEN,
+        Compression::BROTLI(_) => true,
+        _ => false,
+    };
+    if !is_seen || !page.is_packed || page.levels > page.packed || page.levels >= page.claimed {
+        return false;
+    }
+    let Some(Ok(bytes)) = usize::try_from(page.packed).ok().map(|length| reader.get_bytes(at, length)) else {
+        return false;
+    };
+    let (bytes, most) = (&bytes[page.levels as usize..], page.claimed - page.levels);
+    match compression {
+        Compression::GZIP(_) => is_longer(flate2::read::MultiGzDecoder::new(bytes), most),
+        #[cfg(feature = "parquet-brotli")]
+        Compression::BROTLI(_) => is_longer(brotli::Decompressor::new(bytes, 1 << 12), most),
+        _ => false,
+    }
+}
+
+/// Whether there are more bytes than so many before the end or a fault, which the decoder will find too.
+fn is_longer(stream: impl Read, most: u64) -> bool {
+    std::io::copy(&mut stream.take(most.saturating_add(1)), &mut std::io::sink())
+        .is_ok_and(|length| length > most)
+}
+
 /// The sizes of a page.
 struct Page {
     header: u64,
     packed: u64,
     claimed: u64,
+    /// How many of its first bytes are not packed.
+    levels: u64,
+    /// Whether the others are.
+    is_packed: bool,
 }
 
 fn next_page(reader: &impl ChunkReader, at: u64, end: u64) -> Option<Page> {
@@ -90,6 +154,7 @@ impl Header<'_> {
     fn read(bytes: &[u8]) -> std::result::Result<Page, Stop> {
         let mut header = Header { bytes, at: 0 };
         let (mut claimed, mut packed, mut id) = (None, None, 0);
+        let (mut levels, mut is_packed) = (0, true);
         while let Some((next, kind)) = header.field(id)? {
             id = next;
             match id {
@@ -97,15 +162,20 @@ impl Header<'_> {
                 2 => claimed = Some(header.signed()? as i32),
                 3 => packed = Some(header.signed()? as i32),
                 // What there is to know of data, an index, a dictionary, and data of the second version.
-                5 => header.numbered(4)?,
-                6 => header.numbered(0)?,
-                7 => header.numbered(2)?,
-                8 => header.numbered(6)?,
+                5 => header.numbered(4, |_, _, _| {})?,
+                6 => header.numbered(0, |_, _, _| {})?,
+                7 => header.numbered(2, |_, _, _| {})?,
+                8 => header.numbered(6, |id, kind, number| match id {
+                    5 | 6 => levels += u64::from(number as i32 as u32),
+                    7 => is_packed = kind == 1,
+                    _ => {}
+                })?,
                 _ => header.skip(kind, 0)?,
             }
         }
         let size = |size: Option<i32>| size.and_then(|size| u64::try_from(size).ok()).ok_or(Stop::Wrong);
-        Ok(Page { header: header.at as u64, packed: size(packed)?, claimed: size(claimed)? })
+        let (packed, claimed) = (size(packed)?, size(claimed)?);
+        Ok(Page { header: header.at as u64, packed, claimed, levels, is_packed })
     }
 
     fn byte(&mut self) -> std::result::Result<u8, Stop> {
@@ -114,15 +184,21 @@ impl Header<'_> {
         Ok(byte)
     }
 
-    /// A struct whose first fields are numbers, whatever kind they are said to be of.
-    fn numbered(&mut self, n_numbers: i16) -> std::result::Result<(), Stop> {
+    /// A struct whose first fields are numbers, whatever kind they are said to be of. Each field is shown with its kind and, where
+    /// it is one of those, its number.
+    fn numbered(
+        &mut self,
+        n_numbers: i16,
+        mut show: impl FnMut(i16, u8, i64),
+    ) -> std::result::Result<(), Stop> {
         let mut id = 0;
         while let Some((next, kind)) = self.field(id)? {
             id = next;
             if (1..=n_numbers).contains(&id) {
-                self.unsigned()?;
+                show(id, kind, self.signed()?);
             } else {
                 self.skip(kind, 0)?;
+                show(id, kind, 0);
             }
         }
         Ok(())
@@ -244,5 +320,46 @@ mod tests {
         }
         let endless = [&[0x9c_u8][..], &[0x1c; 100], &[0; 102]].concat();
         assert_eq!(sizes(&endless), None);
+    }
+
+    #[test]
+    fn pages_that_hold_more_than_they_claim_are_seen() {
+        use std::io::Write;
+        // Enough that does not pack, so that gzip is looked at.
+        let mut state = 1_u32;
+        let mut data: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .take(200_000)
+        .collect();
+        data.resize(1_000_000, 0);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&data).unwrap();
+        let mut cases = vec![(Compression::GZIP(Default::default()), encoder.finish().unwrap())];
+        if cfg!(feature = "parquet-brotli") {
+            let mut packed = Vec::new();
+            #[cfg(feature = "parquet-brotli")]
+            brotli::CompressorWriter::new(&mut packed, 4096, 1, 22).write_all(&data).unwrap();
+            cases.push((Compression::BROTLI(Default::default()), packed));
+        }
+        for (compression, packed) in cases {
+            // Three bytes of levels stand before what is packed.
+            let bytes = bytes::Bytes::from([&b"abc"[..], &packed].concat());
+            let n_bytes = bytes.len() as u64;
+            for (claimed, is_packed, more) in
+                [(1_000_003, true, false), (1_000_002, true, true), (500, true, true), (500, false, false)]
+            {
+                let page = Page { header: 0, packed: n_bytes, claimed, levels: 3, is_packed };
+                assert_eq!(holds_more(&bytes, 0, &page, compression), more, "{compression} {claimed}");
+            }
+        }
+        // The header of a page of the second version tells the levels, and whether the rest is packed.
+        let header = [
+            0x15, 6, 0x15, 20, 0x15, 10, 0x5c, 0x15, 2, 0x15, 0, 0x15, 2, 0x15, 0, 0x15, 4, 0x15, 6, 0x12, 0,
+            0,
+        ];
+        let page = Header::read(&header).ok().unwrap();
+        assert_eq!((page.levels, page.is_packed, page.claimed, page.packed), (5, false, 10, 5));
     }
 }

@@ -11,6 +11,7 @@ use perennial_core::{Error, Result, ResultExt};
 use super::place::Stored;
 use super::{ParquetReader, unharmed};
 use crate::Table;
+use crate::contract::Parts;
 use crate::objects::{ObjectStore, check};
 
 /// The tables of a Parquet file or object, made by [`ParquetReader::scan`] and [`ParquetReader::scan_object`]. After an error there are no more.
@@ -23,6 +24,7 @@ pub struct ParquetScan {
     /// The row groups that are not read yet, the next one last.
     groups: Vec<usize>,
     open: Option<ParquetRecordBatchReader>,
+    held: Option<Parts>,
     n_tables: usize,
     failed: bool,
 }
@@ -57,11 +59,11 @@ impl ParquetReader {
     /// rows that are wanted gives one table without rows.
     ///
     /// At a time there are the compressed pages of one row group and one table; `max_bytes` holds for each row group, not for
-    /// the file.
+    /// the file. A [`contract`](ParquetReader::contract) is held to the parts and to all of them, as by [`CsvReader::scan`](crate::CsvReader::scan).
     ///
     /// # Errors
-    /// When the file cannot be read, is not a sound Parquet file, has a row group of more than `max_bytes`, lacks a column, or
-    /// `batch_rows` is 0. What is wrong in the rows is an error of the iterator.
+    /// When the file cannot be read, is not a sound Parquet file, has a row group of more than `max_bytes`, lacks a column, the contract has a
+    /// rule that takes all rows at once, or `batch_rows` is 0. What is wrong in the rows is an error of the iterator.
     pub fn scan(&self, path: impl AsRef<Path>, batch_rows: usize) -> Result<ParquetScan> {
         self.scan_origin(Origin::File(path.as_ref().to_owned()), batch_rows)
     }
@@ -97,6 +99,7 @@ impl ParquetReader {
         if batch_rows == 0 {
             return Err(Error::invalid_param("batch_rows", batch_rows, "at least 1 row"));
         }
+        let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let open = || {
             let (loaded, mask, groups) = match &origin {
                 Origin::File(path) => self.open(path.as_path())?,
@@ -110,7 +113,7 @@ impl ParquetReader {
         let (loaded, mask, mut groups) = unharmed(open).context(origin.to_string())?;
         groups.reverse();
         let (reader, open, n_tables, failed) = (self.clone(), None, 0, false);
-        Ok(ParquetScan { reader, origin, batch_rows, loaded, mask, groups, open, n_tables, failed })
+        Ok(ParquetScan { reader, origin, batch_rows, loaded, mask, groups, open, held, n_tables, failed })
     }
 }
 
@@ -153,7 +156,15 @@ impl Iterator for ParquetScan {
         if self.failed {
             return None;
         }
-        let next = unharmed(|| self.next_table()?.map(|table| self.reader.held(table)).transpose());
+        let next = unharmed(|| {
+            let table = self.next_table()?;
+            match (&table, &mut self.held) {
+                (Some(table), Some(held)) => held.hold(table)?,
+                (None, held) => held.take().map_or(Ok(()), |held| held.finish())?,
+                (Some(_), None) => {}
+            }
+            Ok(table)
+        });
         let next = next.map_err(|error| error.context(self.origin.to_string()));
         self.n_tables += 1;
         self.failed = next.is_err();

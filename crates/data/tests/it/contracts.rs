@@ -1,7 +1,7 @@
 //! Contracts: what they find, and how they are kept.
 
 use perennial_core::{ErrorKind, Result};
-use perennial_data::{Check, Column, ColumnContract, ColumnType, Contract, Relation, Table};
+use perennial_data::{Check, Column, ColumnContract, ColumnType, Contract, Relation, Rule, Table};
 use proptest::prelude::*;
 
 fn good() -> Table {
@@ -76,7 +76,7 @@ proptest! {
 #[test]
 fn a_contract_goes_with_a_pipeline() -> Result<()> {
     use perennial_core::{Estimator, Matrix, NoTarget, Persist, Transformer};
-    use perennial_data::{ContractCheck, Rule, Statistic};
+    use perennial_data::{ContractCheck, Statistic};
     let contract = Contract::new()
         .with(ColumnContract::new("age", ColumnType::Integer).unique(true).max(120.0))
         .with(ColumnContract::new("paid", ColumnType::Boolean))
@@ -125,4 +125,40 @@ fn a_contract_that_cannot_be_saved_is_refused_when_learning() -> Result<()> {
     let error = refused(Contract::new().with(x.max(f64::INFINITY)));
     assert!(error.contains("column `x` of the contract"), "{error}");
     Ok(())
+}
+
+#[test]
+fn spellings_labels_and_special_characters() {
+    let table = Table::new([
+        ("t", Column::text([Some("??"), Some("a!"), Some("é"), Some("7"), Some(""), None, Some(" - ")])),
+        ("c", Column::category(["Bern", "BERN", "Chur", " bern.", "Zug", "Bern", "zug"])),
+        ("x", Column::real([Some(0.0), Some(-0.0), Some(1.0), Some(1.0), None, None, Some(3.0)])),
+        ("y", Column::integer([Some(1), Some(2), Some(3), Some(3), Some(4), Some(5), None])),
+    ])
+    .unwrap();
+    let rows = |rule: Rule| {
+        let report = Contract::new().extra_columns(true).rule(rule.quarantine()).check(&table);
+        report.violations().first().map_or(Vec::new(), |violation| violation.rows.clone())
+    };
+    assert_eq!(rows(Rule::not_only_special("t")), [0, 6]);
+    assert_eq!(rows(Rule::spelled_as("c", ["Bern", "Chur", "Bern"])), [1, 3]);
+    assert_eq!(rows(Rule::spelled_as("c", Vec::<String>::new())), [0_usize; 0]);
+    // Both sides of a conflict; zero is minus zero, and missing cells are the same.
+    assert_eq!(rows(Rule::one_label("y", ["x"])), [0, 1, 4, 5]);
+    // The other columns all differ.
+    assert_eq!(rows(Rule::one_label("y", Vec::<String>::new())), [0_usize; 0]);
+    let same = table.select(&["x", "y"]).unwrap();
+    let contract = Contract::new().extra_columns(true).rule(Rule::one_label("y", Vec::<String>::new()));
+    assert_eq!(contract.check(&same).violations()[0].count, 4);
+    let error = contract.enforce(&table.drop(&["y"]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`y` is missing"), "{error}");
+    let texts =
+        Table::new([("t", Column::text([Some("ab"), None, Some("äöü")])), ("n", Column::integer([1, 2, 3]))])
+            .unwrap();
+    let learnt = Contract::new().extra_columns(true).infer_lengths(&texts);
+    assert_eq!(learnt.rules(), [Rule::length("t", 2..=3)]);
+    for contract in [contract, learnt, Contract::new().rule(Rule::spelled_as("c", ["a"]))] {
+        let json = serde_json::to_string(&contract).unwrap();
+        assert_eq!(serde_json::from_str::<Contract>(&json).unwrap(), contract, "{json}");
+    }
 }

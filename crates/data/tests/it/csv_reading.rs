@@ -201,3 +201,86 @@ fn a_column_that_turns_out_to_be_text_is_read_again() {
     assert_eq!(table.column("late").unwrap().null_count(), n);
     assert_eq!(table, CsvReader::new().read_bytes(text.as_bytes()).unwrap());
 }
+
+#[test]
+fn decimals_may_follow_a_comma() {
+    let reader = CsvReader::new().delimiter(b';').decimal(b',').max_categories(0);
+    let text = b"price;count;odd;both\n1,5;1;1.5;1,5\n-2,25;2;2;1.5\n;3;3,5;2\n";
+    let table = reader.read_bytes(text).unwrap();
+    assert_eq!(*table.column("price").unwrap(), Column::real([Some(1.5), Some(-2.25), None]));
+    assert_eq!(*table.column("count").unwrap(), Column::integer([1, 2, 3]));
+    // A number with the other mark is text, and so is its column.
+    assert_eq!(*table.column("odd").unwrap(), Column::text(["1.5", "2", "3,5"]));
+    assert_eq!(table.column("both").unwrap().column_type(), ColumnType::Text);
+    // A file that is scanned and one whose bad records are set aside read the same numbers.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("comma.csv");
+    std::fs::write(&path, text).unwrap();
+    let mut scan = reader.scan(&path, 1 << 16).unwrap();
+    assert_eq!(scan.next().unwrap().unwrap(), table);
+    let typed = reader.clone().types([("odd", ColumnType::Real)]);
+    let (kept, aside) = typed.read_bytes_with_quarantine(text).unwrap();
+    assert_eq!(*kept.column("odd").unwrap(), Column::real([2.0, 3.5]));
+    assert_eq!(aside.column("line").unwrap().cell(0).as_deref(), Some("2"));
+    let error = typed.read_bytes(text).unwrap_err();
+    assert!(error.to_string().contains("`1.5` is not of type real"), "{error}");
+    // Beyond the range is an error there too.
+    let error = reader.read_bytes(b"x\n1,5\n1,5e999\n").unwrap_err();
+    assert!(matches!(error.find(), Some(CsvError::Number { line: 3, .. })), "{error}");
+}
+
+#[test]
+fn a_mark_that_cannot_stand_before_decimals_is_refused() {
+    for (delimiter, quote, decimal, words) in [
+        (b',', b'"', b',', "another byte than those between and around cells"),
+        (b';', b',', b',', "another byte than those between and around cells"),
+        (b';', b'"', b'7', "punctuation"),
+        (b';', b'"', b'e', "punctuation"),
+        (b';', b'"', b'-', "punctuation"),
+        (b';', b'"', b'\n', "punctuation"),
+        (b';', b'"', 0xe9, "punctuation"),
+    ] {
+        let reader = CsvReader::new().delimiter(delimiter).quote(quote).decimal(decimal);
+        let error = reader.read_bytes(b"a\n1\n").unwrap_err().to_string();
+        assert!(error.contains("decimal") && error.contains(words), "{error}");
+    }
+    let table = Table::builder().real("x", [1.5]).build().unwrap();
+    let options = perennial_data::CsvOptions::new().decimal(b',');
+    let error = perennial_data::to_csv(&table, options).unwrap_err().to_string();
+    assert!(error.contains("`decimal`") && error.contains(";"), "{error}");
+    let text = perennial_data::to_csv(&table, options.delimiter(b';')).unwrap();
+    assert_eq!(text, "x\n1,5\n");
+}
+
+#[test]
+fn days_are_read_by_a_format() {
+    let reader = CsvReader::new().date_format("%d.%m.%Y").max_categories(0);
+    let text = b"on;n;iso;code;mixed\n29.02.2024;1;2024-02-29;20240229;01.02.2024\n1.3.2024;2.5;2024-03-01;7;x\n;3;2024-03-01;8;y\n";
+    let table = reader.clone().delimiter(b';').read_bytes(text).unwrap();
+    let types: Vec<ColumnType> = table.columns().map(|(_, column)| column.column_type()).collect();
+    use ColumnType as T;
+    assert_eq!(types, [T::Date, T::Real, T::Text, T::Integer, T::Text]);
+    assert_eq!(*table.column("on").unwrap(), Column::date([Some(19_782), Some(19_783), None]));
+    // The type may be given, and a number be a day.
+    let compact = CsvReader::new().date_format("%Y%m%d").types([("d", T::Date)]);
+    assert_eq!(*compact.read_bytes(b"d\n20240229\n").unwrap().column("d").unwrap(), Column::date([19_782]));
+    let error = compact.read_bytes(b"d\n20240230\n").unwrap_err();
+    assert!(matches!(error.find(), Some(CsvError::Value { line: 2, .. })), "{error}");
+    let (kept, aside) = compact.read_bytes_with_quarantine(b"d\n20240230\n20240229\n2024-02-29\n").unwrap();
+    assert_eq!((kept.n_rows(), aside.n_rows()), (1, 2));
+    // With a time they are moments, in UTC.
+    let moments =
+        CsvReader::new().date_format("%d/%m/%Y %I:%M %p %z").read_bytes(b"t\n01/01/1970 01:30 AM +0100\n");
+    assert_eq!(*moments.unwrap().column("t").unwrap(), Column::date_time([1_800_000_000]));
+    for format in ["%d.%m", "%Q", "", "%H:%M"] {
+        let error = CsvReader::new().date_format(format).read_bytes(b"a\n1\n").unwrap_err().to_string();
+        assert!(error.contains("`date_format`"), "{error}");
+    }
+    // The format is that of the contract.
+    let rule = perennial_data::Rule::time_format("on", "%d.%m.%Y");
+    let contract = perennial_data::Contract::new().extra_columns(true).rule(rule);
+    let texts = Table::new([("on", Column::text(["29.02.2024", "1.3.2024"]))]).unwrap();
+    contract.enforce(&texts).unwrap();
+    assert_eq!(texts.column("on").unwrap().parse_dates("%d.%m.%Y").unwrap(), Column::date([19_782, 19_783]));
+    assert!(Column::integer([1]).parse_dates("%Y%j").is_err());
+}

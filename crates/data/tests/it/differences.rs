@@ -173,3 +173,87 @@ fn moments_that_are_equal_once_rounded_are_a_step_apart() -> Result<()> {
     assert_eq!(table.coverage(&[], "t")?.values("expected")?.as_slice(), [3.0]);
     Ok(())
 }
+
+/// Distances against those of brute force.
+#[test]
+fn tables_without_a_key_are_compared_column_by_column() {
+    use perennial_data::{Scalar, ShiftDistance};
+    let mut state = 3_u64;
+    let mut next = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    for _ in 0..50 {
+        let (n, m) = (1 + next(30), 1 + next(30));
+        let before: Vec<f64> = (0..n).map(|_| next(9) as f64 / 4.0).collect();
+        let after: Vec<f64> = (0..m).map(|_| next(12) as f64 / 4.0).collect();
+        let table = |cells: &[f64]| {
+            let texts: Vec<String> = cells.iter().map(f64::to_string).collect();
+            Table::new([
+                ("x", Column::real(cells.iter().copied().map(Some).chain([None]))),
+                ("t", Column::text(texts.iter().map(|text| Some(text.as_str())).chain([None]))),
+            ])
+            .unwrap()
+        };
+        let diff = table(&before).diff_unkeyed(&table(&after)).unwrap();
+        let below = |cells: &[f64], x: f64| {
+            cells.iter().filter(|cell| **cell <= x).count() as f64 / cells.len() as f64
+        };
+        let equal = |cells: &[f64], x: f64| {
+            cells.iter().filter(|cell| **cell == x).count() as f64 / cells.len() as f64
+        };
+        let all: Vec<f64> = (0..12).map(|k| k as f64 / 4.0).collect();
+        let ks = all.iter().map(|&x| (below(&before, x) - below(&after, x)).abs()).fold(0.0, f64::max);
+        let tv = all.iter().map(|&x| (equal(&before, x) - equal(&after, x)).abs()).sum::<f64>() / 2.0;
+        let close =
+            |distance: Option<ShiftDistance>, right: f64| (distance.unwrap().value() - right).abs() < 1e-12;
+        assert!(matches!(diff.columns[0].distance, Some(ShiftDistance::KolmogorovSmirnov(_))));
+        assert!(close(diff.columns[0].distance, ks) && close(diff.columns[1].distance, tv), "{diff}");
+        assert_eq!(diff.n_rows, (n as usize + 1, m as usize + 1));
+        let mut distinct = before.clone();
+        distinct.sort_by(f64::total_cmp);
+        assert_eq!(diff.columns[0].before.min, Some(Scalar::Real(distinct[0])));
+        distinct.dedup();
+        assert_eq!(
+            (diff.columns[0].before.n_distinct, diff.columns[0].before.n_missing),
+            (distinct.len(), 1)
+        );
+        assert!((diff.columns[0].after.mean.unwrap() - after.iter().sum::<f64>() / m as f64).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn schemas_and_types_differ_without_a_key_too() {
+    let old = Table::new([
+        ("a", Column::integer([1, 2])),
+        ("b", Column::boolean([true, false])),
+        ("d", Column::date([1, 2])),
+        ("gone", Column::real([1.0, 2.0])),
+        ("none", Column::real([None, None])),
+    ])
+    .unwrap();
+    let new = Table::new([
+        ("none", Column::real([Some(1.0), None, None])),
+        ("a", Column::real([1.0, 2.0, 2.5])),
+        ("b", Column::text(["true", "x", "y"])),
+        ("d", Column::date_time([86_400_000_000, 172_800_000_000, 0])),
+        ("new", Column::integer([1, 2, 3])),
+    ])
+    .unwrap();
+    let diff = old.diff_unkeyed(&new).unwrap();
+    assert_eq!(
+        (diff.columns_added.clone(), diff.columns_removed.clone()),
+        (vec!["new".to_owned()], vec!["gone".to_owned()])
+    );
+    let distances: Vec<Option<f64>> =
+        diff.columns.iter().map(|column| column.distance.map(|d| d.value())).collect();
+    assert_eq!(distances, [Some(1.0 / 3.0), None, Some(1.0 / 3.0), None]);
+    let said = diff.to_string();
+    assert!(said.contains("3 rows, and 2 before") && said.contains("`a` was integer and is real"), "{said}");
+    assert!(!diff.is_empty() && old.diff_unkeyed(&old).unwrap().is_empty());
+    let order = old.take(&[1, 0]).unwrap();
+    assert!(old.diff_unkeyed(&order).unwrap().is_empty());
+    let empty = old.head(0);
+    assert!(empty.diff_unkeyed(&empty).unwrap().is_empty());
+    assert!(old.diff(&old, &[]).unwrap_err().to_string().contains("`diff_unkeyed`"));
+}

@@ -147,3 +147,113 @@ fn a_line_with_a_cell_of_another_type_is_set_aside() -> Result<()> {
     assert_eq!(reader.contract(&texts).read_bytes(text)?.column("day")?.column_type(), ColumnType::Text);
     Ok(())
 }
+
+/// Lines read in batches are the file: names that come late, kinds that widen late, days that turn out to be texts late.
+#[test]
+fn a_scan_gives_the_rows_types_and_levels_of_the_file() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let n = 9000;
+    let mut text = String::from("\u{feff}");
+    for row in 0..n {
+        let number = if row == n - 3 { "0.5".to_owned() } else { row.to_string() };
+        let day = format!("\"2024-01-{:02}\"", 1 + row % 28);
+        let mixed = if row == n - 1 { "\"late\"".to_owned() } else { day.clone() };
+        let moment = if row == n - 2 { "\"2024-01-01T10:00\"".to_owned() } else { day.clone() };
+        let city = ["\"Bern\"", "\"Chur\"", "null"][row % 3];
+        text += &format!(
+            "{{\"x\": {number}, \"day\": {day}, \"mixed\": {mixed}, \"moment\": {moment}, \"city\": {city}"
+        );
+        text += if row > n - 10 { ", \"new\": true}\n" } else { "}\n" };
+        text += if row % 100 == 0 { "\r\n \n" } else { "" };
+    }
+    std::fs::write(&path, &text).unwrap();
+    let contract = Contract::new()
+        .extra_columns(true)
+        .with(ColumnContract::new("city", ColumnType::Category).nullable(true));
+    let contract = contract.with(ColumnContract::new("gone", ColumnType::Date).nullable(true));
+    for reader in [JsonLinesReader::new(), JsonLinesReader::new().contract(&contract)] {
+        let whole = reader.read_path(&path)?;
+        for batch in [0, 100_000, 1 << 30] {
+            let parts = reader.scan(&path, batch)?.collect::<Result<Vec<Table>>>()?;
+            assert_eq!(parts.len() > 2, batch < 200_000);
+            let levels = |table: &Table| {
+                table
+                    .schema()
+                    .columns()
+                    .iter()
+                    .map(|field| (field.name.clone(), field.column_type, field.levels.clone()))
+                    .collect::<Vec<_>>()
+            };
+            assert!(parts.iter().all(|part| levels(part) == levels(&whole)));
+            let together = Table::concat(&parts)?;
+            assert_eq!(perennial_data::content_hash(&together), perennial_data::content_hash(&whole));
+        }
+    }
+    // Gzip too, and a schema spares the first look.
+    let schema = JsonLinesReader::new().read_path(&path)?.schema();
+    let packed = folder.path().join("rows.jsonl.gz");
+    let mut encoder =
+        flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    let parts = JsonLinesReader::new().schema(&schema).scan(&packed, 0)?.collect::<Result<Vec<Table>>>()?;
+    assert_eq!(Table::concat(&parts)?, JsonLinesReader::new().read_path(&path)?);
+
+    // Rules of all rows are judged over all of them.
+    let min = |n| Contract::new().extra_columns(true).min_rows(n);
+    assert!(JsonLinesReader::new().contract(&min(n)).scan(&path, 0)?.all(|part| part.is_ok()));
+    let parts: Vec<Result<Table>> = JsonLinesReader::new().contract(&min(n + 1)).scan(&path, 0)?.collect();
+    assert!(parts.last().unwrap().is_err() && parts[..parts.len() - 1].iter().all(Result::is_ok));
+    Ok(())
+}
+
+#[test]
+fn errors_name_line_and_byte_in_batches_too() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let good = "{\"a\": 1}\n";
+    let lines = good.repeat(10_000);
+    let at = lines.len();
+    for (bad, words) in [
+        ("{\"a\": \"x\"}\n", format!("line 10001 (byte {at}), column `a`: `x` is a text")),
+        ("{\"a\": ]}\n", format!("line 10001 (byte {}) is no object", at + 6)),
+    ] {
+        let text = format!("{lines}{bad}{good}");
+        std::fs::write(&path, &text).unwrap();
+        let of_bytes = parse_json_lines(text.as_bytes()).unwrap_err().to_string();
+        assert!(of_bytes.contains(&words), "{of_bytes}");
+        let of_scan = JsonLinesReader::new().scan(&path, 0).unwrap_err().to_string();
+        assert!(of_scan.contains(&words), "{of_scan}");
+        let schema = Table::builder().integer("a", [1]).build()?.schema();
+        let parts: Vec<_> = JsonLinesReader::new().schema(&schema).scan(&path, 0)?.collect();
+        let error = parts.last().unwrap().as_ref().unwrap_err().to_string();
+        assert!(error.contains("10001") || error.contains("row"), "{error}");
+    }
+    std::fs::write(&path, good.repeat(100)).unwrap();
+    let reader = JsonLinesReader::new();
+    assert!(reader.clone().max_bytes(899).read_path(&path).is_err());
+    assert!(reader.clone().max_bytes(900).read_path(&path).is_ok());
+    assert!(reader.clone().max_bytes(899).read_bytes(good.repeat(100).as_bytes()).is_err());
+    let error = reader.clone().max_line_bytes(7).read_bytes(good.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("line 1 (byte 0) is longer than 7 bytes"), "{error}");
+    assert!(reader.clone().max_line_bytes(0).read_path(&path).is_err());
+    let long = format!("{good}{{\"a\": \"{}", "x".repeat(300_000));
+    std::fs::write(&path, &long).unwrap();
+    let error = reader.clone().max_line_bytes(1000).scan(&path, 0).unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("longer than 1000 bytes"), "{error}");
+    // Many names in few lines would be many cells.
+    let names: String = (0..3000).map(|name| format!("{{\"n{name}\": 1}}\n")).collect();
+    std::fs::write(&path, &names).unwrap();
+    let error = reader.clone().scan(&path, 0)?.collect::<Result<Vec<_>>>().unwrap_err().to_string();
+    assert!(error.contains("`max_cells`"), "{error}");
+    assert!(
+        reader.clone().max_columns(2999).scan(&path, 0).unwrap_err().to_string().contains("`max_columns`")
+    );
+    std::fs::write(&path, "\n \n").unwrap();
+    assert!(matches!(reader.scan(&path, 0).unwrap_err().kind(), ErrorKind::Empty { .. }));
+    let schema = Table::builder().integer("a", [1]).build()?.schema();
+    let parts = JsonLinesReader::new().schema(&schema).scan(&path, 0)?.collect::<Result<Vec<_>>>()?;
+    assert_eq!((parts.len(), parts[0].n_rows(), parts[0].n_cols()), (1, 0, 1));
+    Ok(())
+}

@@ -201,3 +201,119 @@ fn damaged_files_are_errors() {
     }
     assert!(read_parquet(directory.path()).is_err());
 }
+
+#[test]
+fn every_compression_comes_back() {
+    use perennial_data::{ParquetCompression as Packed, ParquetWriter};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("packed.parquet");
+    let table = large();
+    let mut sizes = Vec::new();
+    for packed in
+        [Packed::Uncompressed, Packed::Snappy, Packed::Lz4, Packed::Gzip, Packed::Zstd, Packed::Brotli]
+    {
+        ParquetWriter::new().compression(packed).write(&table, &path).unwrap();
+        assert_eq!(content_hash(&read_parquet(&path).unwrap()), content_hash(&table), "{packed:?}");
+        let parts: Vec<Table> =
+            ParquetReader::new().scan(&path, 999).unwrap().map(|part| part.unwrap()).collect();
+        assert_eq!(content_hash(&Table::concat(&parts).unwrap()), content_hash(&table), "{packed:?}");
+        sizes.push(std::fs::metadata(&path).unwrap().len());
+        // Cut or changed bytes are errors or other tables, and no panic.
+        let sound = std::fs::read(&path).unwrap();
+        for at in (0..sound.len()).step_by(sound.len() / 50) {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &damaged).unwrap();
+            let _ = read_parquet(&path);
+        }
+    }
+    assert!(sizes[1..].iter().all(|size| *size < sizes[0]), "{sizes:?}");
+    ParquetWriter::new().write(&table, &path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), sizes[1], "Snappy is the default");
+}
+
+fn write_batch(columns: Vec<(&str, arrow_array::ArrayRef)>, path: &std::path::Path) {
+    let batch = arrow_array::RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .unwrap();
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn columns_without_a_type_are_left_out_by_naming_the_others() {
+    use std::sync::Arc;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("odd.parquet");
+    let odd: [(&str, arrow_array::ArrayRef); 4] = [
+        ("clock", Arc::new(arrow_array::Time64MicrosecondArray::from(vec![1, 2, 3]))),
+        ("clock32", Arc::new(arrow_array::Time32MillisecondArray::from(vec![1, 2, 3]))),
+        ("lasted", Arc::new(arrow_array::DurationMicrosecondArray::from(vec![1, 2, 3]))),
+        ("bytes", Arc::new(arrow_array::BinaryArray::from(vec![&b"a"[..], b"b", b"c"]))),
+    ];
+    for (name, array) in odd {
+        let id = || Arc::new(arrow_array::Int64Array::from(vec![7, 8, 9])) as arrow_array::ArrayRef;
+        write_batch(vec![("id", id()), (name, array), ("id2", id())], &path);
+        for error in [
+            read_parquet(&path).unwrap_err().to_string(),
+            ParquetReader::new().scan(&path, 2).unwrap_err().to_string(),
+            ParquetReader::new().columns([name]).read(&path).unwrap_err().to_string(),
+        ] {
+            assert!(error.contains(&format!("`{name}`")) && error.contains("`columns`"), "{error}");
+        }
+        let reader = ParquetReader::new().columns(["id2", "id"]);
+        let table = reader.read(&path).unwrap();
+        assert_eq!(table.names().collect::<Vec<_>>(), ["id2", "id"]);
+        assert_eq!(table.values("id").unwrap().as_slice(), [7.0, 8.0, 9.0]);
+        let parts: Vec<usize> = reader.scan(&path, 2).unwrap().map(|part| part.unwrap().n_rows()).collect();
+        assert_eq!(parts, [2, 1]);
+        assert_eq!(reader.filter("id", 8..).read(&path).unwrap().n_rows(), 2);
+    }
+}
+
+#[test]
+fn decimals_are_numbers_or_texts_and_never_rounded_in_silence() {
+    use std::sync::Arc;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("decimal.parquet");
+    let decimals = |cells: Vec<Option<i128>>, precision, scale| {
+        let array = arrow_array::Decimal128Array::from(cells);
+        Arc::new(array.with_precision_and_scale(precision, scale).unwrap()) as arrow_array::ArrayRef
+    };
+    let prices = vec![Some(1234), Some(-5), None, Some(10)];
+    write_batch(
+        vec![("price", decimals(prices, 10, 2)), ("whole", decimals(vec![Some(3); 4], 20, 0))],
+        &path,
+    );
+    let table = read_parquet(&path).unwrap();
+    assert_eq!(*table.column("price").unwrap(), Column::real([Some(12.34), Some(-0.05), None, Some(0.1)]));
+    assert_eq!(*table.column("whole").unwrap(), Column::real([3.0; 4]));
+    assert_eq!(ParquetReader::new().filter("price", 0.05..).read(&path).unwrap().n_rows(), 2);
+    let texts = ParquetReader::new().decimal_as_text(true);
+    let table = texts.read(&path).unwrap();
+    assert_eq!(
+        *table.column("price").unwrap(),
+        Column::text([Some("12.34"), Some("-0.05"), None, Some("0.10")])
+    );
+
+    // Sixteen digits that a number keeps, and sixteen that it does not.
+    write_batch(vec![("x", decimals(vec![Some(1_234_567_890_123_456)], 38, 4))], &path);
+    assert_eq!(read_parquet(&path).unwrap().values("x").unwrap().as_slice(), [123_456_789_012.345_6]);
+    for (digits, scale, shown) in [
+        (9_007_199_254_740_993_i128, 0, "9007199254740993"),
+        (99_999_999_999_999_999_999_999_999_999_999_999_999, 4, "9999999999999999999999999999999999.9999"),
+    ] {
+        write_batch(vec![("x", decimals(vec![Some(1), Some(digits)], 38, scale))], &path);
+        let error = read_parquet(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("`x`") && error.contains(shown) && error.contains("decimal_as_text"),
+            "{error}"
+        );
+        assert_eq!(texts.read(&path).unwrap().column("x").unwrap().cell(1).as_deref(), Some(shown));
+        let part = texts.scan(&path, 10).unwrap().next().unwrap().unwrap();
+        assert_eq!(part.column("x").unwrap().column_type(), ColumnType::Text);
+    }
+}

@@ -179,3 +179,19 @@ fn tables_that_do_not_agree_are_reconciled_or_refused() -> Result<()> {
     assert!(Table::concat_reconciled(&[]).is_err());
     Ok(())
 }
+
+/// Few rows can make many cells: each row of its own name.
+#[test]
+fn a_pivot_that_would_fill_memory_is_refused() {
+    let n = 20_000_i64;
+    let long = Table::new([
+        ("key", Column::integer(0..n)),
+        ("name", Column::integer(0..n)),
+        ("x", Column::integer(0..n)),
+    ]);
+    let long = long.unwrap();
+    let error = long.pivot(&["key"], "name", "x").unwrap_err();
+    assert!(matches!(error.kind(), perennial_core::ErrorKind::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("400000000 cells"), "{error}");
+    assert_eq!(long.head(30).pivot(&["key"], "name", "x").unwrap().n_cols(), 31);
+}

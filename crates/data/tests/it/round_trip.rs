@@ -45,10 +45,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(crate::cases(1000)))]
 
     #[test]
-    fn csv(table in table(), semicolon in any::<bool>(), block in 1_usize..64) {
+    fn csv(table in table(), semicolon in any::<bool>(), comma in any::<bool>(), block in 1_usize..64) {
         let delimiter = if semicolon { b';' } else { b',' };
-        let text = to_csv(&table, CsvOptions::new().delimiter(delimiter)).unwrap();
-        let reader = CsvReader::new().delimiter(delimiter).schema(&table.schema()).block_bytes(block);
+        let decimal = if semicolon && comma { b',' } else { b'.' };
+        let text = to_csv(&table, CsvOptions::new().delimiter(delimiter).decimal(decimal)).unwrap();
+        let reader = CsvReader::new().delimiter(delimiter).decimal(decimal);
+        let reader = reader.schema(&table.schema()).block_bytes(block);
         let again = reader.read_bytes(text.as_bytes()).unwrap();
         prop_assert_eq!(content_hash(&again), content_hash(&table));
         prop_assert_eq!(again, table, "{}", text);
@@ -112,8 +114,10 @@ fn odd_delimiters_of_csv() {
         .build()
         .unwrap();
     for delimiter in [b'.', b'-', b'1', b'0', b' ', b':', b'e', b't', b'+', b'T', b'\t'] {
-        let text = to_csv(&table, CsvOptions::new().delimiter(delimiter)).unwrap();
-        let reader = CsvReader::new().delimiter(delimiter).schema(&table.schema());
+        // A point that is both would be read as neither.
+        let decimal = if delimiter == b'.' { b',' } else { b'.' };
+        let text = to_csv(&table, CsvOptions::new().delimiter(delimiter).decimal(decimal)).unwrap();
+        let reader = CsvReader::new().delimiter(delimiter).decimal(decimal).schema(&table.schema());
         assert_eq!(reader.read_bytes(text.as_bytes()).unwrap(), table, "{}", char::from(delimiter));
     }
 }

@@ -228,3 +228,81 @@ fn summaries_at_the_edges() -> Result<()> {
     assert!(summary.column("no").is_err());
     Ok(())
 }
+
+/// A contract says of a file read in parts what it says of the file.
+#[test]
+fn contracts_are_held_to_all_parts_together() {
+    use perennial_data::{ColumnContract, Contract, Relation, Rule, Statistic, write_parquet};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("parts.csv");
+    let n = 40_000_i64;
+    let id = |row: i64| if row == n - 1 { 3 } else { row };
+    let table = Table::new([
+        ("id", Column::integer((0..n).map(id))),
+        ("group", Column::integer((0..n).map(|row| row / 100))),
+        ("x", Column::real((0..n).map(|row| (row % 10 != 0).then_some(row as f64)))),
+        ("falls", Column::integer((0..n).map(|row| if row == 20_000 { n } else { n - row }))),
+    ])
+    .unwrap();
+    perennial_data::write_csv(&table, &path, perennial_data::CsvOptions::new()).unwrap();
+    let parquet = directory.path().join("parts.parquet");
+    write_parquet(&table, &parquet).unwrap();
+    let of = |rule: Rule| Contract::new().extra_columns(true).rule(rule);
+    let integer = |name: &str| ColumnContract::new(name, ColumnType::Integer);
+    let cases = [
+        (of(Rule::unique(["id"])), false),
+        (Contract::new().extra_columns(true).with(integer("id").unique(true)), false),
+        (of(Rule::unique(["id", "group"])), true),
+        // In each part for itself the groups are repeated too, and few rows are no duplicates.
+        (of(Rule::unique(["group"]).mostly(0.005)), true),
+        (of(Rule::unique(["group"]).mostly(0.02)), false),
+        (of(Rule::unique(["id"]).warn()), true),
+        (Contract::new().extra_columns(true).min_rows(40_000), true),
+        (Contract::new().extra_columns(true).min_rows(40_001), false),
+        (of(Rule::row_count(40_000..=40_000)), true),
+        (of(Rule::row_count(..=39_999)), false),
+        (of(Rule::increasing("group")), true),
+        (of(Rule::strictly_increasing("group")), false),
+        (of(Rule::decreasing("falls")), false),
+        (of(Rule::decreasing("falls").mostly(0.999)), true),
+        (of(Rule::present("x").mostly(0.9)), true),
+        (of(Rule::present("x").mostly(0.91)), false),
+        (of(Rule::statistic("x", Statistic::Max, 39_999.0..=39_999.0)), true),
+        (of(Rule::statistic("x", Statistic::Min, 2.0..)), false),
+        (of(Rule::statistic("x", Statistic::Missing, 4000..=4000)), true),
+        (of(Rule::statistic("x", Statistic::MissingShare, ..0.1)), false),
+        (of(Rule::distinct_among("group", 0..400)), true),
+        (of(Rule::distinct_among("group", 0..399)), false),
+        (of(Rule::between("id", 0..)), true),
+        (of(Rule::compare("id", Relation::AtMost, "group")), false),
+    ];
+    for (contract, is_met) in cases {
+        assert_eq!(contract.check(&table).is_met(), is_met, "{contract:?}");
+        let scan = CsvReader::new().contract(&contract).scan(&path, 1 << 16).unwrap();
+        assert_eq!(scan.collect::<Result<Vec<_>>>().is_ok(), is_met, "{contract:?}");
+        let scan = perennial_data::ParquetReader::new().contract(&contract).scan(&parquet, 7000).unwrap();
+        let parts: Vec<Result<Table>> = scan.collect();
+        assert_eq!(parts.iter().all(Result::is_ok), is_met, "{contract:?}");
+        if let Some(Err(error)) = parts.last() {
+            assert!(matches!(error.kind(), perennial_core::ErrorKind::ContractViolation { .. }), "{error}");
+        }
+    }
+    // The rows are those of the file.
+    let scan = CsvReader::new().contract(&of(Rule::unique(["id"]))).scan(&path, 1 << 16).unwrap();
+    let error = scan.collect::<Result<Vec<_>>>().unwrap_err().to_string();
+    assert!(error.contains("`id`: 1 of 40000 rows, row 39999 the first"), "{error}");
+    // What takes all rows at once is refused before a row is read.
+    for rule in [
+        Rule::statistic("x", Statistic::Mean, 0.0..),
+        Rule::z_score("x", 3.0),
+        Rule::distinct_contain("group", [1]),
+        Rule::same_rows_as("other"),
+    ] {
+        let error =
+            CsvReader::new().contract(&of(rule.clone())).scan(&path, 1 << 16).unwrap_err().to_string();
+        assert!(error.contains("a scan has a part of the table at a time"), "{error}");
+        let reader = perennial_data::ParquetReader::new().contract(&of(rule.clone()));
+        assert!(reader.scan(&parquet, 100).is_err());
+        assert!(CsvReader::new().contract(&of(rule.warn())).scan(&path, 1 << 16).is_ok());
+    }
+}

@@ -1,0 +1,328 @@
+//! Reading JSON lines that are larger than memory, batch by batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use perennial_core::{Error, Result, ResultExt};
+
+use super::cells::{Cell, Cells, clash, exact};
+use super::reader::{CELLS_PER_BYTE, Grow, JsonLinesReader, Lines, Start};
+use crate::contract::Parts;
+use crate::csv::{Input, open};
+use crate::schema::{Field, Schema};
+use crate::{ColumnType, Contract, Role, Table, calendar};
+
+/// How much is read at once.
+const STEP: usize = 1 << 16;
+
+/// Cells that a batch may have whatever it holds.
+const FREE_CELLS: u64 = 1 << 20;
+
+/// The tables of a file of JSON lines, made by [`JsonLinesReader::scan`]. After an error there are no more.
+pub struct JsonLinesScan {
+    /// With the columns, types and levels of all lines.
+    reader: JsonLinesReader,
+    batches: Batches,
+    held: Option<Parts>,
+    n_tables: usize,
+    failed: bool,
+    path: PathBuf,
+}
+
+impl fmt::Debug for JsonLinesScan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLinesScan")
+            .field("reader", &self.reader)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JsonLinesReader {
+    /// Reads a file, plain or gzip, in batches of about `batch_bytes` bytes of its text, at least 64 KiB, so that a file may be larger
+    /// than memory. The tables have the columns, types and levels that reading the file at once would give, and the same rows in
+    /// their order.
+    ///
+    /// Because names and types come from all lines, the file is read once more without a [`schema`](JsonLinesReader::schema), and once again where
+    /// a contract says that a column is a category. At a time there are the text of one batch, its cells and its table, in all about
+    /// twenty times `batch_bytes` where lines have all names, and the names and levels of the file; `max_cells` holds for each batch, and is
+    /// 8 for each of its bytes, at least 2^20, unless it is given. `max_bytes` does not apply.
+    ///
+    /// A [`contract`](JsonLinesReader::contract) is held to the parts and to all of them, as by [`CsvReader::scan`](crate::CsvReader::scan).
+    ///
+    /// ```
+    /// use perennial_data::{JsonLinesReader, Summary};
+    ///
+    /// let directory = tempfile::tempdir().unwrap();
+    /// let path = directory.path().join("numbers.jsonl");
+    /// let lines: Vec<String> = (0..20_000).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    /// std::fs::write(&path, lines.concat()).unwrap();
+    ///
+    /// let scan = JsonLinesReader::new().scan(&path, 1 << 16)?;
+    /// assert_eq!(Summary::of_all(scan)?.column("n")?.mean(), Some(9_999.5));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the file cannot be read, a setting is wrong, the contract has a rule that takes all rows at once, or, without a schema, a line
+    /// is not what [`read_json_lines`](crate::read_json_lines) takes or there is none. What is wrong in lines after that is an error of the iterator.
+    pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<JsonLinesScan> {
+        let path = path.as_ref();
+        self.check()?;
+        let held = self.contract.as_ref().map(Parts::new).transpose()?;
+        let batch_bytes = batch_bytes.max(STEP);
+        let place = || format!("reading `{}`", path.display());
+        let mut reader = self.clone();
+        if reader.schema.is_none() {
+            reader.schema = Some(self.settled(path, batch_bytes).context(place())?);
+        }
+        let batches = Batches::open(self, path, batch_bytes).context(place())?;
+        Ok(JsonLinesScan { reader, batches, held, n_tables: 0, failed: false, path: path.to_owned() })
+    }
+
+    /// The columns, types and levels of a file.
+    fn settled(&self, path: &Path, batch_bytes: usize) -> Result<Schema> {
+        let mut batches = Batches::open(self, path, batch_bytes)?;
+        let mut lines: Lines<Found> = Lines::default();
+        while let Some((bytes, start)) = batches.next()? {
+            self.add(&mut lines, &bytes, start, u64::MAX, None, |_, _, error| Err(error))?;
+        }
+        if lines.n_rows == 0 {
+            return Err(Error::empty("there is no object in these JSON lines"));
+        }
+        let types = self.given_types();
+        let found = lines.names.iter().zip(&lines.columns);
+        let found = found.map(|(name, found)| {
+            (name.clone(), types.get(name).copied().unwrap_or_else(|| found.column_type()))
+        });
+        let absent = self.typing().into_iter().flat_map(Contract::nullable_columns);
+        let absent = absent.filter(|(name, _)| !lines.known.contains_key(*name));
+        let absent = absent.map(|(name, column_type)| (name.to_owned(), column_type));
+        let columns: Vec<(String, ColumnType)> = found.chain(absent).collect();
+        let mut levels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, _) in columns.iter().filter(|(_, column_type)| *column_type == ColumnType::Category) {
+            levels.insert(name.clone(), BTreeSet::new());
+        }
+        if !levels.is_empty() {
+            let texts = columns.iter().map(|(name, column_type)| match column_type {
+                ColumnType::Category => field(name, ColumnType::Text, Vec::new()),
+                other => field(name, *other, Vec::new()),
+            });
+            let reader = self.clone().schema(&Schema::from_fields(texts.collect()));
+            let mut batches = Batches::open(self, path, batch_bytes)?;
+            while let Some((bytes, start)) = batches.next()? {
+                let table = reader.part(&bytes, start)?;
+                for (name, levels) in &mut levels {
+                    for text in table.column(name)?.as_text()?.flatten() {
+                        if !levels.contains(text) {
+                            levels.insert(text.to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        let fields = columns.iter().map(|(name, column_type)| {
+            let levels = levels.remove(name).unwrap_or_default();
+            field(name, *column_type, levels.into_iter().collect())
+        });
+        Ok(Schema::from_fields(fields.collect()))
+    }
+
+    /// The table of some lines, with the columns of the schema.
+    fn part(&self, bytes: &[u8], start: Start) -> Result<Table> {
+        let most = FREE_CELLS.max(CELLS_PER_BYTE.saturating_mul(bytes.len() as u64));
+        let most = self.max_cells.unwrap_or(most);
+        let mut lines: Lines<Cells> = Lines::default();
+        self.add(&mut lines, bytes, start, most, None, |_, _, error| Err(error))?;
+        let n_columns = self.schema.as_ref().map_or(0, |schema| schema.columns().len());
+        let n_cells = lines.n_rows as u64 * n_columns as u64;
+        if n_cells > most {
+            return Err(Error::too_large(format!(
+                "the batch that starts on line {} has {} rows of {n_columns} columns, which makes {n_cells} cells, more than {most}; \
+                 write names that differ from line to line as cells, or raise `max_cells`",
+                start.line, lines.n_rows
+            )));
+        }
+        self.table(lines, None).context(format!("rows counted from line {} on", start.line))
+    }
+}
+
+fn field(name: &str, column_type: ColumnType, levels: Vec<String>) -> Field {
+    Field { name: name.to_owned(), column_type, nullable: true, levels, role: Role::default() }
+}
+
+impl JsonLinesScan {
+    fn next_table(&mut self) -> Result<Option<Table>> {
+        let table = loop {
+            match self.batches.next()? {
+                Some((bytes, start)) => {
+                    let table = self.reader.part(&bytes, start)?;
+                    // Blank lines are no rows.
+                    if table.n_rows() > 0 {
+                        break table;
+                    }
+                }
+                None if self.n_tables == 0 => break self.reader.part(b"", Start::default())?,
+                None => {
+                    self.held.take().map_or(Ok(()), |held| held.finish())?;
+                    return Ok(None);
+                }
+            }
+        };
+        if let Some(held) = &mut self.held {
+            held.hold(&table)?;
+        }
+        self.n_tables += 1;
+        Ok(Some(table))
+    }
+}
+
+impl Iterator for JsonLinesScan {
+    type Item = Result<Table>;
+
+    fn next(&mut self) -> Option<Result<Table>> {
+        if self.failed {
+            return None;
+        }
+        let next = self.next_table();
+        self.failed = next.is_err();
+        next.context(format!("reading `{}`", self.path.display())).transpose()
+    }
+}
+
+/// Whole lines of a file, one batch after the other.
+struct Batches {
+    input: Input,
+    /// What was read and not given yet.
+    rest: Vec<u8>,
+    at_end: bool,
+    batch_bytes: usize,
+    max_line_bytes: usize,
+    start: Start,
+}
+
+impl Batches {
+    fn open(reader: &JsonLinesReader, path: &Path, batch_bytes: usize) -> Result<Self> {
+        let (input, max_line_bytes) = (open(path, u64::MAX)?, reader.max_line_bytes);
+        let (rest, start) = (Vec::new(), Start::default());
+        let mut batches = Batches { input, rest, at_end: false, batch_bytes, max_line_bytes, start };
+        while !batches.at_end && batches.rest.len() < 3 {
+            batches.fill()?;
+        }
+        if batches.rest.starts_with(b"\xef\xbb\xbf") {
+            batches.rest.drain(..3);
+        }
+        Ok(batches)
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        let filled = self.rest.len();
+        self.rest.resize(filled + STEP, 0);
+        let n_read = self.input.read(&mut self.rest[filled..])?;
+        self.rest.truncate(filled + n_read);
+        self.at_end = n_read == 0;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<(Vec<u8>, Start)>> {
+        loop {
+            let from = self.batch_bytes.min(self.rest.len());
+            let end = self.rest[from..].iter().position(|byte| *byte == b'\n').map(|at| from + at + 1);
+            let end = end.or(self.at_end.then_some(self.rest.len()));
+            if let Some(end) = end {
+                let after = self.rest.split_off(end);
+                let batch = std::mem::replace(&mut self.rest, after);
+                let start = self.start;
+                self.start.line += batch.iter().filter(|byte| **byte == b'\n').count();
+                self.start.byte += batch.len();
+                return Ok((!batch.is_empty()).then_some((batch, start)));
+            }
+            if self.rest.len() - from > self.max_line_bytes {
+                let line = self.start.line + self.rest[..from].iter().filter(|byte| **byte == b'\n').count();
+                return Err(Error::too_large(format!(
+                    "line {line} is longer than {} bytes; raise `max_line_bytes` if that is right",
+                    self.max_line_bytes
+                )));
+            }
+            self.fill()?;
+        }
+    }
+}
+
+/// What the cells of a column have in common so far.
+#[derive(Default)]
+struct Found {
+    kind: Kind,
+    /// The first whole number that has no exact one among real numbers.
+    inexact: Option<i64>,
+    /// A text that is no day was seen, and one that is no moment.
+    no_day: bool,
+    no_moment: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Kind {
+    #[default]
+    Nothing,
+    Boolean,
+    Integer,
+    Real,
+    Text,
+}
+
+impl Found {
+    /// As the columns that are read at once.
+    fn column_type(&self) -> ColumnType {
+        match self.kind {
+            Kind::Boolean => ColumnType::Boolean,
+            Kind::Integer => ColumnType::Integer,
+            Kind::Nothing | Kind::Real => ColumnType::Real,
+            Kind::Text if !self.no_day => ColumnType::Date,
+            Kind::Text if !self.no_moment => ColumnType::DateTime,
+            Kind::Text => ColumnType::Text,
+        }
+    }
+}
+
+impl Grow for Found {
+    fn check(&self, cell: &Cell) -> Result<()> {
+        let words = match (self.kind, cell) {
+            (Kind::Nothing, _) | (_, Cell::Null) => return Ok(()),
+            (Kind::Boolean, Cell::Boolean(_))
+            | (Kind::Integer, Cell::Integer(_))
+            | (Kind::Real, Cell::Real(_))
+            | (Kind::Text, Cell::Text(_)) => return Ok(()),
+            (Kind::Integer, Cell::Real(_)) => {
+                return self.inexact.map_or(Ok(()), |cell| exact(cell).map(drop));
+            }
+            (Kind::Real, Cell::Integer(cell)) => return exact(*cell).map(drop),
+            (Kind::Boolean, _) => "booleans",
+            (Kind::Integer | Kind::Real, _) => "numbers",
+            (Kind::Text, _) => "texts",
+        };
+        Err(clash(cell, words))
+    }
+
+    fn push(&mut self, cell: Cell, _: usize) -> Result<()> {
+        match cell {
+            Cell::Null => {}
+            Cell::Boolean(_) => self.kind = Kind::Boolean,
+            Cell::Integer(cell) => {
+                if self.kind != Kind::Real {
+                    self.kind = Kind::Integer;
+                }
+                if !crate::column::is_exact(cell) {
+                    self.inexact.get_or_insert(cell);
+                }
+            }
+            Cell::Real(_) => self.kind = Kind::Real,
+            Cell::Text(cell) => {
+                self.kind = Kind::Text;
+                self.no_day = self.no_day || calendar::parse_date(cell.as_bytes()).is_none();
+                self.no_moment = self.no_moment || calendar::parse_date_time(cell.as_bytes()).is_none();
+            }
+        }
+        Ok(())
+    }
+}
