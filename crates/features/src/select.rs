@@ -143,7 +143,7 @@ impl Estimator for SelectKBest<Classes> {
 impl FitTransform for SelectKBest<Values> {}
 impl FitTransform for SelectKBest<Classes> {}
 
-/// A fitted [`SelectKBest`].
+/// A fitted [`SelectKBest`] or [`VarianceThreshold`](crate::VarianceThreshold).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct SelectModel {
@@ -181,6 +181,19 @@ impl SelectModel {
         Ok(SelectModel { features, kept, scores })
     }
 
+    /// Some columns, or an error that says why none are left.
+    pub(crate) fn kept_by(
+        features: &Features,
+        kept: Vec<usize>,
+        scores: Vec<f64>,
+        none: String,
+    ) -> Result<Self> {
+        if kept.is_empty() {
+            return Err(Error::insufficient_data(none));
+        }
+        SelectModel::new(features.clone(), kept, scores)
+    }
+
     /// The score of each column, in the order of the input.
     pub fn scores(&self) -> &[f64] {
         &self.scores
@@ -200,5 +213,9 @@ impl Transformer for SelectModel {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
         x.select(&self.kept)
+    }
+
+    fn sources(&self) -> Option<Vec<Vec<usize>>> {
+        Some(self.kept.iter().map(|&column| vec![column]).collect())
     }
 }

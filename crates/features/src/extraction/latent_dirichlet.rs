@@ -23,6 +23,8 @@ const LEARNING_OFFSET: Param =
 const MAX_ITER: Param =
     Param::integer("max_iter", "the most passes over the documents").at_least(1.0).at_most(1000.0);
 const BATCH_SIZE: Param = Param::integer("batch_size", "the documents of a batch").at_least(1.0);
+const TOTAL_SAMPLES: Param =
+    Param::integer("total_samples", "how many documents there are in all batches that come").at_least(1.0);
 const TOLERANCE: Param =
     Param::real("tolerance", "the fall of the perplexity, as a share of it, that ends it").at_least(0.0);
 const MEAN_CHANGE: Param =
@@ -58,6 +60,7 @@ pub enum TopicLearning {
 /// | `learning_offset` | 10 | >= 0 | how many batches the first ones are taken back by |
 /// | `max_iter` | 10 | 1 to 1000 | the most passes over the documents |
 /// | `batch_size` | 128 | >= 1 | the documents of a batch, where learning is online |
+/// | `total_samples` | 1,000,000 | >= 1 | how many documents there are in all batches that come, for `partial_fit` |
 /// | `tolerance` | 0 | >= 0 | the fall of the perplexity in a pass, as a share of it, that ends it; 0 measures nothing |
 /// | `mean_change_tolerance` | 1e-3 | >= 0 | the mean change of a document's topics that ends its inference |
 /// | `max_document_iter` | 100 | >= 1 | the most steps of a document's inference |
@@ -87,6 +90,7 @@ pub struct LatentDirichletAllocation {
     learning_offset: f64,
     max_iter: usize,
     batch_size: usize,
+    total_samples: usize,
     tolerance: f64,
     mean_change_tolerance: f64,
     max_document_iter: usize,
@@ -104,6 +108,7 @@ impl Default for LatentDirichletAllocation {
             learning_offset: 10.0,
             max_iter: 10,
             batch_size: 128,
+            total_samples: 1_000_000,
             tolerance: 0.0,
             mean_change_tolerance: 1e-3,
             max_document_iter: 100,
@@ -122,6 +127,7 @@ impl LatentDirichletAllocation {
         LEARNING_OFFSET,
         MAX_ITER,
         BATCH_SIZE,
+        TOTAL_SAMPLES,
         TOLERANCE,
         MEAN_CHANGE,
         MAX_DOCUMENT_ITER,
@@ -188,6 +194,13 @@ impl LatentDirichletAllocation {
         self
     }
 
+    /// How many documents there are in all batches that come, of which each given to `partial_fit` is a part.
+    #[must_use]
+    pub fn total_samples(mut self, total_samples: usize) -> Self {
+        self.total_samples = total_samples;
+        self
+    }
+
     /// The fall of the perplexity in a pass, as a share of it, that ends it.
     #[must_use]
     pub fn tolerance(mut self, tolerance: f64) -> Self {
@@ -224,6 +237,7 @@ impl LatentDirichletAllocation {
         LEARNING_OFFSET.check(self.learning_offset)?;
         MAX_ITER.check_count(self.max_iter)?;
         BATCH_SIZE.check_count(self.batch_size)?;
+        TOTAL_SAMPLES.check_count(self.total_samples)?;
         TOLERANCE.check(self.tolerance)?;
         MEAN_CHANGE.check(self.mean_change_tolerance)?;
         MAX_DOCUMENT_ITER.check_count(self.max_document_iter)
@@ -315,7 +329,7 @@ impl Estimator for LatentDirichletAllocation {
 }
 
 impl PartialFit for LatentDirichletAllocation {
-    /// One batch of online learning, whatever `learning` says; the documents stand for all that there are.
+    /// One batch of online learning, whatever `learning` says; the documents stand for `total_samples`.
     fn partial_fit_on(
         &self,
         mut model: LatentDirichletModel,
@@ -326,7 +340,8 @@ impl PartialFit for LatentDirichletAllocation {
         let counts = Counts::new(&x)?;
         let online = LatentDirichletAllocation { learning: TopicLearning::Online, ..self.clone() };
         let random = Random::new(train.ctx.seed(self.seed)).stream("batches").fork(model.n_batches as u64);
-        online.learn(&train.ctx, &mut model, &counts, 0..x.n_rows(), x.n_rows() as f64, &random)?;
+        let all = x.n_rows().max(self.total_samples) as f64;
+        online.learn(&train.ctx, &mut model, &counts, 0..x.n_rows(), all, &random)?;
         Ok(model)
     }
 }

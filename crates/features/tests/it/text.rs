@@ -1,8 +1,11 @@
 //! Texts as counts of terms, against scikit-learn 1.9.1.
 
 use ndarray::{Array2, array};
-use perennial_core::{Estimator, FitTransform, Matrix, NoTarget, Train, Transformer, from_bytes, to_bytes};
+use perennial_core::{
+    Csr, Estimator, FitTransform, Matrix, NoTarget, Rows, Train, Transformer, from_bytes, to_bytes,
+};
 use perennial_data::{Column, Table};
+use perennial_features::VarianceThreshold;
 use perennial_features::text::{
     Analyzer, CountModel, CountVectorizer, Norm, TfidfTransformer, TfidfVectorizer, TfidfVectorizerModel,
 };
@@ -125,4 +128,39 @@ fn what_cannot_be_says_why() {
     let numbers = Table::new([("age", Column::real([1.0, 2.0]))]).unwrap();
     let error = CountVectorizer::new().fit(&numbers, &NoTarget).unwrap_err().to_string();
     assert!(error.contains("age") && error.contains("text"), "{error}");
+}
+
+/// Written out, and against `numpy.var`; weights count as repeated rows, dense and sparse.
+#[test]
+fn columns_are_kept_by_their_variance() {
+    let dense = array![[0.1, 0.0, 1e200], [0.1, 3.0, -1e200], [0.1, 0.0, 0.0], [0.1, 1.0, 0.0]];
+    let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in dense.rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            indices.push(column as u32);
+            values.push(value);
+        }
+        indptr.push(indices.len());
+    }
+    let sparse = Matrix::from(Csr::new(3, indptr, indices, values).unwrap());
+    let dense = Matrix::from(dense);
+    let weights = [1.0, 2.0, 0.0, 3.0];
+    let repeated = dense.take(&[0, 1, 1, 3, 3, 3]).unwrap();
+    let settings = VarianceThreshold::new();
+    let truth = settings.fit(&dense, &NoTarget).unwrap();
+    assert_eq!(truth.scores()[0], 0.0);
+    assert!((truth.scores()[1] - 1.5).abs() < 1e-15, "{:?}", truth.scores());
+    assert_eq!(truth.scores()[2], f64::MAX);
+    let of = |x: &Matrix| settings.fit_on(&Train::new(x, &NoTarget).weights(&weights)).unwrap();
+    for (a, b) in [
+        (settings.fit(&sparse, &NoTarget).unwrap(), truth),
+        (of(&sparse), of(&dense)),
+        (of(&dense), settings.fit(&repeated, &NoTarget).unwrap()),
+    ] {
+        assert!(a.scores().iter().zip(b.scores()).all(|(a, b)| (a - b).abs() <= 1e-15 * b.abs()));
+        assert_eq!(a.kept().collect::<Vec<_>>(), b.kept().collect::<Vec<_>>());
+    }
+    let error =
+        settings.threshold(2.0).fit(&dense.select(&[0, 1]).unwrap(), &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("threshold"), "{error}");
 }

@@ -10,20 +10,23 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::centred::Centred;
-use super::coordinate::{Limits, Quadratic, State};
+use super::coordinate::{Limits, Penalty, Quadratic, State};
 use super::elastic_net::{EPS, MAX_ITER, N_ALPHAS, TOLERANCE, fit_one};
 use super::elastic_net_fit::{MOST_PRODUCTS, along, at_one, penalty, strengths};
 use super::iterative::IterativeLinearModel;
 
 pub(super) const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
+const ALPHAS: Param = Param::real("alphas", "the strengths that are tried").above(0.0);
 pub(super) const L1_RATIOS: Param =
     Param::real("l1_ratios", "the shares of the L1 penalty that are tried").at_least(0.0).at_most(1.0);
 
 /// The settings that both share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Choice {
+    alphas: Option<Vec<f64>>,
     n_alphas: usize,
     eps: f64,
+    positive: bool,
     cv: usize,
     fit_intercept: bool,
     limits: (f64, usize),
@@ -39,10 +42,12 @@ struct Choice {
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `l1_ratios` | 0.5 | each 0 to 1 | the shares of the L1 penalty that are tried |
+/// | `alphas` | a path | each > 0 | the strengths that are tried, in the place of a path from the least that leaves no coefficient |
 /// | `n_alphas` | 100 | >= 1 | how many strengths are tried |
 /// | `eps` | 1e-3 | 1e-12 to 1 | the least strength over the largest |
 /// | `cv` | 5 | >= 2 | how many folds |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `positive` | false | | whether coefficients must be at least 0 |
 /// | `max_iter` | 10000 | >= 1 | the most sweeps over the coefficients for each strength |
 /// | `tolerance` | 1e-4 | >= 0 | the duality gap at which to stop, as a share of the target's mean square |
 ///
@@ -61,10 +66,12 @@ struct Choice {
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticNetCv {
     l1_ratios: Vec<f64>,
+    alphas: Option<Vec<f64>>,
     n_alphas: usize,
     eps: f64,
     cv: usize,
     fit_intercept: bool,
+    positive: bool,
     max_iter: usize,
     tolerance: f64,
 }
@@ -73,10 +80,12 @@ pub struct ElasticNetCv {
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
+/// | `alphas` | a path | each > 0 | the strengths that are tried, in the place of a path from the least that leaves no coefficient |
 /// | `n_alphas` | 100 | >= 1 | how many strengths are tried |
 /// | `eps` | 1e-3 | 1e-12 to 1 | the least strength over the largest |
 /// | `cv` | 5 | >= 2 | how many folds |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `positive` | false | | whether coefficients must be at least 0 |
 /// | `max_iter` | 10000 | >= 1 | the most sweeps over the coefficients for each strength |
 /// | `tolerance` | 1e-4 | >= 0 | the duality gap at which to stop, as a share of the target's mean square |
 ///
@@ -94,10 +103,12 @@ pub struct ElasticNetCv {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LassoCv {
+    alphas: Option<Vec<f64>>,
     n_alphas: usize,
     eps: f64,
     cv: usize,
     fit_intercept: bool,
+    positive: bool,
     max_iter: usize,
     tolerance: f64,
 }
@@ -106,10 +117,12 @@ impl Default for ElasticNetCv {
     fn default() -> Self {
         ElasticNetCv {
             l1_ratios: vec![0.5],
+            alphas: None,
             n_alphas: 100,
             eps: 1e-3,
             cv: 5,
             fit_intercept: true,
+            positive: false,
             max_iter: 10_000,
             tolerance: 1e-4,
         }
@@ -118,7 +131,16 @@ impl Default for ElasticNetCv {
 
 impl Default for LassoCv {
     fn default() -> Self {
-        LassoCv { n_alphas: 100, eps: 1e-3, cv: 5, fit_intercept: true, max_iter: 10_000, tolerance: 1e-4 }
+        LassoCv {
+            alphas: None,
+            n_alphas: 100,
+            eps: 1e-3,
+            cv: 5,
+            fit_intercept: true,
+            positive: false,
+            max_iter: 10_000,
+            tolerance: 1e-4,
+        }
     }
 }
 
@@ -128,6 +150,20 @@ macro_rules! builders {
             /// The defaults.
             pub fn new() -> Self {
                 Self::default()
+            }
+
+            /// Sets the strengths that are tried, in the place of a path.
+            #[must_use]
+            pub fn alphas(mut self, alphas: impl Into<Vec<f64>>) -> Self {
+                self.alphas = Some(alphas.into());
+                self
+            }
+
+            /// Sets whether coefficients must be at least 0.
+            #[must_use]
+            pub fn positive(mut self, positive: bool) -> Self {
+                self.positive = positive;
+                self
             }
 
             /// Sets how many strengths are tried.
@@ -175,7 +211,8 @@ macro_rules! builders {
             fn choice(&self) -> Choice {
                 let limits = (self.tolerance, self.max_iter);
                 let (n_alphas, eps, cv) = (self.n_alphas, self.eps, self.cv);
-                Choice { n_alphas, eps, cv, fit_intercept: self.fit_intercept, limits }
+                let (fit_intercept, positive) = (self.fit_intercept, self.positive);
+                Choice { alphas: self.alphas.clone(), n_alphas, eps, positive, cv, fit_intercept, limits }
             }
         }
     };
@@ -303,6 +340,12 @@ fn choose(
     CV.check_count(choice.cv)?;
     TOLERANCE.check(choice.limits.0)?;
     MAX_ITER.check_count(choice.limits.1)?;
+    if let Some(alphas) = &choice.alphas {
+        if alphas.is_empty() {
+            return Err(Error::invalid_param("alphas", "an empty list", "at least one strength"));
+        }
+        alphas.iter().try_for_each(|&alpha| ALPHAS.check(alpha))?;
+    }
     let (n_rows, y) = (train.x.n_rows(), train.y.as_slice());
     if choice.cv > n_rows {
         return Err(Error::insufficient_data(format!(
@@ -325,7 +368,15 @@ fn choose(
     let mut best: Option<Best> = None;
     for (step, &l1_ratio) in l1_ratios.iter().enumerate() {
         train.ctx.step(step, l1_ratios.len())?;
-        let alphas = strengths(&cross, (l1_ratio, false), choice.n_alphas, choice.eps);
+        let alphas = match &choice.alphas {
+            Some(given) => {
+                // Each is begun where the last one ended, which pays from strong to weak.
+                let mut alphas = given.clone();
+                alphas.sort_by(|a, b| b.total_cmp(a));
+                alphas
+            }
+            None => strengths(&cross, (l1_ratio, choice.positive), choice.n_alphas, choice.eps),
+        };
         let one = |fold: usize| match small {
             true => by_products(&parts, fold, choice, &alphas, l1_ratio, limits, &train.ctx),
             false => by_rows(train, &folds[fold], choice, &alphas, l1_ratio, limits),
@@ -347,7 +398,8 @@ fn choose(
     let Some(Best { alpha, l1_ratio, alphas, errors: mean_squared_errors, .. }) = best else {
         return Err(Error::invalid_param("n_alphas", choice.n_alphas, "at least 1"));
     };
-    let model = fit_one(&problem, train.x.features(), penalty(alpha, l1_ratio), limits, &train.ctx)?;
+    let penalty = Penalty { positive: choice.positive, ..penalty(alpha, l1_ratio) };
+    let model = fit_one(&problem, train.x.features(), penalty, limits, &train.ctx)?;
     Ok(ElasticNetCvModel { model, alpha, l1_ratio, alphas, mean_squared_errors })
 }
 
@@ -390,7 +442,9 @@ fn by_products(
         let sum = held[[ones, target]] - along(ones);
         ((squares - 2.0 * shift * sum + n_held * shift * shift) / n_held).max(0.0)
     };
-    along(&quadratic, alphas, (l1_ratio, false), limits, ctx, |_, state| errors.push(error(state)))?;
+    along(&quadratic, alphas, (l1_ratio, choice.positive), limits, ctx, |_, state| {
+        errors.push(error(state))
+    })?;
     Ok(errors)
 }
 
@@ -410,7 +464,8 @@ fn by_rows(
     let mut weights = vec![0.0; problem.n_features];
     let mut errors = Vec::with_capacity(alphas.len());
     for &alpha in alphas {
-        let state = at_one(&problem, penalty(alpha, l1_ratio), limits, Some(&weights), &train.ctx)?;
+        let penalty = Penalty { positive: choice.positive, ..penalty(alpha, l1_ratio) };
+        let state = at_one(&problem, penalty, limits, Some(&weights), &train.ctx)?;
         weights = state.weights;
         let intercept = problem.intercept(&weights);
         let active: Vec<usize> = (0..weights.len()).filter(|&j| weights[j] != 0.0).collect();

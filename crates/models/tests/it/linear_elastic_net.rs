@@ -224,3 +224,31 @@ fn positive_coefficients_without_a_penalty_converge() {
     assert!(model.converged());
     assert_close(&model.coefficients().to_vec(), &[1.3, 0.7, 0.3, 0.9], 1e-9, "coefficients");
 }
+
+/// Strengths of one's own are those of the path when they are, in any order, and a positive choice has no negative coefficient.
+#[test]
+fn strengths_can_be_given_and_coefficients_kept_positive() {
+    let mut random = Random::new(8);
+    let x = Array2::from_shape_simple_fn((120, 6), || random.normal());
+    let slopes = [2.0, -1.5, 1.0, -0.5, 0.0, 0.3];
+    let value =
+        |row: ndarray::ArrayView1<'_, f64>| row.iter().zip(slopes).map(|(x, slope)| x * slope).sum::<f64>();
+    let y: Values = x.rows().into_iter().map(|row| value(row) + 0.3 * random.normal()).collect();
+    let x = Matrix::from(x);
+    let path = LassoCv::new().n_alphas(7).eps(1e-2).fit(&x, &y).unwrap();
+    let mut alphas = path.alphas().to_vec();
+    alphas.reverse();
+    let given = LassoCv::new().alphas(alphas).fit(&x, &y).unwrap();
+    assert_eq!((given.alpha(), given.coefficients()), (path.alpha(), path.coefficients()));
+    assert_eq!(given.mean_squared_errors(), path.mean_squared_errors());
+
+    assert!(path.coefficients().iter().any(|weight| *weight < 0.0));
+    let kept = ElasticNetCv::new().positive(true).l1_ratios([0.3, 0.9]).fit(&x, &y).unwrap();
+    assert!(kept.coefficients().iter().all(|weight| *weight >= 0.0));
+    assert!(kept.coefficients().iter().any(|weight| *weight > 0.0));
+    let alone = ElasticNet::new().alpha(kept.alpha()).l1_ratio(kept.l1_ratio()).positive(true);
+    assert_eq!(alone.fit(&x, &y).unwrap().coefficients(), kept.coefficients());
+    for alphas in [vec![], vec![1.0, -1.0]] {
+        assert!(LassoCv::new().alphas(alphas).fit(&x, &y).is_err());
+    }
+}

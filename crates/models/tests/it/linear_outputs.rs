@@ -4,8 +4,9 @@ use ndarray::{Array2, array, s};
 use perennial_core::{
     Capabilities, ErrorKind, Estimator, Matrix, Outputs, Predictor, Result, Train, Transformer, Values,
 };
+use perennial_models::compose::{MultiOutputRegressor, RegressorChain};
 use perennial_models::{
-    ElasticNet, Lasso, LinearRegression, MultiTaskElasticNet, MultiTaskLasso, PlsRegression,
+    ElasticNet, Lasso, LinearRegression, MultiTaskElasticNet, MultiTaskLasso, PlsRegression, Ridge,
 };
 use perennial_testing::{Tags, check, regression};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ check!(
     One(PlsRegression::new().n_components(1).scale(false)),
     Tags::new().exact_solver()
 );
+
+check!(multi_output, regressor, One(MultiOutputRegressor::new(Ridge::new())), Tags::new().exact_solver());
+check!(chain, regressor, One(RegressorChain::new(Ridge::new())), Tags::new().exact_solver());
 
 /// The rows of the Bayesian regressions with a second output.
 pub(crate) fn two() -> (Matrix, Outputs) {
