@@ -147,29 +147,30 @@ impl<'a> IntervalOptions<'a> {
 
     /// How many independent units of equal weight the rows are worth (Kish, 1965): rows, groups or blocks.
     pub(crate) fn worth(&self, n_rows: usize) -> f64 {
-        self.worth_of(n_rows, |_| true)
+        self.worths(n_rows, 1, |_| 0)[0]
     }
 
-    /// As [`worth`](IntervalOptions::worth), of the rows that `counts`; 0 where none does.
-    pub(crate) fn worth_of(&self, n_rows: usize, counts: impl Fn(usize) -> bool) -> f64 {
-        let own = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
-        let weight = |row: usize| if counts(row) { own(row) } else { 0.0 };
-        let units = match self.dependence {
-            Dependence::None => (0..n_rows).map(weight).collect(),
+    /// As [`worth`](IntervalOptions::worth), of the rows of each of some classes; 0 where a class has none.
+    pub(crate) fn worths(&self, n_rows: usize, n_classes: usize, class: impl Fn(usize) -> usize) -> Vec<f64> {
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        let unit: Box<dyn Fn(usize) -> usize> = match self.dependence {
+            Dependence::None => Box::new(|row| row),
             Dependence::Groups(groups) => {
-                let (unit_of_row, n_units) = numbered(groups);
-                let mut sums = vec![0.0; n_units];
-                unit_of_row.iter().enumerate().for_each(|(row, &unit)| sums[unit] += weight(row));
-                sums
+                let (unit_of_row, _) = numbered(groups);
+                Box::new(move |row| unit_of_row[row])
             }
-            Dependence::Blocks(length) => (0..n_rows)
-                .step_by(length.max(1))
-                .map(|from| (from..(from + length).min(n_rows)).map(weight).sum())
-                .collect::<Vec<f64>>(),
+            Dependence::Blocks(length) => Box::new(move |row| row / length.max(1)),
         };
-        let (sum, squares) =
-            units.iter().fold((0.0, 0.0), |(sum, squares), unit| (sum + unit, squares + unit * unit));
-        if sum > 0.0 { sum / squares * sum } else { 0.0 }
+        let mut rows: Vec<(usize, usize, usize)> =
+            (0..n_rows).map(|row| (class(row), unit(row), row)).collect();
+        rows.sort_unstable();
+        let mut sums = vec![(0.0, 0.0); n_classes];
+        for unit in rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let own: f64 = unit.iter().map(|(.., row)| weight(*row)).sum();
+            let (sum, squares) = &mut sums[unit[0].0];
+            (*sum, *squares) = (*sum + own, *squares + own * own);
+        }
+        sums.into_iter().map(|(sum, squares)| if sum > 0.0 { sum / squares * sum } else { 0.0 }).collect()
     }
 
     /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.

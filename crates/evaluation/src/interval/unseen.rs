@@ -5,6 +5,9 @@ use perennial_statistics::interval::Interval;
 use super::IntervalOptions;
 use crate::metric::ConfusionMatrix;
 
+/// Up to so many classes, the rows of each are thought to be each of the others.
+const FEW: usize = 24;
+
 /// The largest share of all units that may be other than those that were seen, at this confidence: the end of the interval
 /// of Clopper and Pearson (1934) for none among so many.
 fn share(n_units: f64, level: f64) -> f64 {
@@ -12,24 +15,25 @@ fn share(n_units: f64, level: f64) -> f64 {
 }
 
 impl IntervalOptions<'_> {
-    /// The interval of a mean of scores between bounds: it stays within them, and where all rows have the same score it tells
-    /// how far the mean would be from it if as many rows as may have gone unseen were at a bound.
+    /// The interval of a mean of scores between bounds: it stays within them, and where all rows have the best or the worst
+    /// score there is, it tells where the mean would be if as many rows as may have gone unseen had the other one.
     pub(crate) fn within(&self, found: Interval, scores: &[f64], (least, most): (f64, f64)) -> Interval {
         let Interval { estimate, mut low, mut high, level } = found;
         let counts = |row: usize| self.weights.is_none_or(|weights| weights[row] > 0.0);
-        let mut counting = (0..scores.len()).filter(|&row| counts(row)).map(|row| scores[row]);
-        let first = counting.next();
-        if !self.forced && first.is_some_and(|first| counting.all(|score| score == first)) {
-            let share = share(self.worth(scores.len()), level);
-            let towards =
-                |bound: f64| if bound.is_finite() { estimate + share * (bound - estimate) } else { estimate };
-            (low, high) = (towards(least), towards(most));
+        let all = |bound: f64| (0..scores.len()).filter(|&row| counts(row)).all(|row| scores[row] == bound);
+        if !self.forced && least.is_finite() && most.is_finite() {
+            let width = share(self.worth(scores.len()), level) * (most - least);
+            if all(most) {
+                low = most - width;
+            } else if all(least) {
+                high = least + width;
+            }
         }
         Interval { estimate, low: low.max(least), high: high.min(most), level }
     }
 
-    /// The interval of what a confusion matrix decides. Where every resample gave the same score, it tells how far it would
-    /// be from it if, of one class, as many rows as may have gone unseen were given another.
+    /// The interval of what a confusion matrix decides. Where every resample gave the same score, it reaches as far as the score
+    /// would if as many rows as may have gone unseen had been given another class: those of one class, or some of all.
     pub(crate) fn of_classes(
         &self,
         found: Interval,
@@ -40,22 +44,47 @@ impl IntervalOptions<'_> {
         if self.forced || found.low < found.high {
             return found;
         }
-        let Interval { estimate, mut low, mut high, level } = found;
+        let confusion = &confusion.with_another_class();
         let n_classes = confusion.names().len();
-        let of_truth = confusion.true_weights();
-        for (class, &weight) in of_truth.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-            let n_units = self.worth_of(truth.len(), |row| truth[row] as usize == class);
-            let most = weight * share(n_units, level);
-            let others = [class, (class + 1) % n_classes, (class + n_classes - 1) % n_classes];
-            for from in 0..n_classes {
-                let moved = confusion.counts()[[class, from]].min(most);
-                for to in others.into_iter().filter(|&to| to != from && moved > 0.0) {
-                    if let Some(score) = score(&confusion.with_moved(class, (from, to), moved)) {
-                        (low, high) = (low.min(score), high.max(score));
-                    }
-                }
+        let Interval { estimate, mut low, mut high, level } = found;
+        let mut reach = |confusion: &ConfusionMatrix| {
+            if let Some(score) = score(confusion) {
+                (low, high) = (low.min(score), high.max(score));
+            }
+        };
+        let weights = confusion.true_weights();
+        // Where the rows of each class went, most of them.
+        let went: Vec<usize> = (0..n_classes).map(|class| confusion.most_given(class)).collect();
+        let of_all = share(self.worth(truth.len()), level);
+        let own = self.worths(truth.len(), n_classes, |row| truth[row] as usize);
+        let others = |class: usize| -> Vec<usize> {
+            match n_classes {
+                ..=FEW => (0..n_classes).collect(),
+                _ => vec![class, (class + 1) % n_classes],
+            }
+        };
+        for to in 0..n_classes {
+            // Some rows of all classes are of this one.
+            let mut moved = confusion.clone();
+            for class in 0..n_classes {
+                let to = if class == to { (to + 1) % n_classes } else { to };
+                moved.give(class, (went[class], to), of_all * weights[class]);
+            }
+            reach(&moved);
+        }
+        let mut right = confusion.clone();
+        for class in 0..n_classes {
+            // Some rows of all classes are right after all.
+            right.give(class, (went[class], class), of_all * weights[class]);
+            let mut moved = confusion.clone();
+            for to in others(class).into_iter().filter(|&to| to != went[class] && weights[class] > 0.0) {
+                let most = weights[class] * share(own[class], level);
+                let given = moved.give(class, (went[class], to), most);
+                reach(&moved);
+                moved.give(class, (to, went[class]), given);
             }
         }
+        reach(&right);
         Interval { estimate, low, high, level }
     }
 }

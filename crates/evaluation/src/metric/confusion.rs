@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::{Array2, ArrayRef2, arr2};
 use perennial_core::{Classes, Error, Result};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -144,12 +144,25 @@ impl ConfusionMatrix {
         &self.names
     }
 
-    /// As if so much weight of one class had been given another class than it was.
-    pub(crate) fn with_moved(&self, class: usize, (from, to): (usize, usize), weight: f64) -> Self {
-        let mut moved = self.clone();
-        moved.counts[[class, from]] -= weight;
-        moved.counts[[class, to]] += weight;
-        moved
+    /// The class that most weight of a class was given, the first of equals.
+    pub(crate) fn most_given(&self, class: usize) -> usize {
+        let row = self.counts.row(class);
+        (0..row.len()).fold(0, |best, given| if row[given] > row[best] { given } else { best })
+    }
+
+    /// Gives so much weight of a class, or all that there is, another class than it was; tells how much it was.
+    pub(crate) fn give(&mut self, class: usize, (from, to): (usize, usize), weight: f64) -> f64 {
+        let weight = weight.min(self.counts[[class, from]]);
+        self.counts[[class, from]] -= weight;
+        self.counts[[class, to]] += weight;
+        weight
+    }
+
+    /// With a second class that nobody has, where there is but one.
+    pub(crate) fn with_another_class(&self) -> Self {
+        let [name] = &*self.names else { return self.clone() };
+        let names = Arc::from([name.clone(), format!("not {name}")]);
+        ConfusionMatrix { names, counts: arr2(&[[self.counts[[0, 0]], 0.0], [0.0, 0.0]]) }
     }
 
     /// The weight of the rows of each class.

@@ -66,7 +66,7 @@ impl Brier {
 
 /// Metrics that are the mean of a loss per row.
 macro_rules! mean_of_rows {
-    ($metric:ident, $name:literal) => {
+    ($metric:ident, $name:literal, $most:expr) => {
         impl Metric for $metric {
             type Truth = Classes;
             type Prediction = Probabilities;
@@ -77,7 +77,7 @@ macro_rules! mean_of_rows {
             }
 
             fn bounds(&self) -> (f64, f64) {
-                (0.0, f64::INFINITY)
+                (0.0, $most)
             }
 
             fn score_weighted(
@@ -99,8 +99,9 @@ macro_rules! mean_of_rows {
     };
 }
 
-mean_of_rows!(LogLoss, "log_loss");
-mean_of_rows!(Brier, "brier");
+mean_of_rows!(LogLoss, "log_loss", f64::INFINITY);
+// Of two classes half of it.
+mean_of_rows!(Brier, "brier", 2.0);
 
 /// The probabilities of one class, and which rows have it.
 fn one_against_rest(prediction: &Probabilities, column: usize, columns: &[usize]) -> (Vec<f64>, Vec<bool>) {

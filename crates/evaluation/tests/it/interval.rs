@@ -7,8 +7,8 @@ use perennial_core::{Classes, Probabilities, Values};
 use perennial_evaluation::metric::clusters::{silhouette, silhouette_interval};
 use perennial_evaluation::metric::ranking::{roc_auc, roc_auc_interval};
 use perennial_evaluation::metric::{
-    Accuracy, BalancedAccuracy, Brier, F1, LogLoss, MeanAbsoluteError, MutualInformation, R2, Rand, Recall,
-    RocAuc, TopKAccuracy,
+    Accuracy, Average, BalancedAccuracy, Brier, F1, LogLoss, MeanAbsoluteError, MutualInformation, Precision,
+    R2, Rand, Recall, RocAuc, TopKAccuracy,
 };
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
@@ -29,12 +29,31 @@ fn accuracy_is_exact() {
 fn answers_without_error_are_not_certain() {
     let truth = Classes::from_labels((0..20).map(|row| if row % 2 == 0 { "a" } else { "b" }));
     let options = IntervalOptions::new();
-    let exact = |n: usize| clopper_pearson(n, n, 0.95).unwrap().low;
+    let exact = |n: u64| clopper_pearson(n, n, 0.95).unwrap().low;
     let recall = Recall::of("a").interval(&truth, &truth, &options).unwrap();
     assert_eq!((recall.estimate, recall.high), (1.0, 1.0));
     assert!((recall.low - exact(10)).abs() < 1e-12, "{recall:?}");
+    // Errors in both classes, as many as among all rows, weigh less here than all in one of them.
     let balanced = BalancedAccuracy.interval(&truth, &truth, &options).unwrap();
-    assert!((balanced.low - 0.5 * (1.0 + exact(10))).abs() < 1e-12, "{balanced:?}");
+    assert!((balanced.low - f64::min(exact(20), 0.5 * (1.0 + exact(10)))).abs() < 1e-12, "{balanced:?}");
+    let micro = Recall::new(Average::Micro).interval(&truth, &truth, &options).unwrap();
+    assert!(micro.low <= exact(20) + 1e-12, "{micro:?}");
+    let many = Classes::from_labels(0..20);
+    let micro = Recall::new(Average::Micro).interval(&many, &many, &options).unwrap();
+    assert!((micro.low - exact(20)).abs() < 1e-12, "{micro:?}");
+    let one = Classes::from_labels(["a"; 20]);
+    let recall = Recall::of("a").interval(&one, &one, &options).unwrap();
+    assert!((recall.low - exact(20)).abs() < 1e-12, "{recall:?}");
+    // Whatever the order of the names, any class may be taken for the one that is looked for.
+    let of = |names: [&str; 4]| {
+        let counts = [("A", 1), ("B", 1000), ("C", 1), ("D", 50)];
+        let labels = counts.iter().flat_map(|&(name, n)| std::iter::repeat_n(name, n));
+        let code = |label: &str| names.iter().position(|name| *name == label).unwrap() as u32;
+        let truth = Classes::new(labels.map(code).collect(), names.map(String::from).to_vec()).unwrap();
+        Precision::of("D").interval(&truth, &truth, &options).unwrap()
+    };
+    assert_eq!(of(["A", "B", "C", "D"]), of(["A", "C", "B", "D"]));
+    assert!(of(["A", "B", "C", "D"]).low < 0.94);
     assert!(F1::of("a").interval(&truth, &truth, &options).unwrap().low < 0.9);
     // Weights, and groups of two: half as many units.
     let weights = [2.0; 20];

@@ -99,7 +99,7 @@ impl Estimator for KernelPca {
         }
         if n > MOST_DECOMPOSED && self.few(n).is_none() {
             return Err(Error::too_large(format!(
-                "all components of {n} rows would be looked for; of more than {MOST_DECOMPOSED} rows at most {} are, unless the kernel is a sigmoid: set `n_components`, take a sample, or use `Nystroem` before `Pca`",
+                "all components of {n} rows would be looked for; of more than {MOST_DECOMPOSED} rows at most {} are, unless the kernel is a sigmoid or a polynomial with `coef0` below 0: set `n_components`, take a sample, or use `Nystroem` before `Pca`",
                 n.saturating_sub(1) / ROWS_OF_ONE
             )));
         }
@@ -137,9 +137,13 @@ impl Estimator for KernelPca {
 impl KernelPca {
     /// The number of components, where so few are wanted that only these are looked for.
     fn few(&self, n_rows: usize) -> Option<usize> {
-        // Only that kernel has eigenvalues below 0 that may be large.
-        let shaped = !matches!(self.kernel, Kernel::Sigmoid { .. });
-        self.n_components.filter(|&k| shaped && k.saturating_mul(ROWS_OF_ONE) < n_rows)
+        // These have eigenvalues below 0, which may be large.
+        let mixed = match self.kernel {
+            Kernel::Sigmoid { .. } => true,
+            Kernel::Polynomial { coef0, .. } => coef0 < 0.0,
+            _ => false,
+        };
+        self.n_components.filter(|&k| !mixed && k.saturating_mul(ROWS_OF_ONE) < n_rows)
     }
 
     /// Eigenvalues, the largest first, and their vectors in columns: all, or as many as are kept.

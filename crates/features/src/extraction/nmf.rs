@@ -22,6 +22,8 @@ const ALPHA_H: Param = Param::real("alpha_h", "the penalty on the parts").at_lea
 const L1_RATIO: Param = Param::real("l1_ratio", "the share of the L1 penalty").at_least(0.0).at_most(1.0);
 /// Rows of one task.
 const CHUNK: usize = 512;
+/// The most numbers of both factors.
+const MOST_NUMBERS: usize = 1 << 31;
 
 /// How the factors are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +182,13 @@ impl Estimator for Nmf {
         self.alpha_h.map_or(Ok(()), |alpha| ALPHA_H.check(alpha))?;
         L1_RATIO.check(self.l1_ratio)?;
         let (x, unit) = NonNegative::new(train.x)?.in_units()?;
+        let (n, p) = x.dim();
+        if (n + p).checked_mul(self.n_components).is_none_or(|size| size > MOST_NUMBERS) {
+            return Err(Error::too_large(format!(
+                "{} parts of {n} rows and {p} columns are more than 2^31 numbers; ask for fewer parts, or factor a sample of the rows and transform the others",
+                self.n_components
+            )));
+        }
         let seed = train.ctx.seed(self.seed);
         // Both factors with one part in each column.
         let (mut w, mut h) = start(&x, self.n_components, seed, &train.ctx)?;

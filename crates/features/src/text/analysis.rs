@@ -27,7 +27,19 @@ pub(super) struct Analysis {
     pub(super) ngram_range: (usize, usize),
     pub(super) lowercase: bool,
     /// In order.
+    #[serde(deserialize_with = "ordered")]
     pub(super) stop_words: Vec<String>,
+}
+
+/// Words as somebody wrote them, in order.
+fn ordered<'de, D: serde::Deserializer<'de>>(words: D) -> std::result::Result<Vec<String>, D::Error> {
+    Vec::deserialize(words).map(in_order)
+}
+
+pub(super) fn in_order(mut words: Vec<String>) -> Vec<String> {
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 impl Default for Analysis {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Context, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param,
-    Result, Train, Transformer,
+    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result,
+    Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, Analyzer};
+use super::analysis::{Analysis, Analyzer, in_order};
 use super::terms::{Documents, Limits, MAX_FEATURES};
-use super::vocabulary::{corpus, in_parts, texts};
+use super::vocabulary::{Row, corpus, known_terms, texts};
 
 /// Counts the terms of columns of text: a sparse column for each term, named `column=term`, terms in order.
 ///
@@ -80,10 +80,7 @@ impl CountVectorizer {
     /// Words that are passed over, as they are after `lowercase`.
     #[must_use]
     pub fn stop_words<S: Into<String>>(mut self, stop_words: impl IntoIterator<Item = S>) -> Self {
-        let mut words: Vec<String> = stop_words.into_iter().map(Into::into).collect();
-        words.sort_unstable();
-        words.dedup();
-        self.analysis.stop_words = words;
+        self.analysis.stop_words = in_order(stop_words.into_iter().map(Into::into).collect());
         self
     }
 
@@ -122,12 +119,11 @@ impl CountVectorizer {
         let (mut columns, mut parts) = (Vec::new(), Vec::new());
         for (name, column) in train.x.columns() {
             let corpus = corpus(&self.analysis, &texts(name, column)?, &train.ctx)?;
-            let kept = self.limits.kept(name, &corpus, train.weights)?;
+            let kept = self.limits.kept(name, &corpus, train.weights, self.binary)?;
             let place = |term: u32| kept.binary_search(&term).ok().map(|place| place as u32);
-            let placed = |row: Vec<(u32, u32)>| {
-                row.into_iter().filter_map(|(term, count)| Some((place(term)?, count))).collect()
-            };
-            parts.push(corpus.rows.into_iter().map(placed).collect::<Vec<Vec<(u32, u32)>>>());
+            let placed =
+                |row: Row| row.into_iter().filter_map(|(term, count)| Some((place(term)?, count))).collect();
+            parts.push(corpus.rows.into_iter().map(placed).collect::<Vec<Row>>());
             let terms = kept.iter().map(|&term| corpus.terms[term as usize].clone()).collect();
             columns.push(Terms { name: name.into(), terms });
         }
@@ -230,7 +226,7 @@ impl CountModel {
     }
 
     /// The counts of all columns side by side.
-    fn side_by_side(&self, n_rows: usize, parts: Vec<Vec<Vec<(u32, u32)>>>) -> Result<Matrix> {
+    fn side_by_side(&self, n_rows: usize, parts: Vec<Vec<Row>>) -> Result<Matrix> {
         let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
         for row in 0..n_rows {
             let mut start = 0;
@@ -253,12 +249,7 @@ impl Transformer for CountModel {
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
         let counted = |Terms { name, terms }: &Terms| {
-            let texts = texts(name, x.column(name)?)?;
-            let place = |term: &str| {
-                terms.binary_search_by(|known| (**known).cmp(term)).ok().map(|place| place as u32)
-            };
-            let analysis = &self.parts.settings.analysis;
-            Ok(in_parts(analysis, &texts, &Context::new(), |counted| counted.placed(place))?.concat())
+            Ok(known_terms(&self.parts.settings.analysis, &texts(name, x.column(name)?)?, terms))
         };
         let parts = self.parts.columns.iter().map(counted).collect::<Result<Vec<_>>>()?;
         self.side_by_side(x.n_rows(), parts)

@@ -9,7 +9,7 @@ use super::vocabulary::Corpus;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Documents {
-    /// So many; with row weights, so much weight.
+    /// So many; with row weights, so much weight, but for 1, which is any weight.
     Count(usize),
     /// This share of the texts, from 0 to 1.
     Share(f64),
@@ -66,7 +66,13 @@ impl Limits {
     }
 
     /// The places of the terms that are kept, in order.
-    pub(super) fn kept(&self, name: &str, corpus: &Corpus, weights: Option<&[f64]>) -> Result<Vec<u32>> {
+    pub(super) fn kept(
+        &self,
+        name: &str,
+        corpus: &Corpus,
+        weights: Option<&[f64]>,
+        binary: bool,
+    ) -> Result<Vec<u32>> {
         let n_terms = corpus.terms.len();
         let (mut in_texts, mut times) = (vec![0.0; n_terms], vec![0.0; n_terms]);
         let mut all = 0.0;
@@ -75,10 +81,12 @@ impl Limits {
             all += weight;
             for &(term, count) in terms {
                 in_texts[term as usize] += weight;
-                times[term as usize] += weight * f64::from(count);
+                times[term as usize] += weight * if binary { 1.0 } else { f64::from(count) };
             }
         }
-        let (least, most) = (self.min_df.of(all), self.max_df.of(all));
+        // One text is any text that counts, however little it weighs.
+        let least = if self.min_df == Documents::Count(1) { 0.0 } else { self.min_df.of(all) };
+        let most = self.max_df.of(all);
         if most < least {
             return Err(Error::invalid_param(
                 "max_df",

@@ -215,19 +215,17 @@ impl Transformer for TfidfModel {
                 }
                 *value *= self.idf[column as usize];
             }
-            let size = match self.settings.norm {
-                Norm::None => 1.0,
-                Norm::L1 => values.iter().map(|value| value.abs()).sum(),
-                Norm::L2 => {
-                    // In units of the largest, so that no square leaves the range.
-                    let largest = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-                    let unit = if largest > 0.0 { largest } else { 1.0 };
-                    values.iter().map(|value| (value / unit).powi(2)).sum::<f64>().sqrt() * unit
-                }
-            };
-            if size > 0.0 && size != 1.0 {
-                values.iter_mut().for_each(|value| *value /= size);
+            // In units of the largest, so that neither a sum nor a square leaves the range.
+            let unit = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+            if self.settings.norm == Norm::None || unit == 0.0 || !unit.is_finite() {
+                continue;
             }
+            values.iter_mut().for_each(|value| *value /= unit);
+            let size = match self.settings.norm {
+                Norm::L1 => values.iter().map(|value| value.abs()).sum(),
+                _ => values.iter().map(|value| value * value).sum::<f64>().sqrt(),
+            };
+            values.iter_mut().for_each(|value| *value /= size);
         }
         if !values.iter().all(|value| value.is_finite()) {
             return Err(Error::overflow("a weighed count leaves the range of f64; counts are not so large"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_core::{Context, Error, Result};
 use perennial_data::Column;
@@ -11,43 +12,25 @@ use super::analysis::{Analysis, Memory};
 
 /// Texts of one task.
 const CHUNK: usize = 512;
-/// The most terms that are told apart while they are counted: their texts alone take gigabytes.
-const MOST_TERMS: usize = 100_000_000;
+/// The most bytes of terms that are told apart, those of each task apart from the others, and what each takes besides.
+const MOST_BYTES: usize = 1 << 32;
+const OF_ONE: usize = 64;
+/// Terms between two looks at whether it is to stop.
+const STRIDE: usize = 1 << 14;
+
+/// The terms of a text by their numbers, ascending, and how often each is there.
+pub(super) type Row = Vec<(u32, u32)>;
 
 /// The terms of some texts, in the order in which they came, and how often each text has them.
-pub(super) struct Counted {
-    pub(super) terms: Vec<Box<str>>,
-    /// The terms of each text, ascending, and how often each is there.
-    rows: Vec<Vec<(u32, u32)>>,
+struct Counted {
+    terms: Vec<Box<str>>,
+    rows: Vec<Row>,
 }
 
 /// The terms of all texts in order, and of each text the places of its terms.
 pub(super) struct Corpus {
     pub(super) terms: Vec<Box<str>>,
-    pub(super) rows: Vec<Vec<(u32, u32)>>,
-}
-
-/// Counts the terms of each text of a column; a missing text has none.
-fn count(analysis: &Analysis, texts: &[Option<&str>], rows: Range<usize>) -> Counted {
-    let mut known: BTreeMap<Box<str>, u32> = BTreeMap::new();
-    let mut memory = Memory::default();
-    let mut found: Vec<u32> = Vec::new();
-    let rows = texts[rows].iter().map(|text| {
-        found.clear();
-        analysis.terms(text.unwrap_or_default(), &mut memory, |term| {
-            let next = known.len() as u32;
-            found.push(match known.get(term) {
-                Some(&number) => number,
-                None => *known.entry(term.into()).or_insert(next),
-            });
-        });
-        found.sort_unstable();
-        found.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect()
-    });
-    let rows = rows.collect();
-    let mut terms: Vec<Box<str>> = vec![Box::default(); known.len()];
-    known.into_iter().for_each(|(term, number)| terms[number as usize] = term);
-    Counted { terms, rows }
+    pub(super) rows: Vec<Row>,
 }
 
 /// The cells of a column as texts.
@@ -58,26 +41,72 @@ pub(super) fn texts<'a>(name: &str, column: &'a Column) -> Result<Vec<Option<&'a
     }
 }
 
-/// Counts in parallel, and gives what `place` makes of each part, in order.
-pub(super) fn in_parts<T: Send>(
-    analysis: &Analysis,
-    texts: &[Option<&str>],
-    ctx: &Context,
-    place: impl Fn(Counted) -> T + Sync,
-) -> Result<Vec<T>> {
-    reduce::try_map_each(texts.len().div_ceil(CHUNK), |part| {
+/// The texts of a task.
+fn rows_of(task: usize, n_texts: usize) -> Range<usize> {
+    task * CHUNK..n_texts.min((task + 1) * CHUNK)
+}
+
+/// How often each number is there.
+fn runs(numbers: &mut [u32]) -> Row {
+    numbers.sort_unstable();
+    numbers.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect()
+}
+
+fn place(terms: &[Box<str>], term: &str) -> Option<u32> {
+    terms.binary_search_by(|known| (**known).cmp(term)).ok().map(|place| place as u32)
+}
+
+/// Counts the terms of some texts; a missing text has none. `bytes` are those of all terms so far.
+fn count(analysis: &Analysis, texts: &[Option<&str>], bytes: &AtomicUsize, ctx: &Context) -> Result<Counted> {
+    let mut known: BTreeMap<Box<str>, u32> = BTreeMap::new();
+    let mut memory = Memory::default();
+    let mut found: Vec<u32> = Vec::new();
+    let mut rows = Vec::with_capacity(texts.len());
+    for text in texts {
         ctx.check()?;
-        Ok(place(count(analysis, texts, part * CHUNK..texts.len().min((part + 1) * CHUNK))))
-    })
+        found.clear();
+        let (mut stopped, mut n_terms) = (Ok(()), 0_usize);
+        analysis.terms(text.unwrap_or_default(), &mut memory, |term| {
+            if stopped.is_err() {
+                return;
+            }
+            n_terms += 1;
+            if n_terms.is_multiple_of(STRIDE) {
+                stopped = ctx.check();
+            }
+            let next = known.len() as u32;
+            found.push(match known.get(term) {
+                Some(&number) => number,
+                None => {
+                    let own = term.len() + OF_ONE;
+                    if bytes.fetch_add(own, Ordering::Relaxed) + own > MOST_BYTES {
+                        stopped = Err(too_many());
+                    }
+                    *known.entry(term.into()).or_insert(next)
+                }
+            });
+        });
+        stopped?;
+        rows.push(runs(&mut found));
+    }
+    let mut terms: Vec<Box<str>> = vec![Box::default(); known.len()];
+    known.into_iter().for_each(|(term, number)| terms[number as usize] = term);
+    Ok(Counted { terms, rows })
+}
+
+fn too_many() -> Error {
+    Error::too_large(
+        "the terms of the texts take more than 4 GiB; take shorter ones, fewer lengths, or a sample of the texts",
+    )
 }
 
 impl Counted {
-    /// The terms of each text by the places that `place` gives them; terms without one are left out.
-    pub(super) fn placed(self, place: impl Fn(&str) -> Option<u32>) -> Vec<Vec<(u32, u32)>> {
-        let places: Vec<Option<u32>> = self.terms.iter().map(|term| place(term)).collect();
-        let row = |row: Vec<(u32, u32)>| {
+    /// The rows by the places of their terms among all.
+    fn placed(self, all: &[Box<str>]) -> Vec<Row> {
+        let places: Vec<Option<u32>> = self.terms.iter().map(|term| place(all, term)).collect();
+        let row = |row: Row| {
             let known = row.into_iter().filter_map(|(term, count)| Some((places[term as usize]?, count)));
-            let mut row: Vec<(u32, u32)> = known.collect();
+            let mut row: Row = known.collect();
             row.sort_unstable();
             row
         };
@@ -86,27 +115,49 @@ impl Counted {
 }
 
 /// All terms of all texts.
+///
+/// # Errors
+/// When they would take too much memory, or the work is cancelled.
 pub(super) fn corpus(analysis: &Analysis, texts: &[Option<&str>], ctx: &Context) -> Result<Corpus> {
-    let parts = in_parts(analysis, texts, ctx, |counted| counted)?;
-    let mut terms: Vec<Box<str>> = Vec::new();
-    for part in &parts {
-        ctx.check()?;
-        terms.extend(part.terms.iter().cloned());
-        // Many parts have the same terms: those are dropped before they are many.
-        if terms.len() > MOST_TERMS {
-            terms.sort_unstable();
-            terms.dedup();
-            if terms.len() > MOST_TERMS {
-                return Err(Error::too_large(format!(
-                    "the texts have more than {MOST_TERMS} terms; take shorter ones, fewer lengths, or a sample of the texts"
-                )));
-            }
-        }
-    }
+    let bytes = AtomicUsize::new(0);
+    let parts = reduce::try_map_each(texts.len().div_ceil(CHUNK), |task| {
+        count(analysis, &texts[rows_of(task, texts.len())], &bytes, ctx)
+    })?;
+    let mut terms: Vec<Box<str>> = parts.iter().flat_map(|part| part.terms.iter().cloned()).collect();
     terms.sort_unstable();
     terms.dedup();
-    let place =
-        |term: &str| terms.binary_search_by(|known| (**known).cmp(term)).ok().map(|place| place as u32);
-    let rows = parts.into_iter().flat_map(|part| part.placed(place)).collect();
+    let rows = parts.into_iter().flat_map(|part| part.placed(&terms)).collect();
     Ok(Corpus { terms, rows })
+}
+
+/// The places that the terms of each text have among those that are known; others are passed over.
+pub(super) fn known_terms(analysis: &Analysis, texts: &[Option<&str>], known: &[Box<str>]) -> Vec<Row> {
+    let tasks = reduce::map_each(texts.len().div_ceil(CHUNK), |task| {
+        let (mut memory, mut found) = (Memory::default(), Vec::new());
+        let row = |text: &Option<&str>| {
+            found.clear();
+            analysis.terms(text.unwrap_or_default(), &mut memory, |term| found.extend(place(known, term)));
+            runs(&mut found)
+        };
+        texts[rows_of(task, texts.len())].iter().map(row).collect::<Vec<Row>>()
+    });
+    tasks.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_bounded_and_stop_when_told() {
+        let analysis = Analysis::default();
+        let texts = [Some("some words of a text")];
+        let of = |bytes: usize, ctx: &Context| count(&analysis, &texts, &AtomicUsize::new(bytes), ctx);
+        assert_eq!(of(0, &Context::new()).unwrap().terms.len(), 4);
+        let Err(error) = of(MOST_BYTES - 100, &Context::new()) else { panic!("two words are too many") };
+        assert!(error.to_string().contains("4 GiB"), "{error}");
+        let token = perennial_core::CancelToken::new();
+        token.cancel();
+        assert!(of(0, &Context::new().with_cancel(token)).is_err());
+    }
 }

@@ -150,6 +150,9 @@ fn a_factorisation_of_sparse_rows_is_that_of_dense_ones() {
         let (a, b) = (b.transform(&dense).unwrap(), b.transform(&sparse).unwrap());
         assert!(a.dense().unwrap().iter().zip(b.dense().unwrap()).all(|(a, b)| (a - b).abs() < 1e-9));
     }
+    let many = Matrix::from(Csr::new(300_000, vec![0, 1], vec![1], vec![3.0]).unwrap());
+    let error = Nmf::new().n_components(10_000).fit(&many, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("2^31"), "{error}");
     let negative = Matrix::from(Csr::new(2, vec![0, 1], vec![1], vec![-3.0]).unwrap());
     let error = Nmf::new().n_components(1).fit(&negative, &NoTarget).unwrap_err().to_string();
     assert!(error.contains("row 0 has -3 in column 1"), "{error}");

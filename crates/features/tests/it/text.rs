@@ -9,7 +9,7 @@ use perennial_features::VarianceThreshold;
 use perennial_features::text::{
     Analyzer, CountModel, CountVectorizer, Norm, TfidfTransformer, TfidfVectorizer, TfidfVectorizerModel,
 };
-use perennial_testing::{Tags, check};
+use perennial_testing::check;
 
 check!(tfidf, transformer, TfidfTransformer::new());
 check!(tfidf_plain, transformer, TfidfTransformer::new().norm(Norm::None).smooth_idf(false));
@@ -115,6 +115,32 @@ fn any_number_of_threads_finds_the_same_terms() {
     let one = of(1);
     assert_eq!(one.0.counts().vocabulary("t").unwrap().len(), 97 + 27 + 1);
     assert!((2..=4).all(|n_threads| of(n_threads) == one));
+}
+
+#[test]
+fn little_weight_and_settings_of_a_file_count() {
+    // Weights that add up to 1.
+    let weights = [0.2; 5];
+    let light = CountVectorizer::new().fit_on(&Train::new(&table(), &NoTarget).weights(&weights)).unwrap();
+    assert_eq!(light, CountVectorizer::new().fit(&table(), &NoTarget).unwrap());
+    // In how many texts a term is decides, where only that counts.
+    let texts = Table::new([("t", Column::text([Some("aa aa aa"), Some("bb"), Some("bb")]))]).unwrap();
+    let most = CountVectorizer::new().max_features(1);
+    let of = |settings: &CountVectorizer| {
+        let model = settings.fit(&texts, &NoTarget).unwrap();
+        model.vocabulary("t").unwrap().next().unwrap().to_owned()
+    };
+    assert_eq!((of(&most), of(&most.clone().binary(true))), ("aa".to_owned(), "bb".to_owned()));
+    // Words out of order in a file.
+    let mut json = serde_json::to_value(CountVectorizer::new()).unwrap();
+    json["analysis"]["stop_words"] = serde_json::json!(["the", "a", "red", "is"]);
+    let settings: CountVectorizer = serde_json::from_value(json).unwrap();
+    let model = settings.fit(&table(), &NoTarget).unwrap();
+    assert!(model.vocabulary("note").unwrap().all(|term| term != "the" && term != "red"));
+    // Rows as long as numbers go keep their direction.
+    let x = Matrix::from(array![[1.7e308, 1.7e308], [1e-308, 0.0]]);
+    let x = TfidfTransformer::new().use_idf(false).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    assert!((dense(&x)[[0, 1]] - 0.5f64.sqrt()).abs() < 1e-15 && dense(&x)[[1, 0]] == 1.0);
 }
 
 #[test]

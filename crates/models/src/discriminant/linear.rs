@@ -291,6 +291,11 @@ impl Transformer for LinearDiscriminantModel {
             0 => Array2::zeros((0, self.ratios.len())),
             _ => matmul(&centred, &self.directions),
         };
+        if !out.iter().all(|value| value.is_finite()) {
+            return Err(Error::overflow(
+                "a projection leaves the range of f64; check the units of the input",
+            ));
+        }
         Matrix::from(out).with_names((0..self.ratios.len()).map(|i| format!("ld{i}")))
     }
 }

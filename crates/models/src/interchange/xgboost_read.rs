@@ -26,7 +26,8 @@ impl TreeModel {
     /// those of XGBoost (`output_margin`) but for the rounding of its sums. `gbtree` and `dart` are read; trees with
     /// several values in a leaf, linear boosters and objectives whose answers are none of [`Link`] are refused. A model
     /// that was stopped early answers from its rounds up to the best, as `XGBClassifier` and `XGBRegressor` do; later ones
-    /// are left out, where `Booster.predict` would take them.
+    /// are left out, where `Booster.predict` would take them. An entry that sparse rows do not store is 0 here, where XGBoost
+    /// takes it as missing: store NaN for it.
     ///
     /// # Errors
     /// When the text is not such a model, or holds what is refused.

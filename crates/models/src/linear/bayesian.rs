@@ -204,7 +204,8 @@ impl Priors {
         let moved: f64 = old.iter().zip(new).map(|(old, new)| (old - new).abs()).sum();
         let size: f64 = new.iter().map(|value| value.abs()).sum();
         search.converged = moved <= self.tolerance * size;
-        search.gap = if moved > 0.0 { moved / size.max(f64::MIN_POSITIVE) } else { 0.0 };
+        // What falls to 0 has moved by all that it was.
+        search.gap = if size > 0.0 { (moved / size).min(f64::MAX) } else { f64::from(u8::from(moved > 0.0)) };
         search.n_iterations += 1;
     }
 }

@@ -344,3 +344,22 @@ fn ranks_hazards_and_quantiles_leave_the_library() {
     let bands: Vec<f64> = quantiles.predict(&x).unwrap().values().iter().copied().collect();
     survives(quantiles.to_tree_model().unwrap(), &bands);
 }
+
+/// A model that was stopped early answers from its best round on back, as the wrappers of XGBoost do.
+#[test]
+fn rounds_after_the_best_one_are_left_out() {
+    let whole = model(SMALL, 95);
+    let n_rounds = whole.ensemble().n_rounds();
+    let mut file: serde_json::Value = serde_json::from_str(&whole.to_xgboost_json().unwrap()).unwrap();
+    file["learner"]["attributes"] = serde_json::json!({ "best_iteration": "1", "best_score": "0.5" });
+    let rounds = |file: &serde_json::Value| {
+        TreeModel::from_xgboost_json(&file.to_string()).unwrap().ensemble().n_rounds()
+    };
+    assert!(n_rounds > 2, "{n_rounds}");
+    assert_eq!(rounds(&file), 2);
+    // A round of a forest has several trees.
+    file["learner"]["gradient_booster"]["model"]["gbtree_model_param"]["num_parallel_tree"] = "2".into();
+    assert_eq!(rounds(&file), n_rounds.min(4));
+    file["learner"]["attributes"]["best_iteration"] = "-1".into();
+    assert!(TreeModel::from_xgboost_json(&file.to_string()).is_err());
+}
