@@ -59,7 +59,7 @@ pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
 pub use scorer::{Scored, Scorer};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
-pub(crate) use values::checked_pair as paired_values;
+pub(crate) use values::{checked_pair as paired_values, weighted_quantile};
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,
