@@ -1,6 +1,7 @@
 //! Learning on one part of the rows and scoring on another, several times.
 
 mod bootstrap;
+mod by_rows;
 mod curves;
 mod nested;
 mod out_of_fold;
@@ -10,6 +11,7 @@ mod run;
 mod several;
 
 pub use bootstrap::{BootstrapScore, bootstrap_score};
+pub use by_rows::cross_validate_by_rows;
 pub use curves::{Curve, CurvePoint, learning_curve, validation_curve};
 pub use nested::{Nested, nested_cross_validate};
 pub use out_of_fold::{MeanAnswers, OutOfFold};
