@@ -5,6 +5,7 @@
 //! 1.9.
 
 mod agreement;
+mod calibration_sums;
 mod certainty;
 mod class_outputs;
 mod class_report;
@@ -13,6 +14,7 @@ pub mod clusters;
 mod confusion;
 mod deviance;
 mod distributions;
+mod double;
 mod error_sums;
 mod grouping;
 mod hinge;
@@ -23,6 +25,7 @@ mod pairwise;
 mod probabilities;
 pub mod ranking;
 mod scaled;
+mod score_sums;
 mod scorer;
 mod shares;
 mod survival;
@@ -30,6 +33,7 @@ mod values;
 
 pub use crate::IntervalOptions;
 pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
+pub use calibration_sums::CalibrationSums;
 pub use certainty::{CalibrationError, TopKAccuracy};
 pub use class_outputs::{ExactMatch, HammingLoss};
 pub use class_report::{ClassReport, ClassScores};
@@ -56,14 +60,15 @@ pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
+pub use score_sums::ScoreSums;
 pub use scorer::{Scored, Scorer};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
-pub(crate) use values::{checked_pair as paired_values, weighted_quantile};
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,
 };
+pub(crate) use values::{checked_pair as paired_values, weighted_quantile};
 
 use std::borrow::Borrow;
 

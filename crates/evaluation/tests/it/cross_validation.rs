@@ -300,7 +300,7 @@ fn answers_are_kept_however_often_rows_are_tested() {
     let (x, y) = line(30, 3);
     let slope = Slope { alpha: 0.5 };
     let splitters: [Box<dyn Splitter>; 4] = [
-        Box::new(Repeated::new(KFold::new(3).seed(4), 2)),
+        Box::new(Repeated::new(KFold::new(3), 2).seed(4)),
         Box::new(ShuffleSplit::new(4, 0.3).seed(4)),
         Box::new(TimeSeriesSplit::new(3)),
         Box::new(KFold::new(3).seed(4)),
@@ -338,7 +338,7 @@ fn answers_are_kept_however_often_rows_are_tested() {
     }
     // Probabilities stay such.
     let (x, y) = coin(60, 2);
-    let repeated = Repeated::new(StratifiedKFold::new(3).seed(1), 3);
+    let repeated = Repeated::new(StratifiedKFold::new(3), 3).seed(1);
     let result = cross_validate(&Sigmoid, &x, &y, &repeated, &LogLoss, &CrossValidation::new()).unwrap();
     let (rows, means) = result.out_of_fold().unwrap().mean().unwrap();
     assert_eq!((rows.len(), means.n_rows()), (60, 60));

@@ -38,6 +38,7 @@ mod rare;
 mod report;
 mod risk;
 mod samples;
+mod score_sums;
 mod slices_and_comparison;
 mod split;
 mod splitters;
