@@ -20,6 +20,7 @@ mod grouping;
 mod hinge;
 mod label_sets;
 mod likelihood;
+mod multi_output;
 mod one_class;
 mod pairwise;
 mod probabilities;
@@ -55,6 +56,7 @@ pub use grouping::{
 pub use hinge::HingeLoss;
 pub use label_sets::LabelSets;
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
+pub use multi_output::MultiOutput;
 pub use one_class::{Gini, metric_at_thresholds, multilabel_confusion_matrix};
 pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;

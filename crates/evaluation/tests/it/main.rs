@@ -31,6 +31,7 @@ mod leakage;
 mod martingale;
 mod metric;
 mod models;
+mod multi_output;
 mod named;
 mod named_metrics;
 mod rank_sums;
