@@ -6,10 +6,11 @@ mod finding;
 pub(crate) use finding::Waivers;
 pub use finding::{AuditReport, Check, Finding, Severity};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use perennial_core::{Error, Matrix, Param, Result};
+use perennial_core::{Error, Matrix, Param, Result, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::Split;
@@ -19,13 +20,13 @@ use crate::split::{FixedSplits, SplitInputs, Splitter};
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `near` | none | > 0 | how near two rows may be, as the root of the mean squared difference of their columns in standard deviations; where there are few columns, rows are near each other by chance |
+/// | `near` | none | > 0 | how near two rows may be, as the root of the mean squared difference of their columns in standard deviations; where there are few columns, rows are near each other by chance; of a table, its numeric columns as [`SplitInputs::rows`] |
 /// | `tolerated` | 0 | in [0, 1] | share of the tested rows that may have a copy, near or exact, among those learned from |
 /// | `min_support` | 1 | >= 0 | rows that each class must have on each side |
 /// | `waive` | nothing | | why a finding is right as it is; the reason stays in the report |
 ///
 /// What is looked for follows from what is known of the rows: copies need [`SplitInputs::rows`] or
-/// [`SplitInputs::row_numbers`], entities [`SplitInputs::groups`], and so on. Whoever has no times or groups to give is
+/// [`SplitInputs::row_numbers`], near copies the rows as a matrix, entities [`SplitInputs::groups`], and so on. Whoever has no times or groups to give is
 /// told of nothing there.
 ///
 /// ```
@@ -137,22 +138,27 @@ impl SplitAudit {
         // Rows that do not exist, and rows on both sides, are no matter of opinion.
         FixedSplits::new(splits.iter().cloned()).split(inputs)?;
         let mut findings = Vec::new();
-        if let Some(x) = inputs.rows {
-            length("the rows", n, perennial_core::Rows::n_rows(x))?;
-            let same = duplicates::identical(x);
-            findings.extend(self.copies(splits, &same)?);
-            if let Some(near) = self.near {
-                findings.extend(self.near_copies(splits, x, near, &same, inputs)?);
+        inputs.rows.map_or(Ok(()), |x| length("the rows", n, x.n_rows()))?;
+        inputs.row_numbers.map_or(Ok(()), |numbers| check_numbered(numbers, n))?;
+        let same = match (inputs.row_numbers, inputs.rows) {
+            (Some(numbers), _) => Some(Cow::Borrowed(numbers)),
+            (None, Some(x)) => Some(Cow::Owned(duplicates::identical(x))),
+            (None, None) => None,
+        };
+        if let Some(same) = &same {
+            findings.extend(self.copies(splits, same)?);
+        }
+        match (self.near, &same, inputs.rows) {
+            (Some(near), Some(same), Some(x)) => {
+                findings.extend(self.near_copies(splits, x, near, same, inputs)?);
             }
-        } else if let Some(same) = inputs.row_numbers {
-            length("the numbers of the rows", n, same.len())?;
-            let most = same.iter().copied().max().unwrap_or(0) as usize;
-            if most >= n {
-                return Err(Error::malformed(format!(
-                    "the number of a row is {most} of {n} rows; rows are numbered from 0, without gaps"
+            (Some(near), _, None) => {
+                return Err(Error::unsupported(format!(
+                    "`near` is {near}, and these rows are no matrix, so no distances are known; audit the splits before, \
+                     by `SplitAudit::split` with the numeric columns as `SplitInputs::rows` beside `SplitInputs::row_numbers`"
                 )));
             }
-            findings.extend(self.copies(splits, same)?);
+            _ => {}
         }
         if let Some(groups) = inputs.groups {
             length("the groups", n, groups.len())?;
@@ -238,6 +244,17 @@ impl SplitAudit {
             self.min_support
         );
         Some(Finding::new(Check::ClassSupport, Severity::Error, message).at(lacking, count, Vec::new()))
+    }
+}
+
+/// Refuses numbers that are not those of so many rows.
+fn check_numbered(numbers: &[u32], n_rows: usize) -> Result<()> {
+    length("the numbers of the rows", n_rows, numbers.len())?;
+    match numbers.iter().copied().max().unwrap_or(0) as usize {
+        most if most >= n_rows && n_rows > 0 => Err(Error::malformed(format!(
+            "the number of a row is {most} of {n_rows} rows; rows are numbered from 0, without gaps"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -1,16 +1,20 @@
 //! Learning on one part of the rows and scoring on another, several times.
 
 mod bootstrap;
+mod by_rows;
 mod curves;
 mod nested;
+mod out_of_fold;
 mod permutation;
 mod rounds;
 mod run;
 mod several;
 
 pub use bootstrap::{BootstrapScore, bootstrap_score};
+pub use by_rows::cross_validate_by_rows;
 pub use curves::{Curve, CurvePoint, learning_curve, validation_curve};
 pub use nested::{Nested, nested_cross_validate};
+pub use out_of_fold::{MeanAnswers, OutOfFold};
 pub use permutation::{PermutationTest, permutation_test_score};
 pub use run::{Baseline, cross_predict, cross_validate, score_baselines};
 pub use several::{Metrics, cross_validate_all};
@@ -36,6 +40,7 @@ use crate::{AuditReport, AuditedSplits, LeakageScan, SplitAudit, SplitInputs, Sp
 /// | `coordinates` | none | where each row was, for splitters by place |
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
+/// | `keep_predictions` | true | whether the answers for the tested rows are kept: one for each test of a row |
 /// | `audit` | groups and times on one side; warnings for the rest | what is looked for in the splits |
 /// | `scan_leakage` | none | a scan of the rows for columns that know the answer, which costs a sort of each column |
 /// | `validation_share`, `validation_splitter` | none | what of each training part is set aside to watch, for estimators that stop early |
@@ -48,6 +53,7 @@ pub struct CrossValidation<'a> {
     coordinates: Option<&'a [[f64; 2]]>,
     ctx: Context,
     keep_models: bool,
+    drop_predictions: bool,
     audit: Option<SplitAudit>,
     scan: Option<LeakageScan<'a>>,
     validation: Option<Validation<'a>>,
@@ -121,6 +127,14 @@ impl<'a> CrossValidation<'a> {
     #[must_use]
     pub fn keep_models(mut self, keep: bool) -> Self {
         self.keep_models = keep;
+        self
+    }
+
+    /// Whether the answers for the tested rows are kept, which takes memory for one answer for each row and fold that tests it;
+    /// else the answers of a fold are gone once they are scored.
+    #[must_use]
+    pub fn keep_predictions(mut self, keep: bool) -> Self {
+        self.drop_predictions = !keep;
         self
     }
 
@@ -263,6 +277,9 @@ pub struct CrossValidated<P, M> {
     /// The answer for each row by the model that has not seen it, in the order of the rows; nothing unless every
     /// row was tested exactly once.
     pub predictions: Option<P>,
+    /// The answers of each fold for its tested rows, where some rows were tested several times or never, and answers were kept;
+    /// [`out_of_fold`](CrossValidated::out_of_fold) gives them with their rows.
+    pub fold_predictions: Option<Vec<P>>,
     /// What the two sides of the splits share; all of it is a warning or waived.
     #[serde(default)]
     pub audit: AuditReport,
@@ -290,6 +307,7 @@ impl<P, M> CrossValidated<P, M> {
             bounds: self.bounds,
             folds: folds.collect(),
             predictions: None,
+            fold_predictions: None,
             audit: self.audit.clone(),
         }
     }

@@ -43,9 +43,10 @@ pub use compare::{
 pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
 pub use cross_fit::{CrossFit, Holdout};
 pub use cross_validation::{
-    Baseline, BootstrapScore, CrossValidated, CrossValidation, Curve, CurvePoint, Fold, Metrics, Nested,
-    PermutationTest, bootstrap_score, cross_predict, cross_validate, cross_validate_all, learning_curve,
-    nested_cross_validate, permutation_test_score, score_baselines, validation_curve,
+    Baseline, BootstrapScore, CrossValidated, CrossValidation, Curve, CurvePoint, Fold, MeanAnswers, Metrics,
+    Nested, OutOfFold, PermutationTest, bootstrap_score, cross_predict, cross_validate, cross_validate_all,
+    cross_validate_by_rows, learning_curve, nested_cross_validate, permutation_test_score, score_baselines,
+    validation_curve,
 };
 pub use diagnosis::{Diagnosed, Diagnosis, Diagnostic, Findings, SearchedSetting};
 pub use importance::{FeatureImportance, PermutationImportance};

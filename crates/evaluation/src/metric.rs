@@ -5,6 +5,7 @@
 //! 1.9.
 
 mod agreement;
+mod calibration_sums;
 mod certainty;
 mod class_outputs;
 mod class_report;
@@ -13,16 +14,19 @@ pub mod clusters;
 mod confusion;
 mod deviance;
 mod distributions;
+mod double;
 mod error_sums;
 mod grouping;
 mod hinge;
 mod label_sets;
 mod likelihood;
+mod multi_output;
 mod one_class;
 mod pairwise;
 mod probabilities;
 pub mod ranking;
 mod scaled;
+mod score_sums;
 mod scorer;
 mod shares;
 mod survival;
@@ -30,6 +34,7 @@ mod values;
 
 pub use crate::IntervalOptions;
 pub use agreement::{CohenKappa, Disagreement, FBeta, GeometricMean, Specificity};
+pub use calibration_sums::CalibrationSums;
 pub use certainty::{CalibrationError, TopKAccuracy};
 pub use class_outputs::{ExactMatch, HammingLoss};
 pub use class_report::{ClassReport, ClassScores};
@@ -51,19 +56,21 @@ pub use grouping::{
 pub use hinge::HingeLoss;
 pub use label_sets::LabelSets;
 pub use likelihood::{IndexBalancedAccuracy, NegativeLikelihoodRatio, PositiveLikelihoodRatio};
+pub use multi_output::MultiOutput;
 pub use one_class::{Gini, metric_at_thresholds, multilabel_confusion_matrix};
 pub use pairwise::OneVsOneAuc;
 pub(crate) use probabilities::true_columns;
 pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
+pub use score_sums::ScoreSums;
 pub use scorer::{Scored, Scorer};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
-pub(crate) use values::checked_pair as paired_values;
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,
 };
+pub(crate) use values::{checked_pair as paired_values, weighted_quantile};
 
 use std::borrow::Borrow;
 

@@ -61,7 +61,8 @@ pub struct SplitInputs<'a> {
     pub n_rows: usize,
     /// The rows themselves, for the audit of a split; no splitter looks at them.
     pub rows: Option<&'a Matrix>,
-    /// Where the rows are no matrix, a number for each, the same where rows are the same; for the audit as well.
+    /// Where the rows are no matrix, a number for each, the same where rows are the same; for the audit as well. With `rows`, such as
+    /// the numeric columns of a table, these numbers say which rows are copies and the matrix says which are near.
     pub row_numbers: Option<&'a [u32]>,
     /// The class of each row, for splitters that keep the shares of the classes.
     pub classes: Option<&'a Classes>,

@@ -207,6 +207,7 @@ fn curve<M: Metric>(
             bounds: metric.bounds(),
             folds,
             predictions: None,
+            fold_predictions: None,
             audit: audited.report().clone(),
         };
         CurvePoint { at, train, test }

@@ -120,6 +120,7 @@ where
     // All candidates are tried on the same inner splits, by the same seeds.
     let mut inside = part.options(ctx.child("inner"));
     inside.validation = options.validation;
+    inside.drop_predictions = true;
     inside.audit.clone_from(&options.audit);
     let splits = inside.splits(x.borrow(), y.borrow(), inner)?;
     let score = |(place, candidate): (usize, &E)| {

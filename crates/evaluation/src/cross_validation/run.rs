@@ -74,6 +74,9 @@ where
 /// The name of a baseline, and its scores.
 pub type Baseline<E, M> = (String, CrossValidated<<M as Metric>::Prediction, <E as Estimator>::Model>);
 
+/// A fold, and its answers where they are kept.
+type Scored<T, P> = (Fold<T>, Option<P>);
+
 /// Scores a model on the test part of a split.
 pub(super) fn score_fold<E, M>(
     rounds: &Rounds<'_, E>,
@@ -81,7 +84,7 @@ pub(super) fn score_fold<E, M>(
     split: &Split,
     model: E::Model,
     fit_seconds: f64,
-) -> Result<(Fold<E::Model>, M::Prediction)>
+) -> Result<Scored<E::Model, M::Prediction>>
 where
     E: Estimator<Target: Strata> + ?Sized,
     E::Model: Predictor<Input = E::Input>,
@@ -100,20 +103,21 @@ where
         score_seconds: start.elapsed().as_secs_f64(),
         model: rounds.options.keep_models.then_some(model),
     };
-    Ok((fold, answer))
+    Ok((fold, (!rounds.options.drop_predictions).then_some(answer)))
 }
 
 /// Puts folds and their answers together.
 pub(super) fn collect<M: Metric, T>(
     metric: &M,
     n_rows: usize,
-    done: Vec<(Fold<T>, M::Prediction)>,
+    done: Vec<Scored<T, M::Prediction>>,
     audit: AuditReport,
 ) -> Result<CrossValidated<M::Prediction, T>> {
-    let (folds, answers): (Vec<Fold<T>>, Vec<M::Prediction>) = done.into_iter().unzip();
-    let predictions = match rows_in_order(folds.iter().map(|fold| &fold.test[..]), n_rows) {
-        Ok(order) => Some(M::Prediction::stack(&answers)?.take(&order)?),
-        Err(_) => None,
+    let (folds, answers): (Vec<Fold<T>>, Vec<Option<M::Prediction>>) = done.into_iter().unzip();
+    let order = rows_in_order(folds.iter().map(|fold| &fold.test[..]), n_rows);
+    let (predictions, fold_predictions) = match (answers.into_iter().collect::<Option<Vec<_>>>(), order) {
+        (Some(answers), Ok(order)) => (Some(M::Prediction::stack(&answers)?.take(&order)?), None),
+        (answers, _) => (None, answers),
     };
     Ok(CrossValidated {
         metric: metric.name(),
@@ -121,6 +125,7 @@ pub(super) fn collect<M: Metric, T>(
         bounds: metric.bounds(),
         folds,
         predictions,
+        fold_predictions,
         audit,
     })
 }
@@ -158,7 +163,8 @@ fn rows_in_order<'a>(tested: impl Iterator<Item = &'a [usize]>, n_rows: usize) -
     for (place, &row) in tested.flatten().enumerate() {
         if order[row] != MISSING {
             return Err(Error::unsupported(format!(
-                "row {row} is tested more than once, so it has no single answer; use folds, such as `KFold`"
+                "row {row} is tested more than once, so it has no single answer; use folds, such as `KFold`, or \
+                 `out_of_fold` of `cross_validate`"
             )));
         }
         order[row] = place;
@@ -166,7 +172,7 @@ fn rows_in_order<'a>(tested: impl Iterator<Item = &'a [usize]>, n_rows: usize) -
     match order.iter().position(|&place| place == MISSING) {
         None => Ok(order),
         Some(row) => Err(Error::unsupported(format!(
-            "row {row} is never tested, so it has no answer; use folds, such as `KFold`"
+            "row {row} is never tested, so it has no answer; use folds, such as `KFold`, or `out_of_fold` of `cross_validate`"
         ))),
     }
 }

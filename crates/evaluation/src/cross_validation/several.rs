@@ -42,6 +42,7 @@ fn result<M: Metric>(metric: &M) -> CrossValidated<(), ()> {
         bounds: metric.bounds(),
         folds: Vec::new(),
         predictions: None,
+        fold_predictions: None,
         audit: AuditReport::default(),
     }
 }

@@ -5,7 +5,6 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::sweep::{Sweep, share};
-use super::value::ValueModel;
 use crate::Metric;
 use crate::align::{check_rows_of, codes_in, columns_in, positive_class};
 
@@ -279,32 +278,4 @@ pub fn lift_table(
         next = ((down / total * n_bins as f64 * (1.0 + 1e-12)).floor() as usize + 1).max(next + 1);
     }
     Ok(table)
-}
-
-/// The value of acting on the `k` rows with the highest scores and on no other, for each `k` (all rows count the same);
-/// of rows with the same score, the mean over all ways to choose among them.
-///
-/// ```
-/// use perennial_evaluation::decision::{OutcomeValues, profit_at_k};
-///
-/// let values = OutcomeValues::gains(10.0, -2.0, 0.0, 0.0).into();
-/// assert_eq!(profit_at_k(&[0.9, 0.8, 0.1], &[true, false, true], &values, &[0, 1, 2, 3])?, [0.0, 10.0, 8.0, 18.0]);
-/// # Ok::<(), perennial_core::Error>(())
-/// ```
-///
-/// # Errors
-/// When there are no rows, the lengths differ, a number is not acceptable, or a `k` is larger than the number of rows.
-pub fn profit_at_k(scores: &[f64], positive: &[bool], values: &ValueModel, ks: &[usize]) -> Result<Vec<f64>> {
-    let sweep = Sweep::new(scores, positive, None, Some(values))?;
-    let profit = |&k: &usize| {
-        if k > scores.len() {
-            return Err(Error::invalid_param("k", k, format!("at most the {} rows", scores.len())));
-        }
-        let above = sweep.cuts.partition_point(|cut| cut.flagged < k);
-        let cut = &sweep.cuts[above];
-        let Some(before) = above.checked_sub(1).map(|place| &sweep.cuts[place]) else { return Ok(cut.value) };
-        let share = (k - before.flagged) as f64 / (cut.flagged - before.flagged) as f64;
-        Ok(before.value + share * (cut.value - before.value))
-    };
-    ks.iter().map(profit).collect()
 }

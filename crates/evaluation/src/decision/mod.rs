@@ -6,15 +6,15 @@
 
 mod costs;
 mod curves;
+mod profit;
 mod rule;
 mod sweep;
 mod tuned;
 mod value;
 
 pub use costs::CostMatrix;
-pub use curves::{
-    CostCurve, DecisionCurve, LiftRow, NetBenefit, cost_curve, decision_curve, lift_table, profit_at_k,
-};
+pub use curves::{CostCurve, DecisionCurve, LiftRow, NetBenefit, cost_curve, decision_curve, lift_table};
+pub use profit::{profit_at_k, profit_intervals};
 pub use rule::{Objective, ThresholdChoice, ThresholdRule};
 pub use tuned::{FixedThreshold, TunedThreshold, TunedThresholdModel};
 pub use value::{MeanValue, OutcomeValues, ValueModel};

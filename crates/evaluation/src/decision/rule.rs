@@ -178,6 +178,20 @@ impl ThresholdRule {
         shares.iter().try_for_each(|(param, share)| share.map_or(Ok(()), |share| param.check(share)))
     }
 
+    /// The rule for some of the rows, where values are given for each.
+    pub(super) fn take(&self, rows: &[usize]) -> Result<Self> {
+        let objective = match &self.objective {
+            Objective::Value(values) => Objective::Value(values.take(rows)?),
+            other => other.clone(),
+        };
+        Ok(ThresholdRule { objective, ..self.clone() })
+    }
+
+    /// Refuses values that are not those of so many rows.
+    pub(super) fn check_rows(&self, n_rows: usize) -> Result<()> {
+        self.objective.values().map_or(Ok(()), |values| values.check(n_rows))
+    }
+
     /// The best threshold alone.
     ///
     /// # Errors

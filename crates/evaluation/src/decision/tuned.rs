@@ -84,7 +84,7 @@ impl<M: Classifier> Classifier for FixedThreshold<M> {
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `rule` | balanced accuracy | | which threshold is best |
+/// | `rule` | balanced accuracy | | which threshold is best; values per row are those of the rows to learn from |
 /// | `positive` | the second of two classes | a class name | the class to find |
 /// | `refit` | true | | whether the model learns from all rows; else, with a single split, it is the model of that split |
 /// | `splitter` | [`CrossFit::new(5)`](CrossFit) | | how the rows are divided |
@@ -180,6 +180,8 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Classes>) -> Result<Self::Model> {
         self.rule.check()?;
+        self.rule.check_rows(train.y.n_rows())?;
+        let weighty: Vec<usize> = (0..train.y.n_rows()).filter(|&row| train.weight(row) > 0.0).collect();
         check_two_classes(train.y, train.weights)?;
         let positive = positive_class(train.y.names(), self.positive.as_deref())?;
         with_weight(train, |train| {
@@ -193,8 +195,9 @@ where
             let scores: Vec<f64> = parts.iter().flat_map(|(_, scores, _)| scores).copied().collect();
             let hits: Vec<bool> = rows.iter().map(|&row| train.y.codes()[row] as usize == positive).collect();
             let weights = train.weights.map(|weights| weights.take(&rows)).transpose()?;
-            let threshold = self
-                .rule
+            // Held-out rows are in the order of the folds, and so must be what each of them is worth.
+            let rule = self.rule.take(&weighty.take(&rows)?)?;
+            let threshold = rule
                 .threshold(&scores, &hits, weights.as_deref())
                 .context("the rows held out for the threshold")?;
             let model = match (self.refit, parts.len()) {

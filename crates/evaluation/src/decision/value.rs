@@ -99,13 +99,27 @@ impl ValueModel {
         }
     }
 
+    /// The values of some of the rows, in their order, for a part of the data such as a fold; those that are the same for all
+    /// rows stay as they are.
+    ///
+    /// # Errors
+    /// When a row has no values.
+    pub fn take(&self, rows: &[usize]) -> Result<ValueModel> {
+        match self {
+            ValueModel::Constant(values) => Ok(ValueModel::Constant(*values)),
+            ValueModel::PerRow(values) => Ok(ValueModel::PerRow(values.take(rows)?)),
+        }
+    }
+
     /// # Errors
     /// When a value is not finite, or they are not as many as the rows.
     pub(super) fn check(&self, n_rows: usize) -> Result<()> {
         match self {
             ValueModel::Constant(values) => values.check(),
             ValueModel::PerRow(values) if values.len() != n_rows => {
-                Err(Error::length_mismatch("the values of the outcomes", n_rows, values.len()))
+                Err(Error::length_mismatch("the values of the outcomes", n_rows, values.len()).context(
+                    "values per row are those of the rows at hand; `cross_validate_by_rows` takes them for each fold",
+                ))
             }
             ValueModel::PerRow(values) => values.iter().enumerate().try_for_each(|(row, values)| {
                 values.check().map_err(|error| error.context(format!("row {row}")))
@@ -116,7 +130,8 @@ impl ValueModel {
 
 /// The mean value of answers: of two classes the second is positive, or the class that is named.
 ///
-/// Values per row belong to all the rows; to score a part of them, give the values of that part.
+/// Values per row are those of the scored rows; to score a part of them, [take](ValueModel::take) the values of that part, as
+/// [`cross_validate_by_rows`](crate::cross_validate_by_rows) does for each fold.
 ///
 /// ```
 /// use perennial_core::Classes;

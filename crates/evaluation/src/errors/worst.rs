@@ -16,25 +16,31 @@ pub struct WorstRow {
     pub score: f64,
 }
 
-/// The rows that were answered worst, the worst first; equally bad ones in the order in which they stand.
+/// The rows that were answered worst, the worst first; equally bad ones in the order in which they stand. Rows without
+/// weight are not among them.
 ///
 /// # Errors
-/// When the metric is no mean over rows, or is not defined for them.
+/// When a weight is not acceptable, the metric is no mean over rows, or is not defined for them.
 pub fn worst_rows<M: Metric>(
     metric: &M,
     truth: &M::Truth,
     prediction: &M::Prediction,
+    weights: Option<&[f64]>,
     n: usize,
 ) -> Result<Vec<WorstRow>> {
-    metric.score(truth, prediction)?;
+    metric.score_weighted(truth, prediction, weights)?;
     let scores = metric.row_scores(truth, prediction)?.ok_or_else(|| {
         Error::unsupported(format!(
             "`{}` is no mean over rows, so no row is the worst; use `LogLoss`, `Accuracy` or an error",
             metric.name()
         ))
     })?;
-    let mut rows: Vec<WorstRow> =
-        scores.into_iter().enumerate().map(|(row, score)| WorstRow { row, score }).collect();
+    let mut rows: Vec<WorstRow> = scores
+        .into_iter()
+        .enumerate()
+        .filter(|&(row, _)| weights.is_none_or(|weights| weights[row] > 0.0))
+        .map(|(row, score)| WorstRow { row, score })
+        .collect();
     let way = if M::HIGHER_IS_BETTER { 1.0 } else { -1.0 };
     rows.sort_by(|a, b| (way * a.score).total_cmp(&(way * b.score)));
     rows.truncate(n);

@@ -1,6 +1,6 @@
 //! Whether probabilities mean what they say, and whether the truth is among the likeliest.
 
-use perennial_core::{Classes, Param, Probabilities, Result, Rows};
+use perennial_core::{Classes, Error, Param, Probabilities, Result};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +162,29 @@ impl Metric for CalibrationError {
                 false => curve.expected_calibration_error(),
             });
         }
+        Ok(self.of_bins(&self.bins(prediction, &columns, weights)))
+    }
+}
+
+impl CalibrationError {
+    /// Refuses a number of bins that there cannot be, and bins that depend on all rows.
+    pub(super) fn check_mergeable(&self) -> Result<()> {
+        N_BINS.check_count(self.n_bins)?;
+        match self.adaptive {
+            true => Err(Error::unsupported(
+                "bins of as many rows each depend on all rows, so parts cannot be merged; use bins of equal width",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Of each bin of equal width the weight, and the weighted sums of what was said and of what was there.
+    pub(super) fn bins(
+        &self,
+        prediction: &Probabilities,
+        columns: &[usize],
+        weights: Option<&[f64]>,
+    ) -> Vec<[f64; 3]> {
         let n_bins = self.n_bins as f64;
         let answers = (prediction.values().ncols() > 2).then(|| prediction.most_likely());
         let of_row = |row: usize| {
@@ -186,12 +209,15 @@ impl Metric for CalibrationError {
             left.iter_mut().flatten().zip(right.iter().flatten()).for_each(|(left, right)| *left += right);
             left
         };
-        let bins =
-            reduce::map_reduce(truth.n_rows(), (1 << 16).max(8 * self.n_bins), part, add).unwrap_or_default();
+        reduce::map_reduce(columns.len(), (1 << 16).max(8 * self.n_bins), part, add).unwrap_or_default()
+    }
+
+    /// The score, from bins.
+    pub(super) fn of_bins(&self, bins: &[[f64; 3]]) -> f64 {
         let gaps = bins.iter().filter(|bin| bin[0] > 0.0).map(|bin| (bin[0], (bin[1] - bin[2]).abs()));
-        Ok(match self.worst {
+        match self.worst {
             true => gaps.map(|(weight, gap)| gap / weight).fold(0.0, f64::max),
             false => gaps.map(|(_, gap)| gap).sum::<f64>() / bins.iter().map(|bin| bin[0]).sum::<f64>(),
-        })
+        }
     }
 }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::values::{checked, in_range, weighted_quantile};
 use super::{MeanPinball, Metric, mean_by};
 
-/// Metrics of numbers whose settings are checked first.
+/// Metrics of numbers whose settings are checked first; those that are means over rows say the number of each row.
 macro_rules! of_values {
-    ($metric:ident, $higher:literal, |$self:ident| $name:expr, |$this:ident, $truth:ident, $prediction:ident, $weights:ident| $score:expr) => {
+    ($metric:ident, $higher:literal, |$self:ident| $name:expr, |$this:ident, $truth:ident, $prediction:ident, $weights:ident| $score:expr
+        $(, |$own:ident, $t:ident, $p:ident| $rows:expr)?) => {
         impl Metric for $metric {
             type Truth = Values;
             type Prediction = Values;
@@ -35,6 +36,13 @@ macro_rules! of_values {
                 let _ = $this;
                 in_range($score, &self.name())
             }
+
+            $(fn row_scores(&self, truth: &Values, prediction: &Values) -> Result<Option<Vec<f64>>> {
+                let ($t, $p) = checked(truth, prediction, None)?;
+                let $own = self;
+                let _ = $own;
+                Ok($rows)
+            })?
         }
     };
 }
@@ -87,14 +95,17 @@ of_values!(
     SymmetricMeanAbsolutePercentageError,
     false,
     |metric| "symmetric_mean_absolute_percentage_error".to_owned(),
-    |metric, truth, prediction, weights| {
-        let error = |row: usize| {
-            let (t, p) = (truth[row].abs() / 2.0, prediction[row].abs() / 2.0);
-            if t + p > 0.0 { (truth[row] / 2.0 - prediction[row] / 2.0).abs() / (t + p) * 2.0 } else { 0.0 }
-        };
-        mean_by(truth.len(), weights, error)
-    }
+    |metric, truth, prediction, weights| mean_by(truth.len(), weights, |row| symmetric(
+        truth[row],
+        prediction[row]
+    )),
+    |metric, truth, prediction| Some(truth.iter().zip(prediction).map(|(&t, &p)| symmetric(t, p)).collect())
 );
+
+fn symmetric(truth: f64, prediction: f64) -> f64 {
+    let size = truth.abs() / 2.0 + prediction.abs() / 2.0;
+    if size > 0.0 { (truth / 2.0 - prediction / 2.0).abs() / size * 2.0 } else { 0.0 }
+}
 
 /// The mean of the squared gaps between `log(1 + truth)` and `log(1 + answer)`; its root with [`root`](Self::root).
 ///
@@ -122,13 +133,24 @@ of_values!(
     false,
     |metric| if metric.root { "root_mean_squared_log_error" } else { "mean_squared_log_error" }.to_owned(),
     |metric, truth, prediction, weights| {
-        above("truth", truth, -1.0, "a logarithm of 1 + it")?;
-        above("prediction", prediction, -1.0, "a logarithm of 1 + it")?;
-        let gap = |row: usize| truth[row].ln_1p() - prediction[row].ln_1p();
-        let mean = mean_by(truth.len(), weights, |row| gap(row).powi(2));
+        above_minus_one(truth, prediction)?;
+        let mean = mean_by(truth.len(), weights, |row| log_gap(truth[row], prediction[row]).powi(2));
         if metric.root { mean.sqrt() } else { mean }
+    },
+    |metric, truth, prediction| {
+        above_minus_one(truth, prediction)?;
+        (!metric.root).then(|| truth.iter().zip(prediction).map(|(&t, &p)| log_gap(t, p).powi(2)).collect())
     }
 );
+
+fn above_minus_one(truth: &[f64], prediction: &[f64]) -> Result<()> {
+    above("truth", truth, -1.0, "a logarithm of 1 + it")?;
+    above("prediction", prediction, -1.0, "a logarithm of 1 + it")
+}
+
+fn log_gap(truth: f64, prediction: f64) -> f64 {
+    truth.ln_1p() - prediction.ln_1p()
+}
 
 fn above(what: &str, values: &[f64], low: f64, why: &str) -> Result<()> {
     match values.iter().position(|value| *value <= low) {
@@ -214,6 +236,10 @@ of_values!(
     |metric, truth, prediction, weights| {
         metric.check(truth, prediction)?;
         mean_by(truth.len(), weights, |row| metric.of(truth[row], prediction[row]))
+    },
+    |metric, truth, prediction| {
+        metric.check(truth, prediction)?;
+        Some(truth.iter().zip(prediction).map(|(&t, &p)| metric.of(t, p)).collect())
     }
 );
 

@@ -251,7 +251,7 @@ fn largest_error(truth: &[f64], prediction: &[f64], weights: Option<&[f64]>) -> 
 
 /// The value with this share of the weight below it; the middle of two where the share ends between them. No other
 /// constant has a smaller pinball loss.
-pub(super) fn weighted_quantile(values: &[f64], weights: Option<&[f64]>, share: f64) -> f64 {
+pub(crate) fn weighted_quantile(values: &[f64], weights: Option<&[f64]>, share: f64) -> f64 {
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let mut rows: Vec<usize> = (0..values.len()).filter(|&row| weight(row) > 0.0).collect();
     rows.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

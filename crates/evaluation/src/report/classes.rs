@@ -67,7 +67,7 @@ pub(super) fn report(
         brier: if names.len() == 2 { reliability.decompose(truth, prediction, weights).ok() } else { None },
         curves: wanted.iter().filter_map(curve).collect(),
     };
-    let worst = worst_rows(&LogLoss, truth, prediction, WORST)?;
+    let worst = worst_rows(&LogLoss, truth, prediction, weights, WORST)?;
     Ok(Report::new(title, truth.n_rows(), scores, Details::Classes(Box::new(details)), worst))
 }
 

@@ -105,12 +105,12 @@ pub struct ClassDetails {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueDetails {
-    /// Truth and prediction of at most 1,000 rows, evenly taken.
+    /// Truth and prediction of at most 1,000 rows with weight, evenly taken.
     pub sample: Vec<(f64, f64)>,
     /// The edges of the bins of the residuals, truth less prediction.
     pub residual_edges: Vec<f64>,
-    /// The rows in each bin.
-    pub residual_counts: Vec<u64>,
+    /// The weight of the rows in each bin: their number, where rows have no weights.
+    pub residual_counts: Vec<f64>,
 }
 
 /// What is told of the answers, by their kind.
@@ -152,7 +152,7 @@ pub struct Report {
     pub scores: Vec<ReportedScore>,
     /// What is told of the answers.
     pub details: Details,
-    /// The rows that were answered worst.
+    /// The rows with weight that were answered worst.
     pub worst: Vec<WorstRow>,
     /// What was found by a [`Diagnosis`](crate::Diagnosis).
     pub findings: Option<Findings>,

@@ -89,12 +89,11 @@ pub(super) fn confusion(confusion: &ConfusionMatrix) -> Option<Chart> {
     )
 }
 
-pub(super) fn residuals(sample: &[(f64, f64)], edges: &[f64], counts: &[u64]) -> Vec<Chart> {
+pub(super) fn residuals(sample: &[(f64, f64)], edges: &[f64], counts: &[f64]) -> Vec<Chart> {
     let (truth, predicted) = unzipped(sample);
     let errors: Vec<f64> = truth.iter().zip(&predicted).map(|(t, p)| t - p).collect();
     let (low, high) =
         truth.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &t| (low.min(t), high.max(t)));
-    let counts: Vec<f64> = counts.iter().map(|&count| count as f64).collect();
     let (least, most) = predicted
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &p| (low.min(p), high.max(p)));
@@ -112,7 +111,7 @@ pub(super) fn residuals(sample: &[(f64, f64)], edges: &[f64], counts: &[u64]) ->
         Chart::histogram("Residuals", edges)
             .x("truth less answer")
             .y("rows")
-            .series(Series::values("rows", &counts)),
+            .series(Series::values("rows", counts)),
     ]
 }
 

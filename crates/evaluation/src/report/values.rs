@@ -1,12 +1,12 @@
 //! What is told of numbers.
 
 use perennial_core::{ErrorKind, Result, Rows, Values};
-use perennial_statistics::describe::median;
 
 use super::{Details, Report, ReportedScore, ValueDetails};
 use crate::errors::worst_rows;
 use crate::metric::{
     MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RootMeanSquaredError, is_undefined, paired_values,
+    weighted_quantile,
 };
 use crate::{IntervalOptions, Metric};
 
@@ -73,11 +73,12 @@ pub(super) fn report(
     let (t, p) = paired_values(truth, prediction)?;
     let n = t.len();
     let everywhere = |value: f64| -> Values { std::iter::repeat_n(value, n).collect() };
-    let mean = match weights {
-        None => t.iter().sum::<f64>() / n as f64,
-        Some(weights) => t.iter().zip(weights).map(|(t, w)| t * w).sum::<f64>() / weights.iter().sum::<f64>(),
-    };
-    let (mean, middle) = (everywhere(mean), everywhere(median(t)?));
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    // Rows without weight count for nothing: they are neither drawn nor listed.
+    let counted: Vec<usize> = (0..n).filter(|&row| weight(row) > 0.0).collect();
+    let total: f64 = counted.iter().map(|&row| weight(row)).sum();
+    let mean = counted.iter().map(|&row| weight(row) * t[row]).sum::<f64>() / total;
+    let (mean, middle) = (everywhere(mean), everywhere(weighted_quantile(t, weights, 0.5)));
     let mut scores = Vec::new();
     scores.extend(scored(&MeanAbsoluteError, truth, prediction, Some(&middle), options)?);
     scores.extend(scored(&RootMeanSquaredError, truth, prediction, Some(&mean), options)?);
@@ -91,20 +92,20 @@ pub(super) fn report(
         no_interval: Some("rows tell nothing of errors larger than the largest that was seen".to_owned()),
         constant: None,
     });
-    let residuals: Vec<f64> = t.iter().zip(p).map(|(t, p)| t - p).collect();
+    let residuals: Vec<(f64, f64)> = counted.iter().map(|&row| (t[row] - p[row], weight(row))).collect();
     let (residual_edges, residual_counts) = histogram(&residuals);
-    let step = n.div_ceil(SAMPLE).max(1);
-    let sample = (0..n).step_by(step).map(|row| (t[row], p[row])).collect();
+    let step = counted.len().div_ceil(SAMPLE).max(1);
+    let sample = counted.iter().step_by(step).map(|&row| (t[row], p[row])).collect();
     let details = Details::Values(ValueDetails { sample, residual_edges, residual_counts });
-    let worst = worst_rows(&MeanAbsoluteError, truth, prediction, WORST)?;
+    let worst = worst_rows(&MeanAbsoluteError, truth, prediction, weights, WORST)?;
     Ok(Report::new(title, n, scores, details, worst))
 }
 
-/// Bins of equal width from the least to the largest finite number.
-fn histogram(values: &[f64]) -> (Vec<f64>, Vec<u64>) {
-    let finite = || values.iter().copied().filter(|value| value.is_finite());
+/// Bins of equal width from the least to the largest finite number, with the weight in each.
+fn histogram(values: &[(f64, f64)]) -> (Vec<f64>, Vec<f64>) {
+    let finite = || values.iter().copied().filter(|(value, _)| value.is_finite());
     let (low, high) =
-        finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (v, _)| (low.min(v), high.max(v)));
     if low > high {
         return (Vec::new(), Vec::new());
     }
@@ -112,10 +113,10 @@ fn histogram(values: &[f64]) -> (Vec<f64>, Vec<u64>) {
     let half = (high / 2.0 - low / 2.0).max(low.abs().max(1.0) * 1e-9);
     let edge = |bin: usize| low + (half * (bin as f64 / BINS as f64)) * 2.0;
     let edges: Vec<f64> = (0..=BINS).map(edge).collect();
-    let mut counts = vec![0; BINS];
-    for value in finite() {
+    let mut counts = vec![0.0; BINS];
+    for (value, weight) in finite() {
         let bin = ((value / 2.0 - low / 2.0) / half * BINS as f64) as usize;
-        counts[bin.min(BINS - 1)] += 1;
+        counts[bin.min(BINS - 1)] += weight;
     }
     (edges, counts)
 }

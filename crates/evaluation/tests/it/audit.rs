@@ -312,3 +312,39 @@ fn copies_of_rows_that_are_no_matrix_are_found() {
     let inputs = SplitInputs::new(3).row_numbers(&numbers[..2]);
     assert!(SplitAudit::new().split(&KFold::new(3), &inputs).is_err());
 }
+
+#[test]
+fn near_copies_of_tables_are_found_by_their_numbers_or_refused() {
+    // Rows 0 and 10 are near; rows 1 and 11 have equal numbers, and differ in a text alone.
+    let mut random = Random::new(4);
+    let mut x = Array2::from_shape_fn((20, 4), |_| random.normal());
+    for column in 0..4 {
+        x[[10, column]] = x[[0, column]] + 1e-4;
+        x[[11, column]] = x[[1, column]];
+    }
+    let x = Matrix::from(x);
+    let words = Words((0..20).map(|row| format!("word {row}")).collect());
+    let numbers = words.row_numbers().unwrap().unwrap();
+    let folds = KFold::new(2).shuffle(false);
+    let audit = SplitAudit::new().near(0.01);
+    let error = audit.split(&folds, &SplitInputs::new(20).row_numbers(&numbers)).unwrap_err();
+    assert!(error.to_string().contains("`near` is 0.01") && error.to_string().contains("numeric columns"));
+    let y: Values = (0..20).map(f64::from).collect();
+    let cross = CrossValidation::new().audit(audit.clone());
+    assert!(cross.splits(&words, &y, &folds).unwrap_err().to_string().contains("no matrix"));
+    // With the numbers of the table beside it, its copies are those of whole rows.
+    let inputs = SplitInputs::new(20).row_numbers(&numbers).rows(&x);
+    let splits = folds.split(&inputs).unwrap();
+    let found = audit.report(&splits, &inputs).unwrap().findings;
+    assert_eq!(
+        (found.len(), found[0].check, &found[0].rows[..]),
+        (1, Check::NearDuplicateRows, &[0, 1, 10, 11][..])
+    );
+    // The matrix alone takes the equal rows for copies.
+    let found = audit.report(&splits, &SplitInputs::new(20).rows(&x)).unwrap().findings;
+    assert_eq!((found[0].check, &found[0].rows[..]), (Check::DuplicateRows, &[1, 11][..]));
+    assert_eq!((found[1].check, &found[1].rows[..]), (Check::NearDuplicateRows, &[0, 10][..]));
+    // A splitter whose splits were looked at goes into a cross-validation of the table.
+    let waived = audit.waive(Check::NearDuplicateRows, "twins").split(&folds, &inputs).unwrap();
+    assert_eq!(cross.splits(&words, &y, &waived).unwrap().report().findings.len(), 1);
+}

@@ -22,6 +22,7 @@ fn scored(scores: &[f64], n_train: usize, n_test: usize) -> CrossValidated<(), (
         bounds: (0.0, 1.0),
         folds: scores.iter().enumerate().map(fold).collect(),
         predictions: None,
+        fold_predictions: None,
         audit: perennial_evaluation::AuditReport::default(),
     }
 }

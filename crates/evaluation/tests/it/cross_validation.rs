@@ -293,3 +293,54 @@ fn splits_are_audited_when_they_are_made() {
         cross_validate(&Slope { alpha: 0.0 }, &x, &y, &groups, &MeanAbsoluteError, &options).unwrap();
     assert!(scored.audit.findings.is_empty());
 }
+
+/// Rows that are tested several times, or never, have the answers of a loop that is written out.
+#[test]
+fn answers_are_kept_however_often_rows_are_tested() {
+    let (x, y) = line(30, 3);
+    let slope = Slope { alpha: 0.5 };
+    let splitters: [Box<dyn Splitter>; 4] = [
+        Box::new(Repeated::new(KFold::new(3), 2).seed(4)),
+        Box::new(ShuffleSplit::new(4, 0.3).seed(4)),
+        Box::new(TimeSeriesSplit::new(3)),
+        Box::new(KFold::new(3).seed(4)),
+    ];
+    for splitter in &splitters {
+        let splits = splitter.split(&SplitInputs::new(30)).unwrap();
+        let (mut rows, mut folds, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut by_row = vec![Vec::new(); 30];
+        for (fold, split) in splits.iter().enumerate() {
+            let model = slope.fit(&x.take(&split.train).unwrap(), &y.take(&split.train).unwrap()).unwrap();
+            let answer = model.predict(&x.take(&split.test).unwrap()).unwrap();
+            for (&row, &answer) in split.test.iter().zip(answer.as_slice()) {
+                (rows.push(row), folds.push(fold), answers.push(answer));
+                by_row[row].push(answer);
+            }
+        }
+        let options = CrossValidation::new();
+        let result = cross_validate(&slope, &x, &y, splitter, &MeanAbsoluteError, &options).unwrap();
+        let found = result.out_of_fold().unwrap();
+        assert_eq!((&found.rows, &found.folds), (&rows, &folds));
+        assert_eq!(found.answers.as_slice(), answers);
+        let (tested, means) = found.mean().unwrap();
+        let expected: Vec<usize> = (0..30).filter(|&row| !by_row[row].is_empty()).collect();
+        assert_eq!(tested, expected);
+        for (row, mean) in tested.iter().zip(means.as_slice()) {
+            let sum: f64 = by_row[*row].iter().sum();
+            assert!((sum / by_row[*row].len() as f64 - mean).abs() < 1e-12);
+        }
+        assert_eq!(result.predictions.is_some(), result.fold_predictions.is_none());
+        // Nothing is kept unless it is wanted.
+        let none = options.keep_predictions(false);
+        let result = cross_validate(&slope, &x, &y, splitter, &MeanAbsoluteError, &none).unwrap();
+        assert!(result.predictions.is_none() && result.fold_predictions.is_none());
+        assert!(result.out_of_fold().unwrap_err().to_string().contains("keep_predictions"));
+    }
+    // Probabilities stay such.
+    let (x, y) = coin(60, 2);
+    let repeated = Repeated::new(StratifiedKFold::new(3), 3).seed(1);
+    let result = cross_validate(&Sigmoid, &x, &y, &repeated, &LogLoss, &CrossValidation::new()).unwrap();
+    let (rows, means) = result.out_of_fold().unwrap().mean().unwrap();
+    assert_eq!((rows.len(), means.n_rows()), (60, 60));
+    assert!(LogLoss.score(&y, &means).is_ok());
+}

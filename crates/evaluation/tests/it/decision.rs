@@ -1,17 +1,23 @@
 //! Values, thresholds and their curves.
 
 use ndarray::array;
-use perennial_core::{Classes, Classifier, Estimator, Predictor, Probabilities, Train};
+use perennial_core::{Classes, Classifier, Estimator, Predictor, Probabilities, Rows, Train};
 use perennial_evaluation::decision::{
     CostMatrix, FixedThreshold, MeanValue, NetBenefit, Objective, OutcomeValues, ThresholdRule,
-    TunedThreshold, ValueModel, cost_curve, decision_curve, lift_table, profit_at_k,
+    TunedThreshold, ValueModel, cost_curve, decision_curve, lift_table, profit_at_k, profit_intervals,
 };
 use perennial_evaluation::metric::{Accuracy, BalancedAccuracy, F1, Precision, Recall};
-use perennial_evaluation::{CrossFit, CrossValidation, Holdout, IntervalOptions, Metric, cross_predict};
+use perennial_evaluation::split::StratifiedKFold;
+use perennial_evaluation::{
+    CrossFit, CrossValidation, Holdout, IntervalOptions, Metric, SplitInputs, Splitter, cross_predict,
+    cross_validate, cross_validate_by_rows,
+};
 use perennial_numeric::random::Random;
+use perennial_statistics::interval::BootstrapMethod;
 use perennial_testing::check;
 
 use crate::conformal::close;
+use crate::models::coin;
 use crate::toys::{Centroids, few, names, two, yes_no};
 
 check!(
@@ -353,10 +359,110 @@ fn lift_and_profit_by_hand() {
     );
 
     let values = ValueModel::from(OutcomeValues::gains(10.0, -2.0, -1.0, 0.0));
-    let profit = profit_at_k(&scores, &positive, &values, &[0, 1, 2, 3, 8]).unwrap();
+    let profit = profit_at_k(&scores, &positive, None, &values, &[0, 1, 2, 3, 8]).unwrap();
     assert_eq!(profit, [-3.0, 8.0, 19.0, 17.0, 20.0]);
     // Three positives and five negatives that cannot be told apart.
-    let even = profit_at_k(&[0.5; 8], &positive, &values, &[0, 4, 8]).unwrap();
+    let even = profit_at_k(&[0.5; 8], &positive, None, &values, &[0, 4, 8]).unwrap();
     even.iter().zip([-3.0, 8.5, 20.0]).for_each(|(a, b)| close(*a, b, 1e-12));
-    assert!(profit_at_k(&scores, &positive, &values, &[9]).is_err());
+    assert!(profit_at_k(&scores, &positive, None, &values, &[9]).is_err());
+}
+
+/// Folds of 7, 6 and 6 rows, each with the values of its own rows, beside a loop that is written out.
+#[test]
+fn values_per_row_go_with_the_rows_of_each_fold() {
+    let (x, y) = coin(19, 5);
+    let worth =
+        |row: usize| OutcomeValues::gains(row as f64, -1.0 - (row % 3) as f64, -0.5 * row as f64, 0.25);
+    let values = ValueModel::PerRow((0..19).map(worth).collect());
+    let folds = StratifiedKFold::new(3).seed(2);
+    let tuned = |values: ValueModel| {
+        TunedThreshold::new(Centroids::new(), ThresholdRule::value(values)).splitter(CrossFit::new(2).seed(1))
+    };
+    let scored = cross_validate_by_rows(
+        |rows| Ok(tuned(values.take(rows)?)),
+        &x,
+        &y,
+        &folds,
+        |rows| Ok(MeanValue::new(values.take(rows)?)),
+        &CrossValidation::new(),
+    )
+    .unwrap();
+    let splits = folds.split(&SplitInputs::new(19).classes(&y)).unwrap();
+    assert_eq!(scored.folds.len(), 3);
+    for (split, fold) in splits.iter().zip(&scored.folds) {
+        let of = |rows: &[usize]| ValueModel::PerRow(rows.iter().map(|&row| worth(row)).collect());
+        let (train_x, train_y) = (x.take(&split.train).unwrap(), y.take(&split.train).unwrap());
+        let model = tuned(of(&split.train)).fit(&train_x, &train_y).unwrap();
+        // The threshold is best for the held-out rows with their own values.
+        let (scores, positive) = model.held_out();
+        let held_out: Vec<usize> = model.held_out_rows().iter().map(|&row| split.train[row]).collect();
+        let rule = ThresholdRule::value(of(&held_out));
+        assert_eq!(model.threshold(), rule.threshold(scores, positive, None).unwrap());
+        let called = model.predict(&x.take(&split.test).unwrap()).unwrap();
+        let sum: f64 = split
+            .test
+            .iter()
+            .zip(called.codes())
+            .map(|(&row, &code)| worth(row).of(y.codes()[row] == 1, code == 1))
+            .sum();
+        assert!((fold.score - sum / split.test.len() as f64).abs() < 1e-12);
+    }
+    assert!(scored.predictions.is_some());
+    // Rows without weight have values too, which do not move those of the others.
+    let weights: Vec<f64> = (0..19).map(|row| if row % 4 == 1 { 0.0 } else { 1.0 }).collect();
+    let kept: Vec<usize> = (0..19).filter(|row| row % 4 != 1).collect();
+    let train = Train::new(&x, &y).weights(&weights);
+    let without = train.fit(&tuned(values.clone())).unwrap();
+    let alone =
+        tuned(values.take(&kept).unwrap()).fit(&x.take(&kept).unwrap(), &y.take(&kept).unwrap()).unwrap();
+    assert_eq!(without.threshold(), alone.threshold());
+    // What has the values of all rows says where they can be taken apart.
+    let all = MeanValue::new(values.clone());
+    let error =
+        cross_validate(&tuned(values.clone()), &x, &y, &folds, &all, &CrossValidation::new()).unwrap_err();
+    assert!(error.to_string().contains("cross_validate_by_rows"), "{error}");
+    assert!(values.take(&[19]).is_err());
+}
+
+/// A row of weight 2 is as two rows, and one of weight 0 as none.
+#[test]
+fn profit_counts_weights_as_copies() {
+    let (scores, positive, _) = sample(6, 60);
+    let worth = |row: usize| OutcomeValues::gains(row as f64, -3.0, -(row as f64) / 2.0, 0.5);
+    let weights: Vec<f64> = (0..60).map(|row| f64::from(row % 3)).collect();
+    let copies: Vec<usize> =
+        (0..60).flat_map(|row| std::iter::repeat_n(row as usize, row as usize % 3)).collect();
+    let values = ValueModel::PerRow((0..60).map(worth).collect());
+    let ks: Vec<usize> = (0..=copies.len()).collect();
+    let weighted = profit_at_k(&scores, &positive, Some(&weights), &values, &ks).unwrap();
+    let (own, hits) = (scores.take(&copies).unwrap(), positive.take(&copies).unwrap());
+    let copied = profit_at_k(&own, &hits, None, &values.take(&copies).unwrap(), &ks).unwrap();
+    weighted.iter().zip(&copied).for_each(|(a, b)| close(*a, *b, 1e-9));
+    let error = profit_at_k(&scores, &positive, Some(&weights), &values, &[61]).unwrap_err();
+    assert!(error.to_string().contains("60"), "{error}");
+
+    // The estimate is that of all rows, and the replicates are those of ranking drawn rows.
+    let options = IntervalOptions::new().replicates(50).method(BootstrapMethod::Percentile).seed(3);
+    for weights in [None, Some(&weights[..])] {
+        let options = weights.map_or(options.clone(), |weights| options.clone().weights(weights));
+        let total = weights.map_or(60.0, |weights| weights.iter().sum());
+        let found = profit_intervals(&scores, &positive, &values, &[0, 7, 30], &options).unwrap();
+        let plain = profit_at_k(&scores, &positive, weights, &values, &[0, 7, 30]).unwrap();
+        for ((interval, plain), k) in found.iter().zip(plain).zip([0, 7, 30]) {
+            close(interval.estimate, plain, 1e-9);
+            assert!(interval.low < plain && plain < interval.high && total >= 30.0);
+            let by_rows = options.of_counts(60, |counts| {
+                let rows: Vec<usize> =
+                    (0..60).flat_map(|row| std::iter::repeat_n(row, counts[row] as usize)).collect();
+                let (scores, hits) = (scores.take(&rows).unwrap(), positive.take(&rows).unwrap());
+                let weights = weights.map(|weights| weights.take(&rows).unwrap());
+                profit_at_k(&scores, &hits, weights.as_deref(), &values.take(&rows).unwrap(), &[k]).unwrap()
+                    [0]
+            });
+            let by_rows = by_rows.unwrap();
+            close(interval.low, by_rows.low, 1e-9);
+            close(interval.high, by_rows.high, 1e-9);
+        }
+    }
+    assert!(profit_intervals(&scores, &positive, &values, &[61], &options).is_err());
 }

@@ -129,7 +129,7 @@ fn the_worst_rows_and_confusions_come_first() {
     let truth = Classes::from_labels(["cat", "cat", "dog", "dog", "cow", "cat"]);
     let answer = Classes::from_labels(["dog", "cat", "dog", "cow", "cow", "dog"]);
     let rows: Vec<usize> =
-        worst_rows(&Accuracy, &truth, &answer, 3).unwrap().iter().map(|row| row.row).collect();
+        worst_rows(&Accuracy, &truth, &answer, None, 3).unwrap().iter().map(|row| row.row).collect();
     assert_eq!(rows, [0, 3, 5]);
     let found = confusions(&confusion_matrix(&truth, &answer, None).unwrap());
     assert_eq!((found[0].truth.as_str(), found[0].given.as_str(), found[0].count), ("cat", "dog", 2.0));

@@ -215,6 +215,7 @@ fn flat(score: f64) -> CrossValidated<(), ()> {
         bounds: (0.0, 1.0),
         folds: (0..4).map(fold).collect(),
         predictions: None,
+        fold_predictions: None,
         audit: AuditReport::default(),
     }
 }

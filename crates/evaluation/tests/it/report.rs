@@ -116,7 +116,7 @@ fn a_report_of_values_holds_what_the_metrics_say() {
     assert!(report.score("r2").unwrap().interval.unwrap().low > 0.8);
     assert_eq!(report.score("max_error").unwrap().interval, None);
     let Details::Values(details) = &report.details else { panic!("values") };
-    assert_eq!(details.residual_counts.iter().sum::<u64>(), 500);
+    assert_eq!(details.residual_counts.iter().sum::<f64>(), 500.0);
     assert!(report.to_html().contains("Residuals against answer"));
     for values in [vec![1e300, -1e300, 0.0], vec![2.0, 2.0]] {
         let truth = Values::from(values);
@@ -333,4 +333,44 @@ fn a_terminal_shows_the_first_of_everything() {
     assert!(page.contains("log_loss by group") && page.contains("A picture of mine"));
     let text = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+}
+
+/// A row of weight 2 is as two rows, and one of weight 0 as none.
+#[test]
+fn weights_count_in_all_that_is_told_of_numbers() {
+    let truth = [3.0, 1.0, 9.0, -4.0, 2.0, 500.0];
+    let answer = [2.5, 1.5, 7.0, -4.5, 2.0, -500.0];
+    let weights = [1.0, 3.0, 1.0, 0.0, 2.0, 0.0];
+    let repeated = |from: &[f64]| -> Values {
+        from.iter()
+            .zip(weights)
+            .flat_map(|(value, weight)| std::iter::repeat_n(*value, weight as usize))
+            .collect()
+    };
+    let options = IntervalOptions::new().replicates(100);
+    let all = (Values::from(truth.to_vec()), Values::from(answer.to_vec()));
+    let weighted = Report::of_values("w", &all.0, &all.1, &options.clone().weights(&weights)).unwrap();
+    let plain = Report::of_values("p", &repeated(&truth), &repeated(&answer), &options).unwrap();
+    for name in ["mean_absolute_error", "root_mean_squared_error", "r2"] {
+        let (ours, theirs) = (weighted.score(name).unwrap(), plain.score(name).unwrap());
+        assert!((ours.constant.unwrap() - theirs.constant.unwrap()).abs() < 1e-12, "{name}");
+        assert!((ours.score - theirs.score).abs() < 1e-12, "{name}");
+    }
+    // The median of 1, 1, 1, 2, 2, 3, 9.
+    assert!((weighted.score("mean_absolute_error").unwrap().constant.unwrap() - 11.0 / 7.0).abs() < 1e-12);
+    let (Details::Values(ours), Details::Values(theirs)) = (&weighted.details, &plain.details) else {
+        panic!("values")
+    };
+    assert_eq!(
+        (&ours.residual_edges, &ours.residual_counts),
+        (&theirs.residual_edges, &theirs.residual_counts)
+    );
+    assert_eq!(ours.sample, [(3.0, 2.5), (1.0, 1.5), (9.0, 7.0), (2.0, 2.0)]);
+    let worst: Vec<usize> = weighted.worst.iter().map(|row| row.row).collect();
+    assert_eq!(worst, [2, 0, 1, 4]);
+    // And of classes.
+    let (truth, said) = said(40, 3, 1.0, 5);
+    let weights: Vec<f64> = (0..40).map(|row| f64::from(row % 2)).collect();
+    let report = Report::of_classes("c", &truth, &said, &options.weights(&weights)).unwrap();
+    assert!(report.worst.len() == 20 && report.worst.iter().all(|row| row.row % 2 == 1));
 }
