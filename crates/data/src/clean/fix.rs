@@ -50,7 +50,7 @@ pub enum Fix {
     },
     /// Keeps the first of rows that are the same.
     DropRepeatedRows {
-        /// Whether case, punctuation and white space of texts do not count.
+        /// Whether case, punctuation and white space of texts do not count, but for the signs and marks of numbers.
         loosely: bool,
     },
 }
