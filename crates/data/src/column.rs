@@ -277,10 +277,18 @@ impl Column {
     /// Microseconds since 1970-01-01 00:00 UTC of a date and time column, or the midnights of a date column.
     ///
     /// # Errors
-    /// When the column is of another type.
+    /// When the column is of another type, or has a day that lies too far from 1970 for a moment.
     pub fn as_date_time(&self) -> Result<impl ExactSizeIterator<Item = Option<i64>> + '_> {
         if !matches!(self.0, Data::Date(_) | Data::DateTime(_)) {
             return Err(self.not("moments", "date or date_time"));
+        }
+        if let Data::Date(array) = &self.0
+            && let Some(day) = array.iter().flatten().find(|day| i64::from(*day).checked_mul(DAY).is_none())
+        {
+            return Err(Error::too_large(format!(
+                "the day {day} lies more than {} days from 1970, where moments end",
+                i64::MAX / DAY
+            )));
         }
         Ok((0..self.n_rows()).map(|row| match &self.0 {
             Data::Date(array) => array.is_valid(row).then(|| i64::from(array.value(row)) * DAY),
@@ -350,10 +358,10 @@ impl Column {
             (Data::Date(left), Data::Date(right)) => Some(left.value(a).cmp(&right.value(b))),
             (Data::DateTime(left), Data::DateTime(right)) => Some(left.value(a).cmp(&right.value(b))),
             (Data::Date(left), Data::DateTime(right)) => {
-                Some((i64::from(left.value(a)) * DAY).cmp(&right.value(b)))
+                Some((i128::from(left.value(a)) * i128::from(DAY)).cmp(&right.value(b).into()))
             }
             (Data::DateTime(left), Data::Date(right)) => {
-                Some(left.value(a).cmp(&(i64::from(right.value(b)) * DAY)))
+                Some(i128::from(left.value(a)).cmp(&(i128::from(right.value(b)) * i128::from(DAY))))
             }
             (Data::Text(_) | Data::Category(_), Data::Text(_) | Data::Category(_)) => {
                 Some(left.text_at(a).cmp(&right.text_at(b)))

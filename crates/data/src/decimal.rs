@@ -4,22 +4,31 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
-use arrow_array::{Array, ArrayRef, Float64Array, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{
+    Array, ArrayRef, ArrowNativeTypeOp, Float64Array, PrimitiveArray, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Schema};
 use perennial_core::{Error, Result};
+
+/// Whether cells of a type are decimals.
+#[cfg(feature = "parquet")]
+pub(crate) fn is_one(data_type: &DataType) -> bool {
+    use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
+    matches!(data_type, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
+}
 
 /// Decimals as numbers: the nearest `f64`, as long as it comes back with the same digits.
 ///
 /// # Errors
-/// A decimal of more digits than an `f64` keeps; up to 15 it always does.
+/// A decimal of more digits than an `f64` keeps; up to 15 it always does, without the zeros at the end. One of more digits than its type has.
 pub(crate) fn numbers(array: &dyn Array) -> Result<Float64Array> {
     match array.data_type() {
-        DataType::Decimal32(_, scale) => read(array.as_primitive::<Decimal32Type>(), *scale, i128::from),
-        DataType::Decimal64(_, scale) => read(array.as_primitive::<Decimal64Type>(), *scale, i128::from),
-        DataType::Decimal128(_, scale) => read(array.as_primitive::<Decimal128Type>(), *scale, |cell| cell),
+        DataType::Decimal32(..) => read(array.as_primitive::<Decimal32Type>(), i128::from),
+        DataType::Decimal64(..) => read(array.as_primitive::<Decimal64Type>(), i128::from),
+        DataType::Decimal128(..) => read(array.as_primitive::<Decimal128Type>(), |cell| cell),
         // Beyond 128 bits there are more digits than are looked at one by one; the text of the cell has them all.
-        DataType::Decimal256(_, scale) => {
-            read(array.as_primitive::<Decimal256Type>(), *scale, |cell| cell.to_i128().unwrap_or(i128::MAX))
+        DataType::Decimal256(..) => {
+            read(array.as_primitive::<Decimal256Type>(), |cell| cell.to_i128().unwrap_or(i128::MAX))
         }
         other => Err(Error::unsupported(format!("`{other}` is no decimal of Arrow"))),
     }
@@ -27,26 +36,35 @@ pub(crate) fn numbers(array: &dyn Array) -> Result<Float64Array> {
 
 fn read<T: DecimalType>(
     array: &PrimitiveArray<T>,
-    scale: i8,
     whole: impl Fn(T::Native) -> i128,
 ) -> Result<Float64Array> {
     const POWERS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-    // Both exact, so that one division rounds correctly.
-    let power = usize::try_from(scale).ok().and_then(|scale| POWERS.get(scale));
+    check_digits(array)?;
     let number = |row: usize| {
-        let cell = whole(array.value(row));
+        let (mut cell, mut scale) = (whole(array.value(row)), array.scale());
+        if cell == 0 {
+            return Ok(0.0);
+        }
+        while scale > 0 && cell % 10 == 0 {
+            (cell, scale) = (cell / 10, scale - 1);
+        }
+        // Both exact, so that one division rounds correctly.
+        let power = usize::try_from(scale).ok().and_then(|scale| POWERS.get(scale));
         if let (Some(power), true) = (power, cell.unsigned_abs() < 1_000_000_000_000_000) {
             return Ok(cell as f64 / power);
         }
         let text = array.value_as_string(row);
-        let number: f64 = text.parse().map_err(Error::other)?;
-        let decimals = usize::try_from(scale).unwrap_or(0);
-        match format!("{number:.decimals$}") == text {
+        let digits = match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.'),
+            false => &text,
+        };
+        let number: f64 = digits.parse().map_err(Error::other)?;
+        let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        match format!("{number:.decimals$}") == digits {
             true => Ok(number),
             false => Err(Error::unsupported(format!(
-                "the decimal {text} has more digits than a number keeps; read decimals as texts (`decimal_as_text`), or \
-                 leave the column out"
+                "the decimal {text} has more digits than a number keeps; have it as a text, or leave the column out"
             ))),
         }
     };
@@ -58,10 +76,10 @@ pub(crate) fn as_texts(batch: &RecordBatch) -> Result<RecordBatch> {
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
         let texts: Option<StringArray> = match array.data_type() {
-            DataType::Decimal32(..) => Some(texts(array.as_primitive::<Decimal32Type>())),
-            DataType::Decimal64(..) => Some(texts(array.as_primitive::<Decimal64Type>())),
-            DataType::Decimal128(..) => Some(texts(array.as_primitive::<Decimal128Type>())),
-            DataType::Decimal256(..) => Some(texts(array.as_primitive::<Decimal256Type>())),
+            DataType::Decimal32(..) => Some(texts(array.as_primitive::<Decimal32Type>())?),
+            DataType::Decimal64(..) => Some(texts(array.as_primitive::<Decimal64Type>())?),
+            DataType::Decimal128(..) => Some(texts(array.as_primitive::<Decimal128Type>())?),
+            DataType::Decimal256(..) => Some(texts(array.as_primitive::<Decimal256Type>())?),
             _ => None,
         };
         match texts {
@@ -80,6 +98,75 @@ pub(crate) fn as_texts(batch: &RecordBatch) -> Result<RecordBatch> {
     RecordBatch::try_new_with_options(schema, columns, &options).map_err(Error::other)
 }
 
-fn texts<T: DecimalType>(array: &PrimitiveArray<T>) -> StringArray {
-    (0..array.len()).map(|row| array.is_valid(row).then(|| array.value_as_string(row))).collect()
+fn texts<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<StringArray> {
+    check_digits(array)?;
+    let text = |row: usize| match array.value(row).is_zero() && array.scale() < 0 {
+        // Zeros that stand for no digits.
+        true => "0".to_owned(),
+        false => array.value_as_string(row),
+    };
+    Ok((0..array.len()).map(|row| array.is_valid(row).then(|| text(row))).collect())
+}
+
+/// Refuses cells of more digits than their type has, which their text would leave out.
+fn check_digits<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<()> {
+    // The check of Arrow for all cells takes a negative scale for a large one.
+    let fits = |row: usize| T::is_valid_decimal_precision(array.value(row), array.precision());
+    match (0..array.len()).all(|row| array.is_null(row) || fits(row)) {
+        true => Ok(()),
+        false => Err(Error::malformed(format!(
+            "a decimal has more digits than its type declares, which are {}",
+            array.precision()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Decimal128Array, Decimal256Array};
+    use arrow_buffer::i256;
+
+    use super::*;
+
+    fn of(cell: i128, precision: u8, scale: i8) -> [ArrayRef; 2] {
+        let type_of = |wide: bool| match wide {
+            true => DataType::Decimal256(precision, scale),
+            false => DataType::Decimal128(precision, scale),
+        };
+        [
+            Arc::new(Decimal128Array::from(vec![cell]).with_data_type(type_of(false))),
+            Arc::new(Decimal256Array::from(vec![i256::from_i128(cell)]).with_data_type(type_of(true))),
+        ]
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_no_digits() {
+        for (cell, scale, number) in [
+            (12_340_000_000_000_000_000, 18, 12.34),
+            (-123_456_789_100_000_000, 9, -123_456_789.1),
+            (1_234_567_890_123_456_000, 7, 123_456_789_012.3456),
+            (100_000_000_000_000_000_000_000_000_000_000_000, 35, 1.0),
+            (0, -2, 0.0),
+            (0, 38, 0.0),
+            (123, -2, 12_300.0),
+        ] {
+            for array in of(cell, 38, scale) {
+                assert_eq!(numbers(&array).unwrap().value(0), number, "{cell} {scale}");
+            }
+        }
+        let error = numbers(&of(9_007_199_254_740_993_000, 38, 3)[0]).unwrap_err().to_string();
+        assert!(error.contains("9007199254740993.000") && !error.contains("decimal_as_text"), "{error}");
+    }
+
+    #[test]
+    fn more_digits_than_declared_are_refused() {
+        let batch = |array: ArrayRef| RecordBatch::try_from_iter([("x", array)]).unwrap();
+        for array in of(1_234_567_890_123_456_789, 3, 0) {
+            for error in [numbers(&array).unwrap_err(), as_texts(&batch(array)).unwrap_err()] {
+                assert!(error.to_string().contains("more digits than its type declares"), "{error}");
+            }
+        }
+        let [zero, _] = of(0, 3, -2);
+        assert_eq!(as_texts(&batch(zero)).unwrap().column(0).as_string::<i32>().value(0), "0");
+    }
 }

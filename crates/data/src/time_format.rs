@@ -164,6 +164,8 @@ impl Said {
             Some(rest)
         };
         match field {
+            // Fewer digits would be a year of the first centuries, and two of them are for `%y`.
+            'Y' if text.bytes().take_while(u8::is_ascii_digit).take(4).count() < 4 => None,
             'Y' => keep(4, 0, 9999, |said| Some(&mut said.year)),
             // The century does not matter to whether the day exists, but for the one year in four hundred.
             'y' => {
@@ -254,8 +256,12 @@ impl Said {
         match (self.month, self.day) {
             // A day of February without a year may be the 29th.
             (Some(month), Some(day)) => {
-                let year = if leap { 2024 } else { 2023 };
-                calendar::parse_date(format!("{year}-{month:02}-{day:02}").as_bytes()).is_some()
+                let length = match month {
+                    2 => 28 + i64::from(leap),
+                    4 | 6 | 9 | 11 => 30,
+                    _ => 31,
+                };
+                (1..=length).contains(&day)
             }
             _ => true,
         }
@@ -295,6 +301,9 @@ mod tests {
             ("%Y-%m-%d", "2024-2-9", true),
             ("%Y-%m-%d", "2024-02-29 ", false),
             ("%d.%m.%y", "29.02.00", true),
+            ("%d.%m.%Y", "01.02.24", false),
+            ("%d.%m.%Y", "01.02.0024", true),
+            ("%d.%m.%Y", "31.04.2024", false),
             ("%H:%M:%S.%f", "23:59:60.123456", true),
             ("%H:%M", "24:00", false),
             ("%I:%M %p", "12:30 pm", true),

@@ -210,7 +210,7 @@ fn numbers(column: &Column) -> Option<Vec<f64>> {
     match &column.0 {
         Data::Integer(array) => Some(array.iter().flatten().map(|cell| cell as f64).collect()),
         Data::Real(array) => Some(array.iter().flatten().collect()),
-        Data::Date(array) => Some(array.iter().flatten().map(|day| (i64::from(day) * DAY) as f64).collect()),
+        Data::Date(array) => Some(array.iter().flatten().map(|day| f64::from(day) * DAY as f64).collect()),
         Data::DateTime(array) => Some(array.iter().flatten().map(|moment| moment as f64).collect()),
         _ => None,
     }

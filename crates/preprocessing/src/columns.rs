@@ -303,6 +303,9 @@ impl<M> TryFrom<NamedModel<M>> for BranchModel<M> {
     type Error = Error;
 
     fn try_from(NamedModel { names, positions, n_outputs, model }: NamedModel<M>) -> Result<Self> {
+        if names.is_empty() {
+            return Err(Error::corrupt("a branch needs a column"));
+        }
         if positions.len() != names.len() {
             return Err(Error::corrupt("a branch needs the place of each of its columns"));
         }

@@ -201,6 +201,7 @@ impl Estimator for Winsorizer {
 
 impl FitTransform for Winsorizer {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.bounds.check()?;
         match self.indicator {
             false => schema::same_columns(x),
             true => Ok(OutputSchema::after_fit(self, "columns that have an outlier get one more")),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use perennial_core::Result;
+use perennial_core::{Error, Result};
 use perennial_data::{PiiAction, PiiKind, Table};
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,8 @@ impl<M: BranchModels> ColumnsModel<M> {
     /// ```
     ///
     /// # Errors
-    /// When the row is not acceptable.
+    /// When the row is not acceptable, or a step that does not say of what its columns are made takes and makes so many that all of all
+    /// cannot be written out.
     pub fn outputs(&self, x: &Table) -> Result<Vec<OutputColumn>> {
         outputs(&self.models, x)
     }
@@ -55,7 +56,9 @@ pub(crate) fn outputs(models: &dyn BranchModels, x: &Table) -> Result<Vec<Output
     let made = models.transform(&x.head(1))?;
     let mut outputs = Vec::new();
     for (matrix, BranchSources { names, made_of, .. }) in made.iter().zip(models.sources()) {
-        let made_of = resolved(made_of, matrix.n_cols(), names.len());
+        let n_outputs = matrix.n_cols();
+        let made_of =
+            resolved(made_of, n_outputs, names.len()).ok_or_else(|| too_many(n_outputs, names.len()))?;
         for (name, from) in matrix.features().names().zip(made_of) {
             let from: Vec<String> = from.into_iter().map(|column| names[column].clone()).collect();
             let pii = x.pii_of(&from)?;
@@ -72,35 +75,45 @@ const MOST_SOURCES: usize = 1 << 24;
 pub(crate) fn sources(models: &dyn BranchModels) -> Option<Vec<Vec<usize>>> {
     let mut all = Vec::new();
     for BranchSources { names, positions, made_of, n_outputs } in models.sources() {
-        let made_of = made_of.filter(|made_of| made_of.len() == n_outputs);
-        // Written out, all of all may be more than there is memory; then nothing is said.
-        if made_of.is_none() && names.len().checked_mul(n_outputs).is_none_or(|size| size > MOST_SOURCES) {
-            return None;
-        }
         let place = |columns: Vec<usize>| columns.into_iter().map(|column| positions[column]).collect();
-        all.extend(resolved(made_of, n_outputs, names.len()).into_iter().map(place));
+        all.extend(resolved(made_of, n_outputs, names.len())?.into_iter().map(place));
     }
     Some(all)
 }
 
-/// What each of `n_outputs` columns is made of, in rising order: all of the `n_columns` where the step does not say it.
+/// That a step says too little of too many columns.
+pub(crate) fn too_many(n_outputs: usize, n_columns: usize) -> Error {
+    Error::too_large(format!(
+        "a step makes {n_outputs} columns of {n_columns} and does not say of which each is made, and all of all are more than {MOST_SOURCES} \
+         places; send fewer columns to it"
+    ))
+}
+
+/// What each of `n_outputs` columns is made of, in rising order: all of the `n_columns` where the step does not say it. Nothing where
+/// all of all, written out, may be more than there is memory.
 pub(crate) fn resolved(
     sources: Option<Vec<Vec<usize>>>,
     n_outputs: usize,
     n_columns: usize,
-) -> Vec<Vec<usize>> {
+) -> Option<Vec<Vec<usize>>> {
     let all = || (0..n_columns).collect();
-    match sources.filter(|sources| sources.len() == n_outputs) {
+    let sources = sources.filter(|sources| sources.len() == n_outputs);
+    // A step of somebody else that names a column which there is not knows nothing of the others either.
+    let is_known = |columns: &[usize]| columns.iter().all(|column| *column < n_columns);
+    let n_all = sources
+        .as_ref()
+        .map_or(n_outputs, |sources| sources.iter().filter(|columns| !is_known(columns)).count());
+    n_columns.max(1).checked_mul(n_all).filter(|size| *size <= MOST_SOURCES)?;
+    Some(match sources {
         None => vec![all(); n_outputs],
-        // A step of somebody else that names a column which there is not knows nothing of the others either.
         Some(sources) => sources
             .into_iter()
-            .map(|columns| match columns.iter().all(|column| *column < n_columns) {
+            .map(|columns| match is_known(&columns) {
                 true => columns.into_iter().collect::<BTreeSet<usize>>().into_iter().collect(),
                 false => all(),
             })
             .collect(),
-    }
+    })
 }
 
 /// The sources of a step that makes so many columns of each column, one column after the other.

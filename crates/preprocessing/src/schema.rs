@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::categories::Coded;
 use crate::columns::{Branches, Columns};
-use crate::outputs::{column_by_column, resolved};
+use crate::outputs::{column_by_column, resolved, too_many};
 
 /// A column that a [`Columns`] will make; see [`Columns::output_schema`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,10 +68,11 @@ impl<B: Branches> Columns<B> {
     ///
     /// # Errors
     /// As the fit, where the columns alone are the cause: one is missing or of a type that its step does not take, a selector picks
-    /// none, no step takes one, or two of the output have one name; and when a setting is wrong.
+    /// none, no step takes one, or two of the output have one name; and when a setting is wrong. When a step that does not say of what its
+    /// columns are made takes and makes so many that all of all cannot be written out.
     pub fn output_schema(&self, schema: &Schema) -> Result<Vec<BranchSchema>> {
         let outputs = self.branch_outputs(&schema.empty_table()?)?;
-        Ok(outputs.into_iter().map(BranchOutput::into_schema).collect())
+        outputs.into_iter().map(BranchOutput::into_schema).collect()
     }
 
     pub(crate) fn branch_outputs(&self, x: &Table) -> Result<Vec<BranchOutput>> {
@@ -90,38 +91,44 @@ impl<B: Branches> Columns<B> {
 }
 
 impl BranchOutput {
-    fn into_schema(self) -> BranchSchema {
+    fn into_schema(self) -> Result<BranchSchema> {
         let (output, sources) = match self.schema {
             OutputSchema::Known { output, sources } => (output, sources),
-            OutputSchema::AfterFit { step, why } => return BranchSchema::AfterFit { step, why },
+            OutputSchema::AfterFit { step, why } => return Ok(BranchSchema::AfterFit { step, why }),
         };
-        let made_of = resolved(sources, output.n_cols(), self.names.len());
+        let (n_outputs, n_columns) = (output.n_cols(), self.names.len());
+        let made_of =
+            resolved(sources, n_outputs, n_columns).ok_or_else(|| too_many(n_outputs, n_columns))?;
         let columns = output.features().iter().zip(made_of).map(|(feature, from)| SchemaColumn {
             name: feature.name.to_string(),
             kind: feature.kind,
             from: from.into_iter().map(|column| self.names[column].clone()).collect(),
         });
-        BranchSchema::Known(columns.collect())
+        Ok(BranchSchema::Known(columns.collect()))
     }
 }
 
 /// The branches side by side, where all of them are known.
 pub(crate) fn side_by_side(outputs: Vec<BranchOutput>, x: &Table) -> Result<OutputSchema<Matrix>> {
-    let (mut parts, mut made_of) = (Vec::new(), Vec::new());
+    let (mut parts, mut made_of) = (Vec::new(), Some(Vec::new()));
     for BranchOutput { names, schema } in outputs {
         let (output, sources) = match schema {
             OutputSchema::Known { output, sources } => (output, sources),
             after => return Ok(after),
         };
         let positions = crate::columns::positions(x, &names)?;
-        let sources = resolved(sources, output.n_cols(), names.len()).into_iter();
-        made_of.extend(
-            sources
-                .map(|columns| columns.into_iter().map(|column| positions[column]).collect::<Vec<usize>>()),
+        let place =
+            |columns: Vec<usize>| columns.into_iter().map(|column| positions[column]).collect::<Vec<usize>>();
+        // Where one step says too little of too many, nothing is said of any.
+        made_of = made_of.zip(resolved(sources, output.n_cols(), names.len())).map(
+            |(mut made_of, sources): (Vec<Vec<usize>>, _)| {
+                made_of.extend(sources.into_iter().map(place));
+                made_of
+            },
         );
         parts.push(output.to_dense()?);
     }
-    Ok(OutputSchema::Known { output: Matrix::hstack(&parts)?, sources: Some(made_of) })
+    Ok(OutputSchema::Known { output: Matrix::hstack(&parts)?, sources: made_of })
 }
 
 /// The schema of a step of matrices that keeps the columns, each made of itself.

@@ -7,7 +7,7 @@ use std::fmt;
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::text::{amount, trimmed};
+use super::text::{amount, is_amount, trimmed};
 use crate::keys::Keys;
 use crate::spelling::key;
 use crate::{Column, ColumnType, Table};
@@ -50,7 +50,7 @@ pub enum Fix {
     },
     /// Keeps the first of rows that are the same.
     DropRepeatedRows {
-        /// Whether case, punctuation and white space of texts do not count.
+        /// Whether case, punctuation and white space of texts do not count, but for the signs and marks of numbers.
         loosely: bool,
     },
 }
@@ -270,7 +270,12 @@ fn comparable(column: &Column, loosely: bool) -> Result<Column> {
     match column.column_type() {
         ColumnType::Text | ColumnType::Category if loosely => {
             let category = column.to_category()?;
-            let keys: Vec<String> = category.levels().map(key).collect();
+            // Numbers have a sign that no key has.
+            let loose = |text: &str| match is_amount(text) {
+                true => format!("={}", trimmed(text)),
+                false => key(text),
+            };
+            let keys: Vec<String> = category.levels().map(loose).collect();
             Ok(Column::category(category.codes().map(|code| Some(keys[code? as usize].as_str()))))
         }
         ColumnType::Real => {

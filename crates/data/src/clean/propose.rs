@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fix::{alike, quoted};
-use super::text::{amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
+use super::text::{amount, is_amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
 use crate::spelling::key;
 use crate::{Category, Column, ColumnType, Table};
@@ -271,9 +271,7 @@ fn variants(levels: &[(String, usize)]) -> Option<(String, BTreeMap<String, Stri
     let mut kinds: BTreeMap<String, Vec<&(String, usize)>> = BTreeMap::new();
     for level in levels {
         let key = key(&level.0);
-        // In numbers the punctuation counts: `1.5` is not `1,5`, nor `-5` the same as `5`.
-        let is_number = amount(&level.0, '.').is_some() || amount(&level.0, ',').is_some();
-        if !key.is_empty() && !is_number {
+        if !key.is_empty() && !is_amount(&level.0) {
             kinds.entry(key).or_default().push(level);
         }
     }

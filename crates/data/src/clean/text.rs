@@ -44,6 +44,12 @@ pub(super) fn says_missing(text: &str) -> bool {
     WORDS.contains(&text.trim().to_lowercase().as_str())
 }
 
+/// Whether a text is a number as people write it, with one mark before the decimals or the other. In numbers the punctuation
+/// counts: `1.5` is not `1,5`, nor `-5` the same as `5`.
+pub(super) fn is_amount(text: &str) -> bool {
+    amount(text, '.').is_some() || amount(text, ',').is_some()
+}
+
 /// A number as people write it where this mark, a point or a comma, stands before the decimals, and the other one between
 /// thousands: `1,234.50` or `1.234,50`, `1'234`, `$ 12`, `(3)` for -3, `12 %` for 0.12.
 pub(super) fn amount(text: &str, decimal: char) -> Option<f64> {

@@ -340,7 +340,8 @@ impl Contract {
     fn of_single_rows(&self) -> Self {
         let mut contract = Contract { min_rows: 0, ..self.clone() };
         contract.columns.iter_mut().for_each(|column| column.unique = false);
-        contract.rules.retain(|rule| rule.mostly == 1.0 && rule.expect.is_of_single_rows());
+        let is_one_by_one = |rule: &Rule| rule.mostly == 1.0 || cells::about(&rule.expect).is_none();
+        contract.rules.retain(|rule| is_one_by_one(rule) && rule.expect.is_of_single_rows());
         contract
     }
 

@@ -13,7 +13,7 @@ use super::{Contract, whole};
 use crate::column::Data;
 use crate::{Column, Table};
 
-/// So many cells are kept to see whether others are the same, 16 bytes each.
+/// So many cells are kept to see whether others are the same, for all rules together: 16 bytes each, and what the set of them takes.
 const MOST_KEPT: usize = 1 << 24;
 
 /// A contract and what is known of the parts that came so far.
@@ -66,12 +66,14 @@ impl Parts {
             if rule.severity == Severity::Warn {
                 continue;
             }
-            if !(0.0..=1.0).contains(&rule.mostly) {
+            // A share is one of cells and rows; what is not about them is kept or broken as a whole.
+            let has_share = cells::about(&rule.expect).is_some();
+            if has_share && !(0.0..=1.0).contains(&rule.mostly) {
                 return Err(Error::invalid_param("mostly", rule.mostly, "a share from 0 to 1"));
             }
             use Statistic as S;
             let state = match &rule.expect {
-                expect if rule.mostly == 1.0 && expect.is_of_single_rows() => continue,
+                expect if (rule.mostly == 1.0 || !has_share) && expect.is_of_single_rows() => continue,
                 // The cells of the table are among some values where those of each part are.
                 Expect::Distinct { are: Sets::Among, .. } => {
                     of_rows.rules.push(rule);

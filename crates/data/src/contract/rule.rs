@@ -181,7 +181,7 @@ impl Rule {
 
     /// Whether enough rows are right where some of those that were looked at are not. In shares of the right ones: 1 - 0.9 is not 0.1.
     pub(super) fn is_enough(&self, n_broken: usize, of: usize) -> bool {
-        (of - n_broken) as f64 >= self.mostly * of as f64
+        of == 0 || (of - n_broken) as f64 / of as f64 >= self.mostly
     }
 
     /// What follows when the rule is broken.

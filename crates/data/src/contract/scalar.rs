@@ -98,7 +98,8 @@ impl Operand {
                 column.text_at(row).map(|text| text.cmp(value))
             }
             (Data::Date(array), Operand::Moment(value)) => {
-                Some((i64::from(array.value(row)) * DAY).cmp(value))
+                // In 64 bits the last days have no moments.
+                Some((i128::from(array.value(row)) * i128::from(DAY)).cmp(&i128::from(*value)))
             }
             (Data::DateTime(array), Operand::Moment(value)) => Some(array.value(row).cmp(value)),
             _ => None,

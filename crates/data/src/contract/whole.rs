@@ -154,7 +154,7 @@ pub(super) fn measured(name: &str, column: &Column, of: Statistic) -> Result<Opt
         Data::Date(_) | Data::DateTime(_) if matches!(of, Statistic::Sum | Statistic::Deviation) => {
             return Err(refused());
         }
-        Data::Date(array) => array.iter().flatten().map(|day| (i64::from(day) * DAY) as f64).collect(),
+        Data::Date(array) => array.iter().flatten().map(|day| f64::from(day) * DAY as f64).collect(),
         Data::DateTime(array) => array.iter().flatten().map(|moment| moment as f64).collect(),
         Data::Text(_) | Data::Category(_) => return Err(refused()),
     };

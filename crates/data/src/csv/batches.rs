@@ -43,7 +43,7 @@ impl CsvReader {
     ///
     /// A [`contract`](CsvReader::contract) is held to each part, and what it says of all rows (how many there are, what is unique, in order, or
     /// right in a share of the rows, smallest, largest and missing cells) to all of them; the last of it is told after the last table. Of what must be
-    /// unique 16 bytes a row are kept, of at most 2^24 rows.
+    /// unique each row that has it is kept in some tens of bytes, for each such rule; 2^24 of them for all rules together, and more are an error.
     ///
     /// ```
     /// use perennial_data::{CsvReader, Summary};

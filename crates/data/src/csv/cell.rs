@@ -50,7 +50,7 @@ impl Kind {
     pub(super) fn of(cell: &[u8], decimal: u8, dates: Option<&TimeFormat>) -> Kind {
         let Some(format) = dates else { return Kind::of_plain(cell, decimal) };
         match Kind::of_plain(cell, decimal) {
-            Kind::Date | Kind::DateTime | Kind::Text => match format.moment(cell) {
+            plain if plain.may_be_a_day() => match format.moment(cell) {
                 None => Kind::Text,
                 Some(_) if format.has_time() => Kind::DateTime,
                 Some(_) => Kind::Date,
@@ -59,7 +59,13 @@ impl Kind {
         }
     }
 
-    fn of_plain(cell: &[u8], decimal: u8) -> Kind {
+    /// Whether a cell that is of this kind, without a format, may be a day in one.
+    pub(super) fn may_be_a_day(self) -> bool {
+        matches!(self, Kind::Date | Kind::DateTime | Kind::Text)
+    }
+
+    /// As [`of`](Kind::of), without a format.
+    pub(super) fn of_plain(cell: &[u8], decimal: u8) -> Kind {
         match cell.first() {
             None => Kind::Text,
             Some(b't' | b'T' | b'f' | b'F') if parse_boolean(cell).is_some() => Kind::Boolean,

@@ -125,7 +125,9 @@ impl<'b> Parse<'_, 'b> {
     fn values(&mut self, kind: Kind, max_categories: usize) -> Result<Values, Cell<'b>> {
         self.nulls.clear();
         self.overflow = None;
-        let lenient = self.lenient;
+        let (lenient, rules) = (self.lenient, self.rules);
+        // As kinds are found: what is a number is no day, whichever comes first.
+        let may_be_a_day = |cell: &[u8]| lenient || Kind::of_plain(cell, rules.decimal).may_be_a_day();
         Ok(match kind {
             Kind::Nothing => {
                 self.each::<()>(|_| None)?;
@@ -142,13 +144,13 @@ impl<'b> Parse<'_, 'b> {
                 })?)
             }
             Kind::Real => self.reals()?,
-            Kind::Date => Values::Date(match &self.rules.dates {
+            Kind::Date => Values::Date(match &rules.dates {
                 None => self.each(calendar::parse_date)?,
-                Some(format) => self.each(|cell| format.day(cell))?,
+                Some(format) => self.each(|cell| format.day(cell).filter(|_| may_be_a_day(cell)))?,
             }),
-            Kind::DateTime => Values::DateTime(match &self.rules.dates {
+            Kind::DateTime => Values::DateTime(match &rules.dates {
                 None => self.each(calendar::parse_date_time)?,
-                Some(format) => self.each(|cell| format.moment(cell))?,
+                Some(format) => self.each(|cell| format.moment(cell).filter(|_| may_be_a_day(cell)))?,
             }),
             Kind::Text => self.texts(max_categories),
         })

@@ -23,6 +23,7 @@ const FREE_CELLS: u64 = 1 << 20;
 pub struct JsonLinesScan {
     /// With the columns, types and levels of all lines.
     reader: JsonLinesReader,
+    lines: Carried,
     batches: Batches,
     held: Option<Parts>,
     n_tables: usize,
@@ -66,23 +67,26 @@ impl JsonLinesReader {
     ///
     /// # Errors
     /// When the file cannot be read, a setting is wrong, the contract has a rule that takes all rows at once, or, without a schema, a line
-    /// is not what [`read_json_lines`](crate::read_json_lines) takes or there is none. What is wrong in lines after that is an error of the iterator.
+    /// is not what [`read_json_lines`](crate::read_json_lines) takes or there is none. What is wrong in lines after that is an error of the iterator;
+    /// so is a fraction in a column of texts or categories of the [`schema`](JsonLinesReader::schema) that had whole numbers in batches before: with it
+    /// they would have been written in another way.
     pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<JsonLinesScan> {
         let path = path.as_ref();
         self.check()?;
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let batch_bytes = batch_bytes.max(STEP);
         let place = || format!("reading `{}`", path.display());
-        let mut reader = self.clone();
+        let (mut reader, mut lines) = (self.clone(), Carried::default());
         if reader.schema.is_none() {
-            reader.schema = Some(self.settled(path, batch_bytes).context(place())?);
+            let (schema, settled) = self.settled(path, batch_bytes).context(place())?;
+            (reader.schema, lines) = (Some(schema), settled);
         }
         let batches = Batches::open(self, path, batch_bytes).context(place())?;
-        Ok(JsonLinesScan { reader, batches, held, n_tables: 0, failed: false, path: path.to_owned() })
+        Ok(JsonLinesScan { reader, lines, batches, held, n_tables: 0, failed: false, path: path.to_owned() })
     }
 
-    /// The columns, types and levels of a file.
-    fn settled(&self, path: &Path, batch_bytes: usize) -> Result<Schema> {
+    /// The columns, types and levels of a file, and the kinds of its cells.
+    fn settled(&self, path: &Path, batch_bytes: usize) -> Result<(Schema, Carried)> {
         let mut batches = Batches::open(self, path, batch_bytes)?;
         let mut lines: Lines<Found> = Lines::default();
         while let Some((bytes, start)) = batches.next()? {
@@ -100,6 +104,7 @@ impl JsonLinesReader {
         let absent = absent.filter(|(name, _)| !lines.known.contains_key(*name));
         let absent = absent.map(|(name, column_type)| (name.to_owned(), column_type));
         let columns: Vec<(String, ColumnType)> = found.chain(absent).collect();
+        let carried = || Carried::settled(&lines);
         let mut levels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, _) in columns.iter().filter(|(_, column_type)| *column_type == ColumnType::Category) {
             levels.insert(name.clone(), BTreeSet::new());
@@ -110,9 +115,9 @@ impl JsonLinesReader {
                 other => field(name, *other, Vec::new()),
             });
             let reader = self.clone().schema(&Schema::from_fields(texts.collect()));
-            let mut batches = Batches::open(self, path, batch_bytes)?;
+            let (mut batches, mut lines) = (Batches::open(self, path, batch_bytes)?, carried());
             while let Some((bytes, start)) = batches.next()? {
-                let table = reader.part(&bytes, start)?;
+                let table = reader.part(&mut lines, &bytes, start)?;
                 for (name, levels) in &mut levels {
                     for text in table.column(name)?.as_text()?.flatten() {
                         if !levels.contains(text) {
@@ -126,15 +131,15 @@ impl JsonLinesReader {
             let levels = levels.remove(name).unwrap_or_default();
             field(name, *column_type, levels.into_iter().collect())
         });
-        Ok(Schema::from_fields(fields.collect()))
+        Ok((Schema::from_fields(fields.collect()), carried()))
     }
 
     /// The table of some lines, with the columns of the schema.
-    fn part(&self, bytes: &[u8], start: Start) -> Result<Table> {
+    fn part(&self, carried: &mut Carried, bytes: &[u8], start: Start) -> Result<Table> {
         let most = FREE_CELLS.max(CELLS_PER_BYTE.saturating_mul(bytes.len() as u64));
         let most = self.max_cells.unwrap_or(most);
-        let mut lines: Lines<Cells> = Lines::default();
-        self.add(&mut lines, bytes, start, most, None, |_, _, error| Err(error))?;
+        self.add(&mut carried.lines, bytes, start, most, None, |_, _, error| Err(error))?;
+        let lines = carried.taken(self.schema.as_ref());
         let n_columns = self.schema.as_ref().map_or(0, |schema| schema.columns().len());
         let n_cells = lines.n_rows as u64 * n_columns as u64;
         if n_cells > most {
@@ -144,7 +149,13 @@ impl JsonLinesReader {
                 start.line, lines.n_rows
             )));
         }
-        self.table(lines, None).context(format!("rows counted from line {} on", start.line))
+        let table = self.table(lines, None);
+        let table = match self.contract.is_some() && carried.is_settled {
+            // Types that were found fit all cells, so it is one of the contract that does not.
+            true => table.map_err(|error| Error::contract_violation(error.to_string())),
+            false => table,
+        };
+        table.context(format!("rows counted from line {} on", start.line))
     }
 }
 
@@ -157,13 +168,15 @@ impl JsonLinesScan {
         let table = loop {
             match self.batches.next()? {
                 Some((bytes, start)) => {
-                    let table = self.reader.part(&bytes, start)?;
+                    let table = self.reader.part(&mut self.lines, &bytes, start)?;
                     // Blank lines are no rows.
                     if table.n_rows() > 0 {
                         break table;
                     }
                 }
-                None if self.n_tables == 0 => break self.reader.part(b"", Start::default())?,
+                None if self.n_tables == 0 => {
+                    break self.reader.part(&mut self.lines, b"", Start::default())?;
+                }
                 None => {
                     self.held.take().map_or(Ok(()), |held| held.finish())?;
                     return Ok(None);
@@ -196,6 +209,8 @@ struct Batches {
     input: Input,
     /// What was read and not given yet.
     rest: Vec<u8>,
+    /// How much of that has no end of a batch.
+    searched: usize,
     at_end: bool,
     batch_bytes: usize,
     max_line_bytes: usize,
@@ -206,7 +221,8 @@ impl Batches {
     fn open(reader: &JsonLinesReader, path: &Path, batch_bytes: usize) -> Result<Self> {
         let (input, max_line_bytes) = (open(path, u64::MAX)?, reader.max_line_bytes);
         let (rest, start) = (Vec::new(), Start::default());
-        let mut batches = Batches { input, rest, at_end: false, batch_bytes, max_line_bytes, start };
+        let (searched, at_end) = (0, false);
+        let mut batches = Batches { input, rest, searched, at_end, batch_bytes, max_line_bytes, start };
         while !batches.at_end && batches.rest.len() < 3 {
             batches.fill()?;
         }
@@ -228,8 +244,11 @@ impl Batches {
     fn next(&mut self) -> Result<Option<(Vec<u8>, Start)>> {
         loop {
             let from = self.batch_bytes.min(self.rest.len());
-            let end = self.rest[from..].iter().position(|byte| *byte == b'\n').map(|at| from + at + 1);
+            // What was looked at for a long line is not looked at again each time that more of it comes.
+            let after = from.max(self.searched);
+            let end = self.rest[after..].iter().position(|byte| *byte == b'\n').map(|at| after + at + 1);
             let end = end.or(self.at_end.then_some(self.rest.len()));
+            self.searched = if end.is_some() { 0 } else { self.rest.len() };
             if let Some(end) = end {
                 let after = self.rest.split_off(end);
                 let batch = std::mem::replace(&mut self.rest, after);
@@ -250,15 +269,93 @@ impl Batches {
     }
 }
 
+/// What was read of the lines of a batch, and what cells before it say of these.
+#[derive(Default)]
+struct Carried {
+    lines: Lines<Going>,
+    /// Whether the kinds are those of all lines.
+    is_settled: bool,
+}
+
+impl Carried {
+    /// The kinds of all lines.
+    fn settled(found: &Lines<Found>) -> Self {
+        let going = |found: &Found| Going { met: found.met.clone(), cells: found.met.none(), fixed: false };
+        let columns = found.columns.iter().map(going).collect();
+        let lines = Lines { names: found.names.clone(), columns, known: found.known.clone(), n_rows: 0 };
+        Carried { lines, is_settled: true }
+    }
+
+    /// The lines of a batch, of the names that it has.
+    fn taken(&mut self, schema: Option<&Schema>) -> Lines<Cells> {
+        let lines = &mut self.lines;
+        let mut taken = Lines { n_rows: std::mem::take(&mut lines.n_rows), ..Lines::default() };
+        for (name, column) in lines.names.iter().zip(&mut lines.columns) {
+            let cells = std::mem::replace(&mut column.cells, column.met.none());
+            if !self.is_settled && !column.fixed {
+                column.fixed = match (schema.and_then(|schema| schema.field(name)), &cells) {
+                    (Some(field), Cells::Integer(cells)) => differs_as_real(field.column_type, cells),
+                    _ => false,
+                };
+            }
+            taken.names.push(name.clone());
+            taken.columns.push(cells);
+        }
+        taken
+    }
+}
+
+/// Whether whole numbers would come as other cells of a type if they were real ones.
+fn differs_as_real(column_type: ColumnType, cells: &[Option<i64>]) -> bool {
+    match column_type {
+        ColumnType::Text | ColumnType::Category => true,
+        // Of real numbers beyond this nothing is taken for a whole one.
+        ColumnType::Integer => cells.iter().flatten().any(|cell| cell.unsigned_abs() > 9_000_000_000_000_000),
+        _ => false,
+    }
+}
+
+/// The cells of a column in a batch, after those of other batches.
+#[derive(Default)]
+struct Going {
+    met: Met,
+    cells: Cells,
+    /// Whole numbers were given out in a way that does not go with fractions.
+    fixed: bool,
+}
+
+impl Grow for Going {
+    fn check(&self, cell: &Cell) -> Result<()> {
+        match (self.fixed, cell) {
+            (true, Cell::Real(cell)) => Err(Error::unsupported(format!(
+                "{cell} has a fraction or an exponent, and the batches before have whole numbers, which would have been read in another \
+                 way; read the file at once, or write all of them in one way"
+            ))),
+            _ => self.met.check(cell),
+        }
+    }
+
+    fn push(&mut self, cell: Cell, row: usize) -> Result<()> {
+        self.met.push(&cell);
+        self.cells.push(cell, row)
+    }
+}
+
 /// What the cells of a column have in common so far.
 #[derive(Default)]
 struct Found {
-    kind: Kind,
-    /// The first whole number that has no exact one among real numbers.
-    inexact: Option<i64>,
+    met: Met,
     /// A text that is no day was seen, and one that is no moment.
     no_day: bool,
     no_moment: bool,
+}
+
+/// The kind of all cells so far.
+#[derive(Clone, Default)]
+struct Met {
+    kind: Kind,
+    /// The first whole number that has no exact one among real numbers.
+    inexact: Option<i64>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -274,7 +371,7 @@ enum Kind {
 impl Found {
     /// As the columns that are read at once.
     fn column_type(&self) -> ColumnType {
-        match self.kind {
+        match self.met.kind {
             Kind::Boolean => ColumnType::Boolean,
             Kind::Integer => ColumnType::Integer,
             Kind::Nothing | Kind::Real => ColumnType::Real,
@@ -285,7 +382,12 @@ impl Found {
     }
 }
 
-impl Grow for Found {
+impl Met {
+    /// No cell of this kind: whole numbers that come are real ones where those before are.
+    fn none(&self) -> Cells {
+        if self.kind == Kind::Real { Cells::Real(Vec::new()) } else { Cells::Nothing }
+    }
+
     fn check(&self, cell: &Cell) -> Result<()> {
         let words = match (self.kind, cell) {
             (Kind::Nothing, _) | (_, Cell::Null) => return Ok(()),
@@ -304,7 +406,8 @@ impl Grow for Found {
         Err(clash(cell, words))
     }
 
-    fn push(&mut self, cell: Cell, _: usize) -> Result<()> {
+    /// Takes a cell that was checked.
+    fn push(&mut self, cell: &Cell) {
         match cell {
             Cell::Null => {}
             Cell::Boolean(_) => self.kind = Kind::Boolean,
@@ -312,16 +415,26 @@ impl Grow for Found {
                 if self.kind != Kind::Real {
                     self.kind = Kind::Integer;
                 }
-                if !crate::column::is_exact(cell) {
-                    self.inexact.get_or_insert(cell);
+                if !crate::column::is_exact(*cell) {
+                    self.inexact.get_or_insert(*cell);
                 }
             }
             Cell::Real(_) => self.kind = Kind::Real,
-            Cell::Text(cell) => {
-                self.kind = Kind::Text;
-                self.no_day = self.no_day || calendar::parse_date(cell.as_bytes()).is_none();
-                self.no_moment = self.no_moment || calendar::parse_date_time(cell.as_bytes()).is_none();
-            }
+            Cell::Text(_) => self.kind = Kind::Text,
+        }
+    }
+}
+
+impl Grow for Found {
+    fn check(&self, cell: &Cell) -> Result<()> {
+        self.met.check(cell)
+    }
+
+    fn push(&mut self, cell: Cell, _: usize) -> Result<()> {
+        self.met.push(&cell);
+        if let Cell::Text(cell) = cell {
+            self.no_day = self.no_day || calendar::parse_date(cell.as_bytes()).is_none();
+            self.no_moment = self.no_moment || calendar::parse_date_time(cell.as_bytes()).is_none();
         }
         Ok(())
     }

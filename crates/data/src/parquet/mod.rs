@@ -20,7 +20,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, Length};
-use perennial_core::{Error, Result, ResultExt};
+use perennial_core::{Error, ErrorKind, Result, ResultExt};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -218,9 +218,9 @@ impl ParquetReader {
         for &group in groups {
             let of_group = loaded.metadata().row_group(group);
             let input = place.group(of_group, mask)?;
-            pages::check(&input, of_group, mask)?;
             let read = |(column, root): (&mut Growing, &usize)| -> Result<()> {
                 let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
+                pages::check(&input, of_group, &only)?;
                 let add = |column: &mut Growing, n_rows: usize| -> Result<()> {
                     for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
                         let table = self.plain(batch)?;
@@ -313,7 +313,15 @@ impl ParquetReader {
     fn plain(&self, batch: std::result::Result<RecordBatch, ArrowError>) -> Result<Table> {
         let batch = batch.map_err(refused)?;
         match self.decimal_as_text {
-            false => Table::from_record_batch(&batch),
+            false => Table::from_record_batch(&batch).map_err(|error| {
+                let has_decimals =
+                    batch.schema().fields().iter().any(|field| decimal::is_one(field.data_type()));
+                // All types are known by now, so that it is a number that has too many digits.
+                match has_decimals && matches!(error.kind(), ErrorKind::Unsupported { .. }) {
+                    true => error.context("`decimal_as_text` reads decimals as texts"),
+                    false => error,
+                }
+            }),
             true => Table::from_record_batch(&decimal::as_texts(&batch)?),
         }
     }

@@ -81,13 +81,13 @@ fn unknown(column: &ColumnChunkMetaData, compression: Compression) -> Error {
     error.context(format!("column `{}`", column.column_path().string()))
 }
 
-/// So much memory is left to a page of gzip that holds more than it claims; what could hold more is unpacked to see.
+/// So much memory is left to a page of gzip beyond what it claims; what could hold more is unpacked to see.
 const UNSEEN: u64 = 1 << 27;
 
 /// Whether a page holds more than it claims. The decoders of gzip and brotli unpack all that comes, and compare later.
 fn holds_more(reader: &impl ChunkReader, at: u64, page: &Page, compression: Compression) -> bool {
     let is_seen = match compression {
-        Compression::GZIP(_) => page.packed.saturating_mul(1032) > UNSEEN,
+        Compression::GZIP(_) => page.packed.saturating_mul(1032) > UNSEEN.saturating_add(page.claimed),
         Compression::BROTLI(_) => true,
         _ => false,
     };
@@ -154,7 +154,7 @@ impl Header<'_> {
     fn read(bytes: &[u8]) -> std::result::Result<Page, Stop> {
         let mut header = Header { bytes, at: 0 };
         let (mut claimed, mut packed, mut id) = (None, None, 0);
-        let (mut levels, mut is_packed) = (0, true);
+        let (mut levels, mut is_packed) = ([0, 0], true);
         while let Some((next, kind)) = header.field(id)? {
             id = next;
             match id {
@@ -165,16 +165,21 @@ impl Header<'_> {
                 5 => header.numbered(4, |_, _, _| {})?,
                 6 => header.numbered(0, |_, _, _| {})?,
                 7 => header.numbered(2, |_, _, _| {})?,
-                8 => header.numbered(6, |id, kind, number| match id {
-                    5 | 6 => levels += u64::from(number as i32 as u32),
-                    7 => is_packed = kind == 1,
-                    _ => {}
-                })?,
+                8 => {
+                    // What stands twice is what it is the second time.
+                    (levels, is_packed) = ([0, 0], true);
+                    header.numbered(6, |id, kind, number| match id {
+                        5 | 6 => levels[usize::from(id == 6)] = u64::from(number as i32 as u32),
+                        7 => is_packed = kind == 1,
+                        _ => {}
+                    })?;
+                }
                 _ => header.skip(kind, 0)?,
             }
         }
         let size = |size: Option<i32>| size.and_then(|size| u64::try_from(size).ok()).ok_or(Stop::Wrong);
         let (packed, claimed) = (size(packed)?, size(claimed)?);
+        let levels = levels[0] + levels[1];
         Ok(Page { header: header.at as u64, packed, claimed, levels, is_packed })
     }
 
@@ -361,5 +366,22 @@ mod tests {
         ];
         let page = Header::read(&header).ok().unwrap();
         assert_eq!((page.levels, page.is_packed, page.claimed, page.packed), (5, false, 10, 5));
+    }
+
+    /// The decoder keeps what comes last, and so does this: what came before would hide what is packed.
+    #[test]
+    fn what_a_header_says_twice_is_what_it_says_last() {
+        let sizes = [0x15, 6, 0x15, 20, 0x15, 10];
+        let levels = |header: &[u8]| {
+            let page = Header::read(&[&sizes[..], header, &[0]].concat()).ok().unwrap();
+            (page.levels, page.is_packed)
+        };
+        // Five million definition levels, then, by its own number again, none; four repetition levels.
+        let twice = [0x5c, 0x55, 0x80, 0xad, 0xe2, 4, 0x05, 10, 0, 0x15, 8, 0];
+        assert_eq!(levels(&twice), (4, true));
+        // A whole struct that says three levels of each and nothing packed, then, as field 8 again, an empty one.
+        let again = [0x5c, 0x55, 6, 0x15, 6, 0x12, 0, 0x0c, 16, 0];
+        assert_eq!(levels(&again[..7]), (6, false));
+        assert_eq!(levels(&again), (0, true));
     }
 }

@@ -119,6 +119,21 @@ fn rows_that_come_again_are_found() {
     assert_eq!((rows.n_rows(), changed), (4, 1));
 }
 
+/// The sign and the mark before decimals make another number.
+#[test]
+fn rows_of_other_numbers_are_not_alike() {
+    let rows = |cells: &[&str]| Table::new([("x", Column::text(cells.iter().copied()))]).unwrap();
+    for cells in [["-1,500", "1,500", "2,250"], ["1.5", "1,5", "(15)"], ["$ 12", "12 %", "1-2"]] {
+        let review = auto_clean(&rows(&cells));
+        assert!(!ids(&review).contains(&"alike"), "{review}");
+        let (kept, _) = Fix::DropRepeatedRows { loosely: true }.apply(&rows(&cells)).unwrap();
+        assert_eq!(kept.n_rows(), 3, "{cells:?}");
+    }
+    let (kept, _) =
+        Fix::DropRepeatedRows { loosely: true }.apply(&rows(&["1,5", " 1,5", "1-2", "12"])).unwrap();
+    assert_eq!(kept.n_rows(), 3);
+}
+
 #[test]
 fn decisions_live_in_a_file_and_are_replayed() {
     let directory = tempfile::tempdir().unwrap();

@@ -268,6 +268,22 @@ fn days_are_read_by_a_format() {
     assert!(matches!(error.find(), Some(CsvError::Value { line: 2, .. })), "{error}");
     let (kept, aside) = compact.read_bytes_with_quarantine(b"d\n20240230\n20240229\n2024-02-29\n").unwrap();
     assert_eq!((kept.n_rows(), aside.n_rows()), (1, 2));
+    // What is a number is no day, wherever it stands, and however the file is cut.
+    for format in ["%d%m%Y", "%d%m%Y%H"] {
+        let cell = |day: &str| format!("{day}2024{}", if format.ends_with('H') { "10" } else { "" });
+        let reader = CsvReader::new().date_format(format).max_categories(0);
+        for days in [["0102", "1102"], ["1102", "0102"]] {
+            let text = format!("d\n{}\n{}\n", cell(days[0]), cell(days[1]));
+            for block in [1, 8, 1 << 20] {
+                let table = reader.clone().block_bytes(block).read_bytes(text.as_bytes()).unwrap();
+                assert_eq!(table.column("d").unwrap().column_type(), T::Text, "{text} {block}");
+            }
+        }
+        let days = format!("d\n{}\n{}\n", cell("0102"), cell("0902"));
+        let table = reader.read_bytes(days.as_bytes()).unwrap();
+        let right = if format.ends_with('H') { T::DateTime } else { T::Date };
+        assert_eq!(table.column("d").unwrap().column_type(), right);
+    }
     // With a time they are moments, in UTC.
     let moments =
         CsvReader::new().date_format("%d/%m/%Y %I:%M %p %z").read_bytes(b"t\n01/01/1970 01:30 AM +0100\n");

@@ -222,6 +222,29 @@ fn tables_without_a_key_are_compared_column_by_column() {
     }
 }
 
+/// Days whose moments 64 bits do not hold are days all the same.
+#[test]
+fn the_last_days_have_an_order_and_no_moments() {
+    use perennial_data::{ColumnType, Contract, Relation, Rule, ShiftDistance, Statistic};
+    let of =
+        |days: [i32; 2]| Table::new([("d", Column::date(days)), ("m", Column::date_time([0, 0]))]).unwrap();
+    let (early, late) = (of([i32::MIN, 0]), of([0, i32::MAX]));
+    let diff = early.diff_unkeyed(&late).unwrap();
+    assert_eq!(diff.columns[0].distance, Some(ShiftDistance::KolmogorovSmirnov(0.5)));
+    let met =
+        |rule: Rule, table: &Table| Contract::new().extra_columns(true).rule(rule).check(table).is_met();
+    for (rule, of_late) in [
+        (Rule::statistic("d", Statistic::Min, "1970-01-01"..), true),
+        (Rule::between("d", "1970-01-01"..), true),
+        (Rule::compare("d", Relation::AtLeast, "m"), true),
+        (Rule::compare("m", Relation::AtLeast, "d"), false),
+    ] {
+        assert_eq!((met(rule.clone(), &late), met(rule.clone(), &early)), (of_late, !of_late), "{rule:?}");
+    }
+    let error = late.column("d").unwrap().cast(ColumnType::DateTime).unwrap_err().to_string();
+    assert!(error.contains("the day 2147483647 lies more than 106751991 days"), "{error}");
+}
+
 #[test]
 fn schemas_and_types_differ_without_a_key_too() {
     let old = Table::new([

@@ -257,3 +257,77 @@ fn errors_name_line_and_byte_in_batches_too() -> Result<()> {
     assert_eq!((parts.len(), parts[0].n_rows(), parts[0].n_cols()), (1, 0, 1));
     Ok(())
 }
+
+/// What a scan gives is what reading at once gives, though one batch does not show what the others have; or an error.
+#[test]
+fn kinds_of_cells_are_those_of_all_batches() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let put = |first: &str, last: &str| {
+        let early = format!("{{\"x\": {first}}}\n").repeat(20_000);
+        std::fs::write(&path, format!("{early}{{\"x\": {last}}}\n")).unwrap();
+    };
+    let scan = |reader: &JsonLinesReader| reader.scan(&path, 0)?.collect::<Result<Vec<Table>>>();
+    let of = |column_type| {
+        let contract = Contract::new().with(ColumnContract::new("x", column_type).nullable(true));
+        JsonLinesReader::new().contract(&contract)
+    };
+    let under = |column: Column| -> Result<JsonLinesReader> {
+        Ok(JsonLinesReader::new().schema(&Table::new([("x", column)])?.schema()))
+    };
+    // Under a contract all kinds are known before the first table.
+    for (first, last) in [("1", "2.5"), ("2.5", "1"), ("true", "false"), ("1", "null")] {
+        put(first, last);
+        for column_type in [ColumnType::Text, ColumnType::Category] {
+            let (whole, parts) = (of(column_type).read_path(&path)?, scan(&of(column_type))?);
+            assert!(parts.len() > 2);
+            assert_eq!(Table::concat(&parts)?, whole, "{first} {last}");
+        }
+    }
+    // Under a schema they are not: what would have been written in another way is refused.
+    put("1", "2.5");
+    let texts = under(Column::text(["a"]))?;
+    assert_eq!(texts.read_path(&path)?.column("x")?.cell(0).as_deref(), Some("1.0"));
+    let error = scan(&texts).unwrap_err().to_string();
+    assert!(error.contains("line 20001") && error.contains("`x`: 2.5 has a fraction"), "{error}");
+    let reals = under(Column::real([0.5]))?;
+    assert_eq!(Table::concat(&scan(&reals)?)?, reals.read_path(&path)?);
+    put("2.5", "1");
+    assert_eq!(Table::concat(&scan(&texts)?)?, texts.read_path(&path)?);
+    // Whole numbers beyond those that real ones are taken for.
+    put("1152921504606846976", "1.0");
+    let whole = under(Column::integer([1]))?;
+    assert!(whole.read_path(&path).is_err() && scan(&whole).is_err());
+    // Two kinds, and a whole number that is no real one, are refused as they are at once.
+    for (first, last, words) in
+        [("1", "\"a\"", "`a` is a text"), ("9007199254740993", "0.5", "9007199254740993 has no exact number")]
+    {
+        put(first, last);
+        for reader in [&texts, &reals] {
+            let error = reader.read_path(&path).unwrap_err().to_string();
+            assert!(error.contains(words) && scan(reader).is_err(), "{error}");
+        }
+    }
+    // A cell that is not of its type breaks the contract.
+    put("\"2024-01-02\"", "\"soon\"");
+    for column_type in [ColumnType::Date, ColumnType::Integer] {
+        for error in [of(column_type).read_path(&path).unwrap_err(), scan(&of(column_type)).unwrap_err()] {
+            assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }), "{error}");
+        }
+    }
+    Ok(())
+}
+
+/// A line that is longer than many steps of reading ends where it ends.
+#[test]
+fn long_lines_are_whole() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.jsonl");
+    let lines =
+        [3, 300_000, 65_536, 131_071, 1, 700_000].map(|n| format!("{{\"x\": \"{}\"}}\n", "a".repeat(n)));
+    std::fs::write(&path, lines.concat()).unwrap();
+    let parts = JsonLinesReader::new().scan(&path, 0)?.collect::<Result<Vec<Table>>>()?;
+    assert!(parts.len() > 2);
+    assert_eq!(Table::concat(&parts)?, read_json_lines(&path)?);
+    Ok(())
+}

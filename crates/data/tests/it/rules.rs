@@ -112,6 +112,13 @@ fn a_rule_may_hold_for_most_rows() {
     assert!(broken(rule.clone().mostly(0.6)).is_empty());
     assert_eq!(broken(rule.clone().mostly(0.61)), [4, 5]);
     assert!(broken(rule.clone().mostly(0.0)).is_empty());
+    // Every share of a hundred is enough for itself, though 0.55 * 100 is more than 55.
+    for right in 0..=100_i64 {
+        let table = Table::new([("x", Column::integer((0..100).map(|row| i64::from(row < right))))]).unwrap();
+        let at = |share: f64| open().rule(Rule::among("x", [1]).mostly(share)).check(&table).is_met();
+        assert!(at(right as f64 / 100.0), "{right}");
+        assert!(right == 100 || !at((right as f64 + 0.5) / 100.0), "{right}");
+    }
     for wrong in [-0.1, 1.1, f64::NAN] {
         let report = open().rule(rule.clone().mostly(wrong)).check(&orders());
         assert!(report.to_string().contains("give a number from 0 to 1"), "{report}");

@@ -274,6 +274,14 @@ fn contracts_are_held_to_all_parts_together() {
         (of(Rule::distinct_among("group", 0..400)), true),
         (of(Rule::distinct_among("group", 0..399)), false),
         (of(Rule::between("id", 0..)), true),
+        // A share means nothing where a rule is about the whole.
+        (of(Rule::exists("x").mostly(0.5)), true),
+        (of(Rule::exists("y").mostly(0.5)), false),
+        (of(Rule::types("id", [ColumnType::Integer]).mostly(0.5)), true),
+        (of(Rule::column_count(4..=4).mostly(0.5)), true),
+        (of(Rule::column_count(5..).mostly(f64::NAN)), false),
+        (of(Rule::columns_ordered(["id", "group", "x", "falls"]).mostly(7.0)), true),
+        (of(Rule::columns_set(["id", "group", "x"]).mostly(0.5)), false),
         (of(Rule::compare("id", Relation::AtMost, "group")), false),
     ];
     for (contract, is_met) in cases {

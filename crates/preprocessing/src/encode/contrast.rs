@@ -147,7 +147,11 @@ impl ContrastEncoder {
         self
     }
 
-    fn check(&self, name: &str, n: usize) -> Result<()> {
+    fn check(&self) -> Result<()> {
+        if let Contrast::Digits(base) = self.contrast { BASE.check_count(base as usize) } else { Ok(()) }
+    }
+
+    fn check_levels(&self, name: &str, n: usize) -> Result<()> {
         if n == 0 {
             return Err(Error::insufficient_data(format!(
                 "every cell of column `{name}` is missing, so there is nothing to encode; leave it out, or impute it first"
@@ -173,12 +177,10 @@ impl Estimator for ContrastEncoder {
     type Model = ContrastModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<ContrastModel> {
-        if let Contrast::Digits(base) = self.contrast {
-            BASE.check_count(base as usize)?;
-        }
+        self.check()?;
         let learn = |(name, column)| {
             let levels = count(name, column, train.weights)?.levels;
-            self.check(name, levels.len())?;
+            self.check_levels(name, levels.len())?;
             Ok((Arc::from(name), levels))
         };
         let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
@@ -192,6 +194,7 @@ impl Estimator for ContrastEncoder {
 
 impl FitTransform for ContrastEncoder {
     fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::check_categories(x)?;
         Ok(OutputSchema::after_fit(self, "each column becomes one fewer than the rows have categories of it"))
     }
@@ -223,7 +226,10 @@ impl TryFrom<Parts> for ContrastModel {
         if let Contrast::Digits(base) = parts.settings.contrast {
             BASE.check_count(base as usize)?;
         }
-        parts.columns.iter().try_for_each(|(name, levels)| parts.settings.check(name, levels.len()))?;
+        parts
+            .columns
+            .iter()
+            .try_for_each(|(name, levels)| parts.settings.check_levels(name, levels.len()))?;
         ContrastModel::new(parts.columns, parts.settings)
     }
 }

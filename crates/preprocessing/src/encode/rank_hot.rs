@@ -66,23 +66,14 @@ impl RankHotEncoder {
         self.unknown = unknown;
         self
     }
-}
 
-impl Estimator for RankHotEncoder {
-    type Input = Table;
-    type Target = NoTarget;
-    type Model = RankHotModel;
-
-    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<RankHotModel> {
-        if let Some(column) = self.orders.keys().find(|name| train.x.column(name).is_err()) {
+    fn check(&self, x: &Table) -> Result<()> {
+        if let Some(column) = self.orders.keys().find(|name| x.column(name).is_err()) {
             return Err(Error::unknown(format!(
                 "an order is given for column `{column}`, which the rows do not have"
             )));
         }
-        let learn = |(name, column)| {
-            let Some(order) = self.orders.get(name) else {
-                return Ok((Arc::from(name), count(name, column, train.weights)?.levels));
-            };
+        for (name, order) in &self.orders {
             let mut distinct: Vec<&String> = order.iter().collect();
             distinct.sort_unstable();
             if let Some(pair) = distinct.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -92,6 +83,22 @@ impl Estimator for RankHotEncoder {
                     "each category once",
                 ));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Estimator for RankHotEncoder {
+    type Input = Table;
+    type Target = NoTarget;
+    type Model = RankHotModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<RankHotModel> {
+        self.check(train.x)?;
+        let learn = |(name, column)| {
+            let Some(order) = self.orders.get(name) else {
+                return Ok((Arc::from(name), count(name, column, train.weights)?.levels));
+            };
             let levels =
                 Levels::from(order.iter().map(|level| Arc::from(level.as_str())).collect::<Vec<_>>());
             // So that a category which the order forgets is told now.
@@ -109,6 +116,7 @@ impl Estimator for RankHotEncoder {
 
 impl FitTransform for RankHotEncoder {
     fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check(x)?;
         schema::check_categories(x)?;
         match x.names().all(|name| self.orders.contains_key(name)) {
             true => schema::of_no_rows(self, x),

@@ -76,6 +76,11 @@ impl SimilarityEncoder {
         self.ngrams = (shortest, longest);
         self
     }
+
+    fn check(&self) -> Result<()> {
+        MAX_CATEGORIES.check_count(self.max_categories)?;
+        check(self.ngrams)
+    }
 }
 
 impl Estimator for SimilarityEncoder {
@@ -84,7 +89,7 @@ impl Estimator for SimilarityEncoder {
     type Model = SimilarityModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<SimilarityModel> {
-        MAX_CATEGORIES.check_count(self.max_categories)?;
+        self.check()?;
         let learn = |(name, column)| {
             train.ctx.check()?;
             let counted = count(name, column, train.weights)?;
@@ -106,6 +111,7 @@ impl Estimator for SimilarityEncoder {
 
 impl FitTransform for SimilarityEncoder {
     fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::check_categories(x)?;
         Ok(OutputSchema::after_fit(self, "each of the most frequent categories becomes a column"))
     }

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Predictor,
-    Result, ResultExt, Train, Transformer, Values,
+    Capabilities, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Predictor, Result, ResultExt, Train, Transformer, Values,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,10 @@ use crate::schema;
 /// Any estimator of numbers does: a Bayesian ridge regression gives the default of scikit-learn's `IterativeImputer`,
 /// a random forest gives missForest (Stekhoven and Buehlmann, 2012). The model keeps one fitted estimator for each
 /// column and round, and fills other rows by the same steps. A column in which every value is missing is an error.
+///
+/// A column without a gap in the training rows has no estimator: a gap that another row has in it gets the mean of the column (as with `skip_complete` in
+/// scikit-learn). A gap in codes of categories ([`FeatureKind::Categorical`]), of which there is no mean, is an error: fill those first, with
+/// [`CategoryImputer`](super::CategoryImputer) or [`SimpleImputer::mode`](super::SimpleImputer::mode).
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -89,6 +93,11 @@ impl<E> IterativeImputer<E> {
         self.clip = clip;
         self
     }
+
+    fn check(&self) -> Result<()> {
+        MAX_ITER.check_count(self.max_iter)?;
+        TOLERANCE.check(self.tolerance)
+    }
 }
 
 impl<E> Estimator for IterativeImputer<E>
@@ -114,8 +123,7 @@ where
     E: Estimator<Input = Matrix, Target = Values, Model: Predictor<Input = Matrix, Output = Values>>,
 {
     fn fit_transform_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<(Self::Model, Matrix)> {
-        MAX_ITER.check_count(self.max_iter)?;
-        TOLERANCE.check(self.tolerance)?;
+        self.check()?;
         let x = train.x.dense()?;
         let features = train.x.features();
         let moments = Moments::of(x, train.weights);
@@ -127,6 +135,7 @@ where
             )));
         }
         let holes = Holes::of(x);
+        holes.check_codes(features)?;
         let mut model = IterativeImputerModel {
             features: features.clone(),
             missing: holes.missing.iter().map(Vec::len).collect(),
@@ -166,6 +175,7 @@ where
     }
 
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::mixed_columns(x)
     }
 }
@@ -189,6 +199,19 @@ impl Holes {
             }
         }
         Holes { n_rows: x.nrows(), missing }
+    }
+
+    /// Refuses gaps in codes of categories.
+    fn check_codes(&self, features: &Features) -> Result<()> {
+        let is_code = |column: usize| matches!(features.kind(column), FeatureKind::Categorical { .. });
+        let gap = (0..self.missing.len()).find(|&column| !self.missing[column].is_empty() && is_code(column));
+        gap.map_or(Ok(()), |column| {
+            Err(Error::unsupported(format!(
+                "column `{}` has codes of categories, and what is predicted is no code; fill its gaps first, with `CategoryImputer` before \
+                 they are codes or with `SimpleImputer::mode()`",
+                features.name(column)
+            )))
+        })
     }
 
     /// The columns with missing cells, those with the fewest first.
@@ -294,6 +317,7 @@ impl<M: Predictor<Input = Matrix, Output = Values>> Transformer for IterativeImp
         x.check_finite(true)?;
         let x = x.dense()?;
         let holes = Holes::of(x);
+        holes.check_codes(&self.features)?;
         let mut filled = self.start(x);
         for (column, fitted) in self.rounds.iter().flatten() {
             self.predict(fitted, &mut filled, *column, &holes.missing[*column])?;

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
-    Train, Transformer,
+    Capabilities, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{reduce, simd};
@@ -17,6 +17,9 @@ use crate::schema;
 /// Two rows are as far apart as the columns say that both have: the mean squared gap of those, times the number of all
 /// (Dixon, 1979; `nan_euclidean` of scikit-learn). Where no such row shares a column, the mean of the column stands in.
 /// A column in which every value is missing is an error. Scale the columns before: distances decide.
+///
+/// Codes of categories ([`FeatureKind::Categorical`]) are no amounts: of those of the similar rows the most frequent stands in, by the same
+/// weights, and of equally frequent ones the lowest.
 ///
 /// | name | default | range | meaning |
 /// |---|---|---|---|
@@ -83,6 +86,8 @@ impl Estimator for KnnImputer {
         let features = train.x.features();
         let donors = by_column(train.x.dense()?, |column, values| {
             let there: Vec<f64> = values.iter().map(|value| f64::from(u8::from(!value.is_nan()))).collect();
+            let codes = is_code(features, column).then(|| values.iter().filter(|value| !value.is_nan()));
+            let usual = codes.and_then(|codes| most_frequent(codes.map(|code| (*code, 1.0)).collect()));
             values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = 0.0);
             let count = reduce::sum(&there);
             if count == 0.0 {
@@ -93,7 +98,7 @@ impl Estimator for KnnImputer {
             }
             // In shares, so that the sum of huge numbers stays in range.
             let mean = reduce::sum_by(values.len(), |row| values[row] / count);
-            Ok(Donors { values: std::mem::take(values), there, mean })
+            Ok(Donors { values: std::mem::take(values), there, mean: usual.unwrap_or(mean) })
         });
         KnnImputerModel::try_from(Parts {
             features: features.clone(),
@@ -109,6 +114,7 @@ impl Estimator for KnnImputer {
 
 impl FitTransform for KnnImputer {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        N_NEIGHBORS.check_count(self.n_neighbors)?;
         schema::mixed_columns(x)
     }
 }
@@ -136,7 +142,20 @@ struct Donors {
     values: Vec<f64>,
     /// 1 where there is a value, else 0.
     there: Vec<f64>,
+    /// Of codes the most frequent.
     mean: f64,
+}
+
+fn is_code(features: &Features, column: usize) -> bool {
+    matches!(features.kind(column), FeatureKind::Categorical { .. })
+}
+
+/// The value of the largest weight in all, the lowest of several.
+fn most_frequent(mut weighed: Vec<(f64, f64)>) -> Option<f64> {
+    weighed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let of = |same: &[(f64, f64)]| (same[0].0, same.iter().map(|(_, weight)| weight).sum::<f64>());
+    let totals = weighed.chunk_by(|a, b| a.0 == b.0).map(of);
+    totals.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(value, _)| value)
 }
 
 impl TryFrom<Parts> for KnnImputerModel {
@@ -199,11 +218,12 @@ impl KnnImputerModel {
                 let place = best.partition_point(|(known, _)| *known <= distance);
                 best.insert(place, (distance, donor));
             }
-            row[column] = self.mean(donors, &best);
+            row[column] = self.answer(column, donors, &best);
         }
     }
 
-    fn mean(&self, donors: &Donors, best: &[(f64, usize)]) -> f64 {
+    /// What stands in: the mean of the similar rows, or their most frequent code.
+    fn answer(&self, column: usize, donors: &Donors, best: &[(f64, usize)]) -> f64 {
         if best.is_empty() {
             return donors.mean;
         }
@@ -214,6 +234,10 @@ impl KnnImputerModel {
             true if exact => f64::from(u8::from(distance == 0.0)),
             true => (best[0].0 / distance).sqrt(),
         };
+        if is_code(&self.features, column) {
+            let codes = best.iter().map(|(distance, donor)| (donors.values[*donor], weight(*distance)));
+            return most_frequent(codes.collect()).unwrap_or(donors.mean);
+        }
         let total: f64 = best.iter().map(|(distance, _)| weight(*distance)).sum();
         best.iter().map(|(distance, donor)| weight(*distance) / total * donors.values[*donor]).sum()
     }

@@ -107,6 +107,7 @@ impl Estimator for RandomSampleImputer {
 
 impl FitTransform for RandomSampleImputer {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        N_VALUES.check_count(self.n_values)?;
         schema::mixed_columns(x)
     }
 }

@@ -87,15 +87,20 @@ impl Estimator for MinMaxScaler {
 }
 
 impl MinMaxScaler {
-    fn model(&self, features: &Features, moments: impl FnOnce() -> Result<Moments>) -> Result<ScalerModel> {
+    fn check(&self) -> Result<()> {
         LOW.check(self.low)?;
         HIGH.check(self.high)?;
-        if !(self.low < self.high) {
-            return Err(Error::unsupported(format!(
-                "the range from {} to {} is empty; `low` must be below `high`",
-                self.low, self.high
-            )));
+        if self.low < self.high {
+            return Ok(());
         }
+        Err(Error::unsupported(format!(
+            "the range from {} to {} is empty; `low` must be below `high`",
+            self.low, self.high
+        )))
+    }
+
+    fn model(&self, features: &Features, moments: impl FnOnce() -> Result<Moments>) -> Result<ScalerModel> {
+        self.check()?;
         let moments = moments()?;
         let (mut centres, mut divisors) = (Vec::new(), Vec::new());
         for (column, name) in features.names().enumerate() {
@@ -128,6 +133,7 @@ impl FitBatches for MinMaxScaler {
 
 impl FitTransform for MinMaxScaler {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::same_columns(x)
     }
 }

@@ -80,6 +80,18 @@ impl RobustScaler {
         (self.low, self.high) = (low, high);
         self
     }
+
+    fn check(&self) -> Result<()> {
+        LOW.check(self.low)?;
+        HIGH.check(self.high)?;
+        if self.low < self.high {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "the quantile range from {} to {} is empty; `low` must be below `high`",
+            self.low, self.high
+        )))
+    }
 }
 
 impl Estimator for RobustScaler {
@@ -88,14 +100,7 @@ impl Estimator for RobustScaler {
     type Model = ScalerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
-        LOW.check(self.low)?;
-        HIGH.check(self.high)?;
-        if !(self.low < self.high) {
-            return Err(Error::unsupported(format!(
-                "the quantile range from {} to {} is empty; `low` must be below `high`",
-                self.low, self.high
-            )));
-        }
+        self.check()?;
         let mut shares = [self.low, 0.5, self.high];
         shares.sort_by(f64::total_cmp);
         let place = |share: f64| shares.iter().position(|other| *other == share).unwrap_or(0);
@@ -124,6 +129,7 @@ impl Estimator for RobustScaler {
 
 impl FitTransform for RobustScaler {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::same_columns(x)
     }
 }

@@ -104,6 +104,11 @@ impl QuantileTransformer {
         self.seed = Some(seed);
         self
     }
+
+    fn check(&self) -> Result<()> {
+        N_QUANTILES.check_count(self.n_quantiles)?;
+        SUBSAMPLE.check_count(self.subsample)
+    }
 }
 
 impl Estimator for QuantileTransformer {
@@ -112,8 +117,7 @@ impl Estimator for QuantileTransformer {
     type Model = QuantileModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<QuantileModel> {
-        N_QUANTILES.check_count(self.n_quantiles)?;
-        SUBSAMPLE.check_count(self.subsample)?;
+        self.check()?;
         let x = train.x.dense()?;
         let shares: Vec<f64> = shares(self.n_quantiles);
         let random = Random::new(train.ctx.seed(self.seed));
@@ -163,6 +167,7 @@ impl Estimator for QuantileTransformer {
 
 impl FitTransform for QuantileTransformer {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
+        self.check()?;
         schema::same_columns(x)
     }
 }

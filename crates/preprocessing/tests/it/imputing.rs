@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Estimator, FitTransform, Matrix, NoTarget, Predictor, Result, Rows, Train, Transformer, Values,
+    Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget, Predictor, Result, Rows,
+    Train, Transformer, Values,
 };
 use perennial_models::DummyRegressor;
 use perennial_preprocessing::{FitBatches, IterativeImputer, KnnImputer, RandomSampleImputer, SimpleImputer};
@@ -152,5 +153,47 @@ fn the_end_of_the_tail_is_that_of_the_deviations() -> Result<()> {
     assert!(SimpleImputer::end_of_tail(f64::NAN).fit(&x, &NoTarget).is_err());
     let huge = Matrix::from(array![[1e308], [-1e308]]);
     assert!(SimpleImputer::end_of_tail(3.0).fit(&huge, &NoTarget).unwrap_err().to_string().contains("range"));
+    Ok(())
+}
+
+/// Numbers beside codes of three categories.
+fn coded<const N: usize>(cells: [[f64; 2]; N]) -> Matrix {
+    let kinds = [FeatureKind::Numeric, FeatureKind::Categorical { n_categories: 3 }];
+    let feature = |(name, kind): (&str, FeatureKind)| Feature { name: name.into(), kind };
+    let features: Vec<Feature> = ["x", "code"].into_iter().zip(kinds).map(feature).collect();
+    Matrix::from(Array2::from(cells.to_vec())).with_features(Features::try_from(features).unwrap()).unwrap()
+}
+
+/// What lies between two codes is no category.
+#[test]
+fn codes_are_filled_by_codes() -> Result<()> {
+    const N: f64 = f64::NAN;
+    let rows = coded([[0.0, 2.0], [1.0, 0.0], [4.0, 0.0], [5.0, 1.0], [6.0, 1.0], [9.0, 2.0]]);
+    let gaps = coded([[0.1, N], [5.1, N], [2.6, N], [N, N]]);
+    let codes = |imputer: KnnImputer| -> Result<Vec<f64>> {
+        let filled = imputer.fit(&rows, &NoTarget)?.transform(&gaps)?;
+        Ok(filled.dense()?.column(1).to_vec())
+    };
+    // Of two neighbours with two codes the lower one stands in; of no neighbour the lowest of the most frequent, each of which two rows have.
+    assert_eq!(codes(KnnImputer::new().n_neighbors(2))?, [0.0, 1.0, 0.0, 0.0]);
+    // 0.1 from the code 2, and 0.9 and 3.9 from 0: 10 against 1.37.
+    assert_eq!(codes(KnnImputer::new().n_neighbors(3))?[0], 0.0);
+    assert_eq!(codes(KnnImputer::new().n_neighbors(3).by_distance(true))?[0], 2.0);
+    // A column of numbers is filled by means as before.
+    let numbers = KnnImputer::new().n_neighbors(2).fit(&rows, &NoTarget)?.transform(&coded([[N, 1.0]]))?;
+    assert_eq!(numbers.dense()?[[0, 0]], 5.5);
+
+    let error = IterativeImputer::new(Slope).fit(&gaps, &NoTarget).map(drop).unwrap_err();
+    assert!(error.to_string().contains("every value of column `code`"), "{error}");
+    let some = coded([[1.0, 2.0], [2.0, N], [3.0, 0.0]]);
+    for error in [
+        IterativeImputer::new(Slope).fit(&some, &NoTarget).map(drop).unwrap_err(),
+        IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&some).map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("`code` has codes of categories"), "{error}");
+    }
+    // Of a column that was whole at fit a gap becomes the mean.
+    let whole = IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&coded([[N, 1.0]]))?;
+    assert!((whole.dense()?[[0, 0]] - 25.0 / 6.0).abs() < 1e-12);
     Ok(())
 }

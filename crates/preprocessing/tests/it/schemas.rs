@@ -251,6 +251,7 @@ fn branches_nested_ones_and_pipelines() -> Result<()> {
 fn errors_are_those_of_the_fit() -> Result<()> {
     let table = numbers().with_column("city", texts().column("a")?.clone())?.with_role("b", Role::Target)?;
     let date = table.with_column("day", Column::date(0..40))?;
+    let two = table.with_column("town", texts().column("a")?.clone())?;
     macro_rules! same {
         ($($table:ident: $columns:expr),* $(,)?) => {$(
             let columns = $columns;
@@ -280,6 +281,21 @@ fn errors_are_those_of_the_fit() -> Result<()> {
         table: Columns::new().on(["city"], HashingEncoder::new().n_components(usize::MAX)).drop_rest(),
         table: Columns::new().on(["a"], SplineTransformer::new().n_knots(1)).drop_rest(),
         table: Columns::new().on(["a"], KBinsDiscretizer::new().bins(Bins::Edges(vec![]))).drop_rest(),
+        table: Columns::new().on(["a"], MinMaxScaler::new().range(1.0, 0.0)).drop_rest(),
+        table: Columns::new().on(["a"], MinMaxScaler::new().range(f64::NAN, 0.0)).drop_rest(),
+        table: Columns::new().on(["a"], RobustScaler::new().quantile_range(0.9, 0.1)).drop_rest(),
+        table: Columns::new().on(["a"], QuantileTransformer::new().n_quantiles(1)).drop_rest(),
+        table: Columns::new().on(["a"], QuantileTransformer::new().subsample(0)).drop_rest(),
+        table: Columns::new().on(["a"], KnnImputer::new().n_neighbors(0)).drop_rest(),
+        table: Columns::new().on(["a"], IterativeImputer::new(DummyRegressor::new()).max_iter(0)).drop_rest(),
+        table: Columns::new().on(["a"], IterativeImputer::new(DummyRegressor::new()).tolerance(-1.0)).drop_rest(),
+        table: Columns::new().on(["a"], RandomSampleImputer::new().n_values(0)).drop_rest(),
+        table: Columns::new().on(["a"], Winsorizer::new().bounds(Bounds::Fixed(1.0, 0.0))).drop_rest(),
+        table: Columns::new().on(["a"], Winsorizer::new().bounds(Bounds::Mad(0.0)).indicator(true)).drop_rest(),
+        table: Columns::new().on(["city"], SimilarityEncoder::new().max_categories(0)).drop_rest(),
+        table: Columns::new().on(["city"], SimilarityEncoder::new().ngrams(3, 2)).drop_rest(),
+        two: Columns::new().on(["city", "town"], RankHotEncoder::new().order("town", ["x", "x"])).drop_rest(),
+        two: Columns::new().on(["city", "town"], RankHotEncoder::new().order("z", ["x"])).drop_rest(),
     );
     // A schema that nobody's table has.
     let twice = r#"{"columns":[{"name":"a","column_type":"real","nullable":false,"levels":[]},
@@ -356,5 +372,44 @@ fn steps_of_tables_tell_types() -> Result<()> {
         ContractCheck::<Table>::new(Contract::infer(&table))
     );
     assert_eq!(table.with_role("a", Role::Identifier)?.schema().empty_table()?.role("a")?, Role::Identifier);
+    Ok(())
+}
+
+/// Of steps that do not say what their columns are made of, all of all would be more than there is memory.
+#[test]
+fn many_columns_of_many_are_not_written_out() -> Result<()> {
+    let table = Table::new((0..4097).map(|place| (format!("x{place}"), Column::real([0.5]))))?;
+    let columns = Columns::new().on(numeric(), KnnImputer::new());
+    let error = columns.output_schema(&table.schema()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("4097 columns of 4097"), "{error}");
+    let OutputSchema::Known { output, sources: None } = columns.transform_schema(&table)? else {
+        panic!("nothing is said of what they are made of");
+    };
+    assert_eq!(output.n_cols(), 4097);
+    let error = columns.fit(&table, &NoTarget)?.outputs(&table).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    Ok(())
+}
+
+/// A stored branch that takes no column could say that it makes more of them than there is memory.
+#[test]
+fn a_stored_branch_has_a_column() -> Result<()> {
+    let table = numbers();
+    let model = Columns::new().on(["a"], PassThrough::new()).drop_rest().fit(&table, &NoTarget)?;
+    let json = serde_json::to_string(&model).unwrap();
+    let (named, placed) =
+        ("\"names\":[\"a\"],\"positions\":[0],\"n_outputs\":1", "\"n_outputs\":1152921504606846976");
+    assert!(json.contains(named), "{json}");
+    fn again<M: serde::de::DeserializeOwned>(_: &M, json: &str) -> serde_json::Result<M> {
+        serde_json::from_str(json)
+    }
+    let read = |json: &str| again(&model, json);
+    assert!(read(&json).is_ok());
+    let empty = json.replace(named, &format!("\"names\":[],\"positions\":[],{placed}"));
+    assert!(read(&empty).unwrap_err().to_string().contains("a branch needs a column"));
+    // With a column it says nothing of what it is made of.
+    let wide = json.replace("\"n_outputs\":1", placed);
+    assert_eq!(Transformer::sources(&read(&wide).unwrap()), None);
     Ok(())
 }
