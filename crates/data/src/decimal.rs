@@ -1,21 +1,10 @@
 //! Decimals of Arrow: whole numbers with a scale, which a table keeps as numbers or as texts.
 
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
-use arrow_array::{
-    Array, ArrayRef, ArrowNativeTypeOp, Float64Array, PrimitiveArray, RecordBatch, StringArray,
-};
-use arrow_schema::{DataType, Schema};
+use arrow_array::{Array, ArrowNativeTypeOp, Float64Array, PrimitiveArray};
+use arrow_schema::DataType;
 use perennial_core::{Error, Result};
-
-/// Whether cells of a type are decimals.
-#[cfg(feature = "parquet")]
-pub(crate) fn is_one(data_type: &DataType) -> bool {
-    use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
-    matches!(data_type, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
-}
 
 /// Decimals as numbers: the nearest `f64`, as long as it comes back with the same digits.
 ///
@@ -71,45 +60,8 @@ fn read<T: DecimalType>(
     (0..array.len()).map(|row| array.is_valid(row).then(|| number(row)).transpose()).collect()
 }
 
-/// A batch whose decimals are texts.
-pub(crate) fn as_texts(batch: &RecordBatch) -> Result<RecordBatch> {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let texts: Option<StringArray> = match array.data_type() {
-            DataType::Decimal32(..) => Some(texts(array.as_primitive::<Decimal32Type>())?),
-            DataType::Decimal64(..) => Some(texts(array.as_primitive::<Decimal64Type>())?),
-            DataType::Decimal128(..) => Some(texts(array.as_primitive::<Decimal128Type>())?),
-            DataType::Decimal256(..) => Some(texts(array.as_primitive::<Decimal256Type>())?),
-            _ => None,
-        };
-        match texts {
-            Some(texts) => {
-                fields.push(Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)));
-                columns.push(Arc::new(texts) as ArrayRef);
-            }
-            None => {
-                fields.push(field.clone());
-                columns.push(array.clone());
-            }
-        }
-    }
-    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    let schema = Arc::new(Schema::new_with_metadata(fields, batch.schema().metadata().clone()));
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(Error::other)
-}
-
-fn texts<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<StringArray> {
-    check_digits(array)?;
-    let text = |row: usize| match array.value(row).is_zero() && array.scale() < 0 {
-        // Zeros that stand for no digits.
-        true => "0".to_owned(),
-        false => array.value_as_string(row),
-    };
-    Ok((0..array.len()).map(|row| array.is_valid(row).then(|| text(row))).collect())
-}
-
 /// Refuses cells of more digits than their type has, which their text would leave out.
-fn check_digits<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<()> {
+pub(crate) fn check_digits<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<()> {
     // The check of Arrow for all cells takes a negative scale for a large one.
     let fits = |row: usize| T::is_valid_decimal_precision(array.value(row), array.precision());
     match (0..array.len()).all(|row| array.is_null(row) || fits(row)) {
@@ -123,7 +75,9 @@ fn check_digits<T: DecimalType>(array: &PrimitiveArray<T>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Decimal128Array, Decimal256Array};
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Decimal128Array, Decimal256Array};
     use arrow_buffer::i256;
 
     use super::*;
@@ -160,13 +114,9 @@ mod tests {
 
     #[test]
     fn more_digits_than_declared_are_refused() {
-        let batch = |array: ArrayRef| RecordBatch::try_from_iter([("x", array)]).unwrap();
         for array in of(1_234_567_890_123_456_789, 3, 0) {
-            for error in [numbers(&array).unwrap_err(), as_texts(&batch(array)).unwrap_err()] {
-                assert!(error.to_string().contains("more digits than its type declares"), "{error}");
-            }
+            let error = numbers(&array).unwrap_err();
+            assert!(error.to_string().contains("more digits than its type declares"), "{error}");
         }
-        let [zero, _] = of(0, 3, -2);
-        assert_eq!(as_texts(&batch(zero)).unwrap().column(0).as_string::<i32>().value(0), "0");
     }
 }

@@ -1,5 +1,6 @@
 //! Parquet files.
 
+mod decimal_texts;
 mod filter;
 mod growing;
 mod pages;
@@ -29,7 +30,7 @@ use self::growing::Growing;
 use self::place::{Place, Stored};
 use crate::arrow::column_of;
 use crate::objects::{ObjectStore, check};
-use crate::{Contract, Scalar, Table, decimal};
+use crate::{Contract, Scalar, Table};
 
 pub use self::scan::ParquetScan;
 pub(crate) use self::write::bytes_of;
@@ -315,14 +316,14 @@ impl ParquetReader {
         match self.decimal_as_text {
             false => Table::from_record_batch(&batch).map_err(|error| {
                 let has_decimals =
-                    batch.schema().fields().iter().any(|field| decimal::is_one(field.data_type()));
+                    batch.schema().fields().iter().any(|field| decimal_texts::is_one(field.data_type()));
                 // All types are known by now, so that it is a number that has too many digits.
                 match has_decimals && matches!(error.kind(), ErrorKind::Unsupported { .. }) {
                     true => error.context("`decimal_as_text` reads decimals as texts"),
                     false => error,
                 }
             }),
-            true => Table::from_record_batch(&decimal::as_texts(&batch)?),
+            true => Table::from_record_batch(&decimal_texts::as_texts(&batch)?),
         }
     }
 
