@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType};
-use arrow_array::{Array, ArrowNativeTypeOp, Float64Array, PrimitiveArray};
+use arrow_array::{Array, Float64Array, PrimitiveArray};
 use arrow_schema::DataType;
 use perennial_core::{Error, Result};
 
