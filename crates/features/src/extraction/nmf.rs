@@ -17,8 +17,8 @@ use super::pca::{finish, turn_back};
 const N_COMPONENTS: Param = Param::integer("n_components", "how many parts").at_least(1.0).at_most(10_000.0);
 const MAX_ITER: Param = Param::integer("max_iter", "the most passes").at_least(1.0);
 const TOLERANCE: Param = Param::real("tolerance", "the progress at which to stop").at_least(0.0);
-const ALPHA_W: Param = Param::real("alpha_w", "the penalty on the shares").at_least(0.0);
-const ALPHA_H: Param = Param::real("alpha_h", "the penalty on the parts").at_least(0.0);
+const ALPHA_W: Param = Param::real("alpha_w", "the penalty on the shares").at_least(0.0).at_most(1e100);
+const ALPHA_H: Param = Param::real("alpha_h", "the penalty on the parts").at_least(0.0).at_most(1e100);
 const L1_RATIO: Param = Param::real("l1_ratio", "the share of the L1 penalty").at_least(0.0).at_most(1.0);
 /// Rows of one task.
 const CHUNK: usize = 512;
@@ -52,8 +52,8 @@ pub enum NmfSolver {
 /// | `solver` | `CoordinateDescent` | `CoordinateDescent`, `MultiplicativeUpdate` | how the factors are found |
 /// | `max_iter` | 200 | >= 1 | the most passes |
 /// | `tolerance` | 1e-4 | >= 0 | stop when a pass does less than this share of the first one (coordinate descent), or ten passes lower the error by less than this share of the first error |
-/// | `alpha_w` | 0 | >= 0 | the penalty on the shares, times the number of columns |
-/// | `alpha_h` | as `alpha_w` | >= 0 | the penalty on the parts, times the number of rows |
+/// | `alpha_w` | 0 | 0 to 1e100 | the penalty on the shares, times the number of columns |
+/// | `alpha_h` | as `alpha_w` | 0 to 1e100 | the penalty on the parts, times the number of rows |
 /// | `l1_ratio` | 0 | 0 to 1 | how much of the penalties is on sizes; the rest is on half their squares |
 /// | `seed` | that of the context | any | of parts beyond the rank of the rows |
 ///
