@@ -213,7 +213,8 @@ impl Predictor for SgdClassifierModel {
 }
 
 impl Classifier for SgdClassifierModel {
-    /// The probability of each class for each row; classes without rows have 0.
+    /// The probability of each class for each row; classes without rows have 0. With `ModifiedHuber` several classes may be as
+    /// probable, as scores beyond -1 and 1 are alike; the largest score says which is predicted.
     ///
     /// # Errors
     /// As for [`decision_function`](SgdClassifierModel::decision_function), and where the loss gives no probabilities.
