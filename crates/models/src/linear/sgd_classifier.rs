@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Matrix, Param, PartialFit, Predictor, Probabilities,
-    Result, Train,
+    Capabilities, Classes, Error, Estimator, Matrix, Param, PartialFit, Predictor, Probabilities, Result,
+    Train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -201,24 +201,14 @@ impl SgdClassifierModel {
     pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
         self.linear.decision_function(x)
     }
-}
 
-impl Predictor for SgdClassifierModel {
-    type Input = Matrix;
-    type Output = Classes;
-
-    fn predict(&self, x: &Matrix) -> Result<Classes> {
-        self.linear.predict(x)
-    }
-}
-
-impl Classifier for SgdClassifierModel {
     /// The probability of each class for each row; classes without rows have 0. With `ModifiedHuber` several classes may be as
     /// probable, as scores beyond -1 and 1 are alike; the largest score says which is predicted.
+    /// As not every loss has them, the model is no [`Classifier`](perennial_core::Classifier): calibrate it where one is asked for.
     ///
     /// # Errors
     /// As for [`decision_function`](SgdClassifierModel::decision_function), and where the loss gives no probabilities.
-    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+    pub fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let Some(link) = self.link else {
             return Err(Error::unsupported(
                 "the scores of this loss are no probabilities: choose `LogLoss` or `ModifiedHuber`, or calibrate the classifier",
@@ -240,6 +230,15 @@ impl Classifier for SgdClassifierModel {
             }
         }
         Probabilities::new(shares, names.to_vec())
+    }
+}
+
+impl Predictor for SgdClassifierModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        self.linear.predict(x)
     }
 }
 

@@ -1,9 +1,7 @@
 //! Linear models by stochastic gradient descent.
 
 use ndarray::array;
-use perennial_core::{
-    Classes, Classifier, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values,
-};
+use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values};
 use perennial_models::linear::{ClassLoss, LearningRate, ValueLoss};
 use perennial_models::{
     ClassWeight, LinearRegression, LogisticRegression, PassiveAggressive, Perceptron, SgdClassifier,
@@ -32,21 +30,6 @@ check!(
     decider,
     SgdClassifier::new().loss(ClassLoss::ModifiedHuber).shuffle(false),
     weighted()
-);
-check!(
-    sgd_log_probabilities,
-    classifier,
-    SgdClassifier::new().loss(ClassLoss::LogLoss).alpha(1e-3),
-    weighted()
-);
-check!(
-    sgd_straight_probabilities,
-    classifier,
-    SgdClassifier::new().loss(ClassLoss::ModifiedHuber).alpha(1e-3),
-    weighted().expect_fail(
-        "C03",
-        "scores beyond -1 and 1 are alike as probabilities, and the largest score decides"
-    )
 );
 check!(sgd_balanced, decider, SgdClassifier::new().class_weight(ClassWeight::Balanced), weighted());
 check!(perceptron, decider, Perceptron::new(), weighted());
