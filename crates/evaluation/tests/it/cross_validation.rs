@@ -313,7 +313,9 @@ fn answers_are_kept_however_often_rows_are_tested() {
             let model = slope.fit(&x.take(&split.train).unwrap(), &y.take(&split.train).unwrap()).unwrap();
             let answer = model.predict(&x.take(&split.test).unwrap()).unwrap();
             for (&row, &answer) in split.test.iter().zip(answer.as_slice()) {
-                (rows.push(row), folds.push(fold), answers.push(answer));
+                rows.push(row);
+                folds.push(fold);
+                answers.push(answer);
                 by_row[row].push(answer);
             }
         }
