@@ -32,7 +32,7 @@ pub(super) const NOTHING: f64 = 1e-12;
 ///
 /// ```
 /// use ndarray::{Array2, array};
-/// use perennial_core::{Estimator, Matrix, Outputs, Predictor};
+/// use perennial_core::{Estimator, Matrix, Outputs, Predictor, Transformer};
 /// use perennial_models::PlsRegression;
 ///
 /// let x = Matrix::from(array![[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [2.0, 2.0, 2.0], [2.0, 5.0, 4.0]]);

@@ -30,7 +30,7 @@ const RANK: f64 = 1e6 * f64::EPSILON;
 ///
 /// ```
 /// use ndarray::array;
-/// use perennial_core::{Estimator, Matrix, Outputs};
+/// use perennial_core::{Estimator, Matrix, Outputs, Transformer};
 /// use perennial_models::PlsCanonical;
 ///
 /// let x = Matrix::from(array![[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [2.0, 2.0, 2.0], [2.0, 5.0, 4.0]]);
@@ -61,7 +61,7 @@ pub struct PlsCanonical {
 ///
 /// ```
 /// use ndarray::array;
-/// use perennial_core::{Estimator, Matrix, Outputs};
+/// use perennial_core::{Estimator, Matrix, Outputs, Transformer};
 /// use perennial_models::Cca;
 ///
 /// let x = Matrix::from(array![[0.0, 0.0], [1.0, 0.0], [2.0, 2.0], [3.0, 5.0], [4.0, 4.0]]);
