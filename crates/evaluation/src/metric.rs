@@ -66,11 +66,13 @@ pub use score_sums::ScoreSums;
 pub use scorer::{Scored, Scorer};
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
+pub(crate) use values::checked_pair as paired_values;
+#[cfg(feature = "report")]
+pub(crate) use values::weighted_quantile;
 pub use values::{
     MaxError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanPinball, MeanSquaredError,
     MedianAbsoluteError, R2, RootMeanSquaredError,
 };
-pub(crate) use values::{checked_pair as paired_values, weighted_quantile};
 
 use std::borrow::Borrow;
 
