@@ -10,6 +10,8 @@ use crate::tree::structure::has;
 
 /// Walks of one row that go on together.
 const TOGETHER: usize = 256;
+/// Nodes that lie in one line of a cache.
+const NODES_OF_A_LINE: usize = 5;
 /// Trees that are too few to be worth the keys of a row.
 const FEW: usize = 16;
 /// Numbers of a row that have a place ready for their keys: few take less time to prepare.
@@ -247,6 +249,12 @@ impl Walk {
         leaves.resize(n_rows, 0);
         let goes_right = |row: usize, at: usize| self.goes_right(at, &rows[row * n_features..]);
         let walks = Walks::Rows { root: self.roots[tree], n_rows };
+        let end = self.roots.get(tree + 1).map_or(self.nodes.nodes().len(), |&root| root as usize);
+        let nodes = self.roots[tree] as usize..end;
+        if n_rows >= nodes.len() / 8 {
+            // Most of the tree will be read, in any order; from one end to the other it comes faster.
+            nodes.step_by(NODES_OF_A_LINE).for_each(|at| simd::prefetch(self.nodes.nodes(), at));
+        }
         self.nodes.leaves(walks, keys.keys(), goes_right, leaves);
         // What leaves say may be far away: it is asked for early.
         for (row, &leaf) in leaves.iter().enumerate() {

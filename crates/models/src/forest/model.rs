@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use perennial_core::{Error, Features, Result, Rows};
-use perennial_numeric::reduce;
+use perennial_numeric::{descend, reduce};
 use serde::Serialize;
 
 use crate::binned::{Binned, Bins, MISSING};
@@ -17,8 +17,10 @@ use crate::tree::{RowMajor, Tree};
 /// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
 /// tree that is brought there is used many times.
 const BLOCK_CELLS: usize = 1 << 18;
+/// The same without vectors, where reading each tree once more costs more than what the rows displace.
+const BLOCK_CELLS_NARROW: usize = 1 << 19;
 const LEAST_ROWS: usize = 64;
-const MOST_ROWS: usize = 8192;
+const MOST_ROWS: usize = 1 << 14;
 /// Tasks of each thread where there are few rows, so that none waits long for the last.
 const TASKS: usize = 4;
 
@@ -96,7 +98,8 @@ impl Averaged {
     ) -> Vec<f64> {
         // Each row has its own sums, so the blocks may depend on the number of threads.
         let share = n_rows.div_ceil(TASKS * rayon::current_num_threads());
-        let block = (BLOCK_CELLS / n_cols.max(1)).min(share).clamp(LEAST_ROWS, MOST_ROWS);
+        let cells = if descend::by_vectors() { BLOCK_CELLS } else { BLOCK_CELLS_NARROW };
+        let block = (cells / n_cols.max(1)).min(share).clamp(LEAST_ROWS, MOST_ROWS);
         let mut means = vec![0.0; n_rows * width];
         reduce::fill_rows(&mut means, width, block, |first, means| {
             let rows = rows(first..first + means.len() / width);
