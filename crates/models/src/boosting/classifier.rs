@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::booster::Booster;
 use super::builders::shared_settings;
+use super::class_objective::{ClassObjective, StandardLoss};
 use super::combine::combined;
 use super::inputs::{Given, Inputs};
 use super::losses::{ClassificationLoss, MAX_MARGIN};
@@ -43,23 +44,23 @@ use crate::rows::tame;
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
-pub struct GradientBoostingClassifier<W = Watch> {
+#[serde(
+    default,
+    deny_unknown_fields,
+    bound(deserialize = "C: Default + Deserialize<'de>, W: Deserialize<'de>")
+)]
+pub struct GradientBoostingClassifier<C = StandardLoss, W = Watch> {
+    loss: C,
     watch: Vec<W>,
-    focal: Option<(f64, f64)>,
-    max_margin: Option<f64>,
-    one_vs_all: bool,
     class_weight: ClassWeight,
     settings: Settings,
 }
 
-impl<W> Default for GradientBoostingClassifier<W> {
+impl<C: Default, W> Default for GradientBoostingClassifier<C, W> {
     fn default() -> Self {
         GradientBoostingClassifier {
+            loss: C::default(),
             watch: Vec::new(),
-            focal: None,
-            max_margin: None,
-            one_vs_all: false,
             class_weight: ClassWeight::None,
             settings: Settings::default(),
         }
@@ -84,21 +85,12 @@ impl GradientBoostingClassifier {
     }
 }
 
-impl<W> GradientBoostingClassifier<W> {
-    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
-    /// nothing is set.
-    #[must_use]
-    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<V> {
-        let GradientBoostingClassifier { focal, max_margin, one_vs_all, class_weight, settings, .. } = self;
-        let watch = metrics.into();
-        GradientBoostingClassifier { watch, focal, max_margin, one_vs_all, class_weight, settings }
-    }
-
+impl<W> GradientBoostingClassifier<StandardLoss, W> {
     /// Takes the focal loss for two classes: rows that are right already count less, the more so the larger `gamma`; rows
     /// of the second class weigh `alpha`, the others `1 - alpha` (Lin and others, 2017).
     #[must_use]
     pub fn focal(mut self, gamma: f64, alpha: f64) -> Self {
-        self.focal = Some((gamma, alpha));
+        self.loss.focal = Some((gamma, alpha));
         self
     }
 
@@ -108,7 +100,7 @@ impl<W> GradientBoostingClassifier<W> {
     /// [`class_weight`](Self::class_weight) as well, as the paper does in its second half. The probabilities need calibration.
     #[must_use]
     pub fn ldam(mut self, max_margin: f64) -> Self {
-        self.max_margin = Some(max_margin);
+        self.loss.max_margin = Some(max_margin);
         self
     }
 
@@ -116,8 +108,25 @@ impl<W> GradientBoostingClassifier<W> {
     /// (LightGBM's `multiclassova`). The probabilities of a row are brought to a sum of 1. With two classes it changes nothing.
     #[must_use]
     pub fn one_vs_all(mut self, one_vs_all: bool) -> Self {
-        self.one_vs_all = one_vs_all;
+        self.loss.one_vs_all = one_vs_all;
         self
+    }
+}
+
+impl<C, W> GradientBoostingClassifier<C, W> {
+    /// Sets what is made smaller: your own [`Objective`] or [`ClassObjective`].
+    #[must_use]
+    pub fn loss<D: ClassObjective>(self, loss: D) -> GradientBoostingClassifier<D, W> {
+        let GradientBoostingClassifier { watch, class_weight, settings, .. } = self;
+        GradientBoostingClassifier { loss, watch, class_weight, settings }
+    }
+
+    /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
+    /// nothing is set.
+    #[must_use]
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingClassifier<C, V> {
+        let GradientBoostingClassifier { loss, class_weight, settings, .. } = self;
+        GradientBoostingClassifier { loss, watch: metrics.into(), class_weight, settings }
     }
 
     /// Sets how much the rows of each class count.
@@ -130,12 +139,12 @@ impl<W> GradientBoostingClassifier<W> {
     shared_settings!();
 }
 
-impl<W: BoostingMetric> GradientBoostingClassifier<W> {
+impl<C: ClassObjective, W: BoostingMetric> GradientBoostingClassifier<C, W> {
     fn learn<X: Inputs + ?Sized>(
         &self,
         train: &Train<'_, X, Classes>,
-        from: Option<&GradientBoostingClassifierModel>,
-    ) -> Result<GradientBoostingClassifierModel> {
+        from: Option<&GradientBoostingClassifierModel<C::Loss>>,
+    ) -> Result<GradientBoostingClassifierModel<C::Loss>> {
         let prepared = self.prepare(train, from)?;
         let Prepared { loss, present, y, weights } = &prepared;
         let groups = self.settings.used(train.groups);
@@ -151,7 +160,7 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
         let metrics = &self.watch[..];
         let plan = Plan { settings: &self.settings, objective: loss, metrics, ctx: &train.ctx, from };
         let booster = plan.learn(&given, validation.as_ref())?;
-        let (loss, present) = (*loss, present.clone());
+        let (loss, present) = (loss.clone(), present.clone());
         Ok(GradientBoostingClassifierModel { booster, loss, present, classes: train.y.shared_names() })
     }
 
@@ -159,8 +168,8 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     fn prepare<'t, X: Inputs + ?Sized>(
         &self,
         train: &Train<'t, X, Classes>,
-        from: Option<&GradientBoostingClassifierModel>,
-    ) -> Result<Prepared<'t>> {
+        from: Option<&GradientBoostingClassifierModel<C::Loss>>,
+    ) -> Result<Prepared<'t, C::Loss>> {
         let weights = self.class_weight.apply(train.y, train.weights.map(Cow::Borrowed))?;
         let present = match from {
             Some(from) if from.classes[..] != *train.y.names() => {
@@ -169,37 +178,10 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
             Some(from) => from.present.clone(),
             None => two_or_more(train.y, weights.as_deref())?,
         };
-        let loss = match (present.len(), self.focal, self.max_margin) {
-            (_, Some(_), Some(_)) => {
-                return Err(Error::unsupported("`focal` and `ldam` are two losses; set one of them"));
-            }
-            (2, None, None) => ClassificationLoss::Logistic,
-            (2, Some((gamma, alpha)), None) => ClassificationLoss::Focal { gamma, alpha },
-            (2, None, Some(max_margin)) => {
-                MAX_MARGIN.check(max_margin)?;
-                match from.map(|from| from.loss) {
-                    // Margins follow from the rows that each class had at first.
-                    Some(known @ ClassificationLoss::Ldam { margins })
-                        if margins[0].max(margins[1]) == max_margin =>
-                    {
-                        known
-                    }
-                    _ => {
-                        let totals = class_totals(train.y, tame(train.weights).as_deref());
-                        let rows = [present[0], present[1]].map(|code| totals[code as usize]);
-                        ClassificationLoss::ldam(max_margin, rows)
-                    }
-                }
-            }
-            (n_classes, None, None) if self.one_vs_all => ClassificationLoss::OneVsAll { n_classes },
-            (n_classes, None, None) => ClassificationLoss::Softmax { n_classes },
-            (n_classes, ..) => {
-                let loss = if self.focal.is_some() { "focal" } else { "ldam" };
-                return Err(Error::unsupported(format!(
-                    "the loss `{loss}` is for two classes, and there are {n_classes}; `OneVsRestClassifier` makes pairs of them"
-                )));
-            }
-        };
+        let totals = class_totals(train.y, tame(train.weights).as_deref());
+        let rows: Vec<f64> = present.iter().map(|&code| totals[code as usize]).collect();
+        let loss = self.loss.for_classes(&rows, from.map(|from| &from.loss))?;
+        check_scores(&loss, present.len())?;
         self.check_for_several(present.len())?;
         if let Some(from) = from {
             check_loss(&from.loss, &loss)?;
@@ -235,9 +217,9 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     /// As for a fit, or when the columns or classes are others than those the model learned from, or it has another loss.
     pub fn fit_from(
         &self,
-        model: &GradientBoostingClassifierModel,
+        model: &GradientBoostingClassifierModel<C::Loss>,
         train: &Train<'_, Matrix, Classes>,
-    ) -> Result<GradientBoostingClassifierModel> {
+    ) -> Result<GradientBoostingClassifierModel<C::Loss>> {
         train.check(&self.capabilities())?;
         self.learn(train, Some(model))
     }
@@ -249,10 +231,10 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns, classes or loss are not those of the model.
     pub fn refit(
         &self,
-        model: &GradientBoostingClassifierModel,
+        model: &GradientBoostingClassifierModel<C::Loss>,
         train: &Train<'_, Matrix, Classes>,
         keep: f64,
-    ) -> Result<GradientBoostingClassifierModel> {
+    ) -> Result<GradientBoostingClassifierModel<C::Loss>> {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
         let Prepared { y, weights, .. } = self.prepare(train, Some(model))?;
@@ -264,8 +246,25 @@ impl<W: BoostingMetric> GradientBoostingClassifier<W> {
     }
 }
 
-struct Prepared<'t> {
-    loss: ClassificationLoss,
+/// Refuses a loss that has not the scores that so many classes need.
+fn check_scores(loss: &impl Objective, n_classes: usize) -> Result<()> {
+    let (own, needed) = (loss.n_scores(), n_scores(n_classes));
+    if own == needed {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "the loss {loss:.200?} has {own} scores for a row, but {n_classes} classes need {needed}: one for two classes, and as many \
+         as there are of more"
+    )))
+}
+
+/// The scores of a row.
+fn n_scores(n_classes: usize) -> usize {
+    if n_classes == 2 { 1 } else { n_classes }
+}
+
+struct Prepared<'t, L> {
+    loss: L,
     present: Vec<u32>,
     y: Vec<f64>,
     weights: Option<Cow<'t, [f64]>>,
@@ -304,12 +303,12 @@ fn targets(y: &Classes, train: &Classes, present: &[u32]) -> Result<Vec<f64>> {
     y.codes().iter().map(target).collect()
 }
 
-impl<W: BoostingMetric> Estimator for GradientBoostingClassifier<W> {
+impl<C: ClassObjective, W: BoostingMetric> Estimator for GradientBoostingClassifier<C, W> {
     type Input = Matrix;
     type Target = Classes;
-    type Model = GradientBoostingClassifierModel;
+    type Model = GradientBoostingClassifierModel<C::Loss>;
 
-    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<GradientBoostingClassifierModel> {
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<GradientBoostingClassifierModel<C::Loss>> {
         self.learn(train, None)
     }
 
@@ -318,42 +317,46 @@ impl<W: BoostingMetric> Estimator for GradientBoostingClassifier<W> {
     }
 }
 
-impl<W: BoostingMetric> LearnsFromBins for GradientBoostingClassifier<W> {
+impl<C: ClassObjective, W: BoostingMetric> LearnsFromBins for GradientBoostingClassifier<C, W> {
     type Answer = Probabilities;
 
-    fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<GradientBoostingClassifierModel> {
+    fn fit_bins(
+        &self,
+        train: &Train<'_, Binned, Classes>,
+    ) -> Result<GradientBoostingClassifierModel<C::Loss>> {
         self.learn(train, None)
     }
 
-    fn predict_bins(model: &GradientBoostingClassifierModel, x: &Binned) -> Result<Probabilities> {
+    fn predict_bins(model: &GradientBoostingClassifierModel<C::Loss>, x: &Binned) -> Result<Probabilities> {
         model.probabilities(model.booster.scores_of_bins(x)?, x.n_rows())
     }
 }
 
 /// A fitted booster that predicts classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Parts")]
-pub struct GradientBoostingClassifierModel {
+#[serde(bound(serialize = "L: Serialize", deserialize = "L: Objective + Deserialize<'de>"))]
+#[serde(try_from = "Parts<L>")]
+pub struct GradientBoostingClassifierModel<L = ClassificationLoss> {
     booster: Booster,
-    loss: ClassificationLoss,
+    loss: L,
     present: Vec<u32>,
     classes: Arc<[String]>,
 }
 
 #[derive(Deserialize)]
-struct Parts {
+struct Parts<L> {
     booster: Booster,
-    loss: ClassificationLoss,
+    loss: L,
     present: Vec<u32>,
     classes: Arc<[String]>,
 }
 
-impl TryFrom<Parts> for GradientBoostingClassifierModel {
+impl<L: Objective> TryFrom<Parts<L>> for GradientBoostingClassifierModel<L> {
     type Error = Error;
 
-    fn try_from(Parts { booster, loss, present, classes }: Parts) -> Result<Self> {
+    fn try_from(Parts { booster, loss, present, classes }: Parts<L>) -> Result<Self> {
         check_names(&classes)?;
-        let n_scores = if present.len() == 2 { 1 } else { present.len() };
+        let n_scores = n_scores(present.len());
         let ordered = present.windows(2).all(|pair| pair[0] < pair[1]);
         let known = present.last().is_some_and(|&last| (last as usize) < classes.len());
         if !(ordered && known && present.len() > 1)
@@ -366,15 +369,15 @@ impl TryFrom<Parts> for GradientBoostingClassifierModel {
     }
 }
 
-impl GradientBoostingClassifierModel {
+impl<L: Objective> GradientBoostingClassifierModel<L> {
     /// The trees, importances and scores.
     pub fn booster(&self) -> &Booster {
         &self.booster
     }
 
     /// What was made smaller.
-    pub fn loss(&self) -> ClassificationLoss {
-        self.loss
+    pub fn loss(&self) -> &L {
+        &self.loss
     }
 
     /// The class names; their order is that of the probabilities.
@@ -382,7 +385,7 @@ impl GradientBoostingClassifierModel {
         &self.classes
     }
 
-    combined!(loss by same_loss_of_classes, present: "classes with rows", classes: "classes");
+    combined!(loss by same_loss, present: "classes with rows", classes: "classes");
 
     /// The model without the rounds after the first `n_rounds`.
     #[must_use]
@@ -418,7 +421,7 @@ impl GradientBoostingClassifierModel {
     }
 }
 
-impl Predictor for GradientBoostingClassifierModel {
+impl<L: Objective> Predictor for GradientBoostingClassifierModel<L> {
     type Input = Matrix;
     type Output = Classes;
 
@@ -427,7 +430,7 @@ impl Predictor for GradientBoostingClassifierModel {
     }
 }
 
-impl Classifier for GradientBoostingClassifierModel {
+impl<L: Objective> Classifier for GradientBoostingClassifierModel<L> {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         self.probabilities(self.booster.scores(x)?, x.n_rows())
     }

@@ -7,7 +7,6 @@ use ndarray::Array2;
 use perennial_core::{Error, Matrix, Result, Rows};
 
 use super::booster::{Booster, Made};
-use super::losses::ClassificationLoss;
 use super::objective::Objective;
 use super::settings::Mode;
 use super::stopping::StopReason;
@@ -148,15 +147,7 @@ pub(super) fn no_models() -> Error {
 
 /// Refuses to average models whose scores mean other things.
 pub(super) fn same_loss<O: Objective>(one: &O, other: &O) -> Result<()> {
-    if other.same_as(one) { Ok(()) } else { same("losses", one, other) }
-}
-
-/// As [`same_loss`], of classes: margins move learning, and scores mean the same by any of them.
-pub(super) fn same_loss_of_classes(one: &ClassificationLoss, other: &ClassificationLoss) -> Result<()> {
-    match (one, other) {
-        (ClassificationLoss::Ldam { .. }, ClassificationLoss::Ldam { .. }) => Ok(()),
-        _ => same_loss(one, other),
-    }
+    if other.may_average(one) { Ok(()) } else { same("losses", one, other) }
 }
 
 /// Refuses to average models that differ in `what`.

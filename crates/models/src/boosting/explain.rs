@@ -32,8 +32,8 @@ impl Booster {
 
 explained!([] Booster, "the scores, without an offset,", |this| this.explained());
 explained!([<O: Objective>] GradientBoostingRegressorModel<O>, "the score, without an offset,", |this| this.booster().explained());
-explained!([] GradientBoostingClassifierModel, "the scores, which are log-odds or their like, without an offset,", |this| this.booster().explained());
-explained!([] GradientBoostingRankerModel, "the score, without an offset,", |this| this.booster().explained());
+explained!([<L: Objective>] GradientBoostingClassifierModel<L>, "the scores, which are log-odds or their like, without an offset,", |this| this.booster().explained());
+explained!([<O: Objective>] GradientBoostingRankerModel<O>, "the score, without an offset,", |this| this.booster().explained());
 explained!([] GradientBoostingQuantileRegressorModel, "the score at each level, before they are put in order, without an offset,", |this| this.booster().explained());
 
 impl GradientBoostingRegressorModel {
@@ -77,7 +77,7 @@ impl GradientBoostingRegressorModel<Cox> {
     }
 }
 
-impl GradientBoostingRankerModel {
+impl<O: Objective> GradientBoostingRankerModel<O> {
     /// The model in the form that can be written for LightGBM and XGBoost.
     ///
     /// # Errors

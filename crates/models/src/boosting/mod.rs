@@ -73,6 +73,7 @@
 
 mod booster;
 mod builders;
+mod class_objective;
 mod classifier;
 mod combine;
 mod concordance;
@@ -93,6 +94,7 @@ mod settings;
 mod stopping;
 
 pub use booster::{Booster, History};
+pub use class_objective::{ClassObjective, StandardLoss};
 pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};
 pub use groups::Groups;
 pub use losses::{ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss};

@@ -194,6 +194,14 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// As [`check`](Objective::check), of rows of which only the loss is found.
+    ///
+    /// # Errors
+    /// Names the first target that is wrong.
+    fn check_watched(&self, labels: &Labels<'_>) -> Result<()> {
+        self.check(labels)
+    }
+
     /// The scores that boosting starts from, the same for all rows: as a rule those of the best constant.
     ///
     /// # Errors
@@ -241,6 +249,11 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
     /// write your own where yours hides a setting.
     fn same_as(&self, model: &Self) -> bool {
         format!("{self:?}") == format!("{model:?}")
+    }
+
+    /// Whether the scores of models by the two losses may be averaged; by itself where one may be continued by the other.
+    fn may_average(&self, other: &Self) -> bool {
+        self.same_as(other)
     }
 
     /// The weighted mean loss of rows with these scores.

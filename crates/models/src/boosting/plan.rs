@@ -74,7 +74,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         }
         let watched = validation.map(|given| {
             let labels = Labels::new(given.y, given.weights, given.groups);
-            objective.check(&labels).map_err(|error| error.context("validation set"))?;
+            objective.check_watched(&labels).map_err(|error| error.context("validation set"))?;
             let offset = self.offset(given.x, &constraints)?;
             let start = self.start(given.x, offset.as_deref())?;
             Ok((given.x.bin_like(&binned)?, labels, offset, start))
@@ -144,6 +144,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             },
         };
         check_monotone(&booster, &constraints)?;
+        check_interactions(&booster, &constraints, n_before)?;
         Ok(booster)
     }
 
@@ -341,10 +342,74 @@ fn check_monotone(booster: &Booster, constraints: &Constraints) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that the columns on each way from the root to a leaf of the trees after the first `n_before` rounds lie in
+/// one of the sets that may interact.
+fn check_interactions(booster: &Booster, constraints: &Constraints, n_before: usize) -> Result<()> {
+    if constraints.sets.is_empty() {
+        return Ok(());
+    }
+    for tree in &booster.trees()[n_before * booster.ensemble().n_outputs()..] {
+        // The columns that are asked above each node; parents come before their children.
+        let mut above: Vec<Vec<usize>> = vec![Vec::new(); tree.n_nodes()];
+        for node in 0..tree.n_nodes() {
+            let (Some((left, right)), Some(column)) = (tree.children(node), tree.feature(node)) else {
+                continue;
+            };
+            let mut asked = std::mem::take(&mut above[node]);
+            if let Err(place) = asked.binary_search(&column) {
+                asked.insert(place, column);
+                let within = |set: &Vec<usize>| asked.iter().all(|column| set.binary_search(column).is_ok());
+                if !constraints.sets.iter().any(within) {
+                    let names: Vec<&str> =
+                        asked.iter().map(|&column| booster.features().name(column)).collect();
+                    return Err(Error::unsupported(format!(
+                        "the fitted trees let the columns {names:?} interact, which `interactions` does not allow; please \
+                         report this"
+                    )));
+                }
+            }
+            above[left].clone_from(&asked);
+            above[right] = asked;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::boosting::losses::Quantiles;
+
+    #[test]
+    fn trees_that_let_columns_interact_are_found() {
+        use crate::boosting::GradientBoostingRegressor;
+        use ndarray::Array2;
+        use perennial_core::{Estimator, Matrix, Values};
+        let x =
+            Array2::from_shape_fn((400, 3), |(row, column)| f64::from((row * (7 + 4 * column) % 41) as u32));
+        let y: Values = x.rows().into_iter().map(|row| row[0] * row[1] + row[2]).collect();
+        let x = Matrix::from(x);
+        let fit = |sets: &[&[&str]]| {
+            let free = GradientBoostingRegressor::new().n_trees(5);
+            let bound = sets.iter().fold(free, |bound, set| bound.interaction(set.iter().copied()));
+            bound.fit(&x, &y).unwrap().booster().clone()
+        };
+        let constraints = |sets: &[&[usize]]| Constraints {
+            directions: vec![0; 3],
+            sets: sets.iter().map(|set| set.to_vec()).collect(),
+            offset: None,
+        };
+        let free = fit(&[]);
+        assert!(check_interactions(&free, &constraints(&[]), 0).is_ok());
+        assert!(check_interactions(&free, &constraints(&[&[0, 1, 2]]), 0).is_ok());
+        let error = check_interactions(&free, &constraints(&[&[0, 1], &[2]]), 0).unwrap_err().to_string();
+        assert!(error.contains("x2") && error.contains("interact"), "{error}");
+        // Those of a model that is continued were its own affair.
+        assert!(check_interactions(&free, &constraints(&[&[0, 1], &[2]]), 5).is_ok());
+        let bound = fit(&[&["x0", "x1"], &["x1", "x2"]]);
+        assert!(check_interactions(&bound, &constraints(&[&[0, 1], &[1, 2]]), 0).is_ok());
+        assert!(check_interactions(&bound, &constraints(&[&[0], &[1], &[2]]), 0).is_err());
+    }
 
     #[test]
     fn memory_of_sparse_rows_is_counted() {

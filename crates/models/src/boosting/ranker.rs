@@ -9,6 +9,7 @@ use super::combine::combined;
 use super::inputs::Given;
 use super::losses::RankingLoss;
 use super::metric::{BoostingMetric, Watch};
+use super::objective::Objective;
 use super::plan::{Plan, check_loss};
 use super::regressor::KEEP;
 use super::settings::Settings;
@@ -36,20 +37,20 @@ use crate::rows::tame;
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, bound(deserialize = "W: Deserialize<'de>"))]
-pub struct GradientBoostingRanker<W = Watch> {
-    loss: RankingLoss,
+#[serde(
+    default,
+    deny_unknown_fields,
+    bound(deserialize = "O: Default + Deserialize<'de>, W: Deserialize<'de>")
+)]
+pub struct GradientBoostingRanker<O = RankingLoss, W = Watch> {
+    loss: O,
     watch: Vec<W>,
     settings: Settings,
 }
 
-impl<W> Default for GradientBoostingRanker<W> {
+impl<O: Default, W> Default for GradientBoostingRanker<O, W> {
     fn default() -> Self {
-        GradientBoostingRanker {
-            loss: RankingLoss::default(),
-            watch: Vec::new(),
-            settings: Settings::default(),
-        }
+        GradientBoostingRanker { loss: O::default(), watch: Vec::new(), settings: Settings::default() }
     }
 }
 
@@ -63,47 +64,51 @@ impl GradientBoostingRanker {
     }
 }
 
-impl<W> GradientBoostingRanker<W> {
+impl<O, W> GradientBoostingRanker<O, W> {
     /// Sets what is watched on the validation set, round by round; the first decides which round was best. The loss where
     /// nothing is set.
     #[must_use]
-    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRanker<V> {
+    pub fn watch<V: BoostingMetric>(self, metrics: impl Into<Vec<V>>) -> GradientBoostingRanker<O, V> {
         GradientBoostingRanker { loss: self.loss, watch: metrics.into(), settings: self.settings }
     }
 
-    /// Sets what is made smaller.
+    /// Sets what is made smaller: one of [`RankingLoss`], or your own [`Objective`], whose [`Labels`](super::Labels) tell which
+    /// rows compete.
     #[must_use]
-    pub fn loss(mut self, loss: RankingLoss) -> Self {
-        self.loss = loss;
-        self
+    pub fn loss<P: Objective>(self, loss: P) -> GradientBoostingRanker<P, W> {
+        GradientBoostingRanker { loss, watch: self.watch, settings: self.settings }
     }
 
     shared_settings!();
 }
 
-impl<W: BoostingMetric> GradientBoostingRanker<W> {
+impl<O: Objective, W: BoostingMetric> GradientBoostingRanker<O, W> {
     fn learn(
         &self,
         train: &Train<'_, Matrix, Values>,
-        from: Option<&GradientBoostingRankerModel>,
-    ) -> Result<GradientBoostingRankerModel> {
+        from: Option<&GradientBoostingRankerModel<O>>,
+    ) -> Result<GradientBoostingRankerModel<O>> {
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
         let (settings, objective) = (&self.settings, &self.loss);
+        if objective.n_scores() != 1 {
+            return Err(Error::unsupported(format!(
+                "the loss has {} scores for a row; a ranker answers with one number",
+                objective.n_scores()
+            )));
+        }
         if train.validation.is_some() && train.validation_groups.is_none() {
             return Err(Error::unsupported(
                 "the validation set does not say which of its rows compete; give `validation_groups` too",
             ));
         }
         from.map_or(Ok(()), |from| check_loss(&from.loss, &self.loss))?;
-        self.loss.check_pairs(train.groups)?;
         let (groups, weights) = (train.validation_groups, tame(train.validation_weights));
-        self.loss.check_watched_pairs(groups)?;
         let weights = weights.as_deref();
         let validation = train.validation.map(|(x, y)| Given { x, y: y.as_slice(), weights, groups });
         let from = from.map(|from| &from.booster);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from };
         let booster = plan.learn(&given, validation.as_ref())?;
-        Ok(GradientBoostingRankerModel { booster, loss: self.loss })
+        Ok(GradientBoostingRankerModel { booster, loss: self.loss.clone() })
     }
 
     /// Adds up to `n_trees` rounds to those of a fitted model. From the same rows, settings and seed they are, to the last bit,
@@ -113,9 +118,9 @@ impl<W: BoostingMetric> GradientBoostingRanker<W> {
     /// As for a fit, or when the columns are others than those the model learned from, or it has another loss.
     pub fn fit_from(
         &self,
-        model: &GradientBoostingRankerModel,
+        model: &GradientBoostingRankerModel<O>,
         train: &Train<'_, Matrix, Values>,
-    ) -> Result<GradientBoostingRankerModel> {
+    ) -> Result<GradientBoostingRankerModel<O>> {
         train.check(&self.capabilities())?;
         self.learn(train, Some(model))
     }
@@ -127,28 +132,27 @@ impl<W: BoostingMetric> GradientBoostingRanker<W> {
     /// When `keep` is not in [0, 1], the rows are not acceptable, or the columns or the loss are not those of the model.
     pub fn refit(
         &self,
-        model: &GradientBoostingRankerModel,
+        model: &GradientBoostingRankerModel<O>,
         train: &Train<'_, Matrix, Values>,
         keep: f64,
-    ) -> Result<GradientBoostingRankerModel> {
+    ) -> Result<GradientBoostingRankerModel<O>> {
         KEEP.check(keep)?;
         train.check(&self.capabilities())?;
         check_loss(&model.loss, &self.loss)?;
-        self.loss.check_pairs(train.groups)?;
         let (settings, objective) = (&self.settings, &self.loss);
         let plan = Plan { settings, objective, metrics: &self.watch, ctx: &train.ctx, from: None };
         let given = Given { x: train.x, y: train.y.as_slice(), weights: train.weights, groups: train.groups };
         let booster = plan.refit(&model.booster, &given, keep)?;
-        Ok(GradientBoostingRankerModel { booster, loss: self.loss })
+        Ok(GradientBoostingRankerModel { booster, loss: self.loss.clone() })
     }
 }
 
-impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
+impl<O: Objective, W: BoostingMetric> Estimator for GradientBoostingRanker<O, W> {
     type Input = Matrix;
     type Target = Values;
-    type Model = GradientBoostingRankerModel;
+    type Model = GradientBoostingRankerModel<O>;
 
-    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel> {
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<GradientBoostingRankerModel<O>> {
         self.learn(train, None)
     }
 
@@ -159,22 +163,23 @@ impl<W: BoostingMetric> Estimator for GradientBoostingRanker<W> {
 
 /// A fitted booster that ranks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Parts")]
-pub struct GradientBoostingRankerModel {
+#[serde(bound(serialize = "O: Serialize", deserialize = "O: Objective + Deserialize<'de>"))]
+#[serde(try_from = "Parts<O>")]
+pub struct GradientBoostingRankerModel<O = RankingLoss> {
     booster: Booster,
-    loss: RankingLoss,
+    loss: O,
 }
 
 #[derive(Deserialize)]
-struct Parts {
+struct Parts<O> {
     booster: Booster,
-    loss: RankingLoss,
+    loss: O,
 }
 
-impl TryFrom<Parts> for GradientBoostingRankerModel {
+impl<O: Objective> TryFrom<Parts<O>> for GradientBoostingRankerModel<O> {
     type Error = Error;
 
-    fn try_from(Parts { booster, loss }: Parts) -> Result<Self> {
+    fn try_from(Parts { booster, loss }: Parts<O>) -> Result<Self> {
         if booster.ensemble().n_outputs() != 1 {
             return Err(Error::corrupt("a ranker has one score for a row"));
         }
@@ -182,15 +187,15 @@ impl TryFrom<Parts> for GradientBoostingRankerModel {
     }
 }
 
-impl GradientBoostingRankerModel {
+impl<O: Objective> GradientBoostingRankerModel<O> {
     /// The trees, importances and scores.
     pub fn booster(&self) -> &Booster {
         &self.booster
     }
 
     /// What was made smaller.
-    pub fn loss(&self) -> RankingLoss {
-        self.loss
+    pub fn loss(&self) -> &O {
+        &self.loss
     }
 
     combined!(loss by same_loss);
@@ -210,7 +215,7 @@ impl GradientBoostingRankerModel {
     }
 }
 
-impl Predictor for GradientBoostingRankerModel {
+impl<O: Objective> Predictor for GradientBoostingRankerModel<O> {
     type Input = Matrix;
     type Output = Values;
 

@@ -11,6 +11,7 @@ mod monotone;
 pub(crate) mod nodes;
 mod picture;
 pub(crate) mod prune;
+mod pruning_path;
 mod regressor;
 mod row_major;
 mod split;
@@ -22,6 +23,7 @@ pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierMo
 pub use histogram::Splits;
 pub(crate) use monotone::directions;
 pub use nodes::TreeNode;
+pub use pruning_path::PruningPath;
 pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel, RegressionCriterion};
 pub(crate) use row_major::RowMajor;
 pub use structure::Tree;

@@ -258,7 +258,7 @@ fn each_class_against_the_rest_learns_as_two_classes_do() {
         perennial_core::Classes::from_labels(y.as_slice().iter().map(|&y| ["a", "b", "c"][code(y) as usize]));
     let settings = perennial_models::GradientBoostingClassifier::new().n_trees(12).one_vs_all(true);
     let model = settings.clone().fit(&x, &classes).unwrap();
-    assert_eq!(model.loss(), ClassificationLoss::OneVsAll { n_classes: 3 });
+    assert_eq!(*model.loss(), ClassificationLoss::OneVsAll { n_classes: 3 });
     let scores = model.booster().scores(&x).unwrap();
     // The first score draws what that of two classes would.
     let first = model.class_names()[0].clone();

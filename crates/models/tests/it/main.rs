@@ -27,6 +27,7 @@ mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;
 #[cfg(feature = "trees")]
+mod boosting_own_losses;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;

@@ -97,6 +97,10 @@ fn the_pruning_path_is_that_of_scikit_learn() {
     let data = all.iter().find(|case| case["id"] == "cart_regression").unwrap();
     let (x, y) = (matrix(&data["X"]), classes(&entropy["y"]));
     let expected = &path["expected"];
+    let grown = DecisionTreeClassifier::new().criterion(Criterion::Entropy).max_depth(3).min_samples_leaf(3);
+    let found = grown.fit(&x, &y).unwrap().tree().cost_complexity_pruning_path().unwrap();
+    assert_close(&found.ccp_alphas, &numbers(&expected["alphas"]), 1e-12, "the strengths");
+    assert_close(&found.impurities, &numbers(&expected["impurities"]), 1e-12, "what is left");
     for (alpha, truth) in numbers(&expected["alphas"]).into_iter().zip(numbers(&expected["impurities"])) {
         let settings =
             DecisionTreeClassifier::new().criterion(Criterion::Entropy).max_depth(3).min_samples_leaf(3);

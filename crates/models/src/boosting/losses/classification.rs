@@ -245,6 +245,12 @@ fn shares(scores: &mut [f64]) {
 }
 
 impl Objective for ClassificationLoss {
+    fn may_average(&self, other: &Self) -> bool {
+        // Margins move learning, and scores mean the same by any of them.
+        let margins = |loss: &Self| matches!(loss, ClassificationLoss::Ldam { .. });
+        margins(self) && margins(other) || self.same_as(other)
+    }
+
     fn n_scores(&self) -> usize {
         match *self {
             Self::Softmax { n_classes } | Self::OneVsAll { n_classes } => n_classes,

@@ -252,7 +252,7 @@ fn pairwise_loss(labels: &Labels<'_>, scores: &[f64], rows: &[u32]) -> f64 {
 
 impl RankingLoss {
     /// Refuses groups of rows to learn from of which a round would look at too many pairs.
-    pub(in crate::boosting) fn check_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
+    fn check_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
         // Without groups nothing is ranked, which is refused elsewhere.
         let Some(groups) = groups else { return Ok(()) };
         let (top, advice) = match *self {
@@ -272,22 +272,27 @@ impl RankingLoss {
         }
     }
 
-    /// As [`check_pairs`](RankingLoss::check_pairs) of rows that are watched, of which only `Pairwise` looks at pairs: its loss
-    /// is found whatever is watched.
-    pub(in crate::boosting) fn check_watched_pairs(&self, groups: Option<&[u32]>) -> Result<()> {
-        match self {
-            Self::Lambda { .. } | Self::XeNdcg => Ok(()),
-            Self::Pairwise => self.check_pairs(groups).map_err(|error| error.context("validation set")),
+    fn check_grades(&self, labels: &Labels<'_>) -> Result<()> {
+        if let Self::Lambda { truncation } = *self {
+            TRUNCATION.check_count(truncation)?;
         }
+        check_grades(labels)
     }
 }
 
 impl Objective for RankingLoss {
     fn check(&self, labels: &Labels<'_>) -> Result<()> {
-        if let Self::Lambda { truncation } = *self {
-            TRUNCATION.check_count(truncation)?;
+        self.check_grades(labels)?;
+        self.check_pairs(labels.groups)
+    }
+
+    fn check_watched(&self, labels: &Labels<'_>) -> Result<()> {
+        self.check_grades(labels)?;
+        match self {
+            Self::Lambda { .. } | Self::XeNdcg => Ok(()),
+            // Its loss looks at pairs, and is found whatever is watched.
+            Self::Pairwise => self.check_pairs(labels.groups),
         }
-        check_grades(labels)
     }
 
     fn base_scores(&self, _labels: &Labels<'_>) -> Result<Vec<f64>> {
@@ -368,8 +373,9 @@ mod tests {
         }
         assert!(RankingLoss::default().check_pairs(Some(&groups)).is_ok());
         // Of rows that are watched, NDCG looks at no pairs.
-        assert!(lambda.check_watched_pairs(Some(&groups)).is_ok());
-        assert!(RankingLoss::Pairwise.check_watched_pairs(Some(&groups)).is_err());
+        let grades = vec![0.0; groups.len()];
+        assert!(lambda.check_watched(&Labels::new(&grades, None, Some(&groups))).is_ok());
+        assert!(RankingLoss::Pairwise.check_watched(&Labels::new(&grades, None, Some(&groups))).is_err());
         assert_eq!((n_pairs(5, 2), n_pairs(5, 9), n_pairs(1, 1)), (7, 10, 0));
     }
 }
