@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayRef2, ArrayView1};
 use perennial_core::{
-    Context, Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
+    Capabilities, Context, Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::coordinate::{Limits, Penalty, Quadratic, State};
 use super::elastic_net::{EPS, MAX_ITER, N_ALPHAS, TOLERANCE, fit_one};
 use super::elastic_net_fit::{MOST_PRODUCTS, along, at_one, penalty, strengths};
 use super::iterative::IterativeLinearModel;
+use super::model::scores;
 
 pub(super) const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
 const ALPHAS: Param = Param::real("alphas", "the strengths that are tried").above(0.0);
@@ -37,7 +38,7 @@ struct Choice {
 /// For each share `l1_ratio` the path of strengths is followed on each training set, with warm starts and in parallel over
 /// the folds, which are runs of successive rows. The strength with the least mean squared error, averaged over the folds,
 /// is fitted to all rows. Products of columns are formed once: those of a training set are the sum of those of its folds.
-/// Row weights are not taken, as a fold would cut through the copies of a row.
+/// Row weights are not taken, as a fold would cut through the copies of a row. Sparse rows stay sparse.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -252,6 +253,10 @@ impl Estimator for ElasticNetCv {
         }
         choose(&self.choice(), &self.l1_ratios, train)
     }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
+    }
 }
 
 impl Estimator for LassoCv {
@@ -261,6 +266,10 @@ impl Estimator for LassoCv {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<ElasticNetCvModel> {
         choose(&self.choice(), &[1.0], train)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
     }
 }
 
@@ -460,7 +469,8 @@ fn by_rows(
     let rows: Vec<usize> = (0..train.x.n_rows()).filter(|row| !held.contains(row)).collect();
     let (x, y) = (train.x.take(&rows)?, train.y.take(&rows)?);
     let problem = Centred::new(&x, y.as_slice(), None, choice.fit_intercept)?;
-    let all = train.x.dense()?;
+    let outside: Vec<usize> = held.clone().collect();
+    let (x_held, y_held) = (train.x.take(&outside)?, train.y.take(&outside)?);
     let mut weights = vec![0.0; problem.n_features];
     let mut errors = Vec::with_capacity(alphas.len());
     for &alpha in alphas {
@@ -468,12 +478,9 @@ fn by_rows(
         let state = at_one(&problem, penalty, limits, Some(&weights), &train.ctx)?;
         weights = state.weights;
         let intercept = problem.intercept(&weights);
-        let active: Vec<usize> = (0..weights.len()).filter(|&j| weights[j] != 0.0).collect();
-        let error = |row: usize| {
-            let fitted: f64 = active.iter().map(|&j| all[[row, j]] * weights[j]).sum();
-            (train.y.as_slice()[row] - intercept - fitted).powi(2)
-        };
-        errors.push(held.clone().map(error).sum::<f64>() / held.len() as f64);
+        let fitted = scores(&x_held, &weights, intercept)?;
+        let squares = fitted.iter().zip(y_held.as_slice()).map(|(fitted, y)| (y - fitted).powi(2));
+        errors.push(squares.sum::<f64>() / held.len() as f64);
     }
     Ok(errors)
 }

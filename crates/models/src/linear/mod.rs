@@ -3,6 +3,7 @@
 mod bayesian;
 mod bayesian_model;
 mod centred;
+mod centred_sparse;
 mod classifier_model;
 mod coordinate;
 mod descent;
@@ -39,6 +40,7 @@ mod ransac;
 mod ridge;
 mod ridge_classifier;
 mod ridge_cv;
+mod ridge_sparse;
 mod sandwich;
 mod sgd;
 mod sgd_classifier;

@@ -116,6 +116,8 @@ mod registry;
 mod robust_covariance;
 #[cfg(feature = "trees")]
 mod shap;
+#[cfg(all(feature = "cluster", feature = "linear", feature = "neighbors"))]
+mod sparse_rows;
 #[cfg(feature = "trees")]
 mod sparse_trees;
 #[cfg(feature = "kernels")]
