@@ -18,6 +18,7 @@
 
 mod ada_boost;
 mod ada_boost_regressor;
+mod bag;
 mod bagging;
 mod balance;
 mod chain;
@@ -26,6 +27,7 @@ mod multi_output;
 mod multi_output_classifier;
 mod one_vs_one;
 mod one_vs_rest;
+mod out_of_bag;
 mod self_training;
 mod stacking;
 mod transformed_target;
@@ -42,6 +44,7 @@ pub use multi_output_classifier::{
 };
 pub use one_vs_one::{OneVsOneClassifier, OneVsOneModel};
 pub use one_vs_rest::{OneVsRestClassifier, OneVsRestModel};
+pub use out_of_bag::BaggingOutOfBag;
 pub use self_training::{SelfTrainingClassifier, SelfTrainingModel};
 pub use stacking::{StackingClassifier, StackingClassifierModel, StackingRegressor, StackingRegressorModel};
 pub use transformed_target::{TargetTransform, TransformedTargetModel, TransformedTargetRegressor};

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "cluster")]
 mod agglomerative;
+#[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
+mod bagging;
 mod baseline;
 mod bayes;
 #[cfg(feature = "trees")]
