@@ -22,6 +22,8 @@ mod bag;
 mod bagging;
 mod balance;
 mod chain;
+mod cross_fit;
+mod frozen;
 mod members;
 mod multi_output;
 mod multi_output_classifier;
@@ -37,6 +39,7 @@ pub use ada_boost::{AdaBoostClassifier, AdaBoostClassifierModel};
 pub use ada_boost_regressor::{AdaBoostLoss, AdaBoostRegressor, AdaBoostRegressorModel};
 pub use bagging::{BaggingClassifier, BaggingClassifierModel, BaggingRegressor, BaggingRegressorModel};
 pub use chain::{RegressorChain, RegressorChainModel};
+pub use frozen::Frozen;
 pub use members::{ClassifierModels, Members, RegressorModels};
 pub use multi_output::{MultiOutputModel, MultiOutputRegressor};
 pub use multi_output_classifier::{

@@ -46,6 +46,8 @@ mod ensemble;
 #[cfg(feature = "trees")]
 mod extra_trees;
 mod fixtures;
+#[cfg(all(feature = "compose", feature = "linear"))]
+mod folds;
 mod forests;
 #[cfg(feature = "kernels")]
 mod gaussian_process;
