@@ -245,7 +245,7 @@ impl MiniBatchKMeans {
         let size = self.batch_size.min(data.n_rows());
         let n_steps = self.max_iter.saturating_mul(data.n_rows()) / size;
         let (mut smooth, mut best, mut idle, mut since) = (None, f64::INFINITY, 0, 0);
-        let (mut n_batches, mut converged) = (0, false);
+        let (mut n_batches, mut converged, mut last_change) = (0, false, 0.0);
         for step in 0..n_steps.max(1) {
             train.ctx.step(step, n_steps)?;
             let batch = draw(data, up_to.as_deref(), size, &mut draws)?;
@@ -262,6 +262,8 @@ impl MiniBatchKMeans {
                 continue;
             }
             let now = smooth.map_or(inertia, |smooth: f64| smooth * (1.0 - share) + inertia * share);
+            last_change =
+                smooth.map_or(0.0, |before: f64| (now - before).abs() / before.max(f64::MIN_POSITIVE));
             smooth = Some(now);
             idle = if now < best { 0 } else { idle + 1 };
             best = best.min(now);
@@ -285,6 +287,7 @@ impl MiniBatchKMeans {
             inertia: 0.0,
             n_batches,
             converged,
+            last_change: last_change.min(f64::MAX),
         };
         model.measure(data, &centres)?;
         Ok(model)
@@ -358,6 +361,7 @@ pub struct MiniBatchKMeansModel {
     inertia: f64,
     n_batches: usize,
     converged: bool,
+    last_change: f64,
 }
 
 #[derive(Deserialize)]
@@ -368,18 +372,19 @@ struct Parts {
     inertia: f64,
     n_batches: usize,
     converged: bool,
+    last_change: f64,
 }
 
 impl TryFrom<Parts> for MiniBatchKMeansModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, centres, seen, inertia, n_batches, converged } = parts;
+        let Parts { features, centres, seen, inertia, n_batches, converged, last_change } = parts;
         check_centres(&features, &centres)?;
         if seen.len() != centres.nrows() || !seen.iter().all(|count| count.is_finite() && *count >= 0.0) {
             return Err(Error::corrupt("the counts of the clusters are damaged"));
         }
-        Ok(MiniBatchKMeansModel { features, centres, seen, inertia, n_batches, converged })
+        Ok(MiniBatchKMeansModel { features, centres, seen, inertia, n_batches, converged, last_change })
     }
 }
 
@@ -407,6 +412,11 @@ impl MiniBatchKMeansModel {
     /// Whether batches ceased to improve before all passes were done.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// The change of the smoothed inertia of the batches by the last of the fit, as a share of it.
+    pub fn last_change(&self) -> f64 {
+        self.last_change
     }
 
     fn measure(&mut self, data: &impl Spots, centres: &[f64]) -> Result<()> {

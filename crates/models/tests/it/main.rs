@@ -41,6 +41,8 @@ mod cluster_shapes;
 #[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
 mod compose;
 mod conformance;
+#[cfg(all(feature = "cluster", feature = "compose", feature = "linear"))]
+mod endings;
 #[cfg(feature = "trees")]
 mod ensemble;
 #[cfg(feature = "trees")]
@@ -59,6 +61,7 @@ mod interchange;
 mod isolation_forest;
 #[cfg(feature = "neighbors")]
 mod kernel_density;
+mod kinds_conformance;
 #[cfg(feature = "linear")]
 mod linear;
 #[cfg(feature = "linear")]
