@@ -58,10 +58,10 @@ struct System<'a> {
 
 impl System<'_> {
     fn solve(&self) -> Result<Vec<f64>> {
-        if self.problem.n_features <= MOST_PRODUCTS {
-            if let Some(answer) = self.by_products()? {
-                return Ok(answer);
-            }
+        if self.problem.n_features <= MOST_PRODUCTS
+            && let Some(answer) = self.by_products()?
+        {
+            return Ok(answer);
         }
         self.by_gradients()
     }
