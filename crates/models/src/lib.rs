@@ -17,6 +17,7 @@ pub mod covariance;
 pub mod discriminant;
 #[cfg(feature = "trees")]
 pub mod ensemble;
+mod folds;
 #[cfg(feature = "trees")]
 pub mod forest;
 #[cfg(feature = "kernels")]
@@ -66,6 +67,7 @@ pub use covariance::{EmpiricalCovariance, GraphicalLasso, GraphicalLassoCv, Ledo
 pub use discriminant::{LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis};
 #[cfg(feature = "trees")]
 pub use ensemble::Ensemble;
+pub use folds::Folds;
 #[cfg(feature = "trees")]
 pub use forest::{
     ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,

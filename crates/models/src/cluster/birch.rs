@@ -11,6 +11,7 @@ use super::feature_tree::{Summary, Tree};
 use super::kmeans::{check_centres, distances, place_rows};
 use super::lloyd::Data;
 use super::merges;
+use super::spots::Spots;
 use super::ward::ward;
 
 const THRESHOLD: Param =

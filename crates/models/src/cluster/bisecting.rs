@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Init;
 use super::kmeans::{KMeansModel, MAX_ITER, N_CLUSTERS, N_INIT, TOLERANCE};
 use super::lloyd::{Data, Found, Lloyd, inertia};
+use super::spots::Spots;
 
 /// Bisecting k-means (Steinbach, Karypis and Kumar, 2000): the cluster with the largest sum of squared distances is
 /// parted in two by [`KMeans`](crate::KMeans), again and again.

@@ -8,11 +8,12 @@ use perennial_core::{
     Result, Train, Transformer,
 };
 use perennial_numeric::distance;
-use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::lloyd::{Data, Found, Lloyd, place};
+use super::sparse::{self, Sparse};
+use super::spots::Spots;
 
 pub(super) const N_CLUSTERS: Param =
     Param::integer("n_clusters", "the number of clusters").at_least(1.0).at_most(1e6).search(2.0, 20.0);
@@ -47,7 +48,7 @@ pub enum Init {
 /// The nearest centres are found by products in `f32` and checked in `f64` wherever that could matter, so the
 /// clusters are those of exact arithmetic. A cluster that loses all rows gets the row that is farthest from its centre.
 /// The clusters depend on the units of the columns, so standardise them first. A weight of 2 counts as two
-/// equal rows, but the starts that are drawn differ.
+/// equal rows, but the starts that are drawn differ. Sparse rows stay sparse; the centres are dense, `n_clusters` x columns.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -139,21 +140,12 @@ impl KMeans {
     }
 }
 
-impl Estimator for KMeans {
-    type Input = Matrix;
-    type Target = NoTarget;
-    type Model = KMeansModel;
-
-    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<KMeansModel> {
-        N_CLUSTERS.check_count(self.n_clusters)?;
-        N_INIT.check_count(self.n_init)?;
-        MAX_ITER.check_count(self.max_iter)?;
-        TOLERANCE.check(self.tolerance)?;
-        let data = Data::new(train)?;
+impl KMeans {
+    fn fit_rows<S: Spots>(&self, train: &Train<'_, Matrix, NoTarget>, data: &S) -> Result<KMeansModel> {
         data.check_clusters(self.n_clusters)?;
-        let points = Points::new(&data.cells, data.width);
+        let points = data.pack();
         let tolerance = if self.tolerance == 0.0 { 0.0 } else { self.tolerance * data.variance() };
-        let lloyd = Lloyd { data: &data, points: &points, max_iter: self.max_iter, tolerance };
+        let lloyd = Lloyd { data, points: &points, max_iter: self.max_iter, tolerance };
         let random = Random::new(train.ctx.seed(self.seed));
         let n_init = if matches!(self.init, Init::Given(_)) { 1 } else { self.n_init };
         let mut best: Option<Found> = None;
@@ -167,11 +159,28 @@ impl Estimator for KMeans {
             }
         }
         let best = best.ok_or_else(|| Error::empty("no start was tried"))?;
-        KMeansModel::new(train.x.features(), &data, &best)
+        KMeansModel::new(train.x.features(), data, &best)
+    }
+}
+
+impl Estimator for KMeans {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = KMeansModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<KMeansModel> {
+        N_CLUSTERS.check_count(self.n_clusters)?;
+        N_INIT.check_count(self.n_init)?;
+        MAX_ITER.check_count(self.max_iter)?;
+        TOLERANCE.check(self.tolerance)?;
+        match train.x.sparse() {
+            Some(csr) => self.fit_rows(train, &Sparse::new(csr, train.weights)?),
+            None => self.fit_rows(train, &Data::new(train)?),
+        }
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().sparse()
     }
 }
 
@@ -218,12 +227,13 @@ pub(super) fn check_centres(features: &Features, centres: &Array2<f64>) -> Resul
 }
 
 impl KMeansModel {
-    pub(super) fn new(features: &Features, data: &Data<'_>, found: &Found) -> Result<Self> {
-        let n_clusters = found.centres.len() / data.width;
-        let centres = found.centres.iter().map(|value| value * data.unit).collect();
-        let centres = Array2::from_shape_vec((n_clusters, data.width), centres).map_err(Error::other)?;
-        let inertia = found.inertia * data.unit * data.unit;
-        let shift = found.shift * data.unit * data.unit;
+    pub(super) fn new(features: &Features, data: &impl Spots, found: &Found) -> Result<Self> {
+        let (width, unit) = (data.width(), data.unit());
+        let centres = found.centres.iter().map(|value| value * unit).collect();
+        let centres = Array2::from_shape_vec((found.centres.len() / width, width), centres);
+        let centres = centres.map_err(Error::other)?;
+        let inertia = found.inertia * unit * unit;
+        let shift = found.shift * unit * unit;
         if !inertia.is_finite() || !shift.is_finite() {
             return Err(Error::overflow(
                 "squared distances between the rows are beyond the range of f64; scale the columns",
@@ -295,7 +305,10 @@ impl Transformer for KMeansModel {
 pub(super) fn distances(features: &Features, centres: &ArrayRef2<f64>, x: &Matrix) -> Result<Matrix> {
     let x = features.align(x)?;
     x.check_finite(false)?;
-    let out = distance::euclidean(x.dense()?, centres);
+    let out = match x.sparse() {
+        Some(csr) => sparse::distances(csr, centres)?,
+        None => distance::euclidean(x.dense()?, centres),
+    };
     if !out.iter().all(|distance| distance.is_finite()) {
         return Err(Error::overflow(
             "squared distances from the centres are beyond the range of f64; scale the columns",
@@ -317,6 +330,9 @@ pub(super) fn place_rows<'a>(
 ) -> Result<(Cow<'a, Matrix>, Vec<i32>)> {
     let x = features.align(x)?;
     x.check_finite(false)?;
-    let nearest = place(x.dense()?, centres);
+    let nearest = match x.sparse() {
+        Some(csr) => sparse::place(csr, centres),
+        None => place(x.dense()?, centres),
+    };
     Ok((x, nearest))
 }

@@ -3,17 +3,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayRef2};
+use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result, Train};
-use perennial_numeric::neighbors::{Points, nearest_centres};
-use perennial_numeric::random::Random;
+use perennial_numeric::neighbors::nearest_centres;
 use perennial_numeric::reduce;
 
-use super::kmeans::Init;
+use super::spots::{Finder, Spots};
 use crate::rows::{power_of_two, row_major, rows_that_count, tame};
 
 /// Rows of one task.
-const BLOCK: usize = 8192;
+pub(super) const BLOCK: usize = 8192;
 
 /// The rows that count, in units in which squares neither overflow nor vanish.
 #[derive(Debug)]
@@ -38,96 +37,21 @@ impl<'a> Data<'a> {
             cells = rows.iter().flat_map(|&row| cells[row as usize * width..][..width].to_vec()).collect();
             weights = weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
         }
-        let largest = largest(&cells);
-        let unit =
-            if largest == 0.0 || (1e-100..=1e100).contains(&largest) { 1.0 } else { power_of_two(largest) };
+        let unit = unit_of(largest(&cells));
         if unit != 1.0 {
             cells.to_mut().iter_mut().for_each(|value| *value /= unit);
         }
         Ok(Data { cells, width, weights, unit })
     }
 
-    pub(crate) fn n_rows(&self) -> usize {
-        self.cells.len() / self.width
-    }
-
     pub(crate) fn row(&self, row: usize) -> &[f64] {
         &self.cells[row * self.width..][..self.width]
     }
-
-    pub(crate) fn check_clusters(&self, n_clusters: usize) -> Result<()> {
-        if n_clusters <= self.n_rows() {
-            return Ok(());
-        }
-        Err(Error::insufficient_data(format!(
-            "{n_clusters} clusters of {} rows were asked for; there must be at least as many rows as clusters",
-            self.n_rows()
-        )))
-    }
-
-    /// The mean of the variances of the columns.
-    pub(crate) fn variance(&self) -> f64 {
-        let width = self.width;
-        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
-        let sums = |centre: Option<&[f64]>, rows: Range<usize>| {
-            let mut sums = vec![0.0; width + 1];
-            for row in rows {
-                sums[width] += weight(row);
-                for (column, value) in self.row(row).iter().enumerate() {
-                    let part =
-                        centre.map_or(*value, |centre| (value - centre[column]) * (value - centre[column]));
-                    sums[column] += weight(row) * part;
-                }
-            }
-            sums
-        };
-        let means = |centre: Option<&[f64]>| {
-            let sums = reduce::map_reduce(self.n_rows(), BLOCK, |rows| sums(centre, rows), add);
-            let sums = sums.unwrap_or_else(|| vec![0.0; width + 1]);
-            sums[..width].iter().map(|sum| sum / sums[width]).collect::<Vec<f64>>()
-        };
-        let centre = means(None);
-        means(Some(&centre)).iter().sum::<f64>() / width as f64
-    }
-
-    /// Where the iteration begins.
-    pub(crate) fn start(
-        &self,
-        ctx: &Context,
-        points: &Points<'_>,
-        init: &Init,
-        n_clusters: usize,
-        random: &mut Random,
-    ) -> Result<Vec<f64>> {
-        let gather = |rows: Vec<usize>| rows.into_iter().flat_map(|row| self.row(row).to_vec()).collect();
-        match init {
-            Init::KMeansPlusPlus => {
-                Ok(gather(points.far_apart_in(ctx, n_clusters, self.weights.as_deref(), random)?))
-            }
-            Init::KMeansParallel => {
-                Ok(gather(points.far_apart_at_once(ctx, n_clusters, self.weights.as_deref(), random)?))
-            }
-            Init::Random => Ok(gather(random.sample(self.n_rows(), n_clusters))),
-            Init::Given(centres) => {
-                check_start(centres, n_clusters, self.width)?;
-                Ok(centres.iter().map(|value| value / self.unit).collect())
-            }
-        }
-    }
 }
 
-fn check_start(centres: &Array2<f64>, n_clusters: usize, width: usize) -> Result<()> {
-    if centres.dim() != (n_clusters, width) {
-        return Err(Error::malformed(format!(
-            "the given centres are {} x {}; {n_clusters} clusters of {width} columns need {n_clusters} x {width}",
-            centres.nrows(),
-            centres.ncols()
-        )));
-    }
-    if centres.iter().any(|value| !value.is_finite()) {
-        return Err(Error::malformed("a given centre holds a number that is not finite"));
-    }
-    Ok(())
+/// A unit in which the squares of such numbers neither overflow nor vanish: a power of two, or 1 where none is needed.
+pub(super) fn unit_of(largest: f64) -> f64 {
+    if largest == 0.0 || (1e-100..=1e100).contains(&largest) { 1.0 } else { power_of_two(largest) }
 }
 
 pub(crate) fn largest(cells: &[f64]) -> f64 {
@@ -159,17 +83,17 @@ struct Sums {
     counts: Vec<f64>,
 }
 
-pub(crate) struct Lloyd<'a> {
-    pub(crate) data: &'a Data<'a>,
-    pub(crate) points: &'a Points<'a>,
+pub(crate) struct Lloyd<'a, S, F> {
+    pub(crate) data: &'a S,
+    pub(crate) points: &'a F,
     pub(crate) max_iter: usize,
     /// Of the sum of squared moves.
     pub(crate) tolerance: f64,
 }
 
-impl Lloyd<'_> {
+impl<S: Spots, F: Finder> Lloyd<'_, S, F> {
     pub(crate) fn run(&self, ctx: &Context, mut centres: Vec<f64>) -> Result<Found> {
-        let (n_rows, width) = (self.data.n_rows(), self.data.width);
+        let (n_rows, width) = (self.data.n_rows(), self.data.width());
         let n_clusters = centres.len() / width;
         let (mut labels, mut before) = (vec![0; n_rows], vec![u32::MAX; n_rows]);
         let mut sums = Sums { sums: Vec::new(), counts: Vec::new() };
@@ -219,19 +143,14 @@ impl Lloyd<'_> {
         Ok(Found { centres, labels, inertia, n_iterations, converged, shift })
     }
 
-    fn weight(&self, row: usize) -> f64 {
-        self.data.weights.as_ref().map_or(1.0, |weights| weights[row])
-    }
-
     fn sums(&self, labels: &[u32], n_clusters: usize) -> Sums {
-        let width = self.data.width;
+        let width = self.data.width();
         let part = |rows: Range<usize>| {
             let (mut sums, mut counts) = (vec![0.0; n_clusters * width], vec![0.0; n_clusters]);
             for row in rows {
-                let (label, weight) = (labels[row] as usize, self.weight(row));
+                let (label, weight) = (labels[row] as usize, self.data.weight(row));
                 counts[label] += weight;
-                let sums = &mut sums[label * width..][..width];
-                sums.iter_mut().zip(self.data.row(row)).for_each(|(sum, value)| *sum += weight * value);
+                self.data.add_to(row, weight, &mut sums[label * width..][..width]);
             }
             Sums { sums, counts }
         };
@@ -239,20 +158,18 @@ impl Lloyd<'_> {
             sums: add(left.sums, right.sums),
             counts: add(left.counts, right.counts),
         };
-        // The sums of a task must not be more work than its rows.
-        let block = BLOCK.max(4 * n_clusters);
+        let block = self.data.block(n_clusters);
         let none = || Sums { sums: vec![0.0; n_clusters * width], counts: vec![0.0; n_clusters] };
         reduce::map_reduce(labels.len(), block, part, join).unwrap_or_else(none)
     }
 
     /// Moves a row from one cluster to another.
     fn step(&self, sums: &mut Sums, row: usize, from: u32, to: u32) {
-        let (width, weight) = (self.data.width, self.weight(row));
+        let (width, weight) = (self.data.width(), self.data.weight(row));
         for (label, weight) in [(from, -weight), (to, weight)] {
             let label = label as usize;
             sums.counts[label] += weight;
-            let sums = &mut sums.sums[label * width..][..width];
-            sums.iter_mut().zip(self.data.row(row)).for_each(|(sum, value)| *sum += weight * value);
+            self.data.add_to(row, weight, &mut sums.sums[label * width..][..width]);
         }
     }
 
@@ -263,11 +180,13 @@ impl Lloyd<'_> {
         if empty.is_empty() {
             return;
         }
-        let width = self.data.width;
+        let width = self.data.width();
+        let lengths = self.data.lengths(centres);
         let mut far: Vec<(f64, usize)> = reduce::map_chunks(labels.len(), BLOCK, |rows| {
             rows.map(|row| {
-                let centre = &centres[labels[row] as usize * width..][..width];
-                (squared(self.data.row(row), centre) * self.weight(row), row)
+                let label = labels[row] as usize;
+                let centre = &centres[label * width..][..width];
+                (self.data.squared(row, centre, lengths[label]) * self.data.weight(row), row)
             })
             .collect::<Vec<_>>()
         })
@@ -277,7 +196,7 @@ impl Lloyd<'_> {
         for label in empty {
             let donor = far
                 .by_ref()
-                .find(|&(_, row)| sums.counts[labels[row] as usize] > self.weight(row) * (1.0 + 1e-9));
+                .find(|&(_, row)| sums.counts[labels[row] as usize] > self.data.weight(row) * (1.0 + 1e-9));
             let Some((_, row)) = donor else { return };
             sums.counts[label] = 0.0;
             sums.sums[label * width..][..width].fill(0.0);
@@ -288,11 +207,12 @@ impl Lloyd<'_> {
 }
 
 /// The sum of the squared distances of the rows from the centres of their clusters, times their weights.
-pub(crate) fn inertia(data: &Data<'_>, centres: &[f64], labels: &[u32]) -> f64 {
+pub(crate) fn inertia(data: &impl Spots, centres: &[f64], labels: &[u32]) -> f64 {
+    let (width, lengths) = (data.width(), data.lengths(centres));
     let part = |rows: Range<usize>| {
         rows.map(|row| {
-            let centre = &centres[labels[row] as usize * data.width..][..data.width];
-            squared(data.row(row), centre) * data.weights.as_ref().map_or(1.0, |weights| weights[row])
+            let label = labels[row] as usize;
+            data.squared(row, &centres[label * width..][..width], lengths[label]) * data.weight(row)
         })
         .sum::<f64>()
     };

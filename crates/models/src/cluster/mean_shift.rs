@@ -187,7 +187,7 @@ impl MeanShift {
         let n = places.nrows();
         let mut counts = vec![0; n];
         let mut moving: Vec<usize> = (0..n).collect();
-        let (mut n_iterations, mut converged) = (0, true);
+        let (mut n_iterations, mut converged, mut shift) = (0, true, 0.0_f64);
         for step in 0..=self.max_iter {
             let found = index.within(ctx, &places.select(Axis(0), &moving), bandwidth)?;
             let mut still = Vec::new();
@@ -203,13 +203,17 @@ impl MeanShift {
                 }
                 let moved =
                     mean.iter().zip(places.row(start)).map(|(new, old)| ((new - old) / bandwidth).powi(2));
-                let rests = moved.sum::<f64>().sqrt() <= REST;
+                let moved = moved.sum::<f64>().sqrt();
+                let rests = moved <= REST;
                 counts[start] = rows.len();
                 places.row_mut(start).iter_mut().zip(mean).for_each(|(place, mean)| *place = mean);
                 if !rests && step < self.max_iter {
                     still.push(start);
                 }
                 converged &= rests || step < self.max_iter;
+                if rests || step == self.max_iter {
+                    shift = shift.max(moved * bandwidth);
+                }
             }
             n_iterations = step;
             moving = still;
@@ -217,7 +221,7 @@ impl MeanShift {
                 break;
             }
         }
-        Ok(Climbed { places, counts, n_iterations, converged })
+        Ok(Climbed { places, counts, n_iterations, converged, shift })
     }
 }
 
@@ -226,6 +230,7 @@ struct Climbed {
     counts: Vec<usize>,
     n_iterations: usize,
     converged: bool,
+    shift: f64,
 }
 
 impl Estimator for MeanShift {
@@ -243,13 +248,14 @@ impl Estimator for MeanShift {
         let bandwidth = self.bandwidth.map_or_else(|| self.estimate(&train.ctx, &index, x), Ok)?;
         let starts = self.starts(x, bandwidth)?;
         let mut peaks: Vec<(usize, Vec<f64>)> = Vec::new();
-        let (mut n_iterations, mut converged) = (0, true);
+        let (mut n_iterations, mut converged, mut shift) = (0, true, 0.0_f64);
         for start in (0..starts.nrows()).step_by(BLOCK) {
             train.ctx.step(start, starts.nrows())?;
             let block = starts.slice(s![start..(start + BLOCK).min(starts.nrows()), ..]).to_owned();
             let found = self.climb(&train.ctx, &index, x, bandwidth, block)?;
             n_iterations = n_iterations.max(found.n_iterations);
             converged &= found.converged;
+            shift = shift.max(found.shift);
             let risen = found.counts.iter().zip(found.places.rows()).filter(|(count, _)| **count > 0);
             peaks.extend(risen.map(|(count, place)| (*count, place.to_vec())));
         }
@@ -266,7 +272,7 @@ impl Estimator for MeanShift {
         }
         let centres = Array2::from_shape_vec((n_centres, x.ncols()), cells).map_err(Error::other)?;
         let (features, cluster_all) = (train.x.features().clone(), self.cluster_all);
-        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged })
+        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged, shift })
     }
 }
 
@@ -304,6 +310,7 @@ pub struct MeanShiftModel {
     cluster_all: bool,
     n_iterations: usize,
     converged: bool,
+    shift: f64,
 }
 
 #[derive(Deserialize)]
@@ -314,19 +321,20 @@ struct Parts {
     cluster_all: bool,
     n_iterations: usize,
     converged: bool,
+    shift: f64,
 }
 
 impl TryFrom<Parts> for MeanShiftModel {
     type Error = Error;
 
     fn try_from(
-        Parts { features, centres, bandwidth, cluster_all, n_iterations, converged }: Parts,
+        Parts { features, centres, bandwidth, cluster_all, n_iterations, converged, shift }: Parts,
     ) -> Result<Self> {
         check_centres(&features, &centres)?;
         if BANDWIDTH.check(bandwidth).is_err() {
             return Err(Error::corrupt("the bandwidth of the clusters is damaged"));
         }
-        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged })
+        Ok(MeanShiftModel { features, centres, bandwidth, cluster_all, n_iterations, converged, shift })
     }
 }
 
@@ -354,6 +362,11 @@ impl MeanShiftModel {
     /// Whether all starts came to rest; where not, some took `max_iter` steps and their peaks are where they were then.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// The longest last step of a climb, in the units of the rows: a climb rests at a thousandth of the bandwidth.
+    pub fn last_shift(&self) -> f64 {
+        self.shift
     }
 }
 

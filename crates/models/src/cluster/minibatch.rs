@@ -5,13 +5,14 @@ use perennial_core::{
     Capabilities, Clusters, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
     PartialFit, Predictor, Result, Train, Transformer,
 };
-use perennial_numeric::neighbors::Points;
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::Init;
 use super::kmeans::{MAX_ITER, N_CLUSTERS, N_INIT, check_centres, distances, predict};
 use super::lloyd::{Data, inertia};
+use super::sparse::Sparse;
+use super::spots::{Finder, Spots};
 
 const BATCH_SIZE: Param = Param::integer("batch_size", "the rows of a batch").at_least(1.0).at_most(1e9);
 const MAX_NO_IMPROVEMENT: Param =
@@ -24,7 +25,7 @@ const MAX_NO_IMPROVEMENT: Param =
 ///
 /// Much faster than [`KMeans`](crate::KMeans) on many rows, with clusters that are a little worse. The inertia of the
 /// batches, smoothed, decides when to stop. [`PartialFit`] goes on with rows that come later. A row is drawn into batches as
-/// often as it weighs.
+/// often as it weighs. Sparse rows stay sparse.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -142,21 +143,20 @@ impl MiniBatchKMeans {
     fn start(
         &self,
         ctx: &Context,
-        data: &Data<'_>,
+        data: &impl Spots,
         up_to: Option<&[f64]>,
         random: &Random,
     ) -> Result<Vec<f64>> {
         let size = (3 * self.batch_size).max(3 * self.n_clusters).min(data.n_rows());
         let n_init = if matches!(self.init, Init::Given(_)) { 1 } else { self.n_init };
-        let judge = draw(data, up_to, size, &mut random.stream("judge"));
-        let judges = Points::new(&judge.cells, data.width);
+        let judge = draw(data, up_to, size, &mut random.stream("judge"))?;
+        let judges = judge.pack();
         let mut best: Option<(f64, Vec<f64>)> = None;
         for index in 0..n_init {
             let mut own = random.fork(index as u64);
-            let sample = take(data, &own.sample(data.n_rows(), size));
-            let points = Points::new(&sample.cells, data.width);
-            let centres = sample.start(ctx, &points, &self.init, self.n_clusters, &mut own)?;
-            let mut labels = vec![0; judges.n_points()];
+            let sample = data.take(&own.sample(data.n_rows(), size), true)?;
+            let centres = sample.start(ctx, &sample.pack(), &self.init, self.n_clusters, &mut own)?;
+            let mut labels = vec![0; judge.n_rows()];
             judges.nearest(&centres, &mut labels);
             let inertia = inertia(&judge, &centres, &labels);
             if best.as_ref().is_none_or(|best| inertia < best.0) {
@@ -167,27 +167,19 @@ impl MiniBatchKMeans {
     }
 }
 
-/// The given rows, with their weights.
-fn take<'a>(data: &Data<'_>, rows: &[usize]) -> Data<'a> {
-    let cells = rows.iter().flat_map(|&row| data.row(row).to_vec()).collect();
-    let weights = data.weights.as_deref().map(|weights| rows.iter().map(|&row| weights[row]).collect());
-    Data { cells, width: data.width, weights, unit: data.unit }
-}
-
 /// Sums of the weights of the rows up to each; none where all weigh the same.
-fn sums_up_to(data: &Data<'_>) -> Option<Vec<f64>> {
+fn sums_up_to(data: &impl Spots) -> Option<Vec<f64>> {
     let mut sum = 0.0;
     let add = |weight: &f64| {
         sum += weight;
         sum
     };
-    let weights =
-        data.weights.as_deref().filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
+    let weights = data.weights().filter(|weights| weights.iter().any(|weight| *weight != weights[0]));
     weights.map(|weights| weights.iter().map(add).collect())
 }
 
 /// Rows drawn with replacement, as often as they weigh; each counts once.
-fn draw<'a>(data: &Data<'_>, up_to: Option<&[f64]>, n: usize, random: &mut Random) -> Data<'a> {
+fn draw<S: Spots>(data: &S, up_to: Option<&[f64]>, n: usize, random: &mut Random) -> Result<S::Part> {
     let one = |_| match up_to {
         None => random.below(data.n_rows()),
         Some(up_to) => {
@@ -196,21 +188,20 @@ fn draw<'a>(data: &Data<'_>, up_to: Option<&[f64]>, n: usize, random: &mut Rando
         }
     };
     let rows: Vec<usize> = (0..n).map(one).collect();
-    Data { weights: None, ..take(data, &rows) }
+    data.take(&rows, false)
 }
 
 /// Moves the centres to the means of all rows that they have seen; gives the inertia of the batch before.
-fn learn(batch: &Data<'_>, centres: &mut [f64], seen: &mut [f64]) -> f64 {
-    let width = batch.width;
+fn learn(batch: &impl Spots, centres: &mut [f64], seen: &mut [f64]) -> f64 {
+    let width = batch.width();
     let mut labels = vec![0; batch.n_rows()];
-    Points::new(&batch.cells, width).nearest(centres, &mut labels);
+    batch.pack().nearest(centres, &mut labels);
     let before = inertia(batch, centres, &labels);
     let (mut sums, mut counts) = (vec![0.0; centres.len()], vec![0.0; seen.len()]);
     for (row, &label) in labels.iter().enumerate() {
-        let (label, weight) = (label as usize, batch.weights.as_ref().map_or(1.0, |weights| weights[row]));
+        let (label, weight) = (label as usize, batch.weight(row));
         counts[label] += weight;
-        let sums = &mut sums[label * width..][..width];
-        sums.iter_mut().zip(batch.row(row)).for_each(|(sum, value)| *sum += weight * value);
+        batch.add_to(row, weight, &mut sums[label * width..][..width]);
     }
     for label in (0..seen.len()).filter(|&label| counts[label] > 0.0) {
         seen[label] += counts[label];
@@ -223,7 +214,7 @@ fn learn(batch: &Data<'_>, centres: &mut [f64], seen: &mut [f64]) -> f64 {
 }
 
 /// Puts centres that few rows belong to onto rows of the batch that are drawn at random.
-fn revive(batch: &Data<'_>, centres: &mut [f64], seen: &mut [f64], random: &mut Random) {
+fn revive(batch: &impl Spots, centres: &mut [f64], seen: &mut [f64], random: &mut Random) {
     const FEW: f64 = 0.01;
     let most = seen.iter().copied().fold(0.0, f64::max);
     let mut poor: Vec<usize> = (0..seen.len()).filter(|&label| seen[label] < FEW * most).collect();
@@ -233,32 +224,31 @@ fn revive(batch: &Data<'_>, centres: &mut [f64], seen: &mut [f64], random: &mut 
     }
     let rich = seen.iter().copied().filter(|count| *count >= FEW * most).fold(f64::INFINITY, f64::min);
     for (label, row) in poor.iter().zip(random.sample(batch.n_rows(), poor.len())) {
-        centres[label * batch.width..][..batch.width].copy_from_slice(batch.row(row));
+        let width = batch.width();
+        centres[label * width..][..width].copy_from_slice(&batch.gather(&[row]));
         seen[*label] = rich;
     }
 }
 
-impl Estimator for MiniBatchKMeans {
-    type Input = Matrix;
-    type Target = NoTarget;
-    type Model = MiniBatchKMeansModel;
-
-    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<MiniBatchKMeansModel> {
-        self.check()?;
-        let data = Data::new(train)?;
+impl MiniBatchKMeans {
+    fn fit_rows<S: Spots>(
+        &self,
+        train: &Train<'_, Matrix, NoTarget>,
+        data: &S,
+    ) -> Result<MiniBatchKMeansModel> {
         data.check_clusters(self.n_clusters)?;
         let random = Random::new(train.ctx.seed(self.seed));
-        let up_to = sums_up_to(&data);
-        let mut centres = self.start(&train.ctx, &data, up_to.as_deref(), &random.stream("start"))?;
+        let up_to = sums_up_to(data);
+        let mut centres = self.start(&train.ctx, data, up_to.as_deref(), &random.stream("start"))?;
         let mut seen = vec![0.0; self.n_clusters];
         let (mut draws, mut revivals) = (random.stream("batches"), random.stream("revivals"));
         let size = self.batch_size.min(data.n_rows());
         let n_steps = self.max_iter.saturating_mul(data.n_rows()) / size;
         let (mut smooth, mut best, mut idle, mut since) = (None, f64::INFINITY, 0, 0);
-        let (mut n_batches, mut converged) = (0, false);
+        let (mut n_batches, mut converged, mut last_change) = (0, false, 0.0);
         for step in 0..n_steps.max(1) {
             train.ctx.step(step, n_steps)?;
-            let batch = draw(&data, up_to.as_deref(), size, &mut draws);
+            let batch = draw(data, up_to.as_deref(), size, &mut draws)?;
             let share = (2.0 * size as f64 / (data.n_rows() as f64 + 1.0)).min(1.0);
             let inertia = learn(&batch, &mut centres, &mut seen) / size as f64;
             n_batches += 1;
@@ -272,6 +262,8 @@ impl Estimator for MiniBatchKMeans {
                 continue;
             }
             let now = smooth.map_or(inertia, |smooth: f64| smooth * (1.0 - share) + inertia * share);
+            last_change =
+                smooth.map_or(0.0, |before: f64| (now - before).abs() / before.max(f64::MIN_POSITIVE));
             smooth = Some(now);
             idle = if now < best { 0 } else { idle + 1 };
             best = best.min(now);
@@ -281,7 +273,7 @@ impl Estimator for MiniBatchKMeans {
             }
         }
         // Each row that was drawn stands for the mean weight, which matters to further rows.
-        if let Some(weights) = &data.weights {
+        if let Some(weights) = data.weights() {
             let mean = match &up_to {
                 Some(up_to) => up_to.last().copied().unwrap_or_default() / data.n_rows() as f64,
                 None => weights[0],
@@ -290,45 +282,72 @@ impl Estimator for MiniBatchKMeans {
         }
         let mut model = MiniBatchKMeansModel {
             features: train.x.features().clone(),
-            centres: unscaled(&centres, &data)?,
+            centres: unscaled(&centres, data)?,
             seen,
             inertia: 0.0,
             n_batches,
             converged,
+            last_change: last_change.min(f64::MAX),
         };
-        model.measure(&data, &centres)?;
+        model.measure(data, &centres)?;
         Ok(model)
     }
 
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+    fn go_on<S: Spots>(
+        &self,
+        mut model: MiniBatchKMeansModel,
+        train: &Train<'_, Matrix, NoTarget>,
+        data: &S,
+    ) -> Result<MiniBatchKMeansModel> {
+        let mut centres: Vec<f64> = model.centres.iter().map(|value| value / data.unit()).collect();
+        for start in (0..data.n_rows()).step_by(self.batch_size) {
+            train.ctx.step(start, data.n_rows())?;
+            let rows: Vec<usize> = (start..(start + self.batch_size).min(data.n_rows())).collect();
+            learn(&data.take(&rows, true)?, &mut centres, &mut model.seen);
+            model.n_batches += 1;
+        }
+        model.centres = unscaled(&centres, data)?;
+        model.measure(data, &centres)?;
+        Ok(model)
     }
 }
 
-fn unscaled(centres: &[f64], data: &Data<'_>) -> Result<Array2<f64>> {
-    let values = centres.iter().map(|value| value * data.unit).collect();
-    Array2::from_shape_vec((centres.len() / data.width, data.width), values).map_err(Error::other)
+impl Estimator for MiniBatchKMeans {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = MiniBatchKMeansModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<MiniBatchKMeansModel> {
+        self.check()?;
+        match train.x.sparse() {
+            Some(csr) => self.fit_rows(train, &Sparse::new(csr, train.weights)?),
+            None => self.fit_rows(train, &Data::new(train)?),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights().sparse()
+    }
+}
+
+fn unscaled(centres: &[f64], data: &impl Spots) -> Result<Array2<f64>> {
+    let values = centres.iter().map(|value| value * data.unit()).collect();
+    Array2::from_shape_vec((centres.len() / data.width(), data.width()), values).map_err(Error::other)
 }
 
 impl PartialFit for MiniBatchKMeans {
     fn partial_fit_on(
         &self,
-        mut model: MiniBatchKMeansModel,
+        model: MiniBatchKMeansModel,
         train: &Train<'_, Matrix, NoTarget>,
     ) -> Result<MiniBatchKMeansModel> {
         self.check()?;
         let x = model.features.align(train.x)?;
-        let data = Data::new(&train.with_input(&*x, None))?;
-        let mut centres: Vec<f64> = model.centres.iter().map(|value| value / data.unit).collect();
-        for start in (0..data.n_rows()).step_by(self.batch_size) {
-            train.ctx.step(start, data.n_rows())?;
-            let rows: Vec<usize> = (start..(start + self.batch_size).min(data.n_rows())).collect();
-            learn(&take(&data, &rows), &mut centres, &mut model.seen);
-            model.n_batches += 1;
+        let train = train.with_input(&*x, None);
+        match x.sparse() {
+            Some(csr) => self.go_on(model, &train, &Sparse::new(csr, train.weights)?),
+            None => self.go_on(model, &train, &Data::new(&train)?),
         }
-        model.centres = unscaled(&centres, &data)?;
-        model.measure(&data, &centres)?;
-        Ok(model)
     }
 }
 
@@ -342,6 +361,7 @@ pub struct MiniBatchKMeansModel {
     inertia: f64,
     n_batches: usize,
     converged: bool,
+    last_change: f64,
 }
 
 #[derive(Deserialize)]
@@ -352,18 +372,19 @@ struct Parts {
     inertia: f64,
     n_batches: usize,
     converged: bool,
+    last_change: f64,
 }
 
 impl TryFrom<Parts> for MiniBatchKMeansModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, centres, seen, inertia, n_batches, converged } = parts;
+        let Parts { features, centres, seen, inertia, n_batches, converged, last_change } = parts;
         check_centres(&features, &centres)?;
         if seen.len() != centres.nrows() || !seen.iter().all(|count| count.is_finite() && *count >= 0.0) {
             return Err(Error::corrupt("the counts of the clusters are damaged"));
         }
-        Ok(MiniBatchKMeansModel { features, centres, seen, inertia, n_batches, converged })
+        Ok(MiniBatchKMeansModel { features, centres, seen, inertia, n_batches, converged, last_change })
     }
 }
 
@@ -393,10 +414,15 @@ impl MiniBatchKMeansModel {
         self.converged
     }
 
-    fn measure(&mut self, data: &Data<'_>, centres: &[f64]) -> Result<()> {
+    /// The change of the smoothed inertia of the batches by the last of the fit, as a share of it.
+    pub fn last_change(&self) -> f64 {
+        self.last_change
+    }
+
+    fn measure(&mut self, data: &impl Spots, centres: &[f64]) -> Result<()> {
         let mut labels = vec![0; data.n_rows()];
-        Points::new(&data.cells, data.width).nearest(centres, &mut labels);
-        self.inertia = inertia(data, centres, &labels) * data.unit * data.unit;
+        data.pack().nearest(centres, &mut labels);
+        self.inertia = inertia(data, centres, &labels) * data.unit() * data.unit();
         if self.inertia.is_finite() {
             return Ok(());
         }

@@ -2,47 +2,19 @@
 
 use std::sync::Arc;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
-    Result, ResultExt, Rows, Train, Values,
+    Result, Rows, Train, Values,
 };
-use perennial_numeric::random::Random;
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::around;
-use super::balance::{draw_even, strata};
+use super::bag::{Draws, MAX_FEATURES, MAX_SAMPLES, Member, N_ESTIMATORS, check_members, fit_members, seen};
+use super::balance::strata;
+use super::out_of_bag::{BaggingOutOfBag, left_out, share_explained, share_right};
 use crate::classes::{check_names, class_totals, two_or_more};
 use crate::rows::tame;
-
-const N_ESTIMATORS: Param =
-    Param::integer("n_estimators", "how many models").at_least(1.0).at_most(1e6).search(10.0, 100.0);
-const MAX_SAMPLES: Param = Param::real("max_samples", "the share of the rows that each model draws")
-    .above(0.0)
-    .at_most(1.0)
-    .search(0.3, 1.0);
-const MAX_FEATURES: Param = Param::real("max_features", "the share of the columns that each model draws")
-    .above(0.0)
-    .at_most(1.0)
-    .search(0.3, 1.0);
-
-/// What is drawn.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Draws {
-    n_estimators: usize,
-    max_samples: f64,
-    max_features: f64,
-    bootstrap: bool,
-    seed: Option<u64>,
-}
-
-impl Default for Draws {
-    fn default() -> Self {
-        Draws { n_estimators: 10, max_samples: 1.0, max_features: 1.0, bootstrap: true, seed: None }
-    }
-}
 
 /// The mean of classifiers that learn from rows, and perhaps columns, drawn at random (Breiman, 1996).
 ///
@@ -57,20 +29,23 @@ impl Default for Draws {
 /// | `max_samples` | 1 | 0 to 1 | the share of the rows that each model draws |
 /// | `max_features` | 1 | 0 to 1 | the share of the columns that each model draws |
 /// | `bootstrap` | true | | whether a row may be drawn several times |
+/// | `bootstrap_features` | false | | whether a column may be drawn several times |
+/// | `out_of_bag` | false | | whether rows are predicted by the models that did not draw them |
 /// | `balanced` | false | | whether each model draws as many rows of each class; `max_samples` is a share of the rarest class then |
 /// | `corrected` | false | | whether probabilities are brought from the classes as drawn to those of the training rows |
 /// | `seed` | from the context | | what is drawn |
 ///
 /// ```
-/// use ndarray::Array2;
+/// use ndarray::{Array2, Axis};
 /// use perennial_core::{Classes, Estimator, Matrix, Predictor};
 /// use perennial_models::GaussianNaiveBayes;
 /// use perennial_models::compose::BaggingClassifier;
 ///
 /// let x = Matrix::from(Array2::from_shape_fn((40, 2), |(i, j)| (i / 20 * 5 + (i * (j + 2)) % 3) as f64));
 /// let y = Classes::from_labels((0..40).map(|i| i / 20));
-/// let model = BaggingClassifier::new(GaussianNaiveBayes::new()).fit(&x, &y)?;
+/// let model = BaggingClassifier::new(GaussianNaiveBayes::new()).out_of_bag(true).fit(&x, &y)?;
 /// assert_eq!(model.predict(&x)?, y);
+/// assert_eq!(model.out_of_bag().map(|rows| rows.score()), Some(1.0));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -135,6 +110,21 @@ macro_rules! builders {
                 self
             }
 
+            /// Sets whether a column may be drawn several times; it then stands beside itself under another name.
+            #[must_use]
+            pub fn bootstrap_features(mut self, bootstrap_features: bool) -> Self {
+                self.draws.bootstrap_features = bootstrap_features;
+                self
+            }
+
+            /// Sets whether each training row is predicted by the models that did not draw it.
+            #[must_use]
+            #[doc(alias = "oob_score")]
+            pub fn out_of_bag(mut self, out_of_bag: bool) -> Self {
+                self.draws.out_of_bag = out_of_bag;
+                self
+            }
+
             /// Sets what decides which rows and columns are drawn.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
@@ -166,13 +156,6 @@ impl<E> BaggingClassifier<E> {
     }
 }
 
-/// A model and the columns that it looks at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Member<M> {
-    columns: Vec<usize>,
-    model: M,
-}
-
 /// The models of a [`BaggingClassifier`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ClassifierParts<M>", bound(deserialize = "M: Deserialize<'de>"))]
@@ -182,6 +165,7 @@ pub struct BaggingClassifierModel<M> {
     members: Vec<Member<M>>,
     /// What each member's odds of each class are multiplied by; none where they stay.
     factors: Vec<Vec<f64>>,
+    out_of_bag: Option<BaggingOutOfBag>,
 }
 
 /// The models of a [`BaggingRegressor`].
@@ -190,6 +174,7 @@ pub struct BaggingClassifierModel<M> {
 pub struct BaggingRegressorModel<M> {
     features: Features,
     members: Vec<Member<M>>,
+    out_of_bag: Option<BaggingOutOfBag>,
 }
 
 #[derive(Deserialize)]
@@ -198,20 +183,14 @@ struct ClassifierParts<M> {
     classes: Arc<[String]>,
     members: Vec<Member<M>>,
     factors: Vec<Vec<f64>>,
+    out_of_bag: Option<BaggingOutOfBag>,
 }
 
 #[derive(Deserialize)]
 struct RegressorParts<M> {
     features: Features,
     members: Vec<Member<M>>,
-}
-
-fn check_members<M>(features: &Features, members: &[Member<M>]) -> Result<()> {
-    let inside = |member: &Member<M>| member.columns.iter().all(|&column| column < features.len());
-    if members.is_empty() || !members.iter().all(inside) {
-        return Err(Error::corrupt("the members of the bag do not fit its columns"));
-    }
-    Ok(())
+    out_of_bag: Option<BaggingOutOfBag>,
 }
 
 impl<M> TryFrom<ClassifierParts<M>> for BaggingClassifierModel<M> {
@@ -234,6 +213,7 @@ impl<M> TryFrom<ClassifierParts<M>> for BaggingClassifierModel<M> {
             classes: parts.classes,
             members: parts.members,
             factors: parts.factors,
+            out_of_bag: parts.out_of_bag,
         })
     }
 }
@@ -243,71 +223,9 @@ impl<M> TryFrom<RegressorParts<M>> for BaggingRegressorModel<M> {
 
     fn try_from(parts: RegressorParts<M>) -> Result<Self> {
         check_members(&parts.features, &parts.members)?;
-        Ok(BaggingRegressorModel { features: parts.features, members: parts.members })
+        let RegressorParts { features, members, out_of_bag } = parts;
+        Ok(BaggingRegressorModel { features, members, out_of_bag })
     }
-}
-
-/// Fits the members. `even` are the rows of each class, where as many of each are drawn; `describe` tells of the rows of a
-/// member what is wanted beside its model.
-fn fit_members<E, D: Send>(
-    estimator: &E,
-    draws: &Draws,
-    train: &Train<'_, Matrix, E::Target>,
-    even: Option<&[Vec<usize>]>,
-    good: impl Fn(&[usize]) -> bool + Sync,
-    describe: impl Fn(&[usize]) -> D + Sync,
-) -> Result<Vec<(Member<E::Model>, D)>>
-where
-    E: Estimator<Input = Matrix, Target: Sized>,
-{
-    N_ESTIMATORS.check_count(draws.n_estimators)?;
-    MAX_SAMPLES.check(draws.max_samples)?;
-    MAX_FEATURES.check(draws.max_features)?;
-    let (n_rows, n_cols) = (train.x.n_rows(), train.x.n_cols());
-    let share = |share: f64, n: usize| ((share * n as f64).round() as usize).clamp(1, n.max(1));
-    // Only rows that have weight can be drawn.
-    let counting: Vec<usize> =
-        (0..n_rows).filter(|&row| train.weights.is_none_or(|weights| weights[row] > 0.0)).collect();
-    let (n_drawn, n_columns) = (share(draws.max_samples, counting.len()), share(draws.max_features, n_cols));
-    let seed = train.ctx.seed(draws.seed);
-    reduce::try_map_each(draws.n_estimators, |place| {
-        train.ctx.step(place, draws.n_estimators)?;
-        let mut random = Random::new(seed).fork(place as u64);
-        let mut columns = random.sample(n_cols, n_columns);
-        columns.sort_unstable();
-        let mut draw = || {
-            if let Some(strata) = even {
-                return draw_even(strata, draws.max_samples, draws.bootstrap, &mut random);
-            }
-            let places = if draws.bootstrap {
-                let mut places: Vec<usize> = (0..n_drawn).map(|_| random.below(counting.len())).collect();
-                places.sort_unstable();
-                places
-            } else {
-                random.sample(counting.len(), n_drawn)
-            };
-            places.into_iter().map(|place| counting[place]).collect::<Vec<usize>>()
-        };
-        // A draw of few rows may miss what makes the task one, such as a second class.
-        let mut rows = draw();
-        for _ in 0..100 {
-            if good(&rows) {
-                break;
-            }
-            rows = draw();
-        }
-        let x = if columns.len() == n_cols {
-            train.x.take(&rows)?
-        } else {
-            train.x.take(&rows)?.select(&columns)?
-        };
-        let y = train.y.take(&rows)?;
-        let weights = train.weights.map(|weights| weights.take(&rows)).transpose()?;
-        let name = format!("member {place}");
-        let mut own = Train::new(&x, std::borrow::Borrow::borrow(&y)).context(train.ctx.child(&name));
-        own.weights = weights.as_deref();
-        Ok((Member { model: estimator.fit_on(&own).context(name)?, columns }, describe(&rows)))
-    })
 }
 
 /// What the odds of each class are multiplied by to bring them from the rows that were drawn to all rows: the ratio of the shares
@@ -321,13 +239,6 @@ fn corrections(before: &[f64], codes: &[u32], weights: Option<&[f64]>, drawn: &[
     let ratio =
         |(before, after): (&f64, &f64)| if *after > 0.0 { (before / all) / (after / some) } else { 1.0 };
     before.iter().zip(&after).map(ratio).collect()
-}
-
-fn seen<'x>(x: &'x Matrix, columns: &[usize]) -> Result<std::borrow::Cow<'x, Matrix>> {
-    if columns.len() == x.n_cols() {
-        return Ok(std::borrow::Cow::Borrowed(x));
-    }
-    x.select(columns).map(std::borrow::Cow::Owned)
 }
 
 fn accepted<E: Estimator>(estimator: &E) -> Capabilities {
@@ -352,18 +263,29 @@ where
         let even = self.balanced.then(|| strata(train.y, train.weights));
         let weights = tame(train.weights);
         let before = class_totals(train.y, weights.as_deref());
-        let factors = |rows: &[usize]| match self.corrected {
-            true => corrections(&before, codes, weights.as_deref(), rows),
-            false => Vec::new(),
+        let describe = |rows: &[usize]| {
+            let factors = match self.corrected {
+                true => corrections(&before, codes, weights.as_deref(), rows),
+                false => Vec::new(),
+            };
+            (factors, left_out(&self.draws, rows, codes.len()))
         };
-        let fitted = fit_members(&self.estimator, &self.draws, train, even.as_deref(), several, factors)?;
-        let (members, factors): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
-        Ok(BaggingClassifierModel {
+        let fitted = fit_members(&self.estimator, &self.draws, train, even.as_deref(), several, describe)?;
+        let (members, described): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
+        let (factors, left_out): (Vec<_>, Vec<_>) = described.into_iter().unzip();
+        let mut model = BaggingClassifierModel {
             features: train.x.features().clone(),
             classes: train.y.shared_names(),
             members,
             factors: if self.corrected { factors } else { Vec::new() },
-        })
+            out_of_bag: None,
+        };
+        if self.draws.out_of_bag {
+            let say = |place: usize, x: &Matrix| model.shares(place, x);
+            let score = |values: &Array2<f64>, n: &[u32]| share_right(values, n, train.y, train.weights);
+            model.out_of_bag = Some(BaggingOutOfBag::of(&left_out, train, model.classes.len(), say, score)?);
+        }
+        Ok(model)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -385,9 +307,21 @@ where
     type Model = BaggingRegressorModel<E::Model>;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<Self::Model> {
-        let fitted = fit_members(&self.estimator, &self.draws, train, None, |_| true, |_| ())?;
-        let members = fitted.into_iter().map(|(member, ())| member).collect();
-        Ok(BaggingRegressorModel { features: train.x.features().clone(), members })
+        let describe = |rows: &[usize]| left_out(&self.draws, rows, train.y.as_slice().len());
+        let fitted = fit_members(&self.estimator, &self.draws, train, None, |_| true, describe)?;
+        let (members, left_out): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
+        let features = train.x.features().clone();
+        let mut model = BaggingRegressorModel { features, members, out_of_bag: None };
+        if self.draws.out_of_bag {
+            let say = |place: usize, x: &Matrix| {
+                let member: &Member<E::Model> = &model.members[place];
+                let said = member.model.predict(seen(x, &member.columns)?.as_ref())?;
+                Ok(said.view().to_owned().insert_axis(Axis(1)))
+            };
+            let score = |values: &Array2<f64>, n: &[u32]| share_explained(values, n, train.y, train.weights);
+            model.out_of_bag = Some(BaggingOutOfBag::of(&left_out, train, 1, say, score)?);
+        }
+        Ok(model)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -396,6 +330,36 @@ where
 
     fn steps(&self) -> Vec<String> {
         around("BaggingRegressor", &self.estimator)
+    }
+}
+
+impl<M> BaggingClassifierModel<M> {
+    /// The training rows as predicted by the models that did not draw them, where `out_of_bag` was set.
+    #[doc(alias = "oob_score")]
+    pub fn out_of_bag(&self) -> Option<&BaggingOutOfBag> {
+        self.out_of_bag.as_ref()
+    }
+}
+
+impl<M: Classifier<Input = Matrix>> BaggingClassifierModel<M> {
+    /// What one member says of rows, brought back to the classes of all rows where that is wanted.
+    fn shares(&self, place: usize, x: &Matrix) -> Result<Array2<f64>> {
+        let member = &self.members[place];
+        let answer = member.model.predict_proba(seen(x, &member.columns)?.as_ref())?;
+        if answer.names() != &self.classes[..] {
+            return Err(Error::corrupt("a member of the bag has other classes than the bag"));
+        }
+        let mut shares = answer.values().to_owned();
+        if let Some(factors) = self.factors.get(place) {
+            for mut row in shares.rows_mut() {
+                let total: f64 = row.iter().zip(factors).map(|(share, factor)| share * factor).sum();
+                // Where a member is sure of a class that it has not seen, what it says stands.
+                if total > 0.0 {
+                    row.iter_mut().zip(factors).for_each(|(share, factor)| *share = *share * factor / total);
+                }
+            }
+        }
+        Ok(shares)
     }
 }
 
@@ -412,28 +376,22 @@ impl<M: Classifier<Input = Matrix>> Classifier for BaggingClassifierModel<M> {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
         let x = self.features.align(x)?;
         let mut sums = Array2::zeros((x.n_rows(), self.classes.len()));
-        for (place, member) in self.members.iter().enumerate() {
-            let answer = member.model.predict_proba(seen(&x, &member.columns)?.as_ref())?;
-            if answer.names() != &self.classes[..] {
-                return Err(Error::corrupt("a member of the bag has other classes than the bag"));
-            }
-            let Some(factors) = self.factors.get(place) else {
-                sums += &answer.values().view();
-                continue;
-            };
-            for (mut sums, shares) in sums.rows_mut().into_iter().zip(answer.values().rows()) {
-                let total: f64 = shares.iter().zip(factors).map(|(share, factor)| share * factor).sum();
-                for ((sum, share), factor) in sums.iter_mut().zip(&shares).zip(factors) {
-                    // Where a member is sure of a class that it has not seen, what it says stands.
-                    *sum += if total > 0.0 { share * factor / total } else { *share };
-                }
-            }
+        for place in 0..self.members.len() {
+            sums += &self.shares(place, &x)?;
         }
         for mut row in sums.rows_mut() {
             let total = row.sum();
             row.mapv_inplace(|sum| sum / total);
         }
         Probabilities::new(sums, self.classes.clone())
+    }
+}
+
+impl<M> BaggingRegressorModel<M> {
+    /// The training rows as predicted by the models that did not draw them, where `out_of_bag` was set.
+    #[doc(alias = "oob_score")]
+    pub fn out_of_bag(&self) -> Option<&BaggingOutOfBag> {
+        self.out_of_bag.as_ref()
     }
 }
 

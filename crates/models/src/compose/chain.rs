@@ -8,31 +8,108 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use super::around;
+use super::cross_fit::each_fold;
 use super::multi_output::{n_outputs, output};
+use crate::folds::{Assigned, CV, Folds};
 
 /// Learns one output after the other, each with those before it as further features (Spyromitros-Xioufis et al., 2016).
 ///
-/// In training the true outputs are the features, in prediction those that were predicted. Outputs that say
-/// something about each other are learned better than apart.
+/// In training the true outputs are the features, in prediction those that were predicted; with `cv` those that were predicted
+/// in training too, by models that had not seen the row, so that each link learns how far those before it can be trusted.
+/// Outputs that say something about each other are learned better than apart.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
 /// | `order` | as they stand | the order in which outputs are learned |
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// | `cv` | `None` | how many folds the outputs before are predicted in; none takes the true ones |
+/// | `folds` | `Shuffled` | which rows are held out together, where there are folds |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegressorChain<E> {
     estimator: E,
     #[serde(default)]
     order: Option<Vec<usize>>,
+    #[serde(default)]
+    cv: Option<usize>,
+    #[serde(default = "shuffled")]
+    folds: Folds,
+}
+
+pub(super) fn shuffled() -> Folds {
+    Folds::Shuffled
+}
+
+/// How the outputs before a link are predicted in training.
+pub(super) struct Crossed<'a> {
+    pub(super) cv: Option<usize>,
+    pub(super) folds: &'a Folds,
+}
+
+impl Crossed<'_> {
+    /// The folds; none where the true outputs are taken.
+    pub(super) fn assign(
+        &self,
+        n_rows: usize,
+        strata: Option<&[u32]>,
+        groups: Option<&[u32]>,
+        seed: u64,
+    ) -> Result<Option<Assigned>> {
+        let cv = match (self.cv, self.folds) {
+            (Some(cv), _) => cv,
+            (None, Folds::Given(_)) => 2,
+            (None, _) => return Ok(None),
+        };
+        self.folds.assign(n_rows, cv, strata, groups, seed).map(Some)
+    }
+
+    /// What a chain takes of what its estimator takes: the outputs that stand beside the input are dense, and folds keep
+    /// groups whole.
+    pub(super) fn accepted(&self, mut accepts: Capabilities) -> Capabilities {
+        accepts.sparse = false;
+        accepts.groups |= self.cv.is_some() && *self.folds == Folds::Shuffled;
+        accepts
+    }
+}
+
+/// The builders that both chains share.
+macro_rules! crossed_builders {
+    () => {
+        /// Sets in how many folds the outputs before a link are predicted in training, in the place of the true ones.
+        #[must_use]
+        pub fn cv(mut self, cv: usize) -> Self {
+            self.cv = Some(cv);
+            self
+        }
+
+        /// Sets which rows are held out together. [`Folds::Given`] says how many folds there are; the others need `cv`.
+        #[must_use]
+        pub fn folds(mut self, folds: Folds) -> Self {
+            self.folds = folds;
+            self
+        }
+
+        fn crossed(&self) -> crate::compose::chain::Crossed<'_> {
+            crate::compose::chain::Crossed { cv: self.cv, folds: &self.folds }
+        }
+    };
+}
+pub(super) use crossed_builders;
+
+impl<E: Default> Default for RegressorChain<E> {
+    fn default() -> Self {
+        RegressorChain::new(E::default())
+    }
 }
 
 impl<E> RegressorChain<E> {
-    /// It has no numeric settings of its own.
-    pub const PARAMS: &'static [Param] = &[];
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[CV];
+
+    crossed_builders!();
 
     /// Each output by `estimator`, in the order in which they stand.
     pub fn new(estimator: E) -> Self {
-        RegressorChain { estimator, order: None }
+        RegressorChain { estimator, order: None, cv: None, folds: Folds::Shuffled }
     }
 
     /// Sets the order in which outputs are learned: each number from 0 on once.
@@ -115,6 +192,26 @@ pub(super) fn link(x: &Matrix, before: &[Values]) -> Result<Matrix> {
     Matrix::hstack(&[x.clone(), Matrix::from(columns).with_names((0..before.len()).map(name))?])
 }
 
+/// What a link says of each row by models that have not seen it.
+pub(super) fn cross_predict<E>(
+    estimator: &E,
+    train: &Train<'_, Matrix, E::Target>,
+    folds: &Assigned,
+    numbers: impl Fn(&<E::Model as Predictor>::Output) -> Vec<f64>,
+) -> Result<Values>
+where
+    E: Estimator<Input = Matrix>,
+    E::Model: Predictor<Input = Matrix>,
+{
+    let mut all = vec![0.0; folds.fold_of.len()];
+    each_fold(train, folds, |own, held, x| {
+        let said = numbers(&estimator.fit_on(own)?.predict(x)?);
+        held.iter().zip(said).for_each(|(&row, said)| all[row] = said);
+        Ok(())
+    })?;
+    Ok(all.into())
+}
+
 impl<E> Estimator for RegressorChain<E>
 where
     E: Estimator<Input = Matrix, Target = Values>,
@@ -137,20 +234,30 @@ where
                 None => None,
             };
             let own = train.with_targets(&y, validation.as_ref().map(|(_, y)| y));
-            let mut own = own.with_input(&x, validation.as_ref().map(|(x, _)| x));
+            let own = own.with_input(&x, validation.as_ref().map(|(x, _)| x));
+            let mut own = own.limited_to(&self.estimator.capabilities());
             own.ctx = train.ctx.child(&name);
-            members.push(self.estimator.fit_on(&own).context(name)?);
-            before.push(y);
-            before_validation.extend(validation.map(|(_, y)| y));
+            let member = self.estimator.fit_on(&own).context(name.clone())?;
+            match self.crossed().assign(x.n_rows(), None, train.groups, train.ctx.seed(None))? {
+                None => {
+                    before.push(y);
+                    before_validation.extend(validation.map(|(_, y)| y));
+                }
+                Some(_) if done + 1 == n_outputs => {}
+                Some(folds) => {
+                    let said =
+                        cross_predict(&self.estimator, &own, &folds, |answers| answers.as_slice().to_vec());
+                    before.push(said.context(name)?);
+                    before_validation.extend(validation.map(|(x, _)| member.predict(&x)).transpose()?);
+                }
+            }
+            members.push(member);
         }
         Ok(RegressorChainModel { features: train.x.features().clone(), order, members })
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut accepts = self.estimator.capabilities();
-        // The outputs that stand beside the input are dense.
-        accepts.sparse = false;
-        accepts
+        self.crossed().accepted(self.estimator.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {

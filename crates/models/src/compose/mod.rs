@@ -18,14 +18,18 @@
 
 mod ada_boost;
 mod ada_boost_regressor;
+mod bag;
 mod bagging;
 mod balance;
 mod chain;
+mod cross_fit;
+mod frozen;
 mod members;
 mod multi_output;
 mod multi_output_classifier;
 mod one_vs_one;
 mod one_vs_rest;
+mod out_of_bag;
 mod self_training;
 mod stacking;
 mod transformed_target;
@@ -35,6 +39,7 @@ pub use ada_boost::{AdaBoostClassifier, AdaBoostClassifierModel};
 pub use ada_boost_regressor::{AdaBoostLoss, AdaBoostRegressor, AdaBoostRegressorModel};
 pub use bagging::{BaggingClassifier, BaggingClassifierModel, BaggingRegressor, BaggingRegressorModel};
 pub use chain::{RegressorChain, RegressorChainModel};
+pub use frozen::Frozen;
 pub use members::{ClassifierModels, Members, RegressorModels};
 pub use multi_output::{MultiOutputModel, MultiOutputRegressor};
 pub use multi_output_classifier::{
@@ -42,6 +47,7 @@ pub use multi_output_classifier::{
 };
 pub use one_vs_one::{OneVsOneClassifier, OneVsOneModel};
 pub use one_vs_rest::{OneVsRestClassifier, OneVsRestModel};
+pub use out_of_bag::BaggingOutOfBag;
 pub use self_training::{SelfTrainingClassifier, SelfTrainingModel};
 pub use stacking::{StackingClassifier, StackingClassifierModel, StackingRegressor, StackingRegressorModel};
 pub use transformed_target::{TargetTransform, TransformedTargetModel, TransformedTargetRegressor};

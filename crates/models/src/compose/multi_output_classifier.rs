@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use perennial_core::{
     Capabilities, ClassOutputs, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor,
-    Probabilities, Result, ResultExt, Train, Values,
+    Probabilities, Result, ResultExt, Rows, Train, Values,
 };
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::around;
-use super::chain::{is_order, link, order_of};
+use super::chain::{cross_predict, crossed_builders, is_order, link, order_of, shuffled};
+use crate::folds::{CV, Folds};
 
 /// Refuses a validation set with other outputs.
 fn check_outputs(y: &ClassOutputs, validation: Option<&ClassOutputs>) -> Result<()> {
@@ -121,12 +122,15 @@ impl<M: Predictor<Output = Classes>> Predictor for MultiOutputClassifierModel<M>
 /// Learns one output after the other, each with the codes of those before it as further features (Read and others,
 /// 2011).
 ///
-/// In training the true classes are the features, in prediction those that were predicted. Labels that say something
-/// about each other are learned better than apart.
+/// In training the true classes are the features, in prediction those that were predicted; with `cv` those that were predicted
+/// in training too, by models that had not seen the row, so that each link learns how far those before it can be trusted.
+/// Labels that say something about each other are learned better than apart.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
 /// | `order` | as they stand | the order in which outputs are learned |
+/// | `cv` | `None` | how many folds the outputs before are predicted in; none takes the true ones |
+/// | `folds` | `Shuffled` | which rows are held out together, where there are folds |
 ///
 /// ```
 /// use perennial_core::{ClassOutputs, Estimator, Matrix, Predictor};
@@ -139,21 +143,33 @@ impl<M: Predictor<Output = Classes>> Predictor for MultiOutputClassifierModel<M>
 /// assert_eq!(model.predict(&x)?, y);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierChain<E> {
     estimator: E,
     #[serde(default)]
     order: Option<Vec<usize>>,
+    #[serde(default)]
+    cv: Option<usize>,
+    #[serde(default = "shuffled")]
+    folds: Folds,
+}
+
+impl<E: Default> Default for ClassifierChain<E> {
+    fn default() -> Self {
+        ClassifierChain::new(E::default())
+    }
 }
 
 impl<E> ClassifierChain<E> {
-    /// It has no numeric settings of its own.
-    pub const PARAMS: &'static [Param] = &[];
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[CV];
+
+    crossed_builders!();
 
     /// Each output by `estimator`, in the order in which they stand.
     pub fn new(estimator: E) -> Self {
-        ClassifierChain { estimator, order: None }
+        ClassifierChain { estimator, order: None, cv: None, folds: Folds::Shuffled }
     }
 
     /// Sets the order in which outputs are learned: each number from 0 on once.
@@ -232,21 +248,32 @@ where
                 None => None,
             };
             let own = train.with_targets(y, validation.as_ref().map(|(_, y)| *y));
-            let mut own = own.with_input(&x, validation.as_ref().map(|(x, _)| x));
+            let own = own.with_input(&x, validation.as_ref().map(|(x, _)| x));
+            let mut own = own.limited_to(&self.estimator.capabilities());
             own.ctx = train.ctx.child(&name);
-            members.push(self.estimator.fit_on(&own).context(name)?);
-            before.push(codes(y));
-            before_validation.extend(validation.map(|(_, y)| codes(y)));
+            let member = self.estimator.fit_on(&own).context(name.clone())?;
+            match self.crossed().assign(x.n_rows(), Some(y.codes()), train.groups, train.ctx.seed(None))? {
+                None => {
+                    before.push(codes(y));
+                    before_validation.extend(validation.map(|(_, y)| codes(y)));
+                }
+                Some(_) if done + 1 == n_outputs => {}
+                Some(folds) => {
+                    let said =
+                        cross_predict(&self.estimator, &own, &folds, |said| codes(said).as_slice().to_vec());
+                    before.push(said.context(name)?);
+                    let predicted = validation.map(|(x, _)| member.predict(&x)).transpose()?;
+                    before_validation.extend(predicted.as_ref().map(codes));
+                }
+            }
+            members.push(member);
         }
         let names = train.y.names().to_vec().into();
         Ok(ClassifierChainModel { features: train.x.features().clone(), names, order, members })
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut accepts = self.estimator.capabilities();
-        // The outputs that stand beside the input are dense.
-        accepts.sparse = false;
-        accepts
+        self.crossed().accepted(self.estimator.capabilities())
     }
 
     fn steps(&self) -> Vec<String> {

@@ -79,6 +79,8 @@ pub struct SelfTrainingModel<M> {
     model: M,
     n_labelled: usize,
     n_iterations: usize,
+    n_unlabelled: usize,
+    converged: bool,
 }
 
 impl<M> SelfTrainingModel<M> {
@@ -95,6 +97,16 @@ impl<M> SelfTrainingModel<M> {
     /// How often it labelled rows.
     pub fn n_iterations(&self) -> usize {
         self.n_iterations
+    }
+
+    /// Whether it ended because no row was left that it was sure of, and not at `max_iter`.
+    pub fn converged(&self) -> bool {
+        self.converged
+    }
+
+    /// How many rows are still without a class.
+    pub fn n_unlabelled(&self) -> usize {
+        self.n_unlabelled
     }
 }
 
@@ -142,11 +154,12 @@ where
             self.estimator.fit_on(&own).context(name)
         };
         let mut model = fit(&labels, 0)?;
-        let (mut n_labelled, mut n_iterations) = (0, 0);
+        let (mut n_labelled, mut n_iterations, mut converged) = (0, 0, false);
         for round in 1..=self.max_iter {
             train.ctx.step(round - 1, self.max_iter)?;
             let open: Vec<usize> = (0..labels.len()).filter(|&row| labels[row].is_none()).collect();
             if open.is_empty() {
+                converged = true;
                 break;
             }
             let said = model.predict_proba(train.x.take(&open)?.borrow())?;
@@ -156,6 +169,7 @@ where
                 .filter(|&(place, code)| said.values()[[place, code as usize]] >= self.threshold)
                 .collect();
             if sure.is_empty() {
+                converged = true;
                 break;
             }
             n_labelled += sure.len();
@@ -163,7 +177,9 @@ where
             sure.into_iter().for_each(|(place, code)| labels[open[place]] = Some(code));
             model = fit(&labels, round)?;
         }
-        Ok(SelfTrainingModel { model, n_labelled, n_iterations })
+        let n_unlabelled = labels.iter().filter(|label| label.is_none()).count();
+        converged |= n_unlabelled == 0;
+        Ok(SelfTrainingModel { model, n_labelled, n_iterations, n_unlabelled, converged })
     }
 
     fn capabilities(&self) -> Capabilities {

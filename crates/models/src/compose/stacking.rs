@@ -1,6 +1,5 @@
 //! Models that learn from the answers of other models.
 
-use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,11 +8,13 @@ use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
     Result, ResultExt, Rows, Train, Values,
 };
-use perennial_numeric::folds;
 use serde::{Deserialize, Serialize};
 
+use super::chain::shuffled;
+use super::cross_fit::each_fold;
 use super::members::{ClassifierModels, Members, RegressorModels};
 use crate::classes::two_or_more;
+use crate::folds::{Assigned, Folds};
 
 const N_FOLDS: Param = Param::integer("n_folds", "how many parts the rows are divided into")
     .at_least(2.0)
@@ -23,11 +24,13 @@ const N_FOLDS: Param = Param::integer("n_folds", "how many parts the rows are di
 /// A classifier that learns from the probabilities that others give (Wolpert, 1992).
 ///
 /// The final model sees what members say of rows that they have not learned from: the rows are divided into folds, by
-/// class, and with groups never within a group. Then the members learn from all rows.
+/// class, and with groups never within a group, unless `folds` says otherwise. Then the members learn from all rows. Members
+/// that are fitted already are given as [`Frozen`](super::Frozen).
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_folds` | 5 | >= 2 | how many parts the rows are divided into |
+/// | `folds` | `Shuffled` | `Shuffled`, `Runs`, `Given` | which rows are held out together |
 /// | `passthrough` | false | | whether the last model sees the columns of the input too |
 /// | `seed` | from the context | | which rows go into which part |
 ///
@@ -51,6 +54,8 @@ pub struct StackingClassifier<S, F> {
     last: F,
     #[serde(default = "five")]
     n_folds: usize,
+    #[serde(default = "shuffled")]
+    folds: Folds,
     #[serde(default)]
     passthrough: bool,
     #[serde(default)]
@@ -67,6 +72,8 @@ pub struct StackingRegressor<S, F> {
     last: F,
     #[serde(default = "five")]
     n_folds: usize,
+    #[serde(default = "shuffled")]
+    folds: Folds,
     #[serde(default)]
     passthrough: bool,
     #[serde(default)]
@@ -106,13 +113,20 @@ macro_rules! both {
 
             /// `last` on the answers of `members`: a tuple, or a list of one type.
             pub fn new(members: S, last: F) -> Self {
-                $settings { members, last, n_folds: 5, passthrough: false, seed: None }
+                $settings { members, last, n_folds: 5, folds: Folds::Shuffled, passthrough: false, seed: None }
             }
 
             /// Sets how many parts the rows are divided into.
             #[must_use]
             pub fn n_folds(mut self, n_folds: usize) -> Self {
                 self.n_folds = n_folds;
+                self
+            }
+
+            /// Sets which rows are held out together.
+            #[must_use]
+            pub fn folds(mut self, folds: Folds) -> Self {
+                self.folds = folds;
                 self
             }
 
@@ -160,43 +174,16 @@ both! {
 fn out_of_fold<S: Members>(
     members: &S,
     train: &Train<'_, S::Input, S::Target>,
-    fold_of: &[usize],
-    n_folds: usize,
+    folds: &Assigned,
     answers: impl Fn(&S::Models, &S::Input) -> Result<Array2<f64>>,
 ) -> Result<Array2<f64>> {
-    if n_folds > fold_of.len() {
-        return Err(Error::insufficient_data(format!(
-            "{} rows cannot be divided into {n_folds} folds; lower `n_folds` or give more rows",
-            fold_of.len()
-        )));
-    }
     let mut table: Option<Array2<f64>> = None;
-    for fold in 0..n_folds {
-        train.ctx.step(fold, n_folds + 1)?;
-        let (held, known): (Vec<usize>, Vec<usize>) =
-            (0..fold_of.len()).partition(|&row| fold_of[row] == fold);
-        if held.is_empty() || known.is_empty() {
-            return Err(Error::insufficient_data(format!(
-                "{} rows cannot be divided into {n_folds} folds; lower `n_folds` or give more rows (or groups)",
-                fold_of.len()
-            )));
-        }
-        let (x, y) = (train.x.take(&known)?, train.y.take(&known)?);
-        let weights = train.weights.map(|weights| weights.take(&known)).transpose()?;
-        let groups = train.groups.map(|groups| groups.take(&known)).transpose()?;
-        let mut own = Train::new(x.borrow(), y.borrow()).context(train.ctx.child(&format!("fold {fold}")));
-        own.weights = weights.as_deref();
-        own.groups = groups.as_deref();
-        if own.weights.is_some_and(|weights| weights.iter().all(|weight| *weight == 0.0)) {
-            return Err(Error::insufficient_data(
-                "all rows that have weight are in one fold; lower `n_folds` or give more rows weight",
-            ));
-        }
-        let models = members.fit_all(&own).context(format!("fold {fold}"))?;
-        let said = answers(&models, train.x.take(&held)?.borrow())?;
-        let table = table.get_or_insert_with(|| Array2::zeros((fold_of.len(), said.ncols())));
+    each_fold(train, folds, |own, held, x| {
+        let said = answers(&members.fit_all(own)?, x)?;
+        let table = table.get_or_insert_with(|| Array2::zeros((folds.fold_of.len(), said.ncols())));
         held.iter().zip(said.rows()).for_each(|(&row, said)| table.row_mut(row).assign(&said));
-    }
+        Ok(())
+    })?;
     table.ok_or_else(|| Error::empty("there are no folds"))
 }
 
@@ -262,8 +249,18 @@ fn fit_last<F: Estimator<Input = Matrix>, X: Rows + ?Sized>(
 }
 
 /// The probabilities but for the first class, which follows from the others.
-fn probability_columns<M: ClassifierModels>(models: &M, x: &M::Input) -> Result<Array2<f64>> {
+fn probability_columns<M: ClassifierModels>(
+    models: &M,
+    x: &M::Input,
+    classes: &[String],
+) -> Result<Array2<f64>> {
     let all = models.predict_proba_all(x)?;
+    if let Some(odd) = all.iter().find(|one| one.names() != classes) {
+        return Err(Error::unsupported(format!(
+            "a member of the stack knows the classes {:?}, and the target has {classes:?}; all must have the same, in one order",
+            odd.names()
+        )));
+    }
     let views: Vec<_> = all.iter().map(|one| one.values().slice(ndarray::s![.., 1..])).collect();
     ndarray::concatenate(ndarray::Axis(1), &views).map_err(Error::other)
 }
@@ -302,9 +299,11 @@ where
         N_FOLDS.check_count(self.n_folds)?;
         two_or_more(train.y, train.weights)?;
         let seed = train.ctx.seed(self.seed);
-        let fold_of =
-            folds::assign(train.y.n_rows(), self.n_folds, Some(train.y.codes()), train.groups, seed);
-        let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, probability_columns)?;
+        let (n_rows, strata) = (train.y.n_rows(), Some(train.y.codes()));
+        let folds = self.folds.assign_named("n_folds", n_rows, self.n_folds, strata, train.groups, seed)?;
+        let table = out_of_fold(&self.members, train, &folds, |models, x| {
+            probability_columns(models, x, train.y.names())
+        })?;
         let classes = &train.y.names()[1..];
         let names: Vec<String> = self
             .members
@@ -343,8 +342,9 @@ where
     fn fit_on(&self, train: &Train<'_, S::Input, Values>) -> Result<Self::Model> {
         N_FOLDS.check_count(self.n_folds)?;
         let seed = train.ctx.seed(self.seed);
-        let fold_of = folds::assign(train.y.n_rows(), self.n_folds, None, train.groups, seed);
-        let table = out_of_fold(&self.members, train, &fold_of, self.n_folds, value_columns)?;
+        let n_rows = train.y.n_rows();
+        let folds = self.folds.assign_named("n_folds", n_rows, self.n_folds, None, train.groups, seed)?;
+        let table = out_of_fold(&self.members, train, &folds, value_columns)?;
         let passed = passed(train.x, self.passthrough)?;
         let names = unlike(self.members.names(), passed.as_ref());
         let last = fit_last(&self.last, train, table, &names, passed.as_ref())?;
@@ -372,7 +372,7 @@ impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Predictor for StackingC
 
 impl<M: ClassifierModels, L: Classifier<Input = Matrix>> Classifier for StackingClassifierModel<M, L> {
     fn predict_proba(&self, x: &M::Input) -> Result<Probabilities> {
-        let said = probability_columns(&self.models, x)?;
+        let said = probability_columns(&self.models, x, &self.classes)?;
         let answer = self.last.predict_proba(&beside(said, &self.names, x, self.passed.as_ref())?)?;
         if answer.names() != &self.classes[..] {
             return Err(Error::corrupt("the last model has other classes than the stack"));

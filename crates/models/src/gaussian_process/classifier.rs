@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::covariance::{Covariance, Points};
 use super::factor::{half_solve_rows, inverse};
 use super::regressor::{MAX_ITER, N_RESTARTS, check_rows};
-use super::search::{Evidence, search};
+use super::search::{Evidence, Found, search};
 use crate::classes::{check_names, two_or_more};
 use crate::rows::row_major;
 
@@ -206,6 +206,7 @@ struct Member {
     roots: Vec<f64>,
     likelihood: f64,
     converged: bool,
+    gap: f64,
     #[serde(skip)]
     factor: Option<Cholesky>,
 }
@@ -306,12 +307,10 @@ impl Estimator for GaussianProcessClassifier {
 impl GaussianProcessClassifier {
     fn member(&self, points: &Points<'_>, y: &Array1<f64>, ctx: &Context) -> Result<Member> {
         let known = Known { covariance: &self.covariance, points, y, ctx };
-        let (covariance, converged) = if self.optimize && self.max_iter > 0 {
-            let start = self.covariance.parameters();
-            let found = search(&known, &start, self.max_iter, self.n_restarts, ctx.seed(self.seed), ctx)?;
-            (self.covariance.with(&found.parameters), found.converged)
+        let Found { covariance, converged, slope: gap } = if self.optimize && self.max_iter > 0 {
+            search(&known, &self.covariance, self.max_iter, self.n_restarts, ctx.seed(self.seed), ctx)?
         } else {
-            (self.covariance.clone(), true)
+            Found { covariance: self.covariance.clone(), converged: true, slope: 0.0 }
         };
         let k = covariance.matrix(points, ctx)?;
         if !k.iter().all(|value| value.is_finite()) {
@@ -327,6 +326,7 @@ impl GaussianProcessClassifier {
             roots: roots.to_vec(),
             likelihood: log_likelihood,
             converged,
+            gap,
             factor: Some(factor),
         })
     }
@@ -351,6 +351,11 @@ impl GaussianProcessClassifierModel {
     /// Whether every search ended because nothing was to be gained, and not at `max_iter`.
     pub fn converged(&self) -> bool {
         self.members.iter().all(|member| member.converged)
+    }
+
+    /// How steep the logarithm of a likelihood still was where its search ended, at most: a search ends at slopes below 0.01.
+    pub fn gap(&self) -> f64 {
+        self.members.iter().fold(0.0, |most, member| most.max(member.gap))
     }
 
     /// The probability of being the member's class, for each row.

@@ -49,6 +49,17 @@ pub enum Covariance {
     },
     /// `sigma^2 + x . x'`: straight lines.
     DotProduct(f64),
+    /// Its numbers are not searched; see [`Covariance::fixed`].
+    Fixed(Box<Covariance>),
+    /// Its numbers are searched between bounds; see [`Covariance::between`].
+    Between {
+        /// Of which the numbers are.
+        covariance: Box<Covariance>,
+        /// The least that a number may be.
+        low: f64,
+        /// The most that a number may be.
+        high: f64,
+    },
     /// Both, one on top of the other.
     Sum(Box<Covariance>, Box<Covariance>),
     /// Alike only where both are.
@@ -157,6 +168,7 @@ impl Covariance {
             | Covariance::Matern52(lengths) => lengths.iter().for_each(see),
             Covariance::RationalQuadratic { length, alpha } => [length, alpha].into_iter().for_each(see),
             Covariance::Periodic { length, period } => [length, period].into_iter().for_each(see),
+            Covariance::Fixed(inner) | Covariance::Between { covariance: inner, .. } => inner.visit(see),
             Covariance::Sum(a, b) | Covariance::Product(a, b) => {
                 a.visit(see);
                 b.visit(see);
@@ -175,6 +187,7 @@ impl Covariance {
             | Covariance::Matern52(lengths) => lengths.iter_mut().for_each(see),
             Covariance::RationalQuadratic { length, alpha } => [length, alpha].into_iter().for_each(see),
             Covariance::Periodic { length, period } => [length, period].into_iter().for_each(see),
+            Covariance::Fixed(inner) | Covariance::Between { covariance: inner, .. } => inner.visit_mut(see),
             Covariance::Sum(a, b) | Covariance::Product(a, b) => {
                 a.visit_mut(see);
                 b.visit_mut(see);
@@ -188,6 +201,9 @@ impl Covariance {
             return Err(Error::too_large("the covariance has more than 64 sums and products in each other"));
         }
         match self {
+            Covariance::Fixed(inner) | Covariance::Between { covariance: inner, .. } => {
+                inner.check(n_cols, depth + 1)
+            }
             Covariance::Sum(a, b) | Covariance::Product(a, b) => {
                 a.check(n_cols, depth + 1)?;
                 b.check(n_cols, depth + 1)
@@ -215,6 +231,7 @@ impl Covariance {
         match self {
             Covariance::Constant(value) | Covariance::White(value) => *value,
             Covariance::DotProduct(sigma) => sigma * sigma + x.iter().map(|value| value * value).sum::<f64>(),
+            Covariance::Fixed(inner) | Covariance::Between { covariance: inner, .. } => inner.at(x),
             Covariance::Sum(a, b) => a.at(x) + b.at(x),
             Covariance::Product(a, b) => a.at(x) * b.at(x),
             _ => 1.0,
@@ -279,6 +296,9 @@ impl Covariance {
                     *out = sigma * sigma + reduce::dot(x, points.row(j));
                 }
                 slopes.into_iter().for_each(|slopes| slopes[0].fill(2.0 * sigma * sigma));
+            }
+            Covariance::Fixed(inner) | Covariance::Between { covariance: inner, .. } => {
+                inner.row(x, points, own, out, slopes)
             }
             Covariance::Sum(a, b) => {
                 let mut other = vec![0.0; out.len()];

@@ -2,7 +2,9 @@
 
 mod classifier;
 mod covariance;
+mod draws;
 mod factor;
+mod limits;
 mod regressor;
 mod search;
 mod stationary;

@@ -1,6 +1,6 @@
 //! Regression by a Gaussian process.
 
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1};
 use perennial_core::{
     Context, Error, ErrorKind, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
 };
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::covariance::{Covariance, Points};
 use super::factor::inverse;
-use super::search::{Evidence, search};
+use super::search::{Evidence, Found, search};
 use crate::rows::{power_of_two, row_major};
 
 const JITTER: Param = Param::real("alpha", "what is added to the variance of each value")
@@ -131,6 +131,11 @@ impl GaussianProcessRegressor {
         self
     }
 
+    /// How alike values are before any data.
+    pub(super) fn prior(&self) -> &Covariance {
+        &self.covariance
+    }
+
     /// Sets what decides the further starts.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -230,13 +235,11 @@ impl Estimator for GaussianProcessRegressor {
             alpha: self.alpha,
             ctx: &train.ctx,
         };
-        let start = self.covariance.parameters();
-        let (covariance, converged) = if self.optimize && self.max_iter > 0 && !constant {
+        let Found { covariance, converged, slope: gap } = if self.optimize && self.max_iter > 0 && !constant {
             let seed = train.ctx.seed(self.seed);
-            let found = search(&known, &start, self.max_iter, self.n_restarts, seed, &train.ctx)?;
-            (self.covariance.with(&found.parameters), found.converged)
+            search(&known, &self.covariance, self.max_iter, self.n_restarts, seed, &train.ctx)?
         } else {
-            (self.covariance.clone(), true)
+            Found { covariance: self.covariance.clone(), converged: true, slope: 0.0 }
         };
         let factor = factor(&covariance, &points, self.alpha, &train.ctx)?;
         let solved = factor.solve(&target);
@@ -253,6 +256,7 @@ impl Estimator for GaussianProcessRegressor {
             deviation,
             likelihood,
             converged,
+            gap,
         };
         GaussianProcessRegressorModel::new(parts, factor)
     }
@@ -277,6 +281,7 @@ struct Parts {
     deviation: f64,
     likelihood: f64,
     converged: bool,
+    gap: f64,
 }
 
 impl From<GaussianProcessRegressorModel> for Parts {
@@ -295,7 +300,7 @@ impl TryFrom<Parts> for GaussianProcessRegressorModel {
             return Err(Error::corrupt("the rows of the Gaussian process do not fit its features"));
         }
         let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
-        let others = [parts.alpha, parts.mean, parts.deviation];
+        let others = [parts.alpha, parts.mean, parts.deviation, parts.gap];
         if !finite(&parts.x) || !finite(&parts.solved) || !finite(&others) || !(parts.alpha >= 0.0) {
             return Err(Error::corrupt("a number of the Gaussian process is not finite"));
         }
@@ -335,6 +340,28 @@ impl GaussianProcessRegressorModel {
     /// Whether the search ended because nothing was to be gained, and not at `max_iter`.
     pub fn converged(&self) -> bool {
         self.parts.converged
+    }
+
+    /// How steep the logarithm of the likelihood still was where the search ended: its largest slope, which ends a search
+    /// below 0.01. 0 where nothing was searched.
+    pub fn gap(&self) -> f64 {
+        self.parts.gap
+    }
+
+    /// The unit of the target inside.
+    pub(super) fn deviation(&self) -> f64 {
+        self.parts.deviation
+    }
+
+    /// For each row of `x`, whose columns are in order, its covariances with the training rows, divided by their factor.
+    pub(super) fn halves(&self, x: &Matrix) -> Result<Array2<f64>> {
+        let cells = row_major(x.dense()?);
+        let n = self.parts.solved.len();
+        let mut halves = vec![0.0; x.n_rows() * n];
+        let points = Points::new(&self.parts.x, self.parts.features.len());
+        self.parts.covariance.cross(&cells, &points, &mut halves);
+        self.factor.half_solve_rows(&mut halves);
+        Array2::from_shape_vec((x.n_rows(), n), halves).map_err(Error::other)
     }
 
     /// The answer for each row, and its deviation; what [`Covariance::White`] says of a value counts.

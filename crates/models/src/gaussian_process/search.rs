@@ -4,8 +4,8 @@ use perennial_core::{Context, Result};
 use perennial_numeric::optimize::{self, Objective, lbfgs};
 use perennial_numeric::random::Random;
 
-/// How far the numbers may move from where they start, as a factor.
-const REACH: f64 = 1e5;
+use super::Covariance;
+use super::limits::Limit;
 
 /// Minus the logarithm of how probable the data is, and what it changes by for the logarithm of each number.
 pub(super) trait Evidence {
@@ -51,21 +51,28 @@ impl<E: Evidence> Objective for Bounded<'_, E> {
 
 /// What a search found.
 pub(super) struct Found {
-    pub(super) parameters: Vec<f64>,
+    pub(super) covariance: Covariance,
     pub(super) converged: bool,
+    /// The magnitude of the largest slope where it ended.
+    pub(super) slope: f64,
 }
 
-/// Starts from the given numbers, and from `n_restarts` others drawn at random; the best end counts.
+/// Starts from the numbers of a covariance, and from `n_restarts` others drawn at random; the best end counts.
 pub(super) fn search<E: Evidence>(
     evidence: &E,
-    start: &[f64],
+    covariance: &Covariance,
     max_iter: usize,
     n_restarts: usize,
     seed: u64,
     ctx: &Context,
 ) -> Result<Found> {
-    let low: Vec<f64> = start.iter().map(|value| (value / REACH).ln()).collect();
-    let high: Vec<f64> = start.iter().map(|value| (value * REACH).ln()).collect();
+    covariance.check_limits()?;
+    let (start, limits) = (covariance.parameters(), covariance.limits());
+    if limits.iter().all(|limit| *limit == Limit::Fixed) {
+        return Ok(Found { covariance: covariance.clone(), converged: true, slope: 0.0 });
+    }
+    let both = || limits.iter().zip(&start);
+    let (low, high): (Vec<f64>, Vec<f64>) = both().map(|(limit, start)| limit.logs(*start)).unzip();
     let problem = Bounded { evidence, low: &low, high: &high };
     let settings = optimize::Settings::new().max_iter(max_iter).tolerance(1e-2);
     let mut best: Option<(f64, Found)> = None;
@@ -73,9 +80,8 @@ pub(super) fn search<E: Evidence>(
         ctx.check()?;
         let mut random = Random::new(seed).fork(attempt as u64);
         let free: Vec<f64> = match attempt {
-            0 => vec![0.0; start.len()],
-            // Within a factor of 100 both ways, where most of what is probable lies.
-            _ => start.iter().map(|_| random.uniform_in(-0.8, 0.8)).collect(),
+            0 => both().map(|(limit, start)| limit.start(*start)).collect(),
+            _ => limits.iter().map(|limit| limit.drawn(random.uniform_in(-1.0, 1.0))).collect(),
         };
         let minimum = match lbfgs(&problem, &free, &settings, &ctx.child(&format!("start {attempt}"))) {
             Ok(minimum) => minimum,
@@ -84,17 +90,28 @@ pub(super) fn search<E: Evidence>(
             {
                 // What made the start impossible says more than that it is not finite.
                 ctx.check()?;
-                evidence.of(start)?;
+                evidence.of(&start)?;
                 return Err(error);
             }
             Err(_) => continue,
         };
         ctx.check()?;
-        let parameters = problem.logs(&minimum.x).0.iter().map(|log| log.exp()).collect();
-        let found = Found { parameters, converged: minimum.converged };
+        let logs = problem.logs(&minimum.x).0;
+        let number = |((limit, start), log): ((&Limit, &f64), &f64)| match limit {
+            // To the last bit.
+            Limit::Fixed => *start,
+            _ => log.exp(),
+        };
+        let parameters: Vec<f64> = both().zip(&logs).map(number).collect();
+        let found = Found {
+            covariance: covariance.with(&parameters),
+            converged: minimum.converged,
+            slope: minimum.gradient_norm,
+        };
         if best.as_ref().is_none_or(|(value, _)| minimum.value < *value) {
             best = Some((minimum.value, found));
         }
     }
-    Ok(best.map_or_else(|| Found { parameters: start.to_vec(), converged: false }, |(_, found)| found))
+    let none = || Found { covariance: covariance.clone(), converged: false, slope: f64::MAX };
+    Ok(best.map_or_else(none, |(_, found)| found))
 }

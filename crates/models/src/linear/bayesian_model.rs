@@ -100,6 +100,16 @@ impl BayesianLinearModel {
         self.linear.converged()
     }
 
+    /// The change of the coefficients in the last round, as a share of them.
+    pub fn gap(&self) -> f64 {
+        self.linear.gap()
+    }
+
+    /// How many rounds it took.
+    pub fn n_iterations(&self) -> usize {
+        self.linear.n_iterations()
+    }
+
     /// The predictions, and the deviation of each: that of the noise and of the coefficients together.
     ///
     /// # Errors

@@ -1,14 +1,14 @@
 //! Rows around their weighted means, which no copy of the whole input ever is.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use ndarray::Array2;
-use perennial_core::{Context, Error, Matrix, Result, Rows};
+use perennial_core::{Context, Csr, Error, Matrix, Result, Rows};
 use perennial_numeric::linalg::gram;
 use perennial_numeric::reduce;
 use perennial_numeric::simd::{Kernel, widest};
 
+use super::design::Numbers;
 use super::model::total_weight;
 use crate::rows::row_major;
 
@@ -19,7 +19,7 @@ const ORIGIN_ROWS: usize = 64;
 
 /// A regression problem: the rows, their weights, and the means that are taken away where there is an intercept.
 pub(super) struct Centred<'a> {
-    x: Cow<'a, [f64]>,
+    numbers: Numbers<'a>,
     y: &'a [f64],
     weights: Option<&'a [f64]>,
     pub(super) total_weight: f64,
@@ -28,7 +28,7 @@ pub(super) struct Centred<'a> {
     pub(super) means: Vec<f64>,
     pub(super) mean: f64,
     /// What [`pull`](Centred::pull) gives where no coefficient counts, where it came with the means.
-    start: Option<(Vec<f64>, f64)>,
+    pub(super) start: Option<(Vec<f64>, f64)>,
 }
 
 impl<'a> Centred<'a> {
@@ -40,7 +40,10 @@ impl<'a> Centred<'a> {
     ) -> Result<Self> {
         let (n_rows, n_features) = (x.n_rows(), x.n_cols());
         let mut problem = Centred {
-            x: row_major(x.dense()?),
+            numbers: match x.sparse() {
+                Some(csr) => Numbers::Sparse(csr),
+                None => Numbers::Dense(row_major(x.dense()?)),
+            },
             y,
             weights,
             total_weight: total_weight(weights, n_rows),
@@ -50,8 +53,10 @@ impl<'a> Centred<'a> {
             mean: 0.0,
             start: None,
         };
-        if intercept && n_rows > 0 {
-            problem.find_means();
+        match problem.sparse() {
+            _ if !intercept || n_rows == 0 => {}
+            Some(csr) => problem.find_sparse_means(csr),
+            None => problem.find_means(),
         }
         if problem.means.iter().chain([&problem.mean]).all(|mean| mean.is_finite()) {
             return Ok(problem);
@@ -59,12 +64,29 @@ impl<'a> Centred<'a> {
         Err(Error::overflow("the mean of a column left the range of f64; scale the features and the target"))
     }
 
-    fn weight(&self, row: usize) -> f64 {
+    /// The rows, where they are sparse.
+    pub(super) fn sparse(&self) -> Option<&'a Csr> {
+        match self.numbers {
+            Numbers::Sparse(csr) => Some(csr),
+            Numbers::Dense(_) => None,
+        }
+    }
+
+    /// Dense rows one after the other; none where they are sparse.
+    fn cells(&self) -> &[f64] {
+        match &self.numbers {
+            Numbers::Dense(cells) => cells,
+            Numbers::Sparse(_) => &[],
+        }
+    }
+
+    pub(super) fn weight(&self, row: usize) -> f64 {
         self.weights.map_or(1.0, |weights| weights[row])
     }
 
-    pub(super) fn row(&self, row: usize) -> &[f64] {
-        &self.x[row * self.n_features..(row + 1) * self.n_features]
+    /// A dense row.
+    fn row(&self, row: usize) -> &[f64] {
+        &self.cells()[row * self.n_features..(row + 1) * self.n_features]
     }
 
     pub(super) fn target(&self, row: usize) -> f64 {
@@ -108,7 +130,7 @@ impl<'a> Centred<'a> {
         let part = |rows: Range<usize>| {
             let mut sums = vec![0.0; 2 * n + 2];
             widest(Moments {
-                values: &self.x[rows.start * n..rows.end * n],
+                values: &self.cells()[rows.start * n..rows.end * n],
                 y: &self.y[rows.clone()],
                 weights: self.weights.map(|weights| &weights[rows]),
                 origin: &self.means,
@@ -150,12 +172,12 @@ impl<'a> Centred<'a> {
         Array2::from_shape_vec((n_rows, width), block).unwrap_or_default()
     }
 
-    /// Some rows around the means.
+    /// Some dense rows around the means.
     pub(super) fn centred_block(&self, rows: Range<usize>) -> Array2<f64> {
         self.block(rows, None).slice(ndarray::s![.., ..self.n_features]).to_owned()
     }
 
-    /// All rows around the means.
+    /// All rows, which are dense, around the means.
     pub(super) fn centred_rows(&self) -> Array2<f64> {
         self.centred_block(0..self.n_rows)
     }
@@ -167,6 +189,9 @@ impl<'a> Centred<'a> {
         columns: Option<&[usize]>,
         ctx: &Context,
     ) -> Result<Array2<f64>> {
+        if let Some(csr) = self.sparse() {
+            return self.sparse_products(csr, rows, columns, ctx);
+        }
         let width = columns.map_or(self.n_features, <[usize]>::len) + 2;
         let first = rows.start;
         // Long enough for the product to be worth its set-up and its sum, short enough to stop when asked to.
@@ -186,6 +211,9 @@ impl<'a> Centred<'a> {
         if let (true, Some((cross, squares))) = (columns.is_empty(), &self.start) {
             return (cross.clone(), *squares);
         }
+        if let Some(csr) = self.sparse() {
+            return self.sparse_pull(csr, columns, coefficients);
+        }
         let offset: f64 = columns.iter().zip(coefficients).map(|(&j, weight)| self.means[j] * weight).sum();
         let part = |rows: Range<usize>| {
             let mut sums = vec![0.0; n + 2];
@@ -198,7 +226,7 @@ impl<'a> Centred<'a> {
                 pulls.push(pull);
                 sums[n] += pull * residual;
             }
-            let values = &self.x[rows.start * n..rows.end * n];
+            let values = &self.cells()[rows.start * n..rows.end * n];
             widest(Pulled { values, means: &self.means, pulls: &pulls, sums: &mut sums[..n] });
             sums
         };

@@ -32,7 +32,8 @@ pub(super) const EPS: Param =
 /// Coordinate descent on the products of the columns (Friedman, Hastie and Tibshirani, 2010), where there are many columns
 /// of those alone that pull the most (working sets; Massias, Gramfort and Salmon, 2018). The end is measured by the
 /// duality gap; where the columns that remain do not depend on each other, their equations are then solved, so that the
-/// answer is exact but for rounding. The penalty depends on the units: standardise features first.
+/// answer is exact but for rounding. The penalty depends on the units: standardise features first. Sparse rows stay sparse,
+/// with an intercept too.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -231,7 +232,7 @@ impl Estimator for ElasticNet {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().sparse()
     }
 }
 
@@ -367,7 +368,7 @@ impl Estimator for Lasso {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().sparse()
     }
 }
 

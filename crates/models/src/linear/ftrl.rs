@@ -19,6 +19,8 @@ const BETA: Param =
     Param::real("beta", "keeps the first steps short").at_least(0.0).at_most(1e6).search_log(1e-2, 1e1);
 const L1: Param = Param::real("l1", "strength of the L1 penalty").at_least(0.0).search_log(1e-3, 1e2);
 const L2: Param = Param::real("l2", "strength of the L2 penalty").at_least(0.0).search_log(1e-3, 1e2);
+/// A pass that moves no coefficient by more than this share of the largest has come to rest.
+const AT_REST: f64 = 0.01;
 const MAX_ITER: Param = Param::integer("max_iter", "passes over the rows").at_least(1.0).at_most(100_000.0);
 /// Rows between two looks at whether to stop.
 const ROWS: usize = 4096;
@@ -155,7 +157,14 @@ impl FtrlClassifier {
         let mut weights = vec![0.0; n_vectors];
         let mut slopes = vec![0.0; n_vectors];
         let total = n_passes.saturating_mul(n_rows);
+        let coefficients_of = |states: &[State]| {
+            Array2::from_shape_fn((n_vectors, width), |(k, j)| self.weight(states[j * n_vectors + k], true))
+        };
+        let mut before = Array2::zeros((n_vectors, width));
         for pass in 0..n_passes {
+            if pass + 1 == n_passes {
+                before = coefficients_of(&states);
+            }
             if self.shuffle && n_passes > 1 {
                 random.shuffle(&mut order);
             }
@@ -198,8 +207,7 @@ impl FtrlClassifier {
         if !states.iter().all(State::is_sound) {
             return Err(Error::overflow("a gradient left the range of f64; standardise the features"));
         }
-        let coefficients =
-            Array2::from_shape_fn((n_vectors, width), |(k, j)| self.weight(states[j * n_vectors + k], true));
+        let coefficients = coefficients_of(&states);
         let intercepts = match self.fit_intercept {
             true => states[width * n_vectors..].iter().map(|state| self.weight(*state, false)).collect(),
             false => vec![0.0; n_vectors],
@@ -207,7 +215,11 @@ impl FtrlClassifier {
         if !coefficients.iter().chain(&intercepts).all(|weight| weight.is_finite()) {
             return Err(Error::overflow("a coefficient left the range of f64; standardise the features"));
         }
-        let search = Search { n_iterations: n_passes, gap: 0.0, converged: true };
+        let size = coefficients.iter().fold(0.0, |most: f64, weight| most.max(weight.abs()));
+        let moves = coefficients.iter().zip(&before).map(|(weight, before)| (weight - before).abs());
+        let moved = moves.fold(0.0, f64::max);
+        let gap = if moved > 0.0 { (moved / size).min(f64::MAX) } else { 0.0 };
+        let search = Search { n_iterations: n_passes, gap, converged: gap <= AT_REST };
         let (features, names) = (x.features().clone(), train.y.shared_names());
         let linear = LogisticModel::new(features, names, present, coefficients, intercepts, search);
         Ok(FtrlModel { linear, states })
@@ -310,6 +322,17 @@ impl FtrlModel {
     /// The coefficients, and what can be asked of a logistic regression.
     pub fn model(&self) -> &LogisticModel {
         &self.linear
+    }
+
+    /// Whether the last pass hardly moved the coefficients: none by more than a hundredth of the largest. If it did, take more
+    /// passes.
+    pub fn converged(&self) -> bool {
+        self.linear.converged()
+    }
+
+    /// The largest move of a coefficient in the last pass, as a share of the largest coefficient.
+    pub fn last_change(&self) -> f64 {
+        self.linear.gradient_norm()
     }
 
     /// How many coefficients are not 0.

@@ -302,6 +302,11 @@ impl HuberModel {
         self.linear.converged()
     }
 
+    /// How far the search still was from the optimum at its end, in the measure of its tolerance.
+    pub fn gap(&self) -> f64 {
+        self.linear.gap()
+    }
+
     /// Whether each row is farther from the line than `epsilon` scales.
     ///
     /// # Errors

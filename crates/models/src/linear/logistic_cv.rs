@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::logistic::{LogisticRegression, Solver};
 use super::logistic_model::LogisticModel;
 use crate::classes::ClassWeight;
+use crate::folds::{CV, Folds};
 use crate::rows::{rows_that_count, tame};
 use crate::setters::setters;
 
 const C: Param = Param::real("cs", "inverse of the strength of the penalty").at_least(1e-100);
 const L1_RATIO: Param = Param::real("l1_ratios", "the share of the L1 penalty").at_least(0.0).at_most(1.0);
-const CV: Param = Param::integer("cv", "how many folds").at_least(2.0);
 /// Probabilities below this count as this.
 const LEAST: f64 = 1e-15;
 
@@ -43,6 +43,7 @@ pub enum Scoring {
 /// | `cs` | ten from 1e-4 to 1e4 | >= 1e-100 | inverses of the strengths that are tried |
 /// | `l1_ratios` | 0 | 0 to 1 | the shares of the L1 penalty that are tried |
 /// | `cv` | 5 | 2 to the rows | how many folds |
+/// | `folds` | `Runs` | `Runs`, `Shuffled`, `Given` | which rows are held out together |
 /// | `scoring` | `LogLoss` | `LogLoss`, `Accuracy` | how well held-out rows are told |
 /// | `fit_intercept` | true | | whether scores may be shifted |
 /// | `class_weight` | `None` | `None`, `Balanced`, `Given` | how much the rows of each class count |
@@ -68,6 +69,7 @@ pub struct LogisticRegressionCv {
     cs: Vec<f64>,
     l1_ratios: Vec<f64>,
     cv: usize,
+    folds: Folds,
     scoring: Scoring,
     fit_intercept: bool,
     class_weight: ClassWeight,
@@ -82,6 +84,7 @@ impl Default for LogisticRegressionCv {
             cs: (0..10).map(|i| 10f64.powf(-4.0 + 8.0 * f64::from(i) / 9.0)).collect(),
             l1_ratios: vec![0.0],
             cv: 5,
+            folds: Folds::Runs,
             scoring: Scoring::LogLoss,
             fit_intercept: true,
             class_weight: ClassWeight::None,
@@ -95,6 +98,8 @@ impl Default for LogisticRegressionCv {
 setters!(LogisticRegressionCv {
     /// Sets how many folds there are.
     cv: usize,
+    /// Sets which rows are held out together.
+    folds: Folds,
     /// Sets how well held-out rows are told.
     scoring: Scoring,
     /// Sets whether scores may be shifted.
@@ -148,25 +153,10 @@ impl LogisticRegressionCv {
         }
         self.cs.iter().try_for_each(|&c| C.check(c))?;
         self.l1_ratios.iter().try_for_each(|&ratio| L1_RATIO.check(ratio))?;
-        CV.check_count(self.cv)?;
         let mut cs = self.cs.clone();
         cs.sort_by(f64::total_cmp);
         Ok(cs.iter().flat_map(|&c| self.l1_ratios.iter().map(move |&ratio| (c, ratio))).collect())
     }
-}
-
-/// The fold of each row: each class is dealt out in runs of its rows.
-fn folds(y: &Classes, cv: usize) -> Vec<usize> {
-    let counts = y.counts();
-    let mut seen = vec![0; counts.len()];
-    y.codes()
-        .iter()
-        .map(|&code| {
-            let code = code as usize;
-            seen[code] += 1;
-            (seen[code] - 1) * cv / counts[code]
-        })
-        .collect()
 }
 
 impl Estimator for LogisticRegressionCv {
@@ -182,25 +172,24 @@ impl Estimator for LogisticRegressionCv {
             let counted: Vec<usize> = counted.into_iter().map(|row| row as usize).collect();
             let (x, y) = (train.x.take(&counted)?, train.y.take(&counted)?);
             let weights: Vec<f64> = counted.iter().map(|&row| train.weight(row)).collect();
-            return self.fit_on(&Train::new(&x, &y).weights(&weights).context(train.ctx.clone()));
+            let groups: Option<Vec<u32>> =
+                train.groups.map(|groups| counted.iter().map(|&row| groups[row]).collect());
+            let mut part = Train::new(&x, &y).weights(&weights).context(train.ctx.clone());
+            part.groups = groups.as_deref();
+            let folds = match &self.folds {
+                Folds::Given(given) if given.len() == n_rows => {
+                    Folds::Given(counted.iter().map(|&row| given[row]).collect())
+                }
+                other => other.clone(),
+            };
+            return LogisticRegressionCv { folds, ..self.clone() }.fit_on(&part);
         }
-        if self.cv > n_rows {
-            return Err(Error::insufficient_data(format!(
-                "{n_rows} rows cannot be cut into {} folds; set `cv` to at most the number of rows",
-                self.cv
-            )));
-        }
-        let folds = folds(train.y, self.cv);
-        let mut parts: Vec<(Part, Part)> = Vec::with_capacity(self.cv);
-        for fold in 0..self.cv {
-            let (inside, outside): (Vec<usize>, Vec<usize>) =
-                (0..n_rows).partition(|&row| folds[row] == fold);
-            if inside.is_empty() || outside.is_empty() {
-                return Err(Error::insufficient_data(format!(
-                    "{n_rows} rows of few classes cannot be cut into {} folds; set `cv` lower",
-                    self.cv
-                )));
-            }
+        let strata = Some(train.y.codes());
+        let folds = self.folds.assign(n_rows, self.cv, strata, train.groups, train.ctx.seed(None))?;
+        let n_folds = folds.n_folds;
+        let mut parts: Vec<(Part, Part)> = Vec::with_capacity(n_folds);
+        for fold in 0..n_folds {
+            let (outside, inside) = folds.parts(fold);
             let part = |rows: &[usize]| {
                 let weights = train.weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
                 Ok::<_, Error>((train.x.take(rows)?, train.y.take(rows)?, weights))
@@ -208,17 +197,17 @@ impl Estimator for LogisticRegressionCv {
             parts.push((part(&outside)?, part(&inside)?));
         }
         let n = candidates.len();
-        let scores = reduce::try_map_each(n * self.cv, |task| {
+        let scores = reduce::try_map_each(n * n_folds, |task| {
             train.ctx.check()?;
-            let ((x, y, weights), (inside, truth, held)) = &parts[task % self.cv];
-            let settings = self.at(candidates[task / self.cv]);
+            let ((x, y, weights), (inside, truth, held)) = &parts[task % n_folds];
+            let settings = self.at(candidates[task / n_folds]);
             let mut part = Train::new(x, y).context(train.ctx.child(&format!("task{task}")));
             part.weights = weights.as_deref();
             let model = part.fit(&settings)?;
             Ok(score(&model.predict_proba(inside)?, truth, tame(held.as_deref()).as_deref(), self.scoring))
         })?;
-        let scores = Array2::from_shape_fn((n, self.cv), |(i, fold)| scores[i * self.cv + fold]);
-        let mean = |i: usize| scores.row(i).sum() / self.cv as f64;
+        let scores = Array2::from_shape_fn((n, n_folds), |(i, fold)| scores[i * n_folds + fold]);
+        let mean = |i: usize| scores.row(i).sum() / n_folds as f64;
         let best = (1..n).fold(0, |best, i| if mean(i) > mean(best) { i } else { best });
         let model = self.at(candidates[best]).fit_on(train)?;
         let (c, l1_ratio) = candidates[best];
@@ -226,7 +215,8 @@ impl Estimator for LogisticRegressionCv {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().sparse()
+        let accepts = Capabilities::new().weights().sparse();
+        if self.folds == Folds::Shuffled { accepts.groups() } else { accepts }
     }
 }
 

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::coordinate::Limits;
 use super::elastic_net::{EPS, MAX_ITER, N_ALPHAS, TOLERANCE};
-use super::elastic_net_cv::{CV, L1_RATIOS, folds};
+use super::elastic_net_cv::L1_RATIOS;
 use super::elastic_net_fit::{penalty, strengths};
 use super::multi_model::MultiLinearModel;
 use super::multi_task::{Blocks, norm};
+use crate::folds::{CV, runs};
 use crate::setters::setters;
 
 /// A [`MultiTaskElasticNet`](super::MultiTaskElasticNet) whose strength is chosen by cross-validation.
@@ -195,7 +196,7 @@ impl Estimator for MultiTaskElasticNetCv {
         let limits = Limits { tolerance: self.tolerance, max_iter: self.max_iter };
         let problem = Blocks::new(train.x, train.y, None, self.fit_intercept, &train.ctx)?;
         let folds: Vec<Fold> = reduce::try_map_each(self.cv, |fold| {
-            let held = &folds(n_rows, self.cv)[fold];
+            let held = &runs(n_rows, self.cv)[fold];
             let rows: Vec<usize> = (0..n_rows).filter(|row| !held.contains(row)).collect();
             let held: Vec<usize> = held.clone().collect();
             let (x, y) = (train.x.take(&rows)?, train.y.take(&rows)?);

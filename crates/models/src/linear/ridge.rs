@@ -6,6 +6,7 @@ use perennial_numeric::linalg::Qr;
 use serde::{Deserialize, Serialize};
 
 use super::model::LinearModel;
+use super::ridge_sparse;
 
 const ALPHA: Param = Param::real("alpha", "strength of the L2 penalty").at_least(0.0).search_log(1e-4, 1e4);
 
@@ -13,7 +14,8 @@ const ALPHA: Param = Param::real("alpha", "strength of the L2 penalty").at_least
 /// (Hoerl and Kennard, 1970). The intercept is not penalised.
 ///
 /// Solved from the triangular factor that [`LinearRegression`](crate::LinearRegression) takes too. The penalty depends on the units of the features, so
-/// standardise them first.
+/// standardise them first. Sparse rows stay sparse: their products are factored up to 2048 columns, and conjugate gradients
+/// (Hestenes and Stiefel, 1952) solve beyond.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -75,12 +77,15 @@ impl Estimator for Ridge {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
         ALPHA.check(self.alpha)?;
+        if let Some(csr) = train.x.sparse() {
+            return ridge_sparse::fit(train, csr, self.alpha, self.fit_intercept);
+        }
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
         let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept)?;
         Ok(LinearModel::new(train.x.features(), &qr.ridge(self.alpha)?, None))
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights()
+        Capabilities::new().weights().sparse()
     }
 }

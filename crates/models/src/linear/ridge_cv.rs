@@ -1,15 +1,18 @@
-//! Ridge regression with a strength chosen by leaving each row out once.
+//! Ridge regression with a strength chosen by cross-validation.
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView1, Axis};
-use perennial_core::{Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values};
+use ndarray::{Array2, ArrayRef2, ArrayView1, Axis};
+use perennial_core::{
+    Capabilities, Context, Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
+};
 use perennial_numeric::linalg::{Qr, eigh, matmul};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::LinearModel;
 use super::centred::{Centred, add};
+use crate::folds::{CV, Folds};
 
 const ALPHAS: Param = Param::real("alphas", "the strengths that are tried").above(0.0);
 /// The largest square of products: 512 MiB.
@@ -17,16 +20,34 @@ const MOST: usize = 8192;
 /// Above this ratio of the eigenvalues the coefficients are found by QR.
 const CONDITION: f64 = 1e7;
 
-/// Ridge regression whose strength is chosen by leave-one-out cross-validation.
+/// How well answers for held-out rows fit their targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegressionScoring {
+    /// The mean of the squared errors.
+    #[default]
+    MeanSquaredError,
+    /// The mean of the absolute errors: a few that are large decide less.
+    MeanAbsoluteError,
+    /// The share of the variance of the held-out targets that the answers explain.
+    R2,
+}
+
+/// Ridge regression whose strength is chosen by cross-validation: each row is left out once, unless `cv` or `folds` say
+/// otherwise.
 ///
 /// All errors of leaving one row out come from one decomposition of the products of the columns (or of the rows, where
-/// there are fewer of them), without a fit for each (Golub, Heath and Wahba, 1979). The strength with the least mean squared
-/// error wins. Row weights are not taken, as leaving out one copy of a row is not leaving out the row.
+/// there are fewer of them), without a fit for each (Golub, Heath and Wahba, 1979). With folds, all strengths come from one
+/// triangular factor of the rows outside of each. The strength with the best mean score wins, of equal ones that which is named
+/// first. Row weights are not taken, as leaving out one copy of a row is not leaving out the row.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `alphas` | 0.1, 1, 10 | each > 0 | the strengths that are tried |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
+/// | `cv` | `None` | >= 2 | how many folds; none leaves out one row at a time |
+/// | `folds` | `Runs` | `Runs`, `Shuffled`, `Given` | which rows are held out together, where there are folds |
+/// | `scoring` | `MeanSquaredError` | `MeanSquaredError`, `MeanAbsoluteError`, `R2` | how well held-out rows are told |
 ///
 /// ```
 /// use ndarray::array;
@@ -44,17 +65,26 @@ const CONDITION: f64 = 1e7;
 pub struct RidgeCv {
     alphas: Vec<f64>,
     fit_intercept: bool,
+    cv: Option<usize>,
+    folds: Folds,
+    scoring: RegressionScoring,
 }
 
 impl Default for RidgeCv {
     fn default() -> Self {
-        RidgeCv { alphas: vec![0.1, 1.0, 10.0], fit_intercept: true }
+        RidgeCv {
+            alphas: vec![0.1, 1.0, 10.0],
+            fit_intercept: true,
+            cv: None,
+            folds: Folds::Runs,
+            scoring: RegressionScoring::MeanSquaredError,
+        }
     }
 }
 
 impl RidgeCv {
-    /// It has no numeric settings of one value.
-    pub const PARAMS: &'static [Param] = &[];
+    /// The numeric settings with their ranges.
+    pub const PARAMS: &'static [Param] = &[CV];
 
     /// The defaults.
     pub fn new() -> Self {
@@ -74,6 +104,27 @@ impl RidgeCv {
         self.fit_intercept = fit_intercept;
         self
     }
+
+    /// Sets how many folds there are, in the place of leaving out one row at a time.
+    #[must_use]
+    pub fn cv(mut self, cv: usize) -> Self {
+        self.cv = Some(cv);
+        self
+    }
+
+    /// Sets which rows are held out together. [`Folds::Given`] says how many folds there are; the others need `cv`.
+    #[must_use]
+    pub fn folds(mut self, folds: Folds) -> Self {
+        self.folds = folds;
+        self
+    }
+
+    /// Sets how well held-out rows are told.
+    #[must_use]
+    pub fn scoring(mut self, scoring: RegressionScoring) -> Self {
+        self.scoring = scoring;
+        self
+    }
 }
 
 /// The ridge regression of the chosen strength, and the errors that it was chosen by.
@@ -82,6 +133,7 @@ pub struct RidgeCvModel {
     model: LinearModel,
     alpha: f64,
     mean_squared_errors: Vec<f64>,
+    scores: Array2<f64>,
 }
 
 impl RidgeCvModel {
@@ -105,9 +157,16 @@ impl RidgeCvModel {
         self.alpha
     }
 
-    /// The mean squared error of predicting each row from the others, for each strength in the order of the settings.
+    /// The mean squared error of predicting each row from the others, or averaged over the folds, for each strength in the
+    /// order of the settings.
     pub fn mean_squared_errors(&self) -> &[f64] {
         &self.mean_squared_errors
+    }
+
+    /// The scores that the strength was chosen by, strengths x folds, or x 1 where one row is left out at a time; larger is
+    /// better, so errors are negative.
+    pub fn scores(&self) -> &ArrayRef2<f64> {
+        &self.scores
     }
 }
 
@@ -198,29 +257,104 @@ impl Estimator for RidgeCv {
         let problem = Centred::new(train.x, train.y.as_slice(), None, self.fit_intercept)?;
         let unit = (0..n).fold(0.0, |size: f64, row| size.max(problem.target(row).abs()));
         let unit = if unit > 0.0 { unit } else { 1.0 };
-        let directions = Directions::new(&problem, train)?;
-        let mean_squared_errors = self.errors(&problem, &directions, unit, train)?;
-        let better = |best: usize, i: usize| {
-            if mean_squared_errors[i] < mean_squared_errors[best] { i } else { best }
+        let given = matches!(self.folds, Folds::Given(_));
+        let directions = match self.cv {
+            None if !given => Some(Directions::new(&problem, train)?),
+            _ => None,
         };
-        let best = (1..self.alphas.len()).fold(0, better);
+        // Of each strength on each fold.
+        let judged: Vec<Vec<Judged>> = match &directions {
+            Some(directions) => vec![self.errors(&problem, directions, unit, train)?],
+            None => self.on_folds(unit, train)?,
+        };
+        let size = (self.alphas.len(), judged.len());
+        let scores = Array2::from_shape_fn(size, |(i, fold)| judged[fold][i].score(self.scoring, unit));
+        let mean = |i: usize| scores.row(i).mean().unwrap_or(f64::NEG_INFINITY);
+        let best = (1..self.alphas.len()).fold(0, |best, i| if mean(i) > mean(best) { i } else { best });
         let alpha = self.alphas[best];
-        let model = self.model(&problem, &directions, alpha, train)?;
-        let mean_squared_errors: Vec<f64> =
-            mean_squared_errors.iter().map(|error| (error * unit * unit).min(f64::MAX)).collect();
-        Ok(RidgeCvModel { model, alpha, mean_squared_errors })
+        let model = match &directions {
+            Some(directions) => self.model(&problem, directions, alpha, train)?,
+            None => LinearModel::new(
+                train.x.features(),
+                &self.factor(train.x, train.y, &train.ctx)?.ridge(alpha)?,
+                None,
+            ),
+        };
+        let square = |i: usize| judged.iter().map(|fold| fold[i].squares).sum::<f64>() / judged.len() as f64;
+        let mean_squared_errors = (0..self.alphas.len()).map(|i| (square(i) * unit * unit).min(f64::MAX));
+        Ok(RidgeCvModel { model, alpha, mean_squared_errors: mean_squared_errors.collect(), scores })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.folds {
+            Folds::Shuffled => Capabilities::new().groups(),
+            _ => Capabilities::new(),
+        }
+    }
+}
+
+/// How far answers for held-out rows are off, in a unit of the target.
+struct Judged {
+    /// The mean of the squared errors.
+    squares: f64,
+    /// The mean of the absolute errors.
+    sizes: f64,
+    /// The variance of the targets.
+    variance: f64,
+}
+
+impl Judged {
+    fn score(&self, scoring: RegressionScoring, unit: f64) -> f64 {
+        let score = match scoring {
+            RegressionScoring::MeanSquaredError => -self.squares * unit * unit,
+            RegressionScoring::MeanAbsoluteError => -self.sizes * unit,
+            RegressionScoring::R2 if self.variance > 0.0 => 1.0 - self.squares / self.variance,
+            RegressionScoring::R2 => f64::from(u8::from(self.squares == 0.0)),
+        };
+        score.max(-f64::MAX)
     }
 }
 
 impl RidgeCv {
-    /// The mean squared errors of predicting each row from the others, with the target in the given unit.
+    fn factor(&self, x: &Matrix, y: &Values, ctx: &Context) -> Result<Qr> {
+        let y = ArrayView1::from(y.as_slice()).insert_axis(Axis(1));
+        Qr::new_in(ctx, x.dense()?, &y, None, self.fit_intercept)
+    }
+
+    /// The errors on each fold.
+    fn on_folds(&self, unit: f64, train: &Train<'_, Matrix, Values>) -> Result<Vec<Vec<Judged>>> {
+        let (cv, seed) = (self.cv.unwrap_or_default(), train.ctx.seed(None));
+        let assigned = self.folds.assign(train.x.n_rows(), cv, None, train.groups, seed)?;
+        reduce::try_map_each(assigned.n_folds, |fold| {
+            train.ctx.step(fold, assigned.n_folds)?;
+            let (outside, inside) = assigned.parts(fold);
+            let qr = self.factor(&train.x.take(&outside)?, &train.y.take(&outside)?, &train.ctx)?;
+            let (x, y) = (train.x.take(&inside)?, train.y.take(&inside)?);
+            let n = inside.len() as f64;
+            let mean = y.as_slice().iter().map(|y| y / n).sum::<f64>();
+            let variance = y.as_slice().iter().map(|y| ((y - mean) / unit).powi(2)).sum::<f64>() / n;
+            let judge = |alpha: &f64| {
+                let answers = LinearModel::new(train.x.features(), &qr.ridge(*alpha)?, None).predict(&x)?;
+                let (mut squares, mut sizes) = (0.0, 0.0);
+                for (answer, y) in answers.as_slice().iter().zip(y.as_slice()) {
+                    let error = (y - answer).abs() / unit;
+                    squares += error * error;
+                    sizes += error;
+                }
+                Ok(Judged { squares: squares / n, sizes: sizes / n, variance })
+            };
+            self.alphas.iter().map(judge).collect()
+        })
+    }
+
+    /// The errors of predicting each row from the others, with the target in the given unit.
     fn errors(
         &self,
         problem: &Centred<'_>,
         directions: &Directions,
         unit: f64,
         train: &Train<'_, Matrix, Values>,
-    ) -> Result<Vec<f64>> {
+    ) -> Result<Vec<Judged>> {
         let (n, k) = (problem.n_rows, self.alphas.len());
         let size = directions.values.len();
         let mean = if self.fit_intercept { 1.0 / n as f64 } else { 0.0 };
@@ -244,18 +378,23 @@ impl RidgeCv {
             let z = directions.block(problem, rows.clone());
             let fitted = matmul(&z, &fit);
             let leverage = matmul(&z.mapv(|z| z * z), &hat);
-            let mut sums = vec![0.0; k];
+            let mut sums = vec![0.0; 2 * k];
             for (place, row) in rows.enumerate() {
-                for (i, sum) in sums.iter_mut().enumerate() {
+                for i in 0..k {
                     let rest = (1.0 - mean - leverage[[place, i]]).max(f64::EPSILON);
                     let error = (aim(row) - fitted[[place, i]]) / rest;
-                    *sum += error * error;
+                    sums[i] += error * error;
+                    sums[k + i] += error.abs();
                 }
             }
             Ok(sums)
         };
         let sums = reduce::try_map_reduce(n, block_rows, part, |a, b| Ok(add(a, b)))?.unwrap_or_default();
-        Ok(sums.iter().map(|sum| sum / n as f64).collect())
+        // The targets are around their mean only where there is an intercept.
+        let (n, middle) = (n as f64, reduce::sum_by(n, aim) / n as f64);
+        let variance = reduce::sum_by(problem.n_rows, |row| (aim(row) - middle).powi(2)) / n;
+        let judged = |i: usize| Judged { squares: sums[i] / n, sizes: sums[k + i] / n, variance };
+        Ok((0..k).map(judged).collect())
     }
 
     fn model(
@@ -278,8 +417,7 @@ impl RidgeCv {
                 return Ok(LinearModel::plain(train.x.features(), coefficients, intercept));
             }
         }
-        let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, None, self.fit_intercept)?;
+        let qr = self.factor(train.x, train.y, &train.ctx)?;
         Ok(LinearModel::new(train.x.features(), &qr.ridge(alpha)?, None))
     }
 }

@@ -16,6 +16,7 @@ use super::maximise::{Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use super::posterior::{Posterior, Priors, WeightPrior};
 use crate::cluster::lloyd::Data;
+use crate::cluster::spots::Spots;
 use crate::setters::setters;
 
 const TOLERANCE: Param =

@@ -11,6 +11,7 @@ use super::maximise::{Expected, Shares, expect, maximise};
 use super::model::GaussianMixtureModel;
 use crate::cluster::Init;
 use crate::cluster::lloyd::{Data, Lloyd};
+use crate::cluster::spots::Spots;
 use crate::setters::setters;
 
 pub(super) const N_COMPONENTS: Param =

@@ -7,6 +7,7 @@ use perennial_numeric::reduce;
 
 use super::components::{Components, CovarianceType, Densities, normalise};
 use crate::cluster::lloyd::{Data, add};
+use crate::cluster::spots::Spots;
 
 /// Rows of one task.
 const BLOCK: usize = 2048;

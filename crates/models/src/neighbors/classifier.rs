@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities, Result, Rows,
-    Train,
+    Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor, Probabilities,
+    Result, Rows, Train,
 };
 use serde::{Deserialize, Serialize};
 
-use super::reference::{N_NEIGHBORS, RADIUS, Reach, Reference, Weighting, enough_rows, neighbor_builders};
+use super::memory::{Memory, Reach, Weighting};
+use super::reference::{N_NEIGHBORS, RADIUS, enough_rows, neighbor_builders};
 use super::{Metric, Search};
 use crate::classes::{check_names, probabilities};
 
 /// The class that most of the nearest rows have (Fix and Hodges, 1951; Cover and Hart, 1967).
 ///
-/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Distances depend on the units of the columns,
+/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Sparse rows stay sparse, for the euclidean and the
+/// cosine distance. Distances depend on the units of the columns,
 /// so standardise them first.
 ///
 /// | setting | default | range | meaning |
@@ -74,12 +76,16 @@ impl Estimator for KNeighborsClassifier {
         N_NEIGHBORS.check_count(self.n_neighbors)?;
         enough_rows(self.n_neighbors, train.x.n_rows())?;
         Ok(NeighborsClassifierModel {
-            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
+            memory: Memory::new(&train.ctx, train.x, self.metric, self.search)?,
             codes: train.y.codes().to_vec(),
             names: train.y.shared_names(),
             reach: Reach::Nearest(self.n_neighbors),
             weighting: self.weighting,
         })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
     }
 }
 
@@ -141,12 +147,16 @@ impl Estimator for RadiusNeighborsClassifier {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NeighborsClassifierModel> {
         RADIUS.check(self.radius)?;
         Ok(NeighborsClassifierModel {
-            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
+            memory: Memory::new(&train.ctx, train.x, self.metric, self.search)?,
             codes: train.y.codes().to_vec(),
             names: train.y.shared_names(),
             reach: Reach::Radius(self.radius),
             weighting: self.weighting,
         })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
     }
 }
 
@@ -154,7 +164,7 @@ impl Estimator for RadiusNeighborsClassifier {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct NeighborsClassifierModel {
-    reference: Reference,
+    memory: Memory,
     codes: Vec<u32>,
     names: Arc<[String]>,
     reach: Reach,
@@ -163,7 +173,7 @@ pub struct NeighborsClassifierModel {
 
 #[derive(Deserialize)]
 struct Parts {
-    reference: Reference,
+    memory: Memory,
     codes: Vec<u32>,
     names: Arc<[String]>,
     reach: Reach,
@@ -173,19 +183,19 @@ struct Parts {
 impl TryFrom<Parts> for NeighborsClassifierModel {
     type Error = Error;
 
-    fn try_from(Parts { reference, codes, names, reach, weighting }: Parts) -> Result<Self> {
+    fn try_from(Parts { memory, codes, names, reach, weighting }: Parts) -> Result<Self> {
         check_names(&names)?;
-        if codes.len() != reference.rows().nrows() || codes.iter().any(|&code| code as usize >= names.len()) {
+        if codes.len() != memory.n_rows() || codes.iter().any(|&code| code as usize >= names.len()) {
             return Err(Error::corrupt("the classes of the rows are damaged"));
         }
-        Ok(NeighborsClassifierModel { reference, codes, names, reach, weighting })
+        Ok(NeighborsClassifierModel { memory, codes, names, reach, weighting })
     }
 }
 
 impl NeighborsClassifierModel {
     /// The features it learned from.
     pub fn features(&self) -> &Features {
-        self.reference.features()
+        self.memory.features()
     }
 
     /// The class names; a code is a position in this list.
@@ -195,7 +205,7 @@ impl NeighborsClassifierModel {
 
     /// The way in which rows are searched.
     pub fn search(&self) -> Search {
-        self.reference.index().search()
+        self.memory.search()
     }
 }
 
@@ -213,7 +223,7 @@ impl Classifier for NeighborsClassifierModel {
         let n_classes = self.names.len();
         let mut shares = vec![0.0; x.n_rows() * n_classes];
         let mut rows_out = shares.chunks_exact_mut(n_classes);
-        self.reference.answer(x, self.reach, self.weighting, |rows, weights| {
+        self.memory.answer(x, self.reach, self.weighting, |rows, weights| {
             let Some(out) = rows_out.next() else { return };
             for (&row, weight) in rows.iter().zip(weights) {
                 out[self.codes[row as usize] as usize] += weight;

@@ -1,35 +1,13 @@
-//! The training rows of a model, and how much each of those near a row counts.
+//! Dense training rows that can be searched, and settings that estimators share.
 
-use ndarray::{Array2, ArrayRef2, Axis, s};
+use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Context, Error, Features, Matrix, Param, Result};
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use serde::{Deserialize, Serialize};
 
 pub(super) const N_NEIGHBORS: Param =
     Param::integer("n_neighbors", "how many rows answer").at_least(1.0).at_most(1e9).search_log(1.0, 100.0);
-/// Queries whose rows within a radius are held at a time.
-const QUERIES: usize = 512;
 pub(super) const RADIUS: Param = Param::real("radius", "how near the rows are that answer").at_least(0.0);
-
-/// How much a neighbour counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weighting {
-    /// All count the same.
-    #[default]
-    Uniform,
-    /// Each counts by the inverse of its distance; where some are at distance 0, those alone count.
-    Distance,
-}
-
-/// Which rows answer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Reach {
-    /// So many of the nearest.
-    Nearest(usize),
-    /// Those within a radius; the nearest where there are none.
-    Radius(f64),
-}
 
 /// Training rows that can be searched. Only the rows are saved; the index is made anew.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,62 +70,6 @@ impl Reference {
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
-    }
-
-    /// Hands each row of `x` the training rows that answer, and how much each counts.
-    pub(super) fn answer(
-        &self,
-        x: &Matrix,
-        reach: Reach,
-        weighting: Weighting,
-        mut answer: impl FnMut(&[u32], &[f64]),
-    ) -> Result<()> {
-        let x = self.features.align(x)?;
-        x.check_finite(false)?;
-        let x = x.dense()?;
-        let mut shares = Vec::new();
-        let mut weigh = |rows: &[u32], distances: &[f64]| {
-            shares.clear();
-            let touching = distances.contains(&0.0);
-            // Relative to the nearest, so that no inverse overflows.
-            let nearest = distances.iter().copied().fold(f64::INFINITY, f64::min);
-            shares.extend(distances.iter().map(|&distance| match weighting {
-                Weighting::Uniform => 1.0,
-                Weighting::Distance if touching => f64::from(u8::from(distance == 0.0)),
-                Weighting::Distance => nearest / distance,
-            }));
-            answer(rows, &shares);
-        };
-        match reach {
-            Reach::Nearest(k) => {
-                let found = self.index.nearest(x, k)?;
-                found
-                    .rows()
-                    .chunks_exact(k)
-                    .zip(found.distances().chunks_exact(k))
-                    .for_each(|(rows, distances)| weigh(rows, distances));
-            }
-            Reach::Radius(radius) => {
-                // Many rows may be within the radius, so only those of some queries are held.
-                for start in (0..x.nrows()).step_by(QUERIES) {
-                    let x = x.slice(s![start..(start + QUERIES).min(x.nrows()), ..]);
-                    let found = self.index.within(&Context::new(), &x, radius)?;
-                    let alone: Vec<usize> =
-                        (0..x.nrows()).filter(|&query| found.get(query).0.is_empty()).collect();
-                    let nearest = self.index.nearest(&x.select(Axis(0), &alone), 1)?;
-                    let mut next = nearest.rows().chunks_exact(1).zip(nearest.distances().chunks_exact(1));
-                    for query in 0..x.nrows() {
-                        let (rows, distances) = found.get(query);
-                        if rows.is_empty() {
-                            next.next().into_iter().for_each(|(rows, distances)| weigh(rows, distances));
-                        } else {
-                            weigh(rows, distances);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 

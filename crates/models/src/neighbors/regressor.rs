@@ -1,14 +1,18 @@
 //! Numbers by the mean of near rows.
 
-use perennial_core::{Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values};
+use perennial_core::{
+    Capabilities, Error, Estimator, Features, Matrix, Param, Predictor, Result, Rows, Train, Values,
+};
 use serde::{Deserialize, Serialize};
 
-use super::reference::{N_NEIGHBORS, RADIUS, Reach, Reference, Weighting, enough_rows, neighbor_builders};
+use super::memory::{Memory, Reach, Weighting};
+use super::reference::{N_NEIGHBORS, RADIUS, enough_rows, neighbor_builders};
 use super::{Metric, Search};
 
 /// The mean of the targets of the nearest rows.
 ///
-/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Distances depend on the units of the columns,
+/// The nearest rows are found exactly, unless `search` is [`Search::Hnsw`]. Sparse rows stay sparse, for the euclidean and the
+/// cosine distance. Distances depend on the units of the columns,
 /// so standardise them first.
 ///
 /// | setting | default | range | meaning |
@@ -68,11 +72,15 @@ impl Estimator for KNeighborsRegressor {
         N_NEIGHBORS.check_count(self.n_neighbors)?;
         enough_rows(self.n_neighbors, train.x.n_rows())?;
         Ok(NeighborsRegressorModel {
-            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
+            memory: Memory::new(&train.ctx, train.x, self.metric, self.search)?,
             targets: train.y.as_slice().to_vec(),
             reach: Reach::Nearest(self.n_neighbors),
             weighting: self.weighting,
         })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
     }
 }
 
@@ -134,11 +142,15 @@ impl Estimator for RadiusNeighborsRegressor {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<NeighborsRegressorModel> {
         RADIUS.check(self.radius)?;
         Ok(NeighborsRegressorModel {
-            reference: Reference::new(&train.ctx, train.x, self.metric, self.search)?,
+            memory: Memory::new(&train.ctx, train.x, self.metric, self.search)?,
             targets: train.y.as_slice().to_vec(),
             reach: Reach::Radius(self.radius),
             weighting: self.weighting,
         })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().sparse()
     }
 }
 
@@ -146,7 +158,7 @@ impl Estimator for RadiusNeighborsRegressor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct NeighborsRegressorModel {
-    reference: Reference,
+    memory: Memory,
     targets: Vec<f64>,
     reach: Reach,
     weighting: Weighting,
@@ -154,7 +166,7 @@ pub struct NeighborsRegressorModel {
 
 #[derive(Deserialize)]
 struct Parts {
-    reference: Reference,
+    memory: Memory,
     targets: Vec<f64>,
     reach: Reach,
     weighting: Weighting,
@@ -163,23 +175,23 @@ struct Parts {
 impl TryFrom<Parts> for NeighborsRegressorModel {
     type Error = Error;
 
-    fn try_from(Parts { reference, targets, reach, weighting }: Parts) -> Result<Self> {
-        if targets.len() != reference.rows().nrows() || !targets.iter().all(|target| target.is_finite()) {
+    fn try_from(Parts { memory, targets, reach, weighting }: Parts) -> Result<Self> {
+        if targets.len() != memory.n_rows() || !targets.iter().all(|target| target.is_finite()) {
             return Err(Error::corrupt("the targets of the rows are damaged"));
         }
-        Ok(NeighborsRegressorModel { reference, targets, reach, weighting })
+        Ok(NeighborsRegressorModel { memory, targets, reach, weighting })
     }
 }
 
 impl NeighborsRegressorModel {
     /// The features it learned from.
     pub fn features(&self) -> &Features {
-        self.reference.features()
+        self.memory.features()
     }
 
     /// The way in which rows are searched.
     pub fn search(&self) -> Search {
-        self.reference.index().search()
+        self.memory.search()
     }
 }
 
@@ -189,7 +201,7 @@ impl Predictor for NeighborsRegressorModel {
 
     fn predict(&self, x: &Matrix) -> Result<Values> {
         let mut values = Vec::with_capacity(x.n_rows());
-        self.reference.answer(x, self.reach, self.weighting, |rows, weights| {
+        self.memory.answer(x, self.reach, self.weighting, |rows, weights| {
             let total: f64 = weights.iter().sum();
             // Each is divided first: targets near the limit of f64 must not add up to infinity.
             let parts =

@@ -164,3 +164,114 @@ fn what_cannot_be_is_an_error_that_says_what_to_do() {
     let error = bare.fit(&many, &Values::from(vec![0.0; 20_000])).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
 }
+
+// scikit-learn 1.9.1, the same kernel, predict(return_cov=True).
+#[test]
+fn answers_vary_together_as_the_reference_says() {
+    let (x, y) = points();
+    let covariance = Covariance::constant(2.0) * Covariance::rbf([0.7, 1.3]) + Covariance::white(0.2);
+    let model = GaussianProcessRegressor::new().covariance(covariance).optimize(false).fit(&x, &y).unwrap();
+    let (means, found) = model.predict_with_covariance(&questions()).unwrap();
+    let truth = [
+        [0.38855925115694245, 0.005775260540248331, -0.00022959383263763454],
+        [0.005775260540248331, 0.29654189848814816, -4.772524353300692e-05],
+        [-0.00022959383263763454, -4.772524353300692e-05, 2.4319457396442417],
+    ];
+    assert_close(&found.iter().copied().collect::<Vec<_>>(), truth.as_flattened(), 1e-9, "covariances");
+    let (mean, deviation) = model.predict_with_deviation(&questions()).unwrap();
+    assert_eq!(means, mean);
+    let variances: Vec<f64> = deviation.as_slice().iter().map(|deviation| deviation * deviation).collect();
+    assert_close(&found.diag().to_vec(), &variances, 1e-10, "variances");
+    assert_eq!(found, found.t());
+    assert!(model.predict_with_covariance(&array![[1.0, f64::NAN]].into()).is_err());
+    assert!(model.sample_y(&Matrix::from(Array2::zeros((20_000, 2))), 1, 0).is_err());
+}
+
+#[test]
+fn draws_have_the_mean_and_the_covariance() {
+    let (x, y) = points();
+    let covariance = Covariance::constant(2.0) * Covariance::rbf([0.7, 1.3]) + Covariance::white(0.2);
+    let settings = GaussianProcessRegressor::new().covariance(covariance.clone()).optimize(false);
+    let model = settings.fit(&x, &y).unwrap();
+    let n = 20_000;
+    let moments = |draws: &Array2<f64>| {
+        let means = draws.mean_axis(ndarray::Axis(1)).unwrap();
+        let around = draws - &means.view().insert_axis(ndarray::Axis(1));
+        (means.to_vec(), around.dot(&around.t()) / n as f64)
+    };
+    // Six standard errors of a mean and of a covariance.
+    let near = |found: &Array2<f64>, truth: &Array2<f64>| {
+        for ((i, j), value) in found.indexed_iter() {
+            let error = ((truth[[i, i]] * truth[[j, j]] + truth[[i, j]].powi(2)) / n as f64).sqrt();
+            assert!((value - truth[[i, j]]).abs() < 6.0 * error, "{value} instead of {}", truth[[i, j]]);
+        }
+    };
+    let (mean, truth) = model.predict_with_covariance(&questions()).unwrap();
+    let draws = model.sample_y(&questions(), n, 3).unwrap();
+    let (means, found) = moments(&draws);
+    near(&found, &truth);
+    for (place, mean) in mean.as_slice().iter().enumerate() {
+        assert!((means[place] - mean).abs() < 6.0 * (truth[[place, place]] / n as f64).sqrt());
+    }
+    // The first draws do not depend on how many there are; another seed gives others.
+    assert_eq!(model.sample_y(&questions(), 2, 3).unwrap(), draws.slice(ndarray::s![.., ..2]));
+    assert_ne!(model.sample_y(&questions(), 2, 4).unwrap(), draws.slice(ndarray::s![.., ..2]));
+
+    let draws = settings.sample_prior(&questions(), n, 5).unwrap();
+    let q = questions().dense().unwrap().to_owned();
+    let prior = Array2::from_shape_fn((3, 3), |(i, j)| {
+        let d2 = ((q[[i, 0]] - q[[j, 0]]) / 0.7_f64).powi(2) + ((q[[i, 1]] - q[[j, 1]]) / 1.3_f64).powi(2);
+        2.0 * (-0.5 * d2).exp() + if i == j { 0.2 } else { 0.0 }
+    });
+    let (means, found) = moments(&draws);
+    near(&found, &prior);
+    assert!(means.iter().all(|mean| mean.abs() < 6.0 * (2.2 / n as f64).sqrt()));
+    // Without noise a draw goes through the values, and a smooth function has a factor at many near rows.
+    let bare = GaussianProcessRegressor::new().covariance(Covariance::rbf([0.7])).optimize(false);
+    let drawn = bare.fit(&x, &y).unwrap().sample_y(&x, 4, 1).unwrap();
+    for (row, value) in drawn.rows().into_iter().zip(y.as_slice()) {
+        assert!(row.iter().all(|drawn| (drawn - value).abs() < 1e-3), "{row} instead of {value}");
+    }
+    let line = Matrix::from(Array2::from_shape_fn((200, 1), |(i, _)| i as f64 * 0.01));
+    let smooth = bare.sample_prior(&line, 2, 1).unwrap();
+    assert!(smooth.iter().all(|value| value.is_finite()));
+    assert!((1..200).all(|i| (smooth[[i, 0]] - smooth[[i - 1, 0]]).abs() < 0.2));
+    assert_eq!(bare.sample_prior(&line, 0, 1).unwrap().dim(), (200, 0));
+}
+
+// scikit-learn 1.9.1: ConstantKernel(1, "fixed") * RBF([1, 1], (0.5, 0.9)) + WhiteKernel(0.1), with n_restarts_optimizer=8,
+// started within the bounds: lengths 0.9 and 0.9, noise 0.0036709, log marginal likelihood -0.0049444.
+#[test]
+fn numbers_stay_within_their_bounds() {
+    let (x, y) = points();
+    let covariance = Covariance::constant(1.0).fixed() * Covariance::rbf([0.7, 0.7]).between(0.5, 0.9)
+        + Covariance::white(0.1);
+    let settings = GaussianProcessRegressor::new().covariance(covariance.clone()).n_restarts(3);
+    let model = settings.fit(&x, &y).unwrap();
+    let found = model.covariance().parameters();
+    assert_eq!(found[0], 1.0);
+    assert!(found[1..3].iter().all(|length| (0.89..=0.9).contains(length)), "{found:?}");
+    assert_close(&[found[3]], &[0.0036709], 2e-4, "noise");
+    assert_close(&[model.log_marginal_likelihood()], &[-0.0049444], 0.05, "likelihood");
+    assert!(model.gap() < 1e-2 || !model.converged());
+    // What is fixed inside of bounds stays fixed, and a search of nothing is none.
+    let all = (Covariance::rbf([1.0]).fixed() + Covariance::white(0.3)).between(0.1, 2.0).fixed();
+    let model = GaussianProcessRegressor::new().covariance(all.clone()).fit(&x, &y).unwrap();
+    assert_eq!((model.covariance(), model.converged(), model.gap()), (&all, true, 0.0));
+    // The same answers as without words around it.
+    let plain = Covariance::rbf([1.0]) + Covariance::white(0.3);
+    let plain = GaussianProcessRegressor::new().covariance(plain).optimize(false).fit(&x, &y).unwrap();
+    assert_eq!(model.predict(&questions()).unwrap(), plain.predict(&questions()).unwrap());
+    for (wrong, word) in [
+        (Covariance::rbf([1.0]).between(2.0, 3.0), "outside of its bounds"),
+        (Covariance::rbf([1.0]).between(3.0, 0.5), "`high`"),
+        (Covariance::rbf([1.0]).between(0.0, 5.0), "`low`"),
+    ] {
+        let error = GaussianProcessRegressor::new().covariance(wrong).fit(&x, &y).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    let stopped = GaussianProcessRegressor::new().max_iter(1).fit(&x, &y).unwrap();
+    assert!(!stopped.converged() && stopped.gap() > 1e-2, "{}", stopped.gap());
+    let classifier = GaussianProcessClassifier::new().max_iter(1).fit(&x, &labels()).unwrap();
+    assert!(!classifier.converged() && classifier.gap() > 1e-2);
+}

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "cluster")]
 mod agglomerative;
+#[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
+mod bagging;
 mod baseline;
 mod bayes;
 #[cfg(feature = "trees")]
@@ -40,11 +42,15 @@ mod cluster_shapes;
 #[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
 mod compose;
 mod conformance;
+#[cfg(all(feature = "cluster", feature = "compose", feature = "linear"))]
+mod endings;
 #[cfg(feature = "trees")]
 mod ensemble;
 #[cfg(feature = "trees")]
 mod extra_trees;
 mod fixtures;
+#[cfg(all(feature = "compose", feature = "linear"))]
+mod folds;
 mod forests;
 #[cfg(feature = "kernels")]
 mod gaussian_process;
@@ -56,6 +62,7 @@ mod interchange;
 mod isolation_forest;
 #[cfg(feature = "neighbors")]
 mod kernel_density;
+mod kinds_conformance;
 #[cfg(feature = "linear")]
 mod linear;
 #[cfg(feature = "linear")]
@@ -117,6 +124,8 @@ mod registry;
 mod robust_covariance;
 #[cfg(feature = "trees")]
 mod shap;
+#[cfg(all(feature = "cluster", feature = "linear", feature = "neighbors"))]
+mod sparse_rows;
 #[cfg(feature = "trees")]
 mod sparse_trees;
 #[cfg(feature = "kernels")]

@@ -45,10 +45,13 @@ fn every_estimator_is_on_the_list() {
     // Exported, and no model: a step before models, another form of models, what models share.
     let others = [
         "AdaBoostLoss",
+        "BaggingOutOfBag",
         "Binner",
         "ClassWeight",
         "ClassifierModels",
         "Ensemble",
+        "Folds",
+        "Frozen",
         "Members",
         "NaiveForecast",
         "RegressorModels",
