@@ -41,6 +41,9 @@ fn clouds(random: &mut Random, n: usize) -> (Matrix, Classes) {
     (x.into(), Classes::new(codes, names(&["a", "b", "c"])).unwrap())
 }
 
+/// The score of each class from the shares of a row.
+type ScoreOf<'a> = &'a dyn Fn(&[f64]) -> Vec<f64>;
+
 /// The sets by their definition: each row that was held out is asked of the model of the others.
 #[test]
 fn sets_are_their_definition() {
@@ -63,7 +66,7 @@ fn sets_are_their_definition() {
     let of = |model: &dyn Fn(&Matrix) -> Array2<f64>, score: &dyn Fn(&[f64]) -> Vec<f64>, x: &Matrix| {
         model(x).rows().into_iter().map(|row| score(&row.to_vec())).collect::<Vec<_>>()
     };
-    let scores: [(ClassificationScore, &dyn Fn(&[f64]) -> Vec<f64>); 2] =
+    let scores: [(ClassificationScore, ScoreOf<'_>); 2] =
         [(ClassificationScore::Lac, &lac), (ClassificationScore::Aps { randomized: false }, &aps)];
     for (weighted, (kind, score)) in scores.into_iter().flat_map(|pair| [(false, pair), (true, pair)]) {
         let weight = |row: usize| if weighted { weights[row] } else { 1.0 };
