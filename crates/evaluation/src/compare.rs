@@ -5,6 +5,7 @@ mod bayes;
 mod delong;
 mod folds;
 mod ranks;
+mod seeds;
 mod table;
 
 pub use bayes::{BayesianComparison, compare_bayes};
@@ -12,6 +13,7 @@ pub use delong::compare_roc_auc;
 pub(crate) use folds::gains_alike;
 pub use folds::{FiveByTwo, compare_folds, five_by_two};
 pub use ranks::CriticalDifferences;
+pub use seeds::{SeedRanking, SeedScores};
 pub use table::{ModelPair, ModelRow, ModelTable, ModelTableBuilder};
 
 use std::fmt;
@@ -177,7 +179,9 @@ pub fn compare<M: Metric>(
     let (gain, seen) = match (metric.row_scores(truth, first)?, metric.row_scores(truth, second)?) {
         (Some(first), Some(second)) => {
             let gains: Vec<f64> = first.iter().zip(&second).map(|(a, b)| sign * (b - a)).collect();
-            let seen = Seen::new(metric.bounds(), first.iter().chain(&second).copied());
+            let counts = |row: &usize| weights.is_none_or(|weights| weights[*row] > 0.0);
+            let seen = (0..gains.len()).filter(counts).flat_map(|row| [first[row], second[row]]);
+            let seen = Seen::new(metric.bounds(), seen);
             let gain = options.interval.of_mean(&gains)?;
             (seen.of_mean(options.interval.worth(gains.len()), gain), seen)
         }

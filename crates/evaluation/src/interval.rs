@@ -3,6 +3,8 @@
 mod jackknife;
 mod unseen;
 
+pub(crate) use unseen::unseen_of_classes;
+
 use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, StudentT};
@@ -20,7 +22,7 @@ const MANY_UNITS: usize = 20_000;
 /// | `replicates` | 2000 | >= 1 | resamples, where the bootstrap is used |
 /// | `method` | BCa | | how the bootstrap reads the interval off the replicates |
 /// | `seed` | 0 | | start of the random stream |
-/// | `weights` | none | >= 0 | how much each row counts |
+/// | `weights` | none | >= 0 | how much each row counts; rows of weight 0 are as if they were not there |
 /// | `groups` | none | | rows of a group are not independent and are drawn together |
 /// | `bootstrap` | false | | whether rows are drawn anew even where an exact or analytic interval is known |
 /// | `blocks` | none | >= 1 | rows are in the order of time, and this many neighbours are drawn together |
@@ -173,24 +175,34 @@ impl<'a> IntervalOptions<'a> {
         sums.into_iter().map(|(sum, squares)| if sum > 0.0 { sum / squares * sum } else { 0.0 }).collect()
     }
 
-    /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself.
+    /// The bootstrap interval of any statistic of rows; the statistic weighs the rows itself. Rows of weight 0 are never drawn, and are
+    /// no units.
     ///
     /// # Errors
-    /// As [`Bootstrap::interval`], or when the groups are not one for each row.
+    /// As [`Bootstrap::interval`], when a weight is not acceptable, or when the groups are not one for each row.
     pub fn of_rows(&self, n_rows: usize, statistic: impl Fn(&[usize]) -> f64 + Sync) -> Result<Interval> {
         self.of_any_rows(n_rows, &statistic)
     }
 
     /// Compiled once, and not for each statistic.
     fn of_any_rows(&self, n_rows: usize, statistic: &(dyn Fn(&[usize]) -> f64 + Sync)) -> Result<Interval> {
-        match self.dependence {
-            Dependence::None => self.bootstrap.interval(n_rows, statistic),
-            Dependence::Groups(groups) => {
-                check_groups(groups, n_rows)?;
-                self.bootstrap.interval_grouped(groups, statistic)
-            }
-            Dependence::Blocks(length) => self.bootstrap.interval_blocks(n_rows, length, statistic),
-        }
+        let (rows, groups) = (self.counted(n_rows)?, self.groups_of(n_rows)?);
+        let Some(rows) = rows else {
+            return match self.dependence {
+                Dependence::None => self.bootstrap.interval(n_rows, statistic),
+                Dependence::Groups(groups) => self.bootstrap.interval_grouped(groups, statistic),
+                Dependence::Blocks(length) => self.bootstrap.interval_blocks(n_rows, length, statistic),
+            };
+        };
+        let groups: Option<Vec<u32>> = groups.map(|groups| rows.iter().map(|&row| groups[row]).collect());
+        let without = IntervalOptions { weights: None, ..self.clone() };
+        let own = match &groups {
+            Some(groups) => without.groups(groups),
+            None => without,
+        };
+        own.of_any_rows(rows.len(), &|drawn| {
+            statistic(&drawn.iter().map(|&place| rows[place]).collect::<Vec<usize>>())
+        })
     }
 
     /// The bootstrap interval of a statistic of how often each row is drawn; several times faster than
@@ -204,48 +216,77 @@ impl<'a> IntervalOptions<'a> {
 
     /// Compiled once, and not for each statistic.
     fn of_any_counts(&self, n_rows: usize, statistic: &(dyn Fn(&[u32]) -> f64 + Sync)) -> Result<Interval> {
-        match self.dependence {
-            Dependence::None => self.bootstrap.interval_counted(n_rows, statistic),
-            Dependence::Groups(groups) => {
-                check_groups(groups, n_rows)?;
-                let (units, n_units) = numbered(groups);
-                self.bootstrap.interval_counted(n_units, |counts| {
-                    statistic(&units.iter().map(|&unit| counts[unit]).collect::<Vec<u32>>())
-                })
-            }
-            Dependence::Blocks(length) => self.bootstrap.interval_blocks(n_rows, length, |rows| {
+        let (rows, groups) = (self.counted(n_rows)?, self.groups_of(n_rows)?);
+        let n_counted = rows.as_ref().map_or(n_rows, Vec::len);
+        let row_of = |place: usize| rows.as_ref().map_or(place, |rows| rows[place]);
+        // How often each row is drawn, from how often its unit is.
+        let of_units = |unit: &dyn Fn(usize) -> usize, counts: &[u32]| {
+            let mut of_rows = vec![0; n_rows];
+            (0..n_counted).for_each(|place| of_rows[row_of(place)] = counts[unit(place)]);
+            statistic(&of_rows)
+        };
+        match (self.dependence, groups) {
+            (Dependence::Blocks(length), _) => self.bootstrap.interval_blocks(n_counted, length, |drawn| {
                 let mut counts = vec![0; n_rows];
-                rows.iter().for_each(|&row| counts[row] += 1);
+                drawn.iter().for_each(|&place| counts[row_of(place)] += 1);
                 statistic(&counts)
             }),
+            (_, Some(groups)) => {
+                let own: Vec<u32> = (0..n_counted).map(|place| groups[row_of(place)]).collect();
+                let (units, n_units) = numbered(&own);
+                self.bootstrap.interval_counted(n_units, |counts| of_units(&|place| units[place], counts))
+            }
+            _ if rows.is_none() => self.bootstrap.interval_counted(n_rows, statistic),
+            _ => self.bootstrap.interval_counted(n_counted, |counts| of_units(&|place| place, counts)),
+        }
+    }
+
+    /// The rows that have weight, in their order; nothing where all have.
+    fn counted(&self, n_rows: usize) -> Result<Option<Vec<usize>>> {
+        let Some(weights) = self.weights else { return Ok(None) };
+        check_weights(weights, n_rows)?;
+        let there = || (0..n_rows).filter(|&row| weights[row] > 0.0).collect();
+        Ok(weights.contains(&0.0).then(there))
+    }
+
+    /// The group of each row, where there are groups.
+    fn groups_of(&self, n_rows: usize) -> Result<Option<&'a [u32]>> {
+        match self.dependence {
+            Dependence::Groups(groups) => check_groups(groups, n_rows).map(|()| Some(groups)),
+            _ => Ok(None),
         }
     }
 
     /// The interval of the weighted mean of a number per row, such as the loss.
     ///
-    /// The bootstrap by sums of rows or groups; Student's interval from 20 000 of them on.
+    /// The bootstrap by sums of rows or groups; Student's interval from 20 000 of them on. Rows of weight 0 are not there, whatever
+    /// their number is.
     ///
     /// # Errors
     /// As [`of_rows`](IntervalOptions::of_rows).
     pub fn of_mean(&self, values: &[f64]) -> Result<Interval> {
-        if let Some(weights) = self.weights {
-            check_weights(weights, values.len())?;
-        }
+        let (rows, groups) = (self.counted(values.len())?, self.groups_of(values.len())?);
+        let rows = rows.unwrap_or_else(|| (0..values.len()).collect());
         let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
-        let pairs: Vec<[f64; 2]> =
-            values.iter().enumerate().map(|(row, value)| [weight(row) * value, weight(row)]).collect();
+        let pairs: Vec<[f64; 2]> = rows.iter().map(|&row| [weight(row) * values[row], weight(row)]).collect();
         let ratio = |pairs: &[[f64; 2]], counts: &[u32]| {
             let [sum, weight] = pairs.iter().zip(counts).fold([0.0; 2], |[sum, weight], (pair, &count)| {
                 [sum + f64::from(count) * pair[0], weight + f64::from(count) * pair[1]]
             });
             sum / weight
         };
-        let units = match self.dependence {
-            Dependence::Blocks(_) => return self.of_counts(values.len(), |counts| ratio(&pairs, counts)),
-            Dependence::None => pairs,
-            Dependence::Groups(groups) => {
-                check_groups(groups, values.len())?;
-                let (unit_of_row, n_units) = numbered(groups);
+        let units = match (self.dependence, groups) {
+            (Dependence::Blocks(length), _) => {
+                return self.bootstrap.interval_blocks(pairs.len(), length, |drawn| {
+                    let mut counts = vec![0; pairs.len()];
+                    drawn.iter().for_each(|&place| counts[place] += 1);
+                    ratio(&pairs, &counts)
+                });
+            }
+            (_, None) => pairs,
+            (_, Some(groups)) => {
+                let own: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
+                let (unit_of_row, n_units) = numbered(&own);
                 let mut sums = vec![[0.0; 2]; n_units];
                 for (&unit, pair) in unit_of_row.iter().zip(&pairs) {
                     sums[unit] = [sums[unit][0] + pair[0], sums[unit][1] + pair[1]];

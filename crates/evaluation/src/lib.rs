@@ -37,8 +37,8 @@ pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit
 pub use behaviour::{Behaviour, Expectation, test_behaviour};
 pub use compare::{
     BayesianComparison, Comparison, ComparisonOptions, CriticalDifferences, FiveByTwo, ModelPair, ModelRow,
-    ModelTable, ModelTableBuilder, Verdict, compare, compare_bayes, compare_folds, compare_roc_auc,
-    five_by_two, mcnemar,
+    ModelTable, ModelTableBuilder, SeedRanking, SeedScores, Verdict, compare, compare_bayes, compare_folds,
+    compare_roc_auc, five_by_two, mcnemar,
 };
 pub use constraints::{Candidate, Cost, Dropped, Limits, Selection, measure_cost, pareto_front};
 pub use cross_fit::{CrossFit, Holdout};

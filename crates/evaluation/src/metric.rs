@@ -12,6 +12,7 @@ mod class_report;
 mod classes;
 pub mod clusters;
 mod confusion;
+mod counted;
 mod deviance;
 mod distributions;
 mod double;
@@ -106,7 +107,7 @@ use crate::Stack;
     message = "`{Self}` is not a metric",
     note = "use one of `perennial_evaluation::metric`, or implement `Metric`"
 )]
-pub trait Metric: Send + Sync {
+pub trait Metric: Sized + Send + Sync {
     /// What is true.
     type Truth: ?Sized + Rows + Sync;
     /// What was answered.
@@ -153,6 +154,18 @@ pub trait Metric: Send + Sync {
         Ok(None)
     }
 
+    /// The metric for some of the rows, in this order; nothing where it is the same whatever the rows are.
+    ///
+    /// A metric that holds an entry for each row, as [`MeanValue`](crate::decision::MeanValue) of values per row does, is asked for it
+    /// wherever a part of the rows is scored: a fold, a slice or a resample.
+    ///
+    /// # Errors
+    /// When it has no entry for a row.
+    fn for_rows(&self, rows: &[usize]) -> Result<Option<Self>> {
+        let _ = rows;
+        Ok(None)
+    }
+
     /// The score and how sure it is: exact where a formula is known, else by the bootstrap.
     ///
     /// # Errors
@@ -169,7 +182,7 @@ pub trait Metric: Send + Sync {
 }
 
 /// The interval that needs no formula.
-pub(crate) fn bootstrap<M: Metric + ?Sized>(
+pub(crate) fn bootstrap<M: Metric>(
     metric: &M,
     truth: &M::Truth,
     prediction: &M::Prediction,
@@ -186,7 +199,7 @@ pub(crate) fn bootstrap<M: Metric + ?Sized>(
 }
 
 /// Truth and prediction of some of the rows.
-pub(crate) fn score_parts<M: Metric + ?Sized>(
+pub(crate) fn score_parts<M: Metric>(
     truth: &M::Truth,
     prediction: &M::Prediction,
     rows: &[usize],
@@ -209,7 +222,7 @@ pub(crate) fn where_defined<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 /// The score of some of the rows.
-pub(crate) fn score_rows<M: Metric + ?Sized>(
+pub(crate) fn score_rows<M: Metric>(
     metric: &M,
     truth: &M::Truth,
     prediction: &M::Prediction,
@@ -218,7 +231,19 @@ pub(crate) fn score_rows<M: Metric + ?Sized>(
 ) -> Result<f64> {
     let (truth, prediction) = score_parts::<M>(truth, prediction, rows)?;
     let weights = weights.map(|weights| weights.take(rows)).transpose()?;
-    metric.score_weighted(truth.borrow(), &prediction, weights.as_deref())
+    on_rows(metric, rows, |metric| metric.score_weighted(truth.borrow(), &prediction, weights.as_deref()))
+}
+
+/// Does the work with the metric as it is for some of the rows.
+pub(crate) fn on_rows<M: Metric, R>(
+    metric: &M,
+    rows: &[usize],
+    work: impl FnOnce(&M) -> Result<R>,
+) -> Result<R> {
+    match metric.for_rows(rows)? {
+        Some(own) => work(&own),
+        None => work(metric),
+    }
 }
 
 /// A model whose answers a metric can judge: values, classes, or probabilities.

@@ -12,7 +12,7 @@ use perennial_statistics::test::{Alternative, welch_t};
 use serde::{Deserialize, Serialize};
 
 use crate::interval::two_sided_t;
-use crate::metric::{score_rows, where_defined};
+use crate::metric::{on_rows, score_rows, where_defined};
 use crate::tasks;
 use crate::{IntervalOptions, Metric};
 
@@ -353,7 +353,8 @@ impl<M: Metric> Slice<'_, M> {
             None => settings,
         };
         let (truth, prediction) = (self.truth.take(&rows)?, self.prediction.take(&rows)?);
-        let interval = self.metric.interval(truth.borrow(), &prediction, &settings)?;
+        let interval =
+            on_rows(self.metric, &rows, |metric| metric.interval(truth.borrow(), &prediction, &settings))?;
         let rest_score = self.score_of(&rest)?;
         let p_value = match self.welch(&rows, &rest)? {
             Some(p_value) => p_value,
@@ -413,7 +414,9 @@ impl<M: Metric> Slice<'_, M> {
     /// The weighted score of a row, and its weight.
     fn term(&self, row: usize) -> [f64; 2] {
         let weight = self.weights.map_or(1.0, |weights| weights[row]);
-        [self.row_scores.map_or(0.0, |scores| weight * scores[row]), weight]
+        // A row without weight does not count, even where its score is beyond the range of f64.
+        let score = self.row_scores.filter(|_| weight > 0.0).map_or(0.0, |scores| scores[row]);
+        [weight * score, weight]
     }
 
     /// The score of these rows less that of all others; `total` are the sums over all rows.

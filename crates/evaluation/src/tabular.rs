@@ -1,7 +1,10 @@
 //! Rows whose columns can be seen and changed.
 
+mod numbers;
 #[cfg(feature = "table")]
 mod table;
+
+pub(crate) use numbers::AsNumbers;
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -57,6 +57,31 @@ pub fn euclidean(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
     distances
 }
 
+/// Euclidean distances of rows of which cells may be missing (NaN), rows of `a` x rows of `b`: from the columns that both rows have,
+/// stretched to all columns (Dixon, 1979; `nan_euclidean_distances` of scikit-learn). NaN where they share none.
+///
+/// # Panics
+/// When the matrices do not have as many columns as each other.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_numeric::distance;
+///
+/// let missing = f64::NAN;
+/// let a = array![[3.0, missing, missing, 6.0], [missing, 1.0, missing, missing]];
+/// let d = distance::nan_euclidean(&a, &array![[1.0, missing, 4.0, 5.0]]);
+/// // Two of four columns differ by 2 and 1.
+/// assert!((d[[0, 0]] - 10.0_f64.sqrt()).abs() < 1e-15 && d[[1, 0]].is_nan());
+/// ```
+pub fn nan_euclidean(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
+    let width = a.ncols() as f64;
+    pairwise(a, b, |x, y| {
+        let shared = x.iter().zip(y).filter(|(x, y)| !x.is_nan() && !y.is_nan());
+        let (squares, n) = shared.fold((0.0, 0.0), |(sum, n), (x, y)| (sum + (x - y) * (x - y), n + 1.0));
+        (width / n * squares).sqrt()
+    })
+}
+
 /// Manhattan distances, the sums of absolute differences; rows of `a` x rows of `b`.
 ///
 /// # Panics

@@ -9,6 +9,7 @@
 mod adaptive;
 mod binary_risk;
 mod cross;
+mod cross_classifier;
 mod enbpi;
 mod exchangeability;
 mod fwer;
@@ -29,6 +30,7 @@ mod split_classifier;
 pub use adaptive::AdaptiveConformal;
 pub use binary_risk::BinaryRisk;
 pub use cross::{CrossConformalModel, CrossConformalRegressor, CrossMethod};
+pub use cross_classifier::{CrossConformalClassifier, CrossConformalClassifierModel};
 pub use enbpi::{EnbPiModel, EnbPiRegressor};
 pub use exchangeability::{ExchangeabilityTest, test_exchangeability};
 pub use fwer::FwerProcedure;

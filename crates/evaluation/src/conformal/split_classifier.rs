@@ -42,10 +42,11 @@ pub enum ClassificationScore {
     TopK,
 }
 
-const LAMBDA: Param = Param::real("lambda", "penalty for each class").at_least(0.0).search_log(1e-3, 1.0);
+pub(super) const LAMBDA: Param =
+    Param::real("lambda", "penalty for each class").at_least(0.0).search_log(1e-3, 1.0);
 
 impl ClassificationScore {
-    fn check(self) -> Result<()> {
+    pub(super) fn check(self) -> Result<()> {
         match self {
             ClassificationScore::Raps { lambda, .. } => LAMBDA.check(lambda),
             _ => Ok(()),
@@ -53,7 +54,7 @@ impl ClassificationScore {
     }
 
     /// The score of each class for one row.
-    fn of_row(self, shares: ArrayView1<'_, f64>) -> Vec<f64> {
+    pub(super) fn of_row(self, shares: ArrayView1<'_, f64>) -> Vec<f64> {
         if self == ClassificationScore::Lac {
             return shares.iter().map(|share| 1.0 - share).collect();
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CrossValidation;
 use super::rounds::Rounds;
+use crate::metric::on_rows;
 use crate::split::Bootstrap;
 use crate::{Judges, Metric, Split, Strata};
 
@@ -72,7 +73,7 @@ where
 {
     let n_rows = y.n_rows();
     let weight = |row: usize| options.weights.map_or(1.0, |weights| weights[row]);
-    let rows_of = |truth: &M::Truth, prediction: &M::Prediction| {
+    let rows_of = |metric: &M, truth: &M::Truth, prediction: &M::Prediction| {
         metric.row_scores(truth, prediction)?.ok_or_else(|| {
             Error::unsupported(format!(
                 "`{}` is no mean over rows, so it cannot be taken out of bag; use `LogLoss`, `Accuracy` or an error",
@@ -83,7 +84,8 @@ where
     let rounds = Rounds::new(estimator, x, y, options);
     let (parts, _) = rounds.run(samples, &|split, model, _| {
         let (x, y) = (x.take(&split.test)?, y.take(&split.test)?);
-        let scores = rows_of(y.borrow(), &metric.ask(&model, x.borrow())?)?;
+        let answers = metric.ask(&model, x.borrow())?;
+        let scores = on_rows(metric, &split.test, |metric| rows_of(metric, y.borrow(), &answers))?;
         Ok((split.test.clone(), scores))
     })?;
     let (mut sums, mut counts) = (vec![0.0; n_rows], vec![0.0; n_rows]);
@@ -117,7 +119,7 @@ where
             true => (0..n_rows).map(|row| (row + shift) % n_rows).collect(),
             false => random.fork(shift as u64).permutation(n_rows),
         };
-        let scores = rows_of(y.take(&from)?.borrow(), &answers)?;
+        let scores = rows_of(metric, y.take(&from)?.borrow(), &answers)?;
         for (row, score) in scores.iter().enumerate() {
             let pair = weight(row) * weight(from[row]);
             if pair > 0.0 {

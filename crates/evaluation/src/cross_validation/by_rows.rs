@@ -10,12 +10,12 @@ use super::{CrossValidated, CrossValidation};
 use crate::tasks;
 use crate::{Judges, Metric, Splitter, Strata};
 
-/// As [`cross_validate`](crate::cross_validate), with an estimator and a metric that hold something for each row, such as what
-/// its outcomes are worth: each fold makes its own, for the rows that it learns from and for those that it tests.
+/// As [`cross_validate`](crate::cross_validate), with an estimator that holds something for each row, such as what its outcomes are
+/// worth: each fold makes its own, for the rows that it learns from.
 ///
-/// `estimator` is given the training rows of a split and `metric` its test rows, in the order in which they are learned from and
-/// tested. A validation set would take some of the training rows away:
-/// estimators with entries for each row must not ask for one, as [`TunedThreshold`](crate::decision::TunedThreshold) does not.
+/// `estimator` is given the training rows of a split, in the order in which they are learned from. A validation set would take some of
+/// them away: estimators with entries for each row must not ask for one, as [`TunedThreshold`](crate::decision::TunedThreshold) does
+/// not.
 ///
 /// ```
 /// # use ndarray::Array2;
@@ -51,7 +51,7 @@ use crate::{Judges, Metric, Splitter, Strata};
 ///     &x,
 ///     &y,
 ///     &KFold::new(3),
-///     |rows| Ok(MeanValue::new(values.take(rows)?)),
+///     &MeanValue::new(values.clone()),
 ///     &CrossValidation::new(),
 /// )?;
 /// assert_eq!(scored.folds.len(), 3);
@@ -59,13 +59,13 @@ use crate::{Judges, Metric, Splitter, Strata};
 /// ```
 ///
 /// # Errors
-/// As [`cross_validate`](crate::cross_validate), or those of `estimator` and `metric`.
+/// As [`cross_validate`](crate::cross_validate), or those of `estimator`.
 pub fn cross_validate_by_rows<E, S, M>(
     estimator: impl Fn(&[usize]) -> Result<E> + Sync,
     x: &E::Input,
     y: &E::Target,
     splitter: &S,
-    metric: impl Fn(&[usize]) -> Result<M> + Sync,
+    metric: &M,
     options: &CrossValidation<'_>,
 ) -> Result<CrossValidated<M::Prediction, E::Model>>
 where
@@ -85,18 +85,16 @@ where
     let folds = tasks::try_each(splits.len(), |number| {
         let round = || {
             let split = &splits[number];
-            let (estimator, metric) = (estimator(&split.train)?, metric(&split.test)?);
+            let estimator = estimator(&split.train)?;
             let rounds = Rounds::new(&estimator, x, y, options);
             let ctx = options.ctx.child(&format!("fold{number}"));
             let scored = rounds.round(split, ctx, |split, model, seconds| {
-                score_fold(&rounds, &metric, split, model, seconds)
+                score_fold(&rounds, metric, split, model, seconds)
             })?;
             options.ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
-            Ok((scored, metric))
+            Ok(scored)
         };
         round().context(format!("fold {number}"))
     })?;
-    let (scored, metrics): (Vec<_>, Vec<M>) = folds.into_iter().unzip();
-    let metric = metrics.first().ok_or_else(|| Error::empty("the splitter gave no splits"))?;
-    collect(metric, x.n_rows(), scored, audited.report().clone())
+    collect(metric, x.n_rows(), folds, audited.report().clone())
 }

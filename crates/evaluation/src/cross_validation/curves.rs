@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
+use crate::metric::on_rows;
 use crate::tasks;
 use crate::{AuditedSplits, Judges, Metric, Split, Splitter, Strata};
 
@@ -231,7 +232,7 @@ where
         let score = |rows: &[usize]| {
             let answer = metric.ask(&model, rounds.x.take(rows)?.borrow())?;
             let (truth, weights) = (rounds.y.take(rows)?, rounds.weights(rows)?);
-            metric.score_weighted(truth.borrow(), &answer, weights.as_deref())
+            on_rows(metric, rows, |metric| metric.score_weighted(truth.borrow(), &answer, weights.as_deref()))
         };
         let start = Instant::now();
         let test = score(&split.test)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::rounds::{Part, Rounds};
 use super::run::{collect, cross_validate, score_fold};
 use super::{CrossValidated, CrossValidation};
+use crate::metric::on_rows;
 use crate::tasks;
 use crate::{Judges, Metric, Splitter, Strata};
 
@@ -123,11 +124,13 @@ where
     inside.drop_predictions = true;
     inside.audit.clone_from(&options.audit);
     let splits = inside.splits(x.borrow(), y.borrow(), inner)?;
-    let score = |(place, candidate): (usize, &E)| {
-        let scored = cross_validate(candidate, x.borrow(), y.borrow(), &splits, metric, &inside);
-        scored.map(|scored| scored.mean()).context(format!("candidate {place}"))
-    };
-    candidates.iter().enumerate().map(score).collect()
+    on_rows(metric, rows, |metric| {
+        let score = |(place, candidate): (usize, &E)| {
+            let scored = cross_validate(candidate, x.borrow(), y.borrow(), &splits, metric, &inside);
+            scored.map(|scored| scored.mean()).context(format!("candidate {place}"))
+        };
+        candidates.iter().enumerate().map(score).collect()
+    })
 }
 
 /// The place of the best score, the first of those that are equal; NaN is never best.

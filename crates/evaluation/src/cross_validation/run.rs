@@ -7,12 +7,17 @@ use perennial_core::{Error, Estimator, Predictor, Result, ResultExt, Rows};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
+use crate::metric::on_rows;
 use crate::{Answers, AuditReport, Judges, Metric, Split, Splitter, Stack, Strata};
 
 /// Fits on the training part of each split and scores on its test part, folds in parallel.
 ///
 /// Each fold has a context of its own, so the scores are the same for any number of threads. An error says in
 /// which fold it happened; folds are counted from 0.
+///
+/// A metric that holds an entry for each row, such as [`MeanValue`](crate::decision::MeanValue) of values per row, is given those
+/// of all rows, and each fold is scored by its own ([`Metric::for_rows`]). An estimator that does so goes through
+/// [`cross_validate_by_rows`](crate::cross_validate_by_rows).
 ///
 /// # Errors
 /// When the splitter refuses, the [audit](CrossValidation::audit) of the splits does, a fit or a prediction fails, the metric is not defined on a fold, or the work was
@@ -94,7 +99,9 @@ where
     let answer = metric.ask(&model, rounds.x.take(&split.test)?.borrow())?;
     let truth = rounds.y.take(&split.test)?;
     let weights = rounds.weights(&split.test)?;
-    let score = metric.score_weighted(truth.borrow(), &answer, weights.as_deref())?;
+    let score = on_rows(metric, &split.test, |metric| {
+        metric.score_weighted(truth.borrow(), &answer, weights.as_deref())
+    })?;
     let fold = Fold {
         n_train: split.train.len(),
         test: split.test.clone(),

@@ -7,6 +7,7 @@ use perennial_core::{Estimator, Predictor, Result, Rows};
 
 use super::rounds::Rounds;
 use super::{CrossValidated, CrossValidation, Fold};
+use crate::metric::on_rows;
 use crate::{AuditReport, Judges, Metric, Splitter, Strata};
 
 /// Metrics of the same truth that judge the same model: a tuple of up to eight.
@@ -22,7 +23,7 @@ pub trait Metrics<T: Predictor>: Send + Sync {
     #[doc(hidden)]
     fn results(&self) -> Vec<CrossValidated<(), ()>>;
 
-    /// The score by each metric.
+    /// The score by each metric, of rows with these numbers.
     ///
     /// # Errors
     /// As [`Judges::ask`] and [`Metric::score_weighted`].
@@ -31,6 +32,7 @@ pub trait Metrics<T: Predictor>: Send + Sync {
         model: &T,
         x: &T::Input,
         truth: &Self::Truth,
+        rows: &[usize],
         weights: Option<&[f64]>,
     ) -> Result<Vec<f64>>;
 }
@@ -45,6 +47,18 @@ fn result<M: Metric>(metric: &M) -> CrossValidated<(), ()> {
         fold_predictions: None,
         audit: AuditReport::default(),
     }
+}
+
+fn score<T: Predictor, M: Judges<T>>(
+    metric: &M,
+    model: &T,
+    x: &T::Input,
+    truth: &M::Truth,
+    rows: &[usize],
+    weights: Option<&[f64]>,
+) -> Result<f64> {
+    let answer = metric.ask(model, x)?;
+    on_rows(metric, rows, |metric| metric.score_weighted(truth, &answer, weights))
 }
 
 macro_rules! tuples {
@@ -69,12 +83,13 @@ macro_rules! tuples {
                 model: &T,
                 x: &T::Input,
                 truth: &Self::Truth,
+                rows: &[usize],
                 weights: Option<&[f64]>,
             ) -> Result<Vec<f64>> {
                 let ($first, $($other,)*) = self;
                 Ok(vec![
-                    $first.score_weighted(truth, &$first.ask(model, x)?, weights)?,
-                    $($other.score_weighted(truth, &$other.ask(model, x)?, weights)?),*
+                    score($first, model, x, truth, rows, weights)?,
+                    $(score($other, model, x, truth, rows, weights)?),*
                 ])
             }
         }
@@ -118,7 +133,7 @@ where
         let start = Instant::now();
         let (x, truth) = (x.take(&split.test)?, y.take(&split.test)?);
         let weights = rounds.weights(&split.test)?;
-        let scores = metrics.scores(&model, x.borrow(), truth.borrow(), weights.as_deref())?;
+        let scores = metrics.scores(&model, x.borrow(), truth.borrow(), &split.test, weights.as_deref())?;
         let fold = Fold {
             n_train: split.train.len(),
             test: split.test.clone(),

@@ -8,9 +8,11 @@ use super::sweep::{Sweep, share};
 use crate::Metric;
 use crate::align::{check_rows_of, codes_in, columns_in, positive_class};
 
-const THRESHOLD: Param = Param::real("threshold", "probability from which on one would act")
+pub(super) const THRESHOLD: Param = Param::real("threshold", "probability from which on one would act")
     .at_least(0.0)
     .at_most(1.0 - f64::EPSILON);
+pub(super) const MIX: Param =
+    Param::real("mix", "share of the cost that positive rows would cause").at_least(0.0).at_most(1.0);
 const N_BINS: Param = Param::integer("n_bins", "how many parts").at_least(1.0).at_most(100_000.0);
 
 /// The net benefit of acting on the rows whose probability is at least each threshold: the share of true positives, less
@@ -166,10 +168,7 @@ impl CostCurve {
     /// # Errors
     /// When the mix is not in [0, 1].
     pub fn at(&self, mix: f64) -> Result<(f64, f64)> {
-        Param::real("mix", "share of the cost that positive rows would cause")
-            .at_least(0.0)
-            .at_most(1.0)
-            .check(mix)?;
+        MIX.check(mix)?;
         let cost = |place: usize| {
             self.false_negative_rate[place] * mix + self.false_positive_rate[place] * (1.0 - mix)
         };
@@ -189,9 +188,7 @@ impl CostCurve {
 /// When there are no rows, the lengths differ, a number is not acceptable, or a class has no rows with weight.
 pub fn cost_curve(scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<CostCurve> {
     let sweep = Sweep::new(scores, positive, weights, None)?;
-    if !(sweep.positives > 0.0 && sweep.negatives > 0.0) {
-        return Err(Error::insufficient_data("a cost curve needs positive and negative rows with weight"));
-    }
+    sweep.two_sides()?;
     let point = |place: usize| {
         let cut = &sweep.cuts[place];
         (sweep.false_positive_rate(cut), sweep.recall(cut))

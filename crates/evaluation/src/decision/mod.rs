@@ -8,6 +8,7 @@ mod costs;
 mod curves;
 mod profit;
 mod rule;
+mod sure;
 mod sweep;
 mod tuned;
 mod value;
@@ -16,6 +17,7 @@ pub use costs::CostMatrix;
 pub use curves::{CostCurve, DecisionCurve, LiftRow, NetBenefit, cost_curve, decision_curve, lift_table};
 pub use profit::{profit_at_k, profit_intervals};
 pub use rule::{Objective, ThresholdChoice, ThresholdRule};
+pub use sure::{cost_intervals, decision_intervals, lift_intervals};
 pub use tuned::{FixedThreshold, TunedThreshold, TunedThresholdModel};
 pub use value::{MeanValue, OutcomeValues, ValueModel};
 

@@ -3,7 +3,7 @@
 use perennial_core::{Error, Result};
 use perennial_statistics::interval::Interval;
 
-use super::sweep::Sweep;
+use super::sweep::{Sweep, ranked, tied};
 use super::value::ValueModel;
 use crate::IntervalOptions;
 
@@ -78,25 +78,21 @@ pub fn profit_intervals(
     let total = Sweep::new(scores, positive, weights, Some(values))?.total();
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
     let worth = |row: usize, called: bool| weight(row) * values.row(row).of(positive[row], called);
-    let mut ranked: Vec<usize> = (0..scores.len()).filter(|&row| weight(row) > 0.0).collect();
-    ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    let order = ranked(scores, weights);
     // What each row weighs, what it is worth when left alone, and what acting on it adds.
-    let rows: Vec<[f64; 3]> = ranked
-        .iter()
-        .map(|&row| [weight(row), worth(row, false), worth(row, true) - worth(row, false)])
+    let rows: Vec<[f64; 3]> = (0..scores.len())
+        .map(|row| [weight(row), worth(row, false), worth(row, true) - worth(row, false)])
         .collect();
-    let tied: Vec<usize> = ranked.chunk_by(|&a, &b| scores[a] == scores[b]).map(<[usize]>::len).collect();
     let profit = |k: f64, counts: &[u32]| {
-        let (mut profit, mut left, mut first) = (0.0, k, 0);
-        for &n in &tied {
+        let (mut profit, mut left) = (0.0, k);
+        for tied in tied(&order, scores) {
             let (mut weight, mut gain) = (0.0, 0.0);
-            for (row, &number) in rows[first..first + n].iter().zip(&ranked[first..first + n]) {
-                let count = f64::from(counts[number]);
+            for &row in tied {
+                let (count, row) = (f64::from(counts[row]), rows[row]);
                 weight += count * row[0];
                 profit += count * row[1];
                 gain += count * row[2];
             }
-            first += n;
             if weight > 0.0 && left > 0.0 {
                 profit += gain * (left / weight).min(1.0);
                 left -= weight;

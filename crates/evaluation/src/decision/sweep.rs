@@ -1,6 +1,6 @@
 //! All thresholds of a list of scores, from the highest down.
 
-use perennial_core::{Result, check_numbers};
+use perennial_core::{Error, Result, check_numbers};
 
 use super::value::ValueModel;
 use crate::align::check_rows_of;
@@ -43,18 +43,17 @@ impl Sweep {
         let worth = |row: usize, called: bool| {
             values.map_or(0.0, |values| weight(row) * values.row(row).of(positive[row], called))
         };
-        let mut rows: Vec<usize> = (0..scores.len()).filter(|&row| weight(row) > 0.0).collect();
-        rows.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
-        let highest = rows.first().map_or(0.0, |&row| scores[row]);
+        let order = ranked(scores, weights);
+        let highest = order.first().map_or(0.0, |&row| scores[row]);
         let mut cut = Cut {
             threshold: highest.next_up().min(f64::MAX),
             flagged: 0,
             true_positive: 0.0,
             false_positive: 0.0,
-            value: rows.iter().map(|&row| worth(row, false)).sum(),
+            value: order.iter().map(|&row| worth(row, false)).sum(),
         };
         let mut cuts = vec![cut];
-        for tied in rows.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        for tied in tied(&order, scores) {
             for &row in tied {
                 cut.flagged += 1;
                 if positive[row] {
@@ -74,6 +73,16 @@ impl Sweep {
         self.positives + self.negatives
     }
 
+    /// Refuses rows of one class.
+    pub(super) fn two_sides(&self) -> Result<()> {
+        match self.positives > 0.0 && self.negatives > 0.0 {
+            true => Ok(()),
+            false => {
+                Err(Error::insufficient_data("a cost curve needs positive and negative rows with weight"))
+            }
+        }
+    }
+
     pub(crate) fn recall(&self, cut: &Cut) -> f64 {
         share(cut.true_positive, self.positives)
     }
@@ -81,6 +90,19 @@ impl Sweep {
     pub(crate) fn false_positive_rate(&self, cut: &Cut) -> f64 {
         share(cut.false_positive, self.negatives)
     }
+}
+
+/// The rows with weight from the highest score down.
+pub(super) fn ranked(scores: &[f64], weights: Option<&[f64]>) -> Vec<usize> {
+    let there = |row: &usize| weights.is_none_or(|weights| weights[*row] > 0.0);
+    let mut rows: Vec<usize> = (0..scores.len()).filter(there).collect();
+    rows.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+    rows
+}
+
+/// Ranked rows, those with the same score together.
+pub(super) fn tied<'a>(order: &'a [usize], scores: &'a [f64]) -> impl Iterator<Item = &'a [usize]> {
+    order.chunk_by(|&a, &b| scores[a] == scores[b])
 }
 
 /// A share that is 0 where there is nothing to have a share of.

@@ -118,7 +118,7 @@ impl ValueModel {
             ValueModel::Constant(values) => values.check(),
             ValueModel::PerRow(values) if values.len() != n_rows => {
                 Err(Error::length_mismatch("the values of the outcomes", n_rows, values.len()).context(
-                    "values per row are those of the rows at hand; `cross_validate_by_rows` takes them for each fold",
+                    "values per row are those of the rows at hand; an estimator with such values is cross-validated by `cross_validate_by_rows`",
                 ))
             }
             ValueModel::PerRow(values) => values.iter().enumerate().try_for_each(|(row, values)| {
@@ -130,8 +130,8 @@ impl ValueModel {
 
 /// The mean value of answers: of two classes the second is positive, or the class that is named.
 ///
-/// Values per row are those of the scored rows; to score a part of them, [take](ValueModel::take) the values of that part, as
-/// [`cross_validate_by_rows`](crate::cross_validate_by_rows) does for each fold.
+/// Values per row are those of the scored rows; what scores a part of them, such as [`cross_validate`](crate::cross_validate) each
+/// fold, takes the values of that part.
 ///
 /// ```
 /// use perennial_core::Classes;
@@ -181,6 +181,13 @@ impl Metric for MeanValue {
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         Ok(reduce::sum_by(values.len(), |row| weight(row) * values[row])
             / reduce::sum_by(values.len(), weight))
+    }
+
+    fn for_rows(&self, rows: &[usize]) -> Result<Option<Self>> {
+        match &self.values {
+            ValueModel::Constant(_) => Ok(None),
+            values => Ok(Some(MeanValue { values: values.take(rows)?, positive: self.positive.clone() })),
+        }
     }
 
     fn row_scores(&self, truth: &Classes, prediction: &Classes) -> Result<Option<Vec<f64>>> {

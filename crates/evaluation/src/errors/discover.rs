@@ -29,6 +29,9 @@ pub enum Condition {
         feature: String,
         /// The value that it does not have.
         value: f64,
+        /// How the condition reads where numbers do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
     },
     /// The feature is above this value, or missing.
     NotUpTo {
@@ -36,6 +39,9 @@ pub enum Condition {
         feature: String,
         /// The value that it is above.
         up_to: f64,
+        /// How the condition reads where numbers do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown: Option<String>,
     },
     /// The feature is above the one and at most the other value.
     Between {
@@ -68,6 +74,30 @@ impl Condition {
         }
     }
 
+    /// Says how it reads where numbers do not: `label` gives what a value of the feature stands for.
+    pub(super) fn show(&mut self, label: impl Fn(f64) -> Result<Option<String>>) -> Result<()> {
+        let (feature, value) = match self {
+            Condition::Is { feature, value, .. } | Condition::IsNot { feature, value, .. } => {
+                (feature, *value)
+            }
+            Condition::NotUpTo { feature, up_to, .. }
+            | Condition::Between { feature, above: None, up_to: Some(up_to), .. } => (feature, *up_to),
+            Condition::Between { feature, above: Some(above), up_to: None, .. } => (feature, *above),
+            _ => return Ok(()),
+        };
+        let Some(label) = label(value)? else { return Ok(()) };
+        let feature = feature.clone();
+        match self {
+            Condition::Is { shown, .. } => *shown = Some(format!("{feature} = {label}")),
+            Condition::IsNot { shown, .. } => *shown = Some(format!("{feature} is not {label}")),
+            Condition::NotUpTo { shown, .. } => *shown = Some(format!("{feature} > {label} or is missing")),
+            Condition::Between { shown, above: None, .. } => *shown = Some(format!("{feature} <= {label}")),
+            Condition::Between { shown, .. } => *shown = Some(format!("{feature} > {label}")),
+            Condition::Missing { .. } => {}
+        }
+        Ok(())
+    }
+
     /// Whether it holds for a value of the feature.
     ///
     /// Of a table these are the numbers of [`Tabular::cells`], where a category or a text is its rank among those of this one table: a
@@ -92,12 +122,13 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::Is { shown: Some(shown), .. } | Condition::Between { shown: Some(shown), .. } => {
-                f.write_str(shown)
-            }
+            Condition::Is { shown: Some(shown), .. }
+            | Condition::IsNot { shown: Some(shown), .. }
+            | Condition::NotUpTo { shown: Some(shown), .. }
+            | Condition::Between { shown: Some(shown), .. } => f.write_str(shown),
             Condition::Is { feature, value, .. } => write!(f, "{feature} = {value}"),
-            Condition::IsNot { feature, value } => write!(f, "{feature} is not {value}"),
-            Condition::NotUpTo { feature, up_to } => write!(f, "{feature} > {up_to} or is missing"),
+            Condition::IsNot { feature, value, .. } => write!(f, "{feature} is not {value}"),
+            Condition::NotUpTo { feature, up_to, .. } => write!(f, "{feature} > {up_to} or is missing"),
             Condition::Between { feature, above: None, up_to: None, .. } => {
                 write!(f, "{feature} has a value")
             }

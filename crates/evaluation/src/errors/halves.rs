@@ -3,7 +3,7 @@ use std::borrow::Borrow;
 use perennial_core::{Error, Result, Rows, check_weights};
 use perennial_numeric::random::Random;
 
-use crate::metric::score_parts;
+use crate::metric::{on_rows, score_parts};
 use crate::{Metric, SliceOptions, SliceReport, Slices, score_slices};
 
 /// How bad each row is, and the rows in two random halves: one is searched, and what is found is scored on the other, so that
@@ -69,5 +69,7 @@ pub(super) fn score_other<M: Metric>(
     options: &SliceOptions,
 ) -> Result<SliceReport> {
     let (truth, prediction) = score_parts::<M>(truth, prediction, other)?;
-    score_slices(metric, truth.borrow(), &prediction, slices, &options.of_part(other)?)
+    on_rows(metric, other, |metric| {
+        score_slices(metric, truth.borrow(), &prediction, slices, &options.of_part(other)?)
+    })
 }

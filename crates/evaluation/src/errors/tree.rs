@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::discover::Condition;
 use super::fixes::{Fix, Known, fixes_of};
 use super::halves::{Halves, score_other};
+use crate::tabular::{AsNumbers, Tabular};
 use crate::{Metric, SliceOptions, SliceReport, SliceScore, Slices};
 
 /// A leaf of an error tree.
@@ -121,21 +122,26 @@ impl ErrorTree {
         self
     }
 
-    /// Grows the tree over `x`, the features of the rows; `train` are the features of the rows that the model has learned from,
+    /// Grows the tree over `x`, the features of the rows, of a matrix or a table; `train` are the features of the rows that the model has learned from,
     /// where they are at hand.
+    ///
+    /// Of a table, texts, categories and truth values are numbered in the order of their labels, over the rows and the training rows
+    /// together; how a condition reads says the label.
     ///
     /// # Errors
     /// When a setting is out of range, the metric is no mean over rows, `x` is sparse, a weight is not acceptable, or there are too
     /// few rows for two halves.
-    pub fn find<M: Metric>(
+    pub fn find<M: Metric, X: Tabular>(
         &self,
         metric: &M,
         truth: &M::Truth,
         prediction: &M::Prediction,
-        x: &Matrix,
-        train: Option<&Matrix>,
+        x: &X,
+        train: Option<&X>,
     ) -> Result<ErrorGroups> {
         MAX_DEPTH.check_count(self.max_depth)?;
+        let (rows, numbers) = (x, AsNumbers::of(x, train)?);
+        let (x, train) = (&numbers.x, numbers.beside.as_ref());
         let Halves { losses: mut badness, searched, other } =
             Halves::new(metric, truth, prediction, x.n_rows(), &self.options, 1)?;
         if M::HIGHER_IS_BETTER {
@@ -146,6 +152,10 @@ impl ErrorTree {
         let values = x.dense()?;
         let mut leaves = Vec::new();
         self.grow(values, x, &badness, searched, Vec::new(), &mut leaves)?;
+        for condition in leaves.iter_mut().flatten() {
+            let column = x.features().position(condition.feature())?;
+            condition.show(|value| numbers.label(rows, column, value))?;
+        }
         let known = train.map(|train| Known::new(train, x)).transpose()?;
         let mut slices = Slices::new();
         for conditions in &leaves {
@@ -260,7 +270,7 @@ fn best_cut(
             if categorical {
                 consider(end - start, own, &|| {
                     let is = Condition::Is { feature: feature.clone(), value, shown: None };
-                    (is, Condition::IsNot { feature: feature.clone(), value })
+                    (is, Condition::IsNot { feature: feature.clone(), value, shown: None })
                 });
             } else if end < known.len() {
                 let edge = 0.5 * value + 0.5 * values[[known[end], column]];
@@ -270,7 +280,8 @@ fn best_cut(
                         let feature = feature.clone();
                         Condition::Between { feature, above, up_to, shown: None }
                     };
-                    let not_up_to = || Condition::NotUpTo { feature: feature.clone(), up_to: edge };
+                    let not_up_to =
+                        || Condition::NotUpTo { feature: feature.clone(), up_to: edge, shown: None };
                     let second = if leaves_out { not_up_to() } else { of(Some(edge), None) };
                     (of(None, Some(edge)), second)
                 });

@@ -1,11 +1,12 @@
 use ndarray::{Array1, Array2};
-use perennial_core::{Context, Contributions, Error, Matrix, Result, Rows};
+use perennial_core::{Context, Contributions, Error, Result, Rows};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::coalitions::Game;
 use super::dependence::Grid;
 use super::{Dependence, Score, partial_dependence};
+use crate::tabular::position;
 use crate::{Tabular, tasks};
 
 /// Shapley values of a score that is a sum of functions of single features, exactly and with one question for each value: each
@@ -26,30 +27,26 @@ use crate::{Tabular, tasks};
 /// # Errors
 /// When the background has no rows or other columns, a matrix is sparse, the model refuses a row, or the score is not a sum of
 /// functions of single features.
-pub fn additive_contributions(score: &Score<'_>, x: &Matrix, background: &Matrix) -> Result<Contributions> {
-    let features = background.features();
-    let x = features.align(x)?;
-    let (rows, known) = (x.dense()?, background.dense()?);
-    if known.is_empty() {
-        return Err(Error::empty(
-            "the background has no rows or no columns; give rows that stand for what is usual",
-        ));
-    }
-    let reference = known.row(0).to_owned();
-    // What each feature changes of the first row of the background, for rows of a matrix.
-    let of_column = |cells: &ndarray::ArrayRef2<f64>, column: usize| {
-        let mut set = Array2::from_shape_fn(cells.dim(), |(_, column)| reference[column]);
-        set.column_mut(column).assign(&cells.column(column));
-        score.of(&Matrix::from(set).with_features(features.clone())?)
+pub fn additive_contributions<X: Tabular>(
+    score: &Score<'_, X>,
+    x: &X,
+    background: &X,
+) -> Result<Contributions> {
+    let x = background.aligned(x)?;
+    let p = check_background(background)?;
+    // What each feature changes of the first row of the background.
+    let of_column = |rows: &X, column: usize| {
+        let others = (0..p).filter(|other| *other != column).collect();
+        score.of(&rows.mixed(background, 0, &[(0..rows.n_rows(), others)])?)
     };
     let start = score.of(&background.take(&[0])?)?[0];
-    let n_rows = rows.nrows();
-    let mut values = Array2::zeros((n_rows, features.len()));
-    for column in 0..features.len() {
-        let usual = of_column(known, column)?;
+    let n_rows = x.n_rows();
+    let mut values = Array2::zeros((n_rows, p));
+    for column in 0..p {
+        let usual = of_column(background, column)?;
         let mean = usual.iter().sum::<f64>() / usual.len() as f64;
         if n_rows > 0 {
-            let own = Array1::from(of_column(rows, column)?);
+            let own = Array1::from(of_column(&x, column)?);
             values.column_mut(column).assign(&own.mapv(|own| own - mean));
         }
     }
@@ -74,8 +71,11 @@ pub fn additive_contributions(score: &Score<'_>, x: &Matrix, background: &Matrix
 pub struct BreakDownStep {
     /// The feature.
     pub feature: String,
-    /// Its value.
+    /// Its value, as [`Tabular::cells`] gives it.
     pub value: f64,
+    /// How the value reads where a number does not say it: of categories, texts and moments of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
     /// What it adds to the mean score, the features before it being known already.
     pub added: f64,
 }
@@ -97,25 +97,19 @@ pub struct BreakDown {
 /// # Errors
 /// When `row` is not one row, the order does not hold every feature once, the background has no rows or other columns, a
 /// matrix is sparse, or the model refuses a row.
-pub fn break_down(
-    score: &Score<'_>,
-    row: &Matrix,
-    background: &Matrix,
+pub fn break_down<X: Tabular>(
+    score: &Score<'_, X>,
+    row: &X,
+    background: &X,
     order: Option<&[&str]>,
 ) -> Result<BreakDown> {
-    let features = background.features();
-    let row = one_row(features.align(row)?.into_owned())?;
-    let p = features.len();
-    if background.dense()?.is_empty() {
-        return Err(Error::empty(
-            "the background has no rows or no columns; give rows that stand for what is usual",
-        ));
-    }
+    let row = one_row(background.aligned(row)?)?;
+    let p = check_background(background)?;
+    let names: Vec<&str> = background.names().collect();
     let players: Vec<Vec<usize>> = (0..p).map(|column| vec![column]).collect();
     let game = Game { score, background, players: &players };
-    let own = row.dense()?.row(0).to_owned();
     let order: Vec<usize> = match order {
-        Some(names) => names.iter().map(|name| features.position(name)).collect::<Result<_>>()?,
+        Some(names) => names.iter().map(|name| position(background, name)).collect::<Result<_>>()?,
         None => {
             let alone: Vec<bool> = (0..p * p).map(|flag| flag / p == flag % p).collect();
             let asked = game.values(&row, 0, &alone)?;
@@ -129,7 +123,7 @@ pub fn break_down(
     let mut coalitions = known.clone();
     for &column in &order {
         if std::mem::replace(&mut known[column], true) {
-            return Err(Error::malformed(format!("`{}` is in the order twice", features.name(column))));
+            return Err(Error::malformed(format!("`{}` is in the order twice", names[column])));
         }
         coalitions.extend_from_slice(&known);
     }
@@ -137,38 +131,51 @@ pub fn break_down(
         return Err(Error::length_mismatch("the order of the features", p, order.len()));
     }
     let asked = game.values(&row, 0, &coalitions)?;
-    let step = |(place, &column): (usize, &usize)| BreakDownStep {
-        feature: features.name(column).to_owned(),
-        value: own[column],
-        added: asked[place + 1] - asked[place],
+    let step = |(place, &column): (usize, &usize)| {
+        let cells = row.cells(column)?;
+        let shown = row.labels(column, cells.values())?.and_then(|labels| labels.into_iter().next());
+        Ok(BreakDownStep {
+            feature: names[column].to_owned(),
+            value: cells.values()[0],
+            shown,
+            added: asked[place + 1] - asked[place],
+        })
     };
-    Ok(BreakDown { base: asked[0], steps: order.iter().enumerate().map(step).collect() })
+    Ok(BreakDown { base: asked[0], steps: order.iter().enumerate().map(step).collect::<Result<_>>()? })
 }
 
 /// How the answer for one row moves with each of some features, the others as they are (ceteris paribus); the values come from
-/// a background.
+/// a background. Of a table they are columns of numbers or truth values.
 ///
 /// # Errors
 /// When `row` is not one row, or as [`partial_dependence`].
-pub fn ceteris_paribus(
-    score: &Score<'_>,
-    row: &Matrix,
-    background: &Matrix,
+pub fn ceteris_paribus<X: Tabular>(
+    score: &Score<'_, X>,
+    row: &X,
+    background: &X,
     features: &[&str],
     grid: &Grid,
     ctx: &Context,
 ) -> Result<Vec<Dependence>> {
-    let row = one_row(background.features().align(row)?.into_owned())?;
-    let known = background.dense()?;
+    let row = one_row(background.aligned(row)?)?;
     let of_feature = |name: &&str| {
-        let column = background.features().position(name)?;
-        let values = grid.of(&known.column(column).to_vec(), name)?;
+        let values = grid.of(background.cells(position(background, name)?)?.values(), name)?;
         partial_dependence(score, &row, name, &Grid::Values(values), ctx)
     };
     features.iter().map(of_feature).collect()
 }
 
-fn one_row(row: Matrix) -> Result<Matrix> {
+/// How many columns a background has; one without rows or columns is refused.
+fn check_background<X: Tabular>(background: &X) -> Result<usize> {
+    match background.names().len() {
+        p if p > 0 && background.n_rows() > 0 => Ok(p),
+        _ => Err(Error::empty(
+            "the background has no rows or no columns; give rows that stand for what is usual",
+        )),
+    }
+}
+
+fn one_row<X: Rows>(row: X) -> Result<X> {
     match row.n_rows() {
         1 => Ok(row),
         n => Err(Error::length_mismatch("the row that is explained", 1, n)),

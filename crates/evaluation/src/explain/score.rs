@@ -7,9 +7,8 @@ type Ask<'m, X> = Box<dyn Fn(&X) -> Result<Vec<f64>> + Send + Sync + 'm>;
 
 /// A model as a number for each row: what is explained.
 ///
-/// Rows are those of a matrix. Those of another kind, such as a table, serve [`Shap`](super::Shap),
-/// [`Counterfactuals`](super::Counterfactuals), [`partial_dependence`](super::partial_dependence) and
-/// [`accumulated_effects`](super::accumulated_effects).
+/// Rows are those of a matrix, or of another kind, such as a table: all that asks a score takes any
+/// [`Tabular`](crate::Tabular) rows.
 ///
 /// ```
 /// use ndarray::array;

@@ -1,4 +1,4 @@
-use perennial_core::{Estimator, Matrix, Predictor, Result, Values};
+use perennial_core::{Estimator, Predictor, Result, Values};
 use serde::{Deserialize, Serialize};
 
 use super::Score;
@@ -21,14 +21,15 @@ pub struct Surrogate<M> {
 /// # Errors
 /// When the model or the estimator refuses the rows, or there are fewer than two rows held out.
 pub fn surrogate<E>(
-    score: &Score<'_>,
+    score: &Score<'_, E::Input>,
     estimator: &E,
-    x: &Matrix,
-    held_out: &Matrix,
+    x: &E::Input,
+    held_out: &E::Input,
 ) -> Result<Surrogate<E::Model>>
 where
-    E: Estimator<Input = Matrix, Target = Values>,
-    E::Model: Predictor<Input = Matrix, Output = Values>,
+    E: Estimator<Target = Values>,
+    E::Input: Sized,
+    E::Model: Predictor<Input = E::Input, Output = Values>,
 {
     let model = estimator.fit(x, &score.of(x)?.into())?;
     let fidelity = R2.score(&score.of(held_out)?.into(), &model.predict(held_out)?)?;

@@ -81,8 +81,12 @@ impl FairnessOptions {
         self
     }
 
-    pub(super) fn interval(&self) -> IntervalOptions<'static> {
-        IntervalOptions::new().level(self.level).replicates(self.replicates).seed(self.seed)
+    pub(super) fn interval(&self) -> IntervalOptions<'_> {
+        let options = IntervalOptions::new().level(self.level).replicates(self.replicates).seed(self.seed);
+        match &self.weights {
+            Some(weights) => options.weights(weights),
+            None => options,
+        }
     }
 }
 
@@ -154,7 +158,10 @@ impl MetricFrame {
                     for &row in rows {
                         let sum = &mut sums[groups.of_row[row]];
                         let weight = weights.map_or(1.0, |weights| weights[row]);
-                        *sum = (sum.0 + weight * scores[row], sum.1 + weight);
+                        // A row without weight does not count, even where its score is beyond the range of f64.
+                        if weight > 0.0 {
+                            *sum = (sum.0 + weight * scores[row], sum.1 + weight);
+                        }
                     }
                     let means = sums.iter().zip(&kept).filter(|(_, kept)| **kept);
                     return Apart::of(means.map(|(sum, _)| sum.0 / sum.1));

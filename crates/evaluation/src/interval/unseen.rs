@@ -44,47 +44,60 @@ impl IntervalOptions<'_> {
         if self.forced || found.low < found.high {
             return found;
         }
-        let confusion = &confusion.with_another_class();
-        let n_classes = confusion.names().len();
-        let Interval { estimate, mut low, mut high, level } = found;
-        let mut reach = |confusion: &ConfusionMatrix| {
-            if let Some(score) = score(confusion) {
-                (low, high) = (low.min(score), high.max(score));
-            }
-        };
-        let weights = confusion.true_weights();
-        // Where the rows of each class went, most of them.
-        let went: Vec<usize> = (0..n_classes).map(|class| confusion.most_given(class)).collect();
-        let of_all = share(self.worth(truth.len()), level);
+        let n_classes = confusion.names().len().max(2);
         let own = self.worths(truth.len(), n_classes, |row| truth[row] as usize);
-        let others = |class: usize| -> Vec<usize> {
-            match n_classes {
-                ..=FEW => (0..n_classes).collect(),
-                _ => vec![class, (class + 1) % n_classes],
-            }
-        };
-        for to in 0..n_classes {
-            // Some rows of all classes are of this one.
-            let mut moved = confusion.clone();
-            for class in 0..n_classes {
-                let to = if class == to { (to + 1) % n_classes } else { to };
-                moved.give(class, (went[class], to), of_all * weights[class]);
-            }
-            reach(&moved);
-        }
-        let mut right = confusion.clone();
-        for class in 0..n_classes {
-            // Some rows of all classes are right after all.
-            right.give(class, (went[class], class), of_all * weights[class]);
-            let mut moved = confusion.clone();
-            for to in others(class).into_iter().filter(|&to| to != went[class] && weights[class] > 0.0) {
-                let most = weights[class] * share(own[class], level);
-                let given = moved.give(class, (went[class], to), most);
-                reach(&moved);
-                moved.give(class, (to, went[class]), given);
-            }
-        }
-        reach(&right);
-        Interval { estimate, low, high, level }
+        unseen_of_classes(found, self.worth(truth.len()), &own, confusion, score)
     }
+}
+
+/// The interval of what a confusion matrix decides, where every resample gave the same score; its rows are worth so many, and so are
+/// those of each class.
+pub(crate) fn unseen_of_classes(
+    found: Interval,
+    all: f64,
+    own: &[f64],
+    confusion: &ConfusionMatrix,
+    score: impl Fn(&ConfusionMatrix) -> Option<f64>,
+) -> Interval {
+    let confusion = &confusion.with_another_class();
+    let n_classes = confusion.names().len();
+    let Interval { estimate, mut low, mut high, level } = found;
+    let mut reach = |confusion: &ConfusionMatrix| {
+        if let Some(score) = score(confusion) {
+            (low, high) = (low.min(score), high.max(score));
+        }
+    };
+    let weights = confusion.true_weights();
+    // Where the rows of each class went, most of them.
+    let went: Vec<usize> = (0..n_classes).map(|class| confusion.most_given(class)).collect();
+    let of_all = share(all, level);
+    let others = |class: usize| -> Vec<usize> {
+        match n_classes {
+            ..=FEW => (0..n_classes).collect(),
+            _ => vec![class, (class + 1) % n_classes],
+        }
+    };
+    for to in 0..n_classes {
+        // Some rows of all classes are of this one.
+        let mut moved = confusion.clone();
+        for class in 0..n_classes {
+            let to = if class == to { (to + 1) % n_classes } else { to };
+            moved.give(class, (went[class], to), of_all * weights[class]);
+        }
+        reach(&moved);
+    }
+    let mut right = confusion.clone();
+    for class in 0..n_classes {
+        // Some rows of all classes are right after all.
+        right.give(class, (went[class], class), of_all * weights[class]);
+        let mut moved = confusion.clone();
+        for to in others(class).into_iter().filter(|&to| to != went[class] && weights[class] > 0.0) {
+            let most = weights[class] * share(own[class], level);
+            let given = moved.give(class, (went[class], to), most);
+            reach(&moved);
+            moved.give(class, (to, went[class]), given);
+        }
+    }
+    reach(&right);
+    Interval { estimate, low, high, level }
 }

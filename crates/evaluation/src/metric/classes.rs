@@ -5,6 +5,7 @@ use perennial_statistics::interval::{Interval, clopper_pearson};
 use serde::{Deserialize, Serialize};
 
 use super::confusion::Aligned;
+use super::counted::{counted_rows, left_out};
 use super::{ConfusionMatrix, Metric, bootstrap, confusion_matrix, mean_by};
 use crate::IntervalOptions;
 
@@ -73,6 +74,28 @@ pub trait OfConfusion: Metric<Truth = Classes, Prediction = Classes> {
     /// # Errors
     /// When nothing was counted, or the metric is not defined for such counts.
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64>;
+
+    /// How sure the score is, of counted rows that are independent: exact or analytic where [`Metric::interval`] is, else Student's by
+    /// the jackknife, which leaves out a row of each count. For few rows the bootstrap of [`Metric::interval`] is better; it needs the
+    /// rows.
+    ///
+    /// ```
+    /// use perennial_core::Classes;
+    /// use perennial_evaluation::metric::{F1, OfConfusion, confusion_matrix};
+    ///
+    /// let truth = Classes::from_labels((0..300).map(|row| row % 3 == 0));
+    /// let answer = Classes::from_labels((0..300).map(|row| row % 3 == 0 && row % 5 > 0 || row % 10 == 1));
+    /// let f1 = F1::of("true").interval_of_confusion(&confusion_matrix(&truth, &answer, None)?, 0.95)?;
+    /// assert!(f1.low < f1.estimate - 0.03 && f1.high > f1.estimate + 0.03);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`of_confusion`](OfConfusion::of_confusion), when the counts are weights and no numbers of rows, the level is not in (0, 1),
+    /// or the metric is not defined without one of the rows.
+    fn interval_of_confusion(&self, confusion: &ConfusionMatrix, level: f64) -> Result<Interval> {
+        left_out(self, confusion, level)
+    }
 }
 
 /// The share of the rows that were not given their true class: one minus [`Accuracy`]. Of several outputs per row it is one
@@ -119,11 +142,21 @@ impl OfConfusion for ZeroOneLoss {
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64> {
         Ok(1.0 - Accuracy.of_confusion(confusion)?)
     }
+
+    fn interval_of_confusion(&self, confusion: &ConfusionMatrix, level: f64) -> Result<Interval> {
+        let Interval { estimate, low, high, level } = Accuracy.interval_of_confusion(confusion, level)?;
+        Ok(Interval { estimate: 1.0 - estimate, low: 1.0 - high, high: 1.0 - low, level })
+    }
 }
 
 impl OfConfusion for Accuracy {
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64> {
         Ok(confusion.counts().diag().sum() / confusion.total()?)
+    }
+
+    fn interval_of_confusion(&self, confusion: &ConfusionMatrix, level: f64) -> Result<Interval> {
+        let n_rows = counted_rows(confusion)?;
+        clopper_pearson(confusion.counts().diag().sum() as u64, n_rows as u64, level)
     }
 }
 
@@ -186,6 +219,12 @@ macro_rules! of_confusion {
                 $confusion.total()?;
                 $score
             }
+
+            $(fn interval_of_confusion(&self, confusion: &ConfusionMatrix, level: f64) -> Result<Interval> {
+                counted_rows(confusion)?;
+                self.of_confusion(confusion)?;
+                $analytic(self, confusion, level)
+            })?
         }
     };
 }

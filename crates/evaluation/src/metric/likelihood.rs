@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classes::of_confusion;
 use super::confusion::Aligned;
+use super::counted::counted_rows;
 use super::{ConfusionMatrix, Metric, OfConfusion, confusion_matrix};
 use crate::IntervalOptions;
 

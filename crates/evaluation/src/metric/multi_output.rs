@@ -184,6 +184,11 @@ impl<M: Metric<Truth = Values, Prediction = Values>> Metric for MultiOutput<M> {
         Ok(mean_of(self.scores(&outputs, weights)?.into_iter(), &shares))
     }
 
+    fn for_rows(&self, rows: &[usize]) -> Result<Option<Self>> {
+        let own = self.metric.for_rows(rows)?;
+        Ok(own.map(|metric| MultiOutput { metric, average: self.average.clone() }))
+    }
+
     /// None by variance, which is one of all rows.
     fn row_scores(&self, truth: &Outputs, prediction: &Outputs) -> Result<Option<Vec<f64>>> {
         let outputs = outputs(truth, prediction, None)?;

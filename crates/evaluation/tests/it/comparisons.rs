@@ -339,3 +339,23 @@ fn no_model_is_promoted_that_is_not_better_than_all_baselines() {
     let late = Ladder::new(options).step("model", || Ok(good.clone())).unwrap().baselines(&baselines);
     assert!(late.unwrap_err().to_string().contains("first"));
 }
+
+#[test]
+fn rankings_that_flip_from_seed_to_seed() {
+    // Losses of three models by three seeds; the first two share the first seed.
+    let scores = [[1.0, 1.0, 3.0], [2.0, 1.5, 2.5], [1.0, 2.0, 4.0]];
+    let ranking = SeedRanking::new(&["a", "b", "c"], &scores, false).unwrap();
+    let best: Vec<(&str, f64)> = ranking.models.iter().map(|one| (one.name.as_str(), one.best)).collect();
+    assert_eq!((best[0].0, best[1].0, best[2]), ("a", "b", ("c", 0.0)));
+    assert!((best[0].1 - 0.5).abs() < 1e-15 && (best[1].1 - 0.5).abs() < 1e-15);
+    assert!((ranking.models[0].mean - 4.0 / 3.0).abs() < 1e-15);
+    assert!((ranking.models[0].deviation - (1.0_f64 / 3.0).sqrt()).abs() < 1e-15);
+    // Of nine pairs one is tied and one reversed.
+    assert!(ranking.flips() && (ranking.reversed - 1.5 / 9.0).abs() < 1e-15);
+    let steady = SeedRanking::new(&["a", "c"], &[[1.0, 3.0], [2.0, 2.5]], false).unwrap();
+    assert!(!steady.flips() && steady.reversed == 0.0 && steady.to_string().contains("by every seed"));
+    assert!(SeedRanking::new(&["a"], &[[1.0], [2.0]], true).is_err());
+    assert!(SeedRanking::new(&["a", "b"], &[[1.0, 2.0]], true).is_err());
+    assert!(SeedRanking::new(&["a", "b"], &[vec![1.0, 2.0], vec![1.0]], true).is_err());
+    assert!(SeedRanking::new(&["a", "b"], &[[1.0, f64::NAN], [1.0, 2.0]], true).is_err());
+}

@@ -93,7 +93,7 @@ fn sets_by_hand() {
 }
 
 /// Three classes whose probabilities are known.
-fn three_classes(random: &mut Random, n: usize) -> (Matrix, Classes) {
+pub(crate) fn three_classes(random: &mut Random, n: usize) -> (Matrix, Classes) {
     let mut rows = Array2::zeros((n, 3));
     let mut codes = Vec::with_capacity(n);
     for mut row in rows.rows_mut() {

@@ -19,7 +19,7 @@ use perennial_statistics::special::normal_tails;
 const REPETITIONS: usize = 2000;
 
 /// The share of the repetitions whose interval holds the truth; printed, so that what the documents say can be checked.
-fn coverage(
+pub(crate) fn coverage(
     repetitions: usize,
     kind: &str,
     truth: f64,
@@ -35,7 +35,7 @@ fn coverage(
 }
 
 #[track_caller]
-fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
+pub(crate) fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> Interval + Sync) {
     let share = coverage(REPETITIONS, kind, truth, interval);
     assert!((0.935..=0.965).contains(&share), "{kind}: {share}");
 }
@@ -49,7 +49,7 @@ fn told(n: usize, random: &mut Random) -> (Classes, Classes) {
 }
 
 /// Classes whose scores are normal and one deviation apart, as probabilities.
-fn scored(n: usize, random: &mut Random) -> (Classes, Probabilities) {
+pub(crate) fn scored(n: usize, random: &mut Random) -> (Classes, Probabilities) {
     let names = ["no", "yes"].map(String::from).to_vec();
     let truth: Vec<u32> = (0..n).map(|_| u32::from(random.uniform() < 0.4)).collect();
     let shares: Vec<f64> =

@@ -383,7 +383,7 @@ fn values_per_row_go_with_the_rows_of_each_fold() {
         &x,
         &y,
         &folds,
-        |rows| Ok(MeanValue::new(values.take(rows)?)),
+        &MeanValue::new(values.clone()),
         &CrossValidation::new(),
     )
     .unwrap();
@@ -422,6 +422,7 @@ fn values_per_row_go_with_the_rows_of_each_fold() {
         cross_validate(&tuned(values.clone()), &x, &y, &folds, &all, &CrossValidation::new()).unwrap_err();
     assert!(error.to_string().contains("cross_validate_by_rows"), "{error}");
     assert!(values.take(&[19]).is_err());
+    assert!(all.for_rows(&[19]).is_err());
 }
 
 /// A row of weight 2 is as two rows, and one of weight 0 as none.

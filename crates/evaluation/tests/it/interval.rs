@@ -7,8 +7,8 @@ use perennial_core::{Classes, Probabilities, Values};
 use perennial_evaluation::metric::clusters::{silhouette, silhouette_interval};
 use perennial_evaluation::metric::ranking::{roc_auc, roc_auc_interval};
 use perennial_evaluation::metric::{
-    Accuracy, Average, BalancedAccuracy, Brier, F1, LogLoss, MeanAbsoluteError, MutualInformation, Precision,
-    R2, Rand, Recall, RocAuc, TopKAccuracy,
+    Accuracy, Average, BalancedAccuracy, Brier, F1, LogLoss, MeanAbsoluteError, MeanSquaredError,
+    MutualInformation, Precision, R2, Rand, Recall, RocAuc, TopKAccuracy,
 };
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
@@ -264,4 +264,60 @@ fn silhouettes_of_several_blocks() {
     let refused =
         silhouette_interval(&Array2::<f64>::zeros((20_000, 1)), &many, &IntervalOptions::new()).unwrap_err();
     assert!(refused.to_string().contains("draw a sample"), "{refused}");
+}
+
+/// A row of weight 0 is not there, even where its score is infinite: the interval is that of the other rows, to the bit.
+#[test]
+fn rows_of_weight_zero_are_absent_from_every_interval() {
+    let there = |row: &usize| row % 3 != 1;
+    let of = |rows: &[usize]| -> (Values, Values, Vec<u32>) {
+        let truth = rows.iter().map(|&row| if there(&row) { (row % 7) as f64 } else { 1e300 }).collect();
+        let answer = rows.iter().map(|&row| if there(&row) { (row % 5) as f64 } else { -1e300 }).collect();
+        (truth, answer, rows.iter().map(|&row| row as u32 / 6).collect())
+    };
+    let all: Vec<usize> = (0..120).collect();
+    let kept: Vec<usize> = all.iter().copied().filter(there).collect();
+    let weights: Vec<f64> = all.iter().map(|row| if there(row) { 2.0 } else { 0.0 }).collect();
+    let ((truth, answer, groups), (own_truth, own_answer, own_groups)) = (of(&all), of(&kept));
+    let plain = IntervalOptions::new().replicates(200);
+    for (whole, own) in [
+        (plain.clone(), plain.clone()),
+        (plain.clone().groups(&groups), plain.clone().groups(&own_groups)),
+        (plain.clone().blocks(5), plain.clone().blocks(5)),
+    ] {
+        let whole = whole.weights(&weights);
+        // A mean of scores, of which those of squared errors of 1e300 are infinite.
+        let mean = MeanSquaredError.interval(&truth, &answer, &whole).unwrap();
+        assert_eq!(mean, MeanSquaredError.interval(&own_truth, &own_answer, &own).unwrap());
+        // Drawn row by row.
+        let drawn = |n: usize, answer: &Values, options: &IntervalOptions<'_>| {
+            let answer = answer.as_slice();
+            let mean = |rows: &[usize]| rows.iter().map(|&row| answer[row]).sum::<f64>() / rows.len() as f64;
+            options.of_rows(n, mean).unwrap()
+        };
+        assert_eq!(drawn(120, &answer, &whole), drawn(kept.len(), &own_answer, &own));
+        // Drawn by counts.
+        let classes = |values: &Values| {
+            Classes::from_labels(
+                values.as_slice().iter().map(|value| if *value > 2.0 { "high" } else { "low" }),
+            )
+        };
+        let f1 = F1::of("high").interval(&classes(&truth), &classes(&answer), &whole).unwrap();
+        assert_eq!(f1, F1::of("high").interval(&classes(&own_truth), &classes(&own_answer), &own).unwrap());
+    }
+    // Student's interval of many rows.
+    let values: Vec<f64> =
+        (0..30_000).map(|row| if row < 25_000 { f64::from(row % 10) } else { f64::INFINITY }).collect();
+    let weights: Vec<f64> = (0..30_000).map(|row| f64::from(u8::from(row < 25_000))).collect();
+    let options = IntervalOptions::new();
+    let found = options.clone().weights(&weights).of_mean(&values).unwrap();
+    let own = options.of_mean(&values[..25_000]).unwrap();
+    assert!(
+        (found.low - own.low).abs() < 1e-15 && (found.high - own.high).abs() < 1e-15,
+        "{found:?} {own:?}"
+    );
+    // One row with weight is no sample.
+    let one: Vec<f64> = (0..20).map(|row| f64::from(u8::from(row == 3))).collect();
+    assert!(IntervalOptions::new().weights(&one).of_mean(&values[..20]).is_err());
+    assert!(IntervalOptions::new().weights(&one[..3]).of_rows(20, |_| 1.0).is_err());
 }

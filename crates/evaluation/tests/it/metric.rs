@@ -189,3 +189,37 @@ fn errors_say_what_is_wrong() {
     let truth = truth.take(&[0, 1, 1]).unwrap();
     assert!(message(RocAuc::new().positive("z").score(&truth, &shares)).contains("no class is named `z`"));
 }
+
+/// The interval of counts is the jackknife of the rows that were counted, and exact where that of rows is.
+#[test]
+fn intervals_of_merged_counts() {
+    let of = |rows: std::ops::Range<u32>| {
+        let truth = Classes::from_labels(rows.clone().map(|row| row * 7 % 11 % 3));
+        (truth, Classes::from_labels(rows.map(|row| if row % 4 == 0 { row % 3 } else { row * 7 % 11 % 3 })))
+    };
+    let counted = |(truth, answer): &(Classes, Classes)| confusion_matrix(truth, answer, None).unwrap();
+    let (all, mut merged) = (of(0..150), counted(&of(0..60)));
+    merged.merge(&counted(&of(60..150))).unwrap();
+    let found = F1::default().interval_of_confusion(&merged, 0.9).unwrap();
+    let of_rows = IntervalOptions::new().level(0.9).of_left_out(150, |left_out| {
+        let kept: Vec<f64> = (0..150).map(|row| f64::from(u8::from(!left_out.contains(&row)))).collect();
+        F1::default().score_weighted(&all.0, &all.1, Some(&kept)).unwrap()
+    });
+    let of_rows = of_rows.unwrap();
+    assert!((found.estimate - of_rows.estimate).abs() < 1e-14, "{found:?} {of_rows:?}");
+    assert!((found.low - of_rows.low).abs() < 1e-10 && (found.high - of_rows.high).abs() < 1e-10);
+    let options = IntervalOptions::new().level(0.9);
+    let exact = Accuracy.interval(&all.0, &all.1, &options).unwrap();
+    assert_eq!(Accuracy.interval_of_confusion(&merged, 0.9).unwrap(), exact);
+    // All right: as far as so many rows leave it open.
+    let right = counted(&(all.0.clone(), all.0.clone()));
+    let sure = F1::default().interval_of_confusion(&right, 0.9).unwrap();
+    assert!(sure.high == 1.0 && sure.low < 0.99, "{sure:?}");
+    // What is not known of rows by their weights, and of a class by one row.
+    let weighted = confusion_matrix(&all.0, &all.1, Some(&[0.5; 150])).unwrap();
+    let refused = F1::default().interval_of_confusion(&weighted, 0.9).unwrap_err();
+    assert!(refused.to_string().contains("Metric::interval"), "{refused}");
+    let one = counted(&(Classes::from_labels(["a"]), Classes::from_labels(["a"])));
+    assert!(F1::default().interval_of_confusion(&one, 0.9).is_err());
+    assert!(F1::default().interval_of_confusion(&merged, 1.0).is_err());
+}

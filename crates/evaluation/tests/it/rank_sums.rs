@@ -94,3 +94,40 @@ fn forged_sums_are_refused() {
         assert!(read(bad).is_err(), "{bad}");
     }
 }
+
+/// The interval of all rows together, exact while all scores are held and wider by what is not known else.
+#[test]
+fn intervals_of_merged_areas() {
+    let mut random = Random::new(5);
+    let positive: Vec<bool> = (0..900).map(|_| random.uniform() < 0.3).collect();
+    let scores: Vec<f64> = positive
+        .iter()
+        .map(|&own| (8.0 * (random.normal() + f64::from(u8::from(own)))).round() / 8.0)
+        .collect();
+    let exact = roc_auc_interval(&scores, &positive, 0.9).unwrap();
+    let of = |max_scores: usize| {
+        let (mut first, mut second) =
+            (RankSums::with_max_scores(max_scores).unwrap(), RankSums::with_max_scores(max_scores).unwrap());
+        first.add(&scores[..400], &positive[..400], None).unwrap();
+        second.add(&scores[400..], &positive[400..], None).unwrap();
+        first.merge(&second).unwrap();
+        first
+    };
+    let held = of(1000).roc_auc_interval(0.9).unwrap();
+    for (held, exact) in [(held.estimate, exact.estimate), (held.low, exact.low), (held.high, exact.high)] {
+        assert!((held - exact).abs() < 1e-14, "{held} {exact}");
+    }
+    let short = of(12);
+    let (rough, known) = (short.roc_auc_interval(0.9).unwrap(), short.roc_auc().unwrap());
+    assert!(known.error > 0.0 && rough.width() > exact.width(), "{rough:?} {exact:?}");
+    assert!(rough.low <= exact.low && rough.high >= exact.high);
+    // What weights say is not how many rows there are.
+    let mut weighted = RankSums::new();
+    weighted.add(&scores, &positive, Some(&vec![2.0; 900])).unwrap();
+    assert!(weighted.roc_auc_interval(0.9).unwrap_err().to_string().contains("RocAuc::interval"));
+    let text = serde_json::to_string(&weighted).unwrap();
+    assert_eq!(serde_json::from_str::<RankSums>(&text).unwrap(), weighted);
+    let mut few = RankSums::new();
+    few.add(&[0.1, 0.5, 0.7], &[false, false, true], None).unwrap();
+    assert!(few.roc_auc_interval(0.9).unwrap_err().to_string().contains("2 rows of each class"));
+}

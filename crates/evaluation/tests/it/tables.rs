@@ -1,10 +1,15 @@
 //! Tables are looked into as matrices are: texts, categories and dates as they are.
 
-use perennial_core::{Classes, Context, Explainer, Matrix, Predictor, Result, Rows, Values};
+use std::collections::BTreeMap;
+
+use perennial_core::{
+    Classes, Context, Estimator, Explainer, Matrix, Predictor, Result, Rows, Train, Values,
+};
 use perennial_data::{Column, ColumnType, Table};
-use perennial_evaluation::errors::{Condition, Disturbance, SliceFinder, Stress};
+use perennial_evaluation::errors::{Condition, Disturbance, ErrorTree, SliceFinder, Stress};
 use perennial_evaluation::explain::{
-    Counterfactuals, Grid, Score, Shap, ShapMethod, accumulated_effects, partial_dependence,
+    Counterfactuals, Grid, Score, Shap, ShapMethod, accumulated_effects, additive_contributions, break_down,
+    ceteris_paribus, partial_dependence, surrogate,
 };
 use perennial_evaluation::metric::MeanAbsoluteError;
 use perennial_evaluation::*;
@@ -296,4 +301,92 @@ fn a_table_says_what_would_have_to_be_different() -> Result<()> {
     assert!(found[0].to_string().contains("`city` is Basel instead of missing"), "{}", found[0]);
     assert!(Counterfactuals::new(&score, &table(0)).at_least(5.0, &x).is_err());
     Ok(())
+}
+
+/// The mean target of each city.
+struct CityMeans;
+
+struct CityMeansModel(BTreeMap<String, f64>);
+
+fn cities(x: &Table) -> Result<Vec<String>> {
+    Ok(x.column("city")?.as_text()?.map(|city| city.unwrap_or_default().to_owned()).collect())
+}
+
+impl Estimator for CityMeans {
+    type Input = Table;
+    type Target = Values;
+    type Model = CityMeansModel;
+
+    fn fit_on(&self, train: &Train<'_, Table, Values>) -> Result<CityMeansModel> {
+        let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for (city, y) in cities(train.x)?.into_iter().zip(train.y.as_slice()) {
+            let sum = sums.entry(city).or_default();
+            *sum = (sum.0 + y, sum.1 + 1.0);
+        }
+        Ok(CityMeansModel(sums.into_iter().map(|(city, (sum, n))| (city, sum / n)).collect()))
+    }
+}
+
+impl Predictor for CityMeansModel {
+    type Input = Table;
+    type Output = Values;
+
+    fn predict(&self, x: &Table) -> Result<Values> {
+        Ok(cities(x)?.iter().map(|city| self.0.get(city).copied().unwrap_or(0.0)).collect())
+    }
+}
+
+#[test]
+fn answers_for_rows_of_a_table_are_taken_apart() {
+    // Hours from 0 to 23, each in both cities; the row is in Basel at 2.
+    let x = table(48);
+    let (score, row) = (Score::prediction(&Cities), x.take(&[5]).unwrap());
+    let order = ["hour", "city", "note", "day", "sure", "price", "at"];
+    let broken = break_down(&score, &row, &x, Some(&order)).unwrap();
+    assert_eq!(broken.base, 11.5);
+    let added: Vec<f64> = broken.steps.iter().map(|step| step.added).collect();
+    assert_eq!(added, [-9.5, -10.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!((broken.steps[0].value, broken.steps[0].shown.as_deref()), (2.0, None));
+    assert_eq!(broken.steps[1].shown.as_deref(), Some("Basel"));
+    let chosen = break_down(&score, &row, &x, None).unwrap();
+    assert_eq!(chosen.steps[0].feature, "city");
+    assert!(break_down(&score, &row, &x, Some(&["nowhere"])).unwrap_err().to_string().contains("nowhere"));
+    assert!(break_down(&score, &row, &x.take(&[]).unwrap(), None).is_err());
+
+    let explained = additive_contributions(&score, &row, &x).unwrap();
+    assert_eq!(explained.base(), [11.5]);
+    assert_eq!(explained.values()[0].row(0).to_vec(), [-10.0, -9.5, 0.0, 0.0, 0.0, 0.0, 0.0]);
+
+    let grid = Grid::Values(vec![0.0, 2.0]);
+    let lines = ceteris_paribus(&score, &row, &x, &["hour"], &grid, &Context::new()).unwrap();
+    assert_eq!(lines[0].mean, [-10.0, -8.0]);
+    assert!(ceteris_paribus(&score, &row, &x, &["city"], &grid, &Context::new()).is_err());
+
+    // Cities are a variance of 100, hours one of 575 / 12.
+    let simple = surrogate(&score, &CityMeans, &x, &x).unwrap();
+    assert!((simple.fidelity - 100.0 / (100.0 + 575.0 / 12.0)).abs() < 1e-12);
+}
+
+#[test]
+fn error_trees_of_tables_say_their_labels() {
+    let x = table(480);
+    let truth = Cities.predict(&x).unwrap();
+    // Five off where the note is y.
+    let off = |(row, truth): (usize, &f64)| truth + if row % 3 == 1 { 5.0 } else { 0.0 };
+    let answer: Values = truth.as_slice().iter().enumerate().map(off).collect();
+    // The rows that were learned from have other notes, which are numbered otherwise.
+    let train: Vec<usize> = (0..480).filter(|row| row % 3 != 0).collect();
+    let train = x.take(&train).unwrap();
+    for train in [None, Some(&train)] {
+        let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, train).unwrap();
+        assert_eq!(found.groups[0].conditions[0].to_string(), "note = y");
+        assert_eq!(found.groups[0].rows, (0..480).filter(|row| row % 3 == 1).collect::<Vec<_>>());
+        assert_eq!(found.groups[0].score.as_ref().unwrap().interval.estimate, 5.0);
+        assert_eq!(found.groups[1].conditions[0].to_string(), "note is not y");
+    }
+    // A day from which on answers are off.
+    let late = |(row, truth): (usize, &f64)| truth + if row % 31 > 20 { 5.0 } else { 0.0 };
+    let answer: Values = truth.as_slice().iter().enumerate().map(late).collect();
+    let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, None).unwrap();
+    assert!(found.groups[0].conditions[0].to_string().starts_with("day > 1970-01-21"), "{found}");
 }

@@ -1,7 +1,9 @@
 //! Distances against their definitions.
 
 use ndarray::{Array2, array, s};
-use perennial_numeric::distance::{chebyshev, cosine, euclidean, manhattan, squared_euclidean};
+use perennial_numeric::distance::{
+    chebyshev, cosine, euclidean, manhattan, nan_euclidean, squared_euclidean,
+};
 use proptest::prelude::*;
 
 use crate::linalg::{random_matrix, same_for_layouts};
@@ -25,6 +27,29 @@ fn known_distances() {
     assert_eq!(angles.row(0).to_vec(), [1.0; 3]);
     assert!((angles[[1, 0]] - (1.0 - 7.0 / 50f64.sqrt())).abs() < 1e-15);
     assert!(angles[[1, 1]] == 0.0 && (angles[[1, 2]] - 2.0).abs() < 1e-15);
+}
+
+#[test]
+fn missing_cells_are_left_out() {
+    let n = f64::NAN;
+    let a = array![[3.0, n, n, 6.0], [1.0, n, 4.0, 5.0], [n, n, n, n], [0.5, -2.0, 1e3, 0.0]];
+    let b = array![[1.0, n, 4.0, 5.0], [n, 2.0, n, n], [0.25, 1.0, 3.0, n]];
+    // scikit-learn 1.9.1: nan_euclidean_distances.
+    let theirs = [
+        [3.162_277_66, n, 5.5],
+        [0.0, n, 1.767_766_95],
+        [n, n, n],
+        [1_150.096_372_77, 8.0, 1_151.241_684_73],
+    ];
+    for ((ours, theirs), place) in nan_euclidean(&a, &b).iter().zip(theirs.as_flattened()).zip(0..) {
+        let same = if theirs.is_nan() { ours.is_nan() } else { (ours - theirs).abs() < 1e-8 };
+        assert!(same, "{place}: {ours} {theirs}");
+    }
+    // Without missing cells it is the Euclidean distance.
+    let (x, y) = (random_matrix(3, 9, 5), random_matrix(4, 6, 5));
+    for (ours, usual) in nan_euclidean(&x, &y).iter().zip(&euclidean(&x, &y)) {
+        assert!((ours - usual).abs() < 1e-12);
+    }
 }
 
 #[test]

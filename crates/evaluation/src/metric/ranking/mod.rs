@@ -74,6 +74,7 @@ pub fn roc_auc_interval(scores: &[f64], positive: &[bool], level: f64) -> Result
         )));
     }
     let auc = sides.auc();
+    let counts = [m as f64, n as f64];
     // Per positive row: the share of negatives below it. Per negative row: the share of positives above it.
     let (mut above_positive, mut above_negative) = (0.0, 0.0);
     let (mut of_positive, mut of_negative) = (0.0, 0.0);
@@ -85,9 +86,14 @@ pub fn roc_auc_interval(scores: &[f64], positive: &[bool], level: f64) -> Result
         above_positive += positive;
         above_negative += negative;
     });
-    let (m, n) = (m as f64, n as f64);
-    let variance = of_positive / ((m - 1.0) * m) + of_negative / ((n - 1.0) * n);
-    let bound = clopper_pearson(rarer as u64, rarer as u64, level)?;
+    delong(auc, [of_positive, of_negative], counts, level)
+}
+
+/// The interval of an area, from the squared distances of the places of positive and negative rows from it, and their numbers.
+fn delong(auc: f64, squares: [f64; 2], [m, n]: [f64; 2], level: f64) -> Result<Interval> {
+    let rarer = m.min(n) as u64;
+    let variance = squares[0] / ((m - 1.0) * m) + squares[1] / ((n - 1.0) * n);
+    let bound = clopper_pearson(rarer, rarer, level)?;
     let (low, high) = if variance > 0.0 {
         let half = Normal::new(0.0, 1.0)?.isf(0.5 * (1.0 - level)) * variance.sqrt();
         ((auc - half).max(0.0), (auc + half).min(1.0))

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{Error, Param, Result, check_numbers};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
+use super::delong;
 use super::sides::key_of;
 use crate::metric::check_pairs;
 
@@ -40,6 +42,8 @@ pub struct RankSums {
     max_scores: usize,
     /// How many of the last bits of a score are dropped.
     dropped: u32,
+    /// Whether some weights are not 1, so that sums of them are no numbers of rows.
+    weighted: bool,
     /// The weights of the negative and the positive rows by what is left of the score, the lowest first.
     sums: BTreeMap<u64, [f64; 2]>,
 }
@@ -49,19 +53,21 @@ pub struct RankSums {
 struct Held {
     max_scores: usize,
     dropped: u32,
+    #[serde(default)]
+    weighted: bool,
     sums: BTreeMap<u64, [f64; 2]>,
 }
 
 impl TryFrom<Held> for RankSums {
     type Error = Error;
 
-    fn try_from(Held { max_scores, dropped, sums }: Held) -> Result<Self> {
+    fn try_from(Held { max_scores, dropped, weighted, sums }: Held) -> Result<Self> {
         MAX_SCORES.check_count(max_scores)?;
         let sound = |[negative, positive]: &[f64; 2]| *negative >= 0.0 && *positive >= 0.0;
         if dropped >= u64::BITS || sums.len() > max_scores || !sums.values().all(sound) {
             return Err(Error::corrupt("the sums are not what a stream of scores leaves behind"));
         }
-        Ok(RankSums { max_scores, dropped, sums })
+        Ok(RankSums { max_scores, dropped, weighted, sums })
     }
 }
 
@@ -80,7 +86,7 @@ const MAX_SCORES: Param =
 
 impl Default for RankSums {
     fn default() -> Self {
-        RankSums { max_scores: 1 << 14, dropped: 0, sums: BTreeMap::new() }
+        RankSums { max_scores: 1 << 14, dropped: 0, weighted: false, sums: BTreeMap::new() }
     }
 }
 
@@ -109,6 +115,7 @@ impl RankSums {
         for (row, (score, &positive)) in scores.iter().zip(positive).enumerate() {
             let weight = weights.map_or(1.0, |weights| weights[row]);
             if weight > 0.0 {
+                self.weighted |= weight != 1.0;
                 let sums = self.sums.entry(self.left_of(key_of(*score))).or_insert([0.0; 2]);
                 sums[usize::from(positive)] += weight;
                 self.shorten();
@@ -128,6 +135,7 @@ impl RankSums {
                 self.max_scores, other.max_scores
             )));
         }
+        self.weighted |= other.weighted;
         while self.dropped < other.dropped {
             self.drop_bit();
         }
@@ -188,6 +196,39 @@ impl RankSums {
         let pairs = positive * negative;
         let error = if self.dropped == 0 { 0.0 } else { 0.5 * tied / pairs };
         Ok(Approximate { estimate: 0.5 * twice / pairs, error })
+    }
+
+    /// The area with the interval of [`roc_auc_interval`](super::roc_auc_interval), of DeLong, DeLong and Clarke-Pearson (1988), wider on
+    /// both sides by how far the area can be off.
+    ///
+    /// For the average precision no such formula is known: its interval is the bootstrap of
+    /// [`AveragePrecision`](crate::metric::AveragePrecision), which needs the rows.
+    ///
+    /// # Errors
+    /// As [`roc_auc`](RankSums::roc_auc), when a class has fewer than two rows, rows have weights, or the level is not in (0, 1).
+    pub fn roc_auc_interval(&self, level: f64) -> Result<Interval> {
+        let Approximate { estimate, error } = self.roc_auc()?;
+        if self.weighted {
+            return Err(Error::unsupported(
+                "sums of weights do not tell how many rows there are; give the rows to `RocAuc::interval`, with their weights",
+            ));
+        }
+        let [n, m] = self.totals();
+        if m.min(n) < 2.0 {
+            return Err(Error::insufficient_data(format!(
+                "the interval of `roc_auc` needs at least 2 rows of each class; there are {m} positive and {n} negative rows"
+            )));
+        }
+        let (mut below, mut passed) = (0.0, 0.0);
+        let mut squares = [0.0; 2];
+        for [negative, positive] in self.sums.values() {
+            squares[0] += positive * ((below + 0.5 * negative) / n - estimate).powi(2);
+            squares[1] += negative * (1.0 - (passed + 0.5 * positive) / m - estimate).powi(2);
+            below += negative;
+            passed += positive;
+        }
+        let found = delong(estimate, squares, [m, n], level)?;
+        Ok(Interval { low: (found.low - error).max(0.0), high: (found.high + error).min(1.0), ..found })
     }
 
     /// As [`average_precision`](super::average_precision): the middle between what it is when positive rows come
