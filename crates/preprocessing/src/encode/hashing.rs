@@ -10,6 +10,7 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
+use crate::batches::{BoxLearning, FitBatches, of_columns};
 use crate::categories::{Coded, MISSING};
 use crate::schema;
 
@@ -92,6 +93,12 @@ impl Estimator for HashingEncoder {
     /// It learns from no row, so no weight is ignored.
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl FitBatches for HashingEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(of_columns(self))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Integration tests, in one binary.
 
+mod batch_pipelines;
 mod batches;
 mod cached;
 mod columns;
 mod conformance;
+mod decisions;
 mod diagrams;
 mod encoders;
 mod imputing;
