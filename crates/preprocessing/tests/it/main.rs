@@ -12,6 +12,7 @@ mod imputing;
 mod multiple_imputing;
 mod reference;
 mod resampling;
+mod scales;
 mod schemas;
 mod sparse;
 mod supervised;
