@@ -33,6 +33,7 @@ mod ipc;
 mod join;
 mod json_lines;
 mod keys;
+mod murmur;
 mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -86,6 +87,7 @@ pub use json_lines::{
     parse_json_lines_with_schema, read_json_lines, read_json_lines_with_quarantine,
     read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
+pub use murmur::murmur3;
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
 pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};

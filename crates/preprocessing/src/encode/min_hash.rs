@@ -6,11 +6,10 @@ use perennial_core::{
     Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
     Train, Transformer,
 };
-use perennial_data::Table;
+use perennial_data::{Table, murmur3};
 use serde::{Deserialize, Serialize};
 
 use super::grams::{check, grams};
-use super::hashing::murmur3;
 use super::table::{check_size, coded_matrix};
 use crate::batches::{BoxLearning, FitBatches, of_columns};
 use crate::categories::{Coded, MISSING};
