@@ -25,6 +25,7 @@ mod exact_sum;
 mod fill;
 mod format;
 mod freshness;
+mod fuzzy;
 mod group;
 mod hash;
 mod interner;
@@ -48,6 +49,7 @@ pub mod samples;
 mod saved;
 mod schema;
 mod sketch;
+mod source_map;
 mod spelling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -77,6 +79,7 @@ pub use download::{Download, Downloaded};
 pub use fill::Fill;
 pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
+pub use fuzzy::FuzzyJoin;
 pub use group::Aggregate;
 pub use hash::content_hash;
 #[cfg(feature = "ipc")]
@@ -101,6 +104,7 @@ pub use postgres::{read_postgres, write_postgres};
 pub use role::Role;
 pub use rows::Order;
 pub use schema::{Field, Schema};
+pub use source_map::SourceMap;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
