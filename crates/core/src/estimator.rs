@@ -2,7 +2,7 @@
 
 use crate::boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 use crate::{
-    Capabilities, Classes, Clusters, Frozen, JoinTarget, Named, Outline, OutputSchema, Persist,
+    Capabilities, Classes, Clusters, Decided, Frozen, JoinTarget, Named, Outline, OutputSchema, Persist,
     Probabilities, Result, Rows, Then, Train,
 };
 
@@ -260,6 +260,11 @@ pub trait Transformer: Send + Sync {
     /// of; nothing where that is not known, so that any may be in any. It is what marks of personal data follow.
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         None
+    }
+
+    /// What the step decided when it learned, in words for a log; the steps of a pipeline in their order.
+    fn decided(&self) -> Vec<Decided> {
+        Vec::new()
     }
 
     /// A step that is fitted already: in a pipeline it learns nothing and stays as it is.

@@ -8,6 +8,7 @@ mod clusters;
 mod context;
 mod contributions;
 mod csr;
+mod decided;
 mod error;
 mod estimator;
 mod feature;
@@ -31,6 +32,7 @@ pub use clusters::Clusters;
 pub use context::{CancelToken, Context, Observer, Progress};
 pub use contributions::{Contributions, Explainer};
 pub use csr::Csr;
+pub use decided::Decided;
 pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use estimator::{
     Classifier, Clustered, Estimator, FitTransform, PartialFit, Predictor, TransformOutput, Transformer,

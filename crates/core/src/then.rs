@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output_schema::through;
 use crate::{
-    Capabilities, Classifier, ErrorKind, Estimator, FitTransform, JoinTarget, Outline, OutputSchema,
+    Capabilities, Classifier, Decided, ErrorKind, Estimator, FitTransform, JoinTarget, Outline, OutputSchema,
     Predictor, Probabilities, Result, ResultExt, Train, TransformOutput, Transformer,
 };
 
@@ -42,6 +42,11 @@ pub struct ThenModel<A, B> {
 }
 
 impl<A, B> ThenModel<A, B> {
+    /// Two steps that were fitted one after the other, as [`Then`] fits them.
+    pub fn new(first: A, next: B) -> Self {
+        ThenModel { first, next }
+    }
+
     /// The first fitted step.
     pub fn first(&self) -> &A {
         &self.first
@@ -166,6 +171,12 @@ where
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         through(self.first.sources(), self.next.sources())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let mut decided = self.first.decided();
+        decided.extend(self.next.decided());
+        decided
     }
 }
 

@@ -59,48 +59,61 @@ impl Table {
     /// more often than `cardinality` allows, or another column stands in both tables.
     pub fn join(&self, other: &Table, on: &[&str], join: Join, cardinality: Cardinality) -> Result<Table> {
         let (left, right) = shared_keys(self, other, on)?;
-        let n_keys = left.n_keys;
-        let (once_left, once_right) = match cardinality {
-            Cardinality::OneToOne => (true, true),
-            Cardinality::OneToMany => (true, false),
-            Cardinality::ManyToOne => (false, true),
-            Cardinality::ManyToMany => (false, false),
-        };
-        if once_left {
-            check_once(self, on, &left.numbers, n_keys, "left", cardinality)?;
-        }
-        if once_right {
-            check_once(other, on, &right.numbers, n_keys, "right", cardinality)?;
-        }
-        let (partners, starts) = grouped(&right.numbers, n_keys);
-        let of = |row: usize| match left.numbers[row] {
-            NO_KEY => &[][..],
-            key => &partners[starts[key as usize]..starts[key as usize + 1]],
-        };
-        if matches!(join, Join::Semi | Join::Anti) {
-            let wanted = join == Join::Semi;
-            return self
-                .filter(&(0..self.n_rows()).map(|row| of(row).is_empty() != wanted).collect::<Vec<_>>());
-        }
-        let n_rows: usize =
-            (0..self.n_rows()).map(|row| of(row).len().max(usize::from(join == Join::Left))).sum();
-        if n_rows > u32::MAX as usize {
-            return Err(Error::too_large(format!(
-                "the join would have {n_rows} rows; aggregate one table to a row for each key first"
-            )));
-        }
-        let (mut mine, mut theirs) = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows));
-        for row in 0..self.n_rows() {
-            let partners = of(row);
-            mine.extend(partners.iter().map(|_| row as u64));
-            theirs.extend(partners.iter().map(|&partner| Some(partner as u64)));
-            if partners.is_empty() && join == Join::Left {
-                mine.push(row as u64);
-                theirs.push(None);
-            }
-        }
-        beside(self, &mine.into(), &other.drop(on)?, &theirs.into())
+        joined((self, on, &left), (other, on, &right), &other.drop(on)?, join, cardinality)
     }
+}
+
+/// A table, its key columns, and the keys of its rows.
+type Side<'a> = (&'a Table, &'a [&'a str], &'a Keys);
+
+/// The rows of two tables whose keys have the same numbers, side by side; `columns` are those of the right one that are given.
+pub(crate) fn joined(
+    (mine, on, left): Side<'_>,
+    (theirs, other_on, right): Side<'_>,
+    columns: &Table,
+    join: Join,
+    cardinality: Cardinality,
+) -> Result<Table> {
+    let n_keys = right.n_keys;
+    let (once_left, once_right) = match cardinality {
+        Cardinality::OneToOne => (true, true),
+        Cardinality::OneToMany => (true, false),
+        Cardinality::ManyToOne => (false, true),
+        Cardinality::ManyToMany => (false, false),
+    };
+    if once_left {
+        check_once(mine, on, &left.numbers, n_keys, "left", cardinality)?;
+    }
+    if once_right {
+        check_once(theirs, other_on, &right.numbers, n_keys, "right", cardinality)?;
+    }
+    let (partners, starts) = grouped(&right.numbers, n_keys);
+    let of = |row: usize| match left.numbers[row] {
+        NO_KEY => &[][..],
+        key => &partners[starts[key as usize]..starts[key as usize + 1]],
+    };
+    if matches!(join, Join::Semi | Join::Anti) {
+        let wanted = join == Join::Semi;
+        return mine.filter(&(0..mine.n_rows()).map(|row| of(row).is_empty() != wanted).collect::<Vec<_>>());
+    }
+    let n_rows: usize =
+        (0..mine.n_rows()).map(|row| of(row).len().max(usize::from(join == Join::Left))).sum();
+    if n_rows > u32::MAX as usize {
+        return Err(Error::too_large(format!(
+            "the join would have {n_rows} rows; aggregate one table to a row for each key first"
+        )));
+    }
+    let (mut left_rows, mut right_rows) = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows));
+    for row in 0..mine.n_rows() {
+        let partners = of(row);
+        left_rows.extend(partners.iter().map(|_| row as u64));
+        right_rows.extend(partners.iter().map(|&partner| Some(partner as u64)));
+        if partners.is_empty() && join == Join::Left {
+            left_rows.push(row as u64);
+            right_rows.push(None);
+        }
+    }
+    beside(mine, &left_rows.into(), columns, &right_rows.into())
 }
 
 /// The chosen rows of two tables side by side.

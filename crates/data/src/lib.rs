@@ -25,6 +25,7 @@ mod exact_sum;
 mod fill;
 mod format;
 mod freshness;
+mod fuzzy;
 mod group;
 mod hash;
 mod interner;
@@ -33,6 +34,7 @@ mod ipc;
 mod join;
 mod json_lines;
 mod keys;
+mod murmur;
 mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -47,6 +49,7 @@ pub mod samples;
 mod saved;
 mod schema;
 mod sketch;
+mod source_map;
 mod spelling;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -76,6 +79,7 @@ pub use download::{Download, Downloaded};
 pub use fill::Fill;
 pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
+pub use fuzzy::FuzzyJoin;
 pub use group::Aggregate;
 pub use hash::content_hash;
 #[cfg(feature = "ipc")]
@@ -86,6 +90,7 @@ pub use json_lines::{
     parse_json_lines_with_schema, read_json_lines, read_json_lines_with_quarantine,
     read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
+pub use murmur::murmur3;
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
 pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
@@ -99,6 +104,7 @@ pub use postgres::{read_postgres, write_postgres};
 pub use role::Role;
 pub use rows::Order;
 pub use schema::{Field, Schema};
+pub use source_map::SourceMap;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};

@@ -3,10 +3,12 @@
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Classes, Error, Estimator, Features, FitTransform, Matrix, Param, Result, Train, Transformer, Values,
+    Classes, Decided, Error, Estimator, Features, FitTransform, Matrix, Param, Result, Train, Transformer,
+    Values,
 };
-use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
+
+use crate::scores::{f_classification, f_regression};
 
 /// Keeps the `k` columns with the largest F statistic.
 ///
@@ -64,10 +66,8 @@ impl SelectKBest<Classes> {
 }
 
 impl<Y> SelectKBest<Y> {
-    fn keep(&self, x: &Matrix, score: impl Fn(&[f64]) -> f64 + Sync) -> Result<SelectModel> {
+    fn keep(&self, x: &Matrix, scores: Vec<f64>) -> Result<SelectModel> {
         K.check_count(self.k)?;
-        let dense = x.dense()?;
-        let scores = reduce::map_each(x.n_cols(), |column| score(&dense.column(column).to_vec()));
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
         order.truncate(self.k);
@@ -76,44 +76,13 @@ impl<Y> SelectKBest<Y> {
     }
 }
 
-/// Deviations from the mean, shrunk by a power of two so that their squares stay in range.
-fn centred(values: &[f64]) -> Vec<f64> {
-    // The mean of equal numbers may be rounded, and what is left would look like a signal.
-    if values.iter().all(|value| *value == values[0]) {
-        return vec![0.0; values.len()];
-    }
-    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let scale = if largest > 1e100 { 2.0_f64.powi(-900) } else { 1.0 };
-    let scaled: Vec<f64> = values.iter().map(|value| value * scale).collect();
-    let mean = reduce::mean(&scaled);
-    scaled.into_iter().map(|value| value - mean).collect()
-}
-
-/// F of a share of explained variance; the largest number where nothing is left unexplained.
-fn f_statistic(explained: f64, total: f64, df_model: f64, df_rest: f64) -> f64 {
-    let rest = total - explained;
-    if !(total > 0.0 && df_rest > 0.0) {
-        return 0.0;
-    }
-    let f = (explained / df_model) / (rest.max(0.0) / df_rest);
-    if f.is_nan() { 0.0 } else { f.min(f64::MAX) }
-}
-
 impl Estimator for SelectKBest<Values> {
     type Input = Matrix;
     type Target = Values;
     type Model = SelectModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<SelectModel> {
-        let y = centred(train.y.as_slice());
-        let yy = reduce::dot(&y, &y);
-        let score = |column: &[f64]| {
-            let x = centred(column);
-            let (xx, xy) = (reduce::dot(&x, &x), reduce::dot(&x, &y));
-            let r = xy / (xx.sqrt() * yy.sqrt());
-            if r.is_nan() { 0.0 } else { f_statistic(r * r, 1.0, 1.0, x.len() as f64 - 2.0) }
-        };
-        self.keep(train.x, score)
+        self.keep(train.x, f_regression(train.x, train.y)?)
     }
 }
 
@@ -123,27 +92,16 @@ impl Estimator for SelectKBest<Classes> {
     type Model = SelectModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<SelectModel> {
-        train.y.check_two_classes()?;
-        let (codes, counts) = (train.y.codes(), train.y.counts());
-        let groups = counts.iter().filter(|count| **count > 0).count() as f64;
-        let score = |column: &[f64]| {
-            let x = centred(column);
-            let mut sums = vec![0.0; counts.len()];
-            for (value, &code) in x.iter().zip(codes) {
-                sums[code as usize] += value;
-            }
-            let between: f64 =
-                sums.iter().zip(&counts).filter(|(_, n)| **n > 0).map(|(sum, n)| sum * sum / *n as f64).sum();
-            f_statistic(between, reduce::dot(&x, &x), groups - 1.0, x.len() as f64 - groups)
-        };
-        self.keep(train.x, score)
+        self.keep(train.x, f_classification(train.x, train.y)?)
     }
 }
 
 impl FitTransform for SelectKBest<Values> {}
 impl FitTransform for SelectKBest<Classes> {}
 
-/// A fitted [`SelectKBest`] or [`VarianceThreshold`](crate::VarianceThreshold).
+/// What a step that keeps some of the columns learned: [`SelectKBest`], [`SelectPercentile`](crate::SelectPercentile),
+/// [`SelectFromModel`](crate::SelectFromModel), [`Rfe`](crate::Rfe), [`SequentialFeatureSelector`](crate::SequentialFeatureSelector) or
+/// [`VarianceThreshold`](crate::VarianceThreshold).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct SelectModel {
@@ -217,5 +175,13 @@ impl Transformer for SelectModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         Some(self.kept.iter().map(|&column| vec![column]).collect())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let decided = |(column, name): (usize, &str)| {
+            let what = if self.kept.binary_search(&column).is_ok() { "is kept" } else { "is left out" };
+            Decided::by(self, what, format!("its score is {}", self.scores[column])).column(name)
+        };
+        self.features.names().enumerate().map(decided).collect()
     }
 }

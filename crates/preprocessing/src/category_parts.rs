@@ -6,7 +6,7 @@ use std::sync::Arc;
 use perennial_core::{Error, Result};
 use perennial_data::{Column, ColumnType, Table};
 
-use crate::batches::{MOST_DISTINCT, too_many_distinct};
+use crate::batch_parts::{MOST_DISTINCT, too_many_distinct};
 use crate::categories::{Coded, Counted, Levels, MISSING};
 
 /// A category in the order of those of a table in memory: whole numbers by size, texts by their bytes.
@@ -70,8 +70,9 @@ impl<T: Default> ColumnParts<T> {
         if self.each.len() > MOST_DISTINCT { Err(too_many_distinct()) } else { Ok(()) }
     }
 
-    /// The categories in the order of a table in memory, and what each has.
-    pub(crate) fn in_order(self) -> (Levels, Vec<T>, T) {
+    /// The categories that count, in the order of a table in memory, and what each has.
+    pub(crate) fn in_order(mut self, counts: impl Fn(&T) -> bool) -> (Levels, Vec<T>, T) {
+        self.places.retain(|_, place| counts(&self.each[*place]));
         let mut each: Vec<Option<T>> = self.each.into_iter().map(Some).collect();
         let each = self.places.values().filter_map(|&place| each[place].take()).collect();
         let name = |key: Key| match key {
@@ -111,17 +112,24 @@ impl<T: Default> TableParts<T> {
     }
 }
 
+impl<T> TableParts<T> {
+    /// The names of the columns, in the order of the first batch.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|parts| &*parts.name)
+    }
+}
+
 impl TableParts<f64> {
     /// Counts the rows of a batch.
-    pub(crate) fn count(&mut self, x: &Table) -> Result<()> {
-        self.add(x, |_, _, count| *count += 1.0)
+    pub(crate) fn count(&mut self, x: &Table, weights: Option<&[f64]>) -> Result<()> {
+        self.add(x, |_, row, count| *count += weights.map_or(1.0, |weights| weights[row]))
     }
 
     /// Names and counted categories of the columns.
     pub(crate) fn counted(self) -> impl Iterator<Item = (Arc<str>, Counted)> {
         self.0.into_iter().map(|parts| {
             let name = parts.name.clone();
-            let (levels, weights, missing) = parts.in_order();
+            let (levels, weights, missing) = parts.in_order(|weight| *weight > 0.0);
             (name, Counted { levels, weights, missing, codes: Vec::new() })
         })
     }

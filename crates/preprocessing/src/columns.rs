@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, JoinTarget, Matrix, NoTarget, Outline,
     OutputSchema, Param, Result, ResultExt, Rows, Train, Transformer,
 };
 use perennial_data::{Role, Table};
@@ -70,8 +70,8 @@ impl Default for Columns<()> {
 /// A selector and the step for its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Branch<E> {
-    selector: Selector,
-    step: E,
+    pub(crate) selector: Selector,
+    pub(crate) step: E,
 }
 
 impl Columns<()> {
@@ -134,9 +134,13 @@ impl<B> Columns<B> {
     /// Whether the steps' outputs are to be put side by side in sparse form.
     fn is_sparse(&self, outputs: &[Matrix]) -> bool {
         let cells: f64 = outputs.iter().map(|part| part.n_rows() as f64 * part.n_cols() as f64).sum();
-        let below = |n: usize| (n as f64) < self.sparse_threshold * cells;
         outputs.iter().any(|part| part.sparse().is_some())
-            && below(outputs.iter().map(Matrix::n_nonzero).sum())
+            && self.is_below(outputs.iter().map(Matrix::n_nonzero).sum(), cells)
+    }
+
+    /// Whether so many cells that are not 0 are few of all.
+    pub(crate) fn is_below(&self, n_nonzero: usize, n_cells: f64) -> bool {
+        (n_nonzero as f64) < self.sparse_threshold * n_cells
     }
 
     fn check_all_used(&self, table: &Table, used: &[Vec<String>]) -> Result<()> {
@@ -225,6 +229,9 @@ pub trait BranchModels: Send + Sync {
     /// The columns that each step takes, and of which of them each column of its output is made, as
     /// [`Transformer::sources`] says.
     fn sources(&self) -> Vec<BranchSources<'_>>;
+
+    /// What each step decided, as [`Transformer::decided`] says.
+    fn decided(&self) -> Vec<Decided>;
 }
 
 /// The columns that a step takes, and what each column of its output is made of; see [`BranchModels::sources`].
@@ -274,21 +281,25 @@ impl BranchModels for () {
     fn sources(&self) -> Vec<BranchSources<'_>> {
         Vec::new()
     }
+
+    fn decided(&self) -> Vec<Decided> {
+        Vec::new()
+    }
 }
 
 /// A fitted step and the columns it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "NamedModel<M>")]
 pub struct BranchModel<M> {
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Where these stood in the table that was learned from.
-    positions: Vec<usize>,
+    pub(crate) positions: Vec<usize>,
     /// How many columns the step makes.
-    n_outputs: usize,
-    model: M,
+    pub(crate) n_outputs: usize,
+    pub(crate) model: M,
     /// The columns under their names, made once: a row that comes alone would spend most of its time on them.
     #[serde(skip)]
-    columns: Features,
+    pub(crate) columns: Features,
 }
 
 #[derive(Deserialize)]
@@ -316,7 +327,7 @@ impl<M> TryFrom<NamedModel<M>> for BranchModel<M> {
 
 impl<E> Branch<E> {
     /// The columns of a table that the step takes.
-    fn columns(&self, table: &Table) -> Result<(Vec<String>, Features)> {
+    pub(crate) fn columns(&self, table: &Table) -> Result<(Vec<String>, Features)> {
         let names = self.selector.pick(table)?;
         if names.is_empty() {
             return Err(Error::empty(format!("the table has no column that {} picks", self.selector)));
@@ -418,9 +429,15 @@ where
         sources.push(BranchSources { names, positions, made_of: model.sources(), n_outputs: *n_outputs });
         sources
     }
+
+    fn decided(&self) -> Vec<Decided> {
+        let mut decided = self.0.decided();
+        decided.extend(self.1.model.decided());
+        decided
+    }
 }
 
-fn shown(names: &[String]) -> String {
+pub(crate) fn shown(names: &[String]) -> String {
     let some: Vec<&str> = names.iter().take(4).map(String::as_str).collect();
     some.join(", ") + if names.len() > some.len() { ", …" } else { "" }
 }

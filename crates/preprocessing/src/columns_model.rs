@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use perennial_core::{Features, Matrix, Result, Transformer};
+use perennial_core::{Decided, Features, Matrix, Result, Transformer};
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,10 @@ impl<M: BranchModels> Transformer for ColumnsModel<M> {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         sources(&self.models)
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        self.models.decided()
     }
 }
 

@@ -1,12 +1,15 @@
 //! Numbers as bins.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget,
+    Capabilities, Decided, Error, Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget,
     OutputSchema, Param, Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batch_parts::from_moments;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::cells::{by_column, map_rows};
+use crate::decided;
 use crate::stats::sorted;
 
 /// Where the edges of bins lie.
@@ -149,12 +152,17 @@ impl KBinsDiscretizer {
                 inner.map(|bin| libm::exp(low + (high - low) * bin as f64 / n)).collect()
             }
         };
-        // Bins without width are none.
-        edges.dedup_by(|later, earlier| *later - *earlier <= 1e-8);
-        edges.retain(|edge| *edge - low > 1e-8 && *edge <= high);
+        // Bins without width are none, and a width that rounding alone may leave is none. It is compared with the edges themselves, not
+        // with the range: one huge number must not join all other bins.
+        let apart = |low: f64, high: f64| high - low > ROUNDING * low.abs().max(high.abs());
+        edges.dedup_by(|later, earlier| !apart(*earlier, *later));
+        edges.retain(|edge| apart(low, *edge) && *edge <= high);
         Ok(edges)
     }
 }
+
+/// The share of two numbers by which rounding may set them apart.
+const ROUNDING: f64 = 8.0 * f64::EPSILON;
 
 /// Inverted distribution function, averaged at its steps (type 2 of Hyndman and Fan, 1996), at rising shares.
 fn steps(values: &[(f64, f64)], shares: impl Iterator<Item = f64>) -> Vec<f64> {
@@ -224,6 +232,27 @@ impl Estimator for KBinsDiscretizer {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// Uniform, geometric and given edges; quantiles and means need all rows at once.
+impl FitBatches for KBinsDiscretizer {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        if matches!(self.bins, Bins::Quantile | Bins::KMeans) {
+            return Err(Error::unsupported(
+                "bins by quantiles or means need all rows at once; use uniform or geometric ones or give their edges, or fit on a table in memory",
+            ));
+        }
+        Ok(from_moments(|features, moments| {
+            // The ends are all that such bins depend on.
+            let ends = |column: usize| match moments.weight[column] > 0.0 {
+                true => vec![(moments.min[column] + 0.0, 1.0), (moments.max[column] + 0.0, 1.0)],
+                false => Vec::new(),
+            };
+            let edges = features.names().enumerate().map(|(column, name)| self.edges(name, &ends(column)));
+            KBinsModel::new(features.clone(), edges.collect::<Result<_>>()?, self.ordered)
+        }))
     }
 }
 
@@ -314,5 +343,12 @@ impl Transformer for KBinsModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided::of_columns(self, &self.features, "from the training rows, or set", |column| {
+            let edges = &self.edges[column];
+            format!("{} bins with edges {}", edges.len() + 1, decided::list(edges.iter().map(f64::to_string)))
+        })
     }
 }

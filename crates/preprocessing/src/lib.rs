@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod batch_parts;
+mod batch_pipelines;
 mod batches;
 mod cached;
 mod categories;
 mod category_parts;
 mod cells;
 mod columns;
+mod columns_batches;
 mod columns_model;
 mod date_parts;
+mod decided;
 mod diagram;
 mod discretize;
 mod encode;
@@ -24,10 +28,11 @@ mod stats;
 mod table_vectorizer;
 mod transform;
 
-pub use batches::FitBatches;
+pub use batches::{Batch, BoxLearning, FitBatches, Learning};
 pub use cached::{Cached, Fingerprint, FitHash};
 pub use categories::Unknown;
 pub use columns::{Branch, Branches, Columns, FromColumns};
+pub use columns_batches::{BatchBranches, BoxBranches, LearningBranches};
 pub use columns_model::ColumnsModel;
 pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};

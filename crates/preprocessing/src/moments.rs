@@ -163,16 +163,18 @@ impl Growing {
 #[derive(Default)]
 pub(crate) struct PartMoments {
     growing: Growing,
-    /// Rows that do not make a chunk yet.
+    /// Rows that do not make a chunk yet, and their weights where rows have some.
     waiting: Vec<f64>,
+    weights: Vec<f64>,
 }
 
 impl PartMoments {
-    /// Takes in rows; all parts must have the same columns.
-    pub(crate) fn add(&mut self, x: &ArrayRef2<f64>) -> Result<()> {
+    /// Takes in rows; all parts must have the same columns, and all or none of them weights.
+    pub(crate) fn add(&mut self, x: &ArrayRef2<f64>, weights: Option<&[f64]>) -> Result<()> {
         let full = CHUNK * x.ncols();
-        for row in x.rows() {
+        for (at, row) in x.rows().into_iter().enumerate() {
             self.waiting.extend(row);
+            self.weights.extend(weights.and_then(|weights| weights.get(at)));
             if self.waiting.len() == full {
                 self.end_chunk(x.ncols())?;
             }
@@ -183,8 +185,10 @@ impl PartMoments {
     fn end_chunk(&mut self, n_cols: usize) -> Result<()> {
         let n_rows = self.waiting.len() / n_cols.max(1);
         let chunk = ArrayView2::from_shape((n_rows, n_cols), &self.waiting).map_err(Error::other)?;
-        self.growing.push(0, Moments::of_chunk(&chunk, None, 0..n_rows));
+        let weights = (self.weights.len() == n_rows).then_some(self.weights.as_slice());
+        self.growing.push(0, Moments::of_chunk(&chunk, weights, 0..n_rows));
         self.waiting.clear();
+        self.weights.clear();
         Ok(())
     }
 

@@ -3,13 +3,14 @@
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Rows, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Rows, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, changes, map_rows};
+use crate::decided;
 use crate::moments::Moments;
 use crate::resample::{Resampled, Resampler};
 use crate::schema;
@@ -286,6 +287,16 @@ impl Transformer for WinsorizerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::with_flags(self.features.len(), &self.flagged)
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let what = if self.to_missing { "made missing" } else { "cut to the nearer bound" };
+        let cut =
+            decided::of_columns(self, &self.features, "bounds from the training rows, or set", |column| {
+                let (low, high) = self.bounds[column];
+                format!("numbers below {low} and above {high} are {what}")
+            });
+        decided::with_cells(cut, &self.outliers)
     }
 }
 

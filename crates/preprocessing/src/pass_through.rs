@@ -6,6 +6,7 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batches::{BoxLearning, FitBatches, of_columns};
 use crate::schema;
 
 /// Hands columns on as they are, missing cells included; for [`Columns`](crate::Columns) and models that need
@@ -42,6 +43,12 @@ impl Estimator for PassThrough {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing().sparse().categorical()
+    }
+}
+
+impl FitBatches for PassThrough {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(of_columns(self))
     }
 }
 

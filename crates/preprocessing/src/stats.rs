@@ -11,7 +11,8 @@ pub(crate) fn sorted(cells: &[f64], weights: Option<&[f64]>) -> Vec<(f64, f64)> 
         // Zero has two signs, and which row comes first must not decide which is learned.
         .map(|(cell, weight)| (cell + 0.0, weight))
         .collect();
-    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    // Equal ones keep the order of their rows: their weights add up to the same bits wherever they are added.
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
     values
 }
 

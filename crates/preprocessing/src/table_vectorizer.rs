@@ -1,8 +1,8 @@
 //! A whole table to numbers, by the types of its columns.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, Outline, OutputSchema, Param, Result,
-    Then, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, FitTransform, Matrix, NoTarget, Outline, OutputSchema, Param,
+    Result, Then, Train, Transformer,
 };
 use perennial_data::{Column, ColumnType, Role, Table};
 use serde::{Deserialize, Serialize};
@@ -297,6 +297,10 @@ impl Transformer for TableVectorizerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         Some(self.groups().map(sources).collect::<Option<Vec<_>>>()?.concat())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        self.groups().flat_map(|group| group.decided()).collect()
     }
 }
 

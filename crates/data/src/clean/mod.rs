@@ -164,11 +164,14 @@ impl Review {
             let after = content_hash(&repaired);
             log.push(LogEntry {
                 who: who.to_owned(),
+                step: None,
+                column: None,
                 what: format!("{id}: {}", proposal.fix),
                 why: proposal.reason.clone(),
-                rows,
-                before: hash,
-                after: after.clone(),
+                rows: Some(rows),
+                cells: None,
+                before: Some(hash),
+                after: Some(after.clone()),
             });
             before = Some(after);
             table = repaired;

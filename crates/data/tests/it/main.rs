@@ -18,6 +18,7 @@ mod differences;
 mod downloads;
 mod draws;
 mod filling;
+mod fuzzy_joins;
 #[cfg(feature = "hypothesis")]
 mod hypotheses;
 mod json_lines;
@@ -39,6 +40,7 @@ mod scans;
 mod set_aside;
 mod shape;
 mod shared_data;
+mod source_maps;
 mod tables;
 mod ten_thousand;
 

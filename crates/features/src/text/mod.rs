@@ -1,12 +1,14 @@
 //! Texts as numbers: how often terms come, and how much that says.
 //!
-//! `CountVectorizer` counts the terms of columns of text, `TfidfVectorizer` weighs the counts, and [`TfidfTransformer`]
+//! `CountVectorizer` counts the terms of columns of text, `HashingVectorizer` in a fixed number of columns, `TfidfVectorizer` weighs the counts, and [`TfidfTransformer`]
 //! weighs counts that are there already. What they make is sparse.
 
 #[cfg(feature = "table")]
 mod analysis;
 #[cfg(feature = "table")]
 mod count;
+#[cfg(feature = "table")]
+mod hashing;
 #[cfg(feature = "table")]
 mod terms;
 mod tfidf;
@@ -19,6 +21,8 @@ mod vocabulary;
 pub use analysis::Analyzer;
 #[cfg(feature = "table")]
 pub use count::{CountModel, CountVectorizer};
+#[cfg(feature = "table")]
+pub use hashing::{HashingVectorizer, HashingVectorizerModel};
 #[cfg(feature = "table")]
 pub use terms::Documents;
 pub use tfidf::{Norm, TfidfModel, TfidfTransformer};

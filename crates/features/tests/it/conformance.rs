@@ -5,7 +5,9 @@ use perennial_features::extraction::{
     Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca,
     PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
 };
-use perennial_features::{CyclicalFeatures, PolynomialFeatures, SelectKBest, VarianceThreshold};
+use perennial_features::{
+    CyclicalFeatures, FeatureUnion, PolynomialFeatures, SelectKBest, SelectPercentile, VarianceThreshold,
+};
 use perennial_numeric::kernel::Kernel;
 use perennial_numeric::neighbors::Metric;
 use perennial_testing::{Tags, check};
@@ -19,6 +21,12 @@ check!(
 );
 check!(select_regression, transformer, SelectKBest::regression(3), Tags::new().selects_by_target());
 check!(select_classification, transformer, SelectKBest::classification(2), Tags::new().selects_by_target());
+check!(percentile, transformer, SelectPercentile::regression(40.0), Tags::new().selects_by_target());
+check!(
+    union,
+    transformer,
+    FeatureUnion::new().with("pca", Pca::new().n_components(2)).with("all", VarianceThreshold::new())
+);
 check!(variance, transformer, VarianceThreshold::new().threshold(1e-9));
 check!(pca, transformer, Pca::new());
 check!(pca_whitened, transformer, Pca::new().n_components(3).whiten(true));

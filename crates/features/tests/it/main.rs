@@ -5,4 +5,5 @@ mod extraction;
 mod factors;
 mod maps;
 mod reference;
+mod selecting;
 mod text;

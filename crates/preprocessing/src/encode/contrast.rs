@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::categories::{Levels, Unknown, count};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
+use crate::categories::{Counted, Levels, Unknown, count};
+use crate::decided;
 use crate::schema;
 
 /// What the columns of a category say. The categories are in sorted order, whole numbers by size.
@@ -178,17 +181,30 @@ impl Estimator for ContrastEncoder {
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<ContrastModel> {
         self.check()?;
-        let learn = |(name, column)| {
-            let levels = count(name, column, train.weights)?.levels;
-            self.check_levels(name, levels.len())?;
-            Ok((Arc::from(name), levels))
-        };
+        let learn = |(name, column)| self.learn(name, count(name, column, train.weights)?);
         let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
         ContrastModel::new(columns, self.clone())
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl ContrastEncoder {
+    fn learn(&self, name: &str, counted: Counted) -> Result<(Arc<str>, Levels)> {
+        self.check_levels(name, counted.levels.len())?;
+        Ok((Arc::from(name), counted.levels))
+    }
+}
+
+impl FitBatches for ContrastEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(from_counts(
+            |name, counted| self.learn(name, counted),
+            |columns| ContrastModel::new(columns, self.clone()),
+        ))
     }
 }
 
@@ -270,5 +286,10 @@ impl Transformer for ContrastModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(self.tables.iter().map(|(_, width)| *width))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|(name, levels)| (name, levels));
+        decided::of_levels(self, columns, |_, levels| format!("contrasts of {levels}"))
     }
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
-    Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::categories::{Levels, Unknown, count};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
+use crate::categories::{Counted, Levels, Unknown, count};
+use crate::decided;
 use crate::schema;
 
 /// Replaces each category by the number of training rows that have it, or by their share.
@@ -72,22 +75,34 @@ impl Estimator for CountEncoder {
     type Model = CountModel;
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<CountModel> {
-        let learn = |(name, column)| {
-            let counted = count(name, column, train.weights)?;
-            let mut counts = counted.weights;
-            counts.extend([counted.missing, 0.0]);
-            if self.normalize {
-                let total: f64 = counts.iter().sum();
-                counts.iter_mut().for_each(|count| *count /= total);
-            }
-            Ok(Counts { name: Arc::from(name), levels: counted.levels, counts })
-        };
+        let learn = |(name, column)| Ok(self.learn(name, count(name, column, train.weights)?));
         let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
         CountModel::try_from(Parts { columns, unknown: self.unknown })
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl CountEncoder {
+    fn learn(&self, name: &str, counted: Counted) -> Counts {
+        let mut counts = counted.weights;
+        counts.extend([counted.missing, 0.0]);
+        if self.normalize {
+            let total: f64 = counts.iter().sum();
+            counts.iter_mut().for_each(|count| *count /= total);
+        }
+        Counts { name: Arc::from(name), levels: counted.levels, counts }
+    }
+}
+
+impl FitBatches for CountEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(from_counts(
+            |name, counted| Ok(self.learn(name, counted)),
+            |columns| CountModel::try_from(Parts { columns, unknown: self.unknown }),
+        ))
     }
 }
 
@@ -155,5 +170,15 @@ impl Transformer for CountModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let count = |column: &Counts| {
+            let pairs = column.levels.names().iter().zip(&column.counts);
+            let pairs = decided::list(pairs.map(|(level, count)| format!("`{level}` {count}")));
+            let why = "how often each is in the training rows";
+            Decided::by(self, format!("categories become {pairs}"), why).column(&*column.name)
+        };
+        self.columns.iter().map(count).collect()
     }
 }

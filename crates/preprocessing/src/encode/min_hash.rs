@@ -6,12 +6,12 @@ use perennial_core::{
     Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
     Train, Transformer,
 };
-use perennial_data::Table;
+use perennial_data::{Table, murmur3};
 use serde::{Deserialize, Serialize};
 
 use super::grams::{check, grams};
-use super::hashing::murmur3;
 use super::table::{check_size, coded_matrix};
+use crate::batches::{BoxLearning, FitBatches, of_columns};
 use crate::categories::{Coded, MISSING};
 use crate::schema;
 
@@ -95,6 +95,12 @@ impl Estimator for MinHashEncoder {
     /// It learns from no row, so no weight is ignored.
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl FitBatches for MinHashEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(of_columns(self))
     }
 }
 

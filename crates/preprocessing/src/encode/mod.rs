@@ -51,6 +51,7 @@ mod similarity;
 mod statistics;
 mod table;
 mod target;
+mod target_batches;
 mod unlearned;
 mod woe;
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
-    Param, Result, Train, Transformer,
+    Capabilities, Csr, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget,
+    OutputSchema, Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::batches::{FitBatches, each};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
-use crate::category_parts::TableParts;
+use crate::decided;
 use crate::schema;
 
 /// Turns each category of each column into a column of 0 and 1 named `column=category`.
@@ -180,15 +181,12 @@ impl Estimator for OneHotEncoder {
 }
 
 impl FitBatches for OneHotEncoder {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<OneHotModel>
-    where
-        I: IntoIterator<Item = Result<(Table, NoTarget)>>,
-    {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
         self.check()?;
-        let mut parts = TableParts::default();
-        each(self, open, |x, _| parts.count(x))?;
-        let columns = parts.counted().map(|(name, counted)| self.learn(&name, counted));
-        OneHotModel::new(columns.collect::<Result<Vec<_>>>()?, self.unknown, self.drop_first, self.sparse)
+        Ok(from_counts(
+            |name, counted| self.learn(name, counted),
+            |columns| OneHotModel::new(columns, self.unknown, self.drop_first, self.sparse),
+        ))
     }
 }
 
@@ -328,6 +326,16 @@ impl Transformer for OneHotModel {
         let mut starts: Vec<usize> = self.starts().map(|start| start as usize).collect();
         starts.push(self.output.len());
         crate::outputs::column_by_column(starts.windows(2).map(|pair| pair[1] - pair[0]))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|column| (&column.name, &column.levels));
+        decided::of_levels(self, columns, |at, levels| {
+            let column = &self.columns[at];
+            let other = if column.other.is_some() { ", rare and unknown ones share one" } else { "" };
+            let missing = if column.missing.is_some() { ", missing cells have one" } else { "" };
+            format!("a column for each of {levels}{other}{missing}")
+        })
     }
 }
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
-    Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::batches::{FitBatches, each};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::categories::{Levels, MISSING, Unknown, count};
-use crate::category_parts::TableParts;
+use crate::decided;
 use crate::schema;
 
 /// Turns the categories of each column into 0, 1, 2, ... in sorted order, whole numbers by size.
@@ -71,16 +72,11 @@ impl Estimator for OrdinalEncoder {
 }
 
 impl FitBatches for OrdinalEncoder {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<OrdinalModel>
-    where
-        I: IntoIterator<Item = Result<(Table, NoTarget)>>,
-    {
-        let mut parts = TableParts::default();
-        each(self, open, |x, _| parts.count(x))?;
-        OrdinalModel::new(
-            parts.counted().map(|(name, counted)| (name, counted.levels)).collect(),
-            self.unknown,
-        )
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(from_counts(
+            |name, counted| Ok((Arc::from(name), counted.levels)),
+            |columns| OrdinalModel::new(columns, self.unknown),
+        ))
     }
 }
 
@@ -179,5 +175,10 @@ impl Transformer for OrdinalModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|(name, levels)| (name, levels));
+        decided::of_levels(self, columns, |_, levels| format!("numbered from 0 in this order: {levels}"))
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
-    Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
 use crate::categories::{Levels, MISSING, Unknown, count};
+use crate::decided;
 use crate::schema;
 
 /// Turns categories with an order into steps: of small, medium and large become the columns `size >= medium` and
@@ -183,5 +184,10 @@ impl Transformer for RankHotModel {
         crate::outputs::column_by_column(
             self.columns.iter().map(|(_, levels)| levels.len().saturating_sub(1)),
         )
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|(name, levels)| (name, levels));
+        decided::of_levels(self, columns, |_, levels| format!("steps in this order: {levels}"))
     }
 }

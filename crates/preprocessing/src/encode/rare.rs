@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Estimator, FitTransform, NoTarget, OutputSchema, Param, Result, Train, Transformer,
+    Capabilities, Decided, Estimator, FitTransform, NoTarget, OutputSchema, Param, Result, Train, Transformer,
 };
 use perennial_data::{Column, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::categories::{Coded, Levels, MISSING, count};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
+use crate::categories::{Coded, Counted, Levels, MISSING, count};
+use crate::decided;
 use crate::schema;
 
 /// Joins the rare categories of each column, and all that were not there at fit, in one.
@@ -92,27 +95,40 @@ impl Estimator for RareLabelEncoder {
 
     fn fit_on(&self, train: &Train<'_, Table, NoTarget>) -> Result<RareLabelModel> {
         self.check()?;
-        let learn = |(name, column)| {
-            let counted = count(name, column, train.weights)?;
-            let total: f64 = counted.weights.iter().sum();
-            let mut kept: Vec<usize> = (0..counted.levels.len())
-                .filter(|&place| counted.weights[place] >= self.min_share * total)
-                .collect();
-            if let Some(most) = self.max_categories {
-                kept.sort_by(|&a, &b| counted.weights[b].total_cmp(&counted.weights[a]));
-                kept.truncate(most);
-                kept.sort_unstable();
-            }
-            let levels =
-                kept.into_iter().map(|place| counted.levels.names()[place].clone()).collect::<Vec<_>>();
-            Ok((Arc::from(name), levels.into()))
-        };
+        let learn = |(name, column)| Ok(self.learn(name, count(name, column, train.weights)?));
         let columns = train.x.columns().map(learn).collect::<Result<_>>()?;
         Ok(RareLabelModel { columns, word: self.word.clone() })
     }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+impl RareLabelEncoder {
+    /// The categories of a column that are kept.
+    fn learn(&self, name: &str, counted: Counted) -> (Arc<str>, Levels) {
+        let total: f64 = counted.weights.iter().sum();
+        let mut kept: Vec<usize> = (0..counted.levels.len())
+            .filter(|&place| counted.weights[place] >= self.min_share * total)
+            .collect();
+        if let Some(most) = self.max_categories {
+            kept.sort_by(|&a, &b| counted.weights[b].total_cmp(&counted.weights[a]));
+            kept.truncate(most);
+            kept.sort_unstable();
+        }
+        let levels = kept.into_iter().map(|place| counted.levels.names()[place].clone()).collect::<Vec<_>>();
+        (Arc::from(name), levels.into())
+    }
+}
+
+impl FitBatches for RareLabelEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(from_counts(
+            |name, counted| Ok(self.learn(name, counted)),
+            |columns| Ok(RareLabelModel { columns, word: self.word.clone() }),
+        ))
     }
 }
 
@@ -156,5 +172,10 @@ impl Transformer for RareLabelModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.columns.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|(name, levels)| (name, levels));
+        decided::of_levels(self, columns, |_, levels| format!("all become `{}` but {levels}", self.word))
     }
 }

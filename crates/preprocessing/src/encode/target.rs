@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use perennial_core::{
-    Capabilities, Classes, Error, Estimator, Feature, Features, FitTransform, Matrix, OutputSchema, Param,
-    Result, Train, Transformer, Values,
+    Capabilities, Classes, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, OutputSchema,
+    Param, Result, Train, Transformer, Values,
 };
 use perennial_data::Table;
 use perennial_numeric::folds::assign;
@@ -14,13 +14,12 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{Column, EncodingTarget, Rest, Sums, codes};
+use super::statistics::{Column, EncodingTarget, Rest, Sums};
 use super::table::coded_matrix;
 use super::unlearned::{several, unlearned};
-use crate::batches::{FitBatches, each};
 use crate::categories::{Levels, Unknown, count};
-use crate::category_parts::{ColumnParts, TableParts};
-use crate::moments::{Moments, PartMoments};
+use crate::decided;
+use crate::moments::Moments;
 
 /// Which other rows the code of a training row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +110,7 @@ impl Smoothing {
 pub struct TargetEncoder<Y = Values> {
     scheme: Scheme,
     smoothing: Smoothing,
-    unknown: Unknown,
+    pub(super) unknown: Unknown,
     seed: Option<u64>,
     #[serde(skip)]
     target: PhantomData<fn() -> Y>,
@@ -200,7 +199,7 @@ impl<Y: EncodingTarget> Estimator for TargetEncoder<Y> {
 }
 
 impl<Y: EncodingTarget> TargetEncoder<Y> {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         match self.scheme {
             Scheme::CrossFit(folds) => CROSS_FIT.check_count(folds)?,
             Scheme::LeaveOneOut | Scheme::Ordered => {}
@@ -208,7 +207,7 @@ impl<Y: EncodingTarget> TargetEncoder<Y> {
         self.smoothing.check()
     }
 
-    fn code(&self, own: Sums, all: Sums, about: About) -> f64 {
+    pub(super) fn code(&self, own: Sums, all: Sums, about: About) -> f64 {
         about.origin + self.smoothing.mean(own, all, about.n_categories)
     }
 
@@ -316,7 +315,7 @@ fn centre(values: &mut [f64], weights: Option<&[f64]>) -> f64 {
     mean
 }
 
-fn check_origins(origins: &[f64]) -> Result<()> {
+pub(super) fn check_origins(origins: &[f64]) -> Result<()> {
     match origins.iter().find(|origin| !origin.is_finite()) {
         None => Ok(()),
         Some(origin) => Err(Error::overflow(format!(
@@ -332,54 +331,6 @@ pub(super) struct About {
     pub(super) origin: f64,
     /// How many categories the column has, missing cells being one.
     pub(super) n_categories: usize,
-}
-
-impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
-    fn fit_batches<I>(&self, mut open: impl FnMut() -> Result<I>) -> Result<TargetModel>
-    where
-        I: IntoIterator<Item = Result<(Table, Y)>>,
-    {
-        self.check()?;
-        let (mut labels, mut means): (Vec<Option<String>>, Vec<PartMoments>) = Default::default();
-        each(self, &mut open, |_, y| {
-            let outputs = y.outputs();
-            let names: Vec<Option<String>> = outputs.iter().map(|(label, _)| label.clone()).collect();
-            if means.is_empty() {
-                means.resize_with(names.len(), PartMoments::default);
-                labels = names;
-            } else if labels != names {
-                return Err(Error::malformed("the batches have targets of other classes than the first one"));
-            }
-            let mut parts = means.iter_mut().zip(&outputs);
-            parts.try_for_each(|(mean, (_, values))| mean.add(&ArrayView2::from(values.as_chunks::<1>().0)))
-        })?;
-        let means = means.into_iter().map(|mean| Ok(mean.finish(1)?.mean[0]));
-        let origins = means.collect::<Result<Vec<f64>>>()?;
-        check_origins(&origins)?;
-        let mut parts: TableParts<Vec<Sums>> = TableParts::default();
-        each(self, open, |x, y| {
-            let mut outputs = y.outputs();
-            outputs.iter_mut().zip(&origins).for_each(|((_, values), origin)| {
-                values.iter_mut().for_each(|value| *value -= origin);
-            });
-            parts.add(x, |_, row, sums| {
-                sums.resize(outputs.len(), Sums::default());
-                sums.iter_mut().zip(&outputs).for_each(|(sums, (_, values))| sums.add(1.0, values[row]));
-            })
-        })?;
-        let column = |column: ColumnParts<Vec<Sums>>| {
-            let name = column.name.clone();
-            let (levels, each, missing) = column.in_order();
-            let n_categories = levels.len() + usize::from(!missing.is_empty());
-            let of_output = |(output, &origin): (usize, &f64)| {
-                let sums = each.iter().chain([&missing]).map(|sums| sums.get(output).copied());
-                let sums: Vec<Sums> = sums.map(Option::unwrap_or_default).collect();
-                codes(&sums, &|own, all| self.code(own, all, About { origin, n_categories }))
-            };
-            Encoded { name, codes: origins.iter().enumerate().map(of_output).collect(), levels }
-        };
-        TargetModel::new(parts.0.into_iter().map(column).collect(), labels, self.unknown)
-    }
 }
 
 /// The codes of the categories of one column: a list for each output, with those of missing cells and of unknown
@@ -481,5 +432,19 @@ impl Transformer for TargetModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(self.columns.iter().map(|column| column.codes.len()))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let code = |column: &Encoded| {
+            let (names, codes) = (column.levels.names(), &column.codes);
+            let of = |at: usize| {
+                let codes: Vec<String> = codes.iter().map(|codes| codes[at].to_string()).collect();
+                format!("`{}` {}", names[at], codes.join(" / "))
+            };
+            let pairs = decided::list((0..names.len()).map(of));
+            let why = "the target of the training rows with each";
+            Decided::by(self, format!("categories become {pairs}"), why).column(&*column.name)
+        };
+        self.columns.iter().map(code).collect()
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, NoTarget, OutputSchema, Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, FitTransform, NoTarget, OutputSchema, Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind, Column, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::categories::{Coded, MISSING, count};
+use crate::batches::{BoxLearning, FitBatches, one_pass};
+use crate::categories::{Coded, Counted, MISSING, count};
+use crate::category_parts::TableParts;
 
 /// Replaces missing categories by the most frequent one of their column, or by a word of your own.
 ///
@@ -56,18 +58,7 @@ impl Estimator for CategoryImputer {
         for (name, column) in train.x.columns() {
             let fill = match &self.constant {
                 Some(word) => Arc::from(word.as_str()),
-                None => {
-                    let counted = count(name, column, train.weights)?;
-                    let heaviest = (0..counted.levels.len()).reduce(|best, next| {
-                        if counted.weights[next] > counted.weights[best] { next } else { best }
-                    });
-                    let Some(heaviest) = heaviest else {
-                        return Err(Error::insufficient_data(format!(
-                            "every cell of column `{name}` is missing, so there is nothing to fill it with; leave it out, or fill with a constant"
-                        )));
-                    };
-                    counted.levels.names()[heaviest].clone()
-                }
+                None => heaviest(name, &count(name, column, train.weights)?)?,
             };
             fills.push((Arc::from(name), fill));
             missing.push(column.null_count());
@@ -77,6 +68,51 @@ impl Estimator for CategoryImputer {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// The category of a column that weighs most; the first of those that weigh the same.
+fn heaviest(name: &str, counted: &Counted) -> Result<Arc<str>> {
+    let heaviest = (0..counted.levels.len())
+        .reduce(|best, next| if counted.weights[next] > counted.weights[best] { next } else { best });
+    match heaviest {
+        Some(heaviest) => Ok(counted.levels.names()[heaviest].clone()),
+        None => Err(Error::insufficient_data(format!(
+            "every cell of column `{name}` is missing, so there is nothing to fill it with; leave it out, or fill with a constant"
+        ))),
+    }
+}
+
+/// What is gathered of batches: categories, and how many cells of each column are missing.
+#[derive(Default)]
+struct Gathered {
+    parts: TableParts<f64>,
+    missing: Vec<usize>,
+}
+
+/// The different categories are in memory, also where the fill is a constant.
+impl FitBatches for CategoryImputer {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(one_pass(
+            |Gathered { parts, missing }: &mut Gathered, batch: &Train<'_, Table, NoTarget>| {
+                parts.count(batch.x, batch.weights)?;
+                missing.resize(batch.x.n_cols(), 0);
+                for (missing, name) in missing.iter_mut().zip(parts.names()) {
+                    *missing += batch.x.column(name)?.null_count();
+                }
+                Ok(())
+            },
+            |Gathered { parts, missing }| {
+                let fill = |(name, counted): (Arc<str>, Counted)| {
+                    let fill = match &self.constant {
+                        Some(word) => Arc::from(word.as_str()),
+                        None => heaviest(&name, &counted)?,
+                    };
+                    Ok((name, fill))
+                };
+                Ok(CategoryImputerModel { fills: parts.counted().map(fill).collect::<Result<_>>()?, missing })
+            },
+        ))
     }
 }
 
@@ -123,5 +159,13 @@ impl Transformer for CategoryImputerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.fills.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let fill = |((name, fill), &missing): (&(Arc<str>, Arc<str>), &usize)| {
+            let why = "the most frequent category of the training rows, or the word that was set";
+            Decided::by(self, format!("missing cells become `{fill}`"), why).column(&**name).cells(missing)
+        };
+        self.fills.iter().zip(&self.missing).map(fill).collect()
     }
 }

@@ -2,13 +2,14 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{
-    Capabilities, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget, OutputSchema,
-    Param, Predictor, Result, ResultExt, Train, Transformer, Values,
+    Capabilities, Decided, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget,
+    OutputSchema, Param, Predictor, Result, ResultExt, Train, Transformer, Values,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::changes;
+use crate::decided;
 use crate::moments::Moments;
 use crate::schema;
 
@@ -323,5 +324,16 @@ impl<M: Predictor<Input = Matrix, Output = Values>> Transformer for IterativeImp
             self.predict(fitted, &mut filled, *column, &holes.missing[*column])?;
         }
         Matrix::from(filled).with_features(self.features.clone())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let what =
+            format!("missing cells are predicted from the other columns in {} rounds", self.rounds.len());
+        decided::of_changes(
+            self,
+            &self.changes(),
+            &what,
+            "a model of each column that has missing training cells",
+        )
     }
 }

@@ -2,14 +2,15 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget, OutputSchema,
-    Param, Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget,
+    OutputSchema, Param, Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, changes};
+use crate::decided;
 use crate::schema;
 
 /// Replaces each missing number by the mean of its column over the most similar training rows that have one.
@@ -299,5 +300,11 @@ impl Transformer for KnnImputerModel {
         });
         let out = Matrix::from(Array2::from_shape_vec((n_rows, n_cols), out).map_err(Error::other)?);
         out.with_features(self.features.clone())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let what =
+            "missing cells become the mean or the mode of the nearest training rows that have the cell";
+        decided::of_changes(self, &self.changes(), what, "the training rows are kept")
     }
 }

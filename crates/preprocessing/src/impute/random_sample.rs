@@ -1,14 +1,15 @@
 //! Missing numbers drawn from those that are there.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
-    Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, changes, map_rows, missing_counts};
+use crate::decided;
 use crate::schema;
 
 /// Replaces each missing number by one that is drawn from the training values of its column, so that the column keeps its
@@ -178,5 +179,10 @@ impl Transformer for RandomSampleModel {
                 }
             }
         })
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let what = "missing cells become a cell of a training row that is drawn";
+        decided::of_changes(self, &self.changes(), what, "the cells of the training rows are kept")
     }
 }

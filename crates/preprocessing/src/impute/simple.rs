@@ -1,14 +1,16 @@
 //! Filling missing numbers.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Rows, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
 
-use crate::batches::{FitBatches, MatrixParts, Modes, each};
+use crate::batch_parts::{MatrixParts, Modes};
+use crate::batches::{BoxLearning, FitBatches, one_pass};
 use crate::cells::{by_column, changes, map_rows, missing_counts};
+use crate::decided;
 use crate::moments::Moments;
 use crate::schema;
 use crate::stats::{median, mode, quantiles, sorted};
@@ -186,44 +188,57 @@ impl SimpleImputer {
     }
 }
 
+/// What is gathered of batches.
+#[derive(Default)]
+struct Gathered {
+    parts: MatrixParts,
+    modes: Vec<Modes>,
+    /// How many cells of each column are missing, and whether one of them counts.
+    missing: Vec<usize>,
+    counts: Vec<bool>,
+}
+
 /// Means, constants and modes; a median needs all rows at once. For modes there are the different numbers of each column in
 /// memory.
 impl FitBatches for SimpleImputer {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<SimpleImputerModel>
-    where
-        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
-    {
-        let mut columns = MatrixParts::default();
-        let mut modes: Vec<Modes> = Vec::new();
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
         self.check()?;
         if self.strategy == Strategy::Median {
             return Err(Error::unsupported(
                 "a median needs all rows at once; fill with the mean, the mode or a constant, or fit on a table in memory",
             ));
         }
-        let mut n_rows = 0;
-        each(self, open, |x, _| {
-            let x = columns.add(x)?;
-            n_rows += x.n_rows();
-            if self.strategy == Strategy::Mode {
-                modes.resize_with(x.n_cols(), Modes::default);
-                for (mode, cells) in modes.iter_mut().zip(x.dense()?.columns()) {
-                    mode.add(cells.iter().copied())?;
+        Ok(one_pass(
+            |gathered: &mut Gathered, batch: &Train<'_, Matrix, NoTarget>| {
+                let x = gathered.parts.add(batch.x, batch.weights)?;
+                let x = x.dense()?;
+                gathered.missing.resize(x.ncols(), 0);
+                gathered.counts.resize(x.ncols(), false);
+                for (row, cells) in x.rows().into_iter().enumerate() {
+                    for (column, _) in cells.iter().enumerate().filter(|(_, cell)| cell.is_nan()) {
+                        gathered.missing[column] += 1;
+                        gathered.counts[column] |= batch.weight(row) > 0.0;
+                    }
                 }
-            }
-            Ok(())
-        })?;
-        let (features, moments) = columns.finish()?;
-        let fill = |column: usize| match self.strategy {
-            Strategy::Constant(value) => Some(value),
-            Strategy::Mode => modes[column].mode(),
-            _ => self.of_moments(&moments, column),
-        };
-        let fills = (0..features.len()).map(fill).collect();
-        // Without weights a weight is a count.
-        let missing: Vec<usize> =
-            moments.weight.iter().map(|there| n_rows.saturating_sub(*there as usize)).collect();
-        self.model(&features, fills, |column| missing[column] > 0, missing.clone())
+                if self.strategy == Strategy::Mode {
+                    gathered.modes.resize_with(x.ncols(), Modes::default);
+                    for (mode, cells) in gathered.modes.iter_mut().zip(x.columns()) {
+                        mode.add(cells.iter().enumerate().map(|(row, &cell)| (cell, batch.weight(row))))?;
+                    }
+                }
+                Ok(())
+            },
+            |Gathered { parts, modes, missing, counts }| {
+                let (features, moments) = parts.finish()?;
+                let fill = |column: usize| match self.strategy {
+                    Strategy::Constant(value) => Some(value),
+                    Strategy::Mode => modes[column].mode(),
+                    _ => self.of_moments(&moments, column),
+                };
+                let fills = (0..features.len()).map(fill).collect();
+                self.model(&features, fills, |column| counts[column], missing)
+            },
+        ))
     }
 }
 
@@ -313,5 +328,18 @@ impl Transformer for SimpleImputerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::with_flags(self.features.len(), &self.flagged)
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let fills = decided::of_columns(
+            self,
+            &self.features,
+            "what the strategy gives of the training rows",
+            |column| {
+                let flag = if self.flagged.contains(&column) { ", and a column says which were" } else { "" };
+                format!("missing cells become {}{flag}", self.fills[column])
+            },
+        );
+        decided::with_cells(fills, &self.missing)
     }
 }

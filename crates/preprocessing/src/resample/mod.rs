@@ -3,6 +3,7 @@
 mod balance;
 mod corrected;
 mod neighbours;
+mod nominal;
 mod random;
 mod smote;
 mod space;

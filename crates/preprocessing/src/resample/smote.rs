@@ -28,7 +28,8 @@ enum From {
 ///
 /// Where columns are categories, a new row has the most frequent category among the neighbours, and rows of different
 /// categories are as far apart as the median deviation of the other columns (SMOTE-NC, of the same paper); every pair of
-/// rows is then compared, and memory is that of the cells. All rows come first, as they were; the new ones follow, class
+/// rows is then compared, and memory is that of the cells. Where all columns are categories, two are as far apart as the shares of the
+/// classes among their rows (SMOTE-N, of the same paper, with the value difference metric of Stanfill and Waltz, 1986). All rows come first, as they were; the new ones follow, class
 /// by class. Scale the columns before: distances decide.
 ///
 /// | name | default | range | meaning |
@@ -196,7 +197,7 @@ impl Resampler for Smote {
                     train.y.names()[class]
                 )));
             }
-            let space = Space::new(x, train.x.features(), members);
+            let space = Space::new(x, train.y, train.x.features(), members);
             let mut random = random.fork(class as u64);
             let starts = self.starts(train, &space, class, members, added[class], &mut random)?;
             let near = space.among_members(&train.ctx, members, k)?;

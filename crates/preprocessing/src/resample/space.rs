@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use ndarray::{ArrayRef2, Axis};
-use perennial_core::{Context, FeatureKind, Features, Result};
+use perennial_core::{Classes, Context, FeatureKind, Features, Result};
 use perennial_numeric::neighbors::{Index, Metric, Search};
 use perennial_numeric::reduce;
 
+use super::nominal::Nominal;
 use crate::cells::rows_of;
 use crate::moments::Moments;
 
@@ -18,7 +19,13 @@ const AT_ONCE: usize = 1024;
 pub(super) struct Space<'a> {
     x: &'a ArrayRef2<f64>,
     categorical: Vec<bool>,
-    mixed: Option<Mixed>,
+    compared: Option<Compared>,
+}
+
+/// How rows are compared pair by pair.
+enum Compared {
+    Mixed(Mixed),
+    Nominal(Nominal),
 }
 
 /// What distances are made of where columns are categories.
@@ -42,18 +49,22 @@ impl Near {
 }
 
 impl<'a> Space<'a> {
-    pub(super) fn new(x: &'a ArrayRef2<f64>, features: &Features, members: &[usize]) -> Self {
+    pub(super) fn new(x: &'a ArrayRef2<f64>, y: &Classes, features: &Features, members: &[usize]) -> Self {
         let is_category = |column| matches!(features.kind(column), FeatureKind::Categorical { .. });
         let categorical: Vec<bool> = (0..features.len()).map(is_category).collect();
-        let mixed = categorical.contains(&true).then(|| Mixed::of(x, &categorical, members));
-        Space { x, categorical, mixed }
+        let compared = match (categorical.contains(&true), categorical.contains(&false)) {
+            (false, _) => None,
+            (true, true) => Some(Compared::Mixed(Mixed::of(x, &categorical, members))),
+            (true, false) => Some(Compared::Nominal(Nominal::of(x, y))),
+        };
+        Space { x, categorical, compared }
     }
 
     /// The nearest rows of all for some rows, which may be among them.
     pub(super) fn among_all(&self, ctx: &Context, rows: &[usize], k: usize) -> Result<Near> {
-        if let Some(mixed) = &self.mixed {
+        if let Some(compared) = &self.compared {
             let all: Vec<usize> = (0..self.x.nrows()).collect();
-            return self.search(mixed, ctx, rows, &all, k, false);
+            return self.search(compared, ctx, rows, &all, k, false);
         }
         let found = Index::new(self.x, Metric::Euclidean, Search::Auto)?.nearest_in(
             ctx,
@@ -65,8 +76,8 @@ impl<'a> Space<'a> {
 
     /// The nearest others among some rows, by their places in the list.
     pub(super) fn among_members(&self, ctx: &Context, members: &[usize], k: usize) -> Result<Near> {
-        if let Some(mixed) = &self.mixed {
-            return self.search(mixed, ctx, members, members, k, true);
+        if let Some(compared) = &self.compared {
+            return self.search(compared, ctx, members, members, k, true);
         }
         let rows = self.x.select(Axis(0), members);
         let found = Index::new(&rows, Metric::Euclidean, Search::Auto)?.nearest_others(ctx, &rows, k)?;
@@ -76,7 +87,7 @@ impl<'a> Space<'a> {
     /// Compares every pair. With `others`, the lists are the same one and no row is its own neighbour.
     fn search(
         &self,
-        mixed: &Mixed,
+        compared: &Compared,
         ctx: &Context,
         queries: &[usize],
         among: &[usize],
@@ -100,7 +111,12 @@ impl<'a> Space<'a> {
                             continue;
                         }
                         let most = if best.len() < k { f64::INFINITY } else { best[k - 1].0 };
-                        let distance = mixed.distance(row(queries[query]), row(at), &self.categorical, most);
+                        let distance = match compared {
+                            Compared::Mixed(mixed) => {
+                                mixed.distance(row(queries[query]), row(at), &self.categorical, most)
+                            }
+                            Compared::Nominal(nominal) => nominal.distance(queries[query], at, most),
+                        };
                         // Of rows equally far the earlier ones stay.
                         if best.len() < k || distance < most {
                             let place = best.partition_point(|(known, _)| *known <= distance);

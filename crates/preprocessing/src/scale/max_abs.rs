@@ -6,7 +6,8 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use super::model::ScalerModel;
-use crate::batches::{FitBatches, part_moments};
+use crate::batch_parts::from_moments;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::moments::Moments;
 use crate::schema;
 
@@ -62,12 +63,8 @@ impl MaxAbsScaler {
 }
 
 impl FitBatches for MaxAbsScaler {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
-    where
-        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
-    {
-        let (features, moments) = part_moments(self, open)?;
-        MaxAbsScaler::model(&features, &moments)
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(from_moments(|features, moments| MaxAbsScaler::model(features, &moments)))
     }
 }
 

@@ -7,7 +7,8 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
-use crate::batches::{FitBatches, part_moments};
+use crate::batch_parts::from_moments;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::moments::Moments;
 use crate::schema;
 
@@ -122,12 +123,9 @@ impl MinMaxScaler {
 }
 
 impl FitBatches for MinMaxScaler {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
-    where
-        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
-    {
-        let (features, moments) = part_moments(self, open)?;
-        self.model(&features, || Ok(moments))
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(from_moments(|features, moments| self.model(features, || Ok(moments))))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a scaler learns.
 
-use perennial_core::{Csr, Error, Features, Matrix, Result, Transformer};
+use perennial_core::{Csr, Decided, Error, Features, Matrix, Result, Transformer};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::map_rows;
+use crate::decided;
 
 /// A fitted scaler: `(x - centre) / divisor + shift`, column by column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +122,20 @@ impl Transformer for ScalerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided::of_columns(self, &self.features, "statistics of the training rows", |column| {
+            let (centre, divisor) = (self.centres[column], self.divisors[column]);
+            let mut what = format!("{centre} is subtracted, the rest divided by {divisor}");
+            if self.shifts[column] != 0.0 {
+                what += &format!(", {} added", self.shifts[column]);
+            }
+            if let Some((low, high)) = self.clip {
+                what += &format!(", all cut to {low} and {high}");
+            }
+            what
+        })
     }
 }
 

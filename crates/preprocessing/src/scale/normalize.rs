@@ -6,6 +6,7 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batches::{BoxLearning, FitBatches, of_columns};
 use crate::cells::map_rows;
 use crate::schema;
 
@@ -72,6 +73,12 @@ impl Estimator for Normalizer {
     /// It learns from no row, so no weight is ignored.
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights()
+    }
+}
+
+impl FitBatches for Normalizer {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(of_columns(self))
     }
 }
 

@@ -1,12 +1,13 @@
 //! To mean 0 and deviation 1.
 
 use perennial_core::{
-    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
 };
 use serde::{Deserialize, Serialize};
 
 use super::model::{ScalerModel, too_large};
-use crate::batches::{FitBatches, part_moments};
+use crate::batch_parts::MatrixParts;
+use crate::batches::{BoxLearning, FitBatches, one_pass};
 use crate::moments::Moments;
 use crate::schema;
 
@@ -100,13 +101,23 @@ impl StandardScaler {
     }
 }
 
+/// Of dense rows: standard deviations of sparse ones need all rows at once.
 impl FitBatches for StandardScaler {
-    fn fit_batches<I>(&self, open: impl FnMut() -> Result<I>) -> Result<ScalerModel>
-    where
-        I: IntoIterator<Item = Result<(Matrix, NoTarget)>>,
-    {
-        let (features, moments) = part_moments(self, open)?;
-        self.model(&features, &moments)
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(one_pass(
+            |parts: &mut MatrixParts, batch: &Train<'_, Matrix, NoTarget>| {
+                if self.with_std && batch.x.sparse().is_some() {
+                    return Err(Error::unsupported(
+                        "the standard deviations of sparse rows need all rows at once; make the rows dense, or scale them by `MaxAbsScaler`",
+                    ));
+                }
+                parts.add(batch.x, batch.weights).map(drop)
+            },
+            |parts| {
+                let (features, moments) = parts.finish()?;
+                self.model(&features, &moments)
+            },
+        ))
     }
 }
 

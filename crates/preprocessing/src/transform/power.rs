@@ -1,8 +1,8 @@
 //! Powers that make columns look normal.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
-    Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result,
+    Train, Transformer,
 };
 use perennial_numeric::special::ln_1p;
 use perennial_numeric::{reduce, simd};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::power_search::{Logarithms, best_exponent, power};
 use crate::cells::{by_column, map_rows};
+use crate::decided;
 use crate::moments::Moments;
 use crate::schema;
 
@@ -319,5 +320,14 @@ impl Transformer for PowerModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided::of_columns(
+            self,
+            &self.features,
+            "the likelihood of a normal distribution over the training rows",
+            |column| format!("the power is {}", self.lambdas[column]),
+        )
     }
 }

@@ -1,8 +1,8 @@
 //! By ranks: any distribution becomes uniform or normal.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
-    Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
 use crate::cells::{by_column, map_rows};
+use crate::decided;
 use crate::schema;
 use crate::stats::quantiles;
 
@@ -206,7 +207,8 @@ impl TryFrom<Parts> for QuantileModel {
     }
 }
 
-/// Values this near to the ends count as at the ends, as in scikit-learn.
+/// Shares this near to 0 and 1 count as at the ends. scikit-learn takes numbers this near to the ends for the ends as well, whatever the
+/// unit of the column; here they are told apart in any unit.
 const EDGE: f64 = 1e-7;
 
 impl QuantileModel {
@@ -314,9 +316,9 @@ impl Transformer for QuantileModel {
                 let (least, most) = (EDGE - f64::EPSILON, 1.0 - (EDGE - f64::EPSILON));
                 let share = |quantiles: &Ladder, value: f64| {
                     let (low, high) = ends(quantiles);
-                    if value - EDGE < low {
+                    if value <= low {
                         least
-                    } else if value + EDGE > high {
+                    } else if value >= high {
                         most
                     } else {
                         self.share(quantiles, value).clamp(EDGE, 1.0 - EDGE)
@@ -329,5 +331,14 @@ impl Transformer for QuantileModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![1; self.features.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided::of_columns(self, &self.features, "quantiles of the training rows", |column| {
+            let rungs = &self.quantiles[column];
+            let (low, high) =
+                (rungs.first().copied().unwrap_or_default(), rungs.last().copied().unwrap_or_default());
+            format!("numbers from {low} to {high} become their place among {} quantiles", rungs.len())
+        })
     }
 }

@@ -3,17 +3,18 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use perennial_core::{Classes, Error, Estimator, Matrix, NoTarget, Result, Rows, Values};
+use perennial_core::{Classes, Error, Estimator, Matrix, NoTarget, Result, Rows, Train, Values};
 use perennial_data::{Column, CsvOptions, CsvReader, Table, to_csv};
 use perennial_preprocessing::{
-    FitBatches, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, SimpleImputer, Smoothing,
-    StandardScaler, TargetEncoder, Unknown,
+    Bins, CategoryImputer, Contrast, ContrastEncoder, CountEncoder, FitBatches, HashingEncoder,
+    KBinsDiscretizer, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PassThrough,
+    RareLabelEncoder, SimpleImputer, Smoothing, StandardScaler, TargetEncoder, Unknown,
 };
 use serde::Serialize;
 
 const N: usize = 5000;
 
-fn table() -> Result<Table> {
+pub(crate) fn table() -> Result<Table> {
     let number = |row: usize| f64::from((row as u32).wrapping_mul(2_654_435_761)) / 1e6 - 1500.0;
     let gone = |row: usize| row % 11 == 3;
     let x = (0..N).map(|row| (!gone(row)).then(|| number(row)));
@@ -38,7 +39,12 @@ fn cuts() -> Vec<Vec<Range<usize>>> {
     vec![vec![0..N], even(1024).collect(), even(777).collect(), vec![0..0, 0..1, 1..1, 1..4097, 4097..N]]
 }
 
-fn same<E>(step: &E, x: &E::Input, y: &E::Target) -> Result<()>
+/// The weights of the rows: none in the first thousand or so, none of many others, and none a power of two.
+fn weights() -> Vec<f64> {
+    (0..N).map(|row| if row < 1030 { 0.0 } else { (row * row % 7) as f64 * 0.3 }).collect()
+}
+
+pub(crate) fn same<E>(step: &E, x: &E::Input, y: &E::Target) -> Result<()>
 where
     E: FitBatches + Debug,
     E::Input: Rows<Owned = E::Input>,
@@ -46,6 +52,8 @@ where
     E::Model: Serialize,
 {
     let whole = perennial_core::to_bytes(&step.fit(x, y)?)?;
+    let weights = weights();
+    let weighted = perennial_core::to_bytes(&Train::new(x, y).weights(&weights).fit(step)?)?;
     for cuts in cuts() {
         let batch = |rows: &Range<usize>| {
             let rows: Vec<usize> = rows.clone().collect();
@@ -53,6 +61,13 @@ where
         };
         let model = step.fit_batches(|| Ok(cuts.iter().map(batch).collect::<Vec<_>>()))?;
         assert!(perennial_core::to_bytes(&model)? == whole, "{step:?} in {} batches", cuts.len());
+        let batch = |range: &Range<usize>| {
+            let (x, y) = batch(range)?;
+            Ok((x, y, weights[range.clone()].to_vec()))
+        };
+        let model = step.fit_batches(|| Ok(cuts.iter().map(batch).collect::<Vec<_>>()))?;
+        let what = format!("{step:?} in {} batches with weights", cuts.len());
+        assert!(perennial_core::to_bytes(&model)? == weighted, "{what}");
     }
     Ok(())
 }
@@ -67,7 +82,15 @@ fn batches_teach_what_all_rows_teach() -> Result<()> {
     same(&SimpleImputer::mean().indicator(true), &numbers, &NoTarget)?;
     same(&SimpleImputer::mode(), &numbers, &NoTarget)?;
     same(&SimpleImputer::constant(-1.0).indicator(true), &numbers, &NoTarget)?;
+    same(&SimpleImputer::end_of_tail(3.0), &numbers, &NoTarget)?;
+    same(&KBinsDiscretizer::new().bins(Bins::Uniform), &numbers, &NoTarget)?;
+    same(&PassThrough::new(), &numbers, &NoTarget)?;
     let words = table.select(&["city", "kind", "size", "on"])?;
+    same(&CountEncoder::new().normalize(true), &words, &NoTarget)?;
+    same(&RareLabelEncoder::new().min_share(0.1).max_categories(3), &words, &NoTarget)?;
+    same(&ContrastEncoder::new(Contrast::Sum), &words, &NoTarget)?;
+    same(&CategoryImputer::mode(), &words, &NoTarget)?;
+    same(&HashingEncoder::new(), &words, &NoTarget)?;
     same(&OneHotEncoder::new(), &words, &NoTarget)?;
     same(&OneHotEncoder::new().min_frequency(500.0).drop_first(true), &words, &NoTarget)?;
     same(&OrdinalEncoder::new().unknown(Unknown::Ignore), &words, &NoTarget)?;
@@ -107,7 +130,9 @@ fn a_file_read_in_batches_teaches_what_it_teaches_in_memory() -> Result<()> {
 #[test]
 fn batches_that_do_not_fit_together_are_refused() -> Result<()> {
     let none: Vec<Result<(Matrix, NoTarget)>> = Vec::new();
-    let error = StandardScaler::new().fit_batches(|| Ok(none.iter().map(|_| unreachable!()))).unwrap_err();
+    let error = StandardScaler::new()
+        .fit_batches(|| Ok(none.iter().map(|_| -> Result<(Matrix, NoTarget)> { unreachable!() })))
+        .unwrap_err();
     assert!(error.to_string().contains("no rows"));
     let part = |name: &str| Matrix::from(ndarray::array![[1.0], [2.0]]).with_names([name]);
     let parts = || Ok([part("a"), part("b")].map(|part: Result<Matrix>| Ok((part?, NoTarget))));

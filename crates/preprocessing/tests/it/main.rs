@@ -1,15 +1,18 @@
 //! Integration tests, in one binary.
 
+mod batch_pipelines;
 mod batches;
 mod cached;
 mod columns;
 mod conformance;
+mod decisions;
 mod diagrams;
 mod encoders;
 mod imputing;
 mod multiple_imputing;
 mod reference;
 mod resampling;
+mod scales;
 mod schemas;
 mod sparse;
 mod supervised;

@@ -116,6 +116,25 @@ fn categories_are_picked_and_not_mixed() {
     assert!(made.x.features() == x.features() && new.nrows() == 160);
 }
 
+/// Where all columns are categories, those that say the same of the classes are near each other, whatever they are called.
+#[test]
+fn rows_of_categories_alone_are_compared_by_what_they_say_of_the_classes() {
+    // Categories 0 and 1 of the first column are all of the rare class, 2 of both, 3 of the other one.
+    let first = [0.0, 1.0, 0.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0];
+    let second = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+    let y = Classes::from_labels((0..12).map(|row| if row < 5 { "rare" } else { "usual" }));
+    let x =
+        Array2::from_shape_fn((12, 2), |(row, column)| if column == 0 { first[row] } else { second[row] });
+    let features = vec![Feature::categorical("a", 4), Feature::categorical("b", 2)];
+    let x = Matrix::from(x).with_features(features.try_into().unwrap()).unwrap();
+    let made = run(&Smote::new().k_neighbors(3).seed(1), &x, &y);
+    assert_eq!(made.y.counts(), [7, 7]);
+    // The three nearest of a row with 0 or 1 are the others of these, and of the row with 2 the first three.
+    for row in made.x.dense().unwrap().rows().into_iter().skip(12) {
+        assert!(row[0] <= 1.0 && row[1] == 0.0, "{row}");
+    }
+}
+
 /// Categories cost a distance each and no column of their own: one for each level of this column would be 2.4 GB, twice.
 #[test]
 fn rows_of_many_categories_are_compared_by_their_codes() {

@@ -1,0 +1,209 @@
+//! Rows of two tables whose keys are spelled in different ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use perennial_core::{Error, Param, Result, ResultExt};
+use rayon::prelude::*;
+
+use crate::join::joined;
+use crate::keys::{Keys, NO_KEY};
+use crate::spelling::key;
+use crate::{Cardinality, Column, Join, Table};
+
+/// Letters of a piece of a text.
+const PIECE: usize = 3;
+
+const THRESHOLD: Param =
+    Param::real("threshold", "how similar two keys are at least").above(0.0).at_most(1.0);
+
+/// Joins two tables on a column of texts that need not be spelled alike: each row of the left table with the rows of the most similar key
+/// of the right one, where it is similar enough.
+///
+/// Two texts are as similar as the share of the pieces of three letters that both have (Jaccard, 1901), with a space at the ends of each
+/// word, when case, punctuation and white space do not count; keys that are alike then are one key, of similarity 1. All pairs are
+/// compared that have a piece in common, so nothing is missed. A missing key, and one without a letter or digit, has no partner.
+///
+/// The cardinality must be said, as for [`Table::join`], and is that of keys: `ManyToOne` lets several spellings in the left table
+/// stand for one key of the right one, which must have it once. A key that is as similar to two others is an error, unless
+/// one of them is alike.
+///
+/// The columns are those of the left table, then those of the right one, where the key is named `key matched`, and `key similarity`.
+///
+/// | name | default | range | meaning |
+/// |---|---|---|---|
+/// | `on` | | | the column of texts or categories in both tables |
+/// | `threshold` | 0.6 | above 0, to 1 | how similar two keys are at least |
+///
+/// ```
+/// use perennial_data::{Cardinality, FuzzyJoin, Join, Table};
+///
+/// let orders = Table::builder().text("firm", ["ACME Ltd", "Mueller & Co", "Unknown"]).integer("sum", [5, 7, 1]).build()?;
+/// let firms = Table::builder().text("firm", ["Acme, Ltd.", "Muller & Co"]).text("city", ["Bern", "Chur"]).build()?;
+/// let joined = FuzzyJoin::new("firm").threshold(0.5).join(&orders, &firms, Join::Left, Cardinality::ManyToOne)?;
+/// assert_eq!(joined.column("city")?.as_text()?.collect::<Vec<_>>(), [Some("Bern"), Some("Chur"), None]);
+/// assert_eq!(joined.column("firm similarity")?.as_real()?[0], 1.0);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FuzzyJoin {
+    on: String,
+    threshold: f64,
+}
+
+impl FuzzyJoin {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[THRESHOLD];
+
+    /// On this column of texts or categories, which both tables have.
+    pub fn new(on: impl Into<String>) -> Self {
+        FuzzyJoin { on: on.into(), threshold: 0.6 }
+    }
+
+    /// How similar two keys are at least.
+    #[must_use]
+    pub fn threshold(mut self, threshold: f64) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// The rows of `left` beside those of `right` with the most similar key.
+    ///
+    /// # Errors
+    /// When the key column does not exist in both tables or holds no texts, a key is as similar to two others, a key stands more often
+    /// than `cardinality` allows, or another column stands in both tables.
+    pub fn join(&self, left: &Table, right: &Table, join: Join, cardinality: Cardinality) -> Result<Table> {
+        THRESHOLD.check(self.threshold)?;
+        let mine = Spellings::of(left.column(&self.on)?).context("the left table")?;
+        let theirs = Spellings::of(right.column(&self.on)?).context("the right table")?;
+        let partners = Index::of(&theirs.keys).partners(&mine.keys, self.threshold)?;
+        let numbers = mine.numbers.iter().map(|&number| match number {
+            NO_KEY => NO_KEY,
+            number => partners[number as usize].map_or(NO_KEY, |(partner, _)| partner),
+        });
+        let similarity = mine.numbers.iter().map(|&number| match number {
+            NO_KEY => None,
+            number => partners[number as usize].map(|(_, similarity)| similarity),
+        });
+        let n_keys = theirs.keys.len();
+        let (mine, theirs) =
+            (Keys { numbers: numbers.collect(), n_keys }, Keys { numbers: theirs.numbers, n_keys });
+        let on: &[&str] = &[&self.on];
+        if matches!(join, Join::Semi | Join::Anti) {
+            return joined((left, on, &mine), (right, on, &theirs), right, join, cardinality);
+        }
+        let similarity_name = format!("{} similarity", self.on);
+        let left = left.with_column(similarity_name.as_str(), Column::real(similarity))?;
+        let columns = right.rename(&self.on, format!("{} matched", self.on))?;
+        let table = joined((&left, on, &mine), (right, on, &theirs), &columns, join, cardinality)?;
+        // Last, after what it is about.
+        let last = table.column(&similarity_name)?.clone();
+        table.drop(&[&similarity_name])?.with_column(similarity_name, last)
+    }
+}
+
+/// The different keys of a column, when case and so on do not count, in order; and the number of that of each row.
+struct Spellings {
+    keys: Vec<String>,
+    numbers: Vec<u32>,
+}
+
+impl Spellings {
+    fn of(column: &Column) -> Result<Self> {
+        use crate::ColumnType::{Category, Text};
+        if !matches!(column.column_type(), Category | Text) {
+            return Err(Error::unsupported(format!(
+                "a fuzzy join needs a key of texts or categories, and this one is of type {}; use `join`, or cast it to text",
+                column.column_type()
+            )));
+        }
+        let category = column.to_category()?;
+        let plain: Vec<String> = category.levels().map(key).collect();
+        let codes: Vec<Option<u32>> = category.codes().collect();
+        // Levels of a category may have no row.
+        let mut places: BTreeMap<&str, u32> = BTreeMap::new();
+        for code in codes.iter().flatten() {
+            let plain = plain[*code as usize].as_str();
+            if !plain.is_empty() {
+                places.insert(plain, 0);
+            }
+        }
+        places.values_mut().zip(0..).for_each(|(place, number)| *place = number);
+        let number = |code: &Option<u32>| {
+            let place = code.and_then(|code| places.get(plain[code as usize].as_str()).copied());
+            place.unwrap_or(NO_KEY)
+        };
+        let numbers = codes.iter().map(number).collect();
+        Ok(Spellings { keys: places.keys().map(|key| (*key).to_owned()).collect(), numbers })
+    }
+}
+
+/// The pieces of a key: three letters side by side, with a space at the ends of each word.
+fn pieces(key: &str) -> BTreeSet<[char; PIECE]> {
+    let letters: Vec<char> = format!(" {key} ").chars().collect();
+    letters.array_windows::<PIECE>().copied().collect()
+}
+
+/// Keys, and which of them have a piece.
+struct Index<'a> {
+    keys: &'a [String],
+    n_pieces: Vec<usize>,
+    having: BTreeMap<[char; PIECE], Vec<u32>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(keys: &'a [String]) -> Self {
+        let mut having: BTreeMap<[char; PIECE], Vec<u32>> = BTreeMap::new();
+        let mut n_pieces = Vec::with_capacity(keys.len());
+        for (number, key) in keys.iter().enumerate() {
+            let pieces = pieces(key);
+            n_pieces.push(pieces.len());
+            pieces.into_iter().for_each(|piece| having.entry(piece).or_default().push(number as u32));
+        }
+        Index { keys, n_pieces, having }
+    }
+
+    /// For each of some keys the most similar one, and how similar it is.
+    fn partners(&self, keys: &[String], threshold: f64) -> Result<Vec<Option<(u32, f64)>>> {
+        let found: Vec<Result<Option<(u32, f64)>>> = keys
+            .par_iter()
+            .map_init(|| vec![0_u32; self.keys.len()], |common, key| self.partner(key, threshold, common))
+            .collect();
+        found.into_iter().collect()
+    }
+
+    /// `common` is 0 everywhere, before and after.
+    fn partner(&self, key: &String, threshold: f64, common: &mut [u32]) -> Result<Option<(u32, f64)>> {
+        if let Ok(same) = self.keys.binary_search(key) {
+            return Ok(Some((same as u32, 1.0)));
+        }
+        let pieces = pieces(key);
+        let mut touched: Vec<u32> = Vec::new();
+        for number in pieces.iter().filter_map(|piece| self.having.get(piece)).flatten() {
+            let common = &mut common[*number as usize];
+            if *common == 0 {
+                touched.push(*number);
+            }
+            *common += 1;
+        }
+        let mut best: Option<(u32, f64)> = None;
+        let mut second = None;
+        touched.sort_unstable();
+        for number in touched {
+            let shared = std::mem::take(&mut common[number as usize]) as usize;
+            let similarity = shared as f64 / (pieces.len() + self.n_pieces[number as usize] - shared) as f64;
+            match best {
+                _ if similarity < threshold => {}
+                Some((_, most)) if similarity < most => {}
+                Some((_, most)) if similarity == most => second = Some(number),
+                _ => (best, second) = (Some((number, similarity)), None),
+            }
+        }
+        match (best, second) {
+            (Some((first, similarity)), Some(second)) => Err(Error::malformed(format!(
+                "the key `{key}` is as similar to `{}` as to `{}` ({similarity:.3}); set a higher `threshold`, or repair the key first",
+                self.keys[first as usize], self.keys[second as usize]
+            ))),
+            (best, _) => Ok(best),
+        }
+    }
+}

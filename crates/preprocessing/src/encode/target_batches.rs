@@ -1,0 +1,92 @@
+//! Encoders of the target that learn from batches: its mean first, then the sums of each category.
+
+use ndarray::ArrayView2;
+use perennial_core::{Error, Result, Train};
+use perennial_data::Table;
+
+use super::statistics::{EncodingTarget, Sums, codes};
+use super::target::{About, Encoded, TargetEncoder, TargetModel, check_origins};
+use crate::batches::{BoxLearning, FitBatches, Learning};
+use crate::category_parts::{ColumnParts, TableParts};
+use crate::moments::PartMoments;
+
+impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(Box::new(TwoPasses {
+            encoder: self,
+            labels: Vec::new(),
+            means: Vec::new(),
+            origins: None,
+            parts: TableParts::default(),
+        }))
+    }
+
+    fn hands_on(&self) -> Result<()> {
+        Err(Error::unsupported(
+            "a target encoder keeps each training row from its own target, which needs all rows at once; let no step follow it in batches, or fit on a table in memory",
+        ))
+    }
+}
+
+/// What is known between the batches.
+struct TwoPasses<'a, Y> {
+    encoder: &'a TargetEncoder<Y>,
+    labels: Vec<Option<String>>,
+    /// Of the target, for each output.
+    means: Vec<PartMoments>,
+    /// The means, once all batches were given.
+    origins: Option<Vec<f64>>,
+    parts: TableParts<Vec<Sums>>,
+}
+
+impl<Y: EncodingTarget> Learning<Table, Y, TargetModel> for TwoPasses<'_, Y> {
+    fn add(&mut self, batch: &Train<'_, Table, Y>) -> Result<()> {
+        let mut outputs = batch.y.outputs();
+        let Some(origins) = &self.origins else {
+            let names: Vec<Option<String>> = outputs.iter().map(|(label, _)| label.clone()).collect();
+            if self.means.is_empty() {
+                self.means.resize_with(names.len(), PartMoments::default);
+                self.labels = names;
+            } else if self.labels != names {
+                return Err(Error::malformed("the batches have targets of other classes than the first one"));
+            }
+            return self.means.iter_mut().zip(&outputs).try_for_each(|(mean, (_, values))| {
+                mean.add(&ArrayView2::from(values.as_chunks::<1>().0), batch.weights)
+            });
+        };
+        outputs.iter_mut().zip(origins).for_each(|((_, values), origin)| {
+            values.iter_mut().for_each(|value| *value -= origin);
+        });
+        self.parts.add(batch.x, |_, row, sums| {
+            let weight = batch.weight(row);
+            if weight > 0.0 {
+                sums.resize(outputs.len(), Sums::default());
+                sums.iter_mut().zip(&outputs).for_each(|(sums, (_, values))| sums.add(weight, values[row]));
+            }
+        })
+    }
+
+    fn end_pass(&mut self) -> Result<Option<TargetModel>> {
+        let Some(origins) = &self.origins else {
+            let means = std::mem::take(&mut self.means).into_iter();
+            let origins = means.map(|mean| Ok(mean.finish(1)?.mean[0])).collect::<Result<Vec<f64>>>()?;
+            check_origins(&origins)?;
+            self.origins = Some(origins);
+            return Ok(None);
+        };
+        let column = |column: ColumnParts<Vec<Sums>>| {
+            let name = column.name.clone();
+            let (levels, each, missing) = column.in_order(|sums| !sums.is_empty());
+            let n_categories = levels.len() + usize::from(!missing.is_empty());
+            let of_output = |(output, &origin): (usize, &f64)| {
+                let sums = each.iter().chain([&missing]).map(|sums| sums.get(output).copied());
+                let sums: Vec<Sums> = sums.map(Option::unwrap_or_default).collect();
+                codes(&sums, &|own, all| self.encoder.code(own, all, About { origin, n_categories }))
+            };
+            Encoded { name, codes: origins.iter().enumerate().map(of_output).collect(), levels }
+        };
+        let columns = std::mem::take(&mut self.parts).0.into_iter().map(column).collect();
+        TargetModel::new(columns, self.labels.clone(), self.encoder.unknown).map(Some)
+    }
+}
