@@ -1,7 +1,8 @@
 //! How good is a model, for whom, and can it be trusted? From a split without leaks to a report of one page.
 //!
 //! The question: will more than 300 bicycles be rented in this hour? Learned from January to August 2011, asked from
-//! September on.
+//! September on. The table has numbers, truth values and categories, and cells are missing in it; what fills and encodes them is a
+//! part of the model, so every fold learns it from its own rows.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +13,15 @@ use perennial::evaluation::explain::{Grid, Score, partial_dependence};
 use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
 use perennial::evaluation::{
-    ComparisonOptions, CrossValidation, Diagnosis, Explained, Fold, IntervalOptions, Metric,
-    PermutationImportance, Report, SliceOptions, Slices, charts, compare, cross_validate, learning_curve,
-    score_slices,
+    ColumnChange, ComparisonOptions, CrossValidation, Diagnosis, Explained, Fold, IntervalOptions,
+    LeakageScan, Metric, PermutationImportance, Report, SliceOptions, Slices, Tabular, charts, compare,
+    cross_validate, learning_curve, score_slices,
 };
 use perennial::models::{DummyClassifier, GradientBoostingClassifier, LogisticRegression};
+use perennial::numeric::random::Random;
 use perennial::prelude::*;
 use perennial::preprocessing::{
-    Columns, OneHotEncoder, OrdinalEncoder, PassThrough, StandardScaler, categorical, numeric,
+    Columns, OneHotEncoder, OrdinalEncoder, PassThrough, SimpleImputer, StandardScaler, categorical, numeric,
 };
 use perennial::reporting::Block;
 
@@ -32,24 +34,28 @@ fn main() -> Result<()> {
     let busy = rented.as_slice().iter().map(|bikers| u32::from(*bikers > 300.0)).collect();
     // The second of two classes is the one to find.
     let busy = Classes::new(busy, ["calm", "busy"].map(String::from).to_vec())?;
-    let table = table.select(&FEATURES)?;
+    let table = with_gaps(&table.select(&FEATURES)?)?;
 
     // The rows are in the order of time: the last third is tested on, and never learned from.
     let times: Vec<i64> = (0..table.n_rows() as i64).collect();
     let split = time_train_test(&times, 0.33)?;
     let (train, test) = (table.take(&split.train)?, table.take(&split.test)?);
     let (train_y, truth) = (busy.take(&split.train)?, busy.take(&split.test)?);
-    let codes = Columns::new().on(numeric(), PassThrough::new()).on(categorical(), OrdinalEncoder::new());
-    let codes = codes.fit(&train, &NoTarget)?;
-    let (train_x, test_x) = (codes.transform(&train)?, codes.transform(&test)?);
 
-    let boosting = GradientBoostingClassifier::new().n_trees(150).learning_rate(0.05);
+    // Does a column know the answer? A scan of the rows to learn from, before anything is learned.
+    let leakage = LeakageScan::new().scan(&train, &train_y, &Context::new())?;
+
+    // Boosting takes missing cells as they are; a line needs them filled, and learns that they were missing.
+    let boosting = Columns::new()
+        .on(numeric(), PassThrough::new())
+        .on(categorical(), OrdinalEncoder::new())
+        .then(GradientBoostingClassifier::new().n_trees(150).learning_rate(0.05));
     let logistic = Columns::new()
-        .on(numeric(), StandardScaler::new())
+        .on(numeric(), SimpleImputer::median().indicator(true).then(StandardScaler::new()))
         .on(categorical(), OneHotEncoder::new())
         .then(LogisticRegression::new());
-    let model = boosting.fit(&train_x, &train_y)?;
-    let said = model.predict_proba(&test_x)?;
+    let model = boosting.fit(&train, &train_y)?;
+    let said = model.predict_proba(&test)?;
 
     // Against simpler answers, on the same rows. Hours of a day are alike, so days are drawn whole.
     let interval = IntervalOptions::new().blocks(24).replicates(400);
@@ -59,21 +65,22 @@ fn main() -> Result<()> {
 
     // Folds of the training rows, each tested on what comes after it.
     let folds = TimeSeriesSplit::new(4);
-    let score = |estimator: &BoxClassifierEstimator<Matrix, Classes>| {
-        cross_validate(estimator, &train_x, &train_y, &folds, &RocAuc::new(), &CrossValidation::new())
+    let score = |estimator: &BoxClassifierEstimator<Table, Classes>| {
+        cross_validate(estimator, &train, &train_y, &folds, &RocAuc::new(), &CrossValidation::new())
     };
     let validated = score(&boosting.clone().boxed_classifier())?;
-    let baseline = score(&DummyClassifier::new().boxed_classifier())?;
+    let dummy = Columns::new().on(numeric(), PassThrough::new()).drop_rest().then(DummyClassifier::new());
+    let baseline = score(&dummy.boxed_classifier())?;
     let seconds = |folds: &[Fold<_>]| folds.iter().map(|fold| fold.fit_seconds).sum::<f64>();
-    let seen = RocAuc::new().score(&train_y, &model.predict_proba(&train_x)?)?;
-    let importances = PermutationImportance::new().n_repeats(5).measure(&model, &test_x, &truth, &LogLoss)?;
+    let seen = RocAuc::new().score(&train_y, &model.predict_proba(&train)?)?;
+    let importances = PermutationImportance::new().n_repeats(5).measure(&model, &test, &truth, &LogLoss)?;
     let times: [Vec<i64>; 2] =
         [&split.train, &split.test].map(|rows| rows.iter().map(|&row| row as i64).collect());
     let findings = Diagnosis::new()
         .scores(&vec![seen; validated.folds.len()], &validated.scores(), true)?
         .baseline(&baseline.scores(), seconds(&validated.folds), seconds(&baseline.folds))?
         .classes(&train_y)
-        .features(&train_x)?
+        .features(&model.first().transform(&train)?)?
         .importances(&importances)
         .times(&times[0], &times[1])
         .search(&[], &["learning_rate", "max_leaves"])
@@ -82,7 +89,7 @@ fn main() -> Result<()> {
     // Would more rows help?
     let grown = learning_curve(
         &boosting,
-        &train_x,
+        &train,
         &train_y,
         &TimeSeriesSplit::new(2),
         &RocAuc::new(),
@@ -91,26 +98,33 @@ fn main() -> Result<()> {
     )?;
 
     // For whom is it worse?
-    let weather = test.classes("weather")?;
-    let slices = Slices::new().by_class("weather", &weather);
+    let weather = test.column("weather")?;
+    let weather: Vec<String> =
+        weather.as_text()?.map(|cell| cell.unwrap_or("not written down").to_owned()).collect();
+    let slices = Slices::new().by("weather", &weather);
     let slices = score_slices(&LogLoss, &truth, &said, &slices, &SliceOptions::new().replicates(400))?;
-    let discovered = SliceFinder::new().max_slices(6).find(&LogLoss, &truth, &said, &test_x)?;
+    let discovered = SliceFinder::new().max_slices(6).find(&LogLoss, &truth, &said, &test)?;
     let ways = [Disturbance::Noise, Disturbance::Shift, Disturbance::Exchange];
     let stress =
-        Stress::new(ways, [0.0, 0.1, 0.25, 0.5, 1.0]).measure(&model, &test_x, &truth, &RocAuc::new())?;
+        Stress::new(ways, [0.0, 0.1, 0.25, 0.5, 1.0]).measure(&model, &test, &truth, &RocAuc::new())?;
 
     // How does the answer move with the hour?
     let score = Score::probability(&model, "busy");
-    let by_hour = partial_dependence(&score, &test_x, "hour", &Grid::default(), &Context::new())?;
+    let by_hour = partial_dependence(&score, &test, "hour", &Grid::default(), &Context::new())?;
+
+    // What each feature added, in the columns that the trees see.
+    let seen_by_trees = model.first().transform(&test)?;
+    let contributions = model.next().booster().explain(&seen_by_trees)?;
 
     let report = Report::of_classes("Will this hour be busy?", &truth, &said, &interval)?
         .comparison("a logistic regression", gain)
+        .leakage(leakage)
         .findings(findings)
         .curve(grown)
         .slices(slices)
         .discovered(discovered)
         .importances(importances)
-        .explained(Explained::new(&model.booster().explain(&test_x)?, 0, &test_x)?)
+        .explained(Explained::new(&contributions, 0, &seen_by_trees)?)
         .labels(LabelIssues::find(&truth, &said, None)?)
         .stress(stress)
         .picture(charts::partial_dependence(&by_hour))
@@ -132,6 +146,18 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// As instruments fail: some readings are missing, and the weather of some hours nobody wrote down.
+fn with_gaps(table: &Table) -> Result<Table> {
+    let random = Random::new(7);
+    let gaps = [("humidity", 0.05), ("wind_speed", 0.1), ("weather", 0.05)].map(|(name, share)| {
+        let mut random = random.stream(name);
+        let missing = (0..table.n_rows()).map(|_| random.uniform() < share).collect();
+        let column = FEATURES.iter().position(|other| *other == name).unwrap_or_default();
+        (column, ColumnChange::Missing(missing))
+    });
+    table.changed(&gaps)
 }
 
 const PICTURES: [(&str, &str); 7] = [

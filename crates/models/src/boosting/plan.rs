@@ -385,8 +385,8 @@ mod tests {
         use crate::boosting::GradientBoostingRegressor;
         use ndarray::Array2;
         use perennial_core::{Estimator, Matrix, Values};
-        let x =
-            Array2::from_shape_fn((400, 3), |(row, column)| f64::from((row * (7 + 4 * column) % 41) as u32));
+        let mut random = perennial_numeric::random::Random::new(2);
+        let x = Array2::from_shape_fn((400, 3), |_| random.normal());
         let y: Values = x.rows().into_iter().map(|row| row[0] * row[1] + row[2]).collect();
         let x = Matrix::from(x);
         let fit = |sets: &[&[&str]]| {
