@@ -25,7 +25,7 @@ const N_FOLDS: Param = Param::integer("n_folds", "how many parts the rows are di
 ///
 /// The final model sees what members say of rows that they have not learned from: the rows are divided into folds, by
 /// class, and with groups never within a group, unless `folds` says otherwise. Then the members learn from all rows. Members
-/// that are fitted already are given as [`Frozen`](super::Frozen).
+/// that are fitted already are given as [`Prefit`](super::Prefit).
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|

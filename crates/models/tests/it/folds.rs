@@ -10,7 +10,7 @@
 use ndarray::Array2;
 use perennial_core::{ClassOutputs, Classes, Estimator, Matrix, Outputs, Predictor, Rows, Train, Values};
 use perennial_models::compose::{
-    ClassifierChain, Frozen, RegressorChain, StackingClassifier, StackingRegressor,
+    ClassifierChain, Prefit, RegressorChain, StackingClassifier, StackingRegressor,
 };
 use perennial_models::linear::RegressionScoring;
 use perennial_models::{
@@ -188,7 +188,7 @@ fn stacks_take_folds_and_models_that_are_fitted() {
     let known = Ridge::new().fit(&half, &y.take(&(0..24).collect::<Vec<_>>()).unwrap()).unwrap();
     let rest: Vec<usize> = (24..48).collect();
     let (x_rest, y_rest) = (x.take(&rest).unwrap(), y.take(&rest).unwrap());
-    let stack = StackingRegressor::new((Frozen::new(known.clone()),), LinearRegression::new());
+    let stack = StackingRegressor::new((Prefit::new(known.clone()),), LinearRegression::new());
     let stack = stack.fit(&x_rest, &y_rest).unwrap();
     assert_eq!(stack.models().0, known);
     let said = Array2::from_shape_vec((24, 1), known.predict(&x_rest).unwrap().as_slice().to_vec()).unwrap();
@@ -203,7 +203,7 @@ fn stacks_take_folds_and_models_that_are_fitted() {
     let two = Classes::from_labels(y.as_slice().iter().map(|y| *y > 1.0));
     let three = Classes::from_labels(y.as_slice().iter().map(|y| (*y > 1.0) as u32 + (*y > 2.0) as u32));
     let known = GaussianNaiveBayes::new().fit(&x, &three).unwrap();
-    let error = StackingClassifier::new((Frozen::new(known),), LogisticRegression::new()).fit(&x, &two);
+    let error = StackingClassifier::new((Prefit::new(known),), LogisticRegression::new()).fit(&x, &two);
     assert!(error.unwrap_err().to_string().contains("all must have the same"));
     let wrong = StackingClassifier::new((GaussianNaiveBayes::new(),), LogisticRegression::new());
     assert!(wrong.folds(Folds::Given(vec![0; 48])).fit(&x, &two).is_err());

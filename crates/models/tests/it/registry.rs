@@ -51,7 +51,7 @@ fn every_estimator_is_on_the_list() {
         "ClassifierModels",
         "Ensemble",
         "Folds",
-        "Frozen",
+        "Prefit",
         "Members",
         "NaiveForecast",
         "RegressorModels",

@@ -11,30 +11,30 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use ndarray::Array2;
 /// use perennial_core::{Classes, Estimator, Matrix, Predictor};
-/// use perennial_models::compose::{Frozen, StackingClassifier};
+/// use perennial_models::compose::{Prefit, StackingClassifier};
 /// use perennial_models::{GaussianNaiveBayes, LogisticRegression};
 ///
 /// let x = Matrix::from(Array2::from_shape_fn((60, 2), |(i, j)| ((i * (j + 3)) % 11) as f64));
 /// let y = Classes::from_labels((0..60).map(|i| (i * 3) % 11 > 5));
 /// let known = GaussianNaiveBayes::new().fit(&x, &y)?;
-/// let stack = StackingClassifier::new((Frozen::new(known.clone()),), LogisticRegression::new());
+/// let stack = StackingClassifier::new((Prefit::new(known.clone()),), LogisticRegression::new());
 /// assert_eq!(stack.fit(&x, &y)?.models().0, known);
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Frozen<M> {
+pub struct Prefit<M> {
     model: M,
 }
 
-impl<M> Frozen<M> {
+impl<M> Prefit<M> {
     /// This model.
     pub fn new(model: M) -> Self {
-        Frozen { model }
+        Prefit { model }
     }
 }
 
-impl<M> Estimator for Frozen<M>
+impl<M> Estimator for Prefit<M>
 where
     M: Predictor + Clone,
     M::Output: Rows + Sync,
