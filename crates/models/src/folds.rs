@@ -71,7 +71,9 @@ impl Folds {
             _ => folds::assign(n_rows, cv, strata, groups, seed),
         };
         let assigned = Assigned { fold_of, n_folds: cv };
-        if (0..cv).all(|fold| assigned.fold_of.contains(&fold)) {
+        let mut seen = vec![false; cv];
+        assigned.fold_of.iter().for_each(|&fold| seen[fold] = true);
+        if seen.into_iter().all(|seen| seen) {
             return Ok(assigned);
         }
         let units = if groups.is_some() { "groups" } else { "classes" };

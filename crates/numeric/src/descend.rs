@@ -182,12 +182,6 @@ impl Walks<'_> {
             Walks::Roots(roots) => roots[walk],
         }
     }
-
-    /// The row of a walk.
-    #[inline]
-    fn row(self, walk: usize) -> usize {
-        if matches!(self, Walks::Rows { .. }) { walk } else { 0 }
-    }
 }
 
 /// Walks with all that they need; what the vectors rely on has been looked at.

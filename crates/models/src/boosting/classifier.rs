@@ -18,7 +18,7 @@ use super::inputs::{Given, Inputs};
 use super::losses::{ClassificationLoss, MAX_MARGIN};
 use super::metric::{BoostingMetric, Watch};
 use super::objective::Objective;
-use super::plan::{Plan, check_loss};
+use super::plan::{Plan, check_loss, shown};
 use super::regressor::KEEP;
 use super::settings::Settings;
 use crate::binned::{Binned, LearnsFromBins};
@@ -253,8 +253,9 @@ fn check_scores(loss: &impl Objective, n_classes: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::unsupported(format!(
-        "the loss {loss:.200?} has {own} scores for a row, but {n_classes} classes need {needed}: one for two classes, and as many \
-         as there are of more"
+        "the loss {} has {own} scores for a row, but {n_classes} classes need {needed}: one for two classes, and as many \
+         as there are of more",
+        shown(loss)
     )))
 }
 

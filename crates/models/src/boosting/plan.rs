@@ -291,7 +291,7 @@ pub(super) fn check_loss<O: Objective>(model: &O, ours: &O) -> Result<()> {
 }
 
 /// What a loss shows of itself, cut off where it is long.
-fn shown(loss: &impl Debug) -> String {
+pub(super) fn shown(loss: &impl Debug) -> String {
     const MOST: usize = 200;
     let text = format!("{loss:?}");
     let end = text.char_indices().nth(MOST).map(|(end, _)| end);

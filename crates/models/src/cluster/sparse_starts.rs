@@ -9,7 +9,7 @@ use perennial_numeric::reduce;
 
 use super::lloyd::add;
 use super::sparse::{Sparse, squared_to};
-use super::spots::{Finder, Spots};
+use super::spots::{Finder, Spots, check_size};
 
 /// Rows among which one draw is made.
 const BLOCK: usize = 4096;
@@ -166,6 +166,7 @@ impl Finder for &Sparse<'_> {
         if drawn.len() <= k {
             return self.far_apart_in(ctx, k, weights, random);
         }
+        check_size(drawn.len(), self.width())?;
         let candidates = self.take(&drawn, false)?;
         let mut nearest = vec![0; n_rows];
         self.find(&self.gather(&drawn), &mut nearest);

@@ -11,6 +11,18 @@ use perennial_numeric::reduce;
 use super::kmeans::Init;
 use super::lloyd::{BLOCK, Data, add, squared};
 
+/// Refuses more numbers in rows that are written out than memory should be asked for: sparse rows may have any number of columns.
+pub(super) fn check_size(n_rows: usize, width: usize) -> Result<()> {
+    const MOST: usize = 1 << 31;
+    if n_rows.checked_mul(width).is_some_and(|size| size <= MOST) {
+        return Ok(());
+    }
+    Err(Error::too_large(format!(
+        "{n_rows} dense rows of {width} columns, the centres or those that are drawn at the start, hold more than 2^31 numbers; ask for \
+         fewer clusters, or take fewer columns, such as those of `TruncatedSvd`"
+    )))
+}
+
 /// Rows among centres that are dense.
 pub(crate) trait Spots: Sync + Sized {
     /// The form in which nearest centres are searched again and again.
@@ -45,7 +57,7 @@ pub(crate) trait Spots: Sync + Sized {
 
     fn check_clusters(&self, n_clusters: usize) -> Result<()> {
         if n_clusters <= self.n_rows() {
-            return Ok(());
+            return check_size(n_clusters, self.width());
         }
         Err(Error::insufficient_data(format!(
             "{n_clusters} clusters of {} rows were asked for; there must be at least as many rows as clusters",

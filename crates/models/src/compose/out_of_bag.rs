@@ -101,7 +101,8 @@ fn counted<'a>(
 ) -> impl Iterator<Item = (usize, f64)> + Clone + 'a {
     let most = weights.map_or(1.0, |weights| weights.iter().copied().fold(0.0, f64::max));
     let weight = move |row: usize| weights.map_or(1.0, |weights| weights[row] / most);
-    (0..n_members.len()).filter(|&row| n_members[row] > 0).map(move |row| (row, weight(row)))
+    let judged = (0..n_members.len()).filter(|&row| n_members[row] > 0);
+    judged.map(move |row| (row, weight(row))).filter(|(_, weight)| *weight > 0.0)
 }
 
 /// The accuracy of the most probable classes.

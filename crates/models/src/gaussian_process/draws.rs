@@ -61,7 +61,13 @@ impl GaussianProcessRegressorModel {
     pub fn predict_with_covariance(&self, x: &Matrix) -> Result<(Values, Array2<f64>)> {
         let (means, covariances) = self.together(x)?;
         let square = self.deviation() * self.deviation();
-        Ok((means, covariances * square))
+        let covariances = covariances * square;
+        if !covariances.iter().all(|covariance| covariance.is_finite()) {
+            return Err(Error::overflow(
+                "the covariances of the answers left the range of f64; scale the target, or ask for deviations alone",
+            ));
+        }
+        Ok((means, covariances))
     }
 
     /// Draws functions that go with the training data: values at the rows of `x`, `n_rows` x `n_samples`. Draw `i` is the same

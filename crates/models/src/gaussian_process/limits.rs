@@ -34,7 +34,7 @@ impl Limit {
     pub(super) fn start(self, start: f64) -> f64 {
         match self {
             Limit::Free | Limit::Fixed => 0.0,
-            Limit::Between(low, high) => logit((start / low).ln() / (high / low).ln()),
+            Limit::Between(low, high) => logit((start.ln() - low.ln()) / (high.ln() - low.ln())),
         }
     }
 

@@ -100,6 +100,7 @@ pub(super) fn search<E: Evidence>(
         let number = |((limit, start), log): ((&Limit, &f64), &f64)| match limit {
             // To the last bit.
             Limit::Fixed => *start,
+            Limit::Between(low, high) => log.exp().clamp(*low, *high),
             _ => log.exp(),
         };
         let parameters: Vec<f64> = both().zip(&logs).map(number).collect();

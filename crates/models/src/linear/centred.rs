@@ -27,6 +27,9 @@ pub(super) struct Centred<'a> {
     pub(super) n_features: usize,
     pub(super) means: Vec<f64>,
     pub(super) mean: f64,
+    /// Of sparse rows where the entries of each column count from, and the means from there.
+    pub(super) origin: Vec<f64>,
+    pub(super) shifts: Vec<f64>,
     /// What [`pull`](Centred::pull) gives where no coefficient counts, where it came with the means.
     pub(super) start: Option<(Vec<f64>, f64)>,
 }
@@ -51,6 +54,8 @@ impl<'a> Centred<'a> {
             n_features,
             means: vec![0.0; n_features],
             mean: 0.0,
+            origin: vec![0.0; n_features],
+            shifts: vec![0.0; n_features],
             start: None,
         };
         match problem.sparse() {

@@ -269,7 +269,8 @@ impl Estimator for RidgeCv {
         };
         let size = (self.alphas.len(), judged.len());
         let scores = Array2::from_shape_fn(size, |(i, fold)| judged[fold][i].score(self.scoring, unit));
-        let mean = |i: usize| scores.row(i).mean().unwrap_or(f64::NEG_INFINITY);
+        // In the unit, where scores neither overflow nor vanish.
+        let mean = |i: usize| judged.iter().map(|fold| fold[i].score(self.scoring, 1.0)).sum::<f64>();
         let best = (1..self.alphas.len()).fold(0, |best, i| if mean(i) > mean(best) { i } else { best });
         let alpha = self.alphas[best];
         let model = match &directions {
@@ -286,8 +287,8 @@ impl Estimator for RidgeCv {
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self.folds {
-            Folds::Shuffled => Capabilities::new().groups(),
+        match (self.cv, &self.folds) {
+            (Some(_), Folds::Shuffled) => Capabilities::new().groups(),
             _ => Capabilities::new(),
         }
     }

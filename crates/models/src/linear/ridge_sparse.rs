@@ -116,26 +116,31 @@ impl System<'_> {
         if !first.is_finite() {
             return Err(too_large());
         }
+        let mut n_steps = 0;
         for _ in 0..=REFINEMENTS {
             if length(&residuals) <= 10.0 * TOLERANCE * first {
                 break;
             }
-            self.descend(&mut answer, residuals, first)?;
+            n_steps += self.descend(&mut answer, residuals, first)?;
             residuals = self.residuals(&answer.to_vec());
         }
         let left = length(&residuals) / first;
+        if first == 0.0 && residuals.iter().any(|left| *left != 0.0) {
+            return Err(Error::overflow(
+                "the products of the columns and the target are too small for their squares; scale the features",
+            ));
+        }
         if first == 0.0 || left <= ACCEPTED {
             return Ok(answer.to_vec());
         }
         Err(Error::not_converged(format!(
-            "the equations of the ridge regression were not solved after {} steps: {left:e} of their right side is left; \
-             standardise the features, or raise `alpha`",
-            MOST_STEPS * (REFINEMENTS + 1)
+            "the equations of the ridge regression were not solved after {n_steps} steps: {left:e} of their right side is left; \
+             standardise the features, or raise `alpha`"
         )))
     }
 
-    /// Conjugate gradients from an answer with its residuals.
-    fn descend(&self, answer: &mut Array1<f64>, mut residuals: Array1<f64>, first: f64) -> Result<()> {
+    /// Conjugate gradients from an answer with its residuals; the number of steps.
+    fn descend(&self, answer: &mut Array1<f64>, mut residuals: Array1<f64>, first: f64) -> Result<usize> {
         let mut direction = residuals.clone();
         let square = |vector: &Array1<f64>| dot(slice(vector), slice(vector));
         let mut before = square(&residuals);
@@ -147,20 +152,20 @@ impl System<'_> {
             let moved = Array1::from(moved);
             let curvature = dot(slice(&direction), slice(&moved));
             if !(curvature > 0.0) {
-                return Ok(());
+                return Ok(step);
             }
             let share = before / curvature;
             answer.scaled_add(share, &direction);
             residuals.scaled_add(-share, &moved);
             let now = square(&residuals);
             if now.sqrt() <= TOLERANCE * first {
-                return Ok(());
+                return Ok(step + 1);
             }
             direction *= now / before;
             direction += &residuals;
             before = now;
         }
-        Ok(())
+        Ok(limit)
     }
 }
 

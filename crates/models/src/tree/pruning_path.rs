@@ -97,7 +97,10 @@ impl Tree {
         }
         let mut path = PruningPath { ccp_alphas: vec![0.0], impurities: vec![branches[0].below] };
         while let Some(Reverse(Weak { alpha, node, version })) = weakest.pop() {
-            if branches[node].version != Some(version) {
+            let Some(now) = branches[node].version else { continue };
+            if version != now {
+                // What was cut off below has made it worth more.
+                weakest.push(Reverse(Weak { alpha: branches[node].alpha(), node, version: now }));
                 continue;
             }
             let lost = branches[node].n_leaves - 1;
@@ -108,9 +111,7 @@ impl Tree {
                 let branch = &mut branches[above];
                 branch.below += more;
                 branch.n_leaves -= lost;
-                let version = branch.version.unwrap_or(0) + 1;
-                branch.version = Some(version);
-                weakest.push(Reverse(Weak { alpha: branch.alpha(), node: above, version }));
+                branch.version = branch.version.map(|version| version + 1);
                 above = parents[above];
             }
             // What rounding makes smaller is as large.

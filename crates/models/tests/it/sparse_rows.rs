@@ -328,3 +328,32 @@ fn near_sparse_rows_of_any_size_and_those_that_are_refused() {
     let wide = rows.slice(s![.., ..1]).to_owned();
     assert!(model.predict(&sparse(&wide)).is_err());
 }
+
+#[test]
+fn columns_far_from_nothing_keep_the_digits_of_their_spread() {
+    let mut random = Random::new(12);
+    let noise: Vec<f64> = (0..400).map(|_| random.normal()).collect();
+    // Times, a constant, and a column with gaps.
+    let cells = Array2::from_shape_fn((400, 3), |(row, column)| match column {
+        0 => 1.7e9 + 100.0 * noise[row],
+        1 => 7.0,
+        _ if row % 3 == 0 => 1.0 + noise[row],
+        _ => 0.0,
+    });
+    let y: Values = (0..400).map(|row| noise[row] + 0.5 * cells[[row, 2]] + 0.1 * random.normal()).collect();
+    let (sparse, dense) = (sparse(&cells), Matrix::from(cells));
+    for alpha in [0.01, 0.3] {
+        let net = ElasticNet::new().alpha(alpha).tolerance(1e-10);
+        let (found, truth) = (net.fit(&sparse, &y).unwrap(), net.fit(&dense, &y).unwrap());
+        assert_near(&found.coefficients().to_vec(), &truth.coefficients().to_vec());
+        let line = Ridge::new().alpha(alpha);
+        let (found, truth) = (line.fit(&sparse, &y).unwrap(), line.fit(&dense, &y).unwrap());
+        assert_near(&found.coefficients().to_vec(), &truth.coefficients().to_vec());
+    }
+}
+
+fn assert_near(found: &[f64], truth: &[f64]) {
+    for (found, truth) in found.iter().zip(truth) {
+        assert!((found - truth).abs() <= 1e-5 * truth.abs(), "{found} is not {truth}");
+    }
+}

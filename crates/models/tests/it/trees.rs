@@ -330,3 +330,24 @@ fn growing_stops_when_told() {
         .unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }));
 }
+
+#[test]
+fn the_pruning_path_of_a_thin_deep_tree_ends() {
+    let n = 3000;
+    let x = Matrix::from(Array2::from_shape_fn((n, 1), |(row, _)| row as f64));
+    let y: Values =
+        (0..n).map(|row| if row % 2 == 0 { 1.0 } else { -1.0 } * (1.0 + row as f64 / n as f64)).collect();
+    let model = DecisionTreeRegressor::new().fit(&x, &y).unwrap();
+    let path = model.tree().cost_complexity_pruning_path().unwrap();
+    assert!(path.ccp_alphas.is_sorted() && path.impurities.is_sorted());
+    // What is left at the end is the root.
+    let root = model.tree().impurity(0).unwrap();
+    assert!((path.impurities.last().unwrap() - root).abs() < 1e-9 * root);
+    for at in [1, path.ccp_alphas.len() / 2] {
+        let alpha = path.ccp_alphas[at] * (1.0 + 1e-9);
+        let pruned = DecisionTreeRegressor::new().ccp_alpha(alpha).fit(&x, &y).unwrap();
+        let leaves = pruned.tree().n_leaves();
+        let weaker = DecisionTreeRegressor::new().ccp_alpha(path.ccp_alphas[at - 1]).fit(&x, &y).unwrap();
+        assert!(leaves < weaker.tree().n_leaves(), "{leaves} at {alpha}");
+    }
+}
