@@ -13,6 +13,9 @@ use crate::{Cardinality, Column, Join, Table};
 /// Letters of a piece of a text.
 const PIECE: usize = 3;
 
+/// The most pieces that are counted, one for each that two keys have in common: more take minutes.
+const MOST_STEPS: u64 = 1 << 32;
+
 const THRESHOLD: Param =
     Param::real("threshold", "how similar two keys are at least").above(0.0).at_most(1.0);
 
@@ -21,7 +24,8 @@ const THRESHOLD: Param =
 ///
 /// Two texts are as similar as the share of the pieces of three letters that both have (Jaccard, 1901), with a space at the ends of each
 /// word, when case, punctuation and white space do not count; keys that are alike then are one key, of similarity 1. All pairs are
-/// compared that have a piece in common, so nothing is missed. A missing key, and one without a letter or digit, has no partner.
+/// compared that have a piece in common, so nothing is missed; where that would be more than 2^32 comparisons it is an error. A missing
+/// key, and one without a letter or digit, has no partner.
 ///
 /// The cardinality must be said, as for [`Table::join`], and is that of keys: `ManyToOne` lets several spellings in the left table
 /// stand for one key of the right one, which must have it once. A key that is as similar to two others is an error, unless
@@ -70,9 +74,22 @@ impl FuzzyJoin {
     ///
     /// # Errors
     /// When the key column does not exist in both tables or holds no texts, a key is as similar to two others, a key stands more often
-    /// than `cardinality` allows, or another column stands in both tables.
+    /// than `cardinality` allows, another column stands in both tables or has a name that the join gives, or too many keys would have to
+    /// be compared.
     pub fn join(&self, left: &Table, right: &Table, join: Join, cardinality: Cardinality) -> Result<Table> {
         THRESHOLD.check(self.threshold)?;
+        let [matched_name, similarity_name] =
+            ["matched", "similarity"].map(|what| format!("{} {what}", self.on));
+        let gives_columns = !matches!(join, Join::Semi | Join::Anti);
+        for name in [&matched_name, &similarity_name] {
+            for (table, which) in [(left, "left"), (right, "right")] {
+                if gives_columns && table.contains(name) {
+                    return Err(Error::malformed(format!(
+                        "the {which} table has a column `{name}`, and the join calls one of its own so; rename or drop it first"
+                    )));
+                }
+            }
+        }
         let mine = Spellings::of(left.column(&self.on)?).context("the left table")?;
         let theirs = Spellings::of(right.column(&self.on)?).context("the right table")?;
         let partners = Index::of(&theirs.keys).partners(&mine.keys, self.threshold)?;
@@ -88,12 +105,11 @@ impl FuzzyJoin {
         let (mine, theirs) =
             (Keys { numbers: numbers.collect(), n_keys }, Keys { numbers: theirs.numbers, n_keys });
         let on: &[&str] = &[&self.on];
-        if matches!(join, Join::Semi | Join::Anti) {
+        if !gives_columns {
             return joined((left, on, &mine), (right, on, &theirs), right, join, cardinality);
         }
-        let similarity_name = format!("{} similarity", self.on);
         let left = left.with_column(similarity_name.as_str(), Column::real(similarity))?;
-        let columns = right.rename(&self.on, format!("{} matched", self.on))?;
+        let columns = right.rename(&self.on, matched_name)?;
         let table = joined((&left, on, &mine), (right, on, &theirs), &columns, join, cardinality)?;
         // Last, after what it is about.
         let last = table.column(&similarity_name)?.clone();
@@ -162,8 +178,25 @@ impl<'a> Index<'a> {
         Index { keys, n_pieces, having }
     }
 
+    /// How many pieces a key has in common with all keys together; none where one is alike, which is then not compared.
+    fn steps(&self, key: &String) -> u64 {
+        if self.keys.binary_search(key).is_ok() {
+            return 0;
+        }
+        pieces(key).iter().filter_map(|piece| self.having.get(piece)).map(|keys| keys.len() as u64).sum()
+    }
+
     /// For each of some keys the most similar one, and how similar it is.
     fn partners(&self, keys: &[String], threshold: f64) -> Result<Vec<Option<(u32, f64)>>> {
+        let steps: Vec<u64> = keys.par_iter().map(|key| self.steps(key)).collect();
+        let steps = steps.into_iter().fold(0, u64::saturating_add);
+        if steps > MOST_STEPS {
+            return Err(Error::too_large(format!(
+                "{} different keys and {} others have so many parts in common that the join takes {steps} comparisons, of at most {MOST_STEPS}; split both tables by another column and join the parts, or leave out words that most keys have",
+                keys.len(),
+                self.keys.len()
+            )));
+        }
         let found: Vec<Result<Option<(u32, f64)>>> = keys
             .par_iter()
             .map_init(|| vec![0_u32; self.keys.len()], |common, key| self.partner(key, threshold, common))

@@ -1,5 +1,7 @@
 //! One source's names, units and clocks as those of others.
 
+use std::sync::Arc;
+
 use perennial_core::{Error, Param, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,9 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[FACTOR, OFFSET];
+
     /// Everything stays as it is.
     pub fn new() -> Self {
         SourceMap::default()
@@ -84,7 +89,7 @@ impl SourceMap {
         self.step(column, Step::Drop)
     }
 
-    /// The column is called otherwise.
+    /// The column is called otherwise. All columns change their names at once, so two may swap them.
     #[must_use]
     pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.names.push((from.into(), to.into()));
@@ -94,8 +99,8 @@ impl SourceMap {
     /// The table as the others say it.
     ///
     /// # Errors
-    /// When a column does not exist, has a type that a step does not take, or a number or moment leaves the range of its type; and when
-    /// two columns would have one name.
+    /// When a column does not exist, has a type that a step does not take, or a number or moment leaves the range of its type; when a
+    /// factor is 0 or not finite; and when two columns would have one name, or one column two.
     pub fn apply(&self, table: &Table) -> Result<Table> {
         let mut table = table.clone();
         for (name, step) in &self.steps {
@@ -117,15 +122,17 @@ impl SourceMap {
                 }
             };
         }
-        for (from, to) in &self.names {
-            table = table.rename(from, to.as_str())?;
-        }
-        Ok(table)
+        let names: Vec<(&str, Arc<str>)> =
+            self.names.iter().map(|(from, to)| (from.as_str(), Arc::from(to.as_str()))).collect();
+        table.rename_all(&names)
     }
 }
 
 fn in_unit(column: &Column, factor: f64, offset: f64) -> Result<Column> {
     FACTOR.check(factor)?;
+    if factor == 0.0 {
+        return Err(Error::invalid_param("factor", factor, "a finite number other than 0"));
+    }
     OFFSET.check(offset)?;
     if !matches!(column.column_type(), ColumnType::Integer | ColumnType::Real) {
         return Err(Error::unsupported(format!(
@@ -136,9 +143,10 @@ fn in_unit(column: &Column, factor: f64, offset: f64) -> Result<Column> {
     let real = column.cast(ColumnType::Real)?;
     let cells = real.as_real()?;
     let scaled: Vec<f64> = cells.iter().map(|cell| cell * factor + offset).collect();
-    if let Some(row) =
-        cells.iter().zip(&scaled).position(|(cell, scaled)| cell.is_finite() && !scaled.is_finite())
-    {
+    let is_lost = |cell: f64, scaled: f64| {
+        (cell.is_finite() && !scaled.is_finite()) || (!cell.is_nan() && scaled.is_nan())
+    };
+    if let Some(row) = cells.iter().zip(&scaled).position(|(cell, scaled)| is_lost(*cell, *scaled)) {
         return Err(Error::overflow(format!(
             "the cell {} at row {row} leaves the range of f64 in the new unit; choose a larger unit",
             cells[row]

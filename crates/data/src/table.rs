@@ -259,16 +259,27 @@ impl Table {
     /// # Errors
     /// When there is no such column, or the new name is empty or taken.
     pub fn rename(&self, from: &str, to: impl Into<Arc<str>>) -> Result<Table> {
-        let position = self.position(from)?;
+        let to: Arc<str> = to.into();
+        self.rename_all(&[(from, to)])
+    }
+
+    /// The table with columns under other names, all at once: what they are called now is what counts.
+    pub(crate) fn rename_all(&self, names: &[(&str, Arc<str>)]) -> Result<Table> {
         let mut columns: Vec<_> = self.0.names.iter().cloned().zip(self.0.columns.iter().cloned()).collect();
-        let to = to.into();
-        columns[position].0 = to.clone();
         let (mut marks, mut roles) = (self.0.marks.clone(), self.0.roles.clone());
-        if let Some(mark) = marks.remove(from) {
-            marks.insert(to.clone(), mark);
+        let mut moved = BTreeMap::new();
+        for (from, to) in names {
+            let position = self.position(from)?;
+            if moved.insert(position, (to, marks.remove(*from), roles.remove(*from))).is_some() {
+                return Err(Error::malformed(format!(
+                    "column `{from}` is renamed twice; give it one new name"
+                )));
+            }
+            columns[position].0 = to.clone();
         }
-        if let Some(role) = roles.remove(from) {
-            roles.insert(to, role);
+        for (to, mark, role) in moved.into_values() {
+            marks.extend(mark.map(|mark| (to.clone(), mark)));
+            roles.extend(role.map(|role| (to.clone(), role)));
         }
         Ok(Table::with_rows(self.n_rows(), columns)?.with_marks(marks).with_roles(roles))
     }

@@ -161,7 +161,15 @@ impl<'a> IntervalOptions<'a> {
                 let (unit_of_row, _) = numbered(groups);
                 Box::new(move |row| unit_of_row[row])
             }
-            Dependence::Blocks(length) => Box::new(move |row| row / length.max(1)),
+            Dependence::Blocks(length) => {
+                let mut before = 0_usize;
+                let mut places = Vec::with_capacity(n_rows);
+                for row in 0..n_rows {
+                    places.push(before);
+                    before += usize::from(weight(row) > 0.0);
+                }
+                Box::new(move |row| places[row] / length.max(1))
+            }
         };
         let mut rows: Vec<(usize, usize, usize)> =
             (0..n_rows).map(|row| (class(row), unit(row), row)).collect();

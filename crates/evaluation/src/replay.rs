@@ -7,7 +7,7 @@ use perennial_core::{Context, Error, Param, Result, ResultExt, Rows};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::where_defined;
+use crate::metric::{on_rows, where_defined};
 use crate::{IntervalOptions, Metric, Stack};
 
 const WINDOW: Param = Param::integer("window", "length of a window, in the unit of the times").at_least(1.0);
@@ -251,7 +251,9 @@ impl<'a> Replay<'a> {
         let prediction = <M::Prediction as Stack>::stack(&parts)?;
         let truth = truth.take(&order)?;
         let options = IntervalOptions::new().level(self.level);
-        where_defined(metric.interval(truth.borrow(), &prediction, &options))
+        where_defined(on_rows(metric, &order, |metric| {
+            metric.interval(truth.borrow(), &prediction, &options)
+        }))
     }
 
     fn check(&self, n_rows: usize) -> Result<(i64, i64)> {

@@ -71,6 +71,11 @@ impl<E: fmt::Debug, F> fmt::Debug for SelectFromModel<E, F> {
 const TIMES: Param = Param::real("threshold", "how important a column must be").at_least(0.0).at_most(1e100);
 const MAX_FEATURES: Param = Param::integer("max_features", "the most columns that are kept").at_least(1.0);
 
+impl<E, F> SelectFromModel<E, F> {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[TIMES, MAX_FEATURES];
+}
+
 impl<E, F> SelectFromModel<E, F>
 where
     E: Estimator<Input = Matrix>,
@@ -147,8 +152,9 @@ where
         if scores.is_empty() {
             return Err(Error::empty("there is no column to keep"));
         }
-        // Each for itself, so that no sum leaves the range.
-        let mean = || scores.iter().map(|score| score / scores.len() as f64).sum::<f64>();
+        // Each for itself, so that no sum leaves the range; and no mean is above all, however it is rounded.
+        let most = scores.iter().copied().fold(0.0, f64::max);
+        let mean = || scores.iter().map(|score| score / scores.len() as f64).sum::<f64>().min(most);
         let threshold = match self.threshold {
             Threshold::Mean(times) => times * mean(),
             Threshold::Median(times) => times * median(&scores),
@@ -159,7 +165,8 @@ where
         kept.retain(|&column| scores[column] >= threshold);
         kept.sort_unstable();
         let none = format!("no column has the importance {threshold}; set a lower `threshold`");
-        SelectModel::kept_by(train.x.features(), kept, scores, none)
+        let model = SelectModel::kept_by(train.x.features(), kept, scores, none)?;
+        Ok(model.with_missing(self.capabilities().missing))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -230,6 +237,11 @@ impl<E: fmt::Debug, F> fmt::Debug for Rfe<E, F> {
 const N_FEATURES: Param = Param::integer("n_features_to_select", "how many columns are kept").at_least(1.0);
 const STEP: Param = Param::integer("step", "how many columns are left out at a time").at_least(1.0);
 
+impl<E, F> Rfe<E, F> {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[N_FEATURES, STEP];
+}
+
 impl<E, F> Rfe<E, F>
 where
     E: Estimator<Input = Matrix>,
@@ -295,7 +307,9 @@ where
         for (round, columns) in gone.iter().rev().enumerate() {
             columns.iter().for_each(|&column| scores[column] = -2.0 - round as f64);
         }
-        SelectModel::kept_by(train.x.features(), left, scores, "there is no column to keep".to_owned())
+        let none = "there is no column to keep".to_owned();
+        let model = SelectModel::kept_by(train.x.features(), left, scores, none)?;
+        Ok(model.with_missing(self.capabilities().missing))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -77,7 +77,7 @@ impl<Y> SelectPercentile<Y> {
 fn above(scores: &[f64], percentile: f64) -> Vec<usize> {
     let mut sorted = scores.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let place = (scores.len().saturating_sub(1)) as f64 * (1.0 - percentile / 100.0);
+    let place = scores.len().saturating_sub(1) as f64 * ((100.0 - percentile) / 100.0);
     let (low, part) = (place.floor() as usize, place.fract());
     let (Some(below), next) = (sorted.get(low), sorted.get(low + 1)) else { return Vec::new() };
     let threshold = next.map_or(*below, |next| below + (next - below) * part);
@@ -127,5 +127,14 @@ mod tests {
         assert_eq!(above(&scores, 60.0), [0, 2, 3, 6]);
         assert_eq!(above(&scores, 100.0), [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(above(&ties, 50.0), [0, 1]);
+        // Distinct scores, where the place of the percentile is a whole number or next to one.
+        for (n, percentile, first) in [(6_u32, 80.0, 2), (11, 80.0, 3), (11, 90.0, 2), (51, 42.0, 29)] {
+            let rising: Vec<f64> = (1..=n).map(f64::from).collect();
+            assert_eq!(
+                above(&rising, percentile),
+                (first..n as usize).collect::<Vec<_>>(),
+                "{n} {percentile}"
+            );
+        }
     }
 }

@@ -108,6 +108,8 @@ pub struct SelectModel {
     features: Features,
     kept: Vec<usize>,
     scores: Vec<f64>,
+    /// Whether rows may have missing cells.
+    missing: bool,
 }
 
 #[derive(Deserialize)]
@@ -115,13 +117,15 @@ struct Parts {
     features: Features,
     kept: Vec<usize>,
     scores: Vec<f64>,
+    #[serde(default)]
+    missing: bool,
 }
 
 impl TryFrom<Parts> for SelectModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        SelectModel::new(parts.features, parts.kept, parts.scores)
+        Ok(SelectModel::new(parts.features, parts.kept, parts.scores)?.with_missing(parts.missing))
     }
 }
 
@@ -136,7 +140,13 @@ impl SelectModel {
         {
             return Err(Error::corrupt("a selection keeps columns that do not exist"));
         }
-        Ok(SelectModel { features, kept, scores })
+        Ok(SelectModel { features, kept, scores, missing: false })
+    }
+
+    /// Whether rows may have missing cells, as those that it learned from.
+    pub(crate) fn with_missing(mut self, missing: bool) -> Self {
+        self.missing = missing;
+        self
     }
 
     /// Some columns, or an error that says why none are left.
@@ -169,7 +179,7 @@ impl Transformer for SelectModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let x = self.features.align(x)?;
-        x.check_finite(false)?;
+        x.check_finite(self.missing)?;
         x.select(&self.kept)
     }
 

@@ -17,7 +17,9 @@ use crate::select::SelectModel;
 /// |---|---|---|---|
 /// | `n_features_to_select` | | >= 1 | how many columns are kept; all, where there are fewer |
 /// | `backward` | false | | whether it begins with all columns |
-/// | `tol` | none | finite | how much a column must raise the score for another to be added, or may lower it to be left out: then it may stop earlier |
+/// | `tol` | none | >= 0 | how much a column must at least raise the score to be added, or, backward, may at most lower it to be left out: then it may stop earlier |
+///
+/// Backward, `tol` is that of scikit-learn with the other sign.
 ///
 /// ```
 /// use ndarray::array;
@@ -56,8 +58,14 @@ impl<Y: ?Sized, S> fmt::Debug for SequentialFeatureSelector<Y, S> {
 }
 
 const N_FEATURES: Param = Param::integer("n_features_to_select", "how many columns are kept").at_least(1.0);
-const TOL: Param =
-    Param::real("tol", "how much a column must raise the score").at_least(-1e100).at_most(1e100);
+const TOL: Param = Param::real("tol", "how much a column must raise the score, or may lower it")
+    .at_least(0.0)
+    .at_most(1e100);
+
+impl<Y: ?Sized, S> SequentialFeatureSelector<Y, S> {
+    /// The numeric settings.
+    pub const PARAMS: &'static [Param] = &[N_FEATURES, TOL];
+}
 
 impl<Y, S> SequentialFeatureSelector<Y, S>
 where
@@ -82,7 +90,7 @@ where
         self
     }
 
-    /// How much a column must raise the score for another to be added, or may lower it to be left out.
+    /// How much a column must at least raise the score to be added, or, backward, may at most lower it to be left out.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.tol = Some(tol);
@@ -136,7 +144,8 @@ where
                 }
             }
             let Some((column, score)) = best else { break };
-            if self.tol.is_some_and(|tol| score - current < tol) {
+            let least = |tol: f64| if self.backward { -tol } else { tol };
+            if self.tol.is_some_and(|tol| score - current < least(tol)) {
                 break;
             }
             (current, scores[column]) = (score, score.clamp(-f64::MAX, f64::MAX));

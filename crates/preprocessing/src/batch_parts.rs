@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Error, Features, Matrix, NoTarget, Result, Train};
+use perennial_core::{Error, Features, Matrix, NoTarget, Result, Rows, Train};
 use perennial_data::Table;
 
 use crate::batches::{Learning, one_pass};
 use crate::categories::Counted;
 use crate::category_parts::TableParts;
 use crate::moments::{Moments, PartMoments};
+
+/// Cells of sparse rows that are written out at a time.
+const DENSE_CELLS: usize = 1 << 20;
 
 /// Batches of matrices, and their moments.
 #[derive(Default)]
@@ -22,7 +25,18 @@ impl MatrixParts {
     pub(crate) fn add(&mut self, x: &Matrix, weights: Option<&[f64]>) -> Result<Matrix> {
         let features = self.features.get_or_insert_with(|| x.features().clone());
         let x = features.align(x)?.into_owned();
-        self.moments.add(x.to_dense()?.dense()?, weights)?;
+        if x.sparse().is_none() {
+            self.moments.add(x.dense()?, weights)?;
+            return Ok(x);
+        }
+        // A few rows at a time, so that no zeros of a whole batch are written out.
+        let rows: Vec<usize> = (0..x.n_rows()).collect();
+        let step = (DENSE_CELLS / x.n_cols().max(1)).max(1);
+        for rows in rows.chunks(step) {
+            let part = x.take(rows)?.to_dense()?;
+            let weights = weights.and_then(|weights| weights.get(rows[0]..rows[0] + rows.len()));
+            self.moments.add(part.dense()?, weights)?;
+        }
         Ok(x)
     }
 

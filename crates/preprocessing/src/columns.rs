@@ -128,6 +128,10 @@ impl<B> Columns<B> {
         B: Branches,
     {
         self.check_all_used(table, &self.branches.pick(table)?)?;
+        self.check_threshold()
+    }
+
+    pub(crate) fn check_threshold(&self) -> Result<()> {
         SPARSE_THRESHOLD.check(self.sparse_threshold)
     }
 

@@ -178,7 +178,9 @@ impl<B: BatchBranches> FitBatches for Columns<B> {
         if self.branches.steps().is_empty() {
             return Err(no_branches());
         }
-        Ok(Box::new(LearningColumns { columns: self, branches: self.branches.learning()?, counted: None }))
+        self.check_threshold()?;
+        let branches = self.branches.learning()?;
+        Ok(Box::new(LearningColumns { columns: self, branches, is_first: true, counted: None }))
     }
 
     fn hands_on(&self) -> Result<()> {
@@ -189,6 +191,8 @@ impl<B: BatchBranches> FitBatches for Columns<B> {
 struct LearningColumns<'a, B: BatchBranches> {
     columns: &'a Columns<B>,
     branches: BoxBranches<'a, B>,
+    /// Whether no batch was given yet.
+    is_first: bool,
     /// Once all have learned: the models, the cells that are not 0, and all cells.
     counted: Option<(B::Models, usize, f64)>,
 }
@@ -202,6 +206,9 @@ impl<B: BatchBranches> Learning<Table, B::Target, ColumnsModel<B::Models>> for L
             return Ok(());
         }
         self.columns.check(batch.x)?;
+        if std::mem::take(&mut self.is_first) {
+            self.refuse_sparse(batch)?;
+        }
         self.branches.add(batch)
     }
 
@@ -217,10 +224,27 @@ impl<B: BatchBranches> Learning<Table, B::Target, ColumnsModel<B::Models>> for L
         if !sparse || !self.columns.is_below(0, 1.0) {
             return Ok(Some(ColumnsModel::new(models, false)));
         }
-        self.columns.branches.hands_on().context(
-            "whether all is sparse depends on the training rows of every step; set `sparse_threshold(0.0)`, or let no step make sparse rows",
-        )?;
+        self.columns.branches.hands_on().context(NOT_COUNTED)?;
         self.counted = Some((models, 0, 0.0));
         Ok(None)
+    }
+}
+
+const NOT_COUNTED: &str = "whether all is sparse depends on the training rows of every step; set `sparse_threshold(0.0)`, or let no step make sparse rows";
+
+impl<B: BatchBranches> LearningColumns<'_, B> {
+    /// Where the cells cannot be counted, a fit of the first batch tells whether they would have to be: it is refused at once
+    /// instead of after all passes. A batch that cannot be fitted alone tells nothing.
+    fn refuse_sparse(&self, batch: &Train<'_, Table, B::Target>) -> Result<()> {
+        if !self.columns.is_below(0, 1.0) {
+            return Ok(());
+        }
+        let Err(error) = self.columns.branches.hands_on() else { return Ok(()) };
+        match self.columns.branches.fit(batch) {
+            Ok((_, outputs)) if outputs.iter().any(|part| part.sparse().is_some()) => {
+                Err(error.context(NOT_COUNTED))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -154,7 +154,10 @@ impl KBinsDiscretizer {
         };
         // Bins without width are none, and a width that rounding alone may leave is none. It is compared with the edges themselves, not
         // with the range: one huge number must not join all other bins.
-        let apart = |low: f64, high: f64| high - low > ROUNDING * low.abs().max(high.abs());
+        let apart = |low: f64, high: f64| match is_exact(low) && is_exact(high) {
+            true => high > low,
+            false => high - low > ROUNDING * low.abs().max(high.abs()),
+        };
         edges.dedup_by(|later, earlier| !apart(*earlier, *later));
         edges.retain(|edge| apart(low, *edge) && *edge <= high);
         Ok(edges)
@@ -163,6 +166,11 @@ impl KBinsDiscretizer {
 
 /// The share of two numbers by which rounding may set them apart.
 const ROUNDING: f64 = 8.0 * f64::EPSILON;
+
+/// Whether it is a whole number below 2^53, of which two that differ are two numbers.
+fn is_exact(edge: f64) -> bool {
+    edge.fract() == 0.0 && edge.abs() < (1_u64 << 53) as f64
+}
 
 /// Inverted distribution function, averaged at its steps (type 2 of Hyndman and Fan, 1996), at rising shares.
 fn steps(values: &[(f64, f64)], shares: impl Iterator<Item = f64>) -> Vec<f64> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use perennial_core::Result;
+use perennial_core::{ErrorKind, Result};
 use perennial_data::{Cardinality, Column, FuzzyJoin, Join, Table};
 
 fn orders() -> Result<Table> {
@@ -132,5 +132,37 @@ fn no_pair_is_missed() -> Result<()> {
         matched += usize::from(expected.is_some());
     }
     assert!(matched > 10, "{matched}");
+    Ok(())
+}
+
+#[test]
+fn no_column_is_replaced() -> Result<()> {
+    let (orders, firms) = (orders()?, firms()?);
+    let taken = |name: &str| orders.with_column(name, Column::integer([0; 6]));
+    let join = |left: &Table, right: &Table, join: Join| {
+        FuzzyJoin::new("firm").join(left, right, join, Cardinality::ManyToOne)
+    };
+    for name in ["firm similarity", "firm matched"] {
+        let error = join(&taken(name)?, &firms, Join::Left).unwrap_err().to_string();
+        assert!(error.contains(&format!("the left table has a column `{name}`")), "{error}");
+        let right = firms.with_column(name, Column::integer([0; 3]))?;
+        let error = join(&orders, &right, Join::Inner).unwrap_err().to_string();
+        assert!(error.contains("the right table") && error.contains("rename or drop it"), "{error}");
+        // These have no such columns of their own.
+        assert_eq!(join(&taken(name)?, &firms, Join::Semi)?.n_cols(), 3);
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_that_are_all_alike_are_too_many() -> Result<()> {
+    let table = |side: char| {
+        let keys: Vec<String> = (0..30_000).map(|key| format!("common {side}{key}")).collect();
+        Table::new([("k", Column::text(keys.iter().map(String::as_str)))])
+    };
+    let error = FuzzyJoin::new("k").join(&table('l')?, &table('r')?, Join::Left, Cardinality::ManyToOne);
+    let error = error.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
+    assert!(error.to_string().contains("split both tables by another column"), "{error}");
     Ok(())
 }

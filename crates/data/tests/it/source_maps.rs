@@ -60,3 +60,36 @@ fn what_a_column_does_not_allow_is_said() -> Result<()> {
     assert!(SourceMap::new().clock("at", 1).apply(&far).unwrap_err().to_string().contains("row 0"));
     Ok(())
 }
+
+#[test]
+fn names_change_at_once() -> Result<()> {
+    let table = Table::builder().integer("a", [1]).integer("b", [2]).integer("c", [3]).build()?;
+    let table = table.with_role("a", Role::Target)?;
+    let swapped = SourceMap::new().rename("a", "b").rename("b", "a").apply(&table)?;
+    assert_eq!(swapped.names().collect::<Vec<_>>(), ["b", "a", "c"]);
+    assert_eq!(swapped.column("b")?, table.column("a")?);
+    assert_eq!((swapped.role("b")?, swapped.role("a")?), (Role::Target, Role::Feature));
+    let moved = SourceMap::new().rename("a", "b").rename("b", "c").drop("c").apply(&table)?;
+    assert_eq!(moved.names().collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(moved.column("c")?, table.column("b")?);
+    assert_eq!((moved.role("b")?, moved.role("c")?), (Role::Target, Role::Feature));
+    let error = SourceMap::new().rename("a", "x").rename("a", "y").apply(&table).unwrap_err();
+    assert!(error.to_string().contains("`a` is renamed twice"), "{error}");
+    assert!(SourceMap::new().rename("a", "b").apply(&table).unwrap_err().to_string().contains('b'));
+    Ok(())
+}
+
+#[test]
+fn a_unit_loses_no_cell() -> Result<()> {
+    let table = Table::new([("x", Column::real([Some(1.0), None, Some(f64::INFINITY)]))])?;
+    let scaled = |factor: f64, offset: f64| SourceMap::new().unit("x", factor, offset).apply(&table);
+    for factor in [0.0, -0.0, f64::NAN, f64::INFINITY] {
+        let error = scaled(factor, 1.0).unwrap_err().to_string();
+        assert!(error.contains("`factor`"), "{error}");
+    }
+    let cells = scaled(-2.0, 1.0)?.column("x")?.as_real()?.to_vec();
+    assert!(cells[0] == -1.0 && cells[1].is_nan() && cells[2] == f64::NEG_INFINITY);
+    let names: Vec<&str> = SourceMap::PARAMS.iter().map(|param| param.name).collect();
+    assert_eq!(names, ["factor", "offset"]);
+    Ok(())
+}

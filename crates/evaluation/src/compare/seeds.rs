@@ -42,6 +42,8 @@ pub struct SeedScores {
 pub struct SeedRanking {
     /// The models, the best mean first.
     pub models: Vec<SeedScores>,
+    /// Whether a larger score is better.
+    pub higher_is_better: bool,
     /// The share of pairs of a seed and two models that stand in another order than their means do; ties count half.
     pub reversed: f64,
 }
@@ -96,12 +98,17 @@ impl SeedRanking {
                 }
             }
         }
-        Ok(SeedRanking { models, reversed: reversed / pairs })
+        Ok(SeedRanking { models, higher_is_better, reversed: reversed / pairs })
     }
 
-    /// Whether another seed would have made another model the best.
+    /// Whether another seed would have made another model the best: one whose score is better by it than that of the first model, and
+    /// not only as good.
     pub fn flips(&self) -> bool {
-        self.models.first().is_some_and(|first| first.best < 1.0)
+        let Some((first, others)) = self.models.split_first() else { return false };
+        let better = |score: f64, than: f64| if self.higher_is_better { score > than } else { score < than };
+        others
+            .iter()
+            .any(|other| other.scores.iter().zip(&first.scores).any(|(score, than)| better(*score, *than)))
     }
 }
 
@@ -115,11 +122,15 @@ impl fmt::Display for SeedRanking {
                 100.0 * best
             )?;
         }
+        let is_tied = self.models.first().is_some_and(|first| first.best < 1.0);
         match self.flips() {
             true => write!(
                 f,
                 "the order depends on the seed: {:.0} % of pairs are reversed; average over seeds, or do not choose by this difference",
                 100.0 * self.reversed
+            ),
+            false if is_tied => f.write_str(
+                "the best are tied: by no seed another model is better than the first, by some one is as good",
             ),
             false => f.write_str("the same model is the best by every seed"),
         }

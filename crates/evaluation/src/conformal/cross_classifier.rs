@@ -1,5 +1,7 @@
 //! Conformal classification with folds: CV+ and the jackknife+.
 
+use std::borrow::Borrow;
+
 use ndarray::Array2;
 use perennial_core::{
     Capabilities, Classes, Classifier, Error, Estimator, Param, Predictor, Probabilities, Result, Rows, Train,
@@ -183,6 +185,11 @@ where
     }
 }
 
+/// About so many scores of all models are held at once.
+const CELLS: usize = 1 << 20;
+/// Models are asked for no fewer rows at once.
+const ROWS: usize = 64;
+
 /// The scores of rows that the same models have not learned from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct HeldOut {
@@ -263,27 +270,39 @@ impl<M: Classifier> SetPredictor for CrossConformalClassifierModel<M> {
             let (scores, reach) = (self.scored(&self.model, x)?, reach()?);
             return ClassSets::new(self.level, scores.mapv(|score| score <= reach), self.names.clone());
         }
-        let scores: Vec<Array2<f64>> =
-            self.models.iter().map(|model| self.scored(model, x)).collect::<Result<_>>()?;
-        let (n_rows, n_classes) = scores.first().map_or((0, self.names.len()), Array2::dim);
-        let of = |held: &HeldOut, row: usize, class: usize| {
-            mean_of(&held.models, |model| scores[model][[row, class]])
-        };
-        let members: Vec<bool> = if self.method == CrossMethod::Minmax {
-            let reach = reach()?;
-            let least = |row: usize, class: usize| {
-                self.held_out.iter().map(|held| of(held, row, class)).fold(f64::INFINITY, f64::min)
-            };
-            reduce::map_each(n_rows * n_classes, |cell| least(cell / n_classes, cell % n_classes) <= reach)
-        } else {
-            let below: Vec<Below<'_>> = self.held_out.iter().map(|held| Below::of(&held.scores)).collect();
-            // The weight of one row more, as the new row is one of them; short of it by rounding alone is as much.
-            let most = (total + 1.0) * self.level * (1.0 - 1e-12);
-            reduce::map_each(n_rows * n_classes, |cell| {
+        let least = if self.method == CrossMethod::Minmax { Some(reach()?) } else { None };
+        let below: Vec<Below<'_>> = self.held_out.iter().map(|held| Below::of(&held.scores)).collect();
+        // The weight of one row more, as the new row is one of them; short of it by rounding alone is as much.
+        let most = (total + 1.0) * self.level * (1.0 - 1e-12);
+        let n_classes = self.names.len();
+        let members_of = |x: &M::Input| -> Result<Vec<bool>> {
+            let scores: Vec<Array2<f64>> =
+                self.models.iter().map(|model| self.scored(model, x)).collect::<Result<_>>()?;
+            let n_rows = scores.first().map_or(0, |scores| scores.nrows());
+            Ok(reduce::map_each(n_rows * n_classes, |cell| {
                 let (row, class) = (cell / n_classes, cell % n_classes);
-                let stranger = self.held_out.iter().zip(&below);
-                stranger.map(|(held, below)| below.weight(of(held, row, class))).sum::<f64>() < most
-            })
+                let of = |held: &HeldOut| mean_of(&held.models, |model| scores[model][[row, class]]);
+                match least {
+                    Some(reach) => self.held_out.iter().map(of).fold(f64::INFINITY, f64::min) <= reach,
+                    None => {
+                        let stranger = self.held_out.iter().zip(&below);
+                        stranger.map(|(held, below)| below.weight(of(held))).sum::<f64>() < most
+                    }
+                }
+            }))
+        };
+        let n_rows = x.n_rows();
+        let at_once = (CELLS / (self.models.len() * n_classes).max(1)).max(ROWS);
+        let members = if n_rows <= at_once {
+            members_of(x)?
+        } else {
+            let mut members = Vec::with_capacity(n_rows * n_classes);
+            for first in (0..n_rows).step_by(at_once) {
+                let rows: Vec<usize> = (first..n_rows.min(first + at_once)).collect();
+                let part = x.take(&rows)?;
+                members.extend(members_of(part.borrow())?);
+            }
+            members
         };
         let members = Array2::from_shape_vec((n_rows, n_classes), members).map_err(Error::other)?;
         ClassSets::new(self.level, members, self.names.clone())

@@ -125,8 +125,8 @@ impl ErrorTree {
     /// Grows the tree over `x`, the features of the rows, of a matrix or a table; `train` are the features of the rows that the model has learned from,
     /// where they are at hand.
     ///
-    /// Of a table, texts, categories and truth values are numbered in the order of their labels, over the rows and the training rows
-    /// together; how a condition reads says the label.
+    /// The numbers of conditions are those of [`Tabular::cells`] of `x`, whatever the training rows have besides; how a condition reads
+    /// says the label.
     ///
     /// # Errors
     /// When a setting is out of range, the metric is no mean over rows, `x` is sparse, a weight is not acceptable, or there are too
@@ -154,7 +154,9 @@ impl ErrorTree {
         self.grow(values, x, &badness, searched, Vec::new(), &mut leaves)?;
         for condition in leaves.iter_mut().flatten() {
             let column = x.features().position(condition.feature())?;
-            condition.show(|value| numbers.label(rows, column, value))?;
+            condition.show(|value| {
+                Ok(rows.labels(column, &[value])?.and_then(|labels| labels.into_iter().next()))
+            })?;
         }
         let known = train.map(|train| Known::new(train, x)).transpose()?;
         let mut slices = Slices::new();

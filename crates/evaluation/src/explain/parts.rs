@@ -71,7 +71,8 @@ pub fn additive_contributions<X: Tabular>(
 pub struct BreakDownStep {
     /// The feature.
     pub feature: String,
-    /// Its value, as [`Tabular::cells`] gives it.
+    /// Its value, as [`Tabular::cells`] gives it of the row alone: a text of a table is the only one there, so its number is 0.0
+    /// whatever it is, and `shown` says it.
     pub value: f64,
     /// How the value reads where a number does not say it: of categories, texts and moments of a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]

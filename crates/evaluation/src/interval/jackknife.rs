@@ -100,8 +100,8 @@ impl IntervalOptions<'_> {
             }
             Dependence::Blocks(length) => {
                 // What is left over belongs with the last block.
-                let last = (n_rows / length).saturating_sub(1);
-                numbered(&rows.iter().map(|&row| (row / length).min(last)).collect::<Vec<usize>>())
+                let last = (rows.len() / length).saturating_sub(1);
+                numbered(&(0..rows.len()).map(|place| (place / length).min(last)).collect::<Vec<usize>>())
             }
         };
         if n_units < 2 {

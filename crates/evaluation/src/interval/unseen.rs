@@ -8,6 +8,9 @@ use crate::metric::ConfusionMatrix;
 /// Up to so many classes, the rows of each are thought to be each of the others.
 const FEW: usize = 24;
 
+/// Scores of resamples that differ by less, as a share of the score, differ by rounding alone.
+const ROUNDING: f64 = 1e-14;
+
 /// The largest share of all units that may be other than those that were seen, at this confidence: the end of the interval
 /// of Clopper and Pearson (1934) for none among so many.
 fn share(n_units: f64, level: f64) -> f64 {
@@ -41,7 +44,7 @@ impl IntervalOptions<'_> {
         confusion: &ConfusionMatrix,
         score: impl Fn(&ConfusionMatrix) -> Option<f64>,
     ) -> Interval {
-        if self.forced || found.low < found.high {
+        if self.forced || found.width() > ROUNDING * found.estimate.abs().max(1.0) {
             return found;
         }
         let n_classes = confusion.names().len().max(2);

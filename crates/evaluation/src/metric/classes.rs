@@ -76,7 +76,7 @@ pub trait OfConfusion: Metric<Truth = Classes, Prediction = Classes> {
     fn of_confusion(&self, confusion: &ConfusionMatrix) -> Result<f64>;
 
     /// How sure the score is, of counted rows that are independent: exact or analytic where [`Metric::interval`] is, else Student's by
-    /// the jackknife, which leaves out a row of each count. For few rows the bootstrap of [`Metric::interval`] is better; it needs the
+    /// the jackknife, which leaves out a row of each count (of more than a million rows a millionth of them). For few rows the bootstrap of [`Metric::interval`] is better; it needs the
     /// rows.
     ///
     /// ```

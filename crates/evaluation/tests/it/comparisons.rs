@@ -354,6 +354,19 @@ fn rankings_that_flip_from_seed_to_seed() {
     assert!(ranking.flips() && (ranking.reversed - 1.5 / 9.0).abs() < 1e-15);
     let steady = SeedRanking::new(&["a", "c"], &[[1.0, 3.0], [2.0, 2.5]], false).unwrap();
     assert!(!steady.flips() && steady.reversed == 0.0 && steady.to_string().contains("by every seed"));
+    // A tie makes no other model the best, whichever way is up.
+    for (scores, higher_is_better, says) in [
+        ([[0.8, 0.8], [0.8, 0.8]], true, "tied"),
+        ([[0.8, 0.7], [0.8, 0.8]], true, "tied"),
+        ([[0.8, 0.8], [0.8, 0.9]], false, "tied"),
+        ([[0.8, 0.7], [0.8, 0.85]], true, "depends on the seed"),
+        ([[0.8, 0.9], [0.8, 0.75]], false, "depends on the seed"),
+    ] {
+        let ranking = SeedRanking::new(&["a", "b"], &scores, higher_is_better).unwrap();
+        assert_eq!(ranking.models[0].name, "a");
+        assert!(ranking.models[0].best < 1.0 && ranking.to_string().contains(says), "{ranking}");
+        assert_eq!(ranking.flips(), says != "tied");
+    }
     assert!(SeedRanking::new(&["a"], &[[1.0], [2.0]], true).is_err());
     assert!(SeedRanking::new(&["a", "b"], &[[1.0, 2.0]], true).is_err());
     assert!(SeedRanking::new(&["a", "b"], &[vec![1.0, 2.0], vec![1.0]], true).is_err());

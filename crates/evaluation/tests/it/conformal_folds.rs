@@ -157,3 +157,21 @@ fn sets_are_judged_over_folds_and_refused_of_too_few() {
     let text = serde_json::to_string(&settings).unwrap();
     assert_eq!(settings, serde_json::from_str(&text).unwrap());
 }
+
+/// Rows that are too many to be asked of all models at once have the sets that they have on their own.
+#[test]
+fn sets_of_many_rows_are_those_of_their_parts() {
+    let mut random = Random::new(4);
+    let ((x, y), (asked, _)) = (clouds(&mut random, 100), clouds(&mut random, 8000));
+    for method in [CrossMethod::Plus, CrossMethod::Minmax] {
+        let settings = CrossConformalClassifier::new(Centroids::new()).method(method);
+        let model = settings.splitter(CrossFit::new(50).seed(3)).fit(&x, &y).unwrap();
+        let sets = model.predict_set(&asked).unwrap();
+        assert_eq!(sets.n_rows(), 8000);
+        for first in [0, 6950, 7900] {
+            let rows: Vec<usize> = (first..first + 100).collect();
+            let own = model.predict_set(&asked.take(&rows).unwrap()).unwrap();
+            assert_eq!(own, sets.take(&rows).unwrap());
+        }
+    }
+}

@@ -16,7 +16,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::normal_tails;
 
-const REPETITIONS: usize = 2000;
+pub(crate) const REPETITIONS: usize = 2000;
 
 /// The share of the repetitions whose interval holds the truth; printed, so that what the documents say can be checked.
 pub(crate) fn coverage(

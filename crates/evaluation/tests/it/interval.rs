@@ -321,3 +321,32 @@ fn rows_of_weight_zero_are_absent_from_every_interval() {
     assert!(IntervalOptions::new().weights(&one).of_mean(&values[..20]).is_err());
     assert!(IntervalOptions::new().weights(&one[..3]).of_rows(20, |_| 1.0).is_err());
 }
+
+/// Blocks are of rows with weight: those between them without are not there, whatever is made of the blocks.
+#[test]
+fn rows_of_weight_zero_are_in_no_block() {
+    let kept: Vec<usize> = (0..120).filter(|row| row % 3 != 0).collect();
+    let weights: Vec<f64> = (0..120).map(|row| f64::from(u8::from(row % 3 != 0))).collect();
+    let classes = |rows: &[usize]| Classes::from_labels(rows.iter().map(|&row| ["a", "b"][row / 4 % 2]));
+    let (all, own) = (classes(&(0..120).collect::<Vec<_>>()), classes(&kept));
+    for length in [5, 7] {
+        let plain = IntervalOptions::new().replicates(200).blocks(length);
+        let whole = plain.clone().weights(&weights);
+        let accuracy = Accuracy.interval(&all, &all, &whole).unwrap();
+        assert_eq!(accuracy, Accuracy.interval(&own, &own, &plain).unwrap());
+        assert!(accuracy.low < 1.0 && accuracy.high == 1.0, "{accuracy:?}");
+        let balanced = BalancedAccuracy.interval(&all, &all, &whole).unwrap();
+        assert_eq!(balanced, BalancedAccuracy.interval(&own, &own, &plain).unwrap());
+        assert!(balanced.low < 1.0, "{balanced:?}");
+        let mean = |rows: Vec<usize>| {
+            rows.iter().map(|&row| (row * 37 % 101) as f64).sum::<f64>() / rows.len() as f64
+        };
+        let of_all = whole.of_left_out(120, |left_out| {
+            mean(kept.iter().copied().filter(|row| !left_out.contains(row)).collect())
+        });
+        let of_own = plain.of_left_out(80, |left_out| {
+            mean((0..80).filter(|place| !left_out.contains(place)).map(|place| kept[place]).collect())
+        });
+        assert_eq!(of_all.unwrap(), of_own.unwrap());
+    }
+}

@@ -223,3 +223,40 @@ fn intervals_of_merged_counts() {
     assert!(F1::default().interval_of_confusion(&one, 0.9).is_err());
     assert!(F1::default().interval_of_confusion(&merged, 1.0).is_err());
 }
+
+fn counts_of(names: &[&str], counts: &[f64]) -> ConfusionMatrix {
+    let k = names.len();
+    let text = format!(r#"{{"names":{names:?},"counts":{{"v":1,"dim":[{k},{k}],"data":{counts:?}}}}}"#);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Of a trillion rows one changes less than rounding does.
+#[test]
+fn intervals_of_very_many_counted_rows() {
+    let shares = [0.31, 0.07, 0.02, 0.05, 0.23, 0.04, 0.03, 0.06, 0.19];
+    let of = |n: f64| {
+        let counts: Vec<f64> = shares.iter().map(|share| (share * n).round()).collect();
+        F1::default().interval_of_confusion(&counts_of(&["a", "b", "c"], &counts), 0.95).unwrap()
+    };
+    let scaled = of(1e4).width() * 1e4_f64.sqrt();
+    for n in [1e4, 1e10, 1e12] {
+        let found = of(n);
+        assert!(found.low < found.estimate && found.estimate < found.high, "{n} rows: {found:?}");
+        assert!((found.width() * n.sqrt() / scaled - 1.0).abs() < 1e-3, "{n} rows: {found:?}");
+    }
+}
+
+/// A score that rounding alone moves is one that never changes.
+#[test]
+fn answers_without_error_are_not_certain_whatever_is_rounded() {
+    let right = counts_of(&["a", "b"], &[24.0, 0.0, 0.0, 25.0]);
+    let truth = Classes::from_labels((0..49).map(|row| if row < 24 { "a" } else { "b" }));
+    for beta in [0.1, 0.3, 0.7] {
+        let metric = FBeta::new(beta, Average::Macro);
+        let counted = metric.interval_of_confusion(&right, 0.95).unwrap();
+        let of_rows = metric.interval(&truth, &truth, &IntervalOptions::new()).unwrap();
+        for found in [counted, of_rows] {
+            assert!(found.width() > 0.01 && found.high > 1.0 - 1e-12, "{beta}: {found:?}");
+        }
+    }
+}

@@ -85,6 +85,11 @@ fn sums_of_ranks_of_many_scores_are_near() {
 fn forged_sums_are_refused() {
     let read = |text: &str| serde_json::from_str::<RankSums>(text);
     assert!(read(r#"{"max_scores":2,"dropped":63,"sums":{"0":[1.0,2.0],"1":[0.0,1.0]}}"#).is_ok());
+    // Written before weights were told apart: halves are no numbers of rows.
+    let old = read(r#"{"max_scores":2,"dropped":0,"sums":{"0":[2.0,2.5],"1":[3.0,4.0]}}"#).unwrap();
+    assert!(old.roc_auc_interval(0.9).unwrap_err().to_string().contains("RocAuc::interval"));
+    let old = read(r#"{"max_scores":2,"dropped":0,"sums":{"0":[2.0,2.0],"1":[3.0,4.0]}}"#).unwrap();
+    assert!(old.roc_auc_interval(0.9).is_ok());
     for bad in [
         r#"{"max_scores":0,"dropped":0,"sums":{}}"#,
         r#"{"max_scores":2,"dropped":64,"sums":{}}"#,

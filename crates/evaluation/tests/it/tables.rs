@@ -390,3 +390,33 @@ fn error_trees_of_tables_say_their_labels() {
     let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, None).unwrap();
     assert!(found.groups[0].conditions[0].to_string().starts_with("day > 1970-01-21"), "{found}");
 }
+
+/// The numbers of conditions are those of the cells, whatever texts the training rows have besides.
+#[test]
+fn conditions_of_error_trees_hold_for_the_cells() {
+    let of = |notes: [&'static str; 3]| {
+        let note = Column::text((0..480).map(|row| Some(notes[row % 3])));
+        let sure = Column::boolean((0..480).map(|row| row % 5 == 0));
+        Table::new([("note", note), ("sure", sure)]).unwrap()
+    };
+    let (x, train) = (of(["a9", "a10", "b"]), of(["a1", "a10", "zz"]));
+    let truth = Values::from(vec![0.0; 480]);
+    let notes = x.cells(0).unwrap().values().to_vec();
+    for off in 0..3 {
+        let answer: Values = (0..480).map(|row| if row % 3 == off { 5.0 } else { 0.0 }).collect();
+        for train in [None, Some(&train)] {
+            let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, train).unwrap();
+            let group = &found.groups[0];
+            assert_eq!(group.conditions[0].to_string(), format!("note = {}", ["a9", "a10", "b"][off]));
+            let held: Vec<usize> =
+                (0..480).filter(|&row| group.conditions.iter().all(|one| one.holds(notes[row]))).collect();
+            assert_eq!((&held, held.len()), (&group.rows, 160));
+        }
+    }
+    let sure = x.cells(1).unwrap().values().to_vec();
+    let answer: Values = sure.iter().map(|sure| 5.0 * sure).collect();
+    let found = ErrorTree::new().find(&MeanAbsoluteError, &truth, &answer, &x, Some(&train)).unwrap();
+    let group = &found.groups[0];
+    assert_eq!(group.conditions.len(), 1, "{found}");
+    assert!((0..480).all(|row| group.conditions[0].holds(sure[row]) == group.rows.contains(&row)));
+}

@@ -1,6 +1,6 @@
 //! What the outcomes of each row are worth, and how sure the points of curves are.
 
-use perennial_core::Rows;
+use perennial_core::{Classes, Rows};
 use perennial_evaluation::decision::{
     MeanValue, OutcomeValues, ValueModel, cost_curve, cost_intervals, decision_curve, decision_intervals,
     lift_intervals, lift_table,
@@ -8,7 +8,7 @@ use perennial_evaluation::decision::{
 use perennial_evaluation::metric::Accuracy;
 use perennial_evaluation::split::StratifiedKFold;
 use perennial_evaluation::{
-    CrossValidation, IntervalOptions, SliceOptions, Slices, cross_validate, cross_validate_all,
+    CrossValidation, IntervalOptions, Replay, SliceOptions, Slices, cross_validate, cross_validate_all,
     learning_curve, nested_cross_validate, score_slices,
 };
 use perennial_numeric::random::Random;
@@ -51,6 +51,33 @@ fn metrics_take_the_values_of_the_rows_that_they_score() {
             .unwrap();
     close(report.slices[0].interval.estimate, mean(&(25..60).collect::<Vec<_>>()), 1e-12);
     close(report.slices[0].rest, mean(&(0..25).collect::<Vec<_>>()), 1e-12);
+}
+
+/// Requests that are not in the order of time keep the values that they have.
+#[test]
+fn replays_take_the_values_of_the_requests_that_they_score() {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let asked: Vec<i64> = (0..40).map(|row| row * 17 % 40).collect();
+    let known: Vec<Option<i64>> =
+        (0..40).map(|row: i64| (row % 7 != 3).then_some(asked[row as usize] + 1 + row % 3 * 5)).collect();
+    let truth = Classes::new((0..40).map(|row| row / 2 % 2).collect(), names.clone()).unwrap();
+    let said = |row: usize| (row / 3 % 2) as u32;
+    let worth = |row: usize| OutcomeValues::gains(row as f64, -2.0, -0.5 * row as f64, 0.25);
+    let metric = MeanValue::new(ValueModel::PerRow((0..40).map(worth).collect()));
+    let answer =
+        |rows: &[usize], _: i64| Classes::new(rows.iter().map(|&row| said(row)).collect(), names.clone());
+    let replayed = Replay::new(&asked, &known).window(20).run(&metric, &truth, answer).unwrap();
+    let value = |row: usize| worth(row).of(truth.codes()[row] == 1, said(row) == 1);
+    let mean = |inside: &dyn Fn(usize) -> bool| {
+        let rows: Vec<usize> = (0..40).filter(|&row| inside(row)).collect();
+        rows.iter().map(|&row| value(row)).sum::<f64>() / rows.len() as f64
+    };
+    for (window, from) in replayed.windows[..2].iter().zip([0, 20]) {
+        let within = |time: i64| (from..from + 20).contains(&time);
+        let scored = mean(&|row| known[row].is_some() && within(asked[row]));
+        close(window.score.unwrap().estimate, scored, 1e-12);
+        close(window.seen.unwrap().estimate, mean(&|row| known[row].is_some_and(within)), 1e-12);
+    }
 }
 
 /// Estimates of intervals are the points of the curves, and a row of weight 2 is as two rows.

@@ -2,14 +2,14 @@
 
 use ndarray::{Array2, s};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
 use perennial_numeric::linalg::{Centred, eigh, matmul, svd};
 use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd, special};
 use serde::{Deserialize, Serialize};
 
-use super::pca::{finish, turn_back};
+use super::pca::{decided_components, finish, turn_back};
 use super::spectrum::{PcaSolver, spectrum};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components").at_least(1.0);
@@ -351,5 +351,10 @@ impl Transformer for FastIcaModel {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
         finish(Centred::new(x.dense()?, Some(&self.mean)).times(&self.components.t().to_owned()), "ic")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("learned in {} iterations", self.n_iterations());
+        decided_components(self, self.components.nrows(), &self.features, why)
     }
 }

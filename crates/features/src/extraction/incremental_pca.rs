@@ -2,12 +2,13 @@
 
 use ndarray::{Array1, Array2, Axis, s};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit, Result, Train, Transformer,
+    Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit, Result, Train,
+    Transformer,
 };
 use perennial_numeric::linalg::{Centred, Qr, svd};
 use serde::{Deserialize, Serialize};
 
-use super::pca::PcaModel;
+use super::pca::{PcaModel, decided_components, explaining};
 use super::spectrum::Spectrum;
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
@@ -235,5 +236,10 @@ impl Transformer for IncrementalPcaModel {
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         self.pca.transform(x)
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let ratios = self.pca.explained_variance_ratio();
+        decided_components(self, ratios.len(), self.pca.features(), explaining(ratios))
     }
 }

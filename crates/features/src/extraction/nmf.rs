@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
+    Result, Train, Transformer,
 };
 use perennial_numeric::linalg::gram;
 use perennial_numeric::random::Random;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::nmf_rows::{Update, least_squares};
 use super::non_negative::NonNegative;
-use super::pca::{finish, turn_back};
+use super::pca::{decided_components, finish, turn_back};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many parts").at_least(1.0).at_most(10_000.0);
 const MAX_ITER: Param = Param::integer("max_iter", "the most passes").at_least(1.0);
@@ -429,6 +429,11 @@ impl Transformer for NmfModel {
             }
         });
         finish(Array2::from_shape_vec((n_rows, k), out).map_err(Error::other)?, "nmf")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("learned in {} iterations", self.n_iterations());
+        decided_components(self, self.parts.components.nrows(), &self.parts.features, why)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef2};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
 use perennial_numeric::linalg::{Centred, matmul};
 use perennial_numeric::reduce::first_not_finite;
@@ -319,6 +319,25 @@ impl Transformer for PcaModel {
         // A value that is not finite makes a projection so; only then is it looked for.
         finish(self.project(x.dense()?), "pc").or_else(|error| x.check_finite(false).and(Err(error)))
     }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided_components(self, self.components.nrows(), &self.features, explaining(&self.ratios))
+    }
+}
+
+/// How many components a model learned of how many columns.
+pub(super) fn decided_components<M: ?Sized>(
+    model: &M,
+    n: usize,
+    features: &Features,
+    why: String,
+) -> Vec<Decided> {
+    vec![Decided::by(model, format!("{n} components of {} columns", features.len()), why)]
+}
+
+/// Why there are as many, where shares of the variance are known.
+pub(super) fn explaining(ratios: &[f64]) -> String {
+    format!("they explain {:.1} % of the variance of the training rows", 100.0 * ratios.iter().sum::<f64>())
 }
 
 /// The sums of components, each times its projection and scale, plus the mean of each column.

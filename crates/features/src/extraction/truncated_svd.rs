@@ -2,15 +2,15 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
-    Transformer,
+    Capabilities, Csr, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result,
+    Train, Transformer,
 };
 use perennial_numeric::linalg::{Centred, Subspace, largest_singular, matmul};
 use perennial_numeric::random::Random;
 use perennial_numeric::sparse::{csr_matmul_dense, csr_t_matmul_dense};
 use serde::{Deserialize, Serialize};
 
-use super::pca::{finish, turn_back};
+use super::pca::{decided_components, explaining, finish, turn_back};
 use super::spectrum::{PcaSolver, Spectrum, spectrum};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
@@ -250,5 +250,9 @@ impl Transformer for TruncatedSvdModel {
         // A value that is not finite makes a projection so; only then is it looked for.
         let out = times(&x, &self.components.t().to_owned()).and_then(|out| finish(out, "svd"));
         out.or_else(|error| x.check_finite(false).and(Err(error)))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided_components(self, self.components.nrows(), &self.features, explaining(&self.ratios))
     }
 }

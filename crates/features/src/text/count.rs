@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param, Result,
-    Train, Transformer,
+    Capabilities, Csr, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -258,5 +258,13 @@ impl Transformer for CountModel {
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         let of = |(place, column): (usize, &Terms)| vec![vec![place]; column.terms.len()];
         Some(self.parts.columns.iter().enumerate().flat_map(of).collect())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let counted = |Terms { name, terms }: &Terms| {
+            let what = format!("{} terms are counted", terms.len());
+            Decided::by(self, what, "the texts of the training rows").column(&**name)
+        };
+        self.parts.columns.iter().map(counted).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! How much a count says: the rarer a term is among all texts, the more.
 
 use perennial_core::{
-    Capabilities, Csr, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train, Transformer,
+    Capabilities, Csr, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Result, Train,
+    Transformer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -238,5 +239,10 @@ impl Transformer for TfidfModel {
         // What a row is divided by is made of all of them.
         let n = self.features.len();
         (self.settings.norm == Norm::None).then(|| (0..n).map(|column| vec![column]).collect())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let what = format!("{} columns are weighed by how few rows have them", self.features.len());
+        vec![Decided::by(self, what, "the counts of the training rows")]
     }
 }

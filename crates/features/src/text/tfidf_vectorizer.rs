@@ -1,7 +1,7 @@
 //! Weighed counts of terms in one step.
 
 use perennial_core::{
-    Capabilities, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Capabilities, Decided, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -146,5 +146,11 @@ impl Transformer for TfidfVectorizerModel {
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
         self.weights.transform(&self.counts.transform(x)?)
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let mut decided = self.counts.decided();
+        decided.extend(self.weights.decided());
+        decided
     }
 }

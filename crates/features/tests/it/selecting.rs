@@ -2,12 +2,12 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Classes, Error, Estimator, FitTransform, Matrix, NoTarget, Result, Train, Transformer, Values,
-    from_bytes, to_bytes,
+    Capabilities, Classes, Error, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer, Values, from_bytes, to_bytes,
 };
 use perennial_data::{Table, samples};
-use perennial_features::extraction::Pca;
-use perennial_features::text::{CountVectorizer, HashingVectorizer, Norm};
+use perennial_features::extraction::{FastIca, IncrementalPca, Nmf, Pca, TruncatedSvd};
+use perennial_features::text::{CountVectorizer, HashingVectorizer, Norm, TfidfVectorizer};
 use perennial_features::{
     FeatureUnion, PolynomialFeatures, Rfe, SelectFromModel, SelectKBest, SelectModel, SelectPercentile,
     SequentialFeatureSelector, Threshold, VarianceThreshold,
@@ -172,7 +172,7 @@ fn a_union_is_its_steps_side_by_side() -> Result<()> {
     let names: Vec<&str> = made.features().names().skip(2).collect();
     assert!(names.iter().all(|name| name.starts_with("best: ")), "{names:?}");
     assert_eq!(model.sources().map_or(0, |sources| sources.len()), 0, "principal components do not say");
-    assert_eq!(model.decided().len(), 10);
+    assert_eq!(model.decided().len(), 1 + 10);
     fn again<M: serde::Serialize + serde::de::DeserializeOwned>(model: &M) -> Result<M> {
         from_bytes(&to_bytes(model)?)
     }
@@ -241,4 +241,105 @@ fn hashed_terms_need_no_memory_of_terms() -> Result<()> {
     let counts = CountVectorizer::new().fit(&table, &NoTarget)?.transform(&table)?;
     assert_eq!(counts.to_dense()?.dense()?.sum(), 5.0);
     Ok(())
+}
+
+/// Sums of the cells that are there: it takes missing ones, as a forest does.
+#[derive(Debug, Clone)]
+struct Sums;
+
+impl Estimator for Sums {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = Vec<f64>;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<Vec<f64>> {
+        let x = train.x.dense()?;
+        let sum = |column: usize| x.column(column).iter().filter(|cell| !cell.is_nan()).sum::<f64>();
+        Ok((0..x.ncols()).map(sum).collect())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().missing()
+    }
+}
+
+#[test]
+fn missing_cells_are_taken_where_the_model_takes_them() -> Result<()> {
+    let x = Matrix::from(ndarray::array![[1.0, f64::NAN], [f64::NAN, 0.5], [3.0, 0.5]]);
+    let y = Values::from(vec![1.0, 2.0, 3.0]);
+    let from_model = SelectFromModel::new(Sums, |sums: &Vec<f64>| sums.clone()).fit(&x, &y)?;
+    let rfe = Rfe::new(Sums, |sums: &Vec<f64>| sums.clone()).n_features_to_select(1).fit(&x, &y)?;
+    for model in [from_model, rfe] {
+        let model: SelectModel = from_bytes(&to_bytes(&model)?)?;
+        let kept = model.transform(&x)?;
+        assert_eq!(kept.features().name(0), "x0");
+        assert!(kept.dense()?[[1, 0]].is_nan() && kept.dense()?[[2, 0]] == 3.0);
+        let infinite = Matrix::from(ndarray::array![[f64::INFINITY, 0.0]]);
+        assert!(model.transform(&infinite).is_err());
+    }
+    let whole = Matrix::from(ndarray::array![[1.0, 0.5], [2.0, 0.5], [3.0, 0.0], [4.0, 0.5]]);
+    let y = Values::from(vec![1.0, 2.0, 3.0, 4.0]);
+    let strict = SelectFromModel::new(LeastSquares, |slopes: &Vec<f64>| slopes.clone()).fit(&whole, &y)?;
+    assert!(strict.transform(&x).is_err());
+    Ok(())
+}
+
+/// A ninth of 1, nine times, is more than 1.
+#[test]
+fn equal_importances_are_as_large_as_their_mean() -> Result<()> {
+    let (x, y) = diabetes()?;
+    let x = x.select(&(0..9).collect::<Vec<_>>())?;
+    let select = SelectFromModel::new(LeastSquares, |slopes: &Vec<f64>| vec![1.0; slopes.len()]);
+    assert_eq!(select.fit(&x, &y)?.kept().count(), 9);
+    Ok(())
+}
+
+#[test]
+fn a_tolerance_is_what_a_column_is_worth_in_both_directions() -> Result<()> {
+    let x = Matrix::from(ndarray::array![[5.0, 0.25, 1.0], [0.0, 1.0, 2.0]]);
+    let y = Values::from(vec![0.0, 1.0]);
+    let select =
+        |n: usize| SequentialFeatureSelector::new(n, |x: &Matrix, _: &Values| Ok(x.dense()?.row(0).sum()));
+    let kept = |n: usize, backward: bool, tol: f64| -> Result<Vec<String>> {
+        let model = select(n).backward(backward).tol(tol).fit(&x, &y)?;
+        Ok(model.kept().map(str::to_owned).collect())
+    };
+    assert_eq!(kept(1, true, 0.0)?, ["x0", "x1", "x2"]);
+    assert_eq!(kept(1, true, 0.5)?, ["x0", "x2"]);
+    assert_eq!(kept(1, true, 2.0)?, ["x0"]);
+    assert_eq!(kept(3, false, 0.5)?, ["x0", "x2"]);
+    assert_eq!(kept(3, false, 0.0)?, ["x0", "x1", "x2"]);
+    assert!(kept(1, true, -0.5).unwrap_err().to_string().contains("`tol` is -0.5"));
+    Ok(())
+}
+
+#[test]
+fn steps_that_make_columns_say_how_many() -> Result<()> {
+    let (x, _) = diabetes()?;
+    let pca = Pca::new().n_components(2).fit(&x, &NoTarget)?.decided();
+    assert_eq!((pca.len(), pca[0].step.as_str()), (1, "Pca"));
+    assert_eq!(pca[0].what, "2 components of 10 columns");
+    assert!(pca[0].why.contains("% of the variance"), "{}", pca[0].why);
+    let batches = IncrementalPca::new().n_components(3).fit(&x, &NoTarget)?.decided();
+    assert_eq!(batches[0].what, "3 components of 10 columns");
+    let svd = TruncatedSvd::new().n_components(4).fit(&x, &NoTarget)?.decided();
+    assert_eq!(svd[0].what, "4 components of 10 columns");
+    let ica = FastIca::new().n_components(2).fit(&x, &NoTarget)?.decided();
+    assert_eq!(ica[0].what, "2 components of 10 columns");
+    let positive = Matrix::from(x.dense()?.mapv(f64::abs));
+    let parts = Nmf::new().n_components(2).fit(&positive, &NoTarget)?.decided();
+    assert_eq!(parts[0].what, "2 components of 10 columns");
+    let table = Table::builder().text("t", ["red car", "red bus", "blue bus"]).build()?;
+    let terms = TfidfVectorizer::new().fit(&table, &NoTarget)?.decided();
+    assert_eq!(terms[0].to_string(), "Count, `t`: 4 terms are counted (the texts of the training rows)");
+    assert!(terms[1].what.starts_with("4 columns are weighed"), "{}", terms[1].what);
+    Ok(())
+}
+
+#[test]
+fn the_settings_of_selectors_are_told() {
+    let names = |params: &[Param]| params.iter().map(|param| param.name).collect::<Vec<_>>();
+    assert_eq!(names(SelectFromModel::<(), ()>::PARAMS), ["threshold", "max_features"]);
+    assert_eq!(names(Rfe::<(), ()>::PARAMS), ["n_features_to_select", "step"]);
+    assert_eq!(names(SequentialFeatureSelector::<Values, ()>::PARAMS), ["n_features_to_select", "tol"]);
 }

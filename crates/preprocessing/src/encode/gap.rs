@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use perennial_numeric::random::Random;
@@ -16,6 +16,7 @@ use super::gamma_poisson::{Counts, Topics};
 use super::grams::{check, counted_grams};
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, Levels, MISSING, count};
+use crate::decided;
 use crate::schema;
 
 /// Tells how much of each of a few topics a text has, where topics are short parts that occur together: the counts of the parts are Poisson, what a
@@ -317,5 +318,14 @@ impl Transformer for GapModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(vec![self.n_components; self.columns.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let learned = |learned: &Learned| {
+            let topics = decided::list(learned.typical.iter().map(|words| words.join(" / ")));
+            let what = format!("texts become shares of {} topics: {topics}", self.n_components);
+            Decided::by(self, what, "the texts of the training rows").column(&*learned.name)
+        };
+        self.columns.iter().map(learned).collect()
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, Levels, MISSING, Unknown, count};
+use crate::decided;
 use crate::schema;
 
 /// Splits cells such as `drama|comedy` into items and gives each item a column of 0 and 1, `genre=comedy` (as `MultiHotEncoder` of category_encoders).
@@ -229,5 +230,13 @@ impl Transformer for MultiHotModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(self.columns.iter().map(Items::width))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let columns = self.columns.iter().map(|column| (&column.name, &column.items));
+        decided::of_levels(self, columns, |at, items| {
+            let missing = if self.columns[at].had_missing { ", missing cells have one" } else { "" };
+            format!("a column for each of the items {items}{missing}")
+        })
     }
 }

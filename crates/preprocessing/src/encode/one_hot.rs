@@ -330,16 +330,43 @@ impl Transformer for OneHotModel {
 
     fn decided(&self) -> Vec<Decided> {
         let columns = self.columns.iter().map(|column| (&column.name, &column.levels));
-        decided::of_levels(self, columns, |at, levels| {
-            let column = &self.columns[at];
-            let other = if column.other.is_some() { ", rare and unknown ones share one" } else { "" };
-            let missing = if column.missing.is_some() { ", missing cells have one" } else { "" };
-            format!("a column for each of {levels}{other}{missing}")
-        })
+        decided::of_levels(self, columns, |at, _| self.columns_of(&self.columns[at]))
     }
 }
 
 impl OneHotModel {
+    /// The output columns of a column, in words.
+    fn columns_of(&self, encoded: &Encoded) -> String {
+        let is_dropped = |slot: u32| self.drop_first && slot == 0;
+        let levels = || encoded.levels.names().iter().zip(encoded.slots.iter().copied());
+        let has_own = |slot: u32| encoded.other != Some(slot) && !is_dropped(slot);
+        let own: Vec<String> =
+            levels().filter(|(_, slot)| has_own(*slot)).map(|(level, _)| format!("`{level}`")).collect();
+        let mut words = match own.is_empty() {
+            true => "no category has a column of its own".to_owned(),
+            false => format!("a column for each of {}", decided::list(own.into_iter())),
+        };
+        let first = levels().find(|(_, slot)| is_dropped(*slot) && encoded.other != Some(*slot));
+        if let Some((level, _)) = first {
+            words += &format!(", that of `{level}` is left out as the first");
+        }
+        if let Some(slot) = encoded.other {
+            words += if is_dropped(slot) {
+                ", that of rare and unknown ones is left out as the first"
+            } else {
+                ", rare and unknown ones share one"
+            };
+        }
+        if let Some(slot) = encoded.missing {
+            words += if is_dropped(slot) {
+                ", that of missing cells is left out as the first"
+            } else {
+                ", missing cells have one"
+            };
+        }
+        words
+    }
+
     /// A row for each row of `x`, with 1 at the places that `hot` tells for it column by column.
     fn write(&self, x: &Table, hot: &[Vec<u32>]) -> Result<Matrix> {
         let (n_rows, n_cols) = (x.n_rows(), self.output.len());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use perennial_core::{
-    Capabilities, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
-    Train, Transformer,
+    Capabilities, Decided, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::grams::{check, grams, jaccard};
 use super::table::{check_size, coded_matrix};
 use crate::categories::{Coded, MISSING, count};
+use crate::decided;
 use crate::schema;
 
 /// Gives each of the most frequent categories a column with the similarity of the cell's text to it: the share of short parts that the two have
@@ -176,5 +177,14 @@ impl Transformer for SimilarityModel {
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         crate::outputs::column_by_column(self.columns.iter().map(|(_, kept)| kept.len()))
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let kept = |(name, kept): &(Arc<str>, Vec<Arc<str>>)| {
+            let levels = decided::list(kept.iter().map(|level| format!("`{level}`")));
+            let what = format!("texts become their likeness to each of {levels}");
+            Decided::by(self, what, "the most frequent texts of the training rows").column(&**name)
+        };
+        self.columns.iter().map(kept).collect()
     }
 }

@@ -11,6 +11,11 @@ pub trait EncodingTarget: Rows + Sync + Send {
 
     /// One list of numbers for each output, and what tells the outputs apart: nothing where there is one.
     fn outputs(&self) -> Vec<(Option<String>, Vec<f64>)>;
+
+    /// The names of the classes, in the order of their codes; none where it has no classes. All batches of a fit must have the same.
+    fn class_names(&self) -> &[String] {
+        &[]
+    }
 }
 
 impl EncodingTarget for Values {
@@ -29,6 +34,10 @@ impl EncodingTarget for Classes {
             2 => vec![(None, of(1))],
             n => (0..n).map(|class| (Some(self.names()[class].clone()), of(class as u32))).collect(),
         }
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.names()
     }
 }
 

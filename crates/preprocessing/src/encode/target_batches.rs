@@ -8,6 +8,7 @@ use super::statistics::{EncodingTarget, Sums, codes};
 use super::target::{About, Encoded, TargetEncoder, TargetModel, check_origins};
 use crate::batches::{BoxLearning, FitBatches, Learning};
 use crate::category_parts::{ColumnParts, TableParts};
+use crate::decided::list;
 use crate::moments::PartMoments;
 
 impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
@@ -15,6 +16,7 @@ impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
         self.check()?;
         Ok(Box::new(TwoPasses {
             encoder: self,
+            classes: None,
             labels: Vec::new(),
             means: Vec::new(),
             origins: None,
@@ -32,6 +34,8 @@ impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
 /// What is known between the batches.
 struct TwoPasses<'a, Y> {
     encoder: &'a TargetEncoder<Y>,
+    /// Those of the first batch.
+    classes: Option<Vec<String>>,
     labels: Vec<Option<String>>,
     /// Of the target, for each output.
     means: Vec<PartMoments>,
@@ -42,6 +46,8 @@ struct TwoPasses<'a, Y> {
 
 impl<Y: EncodingTarget> Learning<Table, Y, TargetModel> for TwoPasses<'_, Y> {
     fn add(&mut self, batch: &Train<'_, Table, Y>) -> Result<()> {
+        let names = batch.y.class_names();
+        check_classes(self.classes.get_or_insert_with(|| names.to_vec()), names)?;
         let mut outputs = batch.y.outputs();
         let Some(origins) = &self.origins else {
             let names: Vec<Option<String>> = outputs.iter().map(|(label, _)| label.clone()).collect();
@@ -89,4 +95,24 @@ impl<Y: EncodingTarget> Learning<Table, Y, TargetModel> for TwoPasses<'_, Y> {
         let columns = std::mem::take(&mut self.parts).0.into_iter().map(column).collect();
         TargetModel::new(columns, self.labels.clone(), self.encoder.unknown).map(Some)
     }
+}
+
+/// Refuses classes that are not those of the first batch: codes of other lists of names are of other classes.
+fn check_classes(first: &[String], names: &[String]) -> Result<()> {
+    if first == names {
+        return Ok(());
+    }
+    let beyond = |names: &[String], others: &[String]| {
+        let beyond: Vec<String> =
+            names.iter().filter(|name| !others.contains(name)).map(|name| format!("`{name}`")).collect();
+        list(beyond.into_iter())
+    };
+    let (new, gone) = (beyond(names, first), beyond(first, names));
+    let differ = match (new.as_str(), gone.as_str()) {
+        ("none", "none") => "the same classes in another order than the first one".to_owned(),
+        _ => format!("other classes than the first one (more: {new}; without: {gone})"),
+    };
+    Err(Error::malformed(format!(
+        "a batch has {differ}; give all batches one list of all classes, by `Classes::new(codes, names)`"
+    )))
 }

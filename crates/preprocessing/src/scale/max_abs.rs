@@ -1,13 +1,12 @@
 //! By the largest magnitude.
 
 use perennial_core::{
-    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Train,
+    Capabilities, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Result, Rows, Train,
 };
 use serde::{Deserialize, Serialize};
 
 use super::model::ScalerModel;
-use crate::batch_parts::from_moments;
-use crate::batches::{BoxLearning, FitBatches};
+use crate::batches::{BoxLearning, FitBatches, one_pass};
 use crate::moments::Moments;
 use crate::schema;
 
@@ -42,7 +41,9 @@ impl Estimator for MaxAbsScaler {
     type Model = ScalerModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<ScalerModel> {
-        MaxAbsScaler::model(train.x.features(), &Moments::of_matrix(train.x, train.weights)?)
+        let moments = Moments::of_matrix(train.x, train.weights)?;
+        let largest = moments.max.iter().zip(&moments.min).map(|(max, min)| f64::max(*max, -min));
+        MaxAbsScaler::model(train.x.features(), largest)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -51,20 +52,53 @@ impl Estimator for MaxAbsScaler {
 }
 
 impl MaxAbsScaler {
-    fn model(features: &Features, moments: &Moments) -> Result<ScalerModel> {
-        let largest = |column: usize| {
-            let largest = moments.max[column].max(-moments.min[column]);
-            if largest > 0.0 { largest } else { 1.0 }
-        };
+    fn model(features: &Features, largest: impl Iterator<Item = f64>) -> Result<ScalerModel> {
         let zeros = vec![0.0; features.len()];
-        let divisors = (0..zeros.len()).map(largest).collect();
+        let divisors = largest.map(|largest| if largest > 0.0 { largest } else { 1.0 }).collect();
         ScalerModel::new(features.clone(), zeros.clone(), divisors, zeros, None)
     }
 }
 
 impl FitBatches for MaxAbsScaler {
     fn learning(&self) -> Result<BoxLearning<'_, Self>> {
-        Ok(from_moments(|features, moments| MaxAbsScaler::model(features, &moments)))
+        Ok(one_pass(
+            |magnitudes: &mut Magnitudes, batch: &Train<'_, Matrix, NoTarget>| magnitudes.add(batch),
+            |Magnitudes { features, largest }| {
+                MaxAbsScaler::model(&features.unwrap_or_default(), largest.into_iter())
+            },
+        ))
+    }
+}
+
+/// The largest magnitude of each column so far. What sparse rows do not store changes none.
+#[derive(Default)]
+struct Magnitudes {
+    features: Option<Features>,
+    largest: Vec<f64>,
+}
+
+impl Magnitudes {
+    fn add(&mut self, batch: &Train<'_, Matrix, NoTarget>) -> Result<()> {
+        let features = self.features.get_or_insert_with(|| batch.x.features().clone());
+        let x = features.align(batch.x)?;
+        self.largest.resize(x.n_cols(), 0.0);
+        let rows = (0..x.n_rows()).filter(|&row| batch.weight(row) > 0.0);
+        // A missing cell loses against every number.
+        let raise = |largest: &mut f64, cell: &f64| *largest = f64::max(*largest, cell.abs());
+        match x.sparse() {
+            Some(csr) => rows.for_each(|row| {
+                let (columns, values) = csr.row(row);
+                let cells = columns.iter().zip(values);
+                cells.for_each(|(&column, value)| raise(&mut self.largest[column as usize], value));
+            }),
+            None => {
+                let x = x.dense()?;
+                rows.for_each(|row| {
+                    self.largest.iter_mut().zip(x.row(row)).for_each(|(largest, cell)| raise(largest, cell));
+                });
+            }
+        }
+        Ok(())
     }
 }
 

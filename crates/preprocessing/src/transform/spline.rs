@@ -1,12 +1,13 @@
 //! Columns as smooth bumps, so that a linear model can bend.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
-    Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Feature, Features, FitTransform, Matrix, NoTarget, OutputSchema,
+    Param, Result, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{by_column, map_rows};
+use crate::decided;
 use crate::stats::quantiles;
 
 /// Where the knots of a spline lie.
@@ -315,6 +316,14 @@ impl Transformer for SplineModel {
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
         let n_splines = self.output.len() / self.curves.len().max(1);
         crate::outputs::column_by_column(vec![n_splines; self.curves.len()])
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let n_splines = self.output.len() / self.curves.len().max(1);
+        decided::of_columns(self, &self.parts.features, "from the training rows, or set", |column| {
+            let knots = decided::list(self.knots()[column].iter().map(f64::to_string));
+            format!("{n_splines} splines on the knots {knots}")
+        })
     }
 }
 

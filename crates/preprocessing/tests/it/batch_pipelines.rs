@@ -151,3 +151,26 @@ fn weights_and_passes_must_be_the_same_throughout() -> Result<()> {
     assert!(steps.fit_batches_in(&Context::new().with_cancel(token), batches).is_err());
     Ok(())
 }
+
+#[test]
+fn what_cannot_be_counted_is_refused_at_the_first_batch() -> Result<()> {
+    let table = table()?;
+    let y = table.values("y")?;
+    let columns = Columns::new()
+        .on(["city"], TargetEncoder::of_values())
+        .on(["kind"], OneHotEncoder::new().sparse(true))
+        .drop_rest();
+    let taken = std::cell::Cell::new(0);
+    let batch = |part: usize| {
+        taken.set(taken.get() + 1);
+        let rows: Vec<usize> = (part * 500..(part + 1) * 500).collect();
+        Ok::<_, Error>((table.take(&rows)?, y.take(&rows)?))
+    };
+    let error = columns.fit_batches(|| Ok((0..10).map(&batch))).unwrap_err().to_string();
+    assert!(error.contains("sparse_threshold(0.0)"), "{error}");
+    assert_eq!(taken.get(), 1);
+    // A wrong setting takes none.
+    let error = columns.sparse_threshold(2.0).fit_batches(|| Ok((0..10).map(&batch))).unwrap_err();
+    assert!(error.to_string().contains("sparse_threshold") && taken.get() == 1);
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use perennial_core::{Classes, Error, Estimator, Matrix, NoTarget, Result, Rows, Train, Values};
+use perennial_core::{Classes, Csr, Error, Estimator, Matrix, NoTarget, Result, Rows, Train, Values};
 use perennial_data::{Column, CsvOptions, CsvReader, Table, to_csv};
 use perennial_preprocessing::{
     Bins, CategoryImputer, Contrast, ContrastEncoder, CountEncoder, FitBatches, HashingEncoder,
@@ -148,4 +148,57 @@ fn batches_that_do_not_fit_together_are_refused() -> Result<()> {
     let failing = || Ok([Err::<(Matrix, NoTarget), _>(Error::other("the disk is gone"))]);
     assert!(MinMaxScaler::new().fit_batches(failing).unwrap_err().to_string().contains("disk"));
     Ok(())
+}
+
+#[test]
+fn classes_are_the_same_in_every_batch() -> Result<()> {
+    let encoder = TargetEncoder::of_classes();
+    let table = || Table::new([("c", Column::text(["x", "y"]))]);
+    let of = |codes: [u32; 2], names: &[&str]| {
+        Classes::new(codes.to_vec(), names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+    };
+    let refused = |first: Classes, second: Classes| -> Result<String> {
+        let batches = [first, second];
+        let open = || Ok(batches.clone().map(|y| Ok::<_, Error>((table()?, y))));
+        Ok(encoder.fit_batches(open).err().map(|error| error.to_string()).unwrap_or_default())
+    };
+    let error = refused(of([0, 1], &["a", "b"])?, of([0, 1], &["b", "c"])?)?;
+    assert!(error.contains("(more: `c`; without: `a`)") && error.contains("Classes::new"), "{error}");
+    let error = refused(of([0, 1], &["a", "b"])?, of([0, 1], &["b", "a"])?)?;
+    assert!(error.contains("in another order"), "{error}");
+    let error = refused(of([0, 1], &["a", "b"])?, of([0, 0], &["a"])?)?;
+    assert!(error.contains("(more: none; without: `b`)"), "{error}");
+    let all = ["a", "b", "c"];
+    assert_eq!(refused(of([0, 1], &all)?, of([1, 2], &all)?)?, "");
+    // In the second pass too.
+    let mut pass = 0;
+    let error = encoder.fit_batches(|| {
+        pass += 1;
+        let y = of([0, 1], if pass == 1 { &["a", "b"] } else { &["b", "c"] })?;
+        Ok([Ok::<_, Error>((table()?, y))])
+    });
+    assert!(error.unwrap_err().to_string().contains("without: `a`"));
+    assert_eq!(pass, 2);
+    Ok(())
+}
+
+/// Written out, these would be ten gigabytes.
+#[test]
+fn sparse_batches_stay_sparse() -> Result<()> {
+    let sparse = |n_cols: usize| {
+        let columns = |row: usize| [row * 37 % 300, 300 + row * row % 500, n_cols - 1 - row % 7];
+        let cell = |row: usize, at: usize| match (row + at) % 9 {
+            0 => f64::NAN,
+            1 => 0.0,
+            left => (row as f64 * 0.37 - 900.0) / left as f64,
+        };
+        let indices = (0..N).flat_map(|row| columns(row).map(|column| column as u32)).collect();
+        let values = (0..N).flat_map(|row| (0..3).map(move |at| cell(row, at))).collect();
+        Csr::new(n_cols, (0..=N).map(|row| 3 * row).collect(), indices, values).map(Matrix::from)
+    };
+    same(&MaxAbsScaler::new(), &sparse(1 << 18)?, &NoTarget)?;
+    let narrow = sparse(1000)?;
+    let of_dense = MaxAbsScaler::new().fit(&narrow.to_dense()?, &NoTarget)?;
+    assert_eq!(of_dense, MaxAbsScaler::new().fit_batches(|| Ok([Ok((narrow.clone(), NoTarget))]))?);
+    same(&StandardScaler::new().with_mean(false).with_std(false), &narrow, &NoTarget)
 }

@@ -4,9 +4,10 @@ use perennial_core::{Error, Estimator, Matrix, NoTarget, Result, Transformer};
 use perennial_data::clean::{DecisionLog, Review, auto_clean};
 use perennial_data::{Column, Table};
 use perennial_preprocessing::{
-    Bins, Bounds, CategoryImputer, Columns, CountEncoder, KBinsDiscretizer, KnnImputer, OneHotEncoder,
-    OrdinalEncoder, PassThrough, PowerTransformer, QuantileTransformer, RareLabelEncoder, SimpleImputer,
-    StandardScaler, TargetEncoder, Winsorizer,
+    Bins, Bounds, CategoryImputer, Columns, CountEncoder, GapEncoder, KBinsDiscretizer, KnnImputer,
+    MultiHotEncoder, OneHotEncoder, OrdinalEncoder, PassThrough, PowerTransformer, QuantileTransformer,
+    RareLabelEncoder, SimilarityEncoder, SimpleImputer, SplineTransformer, StandardScaler, TargetEncoder,
+    Winsorizer,
 };
 
 #[test]
@@ -62,6 +63,12 @@ fn every_step_that_learns_of_columns_says_so() -> Result<()> {
         RareLabelEncoder::new().min_share(0.5).fit(&words, &NoTarget)?.decided(),
         "all become `other` but `b`",
     );
+    one(SplineTransformer::new().fit(&full, &NoTarget)?.decided(), "7 splines on the knots 1");
+    let things = ["red car", "blue car", "red bus"];
+    let things = Table::new([("t", Column::text((0..40).map(|row| things[row % 3])))])?;
+    one(MultiHotEncoder::new().fit(&things, &NoTarget)?.decided(), "each of the items `blue car`, `red bus`");
+    one(SimilarityEncoder::new().fit(&things, &NoTarget)?.decided(), "likeness to each of");
+    one(GapEncoder::new().n_components(2).fit(&things, &NoTarget)?.decided(), "shares of 2 topics: ");
     let y = perennial_core::Values::from(vec![2.0; 40]);
     one(TargetEncoder::of_values().fit(&words, &y)?.decided(), "`a` 2, `b` 2");
     Ok(())
@@ -109,5 +116,34 @@ fn decisions_of_people_and_steps_are_one_log_and_done_again() -> Result<()> {
     assert_eq!(again, log);
     std::fs::write(&lines, "{}").map_err(Error::other)?;
     assert!(DecisionLog::read(&lines).unwrap_err().to_string().contains("line 1"));
+    Ok(())
+}
+
+#[test]
+fn one_hot_columns_that_are_told_are_there() -> Result<()> {
+    let cells = [Some("a"), Some("b"), Some("a"), Some("c"), Some("b"), None];
+    let words = Table::new([("w", Column::text(cells))])?;
+    let told = |encoder: OneHotEncoder| -> Result<String> {
+        Ok(encoder.fit(&words, &NoTarget)?.decided()[0].what.clone())
+    };
+    let plain = OneHotEncoder::new();
+    let (first, rare) = (plain.clone().drop_first(true), plain.clone().min_frequency(2.0));
+    assert_eq!(told(plain)?, "a column for each of `a`, `b`, `c`, missing cells have one");
+    assert_eq!(
+        told(first.clone())?,
+        "a column for each of `b`, `c`, that of `a` is left out as the first, missing cells have one"
+    );
+    assert_eq!(
+        told(rare.clone())?,
+        "a column for each of `a`, `b`, rare and unknown ones share one, missing cells have one"
+    );
+    assert_eq!(
+        told(rare.drop_first(true))?,
+        "a column for each of `b`, that of `a` is left out as the first, rare and unknown ones share one, missing cells have one"
+    );
+    assert_eq!(
+        told(first.min_frequency(9.0))?,
+        "no category has a column of its own, that of rare and unknown ones is left out as the first, missing cells have one"
+    );
     Ok(())
 }

@@ -63,3 +63,14 @@ fn normal_scores_do_not_depend_on_the_unit() -> Result<()> {
     }
     Ok(())
 }
+
+/// Beyond 5e14 what rounding may leave of an edge is more than the gap between whole numbers, which are not rounded.
+#[test]
+fn large_whole_numbers_are_told_apart() -> Result<()> {
+    let ids = Matrix::from(ndarray::Array2::from_shape_fn((5, 1), |(row, _)| 6e15 + 10.0 * row as f64));
+    let model = KBinsDiscretizer::new().bins(Bins::Uniform).fit(&ids, &NoTarget)?;
+    assert_eq!(model.edges("x0")?.len(), 4);
+    let bins = model.transform(&ids)?;
+    assert_eq!(bins.dense()?.column(0).to_vec(), [0.0, 1.0, 2.0, 3.0, 4.0]);
+    Ok(())
+}

@@ -61,12 +61,14 @@ struct Held {
 impl TryFrom<Held> for RankSums {
     type Error = Error;
 
-    fn try_from(Held { max_scores, dropped, weighted, sums }: Held) -> Result<Self> {
+    fn try_from(Held { max_scores, dropped, mut weighted, sums }: Held) -> Result<Self> {
         MAX_SCORES.check_count(max_scores)?;
         let sound = |[negative, positive]: &[f64; 2]| *negative >= 0.0 && *positive >= 0.0;
         if dropped >= u64::BITS || sums.len() > max_scores || !sums.values().all(sound) {
             return Err(Error::corrupt("the sums are not what a stream of scores leaves behind"));
         }
+        // What was written before weights were told apart does not say whether there are any.
+        weighted |= sums.values().flatten().any(|sum| sum.fract() != 0.0);
         Ok(RankSums { max_scores, dropped, weighted, sums })
     }
 }
