@@ -67,7 +67,7 @@ fn one_of_classes_is_as_good_as_what_is_there() -> Result<()> {
     let settings = || GradientBoostingClassifier::new().n_trees(8).max_leaves(5);
     let there = settings().fit(&x, &y)?;
     let own = settings().loss(Own(ClassificationLoss::Softmax { n_classes: 3 })).fit(&x, &y)?;
-    assert_eq!(own.booster(), there.booster());
+    assert!(own.booster() == there.booster());
     assert_eq!(own.predict_proba(&x)?, there.predict_proba(&x)?);
     assert_eq!(settings().loss(UpToThree).fit(&x, &y)?, own);
     // It is saved and read with its loss, and goes on.
@@ -78,7 +78,7 @@ fn one_of_classes_is_as_good_as_what_is_there() -> Result<()> {
         own
     );
     let more = settings().loss(UpToThree).fit_from(&own, &Train::new(&x, &y))?;
-    assert_eq!(more.booster(), settings().n_trees(16).fit(&x, &y)?.booster());
+    assert!(more.booster().trees() == settings().n_trees(16).fit(&x, &y)?.booster().trees());
     Ok(())
 }
 

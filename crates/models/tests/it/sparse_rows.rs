@@ -354,6 +354,7 @@ fn columns_far_from_nothing_keep_the_digits_of_their_spread() {
 
 fn assert_near(found: &[f64], truth: &[f64]) {
     for (found, truth) in found.iter().zip(truth) {
-        assert!((found - truth).abs() <= 1e-5 * truth.abs(), "{found} is not {truth}");
+        // A constant column has a coefficient of rounding.
+        assert!((found - truth).abs() <= 1e-5 * truth.abs() + 1e-11, "{found} is not {truth}");
     }
 }
