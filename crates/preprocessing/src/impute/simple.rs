@@ -334,7 +334,7 @@ impl Transformer for SimpleImputerModel {
         let fills = decided::of_columns(
             self,
             &self.features,
-            "what the strategy gives of the training rows",
+            "set by the strategy from the training rows",
             |column| {
                 let flag = if self.flagged.contains(&column) { ", and a column says which were" } else { "" };
                 format!("missing cells become {}{flag}", self.fills[column])

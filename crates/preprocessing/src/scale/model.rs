@@ -125,7 +125,7 @@ impl Transformer for ScalerModel {
     }
 
     fn decided(&self) -> Vec<Decided> {
-        decided::of_columns(self, &self.features, "statistics of the training rows", |column| {
+        decided::of_columns(self, &self.features, "learned from the training rows", |column| {
             let (centre, divisor) = (self.centres[column], self.divisors[column]);
             let mut what = format!("{centre} is subtracted, the rest divided by {divisor}");
             if self.shifts[column] != 0.0 {
