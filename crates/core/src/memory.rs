@@ -1,13 +1,13 @@
 //! Memory for large results.
 
-/// So many zeros. Where the system has large pages and leaves it to programs to ask for them, as Linux mostly does, a large
+/// So many zeros, of any kind of number. Where the system has large pages and leaves it to programs to ask for them, as Linux mostly does, a large
 /// result lies on them: first touching a hundred megabytes in pages of four kilobytes takes longer than writing them.
 ///
 /// ```
-/// assert_eq!(perennial_core::memory::zeros(3), [0.0; 3]);
+/// assert_eq!(perennial_core::memory::zeros::<f64>(3), [0.0; 3]);
 /// ```
-pub fn zeros(n: usize) -> Vec<f64> {
-    let zeros = vec![0.0; n];
+pub fn zeros<T: Clone + Default>(n: usize) -> Vec<T> {
+    let zeros = vec![T::default(); n];
     ask_for_large_pages(zeros.as_ptr(), n);
     zeros
 }
@@ -20,8 +20,11 @@ pub fn zeros(n: usize) -> Vec<f64> {
 /// assert!(values == [1.0] && values.capacity() > 1_000_000);
 /// ```
 pub fn make_room<T>(values: &mut Vec<T>, more: usize) {
+    let before = values.capacity();
     values.reserve_exact(more);
-    ask_for_large_pages(values.as_ptr(), values.capacity());
+    if values.capacity() > before {
+        ask_for_large_pages(values.as_ptr(), values.capacity());
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -61,7 +64,7 @@ mod tests {
     #[test]
     fn large_results_are_zeros_that_can_be_written() {
         for n in [0, 1, 511, 600_000, 3_000_001] {
-            let mut values = zeros(n);
+            let mut values = zeros::<f64>(n);
             assert!(values.len() == n && values.iter().all(|value| value.to_bits() == 0));
             values.iter_mut().zip(0_u32..).for_each(|(value, at)| *value = f64::from(at));
             values.extend([0.5; 3]);

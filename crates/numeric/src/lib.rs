@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod at_once;
 pub mod descend;
 pub mod distance;
 pub mod folds;
@@ -11,6 +12,7 @@ mod logarithm;
 pub mod neighbors;
 mod normal;
 pub mod optimize;
+pub mod part;
 pub mod pick;
 pub mod random;
 pub mod reduce;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Error, Features, Matrix, Result, Rows, Transformer};
+use perennial_core::{Error, Features, Matrix, Result, Rows, Transformer, memory};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
@@ -169,7 +169,7 @@ impl Binning {
     /// The bin of 0 everywhere, and then those of what is stored.
     fn sparse_codes(&self, x: &ByColumn) -> Vec<u8> {
         let n_rows = x.n_rows();
-        let mut codes = vec![0; n_rows * self.columns.len()];
+        let mut codes = memory::zeros(n_rows * self.columns.len());
         reduce::fill_chunks(&mut codes, n_rows.max(1), |first, codes| {
             let column = first / n_rows;
             let (rows, values) = x.stored(column);
@@ -184,7 +184,7 @@ impl Binning {
     fn dense_codes(&self, x: &ArrayRef2<f64>) -> Vec<u8> {
         const BLOCK: usize = 8192;
         let n_rows = x.nrows();
-        let mut codes = vec![0; n_rows * self.columns.len()];
+        let mut codes = memory::zeros(n_rows * self.columns.len());
         if n_rows == 0 {
             return codes;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_core::{Capabilities, Error, Features, Result, Rows, check_rows};
+use perennial_core::{Capabilities, Error, Features, Result, Rows, check_rows, memory};
 use perennial_numeric::reduce;
 
 use super::Binning;
@@ -57,7 +57,7 @@ impl Rows for Binned {
 
     fn take(&self, rows: &[usize]) -> Result<Binned> {
         check_rows(rows, self.n_rows)?;
-        let mut codes = vec![0; rows.len() * self.n_cols()];
+        let mut codes = memory::zeros(rows.len() * self.n_cols());
         if !rows.is_empty() {
             reduce::fill_chunks(&mut codes, rows.len(), |first, codes| {
                 let column = self.column(first / rows.len());

@@ -6,6 +6,7 @@
 use perennial_numeric::simd::{self, Kernel};
 
 use super::coding::{Coding, codings_of};
+use super::single::Single;
 use super::walk::{RowKeys, Walk};
 use crate::tree::Tree;
 
@@ -26,26 +27,33 @@ pub(super) type Column = [u8; ROWS];
 /// Leaves are numbered from left to right. A row is at a node, of those asked so far, when its leaf so far is the
 /// first one under that node; it goes right by taking the first leaf of the right child.
 #[derive(Clone, Copy, Debug)]
-struct Question {
-    column: u32,
+pub(super) struct Question {
+    pub(super) column: u32,
     /// Which table says where the codes of categories go.
-    table: u32,
+    pub(super) table: u32,
     /// Codes above this go right.
-    at: u8,
+    pub(super) at: u8,
     /// The first leaf under the node.
-    first: u8,
+    pub(super) first: u8,
     /// From there to the first leaf of its right child.
-    jump: u8,
+    pub(super) jump: u8,
+}
+
+impl Question {
+    /// Whether it is about categories.
+    pub(super) fn has_table(&self) -> bool {
+        self.table != NO_TABLE
+    }
 }
 
 /// A tree to ask.
 #[derive(Clone, Debug, Default)]
-struct Asked {
-    questions: Vec<Question>,
+pub(super) struct Asked {
+    pub(super) questions: Vec<Question>,
     /// Where each code of a category goes: 1 is right.
-    tables: Vec<[u8; 256]>,
+    pub(super) tables: Vec<[u8; 256]>,
     /// What the leaves add, from left to right. Their number is a power of two, for the sake of cheap bounds.
-    values: Vec<f64>,
+    pub(super) values: Vec<f64>,
 }
 
 /// Some trees one after another.
@@ -57,6 +65,8 @@ struct Segment {
     codings: Vec<Coding>,
     n_columns: usize,
     asked: Vec<Asked>,
+    /// How single rows are answered, where that is faster than a walk.
+    single: Option<Single>,
 }
 
 /// All trees, in segments.
@@ -81,7 +91,8 @@ impl Blocks {
             let n_trees = n_coded.max(1);
             match (asked, segments.last_mut()) {
                 (Some(asked), _) if n_coded > 0 => {
-                    segments.push(Segment { first_tree, n_trees, codings, n_columns, asked });
+                    let single = Single::new(&codings, &asked);
+                    segments.push(Segment { first_tree, n_trees, codings, n_columns, asked, single });
                 }
                 (_, Some(last)) if last.asked.is_empty() => last.n_trees += n_trees,
                 _ => segments.push(Segment {
@@ -90,11 +101,23 @@ impl Blocks {
                     codings: Vec::new(),
                     n_columns: 0,
                     asked: Vec::new(),
+                    single: None,
                 }),
             }
             first_tree += n_trees;
         }
         Blocks { segments }
+    }
+
+    /// Adds what the first `n_trees` trees say of one row to its scores, tree by tree.
+    pub(super) fn add_trees_to_row(&self, n_trees: usize, walk: &Walk, row: &[f64], scores: &mut [f64]) {
+        for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
+            let end = segment.first_tree + segment.n_trees;
+            match &segment.single {
+                Some(single) if end <= n_trees => single.add(&segment.codings, segment.first_tree, row, scores),
+                _ => walk.add_trees(segment.first_tree..end.min(n_trees), row, scores),
+            }
+        }
     }
 
     /// Adds what the first `n_trees` trees say of some rows to their scores, tree by tree.
@@ -109,7 +132,8 @@ impl Blocks {
     ) {
         if n_features == 0 || scores.len() / n_outputs < FEW {
             for (row, scores) in scores.chunks_exact_mut(n_outputs).enumerate() {
-                walk.add_trees(0..n_trees, &rows[row * n_features..(row + 1) * n_features], scores);
+                let row = &rows[row * n_features..(row + 1) * n_features];
+                self.add_trees_to_row(n_trees, walk, row, scores);
             }
             return;
         }
@@ -199,7 +223,7 @@ impl Kernel for Leaves<'_> {
         let mut sides = [0_u8; ROWS];
         for question in &self.asked.questions {
             let mut column = &self.codes[question.column as usize];
-            if question.table != NO_TABLE {
+            if question.has_table() {
                 let table = &self.asked.tables[question.table as usize];
                 for (side, &code) in sides.iter_mut().zip(column) {
                     *side = table[code as usize];

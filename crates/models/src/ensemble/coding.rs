@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use perennial_numeric::at_once::Ladder;
+
 use super::blocks::ROWS;
 use crate::tree::Tree;
 use crate::tree::structure::{LEAF, has};
@@ -9,7 +11,7 @@ use crate::tree::structure::{LEAF, has};
 /// The most thresholds, or categories, of a feature: with them, a rank and the code of missing values fit in a byte.
 const MOST: usize = 254;
 /// The code of a missing value: above all thresholds, and a category of its own.
-const MISSING: u8 = 255;
+pub(super) const MISSING: u8 = 255;
 
 /// Thresholds, as bits in their order, or categories that some trees ask a feature for.
 type Asked = BTreeMap<Key, BTreeSet<u64>>;
@@ -137,6 +139,42 @@ impl Coding {
         (n_known == n_words).then_some(table)
     }
 
+    /// The cuts between the ranks of a feature, and its columns: where missing values go left, and where they go right. Nothing for
+    /// categories.
+    pub(super) fn ladder(&self) -> Option<(Ladder, [Option<u32>; 2])> {
+        match &self.codes {
+            Codes::Ranks { cuts, n_cuts, missing_left, missing_right } => {
+                Some((Ladder::new(&cuts[..*n_cuts])?, [*missing_left, *missing_right]))
+            }
+            Codes::Categories { .. } => None,
+        }
+    }
+
+    /// The column of the codes of categories.
+    pub(super) fn column(&self) -> Option<u32> {
+        match &self.codes {
+            Codes::Categories { column, .. } => Some(*column),
+            Codes::Ranks { .. } => None,
+        }
+    }
+
+    /// The feature.
+    pub(super) fn feature(&self) -> usize {
+        self.feature as usize
+    }
+
+    /// The code of a category, or the rank of a value.
+    pub(super) fn code(&self, value: f64) -> u8 {
+        match &self.codes {
+            Codes::Ranks { cuts, n_cuts, .. } => cuts[..*n_cuts].partition_point(|&cut| cut < value) as u8,
+            Codes::Categories { .. } if value.is_nan() => MISSING,
+            Codes::Categories { known, .. } if value > -1.0 => {
+                known.binary_search(&(value as u64)).map_or(0, |place| place as u8 + 1)
+            }
+            Codes::Categories { .. } => 0,
+        }
+    }
+
     /// Fills the columns of this feature for a block of rows.
     pub(super) fn fill(&self, rows: &[f64], n_features: usize, codes: &mut [[u8; ROWS]]) {
         let mut values = [0.0; ROWS];
@@ -155,15 +193,9 @@ impl Coding {
                     }
                 }
             }
-            Codes::Categories { known, column } => {
+            Codes::Categories { column, .. } => {
                 for (code, &value) in codes[*column as usize].iter_mut().zip(&values) {
-                    *code = if value.is_nan() {
-                        MISSING
-                    } else if value > -1.0 {
-                        known.binary_search(&(value as u64)).map_or(0, |place| place as u8 + 1)
-                    } else {
-                        0
-                    };
+                    *code = self.code(value);
                 }
             }
         }

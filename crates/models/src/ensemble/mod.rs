@@ -3,6 +3,7 @@
 mod blocks;
 pub(crate) mod build;
 mod coding;
+mod single;
 mod sparse;
 pub(crate) mod walk;
 
@@ -173,7 +174,7 @@ impl Ensemble {
     pub fn score_row(&self, row: &[f64], scores: &mut [f64]) {
         assert_eq!(row.len(), self.n_features, "the row must have one number for each feature");
         scores.copy_from_slice(&self.base);
-        self.walk.add_trees(0..self.trees.len(), row, scores);
+        self.blocks.add_trees_to_row(self.trees.len(), &self.walk, row, scores);
     }
 
     /// The scores of each row of `x`, row by row: `n_rows` x `n_outputs` numbers.

@@ -1,6 +1,7 @@
 //! Absolute error around the median.
 
 use super::criterion::{Impurity, weight};
+use super::monotone::Bounds;
 use super::split::Tally;
 use super::structure::{Summary, Value};
 
@@ -123,14 +124,14 @@ impl Deviations {
     }
 
     /// What is kept of the node, in units of `unit`.
-    pub(super) fn summary(&self, unit: f64) -> Summary {
+    pub(super) fn summary(&self, unit: f64, bounds: Bounds) -> Summary {
         let weight = self.total.weight;
         let mean = if weight > 0.0 { self.error / weight } else { 0.0 };
         Summary {
             n_rows: self.n_rows as u64,
             weight,
             measure: in_units(mean, unit),
-            value: Value::One([self.median * unit]),
+            value: Value::One([bounds.clip(self.median) * unit]),
         }
     }
 }
@@ -150,8 +151,8 @@ impl Impurity for AbsoluteError<'_> {
         totals.is_pure()
     }
 
-    fn summary(&self, totals: &Deviations) -> Summary {
-        totals.summary(self.unit)
+    fn summary(&self, totals: &Deviations, bounds: Bounds) -> Summary {
+        totals.summary(self.unit, bounds)
     }
 
     fn sides<'a>(&'a self, totals: &'a Deviations) -> Sides<'a> {
@@ -224,5 +225,9 @@ impl Tally for Sides<'_> {
 
     fn gain(&self) -> f64 {
         self.left.gain()
+    }
+
+    fn means(&self) -> [f64; 2] {
+        self.left.medians()
     }
 }

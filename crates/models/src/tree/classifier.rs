@@ -10,7 +10,6 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::RowMajor;
 use super::criterion::{BinaryGini, Entropy, Gini, Labels};
 use super::grow::{Exact, categorical_columns};
 use super::in_bins::{ClassCriterion, ManyClasses, Sample, SumCriterion, Sums};
@@ -19,6 +18,7 @@ use super::picture;
 use super::prune::finish;
 use super::structure::Tree;
 use super::text;
+use super::{RowMajor, directions};
 use crate::classes::{ClassWeight, check_names};
 use crate::rows::rows_that_count;
 use crate::rows::tame;
@@ -56,7 +56,7 @@ tree_settings! {
     /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
     /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
-    /// | `monotone` | none | names | along which columns answers rise, or fall; not with exact splits |
+    /// | `monotone` | none | names | along which columns answers rise, or fall; for two classes |
     /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
@@ -139,10 +139,10 @@ impl Estimator for DecisionTreeClassifier {
         let (x, ctx) = (train.x.dense()?, &train.ctx);
         let random = Random::new(ctx.seed(self.seed));
         let (codes, n_classes) = (train.y.codes(), train.y.n_classes());
+        if !self.monotone.is_empty() && n_classes != 2 {
+            return Err(Error::unsupported("`monotone` needs a target of two classes"));
+        }
         if let Some(histogram) = self.histogram()? {
-            if !self.monotone.is_empty() && n_classes != 2 {
-                return Err(Error::unsupported("`monotone` needs a target of two classes"));
-            }
             let sample = |&row: &u32| {
                 let class = codes[row as usize];
                 let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
@@ -161,8 +161,9 @@ impl Estimator for DecisionTreeClassifier {
         }
         let labels = Labels { codes, weights: weights.as_deref(), n_classes };
         let categorical = categorical_columns(train.x)?;
-        let exact =
-            Exact { x, categorical: &categorical, rows: &rows, limits: &limits, random: &random, ctx };
+        let monotone = directions(&self.monotone, train.x.features())?;
+        let (categorical, monotone, rows) = (&categorical[..], &monotone[..], &rows[..]);
+        let exact = Exact { x, categorical, rows, limits: &limits, monotone, random: &random, ctx };
         let grown = match self.criterion {
             Criterion::Gini if n_classes == 2 => exact.grow(&BinaryGini::new(labels)),
             Criterion::Gini => exact.grow(&Gini { labels }),

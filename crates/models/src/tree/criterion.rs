@@ -1,5 +1,6 @@
 //! What makes a node impure.
 
+use super::monotone::Bounds;
 use super::split::Tally;
 use super::structure::{Summary, Value};
 
@@ -16,7 +17,8 @@ pub(super) trait Impurity: Sync {
     fn totals(&self, rows: &mut (dyn ExactSizeIterator<Item = u32> + Send)) -> Self::Totals;
     /// Whether there is nothing to gain from a cut.
     fn is_pure(&self, totals: &Self::Totals) -> bool;
-    fn summary(&self, totals: &Self::Totals) -> Summary;
+    /// What is kept of a node; `bounds` hold for its value.
+    fn summary(&self, totals: &Self::Totals, bounds: Bounds) -> Summary;
     /// All rows on the right.
     fn sides<'a>(&'a self, totals: &'a Self::Totals) -> Self::Sides<'a>;
     /// The weight of a row, and a number by whose means the categories of a column are put in order.
@@ -68,6 +70,11 @@ impl Tally for Moments<'_> {
         let difference = self.left_sum * self.weight - self.sum * self.left_weight;
         difference * difference * self.factor / (self.left_weight * (self.weight - self.left_weight))
     }
+
+    fn means(&self) -> [f64; 2] {
+        let (weight, sum) = (self.weight - self.left_weight, self.sum - self.left_sum);
+        [self.centre + self.left_sum / self.left_weight, self.centre + sum / weight]
+    }
 }
 
 /// Squared error around the mean.
@@ -116,12 +123,12 @@ impl Impurity for SquaredError<'_> {
         totals.pure
     }
 
-    fn summary(&self, totals: &Spread) -> Summary {
+    fn summary(&self, totals: &Spread, bounds: Bounds) -> Summary {
         Summary {
             n_rows: totals.n_rows as u64,
             weight: totals.weight,
             measure: self.in_units(totals.variance),
-            value: Value::One([totals.mean * self.unit]),
+            value: Value::One([bounds.clip(totals.mean) * self.unit]),
         }
     }
 
@@ -181,9 +188,9 @@ impl Impurity for Poisson<'_> {
         totals.pure
     }
 
-    fn summary(&self, totals: &Spread) -> Summary {
+    fn summary(&self, totals: &Spread, bounds: Bounds) -> Summary {
         let measure = self.in_units(totals.variance);
-        Summary { measure, ..self.0.summary(totals) }
+        Summary { measure, ..self.0.summary(totals, bounds) }
     }
 
     fn sides<'a>(&'a self, totals: &'a Spread) -> PoissonSides<'a> {
@@ -224,6 +231,11 @@ impl Tally for PoissonSides<'_> {
         let side = |weight: f64, sum: f64| sum * (sum / weight).ln();
         side(self.left_weight, self.left_sum) + side(right_weight, right_sum) - side(weight, sum)
     }
+
+    fn means(&self) -> [f64; 2] {
+        let (weight, sum) = (self.totals.weight, self.totals.weight * self.totals.mean);
+        [self.left_sum / self.left_weight, (sum - self.left_sum) / (weight - self.left_weight)]
+    }
 }
 
 /// The classes of the rows, and what they weigh.
@@ -249,8 +261,16 @@ impl Labels<'_> {
         Shares { n_rows, weight: of.iter().sum(), of }
     }
 
-    fn summary(&self, totals: &Shares, impurity: f64) -> Summary {
-        let value = Value::Many(totals.of.iter().map(|weight| weight / totals.weight).collect());
+    /// Bounds are those of the second of two classes.
+    fn summary(&self, totals: &Shares, impurity: f64, bounds: Bounds) -> Summary {
+        let share = |&weight: &f64| weight / totals.weight;
+        let value = match &totals.of[..] {
+            [_, second] if bounds != Bounds::NONE => {
+                let second = bounds.clip(share(second)).clamp(0.0, 1.0);
+                Value::Two([1.0 - second, second])
+            }
+            of => Value::Many(of.iter().map(share).collect()),
+        };
         Summary { n_rows: totals.n_rows as u64, weight: totals.weight, measure: impurity, value }
     }
 }
@@ -281,8 +301,8 @@ macro_rules! class_impurity {
                 one_class(totals)
             }
 
-            fn summary(&self, totals: &Shares) -> Summary {
-                self.labels.summary(totals, f64::max($impurity(totals), 0.0))
+            fn summary(&self, totals: &Shares, bounds: Bounds) -> Summary {
+                self.labels.summary(totals, f64::max($impurity(totals), 0.0), bounds)
             }
 
             /// One class against the rest: the second of two, otherwise the largest of the node.
@@ -370,6 +390,11 @@ impl Tally for GiniSides<'_> {
     fn gain(&self) -> f64 {
         self.left_squares / self.left_weight + self.right_squares / self.right_weight - self.whole
     }
+
+    fn means(&self) -> [f64; 2] {
+        // Two classes are [`BinaryGini`]'s; of more there is no one number.
+        [0.0; 2]
+    }
 }
 
 /// Entropy in bits.
@@ -432,5 +457,12 @@ impl Tally for EntropySides<'_> {
     fn gain(&self) -> f64 {
         let inside = |sum: f64, weight: f64| sum - w_log_w(weight);
         inside(self.left_sum, self.left_weight) + inside(self.right_sum, self.right_weight) - self.whole
+    }
+
+    fn means(&self) -> [f64; 2] {
+        [&self.left, &self.right].map(|side| match side[..] {
+            [[first, _], [second, _]] => second / (first + second),
+            _ => 0.0,
+        })
     }
 }

@@ -14,7 +14,8 @@ use rayon::prelude::*;
 
 use super::criterion::Impurity;
 use super::limits::Limits;
-use super::split::{Cut, Entry, MISSING, best_cut, by_means};
+use super::monotone::Bounds;
+use super::split::{Cut, Entry, MISSING, Terms, best_cut, by_means};
 use super::structure::{Question, Rule, Summary};
 
 /// A node in the order in which nodes were made, level by level.
@@ -29,6 +30,7 @@ struct Open<T> {
     node: usize,
     range: Range<usize>,
     totals: T,
+    bounds: Bounds,
 }
 
 /// The most memory that the sets of categories of a tree may take, in words of 8 bytes.
@@ -42,6 +44,8 @@ pub(super) struct Exact<'a> {
     /// The rows that have weight.
     pub(super) rows: &'a [u32],
     pub(super) limits: &'a Limits,
+    /// For each column 1 where the answers may not fall along it, -1 where they may not rise; or nothing.
+    pub(super) monotone: &'a [i8],
     pub(super) random: &'a Random,
     pub(super) ctx: &'a Context,
 }
@@ -75,7 +79,8 @@ impl Exact<'_> {
 }
 
 fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
-    let &Exact { x, categorical, rows, limits, random, ctx } = exact;
+    let &Exact { x, categorical, rows, limits, monotone, random, ctx } = exact;
+    let direction = |column: usize| monotone.get(column).copied().unwrap_or(0);
     let mut n_set_words = 0;
     let n_cols = x.ncols();
     let mut columns = reduce::try_map_each(n_cols, |column| {
@@ -84,10 +89,10 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
     })?;
     let mut goes_left = vec![false; x.nrows()];
     let totals = impurity.totals(&mut rows.iter().copied());
-    let summary = impurity.summary(&totals);
+    let summary = impurity.summary(&totals, Bounds::NONE);
     let root_weight = summary.weight;
     let mut grown = vec![Grown { summary, cut: None }];
-    let mut level = vec![Open { node: 0, range: 0..rows.len(), totals }];
+    let mut level = vec![Open { node: 0, range: 0..rows.len(), totals, bounds: Bounds::NONE }];
     let mut depth = 0;
     loop {
         ctx.step(depth, limits.max_depth.unwrap_or(0))?;
@@ -111,7 +116,9 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
                     arranged = by_means(entries, |row| impurity.place(&open.totals, row));
                     entries = &arranged;
                 }
-                best_cut(entries, column, limits.min_samples_leaf, || impurity.sides(&open.totals))
+                let (min_leaf, direction) = (limits.min_samples_leaf, direction(column));
+                let terms = Terms { min_leaf, direction, bounds: open.bounds };
+                best_cut(entries, column, terms, || impurity.sides(&open.totals))
             });
             ctx.check().map(|()| cuts.collect::<Vec<Option<Cut>>>())
         };
@@ -151,8 +158,10 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
             }
             grown[open.node].cut = Some((rule, cut.gain, grown.len()));
             let middle = open.range.start + n_left;
-            for range in [open.range.start..middle, middle..open.range.end] {
-                splits.push((grown.len(), range));
+            let ranges = [open.range.start..middle, middle..open.range.end];
+            let bounds = open.bounds.divide(direction(cut.column as usize), cut.means);
+            for (range, bounds) in ranges.into_iter().zip(bounds) {
+                splits.push((grown.len(), range, bounds));
                 grown.push(Grown { summary: Summary::default(), cut: None });
             }
         }
@@ -162,12 +171,12 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
             }
         });
         level = reduce::map_each(splits.len(), |index| {
-            let (node, range) = splits[index].clone();
+            let (node, range, bounds) = splits[index].clone();
             let totals = impurity.totals(&mut columns[0][range.clone()].iter().map(|entry| entry.row));
-            Open { node, range, totals }
+            Open { node, range, totals, bounds }
         });
         for open in &level {
-            grown[open.node].summary = impurity.summary(&open.totals);
+            grown[open.node].summary = impurity.summary(&open.totals, open.bounds);
         }
         depth += 1;
     }

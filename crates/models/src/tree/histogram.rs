@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Context, Error, FitTransform, Matrix, NoTarget, Result, Train};
+use perennial_core::{Context, FitTransform, Matrix, NoTarget, Result, Train};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::grow::Grown;
 use super::in_bins::{ByRows, Learning, Plan, grow};
 use super::limits::Limits;
 use super::{Monotone, directions};
-use crate::binned::{Binner, N_BINS};
+use crate::binned::Binner;
 
 /// Where the columns of a tree are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +36,6 @@ pub(super) struct Histogram<'a> {
 }
 
 impl Histogram<'_> {
-    pub(super) fn check(&self, splits: Splits) -> Result<()> {
-        N_BINS.check_count(self.max_bins)?;
-        if splits == Splits::Exact && !self.monotone.is_empty() {
-            return Err(Error::unsupported("`monotone` needs `splits` to be `Histogram` or `Random`"));
-        }
-        Ok(())
-    }
-
     /// Grows a tree on rows that have weight; `weights` are theirs without those of classes.
     pub(super) fn grow<L: Learning>(
         &self,

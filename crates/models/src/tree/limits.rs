@@ -174,7 +174,7 @@ macro_rules! tree_settings {
                 self
             }
 
-            /// Makes the answers rise, or fall, along the column of this name; needs splits between bins.
+            /// Makes the answers rise, or fall, along the column of this name.
             #[must_use]
             pub fn monotone(mut self, column: &str, monotone: crate::tree::Monotone) -> Self {
                 self.monotone.insert(column.to_owned(), monotone);
@@ -196,7 +196,7 @@ macro_rules! tree_settings {
                     max_bins: self.max_bins,
                     monotone: &self.monotone,
                 };
-                histogram.check(self.splits)?;
+                crate::binned::N_BINS.check_count(self.max_bins)?;
                 Ok((self.splits != crate::tree::Splits::Exact).then_some(histogram))
             }
 

@@ -6,7 +6,6 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::RowMajor;
 use super::absolute::AbsoluteError;
 use super::criterion::{Poisson, SquaredError};
 use super::grow::{Exact, categorical_columns};
@@ -16,6 +15,7 @@ use super::picture;
 use super::prune::finish;
 use super::structure::Tree;
 use super::text;
+use super::{RowMajor, directions};
 use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
 use crate::shap::explained;
@@ -65,7 +65,7 @@ tree_settings! {
     /// | `ccp_alpha` | 0 | >= 0 | the impurity that each leaf must be worth |
     /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
-    /// | `monotone` | none | names | along which columns answers rise, or fall; not with exact splits |
+    /// | `monotone` | none | names | along which columns answers rise, or fall |
     /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
@@ -146,9 +146,9 @@ impl Estimator for DecisionTreeRegressor {
                 (grown?, None)
             }
             None => {
-                let categorical = categorical_columns(x)?;
+                let (categorical, monotone) = (categorical_columns(x)?, directions(&self.monotone, x.features())?);
                 let (x, limits, random) = (x.dense()?, &limits, &random);
-                let exact = Exact { x, categorical: &categorical, rows: &rows, limits, random, ctx };
+                let exact = Exact { x, categorical: &categorical, rows: &rows, limits, monotone: &monotone, random, ctx };
                 let (y, weights) = (&scaled[..], weights.as_deref());
                 let grown = match self.criterion {
                     RegressionCriterion::SquaredError => exact.grow(&SquaredError { y, weights, unit }),

@@ -1,5 +1,7 @@
 //! The best place to cut one column of one node.
 
+use super::monotone::Bounds;
+
 /// The rank of a missing value; it comes after all others.
 pub(super) const MISSING: u32 = u32::MAX;
 /// Gains that differ by less than this share are equal, so that the order of columns and thresholds decides
@@ -18,6 +20,18 @@ pub(super) trait Tally {
     fn move_left(&mut self, row: u32);
     /// How much less impurity, times weight, both sides have than the whole.
     fn gain(&self) -> f64;
+    /// What both sides say, where that is one number.
+    fn means(&self) -> [f64; 2];
+}
+
+/// What a cut must respect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// The fewest rows of a side.
+    pub(super) min_leaf: usize,
+    /// 1 where the answers may not fall along the column, -1 where they may not rise.
+    pub(super) direction: i8,
+    pub(super) bounds: Bounds,
 }
 
 /// A cut of a column.
@@ -29,6 +43,8 @@ pub(super) struct Cut {
     pub(super) n_left: u32,
     /// Where missing values go; `None` when the node has none in this column.
     pub(super) missing_left: Option<bool>,
+    /// What both sides say.
+    pub(super) means: [f64; 2],
 }
 
 impl Cut {
@@ -42,11 +58,11 @@ fn bar(gain: f64) -> f64 {
     gain + TIE * gain.abs()
 }
 
-/// The best cut of the `entries` of a node in the order of `column`, where each side keeps `min_leaf` rows.
+/// The best cut of the `entries` of a node in the order of `column`, within the terms.
 pub(super) fn best_cut<T: Tally>(
     entries: &[Entry],
     column: usize,
-    min_leaf: usize,
+    terms: Terms,
     tally: impl Fn() -> T,
 ) -> Option<Cut> {
     let n_present = match entries.last() {
@@ -57,19 +73,19 @@ pub(super) fn best_cut<T: Tally>(
     if missing.is_empty() && present.first()?.rank == present.last()?.rank {
         return None;
     }
-    let mut sweep = Sweep { present, n_rows: entries.len(), min_leaf, best: None };
+    let mut sweep = Sweep { present, n_rows: entries.len(), terms, best: None };
     sweep.run(tally(), 0, !missing.is_empty());
     let missing_left = if missing.is_empty() {
         None
     } else {
-        let right = sweep.best.map_or(f64::NEG_INFINITY, |(gain, _)| gain);
+        let right = sweep.best.map_or(f64::NEG_INFINITY, |best| best.gain);
         let mut tally = tally();
         missing.iter().for_each(|entry| tally.move_left(entry.row));
         sweep.run(tally, missing.len(), false);
-        Some(sweep.best.is_some_and(|(gain, _)| gain > right))
+        Some(sweep.best.is_some_and(|best| best.gain > right))
     };
-    let (gain, n_left) = sweep.best?;
-    Some(Cut { gain: gain.max(0.0), column: column as u32, n_left: n_left as u32, missing_left })
+    let Found { gain, n_left, means } = sweep.best?;
+    Some(Cut { gain: gain.max(0.0), column: column as u32, n_left: n_left as u32, missing_left, means })
 }
 
 /// The entries of a column of categories, which come in the order of their codes, in the order of the means of what
@@ -95,37 +111,49 @@ pub(super) fn by_means(entries: &[Entry], place: impl Fn(u32) -> (f64, f64)) -> 
     ranked.chain(missing.iter().copied()).collect()
 }
 
+#[derive(Clone, Copy)]
+struct Found {
+    gain: f64,
+    /// How many entries with a value go left.
+    n_left: usize,
+    means: [f64; 2],
+}
+
 struct Sweep<'a> {
     present: &'a [Entry],
     n_rows: usize,
-    min_leaf: usize,
-    /// The gain, and how many entries with a value go left.
-    best: Option<(f64, usize)>,
+    terms: Terms,
+    best: Option<Found>,
 }
 
 impl Sweep<'_> {
     /// Tries all cuts, with `before` rows on the left already; the last one leaves only missing values on the right.
     fn run<T: Tally>(&mut self, mut tally: T, before: usize, last: bool) {
-        let mut bar = self.best.map_or(f64::NEG_INFINITY, |(gain, _)| bar(gain));
-        let (low, high) = (self.min_leaf, self.n_rows.saturating_sub(self.min_leaf));
-        let mut consider = |gain: f64, n_left: usize| {
+        let mut bar = self.best.map_or(f64::NEG_INFINITY, |best| bar(best.gain));
+        let Terms { min_leaf, direction, bounds } = self.terms;
+        let (low, high) = (min_leaf, self.n_rows.saturating_sub(min_leaf));
+        let mut consider = |tally: &T, n_left: usize| {
+            let gain = tally.gain();
             if gain > bar && gain < f64::INFINITY {
-                bar = self::bar(gain);
-                self.best = Some((gain, n_left));
+                let means = if direction == 0 { [0.0; 2] } else { tally.means() };
+                if bounds.admit(direction, means) {
+                    bar = self::bar(gain);
+                    self.best = Some(Found { gain, n_left, means });
+                }
             }
         };
         for (index, pair) in self.present.windows(2).enumerate() {
             tally.move_left(pair[0].row);
             let n_left = before + index + 1;
             if pair[0].rank != pair[1].rank && n_left >= low && n_left <= high {
-                consider(tally.gain(), index + 1);
+                consider(&tally, index + 1);
             }
         }
         if let (true, Some(entry)) = (last, self.present.last()) {
             tally.move_left(entry.row);
             let n_left = before + self.present.len();
             if n_left >= low && n_left <= high {
-                consider(tally.gain(), self.present.len());
+                consider(&tally, self.present.len());
             }
         }
     }

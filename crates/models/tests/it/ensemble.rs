@@ -31,6 +31,9 @@ fn shapes() -> Vec<Shape> {
         Shape { n_trees: 40, n_leaves: 31, fineness: 20.0, n_categories: 50, ..SMALL },
         // More thresholds than codes: several segments.
         Shape { n_trees: 60, n_leaves: 31, fineness: 1e6, ..SMALL },
+        // Trees of more than 32 leaves, whose questions of one row still fit a vector; and questions about categories that do.
+        Shape { n_trees: 33, n_leaves: 64, fineness: 20.0, n_categories: 0, ..SMALL },
+        Shape { n_trees: 18, n_leaves: 6, n_categories: 40, ..SMALL },
         // More leaves than codes.
         Shape { n_trees: 9, n_leaves: 300, fineness: 20.0, ..SMALL },
         // As many as there can be.

@@ -1,13 +1,13 @@
 //! Forests: what must hold for any of them, and small problems whose answer is known.
 
-use ndarray::{Array2, Axis, array};
+use ndarray::{Array2, array};
 use perennial_core::{
     Classes, Classifier, ErrorKind, Estimator, Feature, Features, Matrix, NoTarget, Persist, Predictor, Rows,
     Train, Transformer, Values,
 };
 use perennial_models::binned::LearnsFromBins;
 use perennial_models::forest::{MaxFeatures, RegressionCriterion};
-use perennial_models::tree::{Monotone, Splits, Tree};
+use perennial_models::tree::{Splits, Tree};
 use perennial_models::{
     Binner, ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreesClassifier,
     ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
@@ -212,45 +212,6 @@ fn the_out_of_bag_answer_is_that_of_the_trees_left() {
 }
 
 #[test]
-fn monotone_forests_are_monotone() {
-    let mut random = Random::new(4);
-    let x = Array2::from_shape_simple_fn((400, 3), || (random.normal() * 4.0).round());
-    let noise: Vec<f64> = (0..400).map(|_| random.normal()).collect();
-    let y: Values =
-        x.rows().into_iter().zip(noise).map(|(row, e)| 0.3 * row[0] - 0.3 * row[1] + 2.0 * e).collect();
-    let classes = Classes::from_labels(y.as_slice().iter().map(|value| *value > 0.0));
-    let matrix = Matrix::from(x.clone());
-    let regressor = RandomForestRegressor::new()
-        .monotone("x0", Monotone::Increasing)
-        .monotone("x1", Monotone::Decreasing);
-    let regressor = regressor.n_trees(10).fit(&matrix, &y).unwrap();
-    let classifier = RandomForestClassifier::new().monotone("x0", Monotone::Increasing);
-    let classifier = classifier.n_trees(10).fit(&matrix, &classes).unwrap();
-    for row in x.rows() {
-        for (column, sign) in [(0, 1.0), (1, -1.0)] {
-            let mut line = Array2::zeros((41, 3));
-            for (step, mut cells) in line.axis_iter_mut(Axis(0)).enumerate() {
-                cells.assign(&row);
-                cells[column] = step as f64 / 2.0 - 10.0;
-            }
-            let line = Matrix::from(line);
-            let answers = regressor.predict(&line).unwrap();
-            assert!(answers.as_slice().windows(2).all(|pair| (pair[1] - pair[0]) * sign >= -1e-12));
-            if column == 0 {
-                let shares = classifier.predict_proba(&line).unwrap().values().column(1).to_vec();
-                assert!(shares.windows(2).all(|pair| pair[1] - pair[0] >= -1e-12));
-            }
-        }
-    }
-    let unknown = RandomForestRegressor::new().monotone("nobody", Monotone::Increasing).fit(&matrix, &y);
-    assert!(matches!(unknown.unwrap_err().kind(), ErrorKind::Unknown { .. }));
-    let three = blobs(3, 1);
-    let error =
-        RandomForestClassifier::new().monotone("x0", Monotone::Increasing).fit(&three.x, &three.classes);
-    assert!(matches!(error.unwrap_err().kind(), ErrorKind::Unsupported { .. }));
-}
-
-#[test]
 fn poisson_forests_never_answer_zero_beside_counts() {
     let x = Matrix::from(Array2::from_shape_fn((200, 1), |(row, _)| row as f64));
     let y: Values =
@@ -389,9 +350,6 @@ fn trees_between_bins_are_exact_on_few_values() {
     let between = DecisionTreeClassifier::new().splits(Splits::Histogram).fit(x, y).unwrap();
     assert_eq!(exact.predict_proba(x).unwrap(), between.predict_proba(x).unwrap());
     assert_eq!(exact.tree().n_nodes(), between.tree().n_nodes());
-    let monotone = DecisionTreeRegressor::new().monotone("x0", Monotone::Increasing);
-    assert!(matches!(monotone.fit(x, &counts).unwrap_err().kind(), ErrorKind::Unsupported { .. }));
-    assert!(monotone.splits(Splits::Histogram).fit(x, &counts).is_ok());
 }
 
 #[test]

@@ -140,3 +140,5 @@ mod trees;
 mod trees_absolute;
 #[cfg(feature = "trees")]
 mod trees_conformance;
+#[cfg(feature = "trees")]
+mod trees_monotone;

@@ -1,6 +1,6 @@
 //! Derivatives as whole numbers.
 
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, memory};
 use perennial_numeric::reduce;
 use perennial_numeric::simd::{self, Kernel};
 
@@ -65,6 +65,8 @@ pub(crate) fn round(
     let hessian = if is_count { 1.0 } else { unit(weight, room) };
     let (by_gradient, by_hessian) = (1.0 / gradient, 1.0 / hessian);
     let mut packed = spare;
+    let more = n_rows.saturating_sub(packed.len());
+    memory::make_room(&mut packed, more);
     packed.resize(n_rows, 0);
     let seed = (seed ^ seed >> 32) as u32;
     reduce::fill_chunks(&mut packed, BLOCK, |first, packed| {

@@ -1,6 +1,6 @@
 //! Bins laid out for histograms.
 
-use perennial_core::Rows;
+use perennial_core::{Rows, memory};
 use perennial_numeric::reduce;
 
 use super::bundles::{self, Member};
@@ -81,7 +81,7 @@ impl Groups {
         for group in 0..n_groups {
             let width = columns.len().div_ceil(n_groups - group);
             let columns: Vec<Coded> = columns.by_ref().take(width).collect();
-            let mut codes = vec![0; binned.n_rows() * width];
+            let mut codes = memory::zeros(binned.n_rows() * width);
             reduce::fill_rows(&mut codes, width, BLOCK, |row, out| {
                 for (place, coded) in columns.iter().enumerate() {
                     let out = &mut out[place..];

@@ -1,6 +1,7 @@
 //! Rows that go left before those that go right.
 
-use perennial_numeric::reduce;
+use perennial_core::memory;
+use perennial_numeric::{part, reduce};
 use rayon::prelude::*;
 
 /// From so many rows on several threads share them.
@@ -16,6 +17,7 @@ pub(crate) fn partition(
     spare: &mut Vec<u32>,
 ) -> usize {
     if spare.len() < rows.len() {
+        memory::make_room(spare, rows.len() - spare.len());
         spare.resize(rows.len(), 0);
     }
     let spare = &mut spare[..rows.len()];
@@ -52,16 +54,8 @@ pub(crate) fn partition(
 }
 
 fn partition_block(rows: &mut [u32], codes: &[u8], goes_left: &[bool; 256], spare: &mut [u32]) -> usize {
-    let (mut n_left, mut n_right) = (0, 0);
-    for place in 0..rows.len() {
-        // Both are written and one counts: which one is too hard to foresee for a branch.
-        let row = rows[place];
-        let left = goes_left[usize::from(codes[row as usize])];
-        rows[n_left] = row;
-        spare[n_right] = row;
-        n_left += usize::from(left);
-        n_right += usize::from(!left);
-    }
+    let n_left = part::part(rows, codes, goes_left, spare);
+    let n_right = rows.len() - n_left;
     rows[n_left..].copy_from_slice(&spare[..n_right]);
     n_left
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use perennial_core::{Context, Error, Result, Rows};
+use perennial_core::{Context, Error, Result, Rows, memory};
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
@@ -61,7 +61,12 @@ pub(crate) enum Verdict {
 fn start(base: &[f64], n_rows: usize, offset: Option<&[f64]>, given: Option<&[f64]>) -> Vec<f64> {
     let mut scores = match given {
         Some(given) => given.to_vec(),
-        None => base.iter().flat_map(|&base| std::iter::repeat_n(base, n_rows)).collect(),
+        None => {
+            let mut scores = Vec::new();
+            memory::make_room(&mut scores, n_rows * base.len());
+            base.iter().for_each(|&base| scores.extend(std::iter::repeat_n(base, n_rows)));
+            scores
+        }
     };
     if let (Some(offset), None) = (offset, given) {
         for scores in scores.chunks_exact_mut(n_rows.max(1)) {
@@ -96,8 +101,7 @@ pub(crate) fn boost<O: Objective>(
     });
     let is_forest = settings.mode == Mode::Forest;
     let watched_start = watched.clone().filter(|_| is_forest);
-    let mut gradients = vec![0.0; n_rows * n_scores];
-    let mut hessians = vec![0.0; n_rows * n_scores];
+    let (mut gradients, mut hessians) = (memory::zeros(n_rows * n_scores), memory::zeros(n_rows * n_scores));
     let mut buffers: Vec<Vec<u32>> = vec![Vec::new(); n_scores];
     let mut trees: Vec<Tree> = Vec::new();
     // The trees of a forest share their derivatives, unless sampling changes them.
@@ -273,6 +277,7 @@ impl<O: Objective> Round<'_, O> {
         let spare = self.shared.spare.packed();
         let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
         buffer.clear();
+        memory::make_room(buffer, self.rows.len());
         buffer.extend_from_slice(self.rows);
         let mut grown = Grower::new(self.shared, &rounded, random, self.ctx).grow(buffer)?;
         self.shared.spare.give_packed(rounded.packed);

@@ -65,9 +65,8 @@ impl Terms<'_> {
     }
 
     /// Whether answers follow the column as they must.
-    pub(super) fn rises(&self, [left, right]: [f64; 2]) -> bool {
-        let rises = || (right - left) * f64::from(self.direction) >= 0.0;
-        self.direction == 0 || (rises() && self.bounds.hold(left) && self.bounds.hold(right))
+    pub(super) fn rises(&self, means: [f64; 2]) -> bool {
+        self.bounds.admit(self.direction, means)
     }
 }
 

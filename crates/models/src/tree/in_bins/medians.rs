@@ -1,7 +1,7 @@
 //! Numbers around their median, for the absolute error.
 
 use super::super::absolute::{Deviations, LeftSide, in_units};
-use super::super::structure::{Summary, Value};
+use super::super::structure::Summary;
 use super::by_bin::ByBin;
 use super::{Bounds, Learning, Row, Sample, Sides};
 
@@ -29,8 +29,7 @@ impl Learning for Medians {
     }
 
     fn summary(&self, totals: &Deviations, bounds: Bounds) -> Summary {
-        let value = Value::One([bounds.clip(totals.median()) * self.unit]);
-        Summary { value, ..totals.summary(self.unit) }
+        totals.summary(self.unit, bounds)
     }
 
     fn fill(&self, table: &mut MedianTable, _: &Deviations, samples: &[Sample], codes: &[u8], bins: &[u8]) {

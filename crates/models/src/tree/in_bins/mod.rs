@@ -19,6 +19,7 @@ pub(crate) use random::ByRows;
 pub(crate) use rows::{Counted, Row, Sample};
 pub(crate) use sums::{SumCriterion, Sums};
 
+use super::monotone::Bounds;
 use super::structure::Summary;
 use random::{Codes, LANES, Side};
 
@@ -88,34 +89,4 @@ pub(crate) trait Sides {
     fn gain(&self) -> f64;
     /// What both sides say, where that is one number.
     fn means(&self) -> [f64; 2];
-}
-
-/// Between what a node's value must lie, so that answers rise or fall with some features.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-}
-
-impl Bounds {
-    pub(crate) const NONE: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
-
-    pub(crate) fn clip(self, value: f64) -> f64 {
-        value.max(self.low).min(self.high)
-    }
-
-    fn hold(self, value: f64) -> bool {
-        self.low <= value && value <= self.high
-    }
-
-    /// The bounds of both children of a node that is cut by a feature of this direction.
-    fn divide(self, direction: i8, means: [f64; 2]) -> [Bounds; 2] {
-        let middle = self.clip(means[0].midpoint(means[1]));
-        let (below, above) = (Bounds { high: middle, ..self }, Bounds { low: middle, ..self });
-        match direction {
-            1 => [below, above],
-            -1 => [above, below],
-            _ => [self, self],
-        }
-    }
 }

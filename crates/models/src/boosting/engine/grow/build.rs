@@ -1,5 +1,6 @@
 //! Adding up the histograms of a node.
 
+use perennial_core::memory;
 use perennial_numeric::reduce;
 use rayon::prelude::*;
 
@@ -18,6 +19,8 @@ impl Grower<'_> {
         let packed: &[u64] = if all {
             &self.derivatives.packed
         } else {
+            let more = rows.len().saturating_sub(gathered.len());
+            memory::make_room(&mut gathered, more);
             gathered.resize(rows.len(), 0);
             reduce::fill_chunks(&mut gathered, MIN_PART, |first, out| {
                 for (out, &row) in out.iter_mut().zip(&rows[first..]) {
