@@ -8,6 +8,7 @@
 mod blocks;
 mod centred;
 mod cholesky;
+mod forward;
 mod gemm;
 mod householder;
 mod krylov;
