@@ -19,7 +19,7 @@ use super::search::{Evidence, Found, search};
 use crate::classes::{check_names, two_or_more};
 use crate::rows::row_major;
 
-const CHUNK: usize = 192;
+const CHUNK: usize = 288;
 
 /// Classification with a distribution over functions, by Laplace's approximation (Rasmussen and Williams, 2006,
 /// algorithms 3.1, 3.2 and 5.1). More than two classes are learned one against the rest. Time grows with the cube of the

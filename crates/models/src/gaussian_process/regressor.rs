@@ -24,7 +24,7 @@ pub(super) const MAX_ITER: Param =
 /// A matrix of so many rows takes 2 GiB.
 pub(super) const MOST_ROWS: usize = 16_384;
 /// Rows that are answered together; and whose right-hand sides are solved for together.
-const CHUNK: usize = 192;
+const CHUNK: usize = 288;
 
 /// Regression with a distribution over functions (Rasmussen and Williams, 2006): each answer has a deviation.
 ///

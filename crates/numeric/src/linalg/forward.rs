@@ -16,7 +16,7 @@ const ROWS: usize = 24 * HIGH;
 /// Columns of one part: so much of a panel, and the strip that it is multiplied with, stay in the first-level cache.
 const COLUMNS: usize = 96;
 /// Panels for which a part of the matrix is packed at a time.
-const PANELS: usize = 8;
+const PANELS: usize = 12;
 
 /// Each row `b` becomes the solution of `L x = b`. Only the lower triangle is read, whose diagonal must not hold 0.
 pub(super) fn forward(lower: &Mat<f64>, rows: &mut [f64]) {
