@@ -15,7 +15,7 @@ use crate::simd;
 /// The number of elements that one task of a sum adds up.
 const CHUNK: usize = 4096;
 /// The number of partial sums inside a chunk: two AVX2 or one AVX-512 registers.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// The sum of the values.
 ///
@@ -288,6 +288,6 @@ fn tree<T: Send>(
     combine(left, right)
 }
 
-fn pair(l: [f64; LANES]) -> f64 {
+pub(crate) fn pair(l: [f64; LANES]) -> f64 {
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }

@@ -19,7 +19,7 @@ use super::search::{Evidence, Found, search};
 use crate::classes::{check_names, two_or_more};
 use crate::rows::row_major;
 
-const CHUNK: usize = 64;
+const CHUNK: usize = 288;
 
 /// Classification with a distribution over functions, by Laplace's approximation (Rasmussen and Williams, 2006,
 /// algorithms 3.1, 3.2 and 5.1). More than two classes are learned one against the rest. Time grows with the cube of the
@@ -369,8 +369,7 @@ impl GaussianProcessClassifierModel {
         let points = Points::new(&self.x, width);
         let mut out = vec![0.0; x.n_rows()];
         reduce::fill_chunks(&mut out, CHUNK, |first, out| {
-            // Always as many, so that a row has the same bits in any company.
-            let mut cross = vec![0.0; CHUNK * n];
+            let mut cross = vec![0.0; out.len() * n];
             let others = &cells[first * width..(first + out.len()) * width];
             member.covariance.cross(others, &points, &mut cross);
             for (out, cross) in out.iter_mut().zip(cross.chunks_exact_mut(n)) {

@@ -23,8 +23,8 @@ pub(super) const MAX_ITER: Param =
     Param::integer("max_iter", "the most steps of the search").at_least(0.0).at_most(1e9);
 /// A matrix of so many rows takes 2 GiB.
 pub(super) const MOST_ROWS: usize = 16_384;
-/// Rows that are answered together; each chunk has the same shape, so that a row has the same bits in any company.
-const CHUNK: usize = 64;
+/// Rows that are answered together; and whose right-hand sides are solved for together.
+const CHUNK: usize = 288;
 
 /// Regression with a distribution over functions (Rasmussen and Williams, 2006): each answer has a deviation.
 ///
@@ -386,8 +386,7 @@ impl GaussianProcessRegressorModel {
         reduce::fill_chunks(&mut out, 2 * CHUNK, |first, out| {
             let first = first / 2;
             let n_rows = out.len() / 2;
-            // Always as many, so that a row has the same bits in any company.
-            let mut cross = vec![0.0; CHUNK * n];
+            let mut cross = vec![0.0; n_rows * n];
             let others = &cells[first * width..(first + n_rows) * width];
             self.parts.covariance.cross(others, &points, &mut cross);
             for (out, cross) in out.chunks_exact_mut(2).zip(cross.chunks_exact(n)) {

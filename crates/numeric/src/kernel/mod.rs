@@ -5,6 +5,7 @@
 //! block depends on its row and the points alone, to the bit, however rows are batched.
 
 mod points;
+mod tiles;
 mod train;
 
 use ndarray::ArrayRef2;
@@ -249,6 +250,16 @@ impl Function {
             ))),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it is the exponential of a number below 0, and so never leaves the range of f64.
+    pub(crate) fn is_exponential(&self) -> bool {
+        matches!(self, Function::Rbf { .. } | Function::Laplacian { .. } | Function::Chi2 { .. })
+    }
+
+    /// Whether it comes from the product of two rows.
+    pub(crate) fn of_products(&self) -> bool {
+        !matches!(self, Function::Laplacian { .. }) && !self.of_shares()
     }
 
     /// Whether it depends on the difference of two rows alone.

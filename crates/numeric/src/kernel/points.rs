@@ -6,16 +6,12 @@ use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Result};
 
 use super::Function;
-use crate::linalg::{array, multiply, row_block, unit};
+use super::tiles::{AddSums, Differences, Exponentials, Rbf, is_poor};
+use crate::linalg::{HIGH, Tile, WIDE, array, row_block, tile};
 use crate::{reduce, simd, special};
 
-/// Squared distances below this share of the squared lengths are computed from differences, where the scale of the
-/// kernel makes the digits that cancellation costs count.
-const TRUSTED: f64 = 1e-3;
-/// Rows that are compared with a tile of points at a time: what comes of it stays near the processor.
-const ROWS: usize = 64;
-/// Points of a tile.
-const TILE: usize = 512;
+/// Rows that are compared with a panel of points at a time: what comes of it stays near the processor.
+const ROWS: usize = 8 * HIGH;
 /// Squared lengths up to this one have sums and differences within the range of f64.
 const LONGEST: f64 = f64::MAX / 4.0;
 
@@ -25,15 +21,21 @@ pub struct Points {
     function: Function,
     /// What is taken off all rows before products, so that lengths are no larger than they must be.
     centre: Vec<f64>,
-    /// Tile by tile; one point in each column of a tile.
-    tiles: Vec<f64>,
-    lengths: Vec<f64>,
+    n: usize,
+    /// Panel by panel, for each column the numbers of the points of a panel, and zeros where there is none.
+    panels: Vec<[f64; WIDE]>,
+    lengths: Vec<[f64; WIDE]>,
+    /// The largest of the lengths of each panel.
+    longest: Vec<f64>,
 }
 
-/// Up to [`ROWS`] rows that are compared with points, and zeros behind them.
-struct Block {
-    rows: Vec<f64>,
-    lengths: Vec<f64>,
+/// Up to [`HIGH`] rows that are compared with points, for each column their numbers, and zeros behind them.
+struct Strip {
+    first: usize,
+    n_rows: usize,
+    rows: Vec<[f64; HIGH]>,
+    lengths: [f64; HIGH],
+    longest: f64,
 }
 
 impl Points {
@@ -41,33 +43,35 @@ impl Points {
         let (n, width) = rows.dim();
         let block = row_block(rows, 0..n);
         let centre = centre(function, &block, n, width);
-        let mut tiles = Vec::with_capacity(n * width);
-        for tile in block.chunks(TILE * width.max(1)) {
-            for (j, centre) in centre.iter().enumerate() {
-                tiles.extend(tile.iter().skip(j).step_by(width).map(|value| value - centre));
-            }
-        }
-        let mut lengths = vec![0.0; n];
+        let n_panels = n.div_ceil(WIDE);
+        let mut panels = vec![[0.0; WIDE]; n_panels * width];
+        let mut lengths = vec![[0.0; WIDE]; n_panels];
         let mut shifted = vec![0.0; width];
-        for (i, (length, row)) in lengths.iter_mut().zip(block.chunks_exact(width.max(1))).enumerate() {
+        for i in 0..n {
+            let (row, panel, place) = (&block[i * width..(i + 1) * width], i / WIDE, i % WIDE);
             function.check_row(i, row)?;
             shift(row, &centre, &mut shifted);
-            *length = length_of(function, &shifted);
+            let length = length_of(function, &shifted);
+            if !(length <= LONGEST) {
+                return Err(too_long(i));
+            }
+            lengths[panel][place] = length;
+            for (numbers, value) in panels[panel * width..].iter_mut().zip(&shifted) {
+                numbers[place] = *value;
+            }
         }
-        match lengths.iter().position(|length| !(*length <= LONGEST)) {
-            Some(row) => Err(too_long(row)),
-            None => Ok(Points { function, centre, tiles, lengths }),
-        }
+        let longest = lengths.iter().map(|lengths| lengths.iter().copied().fold(0.0, f64::max)).collect();
+        Ok(Points { function, centre, n, panels, lengths, longest })
     }
 
     /// The number of points.
     pub fn len(&self) -> usize {
-        self.lengths.len()
+        self.n
     }
 
     /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
+        self.n == 0
     }
 
     /// The kernel.
@@ -87,8 +91,13 @@ impl Points {
         let mut out = vec![0.0; n_rows * n];
         reduce::try_fill_chunks(&mut out, (ROWS * n).max(1), |first, out| {
             let first = first / n;
-            self.compare(rows, first..first + out.len() / n, |row, points, kernels| {
-                out[row * n..][points].copy_from_slice(kernels);
+            self.compare(rows, first..first + out.len() / n, |strip, panel, kernels| {
+                let start = panel * WIDE;
+                let n_points = WIDE.min(n - start);
+                let rows = out[(strip.first - first) * n..].chunks_exact_mut(n).take(strip.n_rows);
+                for (out, kernels) in rows.zip(kernels) {
+                    out[start..start + n_points].copy_from_slice(&kernels[..n_points]);
+                }
             })
         })?;
         Ok(array(n_rows, n, out))
@@ -104,234 +113,144 @@ impl Points {
     pub fn expand(&self, rows: &ArrayRef2<f64>, coefficients: &ArrayRef2<f64>) -> Result<Array2<f64>> {
         let (n_rows, (n, width)) = (rows.nrows(), coefficients.dim());
         assert_eq!(n, self.len(), "there must be coefficients for each point");
-        let turned = coefficients.t();
-        let turned = row_block(&turned, 0..width);
+        let mut factors = vec![[0.0; WIDE]; self.lengths.len() * width];
+        for (i, row) in coefficients.rows().into_iter().enumerate() {
+            for (factors, coefficient) in factors[i / WIDE * width..].iter_mut().zip(row) {
+                factors[i % WIDE] = *coefficient;
+            }
+        }
         let mut out = vec![0.0; n_rows * width];
         reduce::try_fill_chunks(&mut out, (ROWS * width).max(1), |first, out| {
             let first = first / width;
-            self.compare(rows, first..first + out.len() / width, |row, points, kernels| {
-                for (out, of_all) in out[row * width..][..width].iter_mut().zip(turned.chunks_exact(n)) {
-                    *out += simd::widest(Product(kernels, &of_all[points.clone()]));
+            let which = first..first + out.len() / width;
+            let mut sums = vec![[[0.0; reduce::LANES]; HIGH]; which.len().div_ceil(HIGH) * width];
+            self.compare(rows, which, |strip, panel, kernels| {
+                let factors = &factors[panel * width..(panel + 1) * width];
+                let sums = &mut sums[(strip.first - first) / HIGH * width..][..width];
+                simd::widest(AddSums { kernels, factors, sums });
+            })?;
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                for (out, sums) in out.iter_mut().zip(&sums[row / HIGH * width..]) {
+                    *out = reduce::pair(sums[row % HIGH]);
                 }
-            })
+            }
+            Ok(())
         })?;
         Ok(array(n_rows, width, out))
     }
 
-    /// Tells the kernels of some rows, at most [`ROWS`], with one tile of points after the other.
+    /// Tells the kernels of some rows, strip by strip, with one panel of points after the other.
     fn compare(
         &self,
         rows: &ArrayRef2<f64>,
         which: Range<usize>,
-        mut see: impl FnMut(usize, Range<usize>, &[f64]),
+        mut see: impl FnMut(&Strip, usize, &Tile),
     ) -> Result<()> {
         let width = self.centre.len();
         assert_eq!(rows.ncols(), width, "rows and points must have the same columns");
-        let (n_rows, first) = (which.len(), which.start);
-        let block = self.block(rows, which)?;
-        let mut out = vec![0.0; self.n_padded(n_rows) * self.len().min(TILE)];
-        for start in (0..self.len()).step_by(TILE) {
-            let points = start..self.len().min(start + TILE);
-            let n = points.len();
-            let n_padded = n_rows.next_multiple_of(unit(width, n));
-            if matches!(self.function, Function::Laplacian { .. }) || self.function.of_shares() {
-                out.fill(0.0);
-            } else {
-                let tile = &self.tiles[start * width..points.end * width];
-                multiply(&block.rows[..n_padded * width], tile, &mut out[..n_padded * n], width);
-            }
-            for (row, out) in out.chunks_exact_mut(n).take(n_rows).enumerate() {
-                self.finish(&block, row, &points, out);
-                if !simd::widest(reduce::AllFinite(out)) {
-                    return Err(too_long(first + row));
+        let strips = self.strips(rows, which)?;
+        let mut out = [[0.0; WIDE]; HIGH];
+        for panel in 0..self.lengths.len() {
+            let n_points = WIDE.min(self.n - panel * WIDE);
+            for strip in &strips {
+                self.kernels(strip, panel, &mut out);
+                if !self.function.is_exponential() {
+                    let finite = |row: &usize| out[*row][..n_points].iter().all(|value| value.is_finite());
+                    if let Some(row) = (0..strip.n_rows).find(|row| !finite(row)) {
+                        return Err(too_long(strip.first + row));
+                    }
                 }
-                see(row, points.clone(), out);
+                if n_points < WIDE {
+                    out.iter_mut().for_each(|row| row[n_points..].fill(0.0));
+                }
+                see(strip, panel, &out);
             }
         }
         Ok(())
     }
 
-    /// As many rows as are multiplied with the smallest tile.
-    fn n_padded(&self, n_rows: usize) -> usize {
-        let last = self.len() % TILE;
-        n_rows.next_multiple_of(unit(self.centre.len(), if last > 0 { last } else { TILE }))
-    }
-
     /// Rows as they are multiplied.
-    fn block(&self, rows: &ArrayRef2<f64>, which: Range<usize>) -> Result<Block> {
-        let (n_rows, first, width) = (which.len(), which.start, self.centre.len());
-        let mut block = Block { rows: row_block(rows, which).into_owned(), lengths: vec![0.0; n_rows] };
-        for (i, (row, length)) in
-            block.rows.chunks_exact_mut(width.max(1)).zip(&mut block.lengths).enumerate()
-        {
-            self.function.check_row(first + i, row)?;
-            row.iter_mut().zip(&self.centre).for_each(|(value, centre)| *value -= centre);
-            *length = length_of(self.function, row);
+    fn strips(&self, rows: &ArrayRef2<f64>, which: Range<usize>) -> Result<Vec<Strip>> {
+        let width = self.centre.len();
+        let block = row_block(rows, which.clone());
+        let mut shifted = vec![0.0; width];
+        let mut strips: Vec<Strip> = Vec::with_capacity(which.len().div_ceil(HIGH));
+        for first in which.clone().step_by(HIGH) {
+            let n_rows = HIGH.min(which.end - first);
+            let (rows, lengths) = (vec![[0.0; HIGH]; width], [0.0; HIGH]);
+            let mut strip = Strip { first, n_rows, rows, lengths, longest: 0.0 };
+            for place in 0..n_rows {
+                let row = &block[(first - which.start + place) * width..][..width];
+                self.function.check_row(first + place, row)?;
+                shift(row, &self.centre, &mut shifted);
+                let length = length_of(self.function, &shifted);
+                if !(length <= LONGEST) {
+                    return Err(too_long(first + place));
+                }
+                strip.lengths[place] = length;
+                strip.longest = strip.longest.max(length);
+                strip.rows.iter_mut().zip(&shifted).for_each(|(numbers, value)| numbers[place] = *value);
+            }
+            strips.push(strip);
         }
-        block.rows.resize(self.n_padded(n_rows) * width, 0.0);
-        match block.lengths.iter().position(|length| !(*length <= LONGEST)) {
-            Some(row) => Err(too_long(first + row)),
-            None => Ok(block),
-        }
+        Ok(strips)
     }
 
-    /// Turns the products of a row with the points of a tile into kernels.
-    fn finish(&self, block: &Block, row: usize, points: &Range<usize>, out: &mut [f64]) {
-        let length = block.lengths[row];
+    /// The kernels of a strip of rows and a panel of points.
+    fn kernels(&self, strip: &Strip, panel: usize, out: &mut Tile) {
+        let (rows, lengths) = (&strip.rows[..], &self.lengths[panel]);
+        let points = &self.panels[panel * rows.len()..(panel + 1) * rows.len()];
+        if self.function.of_products() {
+            tile(rows, points, out);
+        }
+        let out = &mut out[..strip.n_rows];
         match self.function {
             Function::Linear => {}
             Function::Rbf { gamma } => {
-                let lengths = &self.lengths[points.clone()];
-                if simd::widest(Distances { length, lengths, gamma, out }) {
-                    self.repair(block, row, points, gamma, out);
+                let rows = &strip.lengths;
+                // Where all lengths are small the kernel does not show what cancellation costs.
+                if gamma * (strip.longest + self.longest[panel]) <= 4.0 {
+                    simd::widest(Rbf::<false> { rows, points: lengths, gamma, out });
+                } else if simd::widest(Rbf::<true> { rows, points: lengths, gamma, out }) {
+                    repair(strip, points, lengths, gamma, out);
                 }
-                simd::widest(Exponentials { gamma, out });
             }
             Function::Polynomial { degree, gamma, coef0 } => {
-                out.iter_mut().for_each(|out| *out = (gamma * *out + coef0).powi(degree as i32));
+                let each = |out: &mut f64| *out = (gamma * *out + coef0).powi(degree as i32);
+                out.as_flattened_mut().iter_mut().for_each(each);
             }
             Function::Sigmoid { gamma, coef0 } => {
-                out.iter_mut().for_each(|out| *out = tanh(gamma * *out + coef0));
+                out.as_flattened_mut().iter_mut().for_each(|out| *out = tanh(gamma * *out + coef0));
             }
             Function::Laplacian { gamma } => {
-                let width = self.centre.len();
-                let tile = &self.tiles[points.start * width..points.end * width];
-                for (value, others) in block.rows[row * width..].iter().zip(tile.chunks_exact(out.len())) {
-                    simd::widest(AddDifferences { value: *value, others, out });
-                }
-                simd::widest(Exponentials { gamma, out });
+                simd::widest(Differences::<false> { rows, points, out });
+                simd::widest(Exponentials { gamma, out: out.as_flattened_mut() });
             }
-            Function::Chi2 { .. } | Function::AdditiveChi2 => {
-                let width = self.centre.len();
-                let tile = &self.tiles[points.start * width..points.end * width];
-                for (value, others) in block.rows[row * width..].iter().zip(tile.chunks_exact(out.len())) {
-                    simd::widest(AddRelative { value: *value, others, out });
-                }
-                match self.function {
-                    Function::Chi2 { gamma } => simd::widest(Exponentials { gamma, out }),
-                    _ => out.iter_mut().for_each(|out| *out = -*out),
-                }
+            Function::Chi2 { gamma } => {
+                simd::widest(Differences::<true> { rows, points, out });
+                simd::widest(Exponentials { gamma, out: out.as_flattened_mut() });
             }
-        }
-    }
-
-    /// Distances that cancellation has cost digits which the kernel shows.
-    #[cold]
-    fn repair(&self, block: &Block, row: usize, points: &Range<usize>, gamma: f64, out: &mut [f64]) {
-        let (width, n) = (self.centre.len(), out.len());
-        let tile = &self.tiles[points.start * width..points.end * width];
-        let values = &block.rows[row * width..][..width];
-        for (j, out) in out.iter_mut().enumerate() {
-            let lengths = block.lengths[row] + self.lengths[points.start + j];
-            if is_poor(*out, lengths, gamma) {
-                let others = tile.iter().skip(j).step_by(n);
-                *out = values.iter().zip(others).map(|(a, b)| (a - b) * (a - b)).sum();
+            Function::AdditiveChi2 => {
+                simd::widest(Differences::<true> { rows, points, out });
+                out.as_flattened_mut().iter_mut().for_each(|out| *out = -*out);
             }
         }
     }
 }
 
-/// Whether cancellation has cost a squared distance digits which the kernel shows.
-#[inline(always)]
-fn is_poor(distance: f64, lengths: f64, gamma: f64) -> bool {
-    (distance < TRUSTED * lengths) & (gamma * lengths > 4.0)
-}
-
-/// Products become squared distances; tells whether one of them is poor.
-struct Distances<'a> {
-    length: f64,
-    lengths: &'a [f64],
-    gamma: f64,
-    out: &'a mut [f64],
-}
-
-impl simd::Kernel for Distances<'_> {
-    type Output = bool;
-    const BROAD: bool = true;
-
-    #[inline(always)]
-    fn run(self) -> bool {
-        let mut n_poor = 0_u64;
-        for (out, other) in self.out.iter_mut().zip(self.lengths) {
-            let lengths = self.length + other;
-            *out = lengths - 2.0 * *out;
-            n_poor += u64::from(is_poor(*out, lengths, self.gamma));
+/// Kernels of distances that cancellation has cost digits which the kernel shows.
+#[cold]
+fn repair(strip: &Strip, points: &[[f64; WIDE]], lengths: &[f64; WIDE], gamma: f64, out: &mut [[f64; WIDE]]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        for (place, out) in out.iter_mut().enumerate() {
+            let pairs = || strip.rows.iter().zip(points).map(|(rows, points)| (rows[row], points[place]));
+            let product = pairs().fold(0.0, |sum, (a, b)| f64::mul_add(a, b, sum));
+            let lengths = strip.lengths[row] + lengths[place];
+            if is_poor(product.mul_add(-2.0, lengths), lengths, gamma) {
+                let distance: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
+                *out = special::exp_falling(-gamma * distance);
+            }
         }
-        n_poor > 0
-    }
-}
-
-/// Distances become kernels.
-struct Exponentials<'a> {
-    gamma: f64,
-    out: &'a mut [f64],
-}
-
-impl simd::Kernel for Exponentials<'_> {
-    type Output = ();
-    const BROAD: bool = true;
-
-    #[inline(always)]
-    fn run(self) {
-        for out in self.out {
-            *out = special::exp(-self.gamma * out.max(0.0));
-        }
-    }
-}
-
-struct AddDifferences<'a> {
-    value: f64,
-    others: &'a [f64],
-    out: &'a mut [f64],
-}
-
-impl simd::Kernel for AddDifferences<'_> {
-    type Output = ();
-    const BROAD: bool = true;
-
-    #[inline(always)]
-    fn run(self) {
-        for (out, other) in self.out.iter_mut().zip(self.others) {
-            *out += (self.value - other).abs();
-        }
-    }
-}
-
-/// Adds `(a - b)^2 / (a + b)`.
-struct AddRelative<'a> {
-    value: f64,
-    others: &'a [f64],
-    out: &'a mut [f64],
-}
-
-impl simd::Kernel for AddRelative<'_> {
-    type Output = ();
-    const BROAD: bool = true;
-
-    #[inline(always)]
-    fn run(self) {
-        for (out, other) in self.out.iter_mut().zip(self.others) {
-            *out += relative(self.value, *other);
-        }
-    }
-}
-
-/// `(a - b)^2 / (a + b)`; 0 where both are.
-#[inline(always)]
-pub(super) fn relative(a: f64, b: f64) -> f64 {
-    let (gap, sum) = (a - b, a + b);
-    if sum > 0.0 { gap * (gap / sum) } else { 0.0 }
-}
-
-struct Product<'a>(&'a [f64], &'a [f64]);
-
-impl simd::Kernel for Product<'_> {
-    type Output = f64;
-    const BROAD: bool = true;
-
-    #[inline(always)]
-    fn run(self) -> f64 {
-        reduce::dot_chunk(self.0, self.1)
     }
 }
 

@@ -6,7 +6,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::ArrayRef2;
 use perennial_core::Result;
 
-use super::points::relative;
+use super::tiles::relative;
 use super::{Function, Points};
 use crate::linalg::row_block;
 use crate::{reduce, simd, special};

@@ -9,6 +9,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 use perennial_core::{Context, Error, Result};
 
 use super::blocks::{check_square, from_faer, magnitude, to_faer};
+use super::forward::forward;
 
 /// The lower triangular L with `a = L L^T`.
 ///
@@ -107,16 +108,15 @@ impl Cholesky {
         from_faer(x.as_ref())
     }
 
-    /// Each row `b` becomes the solution of `L x = b`: half the way to that of `A x = b`. The bits depend on the number of
-    /// rows.
+    /// Each row `b` becomes the solution of `L x = b`: half the way to that of `A x = b`. What becomes of a row depends on
+    /// that row alone, to the bit.
     ///
     /// # Panics
     /// When the rows are not as long as those of the matrix.
     pub fn half_solve_rows(&self, rows: &mut [f64]) {
         let n = self.lower.nrows();
         assert_eq!(rows.len() % n.max(1), 0, "each right-hand side must have one entry for each row");
-        let columns = MatMut::from_column_major_slice_mut(rows, n, rows.len() / n.max(1));
-        solve_lower_triangular_in_place(self.lower.as_ref(), columns, Par::Seq);
+        forward(&self.lower, rows);
     }
 
     /// The inverse of the matrix, symmetric to the bit.

@@ -77,13 +77,13 @@ pub(super) fn products<'a>(
 }
 
 /// Rows are multiplied in multiples of so many, zeros behind them, so that each has the same bits in any company.
-pub(crate) fn unit(inner: usize, width: usize) -> usize {
+fn unit(inner: usize, width: usize) -> usize {
     // The kernel for small products differs from that for large ones, so the number of rows may not decide between them.
     if inner * width <= SMALL { 64 } else { 8 }
 }
 
 /// `out = a b` for row-major matrices; `inner` is the number of columns of `a`.
-pub(crate) fn multiply(a: &[f64], b: &[f64], out: &mut [f64], inner: usize) {
+fn multiply(a: &[f64], b: &[f64], out: &mut [f64], inner: usize) {
     let width = b.len().checked_div(inner).unwrap_or(0);
     if width == 0 {
         return;
