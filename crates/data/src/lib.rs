@@ -91,9 +91,13 @@ pub use json_lines::{
     read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
 pub use murmur::murmur3;
+#[cfg(feature = "object-store")]
+pub use objects::CloudStore;
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
-pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
+pub use objects::{
+    FolderStore, MemoryStore, ObjectMeta, ObjectStore, PinnedStore, Stores, read_object, write_object,
+};
 #[cfg(feature = "parquet")]
 pub use parquet::{
     ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet, write_parquet,

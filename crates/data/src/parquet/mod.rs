@@ -179,8 +179,8 @@ impl ParquetReader {
     }
 
     pub(crate) fn read_stored(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
-        let n_bytes = store.head(check(key)?)?.n_bytes;
-        unharmed(|| self.held(self.read_place(&Stored { store, key, n_bytes })?))
+        let object = store.head(check(key)?)?;
+        unharmed(|| self.held(self.read_place(&Stored { store, object: &object })?))
     }
 
     fn read_place(&self, place: &(impl Place + ?Sized)) -> Result<Table> {
