@@ -57,7 +57,9 @@ mod summary;
 mod table;
 mod targets;
 mod time_format;
+mod units;
 mod unkeyed;
+mod zones;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -114,3 +116,4 @@ pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;
 pub use unkeyed::{ColumnShift, ColumnState, ShiftDistance, UnkeyedDiff};
+pub use zones::UnclearTime;
