@@ -81,7 +81,7 @@ pub use download::{Download, Downloaded};
 pub use fill::Fill;
 pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
-pub use fuzzy::FuzzyJoin;
+pub use fuzzy::{FuzzyJoin, FuzzyTie};
 pub use group::Aggregate;
 pub use hash::content_hash;
 #[cfg(feature = "ipc")]
