@@ -27,6 +27,7 @@ mod format;
 mod freshness;
 mod fuzzy;
 mod group;
+mod growing_file;
 mod hash;
 mod interner;
 #[cfg(feature = "ipc")]
@@ -74,7 +75,9 @@ pub use contract::{
     AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, Distance,
     Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
 };
-pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
+pub use csv::{
+    CsvAppender, CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv,
+};
 pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
@@ -85,7 +88,7 @@ pub use fuzzy::{FuzzyJoin, FuzzyTie};
 pub use group::Aggregate;
 pub use hash::content_hash;
 #[cfg(feature = "ipc")]
-pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
+pub use ipc::{ArrowScan, parse_arrow, read_arrow, scan_arrow, scan_arrow_object, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
 pub use json_lines::{
     JsonLinesReader, JsonLinesScan, parse_json_lines, parse_json_lines_with_quarantine,
@@ -102,7 +105,8 @@ pub use objects::{
 };
 #[cfg(feature = "parquet")]
 pub use parquet::{
-    ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet, write_parquet,
+    ParquetAppender, ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet,
+    write_parquet,
 };
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]

@@ -1,5 +1,6 @@
 //! Parquet files.
 
+mod append;
 mod decimal_texts;
 mod filter;
 mod growing;
@@ -32,6 +33,7 @@ use crate::arrow::column_of;
 use crate::objects::{ObjectStore, check};
 use crate::{Contract, Scalar, Table};
 
+pub use self::append::ParquetAppender;
 pub use self::scan::ParquetScan;
 pub(crate) use self::write::bytes_of;
 pub use self::write::{ParquetCompression, ParquetWriter, write_parquet};

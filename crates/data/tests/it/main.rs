@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod appended;
 #[cfg(feature = "ipc")]
 mod arrow_files;
 mod bad_csv;
