@@ -19,6 +19,19 @@ const MOST_STEPS: u64 = 1 << 32;
 const THRESHOLD: Param =
     Param::real("threshold", "how similar two keys are at least").above(0.0).at_most(1.0);
 
+/// What becomes of a key that is as similar to two others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FuzzyTie {
+    /// An error that names all three.
+    #[default]
+    Error,
+    /// It is taken for the first of them in the order of their letters, whatever the order of the rows.
+    First,
+    /// It has no partner.
+    Missing,
+}
+
 /// Joins two tables on a column of texts that need not be spelled alike: each row of the left table with the rows of the most similar key
 /// of the right one, where it is similar enough.
 ///
@@ -28,8 +41,8 @@ const THRESHOLD: Param =
 /// key, and one without a letter or digit, has no partner.
 ///
 /// The cardinality must be said, as for [`Table::join`], and is that of keys: `ManyToOne` lets several spellings in the left table
-/// stand for one key of the right one, which must have it once. A key that is as similar to two others is an error, unless
-/// one of them is alike.
+/// stand for one key of the right one, which must have it once. A key that is as similar to two others is an error unless `ties` says
+/// otherwise, or one of them is alike.
 ///
 /// The columns are those of the left table, then those of the right one, where the key is named `key matched`, and `key similarity`.
 ///
@@ -37,6 +50,7 @@ const THRESHOLD: Param =
 /// |---|---|---|---|
 /// | `on` | | | the column of texts or categories in both tables |
 /// | `threshold` | 0.6 | above 0, to 1 | how similar two keys are at least |
+/// | `ties` | error | | what becomes of a key that is as similar to two others |
 ///
 /// ```
 /// use perennial_data::{Cardinality, FuzzyJoin, Join, Table};
@@ -52,6 +66,7 @@ const THRESHOLD: Param =
 pub struct FuzzyJoin {
     on: String,
     threshold: f64,
+    ties: FuzzyTie,
 }
 
 impl FuzzyJoin {
@@ -60,7 +75,7 @@ impl FuzzyJoin {
 
     /// On this column of texts or categories, which both tables have.
     pub fn new(on: impl Into<String>) -> Self {
-        FuzzyJoin { on: on.into(), threshold: 0.6 }
+        FuzzyJoin { on: on.into(), threshold: 0.6, ties: FuzzyTie::Error }
     }
 
     /// How similar two keys are at least.
@@ -70,10 +85,17 @@ impl FuzzyJoin {
         self
     }
 
+    /// What becomes of a key that is as similar to two others.
+    #[must_use]
+    pub fn ties(mut self, ties: FuzzyTie) -> Self {
+        self.ties = ties;
+        self
+    }
+
     /// The rows of `left` beside those of `right` with the most similar key.
     ///
     /// # Errors
-    /// When the key column does not exist in both tables or holds no texts, a key is as similar to two others, a key stands more often
+    /// When the key column does not exist in both tables or holds no texts, a key is as similar to two others and `ties` says nothing of that, a key stands more often
     /// than `cardinality` allows, another column stands in both tables or has a name that the join gives, or too many keys would have to
     /// be compared.
     pub fn join(&self, left: &Table, right: &Table, join: Join, cardinality: Cardinality) -> Result<Table> {
@@ -92,7 +114,7 @@ impl FuzzyJoin {
         }
         let mine = Spellings::of(left.column(&self.on)?).context("the left table")?;
         let theirs = Spellings::of(right.column(&self.on)?).context("the right table")?;
-        let partners = Index::of(&theirs.keys).partners(&mine.keys, self.threshold)?;
+        let partners = Index::of(&theirs.keys).partners(&mine.keys, self)?;
         let numbers = mine.numbers.iter().map(|&number| match number {
             NO_KEY => NO_KEY,
             number => partners[number as usize].map_or(NO_KEY, |(partner, _)| partner),
@@ -187,7 +209,7 @@ impl<'a> Index<'a> {
     }
 
     /// For each of some keys the most similar one, and how similar it is.
-    fn partners(&self, keys: &[String], threshold: f64) -> Result<Vec<Option<(u32, f64)>>> {
+    fn partners(&self, keys: &[String], join: &FuzzyJoin) -> Result<Vec<Option<(u32, f64)>>> {
         let steps: Vec<u64> = keys.par_iter().map(|key| self.steps(key)).collect();
         let steps = steps.into_iter().fold(0, u64::saturating_add);
         if steps > MOST_STEPS {
@@ -199,13 +221,13 @@ impl<'a> Index<'a> {
         }
         let found: Vec<Result<Option<(u32, f64)>>> = keys
             .par_iter()
-            .map_init(|| vec![0_u32; self.keys.len()], |common, key| self.partner(key, threshold, common))
+            .map_init(|| vec![0_u32; self.keys.len()], |common, key| self.partner(key, join, common))
             .collect();
         found.into_iter().collect()
     }
 
     /// `common` is 0 everywhere, before and after.
-    fn partner(&self, key: &String, threshold: f64, common: &mut [u32]) -> Result<Option<(u32, f64)>> {
+    fn partner(&self, key: &String, join: &FuzzyJoin, common: &mut [u32]) -> Result<Option<(u32, f64)>> {
         if let Ok(same) = self.keys.binary_search(key) {
             return Ok(Some((same as u32, 1.0)));
         }
@@ -225,18 +247,19 @@ impl<'a> Index<'a> {
             let shared = std::mem::take(&mut common[number as usize]) as usize;
             let similarity = shared as f64 / (pieces.len() + self.n_pieces[number as usize] - shared) as f64;
             match best {
-                _ if similarity < threshold => {}
+                _ if similarity < join.threshold => {}
                 Some((_, most)) if similarity < most => {}
                 Some((_, most)) if similarity == most => second = Some(number),
                 _ => (best, second) = (Some((number, similarity)), None),
             }
         }
-        match (best, second) {
-            (Some((first, similarity)), Some(second)) => Err(Error::malformed(format!(
-                "the key `{key}` is as similar to `{}` as to `{}` ({similarity:.3}); set a higher `threshold`, or repair the key first",
+        match (best, second, join.ties) {
+            (_, Some(_), FuzzyTie::Missing) => Ok(None),
+            (Some((first, similarity)), Some(second), FuzzyTie::Error) => Err(Error::malformed(format!(
+                "the key `{key}` is as similar to `{}` as to `{}` ({similarity:.3}); set a higher `threshold`, repair the key first, or say by `ties` what it becomes",
                 self.keys[first as usize], self.keys[second as usize]
             ))),
-            (best, _) => Ok(best),
+            (best, ..) => Ok(best),
         }
     }
 }

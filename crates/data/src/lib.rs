@@ -27,6 +27,7 @@ mod format;
 mod freshness;
 mod fuzzy;
 mod group;
+mod growing_file;
 mod hash;
 mod interner;
 #[cfg(feature = "ipc")]
@@ -57,7 +58,9 @@ mod summary;
 mod table;
 mod targets;
 mod time_format;
+mod units;
 mod unkeyed;
+mod zones;
 #[cfg(feature = "zstd")]
 mod zstd;
 
@@ -72,18 +75,20 @@ pub use contract::{
     AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, Distance,
     Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
 };
-pub use csv::{CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv};
+pub use csv::{
+    CsvAppender, CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv,
+};
 pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
 pub use fill::Fill;
 pub use format::Format;
 pub use freshness::{Freshness, LabelMaturity, MaturityReport};
-pub use fuzzy::FuzzyJoin;
+pub use fuzzy::{FuzzyJoin, FuzzyTie};
 pub use group::Aggregate;
 pub use hash::content_hash;
 #[cfg(feature = "ipc")]
-pub use ipc::{parse_arrow, read_arrow, to_arrow, write_arrow};
+pub use ipc::{ArrowScan, parse_arrow, read_arrow, scan_arrow, scan_arrow_object, to_arrow, write_arrow};
 pub use join::{Cardinality, Join};
 pub use json_lines::{
     JsonLinesReader, JsonLinesScan, parse_json_lines, parse_json_lines_with_quarantine,
@@ -91,12 +96,17 @@ pub use json_lines::{
     read_json_lines_with_schema, to_json_lines, write_json_lines,
 };
 pub use murmur::murmur3;
+#[cfg(feature = "object-store")]
+pub use objects::CloudStore;
 #[cfg(feature = "http")]
 pub use objects::HttpStore;
-pub use objects::{FolderStore, MemoryStore, ObjectMeta, ObjectStore, Stores, read_object, write_object};
+pub use objects::{
+    FolderStore, MemoryStore, ObjectMeta, ObjectStore, PinnedStore, Stores, read_object, write_object,
+};
 #[cfg(feature = "parquet")]
 pub use parquet::{
-    ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet, write_parquet,
+    ParquetAppender, ParquetCompression, ParquetReader, ParquetScan, ParquetWriter, read_parquet,
+    write_parquet,
 };
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]
@@ -110,3 +120,4 @@ pub use sqlite::{read_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;
 pub use unkeyed::{ColumnShift, ColumnState, ShiftDistance, UnkeyedDiff};
+pub use zones::UnclearTime;

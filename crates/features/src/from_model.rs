@@ -280,17 +280,65 @@ where
         let n_cols = train.x.n_cols();
         let wanted = self.n_features_to_select.unwrap_or((n_cols / 2).max(1));
         N_FEATURES.check_count(wanted)?;
+        let elimination =
+            Elimination { estimator: &self.estimator, importances: &self.importances, step: self.step };
+        let model = elimination.select(train, wanted)?;
+        Ok(model.with_missing(self.capabilities().missing))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.estimator.capabilities()
+    }
+}
+
+/// Leaving out the least important columns, again and again.
+pub(crate) struct Elimination<'a, E, F> {
+    pub(crate) estimator: &'a E,
+    pub(crate) importances: &'a F,
+    pub(crate) step: usize,
+}
+
+impl<E, F> Elimination<'_, E, F>
+where
+    E: Estimator<Input = Matrix>,
+    F: Fn(&E::Model) -> Vec<f64> + Send + Sync,
+{
+    /// The model of some of the columns.
+    pub(crate) fn model(&self, train: &Train<'_, Matrix, E::Target>, left: &[usize]) -> Result<E::Model> {
+        let x = train.x.select(left)?;
+        let validation = train.validation.map(|(x, _)| x.select(left)).transpose()?;
+        let ctx = train.ctx.child(&format!("columns{}", left.len()));
+        let inner = train.with_input(&x, validation.as_ref()).context(ctx);
+        self.estimator.fit_on(&inner).context(format!("with {} columns left", left.len()))
+    }
+
+    /// The columns that are kept, with the ranks of all as their scores.
+    pub(crate) fn select(&self, train: &Train<'_, Matrix, E::Target>, wanted: usize) -> Result<SelectModel> {
+        let n_cols = train.x.n_cols();
+        let (left, gone) = self.run(train, wanted, |_, _| Ok(()))?;
+        let mut scores = vec![-1.0; n_cols];
+        for (round, columns) in gone.iter().rev().enumerate() {
+            columns.iter().for_each(|&column| scores[column] = -2.0 - round as f64);
+        }
+        SelectModel::kept_by(train.x.features(), left, scores, "there is no column to keep".to_owned())
+    }
+
+    /// The columns that are left of all, and those that went at a time, in the order in which they went; `each` sees every model of more
+    /// columns than are left.
+    pub(crate) fn run(
+        &self,
+        train: &Train<'_, Matrix, E::Target>,
+        wanted: usize,
+        mut each: impl FnMut(&[usize], &E::Model) -> Result<()>,
+    ) -> Result<(Vec<usize>, Vec<Vec<usize>>)> {
         STEP.check_count(self.step)?;
+        let n_cols = train.x.n_cols();
         let mut left: Vec<usize> = (0..n_cols).collect();
-        // Those that go at a time, in the order in which they go.
         let mut gone: Vec<Vec<usize>> = Vec::new();
         while left.len() > wanted {
             train.ctx.step(n_cols - left.len(), n_cols.saturating_sub(wanted))?;
-            let x = train.x.select(&left)?;
-            let validation = train.validation.map(|(x, _)| x.select(&left)).transpose()?;
-            let ctx = train.ctx.child(&format!("columns{}", left.len()));
-            let inner = train.with_input(&x, validation.as_ref()).context(ctx);
-            let model = self.estimator.fit_on(&inner).context(format!("with {} columns left", left.len()))?;
+            let model = self.model(train, &left)?;
+            each(&left, &model)?;
             let scores = sizes((self.importances)(&model), left.len())?;
             let least = self.step.min(left.len() - wanted);
             let mut going = best_first(&scores).split_off(left.len() - least);
@@ -303,17 +351,7 @@ where
                 .map(|(_, c)| c)
                 .collect();
         }
-        let mut scores = vec![-1.0; n_cols];
-        for (round, columns) in gone.iter().rev().enumerate() {
-            columns.iter().for_each(|&column| scores[column] = -2.0 - round as f64);
-        }
-        let none = "there is no column to keep".to_owned();
-        let model = SelectModel::kept_by(train.x.features(), left, scores, none)?;
-        Ok(model.with_missing(self.capabilities().missing))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.estimator.capabilities()
+        Ok((left, gone))
     }
 }
 

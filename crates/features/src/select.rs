@@ -100,7 +100,7 @@ impl FitTransform for SelectKBest<Values> {}
 impl FitTransform for SelectKBest<Classes> {}
 
 /// What a step that keeps some of the columns learned: [`SelectKBest`], [`SelectPercentile`](crate::SelectPercentile),
-/// [`SelectFromModel`](crate::SelectFromModel), [`Rfe`](crate::Rfe), [`SequentialFeatureSelector`](crate::SequentialFeatureSelector) or
+/// [`SelectFromModel`](crate::SelectFromModel), [`Rfe`](crate::Rfe), [`RfeCv`](crate::RfeCv), [`SequentialFeatureSelector`](crate::SequentialFeatureSelector) or
 /// [`VarianceThreshold`](crate::VarianceThreshold).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]

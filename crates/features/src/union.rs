@@ -77,7 +77,7 @@ pub trait UnionParts: Send + Sync {
 
 /// The fitted steps of a [`FeatureUnion`].
 pub trait UnionModels: Send + Sync {
-    /// What each step makes, under its name.
+    /// What each step makes, not yet under its name.
     ///
     /// # Errors
     /// When the columns are not those that it learned from.
@@ -167,7 +167,7 @@ where
     fn transform(&self, x: &Matrix) -> Result<Vec<Matrix>> {
         let mut outputs = self.0.transform(x)?;
         let UnionPart { name, step } = &self.1;
-        outputs.push(named(step.transform(x).context(name.clone())?, name)?);
+        outputs.push(step.transform(x).context(name.clone())?);
         Ok(outputs)
     }
 
@@ -182,14 +182,6 @@ where
         decided.extend(self.1.step.decided());
         decided
     }
-}
-
-fn side_by_side(outputs: &[Matrix]) -> Result<Matrix> {
-    if outputs.is_empty() {
-        return Err(Error::unsupported("the union has no step; add one with `.with(..)`"));
-    }
-    // A matrix is sparse where all are: that must not differ between the rows of fitting and others.
-    Matrix::hstack(outputs)
 }
 
 impl<P: UnionParts> Estimator for FeatureUnion<P> {
@@ -213,7 +205,11 @@ impl<P: UnionParts> Estimator for FeatureUnion<P> {
 impl<P: UnionParts> FitTransform for FeatureUnion<P> {
     fn fit_transform_on(&self, train: &Train<'_, Matrix, P::Target>) -> Result<(Self::Model, Matrix)> {
         let (models, outputs) = self.parts.fit(train)?;
-        Ok((FeatureUnionModel { models }, side_by_side(&outputs)?))
+        if outputs.is_empty() {
+            return Err(Error::unsupported("the union has no step; add one with `.with(..)`"));
+        }
+        let output = Matrix::hstack(&outputs)?;
+        Ok((FeatureUnionModel { models, features: output.features().clone() }, output))
     }
 }
 
@@ -221,6 +217,8 @@ impl<P: UnionParts> FitTransform for FeatureUnion<P> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeatureUnionModel<M> {
     models: M,
+    /// The columns of the output, named once.
+    features: Features,
 }
 
 impl<M: UnionModels> Transformer for FeatureUnionModel<M> {
@@ -228,7 +226,10 @@ impl<M: UnionModels> Transformer for FeatureUnionModel<M> {
     type Output = Matrix;
 
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
-        side_by_side(&self.models.transform(x)?)
+        let outputs = self.models.transform(x)?;
+        // As `hstack` does it: sparse where all are, which must not differ between the rows of fitting and others.
+        let sparse = outputs.iter().all(|output| output.sparse().is_some());
+        Matrix::hstack_under(self.features.clone(), &outputs, sparse)
     }
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {

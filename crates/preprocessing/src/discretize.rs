@@ -235,7 +235,7 @@ impl Estimator for KBinsDiscretizer {
         let found = by_column(train.x.dense()?, |column, values| {
             self.edges(features.name(column), &sorted(values, train.weights))
         });
-        KBinsModel::new(features.clone(), found.into_iter().collect::<Result<_>>()?, self.ordered)
+        KBinsModel::new(features.clone(), found.into_iter().collect::<Result<_>>()?, self.ordered, false)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -259,7 +259,7 @@ impl FitBatches for KBinsDiscretizer {
                 false => Vec::new(),
             };
             let edges = features.names().enumerate().map(|(column, name)| self.edges(name, &ends(column)));
-            KBinsModel::new(features.clone(), edges.collect::<Result<_>>()?, self.ordered)
+            KBinsModel::new(features.clone(), edges.collect::<Result<_>>()?, self.ordered, false)
         }))
     }
 }
@@ -278,13 +278,15 @@ impl FitTransform for KBinsDiscretizer {
     }
 }
 
-/// A fitted [`KBinsDiscretizer`].
+/// A fitted [`KBinsDiscretizer`] or [`TreeDiscretizer`](crate::TreeDiscretizer).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct KBinsModel {
     features: Features,
     edges: Vec<Vec<f64>>,
     ordered: bool,
+    /// Whether missing cells are one more bin, after all others.
+    missing_bin: bool,
     #[serde(skip)]
     output: Features,
 }
@@ -294,18 +296,25 @@ struct Parts {
     features: Features,
     edges: Vec<Vec<f64>>,
     ordered: bool,
+    #[serde(default)]
+    missing_bin: bool,
 }
 
 impl TryFrom<Parts> for KBinsModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        KBinsModel::new(parts.features, parts.edges, parts.ordered)
+        KBinsModel::new(parts.features, parts.edges, parts.ordered, parts.missing_bin)
     }
 }
 
 impl KBinsModel {
-    fn new(features: Features, edges: Vec<Vec<f64>>, ordered: bool) -> Result<Self> {
+    pub(crate) fn new(
+        features: Features,
+        edges: Vec<Vec<f64>>,
+        ordered: bool,
+        missing_bin: bool,
+    ) -> Result<Self> {
         let rises = |edges: &Vec<f64>| {
             edges.windows(2).all(|pair| pair[0] < pair[1]) && edges.iter().all(|edge| edge.is_finite())
         };
@@ -313,12 +322,12 @@ impl KBinsModel {
             return Err(Error::corrupt("a discretiser needs rising finite edges for each column"));
         }
         let feature = |(feature, edges): (&Feature, &Vec<f64>)| {
-            let n_categories = edges.len() as u32 + 1;
+            let n_categories = edges.len() as u32 + 1 + u32::from(missing_bin);
             let kind = if ordered { FeatureKind::Numeric } else { FeatureKind::Categorical { n_categories } };
             Feature { kind, ..feature.clone() }
         };
         let output = features.iter().zip(&edges).map(feature).collect::<Vec<_>>().try_into()?;
-        Ok(KBinsModel { features, edges, ordered, output })
+        Ok(KBinsModel { features, edges, ordered, missing_bin, output })
     }
 
     /// The inner edges of a column, in rising order: one less than it has bins.
@@ -341,9 +350,10 @@ impl Transformer for KBinsModel {
             for (column, edges) in self.edges.iter().enumerate() {
                 let cells = rows.iter().skip(column).step_by(n_cols);
                 let out = out.iter_mut().skip(column).step_by(n_cols);
+                let missing = if self.missing_bin { (edges.len() + 1) as f64 } else { f64::NAN };
                 out.zip(cells).for_each(|(out, &cell)| {
                     let bin = edges.partition_point(|edge| *edge <= cell);
-                    *out = if cell.is_nan() { cell } else { bin as f64 };
+                    *out = if cell.is_nan() { missing } else { bin as f64 };
                 });
             }
         })
@@ -356,7 +366,9 @@ impl Transformer for KBinsModel {
     fn decided(&self) -> Vec<Decided> {
         decided::of_columns(self, &self.features, "from the training rows, or set", |column| {
             let edges = &self.edges[column];
-            format!("{} bins with edges {}", edges.len() + 1, decided::list(edges.iter().map(f64::to_string)))
+            let missing = if self.missing_bin { ", and one of missing cells" } else { "" };
+            let list = decided::list(edges.iter().map(f64::to_string));
+            format!("{} bins with edges {list}{missing}", edges.len() + 1)
         })
     }
 }

@@ -14,9 +14,11 @@ mod date_parts;
 mod decided;
 mod diagram;
 mod discretize;
+mod discretize_tree;
 mod encode;
 mod impute;
 mod moments;
+mod outlier_rows;
 mod outliers;
 mod outputs;
 mod pass_through;
@@ -36,6 +38,7 @@ pub use columns_batches::{BatchBranches, BoxBranches, LearningBranches};
 pub use columns_model::ColumnsModel;
 pub use diagram::Diagram;
 pub use discretize::{Bins, KBinsDiscretizer, KBinsModel};
+pub use discretize_tree::{Impurity, TreeDiscretizer};
 pub use encode::{
     Contrast, ContrastEncoder, ContrastModel, CountEncoder, CountModel, CountTargetEncoder, EncodingTarget,
     GapEncoder, GapModel, HashingEncoder, HashingModel, MinHashEncoder, MinHashModel, MultiHotEncoder,
@@ -48,6 +51,7 @@ pub use impute::{
     KnnImputerModel, MultipleImputer, RandomSampleImputer, RandomSampleModel, SimpleImputer,
     SimpleImputerModel, Strategy,
 };
+pub use outlier_rows::{DropOutliers, FlagOutliers, FlagOutliersModel};
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use outputs::OutputColumn;
 pub use pass_through::{PassThrough, PassThroughModel};

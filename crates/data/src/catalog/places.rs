@@ -121,12 +121,7 @@ impl Found {
             // Nothing is fetched that could not be read.
             source.written_as()?;
             let (store, key) = places.stores.resolve(location)?;
-            let n_bytes = store.head(objects::check(&key)?)?.n_bytes;
-            if n_bytes > objects::MAX_BYTES {
-                let most = objects::MAX_BYTES;
-                return Err(Error::too_large(format!("it has {n_bytes} bytes, more than {most}; split it")));
-            }
-            return objects::range(store.as_ref(), &key, 0..n_bytes).map(Found::Bytes);
+            return objects::whole(store.as_ref(), &key, objects::MAX_BYTES).map(Found::Bytes);
         }
         let path = source.path(&places.directory)?;
         let Some(query) = &source.query else { return Ok(Found::File(path)) };

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use perennial_core::{Error, Result, ResultExt};
 
@@ -10,6 +11,7 @@ use super::cell::Kind;
 use super::reader::CsvReader;
 use super::records::Records;
 use crate::contract::Parts;
+use crate::objects::{ObjectStore, Source};
 use crate::{Column, ColumnType, Table};
 
 /// The tables of a CSV file, made by [`CsvReader::scan`]. After an error there are no more.
@@ -19,14 +21,14 @@ pub struct CsvScan {
     held: Option<Parts>,
     n_tables: usize,
     failed: bool,
-    path: PathBuf,
+    source: Source,
 }
 
 impl fmt::Debug for CsvScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsvScan")
             .field("reader", &self.reader)
-            .field("path", &self.path)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -63,19 +65,41 @@ impl CsvReader {
     /// When the file cannot be read, a setting is wrong, the contract has a rule that takes all rows at once, such as one about a mean, or the file is not the CSV it should be where types are found. What is
     /// wrong in rows after that is an error of the iterator.
     pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<CsvScan> {
-        let path = path.as_ref();
+        self.scan_source(Source::file(path), batch_bytes)
+    }
+
+    /// As [`scan`](CsvReader::scan), of an object of a store, which is fetched range by range; of a store that tells versions, all of one object.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use perennial_data::{CsvReader, MemoryStore, ObjectStore};
+    ///
+    /// let store = MemoryStore::new();
+    /// store.put("days/one.csv", b"n\n1\n2\n")?;
+    /// let parts: Vec<_> = CsvReader::new().scan_object(Arc::new(store), "days/one.csv", 1 << 16)?.collect();
+    /// assert_eq!(parts.len(), 1);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`scan`](CsvReader::scan), and when the store has no such object or cannot be asked.
+    pub fn scan_object(&self, store: Arc<dyn ObjectStore>, key: &str, batch_bytes: usize) -> Result<CsvScan> {
+        self.scan_source(Source::object(store, key)?, batch_bytes)
+    }
+
+    fn scan_source(&self, source: Source, batch_bytes: usize) -> Result<CsvScan> {
         self.check()?;
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let batch_bytes = batch_bytes.max(1 << 16);
-        let place = || format!("reading `{}`", path.display());
-        let reader = self.settled(path, batch_bytes).context(place())?;
-        let records = Records::open(self, path, batch_bytes, u64::MAX).context(place())?;
-        Ok(CsvScan { reader, records, held, n_tables: 0, failed: false, path: path.to_owned() })
+        let reader = self.settled(&source, batch_bytes).context(source.to_string())?;
+        let records = Records::open(self, &source, batch_bytes, u64::MAX).context(source.to_string())?;
+        Ok(CsvScan { reader, records, held, n_tables: 0, failed: false, source })
     }
 
     /// The same settings with a type for each column, and levels for categories.
-    fn settled(&self, path: &Path, batch_bytes: usize) -> Result<CsvReader> {
-        let mut records = Records::open(self, path, batch_bytes, u64::MAX)?;
+    fn settled(&self, source: &Source, batch_bytes: usize) -> Result<CsvReader> {
+        let mut records = Records::open(self, source, batch_bytes, u64::MAX)?;
         let given = self.given_types();
         let open: Vec<usize> =
             (0..records.names.len()).filter(|&at| !given.contains_key(&records.names[at])).collect();
@@ -108,7 +132,7 @@ impl CsvReader {
         if texts.is_empty() || self.max_categories == 0 {
             return Ok(reader);
         }
-        let mut records = Records::open(self, path, batch_bytes, u64::MAX)?;
+        let mut records = Records::open(self, source, batch_bytes, u64::MAX)?;
         while let Some(batch) = records.next_batch(self)? {
             let (table, _) = records.file(&reader, batch.clone()).read()?;
             for (name, texts) in &mut texts {
@@ -167,13 +191,13 @@ impl Iterator for CsvScan {
         self.records.pass(batch);
         self.n_tables += 1;
         self.failed = table.is_err();
-        Some(table.context(format!("reading `{}`", self.path.display())))
+        Some(table.context(self.source.to_string()))
     }
 }
 
 impl CsvScan {
     fn failure(&mut self, error: Error) -> Result<Table> {
         self.failed = true;
-        Err(error.context(format!("reading `{}`", self.path.display())))
+        Err(error.context(self.source.to_string()))
     }
 }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use perennial_core::{Error, Result};
 
 use super::error::CsvError;
+use crate::objects::{Ranges, Source};
 
 const CHUNK: u64 = 1 << 18;
 
@@ -75,7 +76,7 @@ pub(crate) fn read_path(path: &Path, limits: Limits) -> Result<Vec<u8>> {
 pub(crate) struct Input {
     stream: Box<dyn Read + Send>,
     compression: Option<Compression>,
-    path: PathBuf,
+    what: String,
 }
 
 impl Input {
@@ -91,24 +92,50 @@ impl Input {
     }
 
     fn error(&self, error: std::io::Error) -> Error {
+        // What a store said is an error of ours already.
+        let error = match error.downcast::<Error>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         match self.compression {
             Some(compression) => {
                 CsvError::Compressed { format: compression.name(), detail: error.to_string() }.into()
             }
-            None => Error::io(format!("cannot read `{}`", self.path.display()), error),
+            None => Error::io(format!("cannot read {}", self.what), error),
         }
     }
 }
 
-/// Opens a file; one that is larger than `limit` bytes as it is, is refused.
-pub(crate) fn open(path: &Path, limit: u64) -> Result<Input> {
-    let (whole, length, compression) = start(path)?;
+/// Opens a file or an object; one that is larger than `limit` bytes as it is, is refused.
+pub(crate) fn open(source: &Source, limit: u64) -> Result<Input> {
+    match source {
+        Source::File(path) => input(start(path)?, format!("`{}`", path.display()), limit),
+        Source::Object { store, object } => {
+            let what = format!("the object `{}`", object.key);
+            let mut ranges = Ranges::new(store.clone(), object.clone());
+            let mut start = Vec::new();
+            if let Err(error) = ranges.by_ref().take(4).read_to_end(&mut start) {
+                return Err(error
+                    .downcast()
+                    .unwrap_or_else(|error| Error::io(format!("cannot read {what}"), error)));
+            }
+            let compression = Compression::of(&start);
+            input((std::io::Cursor::new(start).chain(ranges), object.n_bytes, compression), what, limit)
+        }
+    }
+}
+
+fn input(
+    (whole, length, compression): (impl Read + Send + 'static, u64, Option<Compression>),
+    what: String,
+    limit: u64,
+) -> Result<Input> {
     let stream: Box<dyn Read + Send> = match compression {
         Some(compression) => compression.decoder(whole)?,
         None if length > limit => return Err(CsvError::TooLarge { limit }.into()),
         None => Box::new(whole),
     };
-    Ok(Input { stream, compression, path: path.to_owned() })
+    Ok(Input { stream, compression, what })
 }
 
 /// A file from its first byte on, its length, and how it is compressed.

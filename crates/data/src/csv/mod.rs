@@ -24,4 +24,4 @@ pub(crate) use input::{DEFAULT_LIMITS, Input, Limits, decompressed, open, read_p
 pub(crate) use quarantine::quarantine_of;
 pub use reader::{CsvReader, NULL_TOKENS, read_csv};
 pub use report::Inferred;
-pub use write::{CsvOptions, to_csv, write_csv};
+pub use write::{CsvAppender, CsvOptions, to_csv, write_csv};

@@ -13,6 +13,7 @@ use super::reading::Reading;
 use super::records::Records;
 use super::report::Inferred;
 use super::scan::Dialect;
+use crate::objects::{self, ObjectStore, Source};
 use crate::time_format::TimeFormat;
 use crate::{ColumnType, Contract, Schema, Table};
 
@@ -300,7 +301,8 @@ impl CsvReader {
         // No result depends on how much is read at once: enough for all threads, and little enough for their caches.
         let part = self.block_bytes.saturating_mul(blocks_at_once());
         let part = part.min(MAX_RECORD);
-        let mut records = Records::open(self, path, part, self.max_bytes)?;
+        let source = Source::file(path);
+        let mut records = Records::open(self, &source, part, self.max_bytes)?;
         let mut reading = Reading::new(self, records.names.clone())?;
         let n_bytes = std::fs::metadata(path).map_or(0, |file| file.len());
         let read = |records: &mut Records, reading: &mut Reading<'_>| {
@@ -312,7 +314,7 @@ impl CsvReader {
         };
         read(&mut records, &mut reading)?;
         if let Some(mut second) = reading.second() {
-            read(&mut Records::open(self, path, part, self.max_bytes)?, &mut second)?;
+            read(&mut Records::open(self, &source, part, self.max_bytes)?, &mut second)?;
             reading.replace(second)?;
         }
         self.held(reading.finish()?.0)
@@ -324,6 +326,15 @@ impl CsvReader {
     /// As for [`read_path`](CsvReader::read_path).
     pub fn read_path_with_report(&self, path: impl AsRef<Path>) -> Result<(Table, Vec<Inferred>)> {
         self.open(path.as_ref(), |file| self.reported(file))
+    }
+
+    /// Reads an object of a store, plain or gzip, of at most `max_bytes`; a larger one by [`scan_object`](CsvReader::scan_object).
+    ///
+    /// # Errors
+    /// As for [`read_path`](CsvReader::read_path), and when the store has no such object or cannot be asked.
+    pub fn read_object(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
+        let read = || self.read_bytes(&objects::whole(store, key, self.max_bytes)?);
+        read().context(format!("reading the object `{key}`"))
     }
 
     /// Reads bytes, plain or gzip.

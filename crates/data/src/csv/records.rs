@@ -1,7 +1,6 @@
 //! The records of a file, part by part.
 
 use std::ops::Range;
-use std::path::Path;
 
 use perennial_core::Result;
 
@@ -10,6 +9,7 @@ use super::file::{File, Part};
 use super::input::{self, Input};
 use super::reader::CsvReader;
 use super::scan::{self, line_ends};
+use crate::objects::Source;
 
 /// How much more is read at once when a batch does not end.
 const STEP: usize = 1 << 16;
@@ -35,9 +35,9 @@ pub(super) struct Records {
 
 impl Records {
     /// A file with its header read, of at most `limit` bytes.
-    pub(super) fn open(reader: &CsvReader, path: &Path, batch_bytes: usize, limit: u64) -> Result<Self> {
+    pub(super) fn open(reader: &CsvReader, source: &Source, batch_bytes: usize, limit: u64) -> Result<Self> {
         let mut records = Records {
-            input: input::open(path, limit)?,
+            input: input::open(source, limit)?,
             limit,
             n_read: 0,
             at_end: false,

@@ -1,13 +1,16 @@
 //! Writing CSV.
 
 use std::fmt::Write;
+use std::io::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
-use perennial_core::{Error, Result, write_atomic};
+use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::reader::{NULL_TOKENS, check_decimal};
 use crate::column::Data;
+use crate::growing_file::{GrowingFile, SameColumns, failed, unwritten};
 use crate::{Column, Table, calendar};
 
 /// Settings for writing CSV.
@@ -61,6 +64,17 @@ impl CsvOptions {
         self.excel_safe = excel_safe;
         self
     }
+
+    fn check(&self) -> Result<()> {
+        if !self.delimiter.is_ascii() || b"\"\r\n".contains(&self.delimiter) {
+            return Err(Error::invalid_param(
+                "delimiter",
+                self.delimiter,
+                "an ASCII byte, no quote or line end",
+            ));
+        }
+        check_decimal(self.decimal, &[self.delimiter, b'"'])
+    }
 }
 
 /// Writes a table to a CSV file, whole or not at all.
@@ -68,7 +82,86 @@ impl CsvOptions {
 /// # Errors
 /// As for [`to_csv`], and when the file cannot be written.
 pub fn write_csv(table: &Table, path: impl AsRef<Path>, options: CsvOptions) -> Result<()> {
-    write_atomic(path, to_csv(table, options)?.as_bytes())
+    let mut file = options.create(path)?;
+    file.append(table)?;
+    file.finish().map(|_| ())
+}
+
+/// How many rows are made text at once.
+const BLOCK: usize = 4096;
+
+/// A CSV file to which tables are added, made by [`CsvOptions::create`]. The file is there once [`finish`](CsvAppender::finish) was called; dropped before that, or
+/// after an error, nothing stays of it.
+#[derive(Debug)]
+pub struct CsvAppender {
+    options: CsvOptions,
+    /// Nothing after an error.
+    file: Option<GrowingFile>,
+    held: SameColumns,
+}
+
+impl CsvOptions {
+    /// Begins a file to which tables are added one after the other, so that it may be larger than memory. Some thousand rows are text at a
+    /// time.
+    ///
+    /// ```
+    /// use perennial_data::{Column, CsvOptions, Table};
+    ///
+    /// let path = std::env::temp_dir().join(format!("appended_{}.csv", std::process::id()));
+    /// let mut file = CsvOptions::new().create(&path)?;
+    /// for day in [1, 2, 3] {
+    ///     file.append(&Table::new([("day", Column::integer([day]))])?)?;
+    /// }
+    /// assert_eq!(file.finish()?, 3);
+    /// assert_eq!(std::fs::read_to_string(&path)?, "day\n1\n2\n3\n");
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a setting is wrong or the file cannot be written.
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<CsvAppender> {
+        self.check()?;
+        Ok(CsvAppender {
+            options: *self,
+            file: Some(GrowingFile::create(path)?),
+            held: SameColumns::default(),
+        })
+    }
+}
+
+impl CsvAppender {
+    /// Adds the rows of a table, which has the columns of the first one.
+    ///
+    /// # Errors
+    /// As for [`to_csv`], when the table has others columns than the first one, a table before it failed, or the file cannot be written.
+    pub fn append(&mut self, table: &Table) -> Result<()> {
+        let first = self.held.n_rows;
+        self.held.hold(table)?;
+        let mut file = self.file.take().ok_or_else(failed)?;
+        let mut text = String::new();
+        if self.held.n_tables == 1 {
+            header(&mut text, table, self.options);
+        }
+        for start in (0..table.n_rows().max(1)).step_by(BLOCK) {
+            let block = start..(start + BLOCK).min(table.n_rows());
+            rows(&mut text, table, block, first, self.options)?;
+            file.write_all(text.as_bytes()).map_err(|error| unwritten(file.path(), error))?;
+            text.clear();
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Puts the file in its place; gives the number of its rows.
+    ///
+    /// # Errors
+    /// When no table was appended, one failed, or the file cannot be written.
+    pub fn finish(self) -> Result<usize> {
+        let n_rows = self.held.some()?;
+        self.file.ok_or_else(failed)?.finish()?;
+        Ok(n_rows)
+    }
 }
 
 /// A table as CSV, with a header.
@@ -84,35 +177,44 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>, options: CsvOptions) -> 
 /// # Errors
 /// When the table has no columns, a date lies outside of the years 0 to 9999, or a setting is wrong.
 pub fn to_csv(table: &Table, options: CsvOptions) -> Result<String> {
-    if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
-        return Err(Error::invalid_param(
-            "delimiter",
-            options.delimiter,
-            "an ASCII byte, no quote or line end",
-        ));
-    }
-    check_decimal(options.decimal, &[options.delimiter, b'"'])?;
+    options.check()?;
     if table.n_cols() == 0 {
         return Err(Error::empty("the table has no columns"));
     }
-    let columns: Vec<(&str, &Column)> = table.columns().collect();
-    let mut out = String::with_capacity(16 * (table.n_rows() + 1) * columns.len());
-    for (at, (name, _)) in columns.iter().enumerate() {
-        separate(&mut out, at, options);
-        write_text(&mut out, name, options);
+    let mut out = String::with_capacity(16 * (table.n_rows() + 1) * table.n_cols());
+    header(&mut out, table, options);
+    rows(&mut out, table, 0..table.n_rows(), 0, options)?;
+    Ok(out)
+}
+
+fn header(out: &mut String, table: &Table, options: CsvOptions) {
+    for (at, name) in table.names().enumerate() {
+        separate(out, at, options);
+        write_text(out, name, options);
     }
     out.push('\n');
-    for row in 0..table.n_rows() {
+}
+
+/// Some rows of a table, before which there were so many of other tables.
+fn rows(
+    out: &mut String,
+    table: &Table,
+    rows: Range<usize>,
+    before: usize,
+    options: CsvOptions,
+) -> Result<()> {
+    let columns: Vec<(&str, &Column)> = table.columns().collect();
+    for row in rows {
         for (at, (name, column)) in columns.iter().enumerate() {
-            separate(&mut out, at, options);
+            separate(out, at, options);
             if !column.is_null(row) {
-                write_cell(&mut out, column, row, options)
+                write_cell(out, column, row, before, options)
                     .map_err(|error| error.context(format!("column `{name}`")))?;
             }
         }
         out.push('\n');
     }
-    Ok(out)
+    Ok(())
 }
 
 fn separate(out: &mut String, at: usize, options: CsvOptions) {
@@ -121,7 +223,13 @@ fn separate(out: &mut String, at: usize, options: CsvOptions) {
     }
 }
 
-fn write_cell(out: &mut String, column: &Column, row: usize, options: CsvOptions) -> Result<()> {
+fn write_cell(
+    out: &mut String,
+    column: &Column,
+    row: usize,
+    before: usize,
+    options: CsvOptions,
+) -> Result<()> {
     let start = out.len();
     // Writing to a `String` cannot fail.
     let _ = match &column.0 {
@@ -147,7 +255,8 @@ fn write_cell(out: &mut String, column: &Column, row: usize, options: CsvOptions
     if dates && !calendar::is_readable(&out.as_bytes()[start..]) {
         let date = &out[start..];
         return Err(Error::unsupported(format!(
-            "row {row}: `{date}` lies outside of the years 0 to 9999 and cannot be written to CSV"
+            "row {}: `{date}` lies outside of the years 0 to 9999 and cannot be written to CSV",
+            before + row
         )));
     }
     // A delimiter such as `.`, `-` or a digit stands in numbers and dates too; quoted they are still such.

@@ -7,7 +7,8 @@ use perennial_core::{Error, Result, ResultExt};
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cell, Cells, Row};
-use crate::csv::{CsvError, DEFAULT_LIMITS, Limits, excerpt, quarantine_of, read_limited};
+use crate::csv::{CsvError, DEFAULT_LIMITS, Limits, decompressed, excerpt, quarantine_of, read_limited};
+use crate::objects::{self, ObjectStore};
 use crate::{Column, ColumnType, Contract, Schema, Table};
 
 /// Cells that there may be whatever the lines hold.
@@ -211,6 +212,17 @@ impl JsonLinesReader {
         self.check()?;
         let limits = Limits { bytes: self.max_bytes, line: self.max_line_bytes };
         self.read_bytes(&read_limited(path.as_ref(), limits)?)
+    }
+
+    /// Reads an object of a store, plain or gzip, of at most `max_bytes`; a larger one by [`scan_object`](JsonLinesReader::scan_object).
+    ///
+    /// # Errors
+    /// As for [`read_path`](JsonLinesReader::read_path), and when the store has no such object or cannot be asked.
+    pub fn read_object(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
+        let limits = Limits { bytes: self.max_bytes, line: self.max_line_bytes };
+        let read = || self.read_bytes(&decompressed(&objects::whole(store, key, self.max_bytes)?, limits)?);
+        self.check()?;
+        read().context(format!("reading the object `{key}`"))
     }
 
     /// As [`read_path`](JsonLinesReader::read_path), from bytes that are not compressed.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use perennial_core::{Error, Result, ResultExt};
 
@@ -10,6 +11,7 @@ use super::cells::{Cell, Cells, clash, exact};
 use super::reader::{CELLS_PER_BYTE, Grow, JsonLinesReader, Lines, Start};
 use crate::contract::Parts;
 use crate::csv::{Input, open};
+use crate::objects::{ObjectStore, Source};
 use crate::schema::{Field, Schema};
 use crate::{ColumnType, Contract, Role, Table, calendar};
 
@@ -28,14 +30,14 @@ pub struct JsonLinesScan {
     held: Option<Parts>,
     n_tables: usize,
     failed: bool,
-    path: PathBuf,
+    source: Source,
 }
 
 impl fmt::Debug for JsonLinesScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonLinesScan")
             .field("reader", &self.reader)
-            .field("path", &self.path)
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -71,23 +73,40 @@ impl JsonLinesReader {
     /// so is a fraction in a column of texts or categories of the [`schema`](JsonLinesReader::schema) that had whole numbers in batches before: with it
     /// they would have been written in another way.
     pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<JsonLinesScan> {
-        let path = path.as_ref();
+        self.scan_source(Source::file(path), batch_bytes)
+    }
+
+    /// As [`scan`](JsonLinesReader::scan), of an object of a store, which is fetched range by range; of a store that tells versions, all of one
+    /// object.
+    ///
+    /// # Errors
+    /// As for [`scan`](JsonLinesReader::scan), and when the store has no such object or cannot be asked.
+    pub fn scan_object(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        key: &str,
+        batch_bytes: usize,
+    ) -> Result<JsonLinesScan> {
+        self.scan_source(Source::object(store, key)?, batch_bytes)
+    }
+
+    fn scan_source(&self, source: Source, batch_bytes: usize) -> Result<JsonLinesScan> {
         self.check()?;
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let batch_bytes = batch_bytes.max(STEP);
-        let place = || format!("reading `{}`", path.display());
+        let place = || source.to_string();
         let (mut reader, mut lines) = (self.clone(), Carried::default());
         if reader.schema.is_none() {
-            let (schema, settled) = self.settled(path, batch_bytes).context(place())?;
+            let (schema, settled) = self.settled(&source, batch_bytes).context(place())?;
             (reader.schema, lines) = (Some(schema), settled);
         }
-        let batches = Batches::open(self, path, batch_bytes).context(place())?;
-        Ok(JsonLinesScan { reader, lines, batches, held, n_tables: 0, failed: false, path: path.to_owned() })
+        let batches = Batches::open(self, &source, batch_bytes).context(place())?;
+        Ok(JsonLinesScan { reader, lines, batches, held, n_tables: 0, failed: false, source })
     }
 
     /// The columns, types and levels of a file, and the kinds of its cells.
-    fn settled(&self, path: &Path, batch_bytes: usize) -> Result<(Schema, Carried)> {
-        let mut batches = Batches::open(self, path, batch_bytes)?;
+    fn settled(&self, source: &Source, batch_bytes: usize) -> Result<(Schema, Carried)> {
+        let mut batches = Batches::open(self, source, batch_bytes)?;
         let mut lines: Lines<Found> = Lines::default();
         while let Some((bytes, start)) = batches.next()? {
             self.add(&mut lines, &bytes, start, u64::MAX, None, |_, _, error| Err(error))?;
@@ -115,7 +134,7 @@ impl JsonLinesReader {
                 other => field(name, *other, Vec::new()),
             });
             let reader = self.clone().schema(&Schema::from_fields(texts.collect()));
-            let (mut batches, mut lines) = (Batches::open(self, path, batch_bytes)?, carried());
+            let (mut batches, mut lines) = (Batches::open(self, source, batch_bytes)?, carried());
             while let Some((bytes, start)) = batches.next()? {
                 let table = reader.part(&mut lines, &bytes, start)?;
                 for (name, levels) in &mut levels {
@@ -200,7 +219,7 @@ impl Iterator for JsonLinesScan {
         }
         let next = self.next_table();
         self.failed = next.is_err();
-        next.context(format!("reading `{}`", self.path.display())).transpose()
+        next.context(self.source.to_string()).transpose()
     }
 }
 
@@ -218,8 +237,8 @@ struct Batches {
 }
 
 impl Batches {
-    fn open(reader: &JsonLinesReader, path: &Path, batch_bytes: usize) -> Result<Self> {
-        let (input, max_line_bytes) = (open(path, u64::MAX)?, reader.max_line_bytes);
+    fn open(reader: &JsonLinesReader, source: &Source, batch_bytes: usize) -> Result<Self> {
+        let (input, max_line_bytes) = (open(source, u64::MAX)?, reader.max_line_bytes);
         let (rest, start) = (Vec::new(), Start::default());
         let (searched, at_end) = (0, false);
         let mut batches = Batches { input, rest, searched, at_end, batch_bytes, max_line_bytes, start };

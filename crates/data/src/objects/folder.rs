@@ -59,7 +59,7 @@ impl FolderStore {
                 self.walk(&entry.path(), &format!("{key}/"), prefix, found)?;
             } else if kind.is_file() && key.starts_with(prefix) && !is_temporary(name) {
                 match entry.metadata() {
-                    Ok(metadata) => found.push(ObjectMeta { key, n_bytes: metadata.len() }),
+                    Ok(metadata) => found.push(ObjectMeta::new(key, metadata.len())),
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
@@ -76,7 +76,7 @@ fn is_temporary(name: &str) -> bool {
 
 impl ObjectStore for FolderStore {
     fn head(&self, key: &str) -> Result<ObjectMeta> {
-        Ok(ObjectMeta { key: key.to_owned(), n_bytes: self.open(key)?.1 })
+        Ok(ObjectMeta::new(key, self.open(key)?.1))
     }
 
     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {

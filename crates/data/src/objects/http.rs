@@ -123,7 +123,7 @@ impl ObjectStore for HttpStore {
                 "the server does not say how long `{key}` is; fetch it with `Download`"
             ))
         })?;
-        Ok(ObjectMeta { key: key.to_owned(), n_bytes })
+        Ok(ObjectMeta::new(key, n_bytes))
     }
 
     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {

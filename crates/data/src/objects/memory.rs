@@ -29,7 +29,7 @@ impl MemoryStore {
 
 impl ObjectStore for MemoryStore {
     fn head(&self, key: &str) -> Result<ObjectMeta> {
-        Ok(ObjectMeta { key: key.to_owned(), n_bytes: self.object(key)?.len() as u64 })
+        Ok(ObjectMeta::new(key, self.object(key)?.len() as u64))
     }
 
     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
@@ -45,6 +45,6 @@ impl ObjectStore for MemoryStore {
     fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>> {
         let objects = self.objects.read().unwrap_or_else(PoisonError::into_inner);
         let found = objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        Ok(found.map(|(key, bytes)| ObjectMeta { key: key.clone(), n_bytes: bytes.len() as u64 }).collect())
+        Ok(found.map(|(key, bytes)| ObjectMeta::new(key.as_str(), bytes.len() as u64)).collect())
     }
 }

@@ -2,10 +2,14 @@
 
 #[cfg(any(feature = "catalog", feature = "http"))]
 mod address;
+#[cfg(feature = "object-store")]
+mod cloud;
 mod folder;
 #[cfg(feature = "http")]
 mod http;
 mod memory;
+mod pinned;
+mod source;
 mod stores;
 
 use std::fmt;
@@ -18,10 +22,14 @@ use crate::{Format, Table};
 
 #[cfg(any(feature = "catalog", feature = "http"))]
 pub(crate) use self::address::{http_scheme, shown};
+#[cfg(feature = "object-store")]
+pub use self::cloud::CloudStore;
 pub use self::folder::FolderStore;
 #[cfg(feature = "http")]
 pub use self::http::HttpStore;
 pub use self::memory::MemoryStore;
+pub use self::pinned::PinnedStore;
+pub(crate) use self::source::{Ranges, Source};
 pub use self::stores::Stores;
 
 /// How large an object may be that is read whole.
@@ -34,10 +42,19 @@ pub struct ObjectMeta {
     pub key: String,
     /// Its size.
     pub n_bytes: u64,
+    /// What is another text when the object is another one, such as its entity tag, where the store tells of that.
+    pub version: Option<String>,
 }
 
-/// Bytes under keys. [`FolderStore`], [`MemoryStore`] and, with the feature `http`, `HttpStore` are such; a store of a cloud is
-/// made one by these five methods over the client of its vendor, which may block.
+impl ObjectMeta {
+    /// An object of a store that tells nothing of versions.
+    pub fn new(key: impl Into<String>, n_bytes: u64) -> Self {
+        ObjectMeta { key: key.into(), n_bytes, version: None }
+    }
+}
+
+/// Bytes under keys. [`FolderStore`], [`MemoryStore`] and, with the feature `http`, `HttpStore` are such; with the feature `object-store`,
+/// `CloudStore` is any store of the crate `object_store`. What else there is becomes one by four methods over its client, which may block.
 ///
 /// Keys are parts with `/` between them; `.`, `..` and empty parts are refused before a store sees them.
 ///
@@ -55,7 +72,7 @@ pub struct ObjectMeta {
 ///     fn head(&self, key: &str) -> Result<ObjectMeta> {
 ///         let objects = self.0.lock().unwrap();
 ///         let bytes = objects.get(key).ok_or_else(|| Error::unknown("there is no such object"))?;
-///         Ok(ObjectMeta { key: key.into(), n_bytes: bytes.len() as u64 })
+///         Ok(ObjectMeta::new(key, bytes.len() as u64))
 ///     }
 ///
 ///     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
@@ -93,13 +110,23 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// As for [`head`](ObjectStore::head), and when the object is shorter.
     fn get_range(&self, key: &str, range: Range<u64>) -> Result<Vec<u8>>;
 
+    /// Some bytes of an object that was looked up, of which a store that tells versions gives those of that one alone: what is read range by
+    /// range is one object, and not parts of two.
+    ///
+    /// # Errors
+    /// As for [`get_range`](ObjectStore::get_range), and [`ErrorKind::Corrupt`](perennial_core::ErrorKind::Corrupt) when the object is another one by now.
+    fn get_range_of(&self, object: &ObjectMeta, range: Range<u64>) -> Result<Vec<u8>> {
+        self.get_range(&object.key, range)
+    }
+
     /// All bytes of an object.
     ///
     /// # Errors
     /// As for [`head`](ObjectStore::head).
     fn get(&self, key: &str) -> Result<Vec<u8>> {
-        let n_bytes = self.head(key)?.n_bytes;
-        self.get_range(key, 0..n_bytes)
+        let object = self.head(key)?;
+        let n_bytes = object.n_bytes;
+        self.get_range_of(&object, 0..n_bytes)
     }
 
     /// Makes an object of bytes, or replaces one, so that others see it whole or not at all.
@@ -117,7 +144,7 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
 
 /// The table in an object, in the format that the ending of its key says: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson`, `.parquet`, `.arrow` or
 /// `.feather`. Of Parquet the parts that are needed are fetched, see `ParquetReader::read_object`; what else has settings is read from the bytes of
-/// [`get`](ObjectStore::get), such as by [`CsvReader::read_bytes`](crate::CsvReader::read_bytes).
+/// [`get`](ObjectStore::get), or by the `read_object` of its reader, such as [`CsvReader::read_object`](crate::CsvReader::read_object).
 ///
 /// # Errors
 /// When the ending says no format, there is no such object, it has more than 16 GiB, or is not sound.
@@ -125,15 +152,7 @@ pub fn read_object(store: &dyn ObjectStore, key: &str) -> Result<Table> {
     let read = || match format(key)? {
         #[cfg(feature = "parquet")]
         Format::Parquet => crate::ParquetReader::new().read_stored(store, key),
-        format => {
-            let n_bytes = store.head(check(key)?)?.n_bytes;
-            if n_bytes > MAX_BYTES {
-                return Err(Error::too_large(format!(
-                    "it has {n_bytes} bytes, more than {MAX_BYTES}; split it"
-                )));
-            }
-            format.parse(range(store, key, 0..n_bytes)?)
-        }
+        format => format.parse(whole(store, key, MAX_BYTES)?),
     };
     read().context(format!("reading the object `{key}`"))
 }
@@ -172,13 +191,23 @@ pub(crate) fn check(key: &str) -> Result<&str> {
     }
 }
 
+/// All bytes of an object, of which there may be so many.
+pub(crate) fn whole(store: &dyn ObjectStore, key: &str, most: u64) -> Result<Vec<u8>> {
+    let object = store.head(check(key)?)?;
+    let n_bytes = object.n_bytes;
+    if n_bytes > most {
+        return Err(Error::too_large(format!("it has {n_bytes} bytes, more than {most}; split it")));
+    }
+    range(store, &object, 0..n_bytes)
+}
+
 /// All bytes of a range; a store of somebody else might give others.
-pub(crate) fn range(store: &dyn ObjectStore, key: &str, range: Range<u64>) -> Result<Vec<u8>> {
+pub(crate) fn range(store: &dyn ObjectStore, object: &ObjectMeta, range: Range<u64>) -> Result<Vec<u8>> {
     let length = range.end.saturating_sub(range.start);
     if length == 0 {
         return Ok(Vec::new());
     }
-    let bytes = store.get_range(key, range)?;
+    let bytes = store.get_range_of(object, range)?;
     if bytes.len() as u64 != length {
         return Err(Error::corrupt(format!(
             "the store gave {} bytes of the {length} that were asked for",

@@ -1,5 +1,6 @@
 //! Parquet files.
 
+mod append;
 mod decimal_texts;
 mod filter;
 mod growing;
@@ -32,6 +33,7 @@ use crate::arrow::column_of;
 use crate::objects::{ObjectStore, check};
 use crate::{Contract, Scalar, Table};
 
+pub use self::append::ParquetAppender;
 pub use self::scan::ParquetScan;
 pub(crate) use self::write::bytes_of;
 pub use self::write::{ParquetCompression, ParquetWriter, write_parquet};
@@ -179,8 +181,8 @@ impl ParquetReader {
     }
 
     pub(crate) fn read_stored(&self, store: &dyn ObjectStore, key: &str) -> Result<Table> {
-        let n_bytes = store.head(check(key)?)?.n_bytes;
-        unharmed(|| self.held(self.read_place(&Stored { store, key, n_bytes })?))
+        let object = store.head(check(key)?)?;
+        unharmed(|| self.held(self.read_place(&Stored { store, object: &object })?))
     }
 
     fn read_place(&self, place: &(impl Place + ?Sized)) -> Result<Table> {

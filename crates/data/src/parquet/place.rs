@@ -14,7 +14,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use perennial_core::{Error, Result};
 
 use super::damaged;
-use crate::objects::{self, ObjectStore};
+use crate::objects::{self, ObjectMeta, ObjectStore};
 
 /// How many bytes are fetched from the end of an object to find its metadata.
 const TAIL: u64 = 1 << 16;
@@ -62,14 +62,13 @@ fn opened(path: &Path) -> Result<File> {
 /// An object of a store.
 pub(super) struct Stored<'a> {
     pub(super) store: &'a dyn ObjectStore,
-    pub(super) key: &'a str,
-    pub(super) n_bytes: u64,
+    pub(super) object: &'a ObjectMeta,
 }
 
 impl Stored<'_> {
     fn fetch(&self, range: Range<u64>) -> Result<(u64, Bytes)> {
         let start = range.start;
-        objects::range(self.store, self.key, range).map(|bytes| (start, bytes.into()))
+        objects::range(self.store, self.object, range).map(|bytes| (start, bytes.into()))
     }
 }
 
@@ -77,7 +76,7 @@ impl Place for Stored<'_> {
     type Reader = Fetched;
 
     fn metadata(&self) -> Result<ArrowReaderMetadata> {
-        let (n_bytes, mut tail) = (self.n_bytes, TAIL);
+        let (n_bytes, mut tail) = (self.object.n_bytes, TAIL);
         loop {
             let (_, bytes) = self.fetch(n_bytes.saturating_sub(tail)..n_bytes)?;
             let mut reader = ParquetMetaDataReader::new();
@@ -101,7 +100,7 @@ impl Place for Stored<'_> {
         for (at, column) in group.columns().iter().enumerate() {
             if mask.leaf_included(at) {
                 let (start, length) = column.byte_range();
-                let end = start.checked_add(length).filter(|end| *end <= self.n_bytes);
+                let end = start.checked_add(length).filter(|end| *end <= self.object.n_bytes);
                 let end = end.ok_or_else(|| Error::malformed("a column ends behind the end of the file"))?;
                 ranges.push(start..end);
             }
@@ -117,7 +116,7 @@ impl Place for Stored<'_> {
             }
         }
         let blocks = joined.into_iter().map(|range| self.fetch(range)).collect::<Result<_>>()?;
-        Ok(Fetched { n_bytes: self.n_bytes, blocks })
+        Ok(Fetched { n_bytes: self.object.n_bytes, blocks })
     }
 
     fn again(&self, fetched: &Fetched) -> Result<Fetched> {

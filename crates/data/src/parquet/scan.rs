@@ -1,7 +1,7 @@
 //! Reading a Parquet file that is larger than memory, batch by batch.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use parquet::arrow::ProjectionMask;
@@ -12,12 +12,12 @@ use super::place::Stored;
 use super::{ParquetReader, unharmed};
 use crate::Table;
 use crate::contract::Parts;
-use crate::objects::{ObjectStore, check};
+use crate::objects::{ObjectStore, Source};
 
 /// The tables of a Parquet file or object, made by [`ParquetReader::scan`] and [`ParquetReader::scan_object`]. After an error there are no more.
 pub struct ParquetScan {
     reader: ParquetReader,
-    origin: Origin,
+    source: Source,
     batch_rows: usize,
     loaded: ArrowReaderMetadata,
     mask: ProjectionMask,
@@ -29,26 +29,11 @@ pub struct ParquetScan {
     failed: bool,
 }
 
-/// Where the rows come from.
-enum Origin {
-    File(PathBuf),
-    Object { store: Arc<dyn ObjectStore>, key: String, n_bytes: u64 },
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::File(path) => write!(f, "reading `{}`", path.display()),
-            Origin::Object { key, .. } => write!(f, "reading the object `{key}`"),
-        }
-    }
-}
-
 impl fmt::Debug for ParquetScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ParquetScan")
             .field("reader", &self.reader)
-            .field("origin", &self.origin.to_string())
+            .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
@@ -65,7 +50,7 @@ impl ParquetReader {
     /// When the file cannot be read, is not a sound Parquet file, has a row group of more than `max_bytes`, lacks a column, the contract has a
     /// rule that takes all rows at once, or `batch_rows` is 0. What is wrong in the rows is an error of the iterator.
     pub fn scan(&self, path: impl AsRef<Path>, batch_rows: usize) -> Result<ParquetScan> {
-        self.scan_origin(Origin::File(path.as_ref().to_owned()), batch_rows)
+        self.scan_source(Source::file(path), batch_rows)
     }
 
     /// As [`scan`](ParquetReader::scan), of an object of a store: at a time the columns of one row group that are wanted are fetched.
@@ -91,29 +76,26 @@ impl ParquetReader {
         key: &str,
         batch_rows: usize,
     ) -> Result<ParquetScan> {
-        let n_bytes = store.head(check(key)?).context(format!("reading the object `{key}`"))?.n_bytes;
-        self.scan_origin(Origin::Object { store, key: key.to_owned(), n_bytes }, batch_rows)
+        self.scan_source(Source::object(store, key)?, batch_rows)
     }
 
-    fn scan_origin(&self, origin: Origin, batch_rows: usize) -> Result<ParquetScan> {
+    fn scan_source(&self, source: Source, batch_rows: usize) -> Result<ParquetScan> {
         if batch_rows == 0 {
             return Err(Error::invalid_param("batch_rows", batch_rows, "at least 1 row"));
         }
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
         let open = || {
-            let (loaded, mask, groups) = match &origin {
-                Origin::File(path) => self.open(path.as_path())?,
-                Origin::Object { store, key, n_bytes } => {
-                    self.open(&Stored { store: store.as_ref(), key, n_bytes: *n_bytes })?
-                }
+            let (loaded, mask, groups) = match &source {
+                Source::File(path) => self.open(path.as_path())?,
+                Source::Object { store, object } => self.open(&Stored { store: store.as_ref(), object })?,
             };
             groups.iter().try_for_each(|group| self.check_size(&loaded, &mask, &[*group]))?;
             Ok((loaded, mask, groups))
         };
-        let (loaded, mask, mut groups) = unharmed(open).context(origin.to_string())?;
+        let (loaded, mask, mut groups) = unharmed(open).context(source.to_string())?;
         groups.reverse();
         let (reader, open, n_tables, failed) = (self.clone(), None, 0, false);
-        Ok(ParquetScan { reader, origin, batch_rows, loaded, mask, groups, open, held, n_tables, failed })
+        Ok(ParquetScan { reader, source, batch_rows, loaded, mask, groups, open, held, n_tables, failed })
     }
 }
 
@@ -130,12 +112,12 @@ impl ParquetScan {
             match self.groups.pop() {
                 Some(group) => {
                     let (loaded, mask, rows) = (&self.loaded, &self.mask, self.batch_rows);
-                    self.open = Some(match &self.origin {
-                        Origin::File(path) => {
+                    self.open = Some(match &self.source {
+                        Source::File(path) => {
                             self.reader.batches(path.as_path(), loaded, mask, group, rows)?
                         }
-                        Origin::Object { store, key, n_bytes } => {
-                            let place = Stored { store: store.as_ref(), key, n_bytes: *n_bytes };
+                        Source::Object { store, object } => {
+                            let place = Stored { store: store.as_ref(), object };
                             self.reader.batches(&place, loaded, mask, group, rows)?
                         }
                     });
@@ -165,7 +147,7 @@ impl Iterator for ParquetScan {
             }
             Ok(table)
         });
-        let next = next.map_err(|error| error.context(self.origin.to_string()));
+        let next = next.map_err(|error| error.context(self.source.to_string()));
         self.n_tables += 1;
         self.failed = next.is_err();
         next.transpose()

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use perennial_core::{Error, Result, write_atomic};
+use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
@@ -103,26 +104,39 @@ impl ParquetWriter {
     /// # Errors
     /// When the table has no columns, the compression needs a feature that is off, or the file cannot be written.
     pub fn write(&self, table: &Table, path: impl AsRef<Path>) -> Result<()> {
-        write_atomic(path, &self.bytes(table)?)
+        let mut file = self.create(path)?;
+        file.append(table)?;
+        file.finish().map(|_| ())
+    }
+
+    pub(super) fn properties(&self) -> Result<WriterProperties> {
+        Ok(WriterProperties::builder().set_compression(self.compression.codec()?).build())
     }
 
     fn bytes(&self, table: &Table) -> Result<Vec<u8>> {
-        let codec = self.compression.codec()?;
         if table.n_cols() == 0 {
             return Err(Error::empty("the table has no columns"));
         }
-        let batch = table.to_record_batch()?;
-        let properties = WriterProperties::builder().set_compression(codec).build();
+        let (batch, properties) = (table.to_record_batch()?, self.properties()?);
         let mut bytes = Vec::new();
         let written =
             ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).and_then(|mut writer| {
                 writer.write(&batch)?;
                 writer.close()
             });
-        written.map_err(|error| {
-            Error::unsupported(format!("the table cannot be written as Parquet: {error}")).with_source(error)
-        })?;
+        written.map_err(refused)?;
         Ok(bytes)
+    }
+}
+
+pub(super) fn refused(error: ParquetError) -> Error {
+    let what = "the table cannot be written as Parquet";
+    match error {
+        ParquetError::External(source) if source.is::<std::io::Error>() => match source.downcast() {
+            Ok(error) => Error::io(what, *error),
+            Err(source) => Error::other(source),
+        },
+        error => Error::unsupported(format!("{what}: {error}")).with_source(error),
     }
 }
 

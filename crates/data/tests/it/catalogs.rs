@@ -318,7 +318,7 @@ struct Loose {
 impl perennial_data::ObjectStore for Loose {
     fn head(&self, key: &str) -> Result<perennial_data::ObjectMeta> {
         self.asked.lock().unwrap().push(key.to_owned());
-        Ok(perennial_data::ObjectMeta { key: key.to_owned(), n_bytes: self.bytes.len() as u64 })
+        Ok(perennial_data::ObjectMeta::new(key, self.bytes.len() as u64))
     }
 
     fn get_range(&self, _: &str, _: std::ops::Range<u64>) -> Result<Vec<u8>> {

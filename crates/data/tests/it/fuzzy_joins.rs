@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use perennial_core::{ErrorKind, Result};
-use perennial_data::{Cardinality, Column, FuzzyJoin, Join, Table};
+use perennial_data::{Cardinality, Column, FuzzyJoin, FuzzyTie, Join, Table};
 
 fn orders() -> Result<Table> {
     Table::builder()
@@ -73,6 +73,19 @@ fn what_cannot_be_decided_is_an_error() -> Result<()> {
     let join = |fuzzy: FuzzyJoin| fuzzy.join(&left, &right, Join::Left, Cardinality::ManyToOne);
     let error = join(FuzzyJoin::new("k").threshold(0.3)).unwrap_err().to_string();
     assert!(error.contains("`north gate x` is as similar to `north gate y` as to `north gate z`"), "{error}");
+    // The rows of the right table may stand in any order.
+    let turned = Table::builder().text("k", ["south", "north gate z", "north gate y"]).build()?;
+    for (ties, expected) in [(FuzzyTie::First, Some("north gate y")), (FuzzyTie::Missing, None)] {
+        let fuzzy = FuzzyJoin::new("k").threshold(0.3).ties(ties);
+        let joined = fuzzy.join(&left, &turned, Join::Left, Cardinality::ManyToOne)?;
+        assert_eq!(joined.column("k matched")?.as_text()?.collect::<Vec<_>>(), [expected, None]);
+        let similar = joined.column("k similarity")?.as_real()?[0];
+        assert_eq!(similar.is_nan(), expected.is_none());
+        // One that is alike is no tie.
+        let alike = Table::builder().text("k", ["North Gate Z"]).build()?;
+        let joined = fuzzy.join(&alike, &turned, Join::Inner, Cardinality::ManyToOne)?;
+        assert_eq!(joined.column("k matched")?.as_text()?.collect::<Vec<_>>(), [Some("north gate z")]);
+    }
     assert_eq!(join(FuzzyJoin::new("k").threshold(0.95))?.column("k matched")?.null_count(), 2);
     for wrong in [0.0, 1.1, f64::NAN] {
         assert!(join(FuzzyJoin::new("k").threshold(wrong)).is_err());

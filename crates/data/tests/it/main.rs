@@ -1,12 +1,15 @@
 //! Integration tests, in one binary.
 
+mod appended;
 #[cfg(feature = "ipc")]
 mod arrow_files;
 mod bad_csv;
-#[cfg(feature = "catalog")]
+#[cfg(all(feature = "catalog", feature = "sqlite"))]
 mod catalogs;
 #[cfg(feature = "clean")]
 mod cleaning;
+#[cfg(feature = "object-store")]
+mod cloud_objects;
 mod contracts;
 mod croissant;
 mod csv_limits;

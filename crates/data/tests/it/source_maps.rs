@@ -93,3 +93,114 @@ fn a_unit_loses_no_cell() -> Result<()> {
     assert_eq!(names, ["factor", "offset"]);
     Ok(())
 }
+
+/// Values by hand; where the definition is a fraction of whole numbers the answer is the nearest number.
+#[test]
+fn units_have_symbols() -> Result<()> {
+    let cases = [
+        (3.0, "ft", "in", 36.0),
+        (7.0, "in", "mm", 177.8),
+        (1.0, "mi", "km", 1.609344),
+        (5280.0, "ft", "mi", 1.0),
+        (1.0, "nmi", "m", 1852.0),
+        (2.5, "µm", "nm", 2500.0),
+        (1.0, "lb", "g", 453.59237),
+        (150.0, "lb", "kg", 68.0388555),
+        (1.0, "st", "lb", 14.0),
+        (16.0, "oz", "lb", 1.0),
+        (1.0, "gal", "l", 3.785411784),
+        (1.0, "acre", "m²", 4046.8564224),
+        (1.0, "ha", "m2", 10_000.0),
+        (90.0, "km/h", "m/s", 25.0),
+        (60.0, "mph", "km/h", 96.56064),
+        (90.0, "min", "h", 1.5),
+        (2.0, "wk", "d", 14.0),
+        (68.0, "°F", "°C", 20.0),
+        (-40.0, "degF", "degC", -40.0),
+        (100.0, "°C", "°F", 212.0),
+        (0.0, "K", "°C", -273.15),
+        (491.67, "°R", "°C", 0.0),
+        (1e305, "ft", "mi", 1e305 / 5280.0),
+        (-0.0, "m", "km", -0.0),
+        (f64::INFINITY, "m", "km", f64::INFINITY),
+    ];
+    for (number, from, to, expected) in cases {
+        let table = Table::new([("x", Column::real([Some(number), None]))])?;
+        let table = SourceMap::new().symbol("x", from, to).apply(&table)?;
+        let x = table.column("x")?.as_real()?.to_vec();
+        assert_eq!(
+            (x[0].to_bits(), x[1].is_nan()),
+            (expected.to_bits(), true),
+            "{number} {from} in {to}: {}",
+            x[0]
+        );
+    }
+    let table = Table::new([("x", Column::real([1e308])), ("n", Column::text(["1"]))])?;
+    let error = |column: &str, from: &str, to: &str| {
+        let map = SourceMap::new().symbol(column, from, to);
+        map.apply(&table).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert!(error("x", "kg", "m").contains("`kg` is a mass and `m` is a length"));
+    assert!(error("x", "USD", "EUR").contains("`USD` is a currency"));
+    assert!(error("x", "d", "year").contains("`year` is not always as long"));
+    assert!(error("x", "furlong", "m").contains("no unit is written `furlong`; there are: m, nm"));
+    assert!(error("x", "m", "nm").contains("row 0 leaves the range"));
+    assert!(error("n", "m", "nm").contains("only numbers have units"));
+    Ok(())
+}
+
+/// Against `zoneinfo` of Python 3.11 with its two folds.
+#[cfg(feature = "time-zones")]
+#[test]
+fn clocks_have_zones() -> Result<()> {
+    use perennial_data::UnclearTime;
+    let cases: [(&str, i64, i64, i64); 12] = [
+        ("Europe/Berlin", 1729996200, 1729989000, 1729992600),
+        ("Europe/Berlin", 1711852200, 1711845000, 1711848600),
+        ("America/New_York", -615470400, -615456000, -615456000),
+        ("Australia/Lord_Howe", 1712454300, 1712414700, 1712416500),
+        ("Asia/Kathmandu", 504878400, 504858600, 504858600),
+        ("Asia/Kathmandu", 505051200, 505030500, 505030500),
+        ("Pacific/Apia", 1325246400, 1325196000, 1325282400),
+        ("Europe/Berlin", -2208988800, -2208992400, -2208992400),
+        ("Europe/Berlin", 5695963200, 5695956000, 5695956000),
+        ("America/Sao_Paulo", 1541291400, 1541298600, 1541302200),
+        ("UTC", 1704067200, 1704067200, 1704067200),
+        ("europe/zurich", 1719828000, 1719820800, 1719820800),
+    ];
+    for (zone, shown, earliest, latest) in cases {
+        let table = Table::new([("at", Column::date_time([None, Some(shown * 1_000_000 + 7)]))])?;
+        let read = |unclear| -> Result<Option<i64>> {
+            let table = SourceMap::new().zone("at", zone, unclear).apply(&table)?;
+            let at: Vec<Option<i64>> = table.column("at")?.as_date_time()?.collect();
+            assert_eq!((at.len(), at[0]), (2, None));
+            Ok(at[1])
+        };
+        let micros = |seconds: i64| Some(seconds * 1_000_000 + 7);
+        assert_eq!(read(UnclearTime::Earliest)?, micros(earliest), "{zone} {shown}");
+        assert_eq!(read(UnclearTime::Latest)?, micros(latest), "{zone} {shown}");
+        if earliest == latest {
+            assert_eq!(read(UnclearTime::Error)?, micros(earliest));
+            assert_eq!(read(UnclearTime::Missing)?, micros(earliest));
+        } else {
+            assert_eq!(read(UnclearTime::Missing)?, None);
+            let error = read(UnclearTime::Error).unwrap_err().to_string();
+            assert!(
+                error.contains("column `at`") && error.contains("at row 1") && error.contains(zone),
+                "{error}"
+            );
+        }
+    }
+    let at = Table::new([("at", Column::date_time([i64::MAX])), ("n", Column::integer([1]))])?;
+    let error = |column: &str, zone: &str| {
+        let map = SourceMap::new().zone(column, zone, UnclearTime::Error);
+        map.apply(&at).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert!(error("at", "Europe/Berlin").contains("outside of the years"));
+    assert!(error("at", "Mars/Olympus").contains("no zone is called `Mars/Olympus`"));
+    assert!(error("n", "UTC").contains("only moments have a clock"));
+    let map = SourceMap::new().zone("at", "UTC", UnclearTime::Missing).symbol("x", "m", "km");
+    let text = serde_json::to_string(&map).map_err(Error::other)?;
+    assert_eq!(serde_json::from_str::<SourceMap>(&text).map_err(Error::other)?, map);
+    Ok(())
+}

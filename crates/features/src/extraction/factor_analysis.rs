@@ -2,14 +2,14 @@
 
 use ndarray::{Array1, Array2, ArrayRef2};
 use perennial_core::{
-    Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
+    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
     Transformer, Values,
 };
 use perennial_numeric::linalg::{Centred, Cholesky, eigh, matmul, svd};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param =
     Param::integer("n_components", "how many factors").at_least(1.0).at_most(10_000.0);
@@ -422,5 +422,10 @@ impl Transformer for FactorAnalysisModel {
             return finish(Array2::zeros((0, self.projection.ncols())), "factor");
         }
         finish(Centred::new(x.dense()?, Some(&self.parts.mean)).times(&self.projection), "factor")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("learned in {} iterations", self.parts.log_likelihood.len());
+        decided_components(self, self.parts.components.nrows(), &self.parts.features, why)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
+    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
     Transformer,
 };
 use perennial_numeric::linalg::{largest_eigen, matmul};
@@ -15,7 +15,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::nearest_of;
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param =
     Param::integer("n_components", "how many columns the map has").at_least(1.0).at_most(10_000.0);
@@ -351,5 +351,10 @@ impl Transformer for IsomapModel {
         });
         let gram = Array2::from_shape_vec((x.n_rows(), n), gram).map_err(Error::other)?;
         finish(matmul(&gram, &self.parts.vectors), "isomap")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("from the shortest ways between {} training rows", self.parts.rows.nrows());
+        decided_components(self, self.parts.vectors.ncols(), &self.parts.features, why)
     }
 }

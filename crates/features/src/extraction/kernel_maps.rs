@@ -2,14 +2,14 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{
-    Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
 };
 use perennial_numeric::kernel::{Function, Gamma, Kernel, Points};
 use perennial_numeric::linalg::{eigh, matmul};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many columns to make")
     .at_least(1.0)
@@ -195,6 +195,11 @@ impl Transformer for NystroemModel {
         x.check_finite(false)?;
         finish(matmul(&self.points.gram(x.dense()?)?, &self.turn), "nystroem")
     }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("kernels with {} training rows, which were drawn", self.basis.nrows());
+        decided_components(self, self.turn.ncols(), &self.features, why)
+    }
 }
 
 /// A random map whose inner products are near the radial kernel `exp(-gamma |x - y|^2)` (Rahimi and Recht, 2007).
@@ -337,5 +342,9 @@ impl Transformer for RandomFourierModel {
             column.mapv_inplace(|value| scale * (value + offset).cos());
         }
         finish(out, "fourier")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided_components(self, self.weights.ncols(), &self.features, "drawn, not learned".to_owned())
     }
 }

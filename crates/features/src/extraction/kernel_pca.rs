@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, s};
 use perennial_core::{
-    Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
+    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
     Transformer,
 };
 use perennial_numeric::kernel::{Function, Kernel, Points};
@@ -10,7 +10,7 @@ use perennial_numeric::linalg::{Subspace, eigh, largest_singular, matmul};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
 /// The most rows: their kernel matrix takes 0.8 GB.
@@ -269,5 +269,10 @@ impl Transformer for KernelPcaModel {
                 .for_each(|(value, other)| *value += self.parts.grand - mean - other);
         }
         finish(matmul(&gram, &self.parts.vectors), "kpc")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("from the kernels of {} training rows", self.parts.rows.nrows());
+        decided_components(self, self.parts.vectors.ncols(), &self.parts.features, why)
     }
 }

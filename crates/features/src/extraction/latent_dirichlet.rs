@@ -2,13 +2,13 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, PartialFit,
-    Result, Rows, Train, Transformer,
+    Capabilities, Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
+    PartialFit, Result, Rows, Train, Transformer,
 };
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 use super::topics::{Counts, Inference, about_one, bound, exp_expected_logs};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many topics").at_least(1.0).at_most(10_000.0);
@@ -486,5 +486,10 @@ impl Transformer for LatentDirichletModel {
             row.mapv_inplace(|share| share / total);
         }
         finish(shares, "topic")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!("learned in {} iterations", self.n_iterations);
+        decided_components(self, self.topics.nrows(), &self.features, why)
     }
 }

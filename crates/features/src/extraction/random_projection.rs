@@ -2,15 +2,15 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
-    Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows,
+    Train, Transformer,
 };
 use perennial_numeric::linalg::matmul;
 use perennial_numeric::random::Random;
 use perennial_numeric::sparse::csr_matmul_dense;
 use serde::{Deserialize, Serialize};
 
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param =
     Param::integer("n_components", "how many columns to make").at_least(1.0).at_most(1_000_000.0);
@@ -267,5 +267,9 @@ impl Transformer for RandomProjectionModel {
             None => matmul(x.dense()?, &self.weights),
         };
         finish(out, "projection")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        decided_components(self, self.weights.ncols(), &self.features, "drawn, not learned".to_owned())
     }
 }

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train, Transformer,
+    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer,
 };
 use perennial_numeric::neighbors::{Metric, Neighbors};
 use perennial_numeric::random::Random;
@@ -10,7 +11,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::{nearest_of, nearest_others};
-use super::pca::finish;
+use super::pca::{decided_components, finish};
 use super::spectrum::{PcaSolver, spectrum};
 use super::umap_layout::{Curve, Edges, Layout};
 
@@ -395,5 +396,14 @@ impl Transformer for UmapModel {
         });
         let out = Array2::from_shape_vec((x.nrows(), sides), places).map_err(Error::other)?;
         finish(out.mapv(f64::from), "umap")
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = format!(
+            "a map of {} training rows by {} neighbours of each",
+            self.rows.nrows(),
+            self.n_neighbors
+        );
+        decided_components(self, self.embedding.ncols(), &self.features, why)
     }
 }

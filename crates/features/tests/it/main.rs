@@ -5,5 +5,6 @@ mod extraction;
 mod factors;
 mod maps;
 mod reference;
+mod rfe_cv;
 mod selecting;
 mod text;

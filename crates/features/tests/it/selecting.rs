@@ -6,7 +6,10 @@ use perennial_core::{
     Transformer, Values, from_bytes, to_bytes,
 };
 use perennial_data::{Table, samples};
-use perennial_features::extraction::{FastIca, IncrementalPca, Nmf, Pca, TruncatedSvd};
+use perennial_features::extraction::{
+    FactorAnalysis, FastIca, GaussianRandomProjection, IncrementalPca, Isomap, KernelPca,
+    LatentDirichletAllocation, Nmf, Nystroem, Pca, RandomFourierFeatures, TruncatedSvd, Umap,
+};
 use perennial_features::text::{CountVectorizer, HashingVectorizer, Norm, TfidfVectorizer};
 use perennial_features::{
     FeatureUnion, PolynomialFeatures, Rfe, SelectFromModel, SelectKBest, SelectModel, SelectPercentile,
@@ -329,6 +332,21 @@ fn steps_that_make_columns_say_how_many() -> Result<()> {
     let positive = Matrix::from(x.dense()?.mapv(f64::abs));
     let parts = Nmf::new().n_components(2).fit(&positive, &NoTarget)?.decided();
     assert_eq!(parts[0].what, "2 components of 10 columns");
+    let maps: [Vec<perennial_core::Decided>; 8] = [
+        KernelPca::new().n_components(2).fit(&x, &NoTarget)?.decided(),
+        Nystroem::new().n_components(2).fit(&x, &NoTarget)?.decided(),
+        RandomFourierFeatures::new().n_components(2).fit(&x, &NoTarget)?.decided(),
+        GaussianRandomProjection::new().n_components(2).fit(&x, &NoTarget)?.decided(),
+        FactorAnalysis::new().n_components(2).max_iter(5).fit(&x, &NoTarget)?.decided(),
+        Isomap::new().n_components(2).fit(&x, &NoTarget)?.decided(),
+        Umap::new().n_components(2).n_epochs(5).fit(&x, &NoTarget)?.decided(),
+        LatentDirichletAllocation::new().n_components(2).max_iter(2).fit(&positive, &NoTarget)?.decided(),
+    ];
+    for decided in &maps {
+        let [decided] = decided.as_slice() else { panic!("{decided:?}") };
+        assert_eq!(decided.what, "2 components of 10 columns", "{}", decided.step);
+        assert!(!decided.why.is_empty());
+    }
     let table = Table::builder().text("t", ["red car", "red bus", "blue bus"]).build()?;
     let terms = TfidfVectorizer::new().fit(&table, &NoTarget)?.decided();
     assert_eq!(terms[0].to_string(), "Count, `t`: 4 terms are counted (the texts of the training rows)");

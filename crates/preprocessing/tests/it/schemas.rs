@@ -91,6 +91,7 @@ fn steps_of_numbers() -> Result<()> {
             KBinsDiscretizer::new().bins(Bins::Edges(vec![2.0, 5.0])),
             Pointwise::new(Function::Log1p),
             Winsorizer::new(),
+            FlagOutliers::new(perennial_models::LocalOutlierFactor::new().n_neighbors(5)),
             SimpleImputer::median(),
             Cached::new(StandardScaler::new()),
             StandardScaler::new().named("scale"),
@@ -170,6 +171,14 @@ fn steps_of_categories() -> Result<()> {
     let names = |n: usize| (0..n).map(|class| format!("class {class}")).collect::<Vec<_>>();
     let two = Classes::new((0..40).map(|row| row % 2).collect(), names(2))?;
     let three = Classes::new((0..40).map(|row| row % 3).collect(), names(3))?;
+    let values: Values = (0..40).map(f64::from).collect();
+    told!(
+        numbers(),
+        values,
+        true,
+        [TreeDiscretizer::of_values().min_samples_leaf(2), TreeDiscretizer::of_values().ordered(true)]
+    );
+    told!(numbers(), two.clone(), true, [TreeDiscretizer::of_classes()]);
     told!(texts(), two, true, [WoeEncoder::new()]);
     told!(texts(), three, false, [TargetEncoder::of_classes(), CountTargetEncoder::new()]);
     Ok(())

@@ -1,5 +1,7 @@
 //! Arrow's own format, as a file and as a stream.
 
+mod scan;
+
 use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +14,7 @@ use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType};
 use perennial_core::{Error, Result, ResultExt, write_atomic};
 
+pub use self::scan::{ArrowScan, scan_arrow, scan_arrow_object};
 use crate::Table;
 
 /// The first bytes of a file; a stream starts with its schema.
@@ -191,22 +194,28 @@ fn check_batch(batch: &arrow_ipc::RecordBatch<'_>, body: &[u8]) -> Result<u64> {
     Ok(held)
 }
 
+/// Counts the missing cells of no type, which take no space in the data and eight bytes each in a table.
+fn few_empty(batch: &RecordBatch, n_empty: &mut usize, n_bytes: usize) -> Result<()> {
+    let most_empty = n_bytes.saturating_mul(8).max(64 << 20);
+    let empty = batch.columns().iter().filter(|column| *column.data_type() == DataType::Null).count();
+    *n_empty = n_empty.saturating_add(empty.saturating_mul(batch.num_rows()));
+    if n_empty.saturating_mul(8) > most_empty {
+        return Err(Error::too_large(format!(
+            "{n_empty} cells of columns without a type are more than {}; leave such columns out",
+            most_empty / 8
+        )));
+    }
+    Ok(())
+}
+
 fn decode(bytes: Buffer, start: usize, end: usize) -> Result<Table> {
-    // Missing cells of no type take no space in the data, and eight bytes each in a table.
-    let most_empty = (8 * bytes.len()).max(64 << 20);
+    let n_bytes = bytes.len();
     let mut rest = bytes.slice_with_length(start, end - start);
     let (mut decoder, mut tables, mut n_empty) = (StreamDecoder::new(), Vec::new(), 0_usize);
     while !rest.is_empty() {
         let batch = decoder.decode(&mut rest).map_err(|error| damaged(&error).with_source(error))?;
         let Some(batch) = batch else { continue };
-        let empty = batch.columns().iter().filter(|column| *column.data_type() == DataType::Null).count();
-        n_empty = n_empty.saturating_add(empty.saturating_mul(batch.num_rows()));
-        if n_empty.saturating_mul(8) > most_empty {
-            return Err(Error::too_large(format!(
-                "{n_empty} cells of columns without a type are more than {}; leave such columns out",
-                most_empty / 8
-            )));
-        }
+        few_empty(&batch, &mut n_empty, n_bytes)?;
         if batch.num_columns() == 0 {
             return Err(Error::empty("the data have no columns"));
         }
