@@ -106,7 +106,7 @@ pub struct ThresholdRule {
 }
 
 /// How many thresholds are chosen anew; their mean is then known far better than the interval.
-pub(super) const CHOICES: usize = 400;
+pub(super) const CHOICES: usize = 200;
 /// The share of what rows that were not drawn are worse by that those that were are too good by (Efron, 1983).
 pub(super) const OUT_OF_BAG: f64 = 0.632;
 

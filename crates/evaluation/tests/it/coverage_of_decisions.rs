@@ -173,7 +173,7 @@ fn thresholds_that_are_chosen_on_the_same_rows() {
         ("recall of a threshold chosen for its precision", 0.0, 0.925),
     ];
     let recall = ThresholdRule::new(Objective::Recall).min_precision(0.55);
-    covers_all(REPETITIONS, kinds, |random| {
+    covers_all(1000, kinds, |random| {
         let (scores, positive) = ranked(300, random);
         let chosen = recall.choose(&scores, &positive, &options()).unwrap();
         let [_, precision, recall] = at(chosen.threshold, 0.4, 1.0);
