@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use perennial_core::{Error, Matrix, Param, Result, Rows};
+use perennial_core::{Error, Param, Result, Rows};
 use perennial_statistics::interval::{Interval, clopper_pearson};
 use serde::{Deserialize, Serialize};
 
@@ -76,11 +76,11 @@ const TOLERANCE: Param = Param::real("tolerance", "difference of answers that is
 ///
 /// # Errors
 /// When there are no rows, a tolerance is below 0, the change fails or gives another number of rows, or the model refuses a row.
-pub fn test_behaviour(
+pub fn test_behaviour<X: Rows<Owned = X>>(
     name: impl Into<String>,
-    score: &Score<'_>,
-    x: &Matrix,
-    change: impl FnOnce(&Matrix) -> Result<Matrix>,
+    score: &Score<'_, X>,
+    x: &X,
+    change: impl FnOnce(&X) -> Result<X>,
     expectation: Expectation,
 ) -> Result<Behaviour> {
     match expectation {

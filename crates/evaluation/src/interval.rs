@@ -9,6 +9,7 @@ use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
 use perennial_statistics::distribution::{Distribution, StudentT};
 use perennial_statistics::interval::{Bootstrap, BootstrapMethod, Interval};
+use perennial_statistics::special::normal_quantile;
 
 /// From this many units on, the bootstrap of a mean and Student's interval differ by less than the
 /// bootstrap differs from seed to seed.
@@ -99,7 +100,8 @@ impl<'a> IntervalOptions<'a> {
         self
     }
 
-    /// Draws rows anew even where an exact or analytic interval is known.
+    /// Draws rows anew even where an exact or analytic interval is known. Where rows must not be drawn twice, as of groupings and
+    /// clusters, it is refused.
     #[must_use]
     pub fn bootstrap(mut self) -> Self {
         self.forced = true;
@@ -249,6 +251,34 @@ impl<'a> IntervalOptions<'a> {
         }
     }
 
+    /// What a function makes of some resamples, at most so many: how often each row is drawn. Rows of weight 0 are not.
+    pub(crate) fn map_counts<T: Send>(
+        &self,
+        n_rows: usize,
+        most: usize,
+        of_counts: impl Fn(&[u32]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let (rows, groups) = (self.counted(n_rows)?, self.groups_of(n_rows)?);
+        let rows = rows.unwrap_or_else(|| (0..n_rows).collect());
+        let bootstrap = self.bootstrap.clone().at_most(most);
+        let spread = |unit: &dyn Fn(usize) -> usize, counts: &[u32]| {
+            let mut of_rows = vec![0; n_rows];
+            rows.iter().enumerate().for_each(|(place, &row)| of_rows[row] = counts[unit(place)]);
+            of_counts(&of_rows)
+        };
+        match (self.dependence, groups) {
+            (Dependence::Blocks(length), _) => {
+                bootstrap.map_blocks(rows.len(), length, |counts| spread(&|place| place, counts))
+            }
+            (_, Some(groups)) => {
+                let own: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
+                let (units, n_units) = numbered(&own);
+                bootstrap.map_counted(n_units, |counts| spread(&|place| units[place], counts))
+            }
+            _ => bootstrap.map_counted(rows.len(), |counts| spread(&|place| place, counts)),
+        }
+    }
+
     /// The rows that have weight, in their order; nothing where all have.
     fn counted(&self, n_rows: usize) -> Result<Option<Vec<usize>>> {
         let Some(weights) = self.weights else { return Ok(None) };
@@ -291,21 +321,41 @@ impl<'a> IntervalOptions<'a> {
                     ratio(&pairs, &counts)
                 });
             }
-            (_, None) => pairs,
-            (_, Some(groups)) => {
-                let own: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
-                let (unit_of_row, n_units) = numbered(&own);
-                let mut sums = vec![[0.0; 2]; n_units];
-                for (&unit, pair) in unit_of_row.iter().zip(&pairs) {
-                    sums[unit] = [sums[unit][0] + pair[0], sums[unit][1] + pair[1]];
-                }
-                sums
-            }
+            (_, groups) => of_units(&rows, pairs, groups),
         };
         if units.len() >= MANY_UNITS && !self.forced {
             return self.student(&units);
         }
         self.bootstrap.interval_counted(units.len(), |counts| ratio(&units, counts))
+    }
+
+    /// The interval of the weighted mean of numbers at least 0 that are far apart, such as squared errors: that of its logarithm, whose variance is
+    /// linearised, widened as Bonett (2006) does for variances. Nothing where rows are drawn anew, as blocks always are.
+    ///
+    /// # Errors
+    /// As [`of_rows`](IntervalOptions::of_rows).
+    pub(crate) fn of_positive_mean(&self, values: &[f64]) -> Result<Option<Interval>> {
+        if self.forced || matches!(self.dependence, Dependence::Blocks(_)) {
+            return Ok(None);
+        }
+        let (rows, groups) = (self.counted(values.len())?, self.groups_of(values.len())?);
+        let rows = rows.unwrap_or_else(|| (0..values.len()).collect());
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| weights[row]);
+        let pairs = rows.iter().map(|&row| [weight(row) * values[row], weight(row)]).collect();
+        let units = of_units(&rows, pairs, groups);
+        let n = units.len() as f64;
+        if n < 2.0 {
+            return Err(Error::insufficient_data(format!(
+                "there are {n} units to tell how sure the score is from; at least 2 are needed"
+            )));
+        }
+        let found = self.student(&units)?;
+        let half = match found.estimate > 0.0 {
+            true => (found.high - found.estimate) / found.estimate * wider_logarithm(n, self.level),
+            false => 0.0,
+        };
+        let (low, high) = (found.estimate * (-half).exp(), found.estimate * half.exp());
+        Ok(Some(Interval { low, high, ..found }))
     }
 
     /// Student's interval of a ratio of sums, linearised (Cochran, 1977).
@@ -318,6 +368,24 @@ impl<'a> IntervalOptions<'a> {
         let half = two_sided_t(df, self.level)? * (squares * (n as f64 / df)).sqrt() / total;
         Ok(Interval { estimate, low: estimate - half, high: estimate + half, level: self.level })
     }
+}
+
+/// Pairs of sums of the rows, added up by group where there are groups.
+fn of_units(rows: &[usize], pairs: Vec<[f64; 2]>, groups: Option<&[u32]>) -> Vec<[f64; 2]> {
+    let Some(groups) = groups else { return pairs };
+    let own: Vec<u32> = rows.iter().map(|&row| groups[row]).collect();
+    let (unit_of_row, n_units) = numbered(&own);
+    let mut sums = vec![[0.0; 2]; n_units];
+    for (&unit, pair) in unit_of_row.iter().zip(&pairs) {
+        sums[unit] = [sums[unit][0] + pair[0], sums[unit][1] + pair[1]];
+    }
+    sums
+}
+
+/// How many times as wide the interval of the logarithm of a sum of squares of few units must be (Bonett, 2006).
+pub(crate) fn wider_logarithm(n_units: f64, level: f64) -> f64 {
+    let reach = normal_quantile(0.5 * (1.0 + level), 0.5 * (1.0 - level));
+    n_units / (n_units - reach).max(1.0)
 }
 
 /// How many standard errors Student's interval reaches to each side.

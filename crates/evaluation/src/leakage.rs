@@ -2,10 +2,11 @@
 
 mod computed;
 mod explained;
+mod rows;
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Context, Error, Param, Result, Rows};
+use perennial_core::{Classes, Context, Error, Param, Result, Rows};
 use perennial_numeric::reduce;
 
 use crate::audit::{AuditReport, Check, Finding, Severity, SplitAudit, Waivers};
@@ -13,6 +14,7 @@ use crate::compare::{ComparisonOptions, Verdict, compare_folds, gains_alike};
 use crate::split::SplitInputs;
 use crate::{Cells, CrossValidated, Split, Strata, Tabular};
 use explained::{Bins, Truth};
+use rows::AnyRows;
 
 /// Looks for ways in which the answer gets into what is learned from.
 ///
@@ -62,6 +64,7 @@ pub struct LeakageScan<'a> {
     known_at: Vec<(String, &'a [i64])>,
     splits: Option<&'a [Split]>,
     prepared: Option<[CrossValidated<(), ()>; 2]>,
+    rows: Option<AnyRows<'a>>,
 }
 
 const MOST_EXPLAINED: Param =
@@ -83,6 +86,7 @@ impl Default for LeakageScan<'_> {
             known_at: Vec::new(),
             splits: None,
             prepared: None,
+            rows: None,
         }
     }
 }
@@ -165,6 +169,19 @@ impl<'a> LeakageScan<'a> {
         X: Tabular,
         Y: Strata + Rows + ?Sized,
     {
+        if !y.matches(x.n_rows()) {
+            return Err(Error::length_mismatch("the target", x.n_rows(), y.n_rows()));
+        }
+        self.scan_told(x, (y.classes(), y.numbers()), ctx)
+    }
+
+    /// As [`scan`](LeakageScan::scan), of the classes or the numbers of a target.
+    fn scan_told<X: Tabular>(
+        &self,
+        x: &X,
+        (classes, numbers): (Option<&Classes>, Option<&[f64]>),
+        ctx: &Context,
+    ) -> Result<AuditReport> {
         MOST_EXPLAINED.check(self.most_explained)?;
         ORDER_EXPLAINED.check(self.order_explained)?;
         self.waivers.check()?;
@@ -173,17 +190,14 @@ impl<'a> LeakageScan<'a> {
             return Err(Error::invalid_param("waive_column", column, expected));
         }
         let n = x.n_rows();
-        if !y.matches(n) {
-            return Err(Error::length_mismatch("the target", n, y.n_rows()));
-        }
         if n < LEAST_ROWS {
             return Err(Error::insufficient_data(format!(
                 "there are {n} rows; a leakage scan needs at least {LEAST_ROWS}"
             )));
         }
-        let truth = Truth::new(y.classes(), y.numbers())?;
+        let truth = Truth::new(classes, numbers)?;
         let mut findings = self.columns(x, &truth, ctx)?;
-        if let (None, Some(numbers)) = (y.classes(), y.numbers()) {
+        if let (None, Some(numbers)) = (classes, numbers) {
             findings.extend(computed::sums(x, numbers, ctx)?);
         }
         findings.extend(self.order(n, &truth));

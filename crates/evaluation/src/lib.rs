@@ -4,6 +4,7 @@ mod align;
 mod audit;
 mod behaviour;
 pub mod calibration;
+mod capacity;
 #[cfg(feature = "report")]
 pub mod charts;
 mod compare;
@@ -35,6 +36,7 @@ mod test_sample;
 
 pub use audit::{AuditReport, AuditedSplits, Check, Finding, Severity, SplitAudit};
 pub use behaviour::{Behaviour, Expectation, test_behaviour};
+pub use capacity::{EffectiveDegrees, effective_degrees_of_freedom};
 pub use compare::{
     BayesianComparison, Comparison, ComparisonOptions, CriticalDifferences, FiveByTwo, ModelPair, ModelRow,
     ModelTable, ModelTableBuilder, SeedRanking, SeedScores, Verdict, compare, compare_bayes, compare_folds,

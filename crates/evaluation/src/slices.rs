@@ -83,7 +83,7 @@ const MANY_ROWS: usize = 1000;
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `min_support` | 30 | >= 2 | slices with fewer rows are skipped |
+/// | `min_support` | 30 | >= 2 | slices whose rows are worth fewer are skipped: with weights, rows of equal weight that would tell as much (Kish, 1965) |
 /// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
 /// | `replicates` | 2000 | >= 1 | resamples of an interval, and permutations of a test |
 /// | `seed` | 0 | | start of the random stream |
@@ -156,7 +156,7 @@ impl SliceOptions {
         self
     }
 
-    /// How much each row counts. The support of a slice stays a number of rows.
+    /// How much each row counts. Rows without weight are not in a slice, and of others `min_support` asks for what they are worth.
     #[must_use]
     pub fn weights(mut self, weights: &[f64]) -> Self {
         self.weights = Some(weights.to_vec());
@@ -176,7 +176,7 @@ impl SliceOptions {
 pub struct SliceScore {
     /// The name of the slice.
     pub name: String,
-    /// How many rows it has.
+    /// How many rows with weight it has.
     pub support: usize,
     /// The score and how sure it is.
     pub interval: Interval,
@@ -200,7 +200,7 @@ pub struct SliceScore {
 pub struct SkippedSlice {
     /// The name of the slice.
     pub name: String,
-    /// How many rows it has.
+    /// How many rows with weight it has.
     pub support: usize,
     /// Why it was not scored.
     pub reason: String,
@@ -259,21 +259,25 @@ pub fn score_slices<M: Metric>(
     let random = Random::new(options.seed).stream("slices");
     let (mut scored, mut skipped) = (Vec::new(), Vec::new());
     for (number, (name, rows)) in slices.iter().enumerate() {
-        let support = rows.len();
+        let inside = members(name, rows, truth.n_rows())?;
+        let (support, worth) = support_of(rows.iter().copied(), weights);
         let slice = Slice {
             metric,
             truth,
             prediction,
             row_scores: row_scores.as_deref(),
             weights,
-            inside: members(name, rows, truth.n_rows())?,
+            inside,
             random: random.fork(number as u64),
         };
-        let result = if support < options.min_support {
-            Err(Error::insufficient_data(format!(
-                "it has {support} rows; at least {} are asked for",
-                options.min_support
-            )))
+        let result = if !enough(worth, options.min_support) {
+            let least = options.min_support;
+            Err(Error::insufficient_data(match support < least {
+                true => format!("it has {support} rows; at least {least} are asked for"),
+                false => format!(
+                    "its {support} rows are worth {worth:.1} of equal weight; at least {least} are asked for"
+                ),
+            }))
         } else {
             slice.score(name, options)
         };
@@ -312,6 +316,26 @@ fn shrink(slices: &mut [SliceScore], overall: f64) {
         let trust = if own > 0.0 { spread / (spread + own) } else { 1.0 };
         slice.shrunken = overall + trust * (slice.interval.estimate - overall);
     }
+}
+
+/// How many rows have weight, and how many of equal weight they are worth (Kish, 1965).
+pub(crate) fn support_of(rows: impl Iterator<Item = usize>, weights: Option<&[f64]>) -> (usize, f64) {
+    let Some(weights) = weights else {
+        let n = rows.count();
+        return (n, n as f64);
+    };
+    let own: Vec<f64> = rows.map(|row| weights[row]).filter(|weight| *weight > 0.0).collect();
+    let largest = own.iter().copied().fold(0.0, f64::max);
+    let (sum, squares) = own.iter().fold((0.0, 0.0), |(sum, squares), weight| {
+        let weight = weight / largest;
+        (sum + weight, squares + weight * weight)
+    });
+    (own.len(), if own.is_empty() { 0.0 } else { sum * sum / squares })
+}
+
+/// Whether rows are worth enough; equal weights that do not add up to the last bit are.
+pub(crate) fn enough(worth: f64, least: usize) -> bool {
+    worth >= least as f64 * (1.0 - 1e-9)
 }
 
 /// Which rows are in a slice.
@@ -362,7 +386,7 @@ impl<M: Metric> Slice<'_, M> {
         };
         Ok(SliceScore {
             name: name.to_owned(),
-            support: rows.len(),
+            support: support_of(rows.iter().copied(), self.weights).0,
             shrunken: interval.estimate,
             interval,
             rest: rest_score,

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use perennial_core::{Error, Param, Result};
+use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::sweep::{Cut, Sweep, share};
+use super::sweep::{Cut, Sweep, ranked, share};
 use super::value::ValueModel;
 use crate::IntervalOptions;
 
@@ -104,6 +105,11 @@ pub struct ThresholdRule {
     max_flagged_share: Option<f64>,
 }
 
+/// How many thresholds are chosen anew; their mean is then known far better than the interval.
+pub(super) const CHOICES: usize = 200;
+/// The share of what rows that were not drawn are worse by that those that were are too good by (Efron, 1983).
+pub(super) const OUT_OF_BAG: f64 = 0.632;
+
 const fn share_param(name: &'static str, meaning: &'static str) -> Param {
     Param::real(name, meaning).at_least(0.0).at_most(1.0)
 }
@@ -120,7 +126,7 @@ pub struct ThresholdChoice {
     pub threshold: f64,
     /// What was to be largest.
     pub objective: String,
-    /// How large it is, with its interval at this threshold.
+    /// How large it is on these rows, with its interval at this threshold.
     pub value: Interval,
     /// The share of those called positive that are; 0 where none is called.
     pub precision: Interval,
@@ -202,7 +208,10 @@ impl ThresholdRule {
 
     fn best(&self, scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<(Cut, f64)> {
         self.check()?;
-        let sweep = Sweep::new(scores, positive, weights, self.objective.values())?;
+        self.best_of(&Sweep::new(scores, positive, weights, self.objective.values())?)
+    }
+
+    fn best_of(&self, sweep: &Sweep) -> Result<(Cut, f64)> {
         // Shares of the same rows in another order of adding must not miss a bound by a rounding.
         let close = 1e-12;
         let kept = |cut: &&Cut| {
@@ -215,7 +224,7 @@ impl ThresholdRule {
         };
         let mut best: Option<(Cut, f64)> = None;
         for cut in sweep.cuts.iter().filter(kept) {
-            let value = self.objective.at(&sweep, cut);
+            let value = self.objective.at(sweep, cut);
             if best.is_none_or(|(_, most)| value > most) {
                 best = Some((*cut, value));
             }
@@ -233,8 +242,9 @@ impl ThresholdRule {
     /// The best threshold, and what it does on these rows with intervals: weights, groups and level are those of the
     /// options.
     ///
-    /// The intervals are those of the threshold as it is chosen: on the rows that it was chosen on they are a little
-    /// too good. Choose on rows that the model has not seen, and judge on others.
+    /// On the rows that it was chosen on a threshold looks a little too good. So thresholds are chosen anew on resamples of the rows and
+    /// judged on the rows that are not among them; 0.632 of what that is worse by (Efron, 1983) is taken out of the intervals (Noma and
+    /// others, 2021), not of the estimates, which can lie outside. Choose on rows that the model has not seen.
     ///
     /// # Errors
     /// As [`threshold`](ThresholdRule::threshold), or as [`Metric::interval`](crate::Metric::interval).
@@ -246,7 +256,54 @@ impl ThresholdRule {
     ) -> Result<ThresholdChoice> {
         let weights = options.row_weights();
         let (cut, _) = self.best(scores, positive, weights)?;
-        self.judge(cut.threshold, scores, positive, options)
+        let mut choice = self.judge(cut.threshold, scores, positive, options)?;
+        let left_out = self.left_out(scores, positive, options)?;
+        let share = Some((0.0, 1.0));
+        let of_value = if self.objective.values().is_some() { None } else { share };
+        let found = [&mut choice.value, &mut choice.precision, &mut choice.recall, &mut choice.flagged];
+        for ((interval, left_out), bounds) in
+            found.into_iter().zip(left_out).zip([of_value, share, share, share])
+        {
+            let by = left_out.map_or(0.0, |left_out| OUT_OF_BAG * (left_out - interval.estimate));
+            let (least, most) = bounds.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+            interval.low = (interval.low + by).clamp(least, most);
+            interval.high = (interval.high + by).clamp(least, most);
+        }
+        Ok(choice)
+    }
+
+    /// What thresholds that are chosen on resamples come to on the rows that are not among them, on average: the objective, precision,
+    /// recall and the share that is called; nothing where they are defined for no resample.
+    fn left_out(
+        &self,
+        scores: &[f64],
+        positive: &[bool],
+        options: &IntervalOptions<'_>,
+    ) -> Result<[Option<f64>; 4]> {
+        let (weights, values) = (options.row_weights(), self.objective.values());
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let order = ranked(scores, weights);
+        let found = options.map_counts(scores.len(), CHOICES, |counts| {
+            let drawn = Sweep::over(&order, scores, positive, weight, |row| counts[row], values);
+            // A resample in which no threshold keeps the bounds tells nothing.
+            let threshold = self.best_of(&drawn).ok()?.0.threshold;
+            let left =
+                Sweep::over(&order, scores, positive, weight, |row| u32::from(counts[row] == 0), values);
+            let at = left.cuts.iter().rev().find(|cut| cut.threshold >= threshold).or(left.cuts.first())?;
+            let called = at.true_positive + at.false_positive;
+            let defined = |share: f64, of: f64| (of > 0.0).then_some(share);
+            Some([
+                defined(self.objective.at(&left, at), left.total()),
+                defined(at.precision(), called),
+                defined(left.recall(at), left.positives),
+                defined(share(called, left.total()), left.total()),
+            ])
+        })?;
+        let mean = |which: usize| {
+            let known: Vec<f64> = found.iter().flatten().filter_map(|found| found[which]).collect();
+            (!known.is_empty()).then(|| reduce::mean(&known))
+        };
+        Ok([mean(0), mean(1), mean(2), mean(3)])
     }
 
     /// What a given threshold does on rows, with intervals.

@@ -40,10 +40,22 @@ impl Sweep {
         check_numbers("the scores", scores)?;
         values.map_or(Ok(()), |values| values.check(positive.len()))?;
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        Ok(Sweep::over(&ranked(scores, weights), scores, positive, weight, |_| 1, values))
+    }
+
+    /// Of checked rows in the order of their scores, each of which counts so much and is there so often.
+    pub(super) fn over(
+        order: &[usize],
+        scores: &[f64],
+        positive: &[bool],
+        weight: impl Fn(usize) -> f64,
+        count: impl Fn(usize) -> u32,
+        values: Option<&ValueModel>,
+    ) -> Self {
+        let weight = |row: usize| f64::from(count(row)) * weight(row);
         let worth = |row: usize, called: bool| {
             values.map_or(0.0, |values| weight(row) * values.row(row).of(positive[row], called))
         };
-        let order = ranked(scores, weights);
         let highest = order.first().map_or(0.0, |&row| scores[row]);
         let mut cut = Cut {
             threshold: highest.next_up().min(f64::MAX),
@@ -53,9 +65,9 @@ impl Sweep {
             value: order.iter().map(|&row| worth(row, false)).sum(),
         };
         let mut cuts = vec![cut];
-        for tied in tied(&order, scores) {
+        for tied in tied(order, scores) {
             for &row in tied {
-                cut.flagged += 1;
+                cut.flagged += count(row) as usize;
                 if positive[row] {
                     cut.true_positive += weight(row);
                 } else {
@@ -66,7 +78,7 @@ impl Sweep {
             cut.threshold = scores[tied[0]];
             cuts.push(cut);
         }
-        Ok(Sweep { cuts, positives: cut.true_positive, negatives: cut.false_positive })
+        Sweep { cuts, positives: cut.true_positive, negatives: cut.false_positive }
     }
 
     pub(crate) fn total(&self) -> f64 {

@@ -2,11 +2,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Error, Matrix, Result, Rows, check_rows};
+use perennial_core::{Error, Matrix, Result, check_rows};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::nearest::Near;
+use crate::Tabular;
+use crate::tabular::AsNumbers;
 
 /// What might help a group of rows, and what speaks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,24 +95,25 @@ const LOOKED: usize = 200;
 
 /// What might help a group of rows: `badness` is a number for each row that is larger for worse ones and at least 0, such as
 /// its loss, and `features` are those that the group is made of. With training rows it is also asked whether the model has
-/// seen anything like the group.
+/// seen anything like the group. Rows are those of a matrix, or with the feature `table` of a table.
 ///
 /// # Errors
 /// When lengths differ, a row does not exist, the group is empty, columns differ from those of the training rows, or a matrix
 /// is sparse.
-pub fn candidate_fixes(
+pub fn candidate_fixes<X: Tabular>(
     badness: &[f64],
-    x: &Matrix,
+    x: &X,
     rows: &[usize],
     features: &[String],
-    train: Option<&Matrix>,
+    train: Option<&X>,
 ) -> Result<Vec<Fix>> {
     if badness.len() != x.n_rows() {
         return Err(Error::length_mismatch("the badness of the rows", x.n_rows(), badness.len()));
     }
     check_rows(rows, x.n_rows())?;
-    let known = train.map(|train| Known::new(train, x)).transpose()?;
-    fixes_of(badness, x, rows, features, known.as_ref())
+    let AsNumbers { x, beside } = AsNumbers::of(x, train)?;
+    let known = beside.as_ref().map(|train| Known::new(train, &x)).transpose()?;
+    fixes_of(badness, &x, rows, features, known.as_ref())
 }
 
 /// Training rows, for many groups.

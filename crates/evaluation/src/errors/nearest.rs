@@ -1,10 +1,11 @@
 use ndarray::{ArrayRef2, ArrayView1};
-use perennial_core::{Error, FeatureKind, Matrix, Param, Result, Rows, check_rows};
+use perennial_core::{Error, FeatureKind, Matrix, Param, Result, check_rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use crate::tasks;
+use crate::tabular::AsNumbers;
+use crate::{Tabular, tasks};
 
 /// A training row near to a row that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +37,8 @@ const USUAL: f64 = 0.95;
 /// Which training rows are most like some rows, such as those of [`worst_rows`](super::worst_rows): their targets tell whether the
 /// label is odd, and their distance whether the model has seen anything like them.
 ///
-/// A feature counts by the distance in deviations of the training rows, a category as 1 where it differs; features that are
+/// Rows are those of a matrix, or with the feature `table` of a table, with texts, categories and moments as they are. A feature counts by the
+/// distance in deviations of the training rows, a category or a text as 1 where it differs; features that are
 /// missing on either side are left out and the others count for them.
 ///
 /// ```
@@ -54,18 +56,19 @@ const USUAL: f64 = 0.95;
 ///
 /// # Errors
 /// When there are no training rows, columns differ, a matrix is sparse, or a row does not exist.
-pub fn nearest_rows(
-    train: &Matrix,
-    x: &Matrix,
+pub fn nearest_rows<X: Tabular>(
+    train: &X,
+    x: &X,
     rows: &[usize],
     n_nearest: usize,
 ) -> Result<Vec<NearestRows>> {
     N_NEAREST.check_count(n_nearest)?;
-    let x = train.features().align(x)?;
     check_rows(rows, x.n_rows())?;
-    let near = Near::new(train)?;
+    let AsNumbers { x: train, beside } = AsNumbers::of(train, Some(x))?;
+    let near = Near::new(&train)?;
     let usual = near.usual_distance();
-    let asked = x.dense()?;
+    let asked = beside.ok_or_else(|| Error::unsupported("rows of this kind cannot be compared"))?;
+    let asked = asked.dense()?;
     tasks::try_each(rows.len(), |place| {
         let nearest = near.of(asked.row(rows[place]), n_nearest);
         let unlike_training = nearest.first().is_none_or(|first| first.distance > usual);

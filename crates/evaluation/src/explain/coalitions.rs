@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use perennial_core::Result;
+use perennial_core::{Context, Result};
 
 use super::Score;
 use crate::Tabular;
@@ -15,6 +15,8 @@ pub(super) struct Game<'a, X> {
     pub(super) score: &'a Score<'a, X>,
     pub(super) background: &'a X,
     pub(super) players: &'a [Vec<usize>],
+    /// Asked before each block of questions whether the work was cancelled.
+    pub(super) ctx: &'a Context,
 }
 
 impl<X: Tabular> Game<'_, X> {
@@ -25,6 +27,7 @@ impl<X: Tabular> Game<'_, X> {
         let at_once = (ROWS / n_background.max(1)).max(1);
         let mut values = Vec::with_capacity(coalitions.len() / self.players.len().max(1));
         for block in coalitions.chunks(at_once * self.players.len()) {
+            self.ctx.check()?;
             let parts: Vec<(Range<usize>, Vec<usize>)> = block
                 .chunks_exact(self.players.len())
                 .map(|known| {

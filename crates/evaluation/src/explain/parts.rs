@@ -14,23 +14,24 @@ use crate::{Tabular, tasks};
 ///
 /// ```
 /// use ndarray::array;
-/// use perennial_core::Matrix;
+/// use perennial_core::{Context, Matrix};
 /// use perennial_evaluation::explain::{Score, additive_contributions};
 ///
 /// let score = Score::new("score", |x: &Matrix| Ok(x.dense()?.rows().into_iter().map(|row| row[0].powi(2) - row[1]).collect()));
 /// let background = Matrix::from(array![[0.0, 0.0], [2.0, 2.0]]);
-/// let explained = additive_contributions(&score, &Matrix::from(array![[3.0, 5.0]]), &background)?;
+/// let explained = additive_contributions(&score, &Matrix::from(array![[3.0, 5.0]]), &background, &Context::new())?;
 /// assert_eq!((&explained.values()[0], explained.base()), (&array![[7.0, -4.0]], &[1.0][..]));
 /// # Ok::<(), perennial_core::Error>(())
 /// ```
 ///
 /// # Errors
-/// When the background has no rows or other columns, a matrix is sparse, the model refuses a row, or the score is not a sum of
-/// functions of single features.
+/// When the background has no rows or other columns, a matrix is sparse, the model refuses a row, the score is not a sum of
+/// functions of single features, or the work was cancelled.
 pub fn additive_contributions<X: Tabular>(
     score: &Score<'_, X>,
     x: &X,
     background: &X,
+    ctx: &Context,
 ) -> Result<Contributions> {
     let x = background.aligned(x)?;
     let p = check_background(background)?;
@@ -43,6 +44,7 @@ pub fn additive_contributions<X: Tabular>(
     let n_rows = x.n_rows();
     let mut values = Array2::zeros((n_rows, p));
     for column in 0..p {
+        ctx.step(column, p)?;
         let usual = of_column(background, column)?;
         let mean = usual.iter().sum::<f64>() / usual.len() as f64;
         if n_rows > 0 {
@@ -97,18 +99,19 @@ pub struct BreakDown {
 ///
 /// # Errors
 /// When `row` is not one row, the order does not hold every feature once, the background has no rows or other columns, a
-/// matrix is sparse, or the model refuses a row.
+/// matrix is sparse, the model refuses a row, or the work was cancelled.
 pub fn break_down<X: Tabular>(
     score: &Score<'_, X>,
     row: &X,
     background: &X,
     order: Option<&[&str]>,
+    ctx: &Context,
 ) -> Result<BreakDown> {
     let row = one_row(background.aligned(row)?)?;
     let p = check_background(background)?;
     let names: Vec<&str> = background.names().collect();
     let players: Vec<Vec<usize>> = (0..p).map(|column| vec![column]).collect();
-    let game = Game { score, background, players: &players };
+    let game = Game { score, background, players: &players, ctx };
     let order: Vec<usize> = match order {
         Some(names) => names.iter().map(|name| position(background, name)).collect::<Result<_>>()?,
         None => {
@@ -167,7 +170,7 @@ pub fn ceteris_paribus<X: Tabular>(
 }
 
 /// How many columns a background has; one without rows or columns is refused.
-fn check_background<X: Tabular>(background: &X) -> Result<usize> {
+pub(super) fn check_background<X: Tabular>(background: &X) -> Result<usize> {
     match background.names().len() {
         p if p > 0 && background.n_rows() > 0 => Ok(p),
         _ => Err(Error::empty(
@@ -176,7 +179,7 @@ fn check_background<X: Tabular>(background: &X) -> Result<usize> {
     }
 }
 
-fn one_row<X: Rows>(row: X) -> Result<X> {
+pub(super) fn one_row<X: Rows>(row: X) -> Result<X> {
     match row.n_rows() {
         1 => Ok(row),
         n => Err(Error::length_mismatch("the row that is explained", 1, n)),

@@ -206,7 +206,8 @@ impl<X: Tabular> Explainer<X> for Shap<'_, X> {
             (None, ShapMethod::Sampling) | (Some(_), _) => None,
             (None, _) => Some(self.solver()?),
         };
-        let game = Game { score: self.score, background: self.background, players: &self.players };
+        let game =
+            Game { score: self.score, background: self.background, players: &self.players, ctx: &self.ctx };
         let background = self.score.of(self.background)?;
         let base = background.iter().sum::<f64>() / background.len() as f64;
         let scores = if x.n_rows() == 0 { Vec::new() } else { self.score.of(&x)? };

@@ -1,4 +1,4 @@
-use perennial_core::{Estimator, Predictor, Result, Values};
+use perennial_core::{Context, Estimator, Predictor, Result, Train, Values};
 use serde::{Deserialize, Serialize};
 
 use super::Score;
@@ -19,19 +19,23 @@ pub struct Surrogate<M> {
 /// it can be trusted.
 ///
 /// # Errors
-/// When the model or the estimator refuses the rows, or there are fewer than two rows held out.
+/// When the model or the estimator refuses the rows, there are fewer than two rows held out, or the work was cancelled.
 pub fn surrogate<E>(
     score: &Score<'_, E::Input>,
     estimator: &E,
     x: &E::Input,
     held_out: &E::Input,
+    ctx: &Context,
 ) -> Result<Surrogate<E::Model>>
 where
     E: Estimator<Target = Values>,
     E::Input: Sized,
     E::Model: Predictor<Input = E::Input, Output = Values>,
 {
-    let model = estimator.fit(x, &score.of(x)?.into())?;
+    ctx.check()?;
+    let said: Values = score.of(x)?.into();
+    let model = Train::new(x, &said).context(ctx.child("surrogate")).fit(estimator)?;
+    ctx.check()?;
     let fidelity = R2.score(&score.of(held_out)?.into(), &model.predict(held_out)?)?;
     Ok(Surrogate { model, fidelity })
 }

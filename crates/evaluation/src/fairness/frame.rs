@@ -1,21 +1,23 @@
 //! Any metric by groups.
 
+use std::borrow::Borrow;
 use std::fmt;
 
-use perennial_core::{Error, Param, Result, Rows};
+use perennial_core::{Error, Param, Result, ResultExt, Rows};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::gaps::{Apart, Gap, gap};
+use super::gaps::{Apart, Gap, gap, score_share};
 use super::sensitive::{Grouped, SensitiveFeatures};
 use crate::align::check_rows_of;
-use crate::metric::score_rows;
+use crate::metric::{on_rows, score_parts, score_rows, where_defined};
 use crate::{IntervalOptions, Metric, SliceOptions, SliceReport, Slices, score_slices};
 
 /// How groups are compared.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `min_support` | 30 | >= 2 | groups with fewer rows are not compared |
+/// | `min_support` | 30 | >= 2 | groups whose rows are worth fewer are not compared: with weights, rows of equal weight that would tell as much (Kish, 1965) |
 /// | `level` | 0.95 | in (0, 1) | confidence level of the intervals |
 /// | `replicates` | 2000 | >= 1 | resamples |
 /// | `seed` | 0 | | start of the random stream |
@@ -74,7 +76,7 @@ impl FairnessOptions {
         self
     }
 
-    /// Sets how much each row counts. `min_support` stays a number of rows.
+    /// Sets how much each row counts. Rows without weight are in no group.
     #[must_use]
     pub fn weights(mut self, weights: &[f64]) -> Self {
         self.weights = Some(weights.to_vec());
@@ -146,12 +148,22 @@ impl MetricFrame {
             .seed(options.seed);
         let of_slices = weights.map_or(of_slices.clone(), |weights| of_slices.weights(weights));
         let by_group = score_slices(metric, truth, prediction, &slices, &of_slices)?;
-        let supports = groups.supports();
-        let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
+        let (_, kept) = groups.supports(weights, options.min_support);
         enough_groups(&kept)?;
         let row_scores = metric.row_scores(truth, prediction)?;
+        // How sure the number of each group is, of those that have one.
+        let of_groups = |level: f64| -> Result<Vec<Interval>> {
+            let own = (0..groups.names.len()).filter(|&group| kept[group]).map(|group| {
+                let rows: Vec<usize> =
+                    (0..groups.of_row.len()).filter(|&row| groups.of_row[row] == group).collect();
+                let settings = options.interval().level(level);
+                of_rows(metric, truth, prediction, row_scores.as_deref(), &rows, &settings)
+                    .context(format!("group `{}`", groups.names[group]))
+            });
+            Ok(own.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        };
         let gap =
-            gap(&options.interval(), truth.n_rows(), |rows| {
+            gap(&options.interval(), truth.n_rows(), of_groups, |rows| {
                 let n_groups = groups.names.len();
                 if let Some(scores) = &row_scores {
                     let mut sums = vec![(0.0, 0.0); n_groups];
@@ -178,6 +190,50 @@ impl MetricFrame {
             Error::insufficient_data("the metric is defined for fewer than two groups, so there is no gap")
         })?;
         Ok(MetricFrame { by_group, gap })
+    }
+}
+
+/// The interval of the metric on some rows; of a share that of Wilson. Nothing where the metric is not defined there, and all that
+/// there can be where it is and nothing is known of how sure it is.
+fn of_rows<M: Metric>(
+    metric: &M,
+    truth: &M::Truth,
+    prediction: &M::Prediction,
+    row_scores: Option<&[f64]>,
+    rows: &[usize],
+    options: &IntervalOptions<'_>,
+) -> Result<Option<Interval>> {
+    let Some(estimate) = where_defined(score_rows(metric, truth, prediction, options.row_weights(), rows))?
+        .filter(|score| score.is_finite())
+    else {
+        return Ok(None);
+    };
+    let weights = options.row_weights().map(|weights| weights.take(rows)).transpose()?;
+    let weight = |place: usize| weights.as_ref().map_or(1.0, |weights| weights[place]);
+    if let Some(scores) = row_scores {
+        let counted = || (0..rows.len()).filter(|&place| weight(place) > 0.0);
+        if counted().all(|place| scores[rows[place]] == 0.0 || scores[rows[place]] == 1.0) {
+            let [hit, all, squares] = counted().fold([0.0; 3], |[hit, all, squares], place| {
+                let weight = weight(place);
+                [hit + weight * scores[rows[place]], all + weight, squares + weight * weight]
+            });
+            return Ok(Some(score_share(hit, all, squares, options.confidence())));
+        }
+    }
+    let (truth, prediction) = score_parts::<M>(truth, prediction, rows)?;
+    let own = match &weights {
+        Some(weights) => options.clone().weights(weights),
+        None => options.clone(),
+    };
+    let found = on_rows(metric, rows, |metric| metric.interval(truth.borrow(), &prediction, &own));
+    match (where_defined(found)?, metric.bounds()) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, (low, high)) if low.is_finite() && high.is_finite() => {
+            Ok(Some(Interval { estimate, low, high, level: options.confidence() }))
+        }
+        _ => {
+            Err(Error::insufficient_data("too few rows to tell how sure the metric is; raise `min_support`"))
+        }
     }
 }
 

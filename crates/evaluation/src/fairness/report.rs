@@ -7,7 +7,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{FairnessOptions, MIN_SUPPORT, enough_groups};
-use super::gaps::{Apart, Gap, gap};
+use super::gaps::{Apart, Gap, difference, gap, score_share, with_ratio};
 use super::sensitive::{Grouped, SensitiveFeatures};
 use crate::align::{check_rows_of, codes_in, positive_class};
 use crate::calibration::weighted_share;
@@ -20,7 +20,7 @@ use crate::stack::all_names;
 pub struct GroupRates {
     /// The group.
     pub group: String,
-    /// How many rows it has.
+    /// How many rows with weight it has.
     pub support: usize,
     /// The share that is given the positive class.
     pub selection_rate: Interval,
@@ -96,8 +96,7 @@ impl FairnessReport {
             Ok(codes_in(classes, &names)?.into_iter().map(|code| usize::from(code == class)).collect())
         };
         let (true_sides, given_sides) = (is(truth)?, is(given)?);
-        let supports = groups.supports();
-        let kept: Vec<bool> = supports.iter().map(|support| *support >= options.min_support).collect();
+        let (supports, kept) = groups.supports(weights, options.min_support);
         enough_groups(&kept)?;
         let count = |rows: &mut dyn Iterator<Item = usize>| {
             let mut counts = vec![Counts::default(); groups.names.len()];
@@ -111,20 +110,42 @@ impl FairnessReport {
         };
         let n_rows = truth.n_rows();
         let counts = count(&mut (0..n_rows));
+        let mut squares = vec![[0.0; 2]; groups.names.len()];
+        (0..n_rows).for_each(|row| squares[groups.of_row[row]][true_sides[row]] += weight(row) * weight(row));
+        let kept_squares: Vec<[f64; 2]> =
+            squares.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(squares, _)| *squares).collect();
+        // An interval of each group that has such rows.
+        let of_sides = |sides: &[usize], level: f64| -> Vec<Interval> {
+            let sum = |of: &dyn Fn(usize) -> f64| sides.iter().map(|side| of(*side)).sum::<f64>();
+            let rows = counts.iter().zip(&kept_squares).map(|(counts, squares)| {
+                let all = sum(&|side| counts[side][0] + counts[side][1]);
+                (all > 0.0).then(|| {
+                    score_share(sum(&|side| counts[side][1]), all, sum(&|side| squares[side]), level)
+                })
+            });
+            rows.flatten().collect()
+        };
         let settings = options.interval();
-        let of = |rates: &(dyn Fn(&[Counts]) -> Option<Apart> + Sync)| {
-            gap(&settings, n_rows, |rows| rates(&count(&mut rows.iter().copied())))
+        let of = |sides: &[usize], rates: &(dyn Fn(&[Counts]) -> Option<Apart> + Sync)| {
+            let of_rows = |rows: &[usize]| rates(&count(&mut rows.iter().copied()));
+            gap(&settings, n_rows, |level| Ok(of_sides(sides, level)), of_rows)
         };
         let of_truth =
             |counts: &[Counts], truth: usize| Apart::of(counts.iter().map(|counts| rate(counts, truth)));
-        let demographic_parity = of(&|counts| Apart::of(counts.iter().map(selection_rate)))?
+        let demographic_parity = of(&[0, 1], &|counts| Apart::of(counts.iter().map(selection_rate)))?
             .ok_or_else(|| Error::insufficient_data("fewer than two groups have a selection rate"))?;
-        let equal_opportunity = of(&|counts| of_truth(counts, 1))?;
-        let equalized_odds = of(&|counts| Apart::wider(of_truth(counts, 1), of_truth(counts, 0)))?;
+        let equal_opportunity = of(&[1], &|counts| of_truth(counts, 1))?;
+        let of_odds = |counts: &[Counts]| Apart::wider(of_truth(counts, 1), of_truth(counts, 0));
+        let families = |level: f64| Ok(vec![of_sides(&[1], level), of_sides(&[0], level)]);
+        let equalized_odds = match (of_odds(&counts), difference(options.level, n_rows, families)?) {
+            (Some(here), Some(difference)) => {
+                let of_rows = |rows: &[usize]| of_odds(&count(&mut rows.iter().copied()));
+                Some(with_ratio(&settings, n_rows, here, difference, of_rows)?)
+            }
+            _ => None,
+        };
         // Each interval is wider, so that all of them hold together.
         let level = 1.0 - (1.0 - options.level) / counts.len() as f64;
-        let mut squares = vec![[0.0; 2]; groups.names.len()];
-        (0..n_rows).for_each(|row| squares[groups.of_row[row]][true_sides[row]] += weight(row) * weight(row));
         let of_group = |(group, counts): (usize, &Counts)| {
             let all = counts.iter().flatten().sum::<f64>();
             if !(all > 0.0) {

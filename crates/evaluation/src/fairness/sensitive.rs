@@ -3,6 +3,8 @@
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::slices::{enough, support_of};
+
 /// One or several features by which people may be treated differently; several together give their intersections.
 ///
 /// ```
@@ -73,9 +75,14 @@ impl Grouped {
         Ok(Grouped { of_row: groups.iter().map(place).collect(), names })
     }
 
-    pub(super) fn supports(&self) -> Vec<usize> {
-        let mut supports = vec![0; self.names.len()];
-        self.of_row.iter().for_each(|&group| supports[group] += 1);
-        supports
+    /// How many rows with weight each group has, and whether they are worth enough.
+    pub(super) fn supports(&self, weights: Option<&[f64]>, least: usize) -> (Vec<usize>, Vec<bool>) {
+        let mut members = vec![Vec::new(); self.names.len()];
+        self.of_row.iter().enumerate().for_each(|(row, &group)| members[group].push(row));
+        let of_group = |rows: Vec<usize>| {
+            let (support, worth) = support_of(rows.into_iter(), weights);
+            (support, enough(worth, least))
+        };
+        members.into_iter().map(of_group).unzip()
     }
 }

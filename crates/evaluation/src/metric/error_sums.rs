@@ -2,9 +2,11 @@
 
 use perennial_core::{Error, Result, Values};
 use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::values::{checked, in_range};
+use crate::interval::{two_sided_t, wider_logarithm};
 
 /// What a stream of rows leaves behind: one pass gives all the scores below, and parts are merged.
 ///
@@ -29,6 +31,7 @@ pub struct ErrorSums {
     largest: f64,
     truth: Moments,
     error: Moments,
+    products: Products,
 }
 
 /// The mean of numbers and the sum of their squared distances from it (Chan, Golub and LeVeque, 1983).
@@ -52,6 +55,62 @@ impl Moments {
             mean: self.mean + gap * share,
             squares: self.squares + other.squares + gap * gap * own * share,
         }
+    }
+}
+
+/// What tells how sure squared errors `e` and the truth's squared distances from its mean are: of the rows with weight `w` their number, and the
+/// sums of `w^2 e^4`, of `w^2 e^2 d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Products {
+    n_rows: u64,
+    centre: f64,
+    errors: f64,
+    mixed: [f64; 3],
+    truth: [f64; 5],
+}
+
+impl Products {
+    fn add(&mut self, weight: f64, truth: f64, error: f64) {
+        let (w, e, d) = (weight * weight, error * error, truth - self.centre);
+        self.n_rows += 1;
+        self.errors += w * e * e;
+        let mut power = w;
+        for k in 0..5 {
+            self.truth[k] += power;
+            if k < 3 {
+                self.mixed[k] += power * e;
+            }
+            power *= d;
+        }
+    }
+
+    /// The same sums about another centre.
+    fn about(&self, centre: f64) -> Self {
+        let by = self.centre - centre;
+        let [a, b, c, d, e] = self.truth;
+        let [p, q, r] = self.mixed;
+        Products {
+            centre,
+            mixed: [p, q + by * p, r + by * (2.0 * q + by * p)],
+            truth: [
+                a,
+                b + by * a,
+                c + by * (2.0 * b + by * a),
+                d + by * (3.0 * c + by * (3.0 * b + by * a)),
+                e + by * (4.0 * d + by * (6.0 * c + by * (4.0 * b + by * a))),
+            ],
+            ..*self
+        }
+    }
+
+    fn merge(&self, other: &Products, centre: f64) -> Self {
+        let (mut own, theirs) = (self.about(centre), other.about(centre));
+        own.n_rows += theirs.n_rows;
+        own.errors += theirs.errors;
+        own.mixed.iter_mut().zip(theirs.mixed).for_each(|(own, theirs)| *own += theirs);
+        own.truth.iter_mut().zip(theirs.truth).for_each(|(own, theirs)| *own += theirs);
+        own
     }
 }
 
@@ -85,8 +144,10 @@ impl ErrorSums {
                 sums.truth.mean /= sums.weight;
                 sums.error.mean /= sums.weight;
             }
+            sums.products.centre = sums.truth.mean;
             for row in counted() {
                 let error = truth[row] - prediction[row];
+                sums.products.add(weight(row), truth[row], error);
                 sums.truth.squares += weight(row) * (truth[row] - sums.truth.mean).powi(2);
                 sums.error.squares += weight(row) * (error - sums.error.mean).powi(2);
             }
@@ -106,6 +167,7 @@ impl ErrorSums {
     pub fn merge(&mut self, other: &ErrorSums) {
         self.truth = self.truth.merge(self.weight, other.truth, other.weight);
         self.error = self.error.merge(self.weight, other.error, other.weight);
+        self.products = self.products.merge(&other.products, self.truth.mean);
         self.n_rows += other.n_rows;
         self.weight += other.weight;
         self.absolute += other.absolute;
@@ -158,6 +220,56 @@ impl ErrorSums {
         Ok(self.mean_squared_error()?.sqrt())
     }
 
+    /// How sure the root of the mean squared error is, of independent rows: Student's interval of its logarithm, whose variance is
+    /// linearised (Cochran, 1977), widened for few rows (Bonett, 2006).
+    ///
+    /// # Errors
+    /// As [`mean_error`](Self::mean_error), when fewer than two rows have weight, the level is not in (0, 1), or fourth powers of
+    /// errors are beyond the range of f64.
+    pub fn root_mean_squared_error_interval(&self, level: f64) -> Result<Interval> {
+        let estimate = self.root_mean_squared_error()?;
+        let Products { n_rows, errors, mixed, truth, .. } = self.products;
+        let (u, w) = (self.squared, self.weight);
+        let squares = errors / u / u - 2.0 * (mixed[0] / u / w) + truth[0] / w / w;
+        let half = 0.5 * logarithm_half(u, squares, n_rows, level, "root_mean_squared_error")?;
+        Ok(Interval { estimate, low: estimate * (-half).exp(), high: estimate * half.exp(), level })
+    }
+
+    /// How sure the share of the variance that is explained is, of independent rows: Student's interval of the logarithm of the share that is
+    /// not, whose variance is linearised (Cochran, 1977), widened for few rows (Bonett, 2006).
+    ///
+    /// ```
+    /// use perennial_core::Values;
+    /// use perennial_evaluation::metric::ErrorSums;
+    ///
+    /// let mut sums = ErrorSums::new();
+    /// for part in 0..4 {
+    ///     let truth: Values = (0..50).map(|row| f64::from(50 * part + row) / 20.0).collect();
+    ///     let answer: Values = truth.as_slice().iter().map(|t| t + (7.0 * t).sin()).collect();
+    ///     sums.add(&truth, &answer, None)?;
+    /// }
+    /// let found = sums.r2_interval(0.95)?;
+    /// assert!(found.low < found.estimate && found.estimate < found.high && found.width() < 0.05);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`r2`](Self::r2) and [`root_mean_squared_error_interval`](Self::root_mean_squared_error_interval), or when all truths are the same.
+    pub fn r2_interval(&self, level: f64) -> Result<Interval> {
+        let estimate = self.r2()?;
+        let Products { n_rows, errors, mixed, truth, .. } = self.products.about(self.truth.mean);
+        let (u, t) = (self.squared, self.truth.squares);
+        if t == 0.0 {
+            return Err(Error::insufficient_data(
+                "all truths are the same, so there is no variance to explain and `r2` has no interval; use an absolute error",
+            ));
+        }
+        let squares = errors / u / u - 2.0 * (mixed[2] / u / t) + truth[4] / t / t;
+        let half = logarithm_half(u, squares, n_rows, level, "r2")?;
+        let left = 1.0 - estimate;
+        Ok(Interval { estimate, low: 1.0 - left * half.exp(), high: 1.0 - left * (-half).exp(), level })
+    }
+
     /// As [`MeanAbsolutePercentageError`](super::MeanAbsolutePercentageError).
     ///
     /// # Errors
@@ -203,4 +315,23 @@ impl ErrorSums {
             _ => 1.0 - unexplained / self.truth.squares,
         })
     }
+}
+
+/// How far Student's interval of a logarithm reaches to each side, widened for few rows, from the sum of squares of what each row adds to
+/// it; 0 where nothing is wrong.
+fn logarithm_half(unexplained: f64, squares: f64, n_rows: u64, level: f64, name: &str) -> Result<f64> {
+    if n_rows < 2 {
+        return Err(Error::insufficient_data("an interval needs at least 2 rows with weight"));
+    }
+    let n = n_rows as f64;
+    let reach = two_sided_t(n - 1.0, level)?;
+    if unexplained == 0.0 {
+        return Ok(0.0);
+    }
+    if !squares.is_finite() {
+        return Err(Error::overflow(format!(
+            "the fourth powers that tell how sure `{name}` is are beyond the range of f64; scale the target"
+        )));
+    }
+    Ok(reach * (squares.max(0.0) * (n / (n - 1.0))).sqrt() * wider_logarithm(n, level))
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Classes, Param, Result};
+use perennial_core::{Classes, Error, Param, Result};
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::ln_gamma;
 use serde::{Deserialize, Serialize};
 
-use super::{Metric, bootstrap, check_pairs};
+use super::{Metric, check_pairs};
 use crate::IntervalOptions;
 
 /// Where no more than this share of a cell is left, rounding may be all of it.
@@ -184,7 +184,9 @@ macro_rules! metric_of_groupings {
             ) -> Result<Interval> {
                 self.check()?;
                 if options.is_forced() {
-                    return bootstrap(self, truth, prediction, options);
+                    return Err(Error::unsupported(
+                        "a bootstrap pairs each row with itself, so its interval misses how groupings agree; leave out `bootstrap()`",
+                    ));
                 }
                 let all = Contingency::new(truth, prediction, options.row_weights())?;
                 let without = |rows: &[usize]| {

@@ -3,9 +3,11 @@
 use perennial_core::{Error, Param, Result, Values, check_numbers};
 use perennial_numeric::reduce;
 use perennial_statistics::describe::median;
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::{Metric, check_pairs, mean_by};
+use super::{Metric, bootstrap, check_pairs, mean_by};
+use crate::IntervalOptions;
 
 pub(super) fn checked<'a>(
     truth: &'a Values,
@@ -154,7 +156,7 @@ mean_of_rows!(MeanPinball, "mean_pinball", |metric, truth, predicted| {
 
 /// Metrics of numbers that are no mean over rows.
 macro_rules! of_all_rows {
-    ($metric:ident, $name:literal, $higher:literal, $score:expr) => {
+    ($metric:ident, $name:literal, $higher:literal, $score:expr $(, { $($more:tt)* })?) => {
         impl Metric for $metric {
             type Truth = Values;
             type Prediction = Values;
@@ -179,6 +181,8 @@ macro_rules! of_all_rows {
                 let score: fn(&[f64], &[f64], Option<&[f64]>) -> Result<f64> = $score;
                 in_range(score(truth, prediction, weights)?, $name)
             }
+
+            $($($more)*)?
         }
     };
 }
@@ -201,19 +205,57 @@ pub struct MedianAbsoluteError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaxError;
 
-of_all_rows!(RootMeanSquaredError, "root_mean_squared_error", false, |truth, prediction, weights| {
-    let error = |row: usize| truth[row] - prediction[row];
-    let mean_square = mean_by(truth.len(), weights, |row| error(row).powi(2));
-    if mean_square.is_normal() {
-        return Ok(mean_square.sqrt());
+of_all_rows!(
+    RootMeanSquaredError,
+    "root_mean_squared_error",
+    false,
+    |truth, prediction, weights| {
+        let error = |row: usize| truth[row] - prediction[row];
+        let mean_square = mean_by(truth.len(), weights, |row| error(row).powi(2));
+        if mean_square.is_normal() {
+            return Ok(mean_square.sqrt());
+        }
+        // The squares left the range of f64, or all are 0.
+        let largest = largest_error(truth, prediction, weights);
+        if largest == 0.0 || !largest.is_finite() {
+            return Ok(largest);
+        }
+        Ok(largest * mean_by(truth.len(), weights, |row| (error(row) / largest).powi(2)).sqrt())
+    },
+    {
+        /// That of the logarithm (Bonett, 2006), which holds few squared errors better than a bootstrap; of blocks the bootstrap.
+        fn interval(
+            &self,
+            truth: &Values,
+            prediction: &Values,
+            options: &IntervalOptions<'_>,
+        ) -> Result<Interval> {
+            let weights = options.row_weights();
+            let estimate = self.score_weighted(truth, prediction, weights)?;
+            let largest = largest_error(truth.as_slice(), prediction.as_slice(), weights);
+            // In terms of the largest, so that squares stay in the range of f64.
+            let unit = if largest > 0.0 { largest } else { 1.0 };
+            let squares: Vec<f64> = truth
+                .as_slice()
+                .iter()
+                .zip(prediction.as_slice())
+                .map(|(t, p)| ((t - p) / unit).powi(2))
+                .collect();
+            match options.of_positive_mean(&squares)? {
+                Some(found) => {
+                    let low = unit * found.low.sqrt();
+                    Ok(Interval {
+                        estimate,
+                        low: low.min(estimate),
+                        high: (unit * found.high.sqrt()).max(estimate),
+                        ..found
+                    })
+                }
+                None => bootstrap(self, truth, prediction, options),
+            }
+        }
     }
-    // The squares left the range of f64, or all are 0.
-    let largest = largest_error(truth, prediction, weights);
-    if largest == 0.0 || !largest.is_finite() {
-        return Ok(largest);
-    }
-    Ok(largest * mean_by(truth.len(), weights, |row| (error(row) / largest).powi(2)).sqrt())
-});
+);
 
 of_all_rows!(R2, "r2", true, |truth, prediction, weights| {
     if truth.len() < 2 {

@@ -155,7 +155,9 @@ fn choices_say_how_sure_they_are() {
     let (scores, positive, _) = sample(7, 300);
     let values = OutcomeValues::gains(3.0, -1.0, 0.0, 0.0);
     let options = IntervalOptions::new().replicates(500).seed(2);
-    let choice = ThresholdRule::value(values).choose(&scores, &positive, &options).unwrap();
+    let rule = ThresholdRule::value(values);
+    let chosen = rule.choose(&scores, &positive, &options).unwrap();
+    let choice = rule.judge(chosen.threshold, &scores, &positive, &options).unwrap();
     let called = yes_no(scores.iter().map(|score| *score >= choice.threshold));
     let truth = yes_no(positive.clone());
     assert_eq!(choice.value, MeanValue::new(values).interval(&truth, &called, &options).unwrap());
@@ -163,6 +165,14 @@ fn choices_say_how_sure_they_are() {
     assert_eq!(choice.precision, Precision::of("yes").interval(&truth, &called, &options).unwrap());
     assert!(choice.flagged.low < choice.flagged.high && choice.flagged.contains(choice.flagged.estimate));
     assert!(choice.to_string().contains("mean value"), "{choice}");
+    // What the threshold looks better by on the rows that it was chosen on is taken out of both ends.
+    let moved = [chosen.value.low - choice.value.low, chosen.value.high - choice.value.high];
+    assert!(moved[0] < -0.01 && (moved[0] - moved[1]).abs() < 1e-12, "{moved:?}");
+    assert_eq!(chosen.value.estimate, choice.value.estimate);
+    assert_eq!(chosen, rule.choose(&scores, &positive, &options).unwrap());
+    // Where all thresholds are as good there is nothing to look for.
+    let alike = rule.choose(&[0.5; 40], &[true; 40], &options).unwrap();
+    assert_eq!((alike.value.low, alike.value.high, alike.precision.low), (3.0, 3.0, 1.0));
     // Groups make it less sure.
     let groups: Vec<u32> = scores.iter().map(|score| (score * 12.0) as u32).collect();
     let grouped = ThresholdRule::value(values).choose(&scores, &positive, &options.groups(&groups)).unwrap();

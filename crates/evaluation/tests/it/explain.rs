@@ -241,9 +241,11 @@ impl perennial_core::Predictor for LineModel {
 fn a_surrogate_says_how_far_it_can_be_trusted() -> Result<()> {
     let x = Matrix::from(Array2::from_shape_fn((40, 1), |(row, _)| row as f64));
     let held_out = Matrix::from(Array2::from_shape_fn((15, 1), |(row, _)| row as f64 + 0.5));
-    let straight = surrogate(&row_score(|row: &[f64]| 3.0 * row[0] - 1.0), &Line, &x, &held_out)?;
+    let straight =
+        surrogate(&row_score(|row: &[f64]| 3.0 * row[0] - 1.0), &Line, &x, &held_out, &Context::new())?;
     assert!((straight.model.1 - 3.0).abs() < 1e-12 && straight.fidelity > 1.0 - 1e-12);
-    let waves = surrogate(&row_score(|row: &[f64]| (row[0] * 3.0).sin()), &Line, &x, &held_out)?;
+    let waves =
+        surrogate(&row_score(|row: &[f64]| (row[0] * 3.0).sin()), &Line, &x, &held_out, &Context::new())?;
     assert!(waves.fidelity < 0.3, "{}", waves.fidelity);
     Ok(())
 }

@@ -151,6 +151,71 @@ fn reports_are_the_rates_by_hand() {
     assert_eq!(report, serde_json::from_str(&text).unwrap());
 }
 
+/// So many rows of each group, so many of which are given `yes`.
+fn counted(groups: &[(usize, usize)]) -> (Classes, Classes, SensitiveFeatures) {
+    let mut labels = Vec::new();
+    let mut given = Vec::new();
+    for (group, &(hits, rows)) in groups.iter().enumerate() {
+        labels.extend((0..rows).map(|_| format!("g{group}")));
+        given.extend((0..rows).map(|row| row < hits));
+    }
+    let truth = yes_no((0..given.len()).map(|row| row % 2 == 0));
+    (truth, yes_no(given), SensitiveFeatures::new().by("group", &labels))
+}
+
+#[test]
+fn gaps_are_those_of_newcombe() {
+    // Newcombe (1998), table II, method 10: 56 of 70 and 48 of 80; 9 of 10 and 3 of 10; 10 of 10 and 0 of 20.
+    for (groups, expected) in [
+        ([(56, 70), (48, 80)], [0.2, 0.0524, 0.3339]),
+        ([(9, 10), (3, 10)], [0.6, 0.1705, 0.8090]),
+        ([(10, 10), (0, 20)], [1.0, 0.6791, 1.0]),
+    ] {
+        let (truth, given, sensitive) = counted(&groups);
+        let options = quick().min_support(2);
+        let report = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &options).unwrap();
+        let frame =
+            MetricFrame::measure(&SelectionRate::of("yes"), &truth, &given, &sensitive, &options).unwrap();
+        for gap in [report.demographic_parity, frame.gap] {
+            let found = gap.difference;
+            close(found.estimate, expected[0], 1e-12);
+            close(found.low, expected[1], 5e-5);
+            close(found.high, expected[2], 5e-5);
+        }
+    }
+    // The same rows at twice the weight are no more of them, and rows without weight none.
+    let (truth, given, sensitive) = counted(&[(56, 70), (48, 80)]);
+    let plain = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &quick()).unwrap();
+    let twice = quick().weights(&[2.0; 150]);
+    let weighted = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &twice).unwrap();
+    close(weighted.demographic_parity.difference.low, plain.demographic_parity.difference.low, 1e-12);
+    let some: Vec<f64> = (0..150).map(|row| if row < 60 { 0.0 } else { 1.0 }).collect();
+    let few = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &quick().weights(&some));
+    assert!(few.is_err(), "10 of 70 rows have weight");
+    let few = quick().weights(&some).min_support(10);
+    let few = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &few).unwrap();
+    assert_eq!(few.groups[0].support, 10);
+}
+
+#[test]
+fn gaps_of_alike_groups_reach_0() {
+    let (truth, given, sensitive) = counted(&[(40, 100), (42, 100), (44, 100)]);
+    let report = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &quick()).unwrap();
+    let gap = report.demographic_parity;
+    assert_eq!((gap.difference.low, gap.ratio.unwrap().high), (0.0, 1.0));
+    close(gap.difference.estimate, 0.04, 1e-12);
+    // Of three tied groups the two that are furthest apart are looked for, so it takes more to differ than of two.
+    let low = |groups: &[(usize, usize)]| {
+        let (truth, given, sensitive) = counted(groups);
+        let report = FairnessReport::measure(&truth, &given, Some("yes"), &sensitive, &quick()).unwrap();
+        report.demographic_parity.difference.low
+    };
+    let two = low(&[(35, 100), (50, 100)]);
+    assert!(two > 0.01 && low(&[(35, 100), (43, 100), (50, 100)]) == 0.0, "{two}");
+    // A group that is far from both ends takes nothing away.
+    close(low(&[(100, 1000), (500, 1000), (900, 1000)]), low(&[(100, 1000), (900, 1000)]), 1e-12);
+}
+
 #[test]
 fn rates_are_metrics() {
     let truth = yes_no([true, true, false, false, false]);

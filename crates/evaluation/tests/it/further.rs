@@ -116,12 +116,18 @@ fn parts_of_an_answer_add_up() {
     let additive = Score::new("score", |x: &Matrix| {
         Ok(x.dense()?.rows().into_iter().map(|x| x[0].powi(2) + x[2].sin() - x[3]).collect())
     });
-    let explained = additive_contributions(&additive, &x, &background).unwrap();
+    let explained = additive_contributions(&additive, &x, &background, &Context::new()).unwrap();
     let theirs = [0.5123456790123456, 0.0, 0.7929798011059318, -0.6629629629629629, 0.0];
     explained.values()[0].iter().zip(theirs).for_each(|(ours, theirs)| close(*ours, theirs, 1e-12));
-    assert!(additive_contributions(&score, &x, &background).unwrap_err().to_string().contains("interact"));
+    assert!(
+        additive_contributions(&score, &x, &background, &Context::new())
+            .unwrap_err()
+            .to_string()
+            .contains("interact")
+    );
     // Feature by feature in an order, by hand.
-    let broken = break_down(&score, &x, &background, Some(&["b", "a", "c", "d", "e"])).unwrap();
+    let broken =
+        break_down(&score, &x, &background, Some(&["b", "a", "c", "d", "e"]), &Context::new()).unwrap();
     let cells = background.dense().unwrap();
     let with = |n: usize| {
         let set = [1, 0, 2, 3, 4];
@@ -133,10 +139,10 @@ fn parts_of_an_answer_add_up() {
     for (place, step) in broken.steps.iter().enumerate() {
         close(step.added, with(place + 1) - with(place), 1e-12);
     }
-    let chosen = break_down(&score, &x, &background, None).unwrap();
+    let chosen = break_down(&score, &x, &background, None, &Context::new()).unwrap();
     close(chosen.base + chosen.steps.iter().map(|step| step.added).sum::<f64>(), total, 1e-12);
-    assert!(break_down(&score, &x, &background, Some(&["a"])).is_err());
-    assert!(break_down(&score, &background, &background, None).is_err());
+    assert!(break_down(&score, &x, &background, Some(&["a"]), &Context::new()).is_err());
+    assert!(break_down(&score, &background, &background, None, &Context::new()).is_err());
     let lines =
         ceteris_paribus(&score, &x, &background, &["c"], &Grid::Values(vec![0.0, 2.0]), &Context::new())
             .unwrap();

@@ -2,6 +2,7 @@
 
 mod audit;
 mod calibration;
+mod capacity;
 mod charts;
 mod comparisons;
 mod compile;
@@ -31,6 +32,7 @@ mod interval;
 mod labels;
 mod leakage;
 mod martingale;
+mod merged_intervals;
 mod metric;
 mod models;
 mod multi_output;

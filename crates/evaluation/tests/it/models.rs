@@ -45,6 +45,42 @@ impl Predictor for SlopeModel {
     }
 }
 
+/// The target of the row whose first column is nearest.
+#[derive(Debug, Clone)]
+pub(crate) struct Nearest;
+
+/// Cells and targets, by the cell.
+#[derive(Debug, Clone)]
+pub(crate) struct NearestModel(Vec<(f64, f64)>);
+
+impl Estimator for Nearest {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = NearestModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<NearestModel> {
+        let cells = train.x.dense()?;
+        let mut known: Vec<(f64, f64)> =
+            cells.column(0).iter().copied().zip(train.y.as_slice().iter().copied()).collect();
+        known.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(NearestModel(known))
+    }
+}
+
+impl Predictor for NearestModel {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        let nearest = |&cell: &f64| {
+            let above = self.0.partition_point(|known| known.0 < cell);
+            let beside = &self.0[above.saturating_sub(1)..(above + 1).min(self.0.len())];
+            beside.iter().min_by(|a, b| (a.0 - cell).abs().total_cmp(&(b.0 - cell).abs())).unwrap().1
+        };
+        Ok(x.dense()?.column(0).iter().map(nearest).collect())
+    }
+}
+
 /// The logistic function of the first column; learns only the names of the classes.
 #[derive(Debug, Clone)]
 pub(crate) struct Sigmoid;

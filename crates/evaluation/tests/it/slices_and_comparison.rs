@@ -292,7 +292,8 @@ fn weights_count_as_rows_that_are_repeated() {
         let (a, b) = (&weighted.slices[0], &by_hand.slices[0]);
         assert!((weighted.overall - by_hand.overall).abs() < 1e-12);
         assert!((a.interval.estimate - b.interval.estimate).abs() < 1e-12 && (a.rest - b.rest).abs() < 1e-12);
-        assert_eq!(a.support, 90);
+        // Every third row has no weight.
+        assert_eq!((a.support, b.support), (60, 90));
         // Equal weights are none, in the test as well: the same permutations are drawn.
         let (equal, plain) = (options.clone().weights(&[2.0; 200]), options.clone());
         let p_value = |options: &SliceOptions| run(&truth, &zero, &mask, options).slices[0].p_value;
@@ -326,4 +327,30 @@ fn weights_count_as_rows_that_are_repeated() {
     assert!((slice.p_value - share).abs() < 0.082, "{} {share}", slice.p_value);
     let short = options.weights(&weights[1..]);
     assert!(score_slices(&MeanAbsoluteError, &truth, &zero, &slices, &short).is_err());
+}
+
+#[test]
+fn support_is_what_rows_are_worth() {
+    let n = 200;
+    let truth: Values = (0..n).map(|row| f64::from(row % 7)).collect();
+    let answer: Values = (0..n).map(|row| f64::from(row % 5)).collect();
+    let mask: Vec<bool> = (0..n).map(|row| row < 60).collect();
+    let run = |weights: &[f64]| {
+        let options = SliceOptions::new().replicates(50).weights(weights);
+        score_slices(&MeanAbsoluteError, &truth, &answer, &Slices::new().mask("first", &mask), &options)
+            .unwrap()
+    };
+    // 29 of 60 rows have weight; then 30.
+    let without = |counted: usize| -> Vec<f64> {
+        (0..n as usize).map(|row| if row < 60 && row >= counted { 0.0 } else { 1.0 }).collect()
+    };
+    let skipped = &run(&without(29)).skipped[0];
+    assert_eq!((skipped.support, skipped.reason.as_str()), (29, "it has 29 rows; at least 30 are asked for"));
+    assert_eq!(run(&without(30)).slices[0].support, 30);
+    // One row that counts as the 59 others together makes 60 rows worth (59 + 59)^2 / (59^2 + 59) = 3.9.
+    let heavy: Vec<f64> = (0..n).map(|row| if row == 0 { 59.0 } else { 1.0 }).collect();
+    let skipped = &run(&heavy).skipped[0];
+    assert!(skipped.support == 60 && skipped.reason.contains("are worth 3.9 of equal weight"), "{skipped:?}");
+    // Equal weights of any size are rows.
+    assert_eq!(run(&vec![1e300; n as usize]).slices.len(), 1);
 }

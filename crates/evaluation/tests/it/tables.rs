@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{
-    Classes, Context, Estimator, Explainer, Matrix, Predictor, Result, Rows, Train, Values,
+    CancelToken, Classes, Context, Estimator, Explainer, Matrix, Predictor, Result, Rows, Train, Values,
 };
 use perennial_data::{Column, ColumnType, Table};
-use perennial_evaluation::errors::{Condition, Disturbance, ErrorTree, SliceFinder, Stress};
+use perennial_evaluation::errors::{
+    Condition, Disturbance, ErrorTree, Fix, SliceFinder, Stress, candidate_fixes, nearest_rows,
+};
 use perennial_evaluation::explain::{
     Counterfactuals, Grid, Score, Shap, ShapMethod, accumulated_effects, additive_contributions, break_down,
-    ceteris_paribus, partial_dependence, surrogate,
+    ceteris_paribus, elementary_effects, local_line, partial_dependence, surrogate,
 };
 use perennial_evaluation::metric::MeanAbsoluteError;
 use perennial_evaluation::*;
@@ -342,18 +344,23 @@ fn answers_for_rows_of_a_table_are_taken_apart() {
     let x = table(48);
     let (score, row) = (Score::prediction(&Cities), x.take(&[5]).unwrap());
     let order = ["hour", "city", "note", "day", "sure", "price", "at"];
-    let broken = break_down(&score, &row, &x, Some(&order)).unwrap();
+    let broken = break_down(&score, &row, &x, Some(&order), &Context::new()).unwrap();
     assert_eq!(broken.base, 11.5);
     let added: Vec<f64> = broken.steps.iter().map(|step| step.added).collect();
     assert_eq!(added, [-9.5, -10.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     assert_eq!((broken.steps[0].value, broken.steps[0].shown.as_deref()), (2.0, None));
     assert_eq!(broken.steps[1].shown.as_deref(), Some("Basel"));
-    let chosen = break_down(&score, &row, &x, None).unwrap();
+    let chosen = break_down(&score, &row, &x, None, &Context::new()).unwrap();
     assert_eq!(chosen.steps[0].feature, "city");
-    assert!(break_down(&score, &row, &x, Some(&["nowhere"])).unwrap_err().to_string().contains("nowhere"));
-    assert!(break_down(&score, &row, &x.take(&[]).unwrap(), None).is_err());
+    assert!(
+        break_down(&score, &row, &x, Some(&["nowhere"]), &Context::new())
+            .unwrap_err()
+            .to_string()
+            .contains("nowhere")
+    );
+    assert!(break_down(&score, &row, &x.take(&[]).unwrap(), None, &Context::new()).is_err());
 
-    let explained = additive_contributions(&score, &row, &x).unwrap();
+    let explained = additive_contributions(&score, &row, &x, &Context::new()).unwrap();
     assert_eq!(explained.base(), [11.5]);
     assert_eq!(explained.values()[0].row(0).to_vec(), [-10.0, -9.5, 0.0, 0.0, 0.0, 0.0, 0.0]);
 
@@ -363,7 +370,7 @@ fn answers_for_rows_of_a_table_are_taken_apart() {
     assert!(ceteris_paribus(&score, &row, &x, &["city"], &grid, &Context::new()).is_err());
 
     // Cities are a variance of 100, hours one of 575 / 12.
-    let simple = surrogate(&score, &CityMeans, &x, &x).unwrap();
+    let simple = surrogate(&score, &CityMeans, &x, &x, &Context::new()).unwrap();
     assert!((simple.fidelity - 100.0 / (100.0 + 575.0 / 12.0)).abs() < 1e-12);
 }
 
@@ -419,4 +426,126 @@ fn conditions_of_error_trees_hold_for_the_cells() {
     let group = &found.groups[0];
     assert_eq!(group.conditions.len(), 1, "{found}");
     assert!((0..480).all(|row| group.conditions[0].holds(sure[row]) == group.rows.contains(&row)));
+}
+
+#[test]
+fn rows_of_a_table_are_found_in_another() {
+    let train = table(96);
+    // In Basel alone the city has another number than among both; a city that was not learned from is none of them.
+    let asked = train.take(&[5, 7]).unwrap();
+    let found = nearest_rows(&train, &asked, &[0, 1], 2).unwrap();
+    assert_eq!(
+        (found[0].nearest[0].row, found[0].nearest[0].distance, found[0].unlike_training),
+        (5, 0.0, false)
+    );
+    assert_eq!(found[1].nearest[0].row, 7);
+    let elsewhere = Column::category([Some("Aarau"), Some("Chur")]);
+    let elsewhere = asked.with_column("city", elsewhere).unwrap();
+    let found = nearest_rows(&train, &elsewhere, &[0, 1], 1).unwrap();
+    // Of seven columns one differs.
+    assert!((found[0].nearest[0].distance - (1.0_f64 / 7.0).sqrt()).abs() < 1e-12, "{found:?}");
+    assert!(nearest_rows(&train, &asked.drop(&["city"]).unwrap(), &[0], 1).is_err());
+
+    // Prices are missing in every third row, and in all of those that are looked at.
+    let prices = Column::real((0..96).map(|row| (row % 3 > 0).then_some(f64::from(row))));
+    let holes = train.with_column("price", prices).unwrap();
+    let rows: Vec<usize> = (0..96).filter(|row| row % 3 == 0).collect();
+    let fixes = candidate_fixes(&[1.0; 96], &holes, &rows, &[], Some(&train)).unwrap();
+    assert!(
+        fixes.contains(&Fix::FillFeature { feature: "price".to_owned(), missing: 1.0, elsewhere: 0.0 }),
+        "{fixes:?}"
+    );
+    assert!(candidate_fixes(&[1.0; 3], &holes, &rows, &[], None).is_err());
+}
+
+#[test]
+fn a_cross_validation_scans_a_table_that_the_scan_is_given() {
+    let x = table(200);
+    let y: Values = (0..200).map(|row| row as f64).collect();
+    let folds = split::KFold::new(4).seed(1);
+    let splits = |scan: LeakageScan<'_>| CrossValidation::new().scan_leakage(scan).splits(&x, &y, &folds);
+    let error = splits(LeakageScan::new()).unwrap_err().to_string();
+    assert!(error.contains("LeakageScan::rows"), "{error}");
+    // The price is the target over 7.
+    let error = splits(LeakageScan::new().rows(&x)).unwrap_err().to_string();
+    assert!(error.contains("`price` alone explains"), "{error}");
+    let few = x.take(&[0, 1, 2]).unwrap();
+    assert!(splits(LeakageScan::new().rows(&few)).unwrap_err().to_string().contains("3"));
+    let noise: Values = {
+        let mut random = Random::new(3);
+        (0..200).map(|_| random.normal()).collect()
+    };
+    assert!(
+        CrossValidation::new().scan_leakage(LeakageScan::new().rows(&x)).splits(&x, &noise, &folds).is_ok()
+    );
+}
+
+#[test]
+fn explanations_stop_where_they_are_cancelled() {
+    let x = table(48);
+    let (score, row) = (Score::prediction(&Cities), x.take(&[5]).unwrap());
+    let token = CancelToken::new();
+    token.cancel();
+    let ctx = Context::new().with_cancel(token);
+    assert!(break_down(&score, &row, &x, None, &ctx).is_err());
+    assert!(additive_contributions(&score, &row, &x, &ctx).is_err());
+    assert!(surrogate(&score, &CityMeans, &x, &x, &ctx).is_err());
+}
+
+#[test]
+fn lines_near_a_row_say_how_good_they_are() {
+    let x = table(48);
+    let (score, row) = (Score::prediction(&Cities), x.take(&[5]).unwrap());
+    let line = local_line(&score, &row, &x, 4000, &Context::new()).unwrap();
+    // Basel for a city at random is 10 less on average, and hour 2 for one at random 9.5 less.
+    assert!(line.weights[..2].iter().all(|(name, _)| name == "city" || name == "hour"), "{line:?}");
+    let of = |name: &str| line.weights.iter().find(|(other, _)| other == name).unwrap().1;
+    assert!((of("city") + 10.0).abs() < 1.0 && (of("hour") + 9.5).abs() < 1.0 && of("note").abs() < 1.0);
+    // Half of the variance of a draw is what the background varies: 100 + 575 / 12 where both features are its own.
+    assert!(line.fidelity > 0.2 && line.fidelity < 0.6, "{line:?}");
+    assert_eq!(line, local_line(&score, &row, &x, 4000, &Context::new()).unwrap());
+    // A score of two features that are alike or not is no line.
+    let y = Matrix::from(ndarray::array![[0.0, 0.0]]);
+    let alike = Score::new("alike", |x: &Matrix| {
+        Ok(x.dense()?.rows().into_iter().map(|row| f64::from(u8::from(row[0] == row[1]))).collect())
+    });
+    let other = Matrix::from(ndarray::array![[1.0, 1.0]]);
+    let line = local_line(&alike, &y, &other, 4000, &Context::new()).unwrap();
+    assert!(line.fidelity < 0.1, "{line:?}");
+    assert!(local_line(&alike, &other, &y.take(&[]).unwrap(), 100, &Context::new()).is_err());
+    assert!(local_line(&alike, &other, &y, 1, &Context::new()).is_err());
+    let constant = Score::new("one", |x: &Matrix| Ok(vec![1.0; x.n_rows()]));
+    let line = local_line(&constant, &y, &other, 100, &Context::new()).unwrap();
+    assert!(line.fidelity == 1.0 && line.weights.iter().all(|(_, weight)| *weight == 0.0));
+}
+
+#[test]
+fn effects_along_paths_are_those_of_the_range() {
+    let x = Matrix::from(ndarray::Array2::from_shape_fn((201, 4), |(row, column)| {
+        if column == 3 { 7.0 } else { (row * (column + 1) % 201) as f64 / 200.0 }
+    }))
+    .with_names(["a", "b", "c", "d"])
+    .unwrap();
+    let score = Score::new("score", |x: &Matrix| {
+        Ok(x.dense()?.rows().into_iter().map(|row| 2.0 * row[0] + 4.0 * row[0] * row[1]).collect())
+    });
+    let found = elementary_effects(&score, &x, &["a", "b", "c"], 300, &Context::new()).unwrap();
+    // Ranges are 0.9 long, around 0.5: an `a` is worth (2 + 4 b) 0.9, and `b` 4 a 0.9.
+    assert_eq!(found[0].feature, "a");
+    assert!((found[0].mean - 3.6).abs() < 0.2 && (found[1].mean - 1.8).abs() < 0.2, "{found:?}");
+    // Both act together: the deviation of 0.9 * 4 times that of four places over 0.9.
+    let deviation = 3.6 * 0.9 * (5.0_f64 / 36.0).sqrt();
+    assert!((found[0].deviation - deviation).abs() < 0.1 && (found[1].deviation - deviation).abs() < 0.1);
+    assert_eq!((found[2].mean_size, found[2].deviation), (0.0, 0.0));
+    let ctx = Context::new();
+    let error =
+        |features: &[&str]| elementary_effects(&score, &x, features, 5, &ctx).unwrap_err().to_string();
+    assert!(error(&["d"]).contains("no range") && error(&["a", "a"]).contains("twice"));
+    assert!(error(&["e"]).contains("`e`"));
+    assert!(elementary_effects(&score, &x, &["a"], 1, &ctx).is_err());
+    // Columns of a table, but for those that are no numbers.
+    let (table, score) = (table(96), Score::prediction(&Cities));
+    let found = elementary_effects(&score, &table, &["price", "hour"], 50, &ctx).unwrap();
+    assert!(found[0].feature == "hour" && found[0].mean > 10.0 && found[1].mean_size == 0.0, "{found:?}");
+    assert!(elementary_effects(&score, &table, &["city"], 5, &ctx).is_err());
 }

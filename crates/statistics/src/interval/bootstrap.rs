@@ -58,6 +58,18 @@ pub struct Bootstrap {
 }
 
 const REPLICATES: Param = Param::integer("replicates", "resamples").at_least(1.0);
+const LENGTH: Param = Param::integer("length", "rows of a block").at_least(1.0);
+
+/// Rows by blocks of neighbours, the end joined to the start.
+fn blocks(random: &mut Random, n_rows: usize, length: usize) -> Vec<usize> {
+    let mut rows = Vec::with_capacity(n_rows);
+    while rows.len() < n_rows {
+        let start = random.below(n_rows);
+        let take = length.min(n_rows - rows.len());
+        rows.extend((start..start + take).map(|row| row % n_rows));
+    }
+    rows
+}
 
 impl Default for Bootstrap {
     fn default() -> Self {
@@ -150,6 +162,53 @@ impl Bootstrap {
         self.run(n_rows, 1.0, &vec![1; n_rows], &statistic, draw, leave_out)
     }
 
+    /// What a function makes of each resample of independent rows, in their order: how often each row is drawn.
+    ///
+    /// ```
+    /// use perennial_statistics::interval::Bootstrap;
+    ///
+    /// let left_out = Bootstrap::new().replicates(500).map_counted(100, |counts| counts.iter().filter(|count| **count == 0).count())?;
+    /// let mean = left_out.iter().sum::<usize>() as f64 / 500.0;
+    /// assert!((mean - 100.0 * 0.99_f64.powi(100)).abs() < 1.0);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no replicates.
+    pub fn map_counted<T: Send>(
+        &self,
+        n_rows: usize,
+        of_counts: impl Fn(&[u32]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        REPLICATES.check_count(self.replicates)?;
+        let (draws, random) = (Draws::new(), Random::new(self.seed));
+        Ok(map_each(self.replicates, |replicate| {
+            of_counts(&draws.counts(&mut random.fork(replicate as u64), n_rows))
+        }))
+    }
+
+    /// As [`map_counted`](Bootstrap::map_counted), of rows in the order of time of which blocks are drawn as
+    /// [`interval_blocks`](Bootstrap::interval_blocks) does.
+    ///
+    /// # Errors
+    /// If there are no replicates or `length` is 0.
+    pub fn map_blocks<T: Send>(
+        &self,
+        n_rows: usize,
+        length: usize,
+        of_counts: impl Fn(&[u32]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        REPLICATES.check_count(self.replicates)?;
+        LENGTH.check_count(length)?;
+        let random = Random::new(self.seed);
+        Ok(map_each(self.replicates, |replicate| {
+            let mut counts = vec![0; n_rows];
+            let drawn = blocks(&mut random.fork(replicate as u64), n_rows, length);
+            drawn.into_iter().for_each(|row| counts[row] += 1);
+            of_counts(&counts)
+        }))
+    }
+
     /// Of rows that belong together in groups, which are drawn whole: patients with several visits.
     ///
     /// # Errors
@@ -185,16 +244,8 @@ impl Bootstrap {
     where
         S: Fn(&[usize]) -> f64 + Sync,
     {
-        Param::integer("length", "rows of a block").at_least(1.0).check_count(length)?;
-        let draw = |random: &mut Random| {
-            let mut rows = Vec::with_capacity(n_rows);
-            while rows.len() < n_rows {
-                let start = random.below(n_rows);
-                let take = length.min(n_rows - rows.len());
-                rows.extend((start..start + take).map(|row| row % n_rows));
-            }
-            rows
-        };
+        LENGTH.check_count(length)?;
+        let draw = |random: &mut Random| blocks(random, n_rows, length);
         let wider = joints(n_rows, length, &statistic);
         self.run_rows(n_rows, n_rows.div_ceil(length), wider, &statistic, draw, |row| row / length)
     }

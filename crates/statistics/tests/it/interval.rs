@@ -122,3 +122,29 @@ fn what_is_rounded_to_nothing_has_no_sign() {
     assert_eq!(shown(-0.2, -3.0, -0.0), "0 [-3, 0]");
     assert_eq!(shown(-0.12, -0.18, -0.06), "-0.12 [-0.18, -0.06]");
 }
+
+#[test]
+fn resamples_are_given_as_counts() {
+    let bootstrap = Bootstrap::new().replicates(300).seed(5);
+    let counts = bootstrap.map_counted(40, <[u32]>::to_vec).unwrap();
+    assert!(counts.len() == 300 && counts.iter().all(|counts| counts.iter().sum::<u32>() == 40));
+    // They are those of the interval.
+    let x: Vec<f64> = (0..40).map(|row| f64::from(row * row % 17)).collect();
+    let mean =
+        |counts: &[u32]| counts.iter().zip(&x).map(|(&count, x)| f64::from(count) * x).sum::<f64>() / 40.0;
+    let mut means: Vec<f64> = counts.iter().map(|counts| mean(counts)).collect();
+    means.sort_by(f64::total_cmp);
+    let interval =
+        bootstrap.method(BootstrapMethod::Percentile).level(0.5).interval_counted(40, mean).unwrap();
+    assert!(means[60] < interval.low && interval.low < means[80], "{interval}");
+    // Blocks are neighbours, the end joined to the start; one block of all rows is all rows.
+    let blocks = Bootstrap::new().replicates(50).map_blocks(12, 4, <[u32]>::to_vec).unwrap();
+    assert!(blocks.iter().all(|counts| counts.iter().sum::<u32>() == 12));
+    assert!(blocks.iter().any(|counts| counts.contains(&0)));
+    assert_eq!(
+        Bootstrap::new().replicates(3).map_blocks(5, 5, <[u32]>::to_vec).unwrap(),
+        vec![vec![1; 5]; 3]
+    );
+    assert!(Bootstrap::new().replicates(0).map_counted(5, |_| ()).is_err());
+    assert!(Bootstrap::new().map_blocks(5, 0, |_| ()).is_err());
+}

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{Error, Param, Result, check_numbers};
-use perennial_statistics::interval::Interval;
+use perennial_statistics::interval::{Interval, clopper_pearson};
 use serde::{Deserialize, Serialize};
 
 use super::delong;
 use super::sides::key_of;
+use crate::interval::two_sided_t;
 use crate::metric::check_pairs;
 
 /// What a stream of scores leaves behind: the area under the ROC curve and the average precision of rows that come in
@@ -203,18 +204,11 @@ impl RankSums {
     /// The area with the interval of [`roc_auc_interval`](super::roc_auc_interval), of DeLong, DeLong and Clarke-Pearson (1988), wider on
     /// both sides by how far the area can be off.
     ///
-    /// For the average precision no such formula is known: its interval is the bootstrap of
-    /// [`AveragePrecision`](crate::metric::AveragePrecision), which needs the rows.
-    ///
     /// # Errors
     /// As [`roc_auc`](RankSums::roc_auc), when a class has fewer than two rows, rows have weights, or the level is not in (0, 1).
     pub fn roc_auc_interval(&self, level: f64) -> Result<Interval> {
         let Approximate { estimate, error } = self.roc_auc()?;
-        if self.weighted {
-            return Err(Error::unsupported(
-                "sums of weights do not tell how many rows there are; give the rows to `RocAuc::interval`, with their weights",
-            ));
-        }
+        self.without_weights("RocAuc")?;
         let [n, m] = self.totals();
         if m.min(n) < 2.0 {
             return Err(Error::insufficient_data(format!(
@@ -266,5 +260,87 @@ impl RankSums {
             return Ok(Approximate { estimate: tied, error: 0.0 });
         }
         Ok(Approximate { estimate: 0.5 * (least + most), error: 0.5 * (most - least) })
+    }
+
+    /// The average precision and how sure it is: what each row adds to it (the infinitesimal jackknife: Jaeckel, 1972) gives its variance, and
+    /// the interval is that of its log-odds (Boyd, Eng and Page, 2013), by Student's distribution of as many rows as there are positive ones.
+    /// It is wider on both sides by how far the average precision can be off.
+    ///
+    /// Where no negative row is above a positive one the variance says nothing; then the interval is that of as many successes out of as
+    /// many as there are rows of the rarer class.
+    ///
+    /// ```
+    /// use perennial_evaluation::metric::ranking::RankSums;
+    ///
+    /// let mut sums = RankSums::new();
+    /// sums.add(&[0.9, 0.8, 0.7, 0.6, 0.3, 0.2], &[true, true, false, true, false, false], None)?;
+    /// let found = sums.average_precision_interval(0.95)?;
+    /// assert_eq!(found.estimate, (1.0 + 1.0 + 0.75) / 3.0);
+    /// assert!(found.low < found.estimate && found.high < 1.0);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`average_precision`](RankSums::average_precision), when a class has fewer than two rows, rows have weights, or the level is not
+    /// in (0, 1).
+    pub fn average_precision_interval(&self, level: f64) -> Result<Interval> {
+        let Approximate { estimate, error } = self.average_precision()?;
+        self.without_weights("AveragePrecision")?;
+        let [n, m] = self.totals();
+        let rarer = m.min(n);
+        if rarer < 2.0 {
+            return Err(Error::insufficient_data(format!(
+                "the interval of `average_precision` needs at least 2 rows of each class; there are {m} positive and {n} negative rows"
+            )));
+        }
+        // From the lowest score up: what a row changes of the precision at all positive rows below it and at its own.
+        let (mut found, mut passed) = (m, n);
+        let (mut of_positive, mut of_negative, mut squares) = (0.0, 0.0, 0.0);
+        let own = self.tied_average_precision(m);
+        for [negative, positive] in self.sums.values().copied() {
+            let all = found + passed;
+            of_positive += positive * (passed / all / all);
+            of_negative += positive * (found / all / all);
+            squares += positive * (found / all - own + of_positive).powi(2) + negative * of_negative.powi(2);
+            found -= positive;
+            passed -= negative;
+        }
+        let rows = n + m;
+        let deviation = (squares * (rows / (rows - 1.0))).sqrt() / m;
+        let (low, high) = match own < 1.0 {
+            true => {
+                let half = two_sided_t(m - 1.0, level)? * deviation / (own * (1.0 - own));
+                let odds = own / (1.0 - own);
+                let share = |odds: f64| if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
+                (share(odds * (-half).exp()), share(odds * half.exp()))
+            }
+            false => (clopper_pearson(rarer as u64, rarer as u64, level)?.low, 1.0),
+        };
+        // The tied score lies between the ends of what it can be.
+        let (low, high) = (low.min(estimate), high.max(estimate));
+        Ok(Interval { estimate, low: (low - error).max(0.0), high: (high + error).min(1.0), level })
+    }
+
+    /// The average precision where rows whose order is not known are tied.
+    fn tied_average_precision(&self, positives: f64) -> f64 {
+        let (mut found, mut passed, mut sum) = (0.0, 0.0, 0.0);
+        for [negative, positive] in self.sums.values().rev() {
+            found += positive;
+            passed += negative;
+            if *positive > 0.0 {
+                sum += positive * (found / (found + passed));
+            }
+        }
+        sum / positives
+    }
+
+    /// Refuses rows with weights, of which it is not known how many there are.
+    fn without_weights(&self, metric: &str) -> Result<()> {
+        match self.weighted {
+            false => Ok(()),
+            true => Err(Error::unsupported(format!(
+                "sums of weights do not tell how many rows there are; give the rows to `{metric}::interval`, with their weights"
+            ))),
+        }
     }
 }

@@ -1,0 +1,166 @@
+//! Intervals of what parts of the rows leave behind.
+
+use perennial_core::Values;
+use perennial_evaluation::metric::ranking::{RankSums, average_precision};
+use perennial_evaluation::metric::{ErrorSums, RootMeanSquaredError};
+use perennial_evaluation::{IntervalOptions, Metric};
+use perennial_numeric::random::Random;
+use perennial_statistics::distribution::{Distribution, StudentT};
+use perennial_statistics::interval::clopper_pearson;
+
+use crate::conformal::close;
+use crate::coverage::covers;
+use crate::coverage_of_decisions::ranked;
+
+/// Truth of which the answers explain half.
+fn halves(n: usize, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
+    let answer: Vec<f64> = (0..n).map(|_| random.normal()).collect();
+    (answer.iter().map(|answer| answer + random.normal()).collect(), answer)
+}
+
+/// The sums of some rows, in parts of so many.
+fn sums(truth: &[f64], answer: &[f64], weights: Option<&[f64]>, part: usize) -> ErrorSums {
+    let mut sums = ErrorSums::new();
+    for start in (0..truth.len()).step_by(part) {
+        let rows = start..(start + part).min(truth.len());
+        let mut own = ErrorSums::new();
+        let of = |values: &[f64]| Values::from(values[rows.clone()].to_vec());
+        own.add(&of(truth), &of(answer), weights.map(|weights| &weights[rows.clone()])).unwrap();
+        sums.merge(&own);
+    }
+    sums
+}
+
+#[test]
+fn coverage_of_merged_errors_and_ranks() {
+    covers("merged R2", 0.5, |random| {
+        let (truth, answer) = halves(150, random);
+        sums(&truth, &answer, None, 40).r2_interval(0.95).unwrap()
+    });
+    covers("merged root mean square", 1.0, |random| {
+        let (truth, answer) = halves(150, random);
+        sums(&truth, &answer, None, 40).root_mean_squared_error_interval(0.95).unwrap()
+    });
+    // The integral of the precision over the recall, by scipy 1.17.
+    covers("merged average precision", 0.676_765_667_6, |random| {
+        let (scores, positive) = ranked(300, random);
+        let mut sums = RankSums::new();
+        sums.add(&scores[..100], &positive[..100], None).unwrap();
+        sums.add(&scores[100..], &positive[100..], None).unwrap();
+        sums.average_precision_interval(0.95).unwrap()
+    });
+}
+
+#[test]
+fn error_intervals_are_linearised_by_hand() {
+    let mut random = Random::new(4);
+    let (truth, answer) = halves(60, &mut random);
+    // Far from 0, so that sums about 0 would lose their digits.
+    let truth: Vec<f64> = truth.iter().map(|t| t + 3e5).collect();
+    let answer: Vec<f64> = answer.iter().map(|a| a + 3e5).collect();
+    let weights: Vec<f64> = (0..60).map(|row| f64::from(row % 4)).collect();
+    for weights in [None, Some(&weights[..])] {
+        let w = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let counted: Vec<usize> = (0..60).filter(|&row| w(row) > 0.0).collect();
+        let sum = |of: &dyn Fn(usize) -> f64| counted.iter().map(|&row| of(row)).sum::<f64>();
+        let total = sum(&w);
+        let mean = sum(&|row| w(row) * truth[row]) / total;
+        let error = |row: usize| (truth[row] - answer[row]).powi(2);
+        let spread = |row: usize| (truth[row] - mean).powi(2);
+        let (u, t) = (sum(&|row| w(row) * error(row)), sum(&|row| w(row) * spread(row)));
+        let n = counted.len() as f64;
+        // Widened as Bonett (2006) does.
+        let reach = StudentT::new(n - 1.0).unwrap().isf(0.025) * (n / (n - 1.0)).sqrt() * n
+            / (n - 1.959_963_984_540_054);
+        let of_r2 = reach * sum(&|row| (w(row) * (error(row) / u - spread(row) / t)).powi(2)).sqrt();
+        let of_rmse = 0.5 * reach * sum(&|row| (w(row) * (error(row) / u - 1.0 / total)).powi(2)).sqrt();
+        for part in [60, 7, 2] {
+            let sums = sums(&truth, &answer, weights, part);
+            let found = sums.r2_interval(0.95).unwrap();
+            close(found.estimate, 1.0 - u / t, 1e-9);
+            close(found.low, 1.0 - u / t * of_r2.exp(), 1e-8);
+            close(found.high, 1.0 - u / t * (-of_r2).exp(), 1e-8);
+            let found = sums.root_mean_squared_error_interval(0.95).unwrap();
+            let options = IntervalOptions::new();
+            let options = match weights {
+                Some(weights) => options.weights(weights),
+                None => options,
+            };
+            let (t, a) = (Values::from(truth.clone()), Values::from(answer.clone()));
+            let of_rows = RootMeanSquaredError.interval(&t, &a, &options).unwrap();
+            close(found.low, of_rows.low, 1e-9);
+            close(found.high, of_rows.high, 1e-9);
+            close(found.low, (u / total).sqrt() * (-of_rmse).exp(), 1e-8);
+            close(found.high, (u / total).sqrt() * of_rmse.exp(), 1e-8);
+            let text = serde_json::to_string(&sums).unwrap();
+            assert_eq!(sums, serde_json::from_str(&text).unwrap());
+        }
+    }
+}
+
+#[test]
+fn error_intervals_without_a_variance_are_errors() {
+    let of = |truth: &[f64], answer: &[f64]| sums(truth, answer, None, 10);
+    let perfect = of(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]);
+    let found = perfect.r2_interval(0.95).unwrap();
+    assert_eq!((found.low, found.high), (1.0, 1.0));
+    assert_eq!(perfect.root_mean_squared_error_interval(0.95).unwrap().high, 0.0);
+    let constant = of(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]).r2_interval(0.95).unwrap_err();
+    assert!(constant.to_string().contains("all truths are the same"), "{constant}");
+    assert!(of(&[1.0], &[2.0]).root_mean_squared_error_interval(0.95).is_err());
+    assert!(of(&[1.0], &[2.0]).r2_interval(0.95).is_err());
+    assert!(ErrorSums::new().r2_interval(0.95).is_err());
+    assert!(perfect.r2_interval(1.0).is_err() && perfect.root_mean_squared_error_interval(0.0).is_err());
+    let huge = of(&[1e100, -1e100, 0.0], &[0.0, 0.0, 1e100]);
+    assert!(
+        huge.root_mean_squared_error_interval(0.95).unwrap_err().to_string().contains("scale the target")
+    );
+}
+
+#[test]
+fn precision_intervals_are_those_of_small_weights() {
+    // Tied scores, and what a little more weight for each row changes.
+    let scores: Vec<f64> = (0..50).map(|row| f64::from(row * 7 % 23)).collect();
+    let positive: Vec<bool> = (0..50).map(|row| row * 7 % 23 > 12 || row % 5 == 0).collect();
+    let score = |weights: &[f64]| average_precision(&scores, &positive, Some(weights)).unwrap();
+    let of_row = |row: usize| {
+        let with =
+            |by: f64| score(&(0..50).map(|r| if r == row { 1.0 + by } else { 1.0 }).collect::<Vec<f64>>());
+        (with(1e-5) - with(-1e-5)) / 2e-5
+    };
+    let own = score(&[1.0; 50]);
+    let variance = (0..50).map(|row| of_row(row).powi(2)).sum::<f64>() * 50.0 / 49.0;
+    let m = positive.iter().filter(|positive| **positive).count() as f64;
+    let half = StudentT::new(m - 1.0).unwrap().isf(0.025) * variance.sqrt() / (own * (1.0 - own));
+    let odds = own / (1.0 - own);
+    let share = |odds: f64| odds / (1.0 + odds);
+    let mut sums = RankSums::new();
+    sums.add(&scores, &positive, None).unwrap();
+    let found = sums.average_precision_interval(0.95).unwrap();
+    close(found.estimate, own, 1e-12);
+    close(found.low, share(odds * (-half).exp()), 1e-7);
+    close(found.high, share(odds * half.exp()), 1e-7);
+    // Scores that are held together widen it.
+    let mut few = RankSums::with_max_scores(8).unwrap();
+    few.add(&scores, &positive, None).unwrap();
+    let wide = few.average_precision_interval(0.95).unwrap();
+    assert!(wide.contains(own) && wide.width() > found.width());
+}
+
+#[test]
+fn precision_intervals_that_rows_do_not_tell() {
+    let of = |scores: &[f64], positive: &[bool], weights: Option<&[f64]>| {
+        let mut sums = RankSums::new();
+        sums.add(scores, positive, weights).unwrap();
+        sums.average_precision_interval(0.95)
+    };
+    let apart = of(&[3.0, 4.0, 5.0, 1.0, 2.0], &[true, true, true, false, false], None).unwrap();
+    let bound = clopper_pearson(2, 2, 0.95).unwrap().low;
+    assert_eq!((apart.estimate, apart.low, apart.high), (1.0, bound, 1.0));
+    assert!(
+        of(&[3.0, 1.0, 2.0], &[true, false, false], None).unwrap_err().to_string().contains("2 rows of each")
+    );
+    let weighted = of(&[3.0, 1.0], &[true, false], Some(&[2.0, 1.0])).unwrap_err();
+    assert!(weighted.to_string().contains("AveragePrecision::interval"), "{weighted}");
+    assert!(RankSums::new().average_precision_interval(0.95).is_err());
+}
