@@ -131,7 +131,8 @@ impl Trees {
         let out = |question: &Question| ((1_u64 << question.n_left) - 1) << question.first;
         if trees.iter().all(|tree| tree.len() < 32) {
             let four = |trees: &[Vec<Question>]| {
-                let mut four = Four { columns: [[0; 64]; 2], at: [[u8::MAX; 64]; 2], stay: [[u32::MAX; 32]; 4] };
+                let mut four =
+                    Four { columns: [[0; 64]; 2], at: [[u8::MAX; 64]; 2], stay: [[u32::MAX; 32]; 4] };
                 for (place, tree) in trees.iter().enumerate() {
                     for (index, question) in tree.iter().enumerate() {
                         let (half, slot) = (place / 2, place % 2 * 32 + index);

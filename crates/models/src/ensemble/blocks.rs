@@ -114,7 +114,9 @@ impl Blocks {
         for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
             let end = segment.first_tree + segment.n_trees;
             match &segment.single {
-                Some(single) if end <= n_trees => single.add(&segment.codings, segment.first_tree, row, scores),
+                Some(single) if end <= n_trees => {
+                    single.add(&segment.codings, segment.first_tree, row, scores)
+                }
                 _ => walk.add_trees(segment.first_tree..end.min(n_trees), row, scores),
             }
         }

@@ -53,7 +53,8 @@ impl Single {
             let mut questions = Vec::with_capacity(asked.questions.len());
             for question in &asked.questions {
                 let column = if question.has_table() {
-                    let coding = codings.iter().position(|coding| coding.column() == Some(question.column))?;
+                    let coding =
+                        codings.iter().position(|coding| coding.column() == Some(question.column))?;
                     sets.push((coding, asked.tables[question.table as usize]));
                     first_set + sets.len() - 1
                 } else {

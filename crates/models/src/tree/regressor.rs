@@ -146,9 +146,18 @@ impl Estimator for DecisionTreeRegressor {
                 (grown?, None)
             }
             None => {
-                let (categorical, monotone) = (categorical_columns(x)?, directions(&self.monotone, x.features())?);
+                let (categorical, monotone) =
+                    (categorical_columns(x)?, directions(&self.monotone, x.features())?);
                 let (x, limits, random) = (x.dense()?, &limits, &random);
-                let exact = Exact { x, categorical: &categorical, rows: &rows, limits, monotone: &monotone, random, ctx };
+                let exact = Exact {
+                    x,
+                    categorical: &categorical,
+                    rows: &rows,
+                    limits,
+                    monotone: &monotone,
+                    random,
+                    ctx,
+                };
                 let (y, weights) = (&scaled[..], weights.as_deref());
                 let grown = match self.criterion {
                     RegressionCriterion::SquaredError => exact.grow(&SquaredError { y, weights, unit }),

@@ -56,13 +56,16 @@ fn monotone_exact_trees_are_monotone() {
     let mut random = Random::new(8);
     let cells = Array2::from_shape_simple_fn((300, 3), || (random.normal() * 4.0).round());
     let noise: Vec<f64> = (0..300).map(|_| random.normal()).collect();
-    let line = |row: ndarray::ArrayView1<'_, f64>| (0.2 * row[0] - 0.2 * row[1]).clamp(-2.0, 2.0) + row[2] / 9.0;
-    let y: Values = cells.rows().into_iter().zip(noise).map(|(row, e)| (line(row) + 3.0 + e).max(0.0)).collect();
+    let line =
+        |row: ndarray::ArrayView1<'_, f64>| (0.2 * row[0] - 0.2 * row[1]).clamp(-2.0, 2.0) + row[2] / 9.0;
+    let y: Values =
+        cells.rows().into_iter().zip(noise).map(|(row, e)| (line(row) + 3.0 + e).max(0.0)).collect();
     let classes = Classes::from_labels(y.as_slice().iter().map(|value| *value > 3.0));
     let mut holed = cells.clone();
     holed.column_mut(2).iter_mut().step_by(7).for_each(|value| *value = f64::NAN);
     let x = Matrix::from(holed);
-    let follows = |answers: &[f64], sign: f64| answers.windows(2).all(|pair| (pair[1] - pair[0]) * sign >= 0.0);
+    let follows =
+        |answers: &[f64], sign: f64| answers.windows(2).all(|pair| (pair[1] - pair[0]) * sign >= 0.0);
     let lines = |check: &dyn Fn(&Matrix, f64) -> bool| {
         cells.rows().into_iter().all(|row| {
             [(0, 1.0), (1, -1.0)].into_iter().all(|(column, sign)| {

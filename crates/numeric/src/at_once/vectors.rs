@@ -119,9 +119,8 @@ fn leaves_of_four(four: &Four, codes: [__m512i; 2]) -> [u32; TOGETHER] {
         *left = _mm512_mask_and_epi32(low, (right >> 16) as u16, low, high);
     }
     // What is left of each tree, in every fourth number; then all of them together.
-    let pair = |a: __m512i, b: __m512i| {
-        _mm512_and_si512(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b))
-    };
+    let pair =
+        |a: __m512i, b: __m512i| _mm512_and_si512(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     let (ab, cd) = (pair(left[0], left[1]), pair(left[2], left[3]));
     let whole = _mm512_and_si512(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
     let half = _mm256_and_si256(_mm512_castsi512_si256(whole), _mm512_extracti64x4_epi64::<1>(whole));
@@ -212,7 +211,11 @@ mod tests {
             let mut found = vec![0; values.len()];
             ranks(&vec![ladder; values.len()], &values, &mut found);
             for (value, rank) in values.iter().zip(found) {
-                assert_eq!(usize::from(rank), cuts.iter().filter(|&cut| cut < value).count(), "{value} of {n}");
+                assert_eq!(
+                    usize::from(rank),
+                    cuts.iter().filter(|&cut| cut < value).count(),
+                    "{value} of {n}"
+                );
             }
         }
     }

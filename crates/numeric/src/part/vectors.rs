@@ -46,9 +46,8 @@ unsafe fn part_wide(rows: &mut [u32], codes: &[u8], left: Arc, spare: &mut [u32]
             *code = codes[row as usize];
         }
         // SAFETY: both arrays are as long as their vectors.
-        let (these, of_these) = unsafe {
-            (_mm512_loadu_si512(these.as_ptr().cast()), _mm_loadu_si128(of_these.as_ptr().cast()))
-        };
+        let (these, of_these) =
+            unsafe { (_mm512_loadu_si512(these.as_ptr().cast()), _mm_loadu_si128(of_these.as_ptr().cast())) };
         let goes = _mm_cmple_epu8_mask(_mm_sub_epi8(of_these, first), span);
         // SAFETY: at most `start` rows went each way, and `start` and a vector are within `rows` and so within `spare`. The rows that
         // are written over were read.
