@@ -27,6 +27,9 @@ pub struct Capabilities {
     pub groups: bool,
     /// The validation set is used.
     pub validation: bool,
+    /// Who fits looks for numbers that are not finite, so that nobody needs to before.
+    #[serde(skip)]
+    pub(crate) looks_itself: bool,
 }
 
 impl Capabilities {
@@ -39,6 +42,7 @@ impl Capabilities {
             categorical: false,
             groups: false,
             validation: false,
+            looks_itself: false,
         }
     }
 
@@ -94,6 +98,7 @@ impl Capabilities {
             categorical: self.categorical && other.categorical,
             groups: self.groups || other.groups,
             validation: self.validation || other.validation,
+            looks_itself: false,
         }
     }
 }

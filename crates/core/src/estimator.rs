@@ -70,6 +70,12 @@ pub trait Estimator: Send + Sync {
         Capabilities::new()
     }
 
+    /// Whether [`fit_on`](Estimator::fit_on) itself refuses numbers of a matrix that are not finite, as its sums tell: then the
+    /// matrix need not be read once more to look for them. Say so only where nothing that is not finite can get by.
+    fn checks_finite(&self) -> bool {
+        false
+    }
+
     /// The names of the steps inside, for progress, diagrams and cards.
     fn steps(&self) -> Vec<String> {
         vec![short_type_name(std::any::type_name::<Self>())]

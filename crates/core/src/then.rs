@@ -87,7 +87,8 @@ where
         let next = next.with_target::<B::Target>().context(train.ctx.child(&next_name));
         let next = next.limited_to(&self.next.capabilities());
         // What a step gives is data like any other: the next step may refuse it.
-        let accepts = Capabilities { weights: true, ..self.next.capabilities() };
+        let looks_itself = self.next.checks_finite();
+        let accepts = Capabilities { weights: true, looks_itself, ..self.next.capabilities() };
         next.check(&accepts).context(next_name.clone())?;
         let result = fit_next(&self.next, &next).context(next_name)?;
         Ok((model, result))

@@ -172,7 +172,7 @@ impl<X: ?Sized + Rows + Sync, Y: ?Sized + Rows + Sync> Train<'_, X, Y> {
     where
         E: Estimator<Input = X, Target = Y> + ?Sized,
     {
-        self.check(&estimator.capabilities())?;
+        self.check(&Capabilities { looks_itself: estimator.checks_finite(), ..estimator.capabilities() })?;
         estimator.fit_on(self)
     }
 

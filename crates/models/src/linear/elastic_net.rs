@@ -226,9 +226,18 @@ impl Estimator for ElasticNet {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<IterativeLinearModel> {
         self.check()?;
         let weights = tame(train.weights);
-        let problem = Centred::new(train.x, train.y.as_slice(), weights.as_deref(), self.fit_intercept)?;
+        if train.x.sparse().is_some() || !self.fit_intercept {
+            train.x.check_finite(false)?;
+        }
+        let problem = Centred::new(train.x, train.y.as_slice(), weights.as_deref(), self.fit_intercept);
+        let problem = problem.or_else(|error| train.x.check_finite(false).and(Err(error)))?;
         let penalty = Penalty { positive: self.positive, ..penalty(self.alpha, self.l1_ratio) };
         fit_one(&problem, train.x.features(), penalty, self.limits(), &train.ctx)
+    }
+
+    /// What is not finite shows in the means.
+    fn checks_finite(&self) -> bool {
+        true
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -365,6 +374,10 @@ impl Estimator for Lasso {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<IterativeLinearModel> {
         self.net().fit_on(train)
+    }
+
+    fn checks_finite(&self) -> bool {
+        true
     }
 
     fn capabilities(&self) -> Capabilities {

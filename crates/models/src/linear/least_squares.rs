@@ -99,7 +99,8 @@ impl Estimator for LinearRegression {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept);
+        let qr = qr.or_else(|error| train.x.check_finite(false).and(Err(error)))?;
         let answer = qr.solve()?;
         let n_rows = total_weight(train.weights, train.x.n_rows());
         let mut fit = Fit::new(&qr, &answer, n_rows, self.fit_intercept);
@@ -107,6 +108,11 @@ impl Estimator for LinearRegression {
             fit.robust = robust_errors(train, &qr, &answer, self.fit_intercept, self.standard_errors)?;
         }
         Ok(LinearModel::new(train.x.features(), &answer, fit))
+    }
+
+    /// What is not finite shows in the products of the columns.
+    fn checks_finite(&self) -> bool {
+        true
     }
 
     fn capabilities(&self) -> Capabilities {

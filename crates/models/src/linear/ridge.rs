@@ -78,11 +78,18 @@ impl Estimator for Ridge {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<LinearModel> {
         ALPHA.check(self.alpha)?;
         if let Some(csr) = train.x.sparse() {
+            train.x.check_finite(false)?;
             return ridge_sparse::fit(train, csr, self.alpha, self.fit_intercept);
         }
         let y = ArrayView1::from(train.y.as_slice()).insert_axis(Axis(1));
-        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept)?;
+        let qr = Qr::new_in(&train.ctx, train.x.dense()?, &y, train.weights, self.fit_intercept);
+        let qr = qr.or_else(|error| train.x.check_finite(false).and(Err(error)))?;
         Ok(LinearModel::new(train.x.features(), &qr.ridge(self.alpha)?, None))
+    }
+
+    /// What is not finite shows in the products of the columns.
+    fn checks_finite(&self) -> bool {
+        true
     }
 
     fn capabilities(&self) -> Capabilities {
