@@ -5,7 +5,7 @@ use arrow_array::{
     BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow_buffer::NullBuffer;
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, memory};
 
 use crate::category::Category;
 use crate::column::Data;
@@ -63,15 +63,23 @@ impl Cells {
                 let number = |code: &u32| numbers.get(*code as usize).copied().unwrap_or(0);
                 codes.extend(category.codes.values().iter().map(number));
             }
-            (Cells::Integer(cells), Data::Integer(array)) => cells.extend_from_slice(array.values()),
-            (Cells::Real(cells), Data::Real(array)) => cells.extend_from_slice(array.values()),
+            (Cells::Integer(cells), Data::Integer(array)) => extend(cells, array.values()),
+            (Cells::Real(cells), Data::Real(array)) => extend(cells, array.values()),
             (Cells::Boolean(cells), Data::Boolean(array)) => cells.append_buffer(array.values()),
-            (Cells::Date(cells), Data::Date(array)) => cells.extend_from_slice(array.values()),
-            (Cells::DateTime(cells), Data::DateTime(array)) => cells.extend_from_slice(array.values()),
+            (Cells::Date(cells), Data::Date(array)) => extend(cells, array.values()),
+            (Cells::DateTime(cells), Data::DateTime(array)) => extend(cells, array.values()),
             _ => return Err(Error::malformed("a column changes its type between row groups")),
         }
         Ok(())
     }
+}
+
+/// On large pages, whose first touch takes less time.
+fn extend<T: Copy>(cells: &mut Vec<T>, values: &[T]) {
+    if cells.capacity() - cells.len() < values.len() {
+        memory::make_room(cells, cells.len().max(values.len()));
+    }
+    cells.extend_from_slice(values);
 }
 
 fn fitted<T>(mut cells: Vec<T>) -> Vec<T> {

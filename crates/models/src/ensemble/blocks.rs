@@ -111,14 +111,19 @@ impl Blocks {
 
     /// Adds what the first `n_trees` trees say of one row to its scores, tree by tree.
     pub(super) fn add_trees_to_row(&self, n_trees: usize, walk: &Walk, row: &[f64], scores: &mut [f64]) {
+        // Neighbouring segments are walked together: the keys of the row are made once.
+        let mut walked = 0;
         for segment in self.segments.iter().take_while(|segment| segment.first_tree < n_trees) {
-            let end = segment.first_tree + segment.n_trees;
-            match &segment.single {
-                Some(single) if end <= n_trees => {
-                    single.add(&segment.codings, segment.first_tree, row, scores)
-                }
-                _ => walk.add_trees(segment.first_tree..end.min(n_trees), row, scores),
+            let (first, end) = (segment.first_tree, segment.first_tree + segment.n_trees);
+            let Some(single) = segment.single.as_ref().filter(|_| end <= n_trees) else { continue };
+            if walked < first {
+                walk.add_trees(walked..first, row, scores);
             }
+            single.add(&segment.codings, first, row, scores);
+            walked = end;
+        }
+        if walked < n_trees {
+            walk.add_trees(walked..n_trees, row, scores);
         }
     }
 

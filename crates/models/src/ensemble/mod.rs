@@ -30,9 +30,10 @@ const TASK: usize = 2048;
 /// reaches to score `i % n_outputs`; so `n_outputs` trees in a row are a round. Sums are taken in this order, in `f64`,
 /// and a row has the same scores, to the last bit, alone or among others.
 ///
-/// Rows are scored from two other layouts of the trees, made once when the ensemble is made or loaded: one to walk a
-/// single row down several trees at a time, and one that compares the small integers that values are replaced by,
-/// many rows at a time.
+/// Rows are scored from other layouts of the trees, made once when the ensemble is made or loaded: one to walk a
+/// single row down several trees at a time, one that compares the small integers that values are replaced by,
+/// many rows at a time, and, where the machine has the vectors for it, one that asks a single row all questions of a
+/// tree at once.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Ensemble {

@@ -12,14 +12,29 @@ use crate::rows::row_major;
 
 /// Rows of one task; with their gradient they stay in the second-level cache.
 const NUMBERS: usize = 1 << 16;
-/// Entries of a sparse matrix that one task takes on average.
+/// The fewest rows of a sparse matrix that one task takes.
 const SPARSE_ROWS: usize = 4096;
+/// The fewest entries of a task for each feature.
+const PER_FEATURE: f64 = 24.0;
+/// So few features stay in the first-level cache wherever they lie.
+const FEW_FEATURES: usize = 512;
 /// Sparse rows whose entries are read twice in turn.
 const SPARSE_BITE: usize = 64;
 
 pub(super) enum Numbers<'a> {
     Dense(Cow<'a, [f64]>),
     Sparse(&'a Csr),
+}
+
+/// For each feature how many are more frequent; those that come equally often in their order.
+fn by_frequency(csr: &Csr) -> Vec<u32> {
+    let mut counts = vec![0_u32; csr.n_cols()];
+    csr.indices().iter().for_each(|&column| counts[column as usize] += 1);
+    let mut order: Vec<u32> = (0..counts.len() as u32).collect();
+    order.sort_by_key(|&column| std::cmp::Reverse(counts[column as usize]));
+    let mut places = vec![0; order.len()];
+    order.iter().zip(0..).for_each(|(&column, place)| places[column as usize] = place);
+    places
 }
 
 /// The rows, with the centre and scale of each feature.
@@ -35,6 +50,11 @@ pub(super) struct Design<'a> {
     centred: bool,
     pub(super) centres: Vec<f64>,
     pub(super) scales: Vec<f64>,
+    /// Where the numbers of a feature of sparse rows lie: those of frequent features side by side. Empty where each has its own
+    /// place.
+    pub(super) places: Vec<u32>,
+    /// The place of the feature of each entry.
+    columns: Vec<u32>,
 }
 
 impl<'a> Design<'a> {
@@ -61,9 +81,22 @@ impl<'a> Design<'a> {
             centred: false,
             centres: vec![0.0; n_features],
             scales: vec![1.0; n_features],
+            places: Vec::new(),
+            columns: Vec::new(),
         };
         design.measure();
+        if let Numbers::Sparse(csr) = design.numbers
+            && n_features > FEW_FEATURES
+        {
+            design.places = by_frequency(csr);
+            design.columns = csr.indices().iter().map(|&column| design.places[column as usize]).collect();
+        }
         Ok(design)
+    }
+
+    /// The places of the features of all entries of sparse rows.
+    pub(super) fn columns<'c>(&'c self, csr: &'c Csr) -> &'c [u32] {
+        if self.places.is_empty() { csr.indices() } else { &self.columns }
     }
 
     pub(super) fn weight(&self, row: usize) -> f64 {
@@ -100,13 +133,19 @@ impl<'a> Design<'a> {
             centred: self.centred,
             centres: self.centres.clone(),
             scales: self.scales.clone(),
+            places: Vec::new(),
+            columns: Vec::new(),
         })
     }
 
     pub(super) fn block_rows(&self) -> usize {
         match self.numbers {
             Numbers::Dense(_) => (NUMBERS / self.n_features.max(1)).clamp(16, 4096),
-            Numbers::Sparse(_) => SPARSE_ROWS,
+            // Each task has sums of all features, which are cleared and added up: rows must be worth that.
+            Numbers::Sparse(csr) => {
+                let worth = PER_FEATURE * self.n_features as f64 / csr.n_stored().max(1) as f64;
+                SPARSE_ROWS.max(((worth * self.n_rows as f64) as usize).min(self.n_rows))
+            }
         }
     }
 

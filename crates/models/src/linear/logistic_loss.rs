@@ -174,7 +174,10 @@ impl<'a> Loss<'a> {
         let (n, groups) = (self.design.n_features, starts.len());
         let mut scores = starts.repeat(rows.len());
         match &self.design.numbers {
-            Numbers::Sparse(csr) => widest(Gather { csr, rows, turned, groups, scores: &mut scores }),
+            Numbers::Sparse(csr) => {
+                let columns = self.design.columns(csr);
+                widest(Gather { csr, columns, rows, turned, groups, scores: &mut scores });
+            }
             Numbers::Dense(numbers) => {
                 let values = self.design.dense_rows(rows.clone(), numbers);
                 let both = (
@@ -198,7 +201,10 @@ impl<'a> Loss<'a> {
             add_to(by_intercept, slopes);
         }
         match &self.design.numbers {
-            Numbers::Sparse(csr) => widest(Scatter::<false> { csr, rows, slopes, groups, sums: by_feature }),
+            Numbers::Sparse(csr) => {
+                let columns = self.design.columns(csr);
+                widest(Scatter::<false> { csr, columns, rows, slopes, groups, sums: by_feature });
+            }
             Numbers::Dense(numbers) => {
                 let values = self.design.dense_rows(rows.clone(), numbers);
                 let both = (
@@ -227,7 +233,7 @@ impl<'a> Loss<'a> {
         let (n, k) = (self.design.n_features, self.n_vectors);
         let (by_feature, by_intercept) = sums.split_at(n * self.groups());
         let (vectors, intercepts) = out.split_at_mut(k * n);
-        turn_back(by_feature, vectors, n);
+        turn_back(by_feature, &self.design.places, vectors, n);
         intercepts.iter_mut().zip(by_intercept.as_flattened()).for_each(|(to, from)| *to = *from);
     }
 
@@ -235,7 +241,8 @@ impl<'a> Loss<'a> {
     /// the loss itself.
     fn sums_by_class(&self, vectors: &[f64], intercepts: &[f64]) -> Vec<f64> {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
-        let (turned, starts) = (turn(vectors, n, k), self.starts(intercepts, f64::NEG_INFINITY));
+        let (turned, starts) =
+            (turn(vectors, &design.places, n, k), self.starts(intercepts, f64::NEG_INFINITY));
         let work = |rows: Range<usize>| {
             let (mut sums, mut loss) = (self.no_sums(), 0.0);
             for rows in design.bites(rows) {

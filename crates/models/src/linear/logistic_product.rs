@@ -17,7 +17,7 @@ impl HessianProduct for Loss<'_> {
     fn curvature(&self, x: &[f64]) -> Self::Curvature {
         let design = self.design;
         let (vectors, intercepts) = self.vectors(x);
-        let turned = turn(&vectors, design.n_features, self.n_vectors);
+        let turned = turn(&vectors, &design.places, design.n_features, self.n_vectors);
         let starts = self.starts(&intercepts, f64::NEG_INFINITY);
         let work = |rows: Range<usize>| {
             let mut scores = self.scores(rows.clone(), &turned, &starts);
@@ -31,7 +31,7 @@ impl HessianProduct for Loss<'_> {
         let (design, n, k) = (self.design, self.design.n_features, self.n_vectors);
         let groups = self.groups();
         let (vectors, intercepts) = self.vectors(vector);
-        let (turned, starts) = (turn(&vectors, n, k), self.starts(&intercepts, 0.0));
+        let (turned, starts) = (turn(&vectors, &design.places, n, k), self.starts(&intercepts, 0.0));
         let work = |rows: Range<usize>| {
             let mut sums = self.no_sums();
             for rows in design.bites(rows) {
@@ -81,7 +81,8 @@ impl HessianProduct for Loss<'_> {
                 add_to(&mut sums[n * groups..], slopes);
             }
             let sums_of = &mut sums[..n * groups];
-            widest(Scatter::<true> { csr, rows, slopes: &slopes, groups, sums: sums_of });
+            let columns = design.columns(csr);
+            widest(Scatter::<true> { csr, columns, rows, slopes: &slopes, groups, sums: sums_of });
             sums
         };
         let sums = reduce::map_reduce(design.n_rows, design.block_rows(), work, |mut left, right| {

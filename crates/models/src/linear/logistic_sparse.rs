@@ -33,6 +33,8 @@ macro_rules! by_width {
 /// Scores of rows, `groups` blocks for each row, to which `scores` holds the intercepts.
 pub(super) struct Gather<'a> {
     pub(super) csr: &'a Csr,
+    /// The places of the features of all entries.
+    pub(super) columns: &'a [u32],
     pub(super) rows: Range<usize>,
     pub(super) turned: &'a [[f64; LANES]],
     pub(super) groups: usize,
@@ -45,7 +47,8 @@ impl Gather<'_> {
     fn part<const G: usize>(&mut self, first: usize) {
         let groups = self.groups;
         for (row, scores) in self.rows.clone().zip(self.scores.chunks_exact_mut(groups)) {
-            let (columns, values) = self.csr.row(row);
+            let entries = self.csr.indptr()[row]..self.csr.indptr()[row + 1];
+            let (columns, values) = (&self.columns[entries.clone()], &self.csr.values()[entries]);
             let mut sums: [[f64; LANES]; G] = std::array::from_fn(|group| scores[first + group]);
             for (&column, &value) in columns.iter().zip(values) {
                 let numbers = &self.turned[column as usize * groups + first..][..G];
@@ -72,6 +75,8 @@ impl Kernel for Gather<'_> {
 /// Adds to the sums of the features the rows' entries, or their squares, each times the slopes of its row.
 pub(super) struct Scatter<'a, const SQUARED: bool = false> {
     pub(super) csr: &'a Csr,
+    /// The places of the features of all entries.
+    pub(super) columns: &'a [u32],
     pub(super) rows: Range<usize>,
     pub(super) slopes: &'a [[f64; LANES]],
     pub(super) groups: usize,
@@ -83,7 +88,8 @@ impl<const SQUARED: bool> Scatter<'_, SQUARED> {
     fn part<const G: usize>(&mut self, first: usize) {
         let groups = self.groups;
         for (row, slopes) in self.rows.clone().zip(self.slopes.chunks_exact(groups)) {
-            let (columns, values) = self.csr.row(row);
+            let entries = self.csr.indptr()[row]..self.csr.indptr()[row + 1];
+            let (columns, values) = (&self.columns[entries.clone()], &self.csr.values()[entries]);
             let slopes: [[f64; LANES]; G] = std::array::from_fn(|group| slopes[first + group]);
             for (&column, &value) in columns.iter().zip(values) {
                 let value = if SQUARED { value * value } else { value };
@@ -107,25 +113,35 @@ impl<const SQUARED: bool> Kernel for Scatter<'_, SQUARED> {
     }
 }
 
-/// Vectors of all classes, one after the other, turned feature by feature.
-pub(super) fn turn(vectors: &[f64], n_features: usize, n_vectors: usize) -> Vec<[f64; LANES]> {
+/// Where the numbers of a feature lie; without places each has its own.
+fn place_of(places: &[u32], feature: usize) -> usize {
+    places.get(feature).map_or(feature, |&place| place as usize)
+}
+
+/// Vectors of all classes, one after the other, turned feature by feature, each to its place.
+pub(super) fn turn(
+    vectors: &[f64],
+    places: &[u32],
+    n_features: usize,
+    n_vectors: usize,
+) -> Vec<[f64; LANES]> {
     let groups = n_vectors.div_ceil(LANES);
     let mut turned = vec![[0.0; LANES]; n_features * groups];
     for (class, vector) in vectors.chunks_exact(n_features).take(n_vectors).enumerate() {
         for (feature, value) in vector.iter().enumerate() {
-            turned[feature * groups + class / LANES][class % LANES] = *value;
+            turned[place_of(places, feature) * groups + class / LANES][class % LANES] = *value;
         }
     }
     turned
 }
 
 /// The reverse of [`turn`].
-pub(super) fn turn_back(turned: &[[f64; LANES]], vectors: &mut [f64], n_features: usize) {
+pub(super) fn turn_back(turned: &[[f64; LANES]], places: &[u32], vectors: &mut [f64], n_features: usize) {
     let n_vectors = vectors.len() / n_features.max(1);
     let groups = n_vectors.div_ceil(LANES);
     for (class, vector) in vectors.chunks_exact_mut(n_features.max(1)).enumerate() {
         for (feature, value) in vector.iter_mut().enumerate() {
-            *value = turned[feature * groups + class / LANES][class % LANES];
+            *value = turned[place_of(places, feature) * groups + class / LANES][class % LANES];
         }
     }
 }

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Error, Result};
 
 use super::Function;
-use super::tiles::{AddSums, Differences, Exponentials, Rbf, is_poor};
+use super::tiles::{AddSums, Differences, Exponentials, Rbf, TRUSTED};
 use crate::linalg::{HIGH, Tile, WIDE, array, row_block, tile};
 use crate::{reduce, simd, special};
 
@@ -208,10 +208,11 @@ impl Points {
             Function::Linear => {}
             Function::Rbf { gamma } => {
                 let rows = &strip.lengths;
+                let within = (gamma * strip.longest + gamma * self.longest[panel]).is_finite();
                 // Where all lengths are small the kernel does not show what cancellation costs.
                 if gamma * (strip.longest + self.longest[panel]) <= 4.0 {
                     simd::widest(Rbf::<false> { rows, points: lengths, gamma, out });
-                } else if simd::widest(Rbf::<true> { rows, points: lengths, gamma, out }) {
+                } else if simd::widest(Rbf::<true> { rows, points: lengths, gamma, out }) || !within {
                     repair(strip, points, lengths, gamma, out);
                 }
             }
@@ -245,8 +246,11 @@ fn repair(strip: &Strip, points: &[[f64; WIDE]], lengths: &[f64; WIDE], gamma: f
         for (place, out) in out.iter_mut().enumerate() {
             let pairs = || strip.rows.iter().zip(points).map(|(rows, points)| (rows[row], points[place]));
             let product = pairs().fold(0.0, |sum, (a, b)| f64::mul_add(a, b, sum));
-            let lengths = strip.lengths[row] + lengths[place];
-            if is_poor(product.mul_add(-2.0, lengths), lengths, gamma) {
+            let (length, other) = (strip.lengths[row], lengths[place]);
+            // As `Rbf` decides, to the bit: whether a pair is repaired must not depend on its neighbours. NaN is out of range.
+            let scaled = gamma * length + gamma * other;
+            let poor = scaled.mul_add(-TRUSTED, -product.mul_add(2.0 * gamma, -scaled));
+            if !(poor >= 0.0) && gamma * (length + other) > 4.0 {
                 let distance: f64 = pairs().map(|(a, b)| (a - b) * (a - b)).sum();
                 *out = special::exp_falling(-gamma * distance);
             }

@@ -7,13 +7,7 @@ use crate::special::exp_falling;
 
 /// Squared distances below this share of the squared lengths are computed from differences, where the scale of the
 /// kernel makes the digits that cancellation costs count.
-const TRUSTED: f64 = 1e-3;
-
-/// Whether cancellation has cost a squared distance digits which the kernel shows.
-#[inline(always)]
-pub(super) fn is_poor(distance: f64, lengths: f64, gamma: f64) -> bool {
-    (distance < TRUSTED * lengths) & (gamma * lengths > 4.0)
-}
+pub(super) const TRUSTED: f64 = 1e-3;
 
 /// Products become kernels of squared distances; tells, where that is `CHECKED`, whether one of the distances may be poor.
 pub(super) struct Rbf<'a, const CHECKED: bool> {

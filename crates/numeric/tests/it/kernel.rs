@@ -89,3 +89,20 @@ fn chi_squared_kernels_are_those_of_scikit_learn_and_take_no_negative_numbers() 
     let error = points.gram(&array![[1.0, 1.0, 1.0], [0.0, -2.0, 1.0]]).unwrap_err();
     assert!(error.to_string().starts_with("row 1 holds -2"), "{error}");
 }
+
+/// Whether a distance is measured again depends on its pair alone.
+#[test]
+fn radial_kernels_near_the_bounds_of_cancellation_and_of_the_range() {
+    let points = array![[1.0], [-1.0]];
+    let of = |points: &Array2<f64>, gamma: f64| {
+        Kernel::rbf(gamma).resolve(points, None).unwrap().points(points).unwrap()
+    };
+    let row = 0.9562460682560399;
+    let alone = of(&points, 2.5).gram(&array![[row]]).unwrap();
+    let beside = of(&points, 2.5).gram(&array![[row], [1.0]]).unwrap();
+    assert_eq!(alone.row(0), beside.row(0));
+    // The kernel times the squared length of a point is infinite, and that of a point and itself is 1.
+    for (points, gamma) in [(array![[-6e153], [6e153]], 10.0), (array![[0.0], [1e110], [2e110]], 1e100)] {
+        assert_eq!(of(&points, gamma).gram(&points).unwrap(), Array2::<f64>::eye(points.nrows()));
+    }
+}
