@@ -28,11 +28,17 @@ impl GrowingFile {
             return Err(Error::invalid_name(what));
         };
         // The name by which stores of folders know what is not there yet.
-        let mut temporary = OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}.w{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        let temporary = path.with_file_name(temporary);
-        let file = OpenOptions::new().write(true).create_new(true).open(&temporary);
+        let (temporary, file) = loop {
+            let mut temporary = OsString::from(".");
+            temporary.push(name);
+            temporary.push(format!(".{}.w{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+            let temporary = path.with_file_name(temporary);
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+                // Left by a crash of a process that had this number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                file => break (temporary, file),
+            }
+        };
         let file = BufWriter::new(file.map_err(|error| unwritten(&path, error))?);
         Ok(GrowingFile { path, temporary, file, finished: false })
     }

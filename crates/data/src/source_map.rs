@@ -76,7 +76,8 @@ impl SourceMap {
 
     /// Numbers are in a unit that has a symbol, and become those of another one of the same kind: lengths (`mm`, `km`, `in`, `ft`, `mi`, ..), areas,
     /// volumes, masses (`g`, `kg`, `t`, `oz`, `lb`, ..), times (`ms`, `s`, `min`, `h`, `d`, ..), speeds and temperatures (`°C`, `°F`, `K`). Whole
-    /// results are exact. Whole numbers become real. Currencies, months and years are refused, for they have no fixed number of each other.
+    /// results are exact, but for those of `K` and `°R`, whose zeros are no binary numbers. Whole numbers become real. Currencies, months and years
+    /// are refused, for they have no fixed number of each other.
     ///
     /// ```
     /// use perennial_data::{Column, SourceMap, Table};

@@ -129,7 +129,8 @@ impl Conversion {
         })
     }
 
-    /// A number in the other unit. Factors are fractions of whole numbers, so whole results are whole: 68 °F are 20 °C.
+    /// A number in the other unit. Factors are fractions of whole numbers: 68 °F are 20 °C. Whole results are exact, but for those of `K` and
+    /// `°R`, whose zeros are no binary numbers.
     pub(crate) fn convert(&self, number: f64) -> f64 {
         // Adding 0 would make a 0 of a -0.
         let moved = if self.zero == 0.0 { number } else { number - self.zero };

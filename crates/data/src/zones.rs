@@ -31,7 +31,8 @@ pub(crate) use self::named::in_utc;
 
 #[cfg(feature = "time-zones")]
 mod named {
-    use jiff::Timestamp;
+    use jiff::SignedDuration;
+    use jiff::civil::date;
     use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
     use perennial_core::{Error, Result};
 
@@ -54,6 +55,9 @@ mod named {
         Ok(Column::date_time(moments.collect::<Result<Vec<_>>>()?))
     }
 
+    /// The last microsecond of the year 9999.
+    const LAST: i64 = 253_402_300_799_999_999;
+
     fn moment(
         shown: i64,
         row: usize,
@@ -63,8 +67,8 @@ mod named {
     ) -> Result<Option<i64>> {
         let beyond =
             || Error::overflow(format!("the moment at row {row} lies outside of the years -9999 to 9999"));
-        let civil = Timestamp::from_microsecond(shown).map_err(|_| beyond())?;
-        let offset = clock.to_ambiguous_timestamp(Offset::UTC.to_datetime(civil)).offset();
+        let civil = date(1970, 1, 1).at(0, 0, 0, 0).checked_add(SignedDuration::from_micros(shown));
+        let offset = clock.to_ambiguous_timestamp(civil.map_err(|_| beyond())?).offset();
         let (before, after, happens) = match offset {
             AmbiguousOffset::Unambiguous { offset } => (offset, offset, ""),
             AmbiguousOffset::Gap { before, after } => (before, after, "does not exist"),
@@ -72,6 +76,9 @@ mod named {
         };
         let utc = |offset: Offset| shown - i64::from(offset.seconds()) * 1_000_000;
         let (one, other) = (utc(before), utc(after));
+        if one.max(other) > LAST {
+            return Err(beyond());
+        }
         match unclear {
             _ if one == other => Ok(Some(one)),
             UnclearTime::Earliest => Ok(Some(one.min(other))),

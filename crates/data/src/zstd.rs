@@ -4,15 +4,48 @@ use std::io::{BufRead, Error, ErrorKind, Read, Result};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+/// Keeps the error of what is read, which the decoder would make one of its own.
+struct Watched<R> {
+    inner: R,
+    failed: Option<Error>,
+}
+
+/// The error in place of which another one of its kind goes through the decoder.
+fn keep(failed: &mut Option<Error>, error: Error) -> Error {
+    let kind = error.kind();
+    // What was interrupted is tried again.
+    if kind != ErrorKind::Interrupted {
+        *failed = Some(error);
+    }
+    Error::from(kind)
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        self.inner.read(buffer).map_err(|error| keep(&mut self.failed, error))
+    }
+}
+
+impl<R: BufRead> BufRead for Watched<R> {
+    fn fill_buf(&mut self) -> Result<&[u8]> {
+        self.inner.fill_buf().map_err(|error| keep(&mut self.failed, error))
+    }
+
+    fn consume(&mut self, n_bytes: usize) {
+        self.inner.consume(n_bytes);
+    }
+}
+
 /// One frame after another, without those that are to be skipped; the checksum of each is looked at, where it has one.
 pub(crate) struct Frames<R> {
-    source: R,
+    source: Watched<R>,
     decoder: FrameDecoder,
     inside: bool,
 }
 
 impl<R: BufRead> Frames<R> {
     pub(crate) fn new(source: R) -> Self {
+        let source = Watched { inner: source, failed: None };
         Frames { source, decoder: FrameDecoder::new(), inside: false }
     }
 
@@ -44,13 +77,8 @@ impl<R: BufRead> Frames<R> {
             _ => Ok(()),
         }
     }
-}
 
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
+    fn decoded(&mut self, buffer: &mut [u8]) -> Result<usize> {
         loop {
             if !self.inside {
                 if !self.next_frame()? {
@@ -69,5 +97,14 @@ impl<R: BufRead> Read for Frames<R> {
             self.check_frame()?;
             self.inside = false;
         }
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.decoded(buffer).map_err(|error| self.source.failed.take().unwrap_or(error))
     }
 }

@@ -69,7 +69,8 @@ const NOISE: f64 = 0.25;
 /// ```
 ///
 /// # Errors
-/// When `n_perturbations` is below 2, a target is not finite or all are the same, a fit or an answer fails, or the work was cancelled.
+/// When `n_perturbations` is below 2, a target is not finite, all are the same or their deviation is beyond the range of
+/// f64, a fit or an answer fails, or the work was cancelled.
 pub fn effective_degrees_of_freedom<E>(
     estimator: &E,
     x: &E::Input,
@@ -86,6 +87,11 @@ where
     let n_rows = y.n_rows();
     let size = NOISE * reduce::mean_variance(y.as_slice(), 0).1.sqrt();
     if !(size > 0.0 && size.is_finite()) {
+        if y.as_slice().iter().any(|v| *v != y.as_slice()[0]) {
+            return Err(Error::overflow(
+                "the deviation of the target is beyond the range of f64; scale the target",
+            ));
+        }
         return Err(Error::insufficient_data(
             "all targets are the same, so there is no scale to perturb them by; give a target that varies",
         ));

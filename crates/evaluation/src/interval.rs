@@ -355,6 +355,7 @@ impl<'a> IntervalOptions<'a> {
             false => 0.0,
         };
         let (low, high) = (found.estimate * (-half).exp(), found.estimate * half.exp());
+        check_end(high, n, self.level)?;
         Ok(Some(Interval { low, high, ..found }))
     }
 
@@ -363,9 +364,11 @@ impl<'a> IntervalOptions<'a> {
         let n = units.len();
         let total = reduce::sum_by(n, |unit| units[unit][1]);
         let estimate = reduce::sum_by(n, |unit| units[unit][0]) / total;
-        let squares = reduce::sum_by(n, |unit| (units[unit][0] - estimate * units[unit][1]).powi(2));
+        // In terms of the total, so that squares of weights stay in the range of f64.
+        let squares =
+            reduce::sum_by(n, |unit| ((units[unit][0] - estimate * units[unit][1]) / total).powi(2));
         let df = n as f64 - 1.0;
-        let half = two_sided_t(df, self.level)? * (squares * (n as f64 / df)).sqrt() / total;
+        let half = two_sided_t(df, self.level)? * (squares * (n as f64 / df)).sqrt();
         Ok(Interval { estimate, low: estimate - half, high: estimate + half, level: self.level })
     }
 }
@@ -386,6 +389,16 @@ fn of_units(rows: &[usize], pairs: Vec<[f64; 2]>, groups: Option<&[u32]>) -> Vec
 pub(crate) fn wider_logarithm(n_units: f64, level: f64) -> f64 {
     let reach = normal_quantile(0.5 * (1.0 + level), 0.5 * (1.0 - level));
     n_units / (n_units - reach).max(1.0)
+}
+
+/// Refuses the end of an interval that so few rows put beyond the range of f64.
+pub(crate) fn check_end(end: f64, n: f64, level: f64) -> Result<()> {
+    if end.is_finite() {
+        return Ok(());
+    }
+    Err(Error::insufficient_data(format!(
+        "{n} rows are too few for an interval at level {level}; give more rows or a lower level"
+    )))
 }
 
 /// How many standard errors Student's interval reaches to each side.

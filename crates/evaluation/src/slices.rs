@@ -275,7 +275,7 @@ pub fn score_slices<M: Metric>(
             Err(Error::insufficient_data(match support < least {
                 true => format!("it has {support} rows; at least {least} are asked for"),
                 false => format!(
-                    "its {support} rows are worth {worth:.1} of equal weight; at least {least} are asked for"
+                    "its {support} rows are worth {worth:.3} of equal weight; at least {least} are asked for"
                 ),
             }))
         } else {
@@ -382,7 +382,7 @@ impl<M: Metric> Slice<'_, M> {
         let rest_score = self.score_of(&rest)?;
         let p_value = match self.welch(&rows, &rest)? {
             Some(p_value) => p_value,
-            None => self.permutation(rows.len(), interval.estimate - rest_score, options.replicates)?,
+            None => self.permutation(interval.estimate - rest_score, options.replicates)?,
         };
         Ok(SliceScore {
             name: name.to_owned(),
@@ -408,16 +408,22 @@ impl<M: Metric> Slice<'_, M> {
 
     /// The share of random parts of this size that differ from the rest at least so much, of those for which the metric is
     /// defined: given that it is, the slice is one of them as likely as any other.
-    fn permutation(&self, size: usize, observed: f64, replicates: usize) -> Result<f64> {
+    fn permutation(&self, observed: f64, replicates: usize) -> Result<f64> {
         let n_rows = if self.row_scores.is_some() { self.inside.len() } else { 0 };
         let total = [
             reduce::sum_by(n_rows, |row| self.term(row)[0]),
             reduce::sum_by(n_rows, |row| self.term(row)[1]),
         ];
+        // Rows without weight are on no side.
+        let there: Vec<usize> = (0..self.inside.len())
+            .filter(|&row| self.weights.is_none_or(|weights| weights[row] > 0.0))
+            .collect();
         // The smaller side is drawn: the difference is the same but for its sign.
-        let size = size.min(self.inside.len() - size);
+        let size = there.iter().filter(|&&row| self.inside[row]).count();
+        let size = size.min(there.len() - size);
         let permuted = tasks::try_each(replicates, |replicate| {
-            let drawn = self.random.fork(replicate as u64).sample(self.inside.len(), size);
+            let places = self.random.fork(replicate as u64).sample(there.len(), size);
+            let drawn: Vec<usize> = places.into_iter().map(|place| there[place]).collect();
             where_defined(self.difference(&drawn, total))
         })?;
         // The rows as they are count as one of the permutations, so the p-value is never 0 (Phipson and Smyth, 2010).

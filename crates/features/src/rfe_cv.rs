@@ -111,7 +111,7 @@ where
         self
     }
 
-    /// The fold of each row, counted from 0, in place of one by chance.
+    /// The fold of each row, by any numbers, in place of one by chance.
     #[must_use]
     pub fn test_fold(mut self, fold_of_row: Vec<usize>) -> Self {
         self.test_fold = Some(fold_of_row);
@@ -150,11 +150,14 @@ where
         if given.len() != n_rows {
             return Err(Error::length_mismatch("`test_fold`", n_rows, given.len()));
         }
-        let n_folds = given.iter().max().map_or(0, |last| last.saturating_add(1));
-        if !(2..=n_rows).contains(&n_folds) {
-            return Err(Error::invalid_param("test_fold", n_folds, "2 folds or more, counted from 0"));
+        let mut used = given.clone();
+        used.sort_unstable();
+        used.dedup();
+        if used.len() < 2 {
+            return Err(Error::invalid_param("test_fold", used.len(), "2 folds or more"));
         }
-        Ok((given.clone(), n_folds))
+        let number = |fold: &usize| used.partition_point(|other| other < fold);
+        Ok((given.iter().map(number).collect(), used.len()))
     }
 
     /// How good the models of each number of columns are that learned from the rows outside a fold.

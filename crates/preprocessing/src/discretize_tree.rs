@@ -192,11 +192,13 @@ impl Sorted<'_> {
         let (mut all, mut sums) = (0.0, vec![0.0; self.outputs.len()]);
         (start..end).for_each(|at| self.add(at, &mut all, &mut sums));
         let whole = self.purity(all, &sums);
+        // What is left of a sum has the rounding of all of it.
+        let rounding = all * self.values.len() as f64 * f64::EPSILON;
         let (mut weight, mut left, mut right) = (0.0, vec![0.0; sums.len()], sums.clone());
         let mut split: Option<(f64, usize)> = None;
         for at in start + 1..end {
             self.add(at - 1, &mut weight, &mut left);
-            let few = weight.min(all - weight) < self.least;
+            let few = weight.min(all - weight) < self.least - rounding;
             if few || self.values[at - 1] == self.values[at] {
                 continue;
             }

@@ -91,7 +91,7 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>, options: CsvOptions) -> 
 const BLOCK: usize = 4096;
 
 /// A CSV file to which tables are added, made by [`CsvOptions::create`]. The file is there once [`finish`](CsvAppender::finish) was called; dropped before that, or
-/// after an error, nothing stays of it.
+/// after an error of writing, nothing stays of it; a table with other columns is refused, and the file goes on without it.
 #[derive(Debug)]
 pub struct CsvAppender {
     options: CsvOptions,
@@ -156,7 +156,7 @@ impl CsvAppender {
     /// Puts the file in its place; gives the number of its rows.
     ///
     /// # Errors
-    /// When no table was appended, one failed, or the file cannot be written.
+    /// When no table was appended, one could not be written, or the file cannot be written.
     pub fn finish(self) -> Result<usize> {
         let n_rows = self.held.some()?;
         self.file.ok_or_else(failed)?.finish()?;

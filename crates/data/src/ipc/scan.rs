@@ -23,6 +23,10 @@ pub struct ArrowScan {
     /// How many bytes have not been read.
     left: u64,
     decoder: StreamDecoder,
+    /// What the decoder has not taken of the message that was read last.
+    rest: Buffer,
+    /// Whether the end mark was read.
+    ended: bool,
     batch_rows: usize,
     /// A batch of the file, of which the rows up to `given` were given.
     batch: Option<Table>,
@@ -85,8 +89,21 @@ impl ArrowScan {
             return Err(Error::invalid_param("batch_rows", batch_rows, "at least 1 row"));
         }
         let (decoder, batch) = (StreamDecoder::new(), None);
+        let (rest, ended) = (Buffer::from_vec(Vec::<u8>::new()), false);
         let (left, given, n_tables, done) = (n_bytes, 0, 0, false);
-        let mut scan = ArrowScan { source, stream, left, decoder, batch_rows, batch, given, n_tables, done };
+        let mut scan = ArrowScan {
+            source,
+            stream,
+            left,
+            decoder,
+            rest,
+            ended,
+            batch_rows,
+            batch,
+            given,
+            n_tables,
+            done,
+        };
         scan.start().context(scan.source.to_string())?;
         Ok(scan)
     }
@@ -160,22 +177,27 @@ impl ArrowScan {
 
     /// The next batch as it was written.
     fn next_batch(&mut self) -> Result<Option<Table>> {
-        while let Some(message) = self.message()? {
-            let n_bytes = message.len();
-            let mut rest = Buffer::from_vec(message);
-            while !rest.is_empty() {
-                let batch =
-                    self.decoder.decode(&mut rest).map_err(|error| damaged(&error).with_source(error))?;
-                if let Some(batch) = batch {
-                    few_empty(&batch, &mut 0, n_bytes)?;
-                    if batch.num_columns() == 0 {
-                        return Err(Error::empty("the data have no columns"));
-                    }
-                    return Table::from_record_batch(&batch).map(Some);
+        loop {
+            while !self.rest.is_empty() {
+                let n_bytes = self.rest.len();
+                // A message without a body is taken when the next one comes, which stays in `rest`.
+                let batch = self.decoder.decode(&mut self.rest);
+                let batch = batch.map_err(|error| damaged(&error).with_source(error))?;
+                let Some(batch) = batch else { continue };
+                few_empty(&batch, &mut 0, n_bytes)?;
+                if batch.num_columns() == 0 {
+                    return Err(Error::empty("the data have no columns"));
                 }
+                return Table::from_record_batch(&batch).map(Some);
             }
+            if self.ended {
+                return Ok(None);
+            }
+            let message = self.message()?;
+            self.ended = message.is_none();
+            // The end mark is a length of 0.
+            self.rest = Buffer::from_vec(message.unwrap_or_else(|| vec![0; 4]));
         }
-        Ok(None)
     }
 
     fn next_table(&mut self) -> Result<Option<Table>> {

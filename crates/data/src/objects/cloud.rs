@@ -347,7 +347,8 @@ impl ObjectStore for CloudStore {
                 while let Some(object) = self.watched(stream.next()).await? {
                     let object = known(object.map_err(|error| failure(error, prefix))?);
                     if object.key.starts_with(prefix) {
-                        found.push(object);
+                        // Lists spell tags in another way than answers do.
+                        found.push(ObjectMeta { version: None, ..object });
                     }
                 }
                 Ok::<_, Failure>(found)

@@ -16,7 +16,7 @@ const PART: u64 = 8 << 20;
 ///
 /// A pinned object is read once to be checked, part by part, before a range of it is given, and once more when the store tells another
 /// version of it. From a store that tells no versions, ranges come unchecked after that; [`get`](ObjectStore::get) always checks the bytes that it gives.
-/// Other objects are as the store has them. Clones share what was checked.
+/// Other objects are as the store has them. Clones share what was checked, until one of them gets another pin.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -55,6 +55,7 @@ impl PinnedStore {
             return Err(Error::invalid_param("sha256", sha256, "64 hexadecimal digits"));
         }
         self.pins.insert(check(key)?.to_owned(), digits);
+        self.checked = Arc::default();
         Ok(self)
     }
 
@@ -102,10 +103,11 @@ impl ObjectStore for PinnedStore {
 
     fn get_range_of(&self, object: &ObjectMeta, range: Range<u64>) -> Result<Vec<u8>> {
         // Without versions an object would be read as a whole for each of its ranges.
-        match object.version {
-            Some(_) => self.store.get_range_of(&self.checked(object.clone())?, range),
-            None => self.store.get_range_of(object, range),
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&object.key).cloned();
+        if object.version.is_some() || checked.as_ref() != Some(object) {
+            self.checked(object.clone())?;
         }
+        self.store.get_range_of(object, range)
     }
 
     fn get(&self, key: &str) -> Result<Vec<u8>> {

@@ -1,11 +1,12 @@
 //! Writing a Parquet file that is larger than memory, table by table.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use perennial_core::{Error, Result};
 
 use super::write::{ParquetWriter, refused};
@@ -16,9 +17,10 @@ use crate::growing_file::{GrowingFile, SameColumns, failed};
 const GROUP_BYTES: usize = 64 << 20;
 
 /// A Parquet file to which tables are added, made by [`ParquetWriter::create`]. The file is there once [`finish`](ParquetAppender::finish) was called; dropped before
-/// that, or after an error, nothing stays of it.
+/// that, or after an error of writing, nothing stays of it; a table with other columns is refused, and the file goes on without it.
 pub struct ParquetAppender {
     settings: ParquetWriter,
+    path: PathBuf,
     state: State,
     held: SameColumns,
 }
@@ -39,8 +41,8 @@ impl fmt::Debug for ParquetAppender {
 }
 
 impl ParquetWriter {
-    /// Begins a file to which tables are added one after the other, so that it may be larger than memory. Rows are held until they fill a row group
-    /// of about 64 MiB, or 2^20 of them.
+    /// Begins a file to which tables are added one after the other, so that it may be larger than memory. Rows are held, and written
+    /// at the end of a table that fills a row group of 64 MiB, and after 2^20 rows.
     ///
     /// ```
     /// use perennial_data::{CsvReader, ParquetWriter, read_parquet};
@@ -63,8 +65,9 @@ impl ParquetWriter {
     /// When the compression needs a feature that is off, or the file cannot be written.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<ParquetAppender> {
         self.properties()?;
-        let state = State::Empty(GrowingFile::create(path)?);
-        Ok(ParquetAppender { settings: *self, state, held: SameColumns::default() })
+        let path = path.as_ref().to_owned();
+        let state = State::Empty(GrowingFile::create(&path)?);
+        Ok(ParquetAppender { settings: *self, path, state, held: SameColumns::default() })
     }
 }
 
@@ -76,20 +79,21 @@ impl ParquetAppender {
     pub fn append(&mut self, table: &Table) -> Result<()> {
         self.held.hold(table)?;
         let batch = table.to_record_batch()?;
+        let place = |error| refused_at(error, &self.path);
         let (mut writer, schema) = match std::mem::replace(&mut self.state, State::Failed) {
             State::Open(writer, schema) => (writer, schema),
             State::Empty(file) => {
                 let properties = Some(self.settings.properties()?);
-                let writer = ArrowWriter::try_new(file, batch.schema(), properties).map_err(refused)?;
+                let writer = ArrowWriter::try_new(file, batch.schema(), properties).map_err(place)?;
                 (Box::new(writer), batch.schema())
             }
             State::Failed => return Err(failed()),
         };
         // Marks and roles of the columns are those of the first table.
         let batch = RecordBatch::try_new(schema.clone(), batch.columns().to_vec()).map_err(Error::other)?;
-        writer.write(&batch).map_err(refused)?;
+        writer.write(&batch).map_err(place)?;
         if writer.in_progress_size() >= GROUP_BYTES {
-            writer.flush().map_err(refused)?;
+            writer.flush().map_err(place)?;
         }
         self.state = State::Open(writer, schema);
         Ok(())
@@ -98,13 +102,19 @@ impl ParquetAppender {
     /// Writes what is held and puts the file in its place; gives the number of its rows.
     ///
     /// # Errors
-    /// When no table was appended, one failed, or the file cannot be written.
+    /// When no table was appended, one could not be written, or the file cannot be written.
     pub fn finish(self) -> Result<usize> {
         let n_rows = self.held.some()?;
         match self.state {
-            State::Open(writer, _) => writer.into_inner().map_err(refused)?.finish()?,
+            State::Open(writer, _) => {
+                writer.into_inner().map_err(|error| refused_at(error, &self.path))?.finish()?;
+            }
             State::Empty(_) | State::Failed => return Err(failed()),
         }
         Ok(n_rows)
     }
+}
+
+fn refused_at(error: ParquetError, path: &Path) -> Error {
+    refused(error).context(format!("writing `{}`", path.display()))
 }

@@ -194,3 +194,46 @@ fn arrow_is_read_in_batches() -> Result<()> {
     }
     Ok(())
 }
+
+/// The decoder takes a message without a body when the next one comes.
+#[cfg(feature = "ipc")]
+#[test]
+fn arrow_without_rows_hides_no_others() -> Result<()> {
+    use arrow_ipc::writer::{FileWriter, StreamWriter};
+    use perennial_data::{MemoryStore, ObjectStore, read_arrow, scan_arrow, scan_arrow_object};
+    use std::sync::Arc;
+    let rows = |from: i64, to: i64| {
+        let x = (from..to).map(|row| row as f64 / 3.0);
+        Table::builder().integer("id", from..to).real("x", x).build()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["all.arrow", "all.arrows"].map(|name| folder.path().join(name));
+    let cases: [&[(i64, i64)]; 4] =
+        [&[(0, 3), (3, 3), (3, 6)], &[(0, 0), (0, 4), (4, 4), (4, 6)], &[(0, 0)], &[]];
+    for parts in cases {
+        let schema = rows(0, 0)?.to_record_batch()?.schema();
+        let [file, stream] = paths.each_ref().map(|path| std::fs::File::create(path).unwrap());
+        let mut file = FileWriter::try_new(file, &schema).unwrap();
+        let mut stream = StreamWriter::try_new(stream, &schema).unwrap();
+        for &(from, to) in parts {
+            let batch = rows(from, to)?.to_record_batch()?;
+            file.write(&batch).unwrap();
+            stream.write(&batch).unwrap();
+        }
+        file.finish().unwrap();
+        stream.finish().unwrap();
+        let all = rows(0, parts.last().map_or(0, |(_, to)| *to))?;
+        for path in &paths {
+            let store = Arc::new(MemoryStore::new());
+            store.put("all", &std::fs::read(path).unwrap())?;
+            for scan in [scan_arrow(path, 100)?, scan_arrow_object(store, "all", 2)?] {
+                let tables = scan.collect::<Result<Vec<_>>>()?;
+                assert!(tables.len() == 1 || tables.iter().all(|table| table.n_rows() > 0), "{parts:?}");
+                let read = Table::concat(&tables)?;
+                assert_eq!(content_hash(&read), content_hash(&all), "{parts:?}");
+                assert_eq!(read, read_arrow(path)?, "{parts:?}");
+            }
+        }
+    }
+    Ok(())
+}

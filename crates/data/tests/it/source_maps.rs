@@ -154,7 +154,7 @@ fn units_have_symbols() -> Result<()> {
 #[test]
 fn clocks_have_zones() -> Result<()> {
     use perennial_data::UnclearTime;
-    let cases: [(&str, i64, i64, i64); 12] = [
+    let cases: [(&str, i64, i64, i64); 13] = [
         ("Europe/Berlin", 1729996200, 1729989000, 1729992600),
         ("Europe/Berlin", 1711852200, 1711845000, 1711848600),
         ("America/New_York", -615470400, -615456000, -615456000),
@@ -167,6 +167,8 @@ fn clocks_have_zones() -> Result<()> {
         ("America/Sao_Paulo", 1541291400, 1541298600, 1541302200),
         ("UTC", 1704067200, 1704067200, 1704067200),
         ("europe/zurich", 1719828000, 1719820800, 1719820800),
+        // The last second of the year 9999.
+        ("Europe/Berlin", 253402300799, 253402297199, 253402297199),
     ];
     for (zone, shown, earliest, latest) in cases {
         let table = Table::new([("at", Column::date_time([None, Some(shown * 1_000_000 + 7)]))])?;

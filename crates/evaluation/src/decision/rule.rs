@@ -257,7 +257,11 @@ impl ThresholdRule {
         let weights = options.row_weights();
         let (cut, _) = self.best(scores, positive, weights)?;
         let mut choice = self.judge(cut.threshold, scores, positive, options)?;
-        let left_out = self.left_out(scores, positive, options)?;
+        let mut left_out = self.left_out(scores, positive, options)?;
+        // Where no row is called there is no precision that could look too good.
+        if cut.flagged == 0 {
+            left_out[1] = None;
+        }
         let share = Some((0.0, 1.0));
         let of_value = if self.objective.values().is_some() { None } else { share };
         let found = [&mut choice.value, &mut choice.precision, &mut choice.recall, &mut choice.flagged];

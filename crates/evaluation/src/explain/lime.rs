@@ -49,7 +49,7 @@ const AT_ONCE: usize = 1024;
 ///
 /// # Errors
 /// When `row` is not one row, the background has no rows or other columns, `n_samples` is below 2, a matrix is sparse, the model refuses a row,
-/// or the work was cancelled.
+/// scores are further apart than the range of f64, or the work was cancelled.
 pub fn local_line<X: Tabular>(
     score: &Score<'_, X>,
     row: &X,
@@ -77,6 +77,14 @@ pub fn local_line<X: Tabular>(
             .collect();
         said.extend(score.of(&background.mixed(&row, 0, &parts)?)?);
     }
+    // From the first and in terms of the furthest, so that squares stay in the range of f64 and a score that never changes is 0.
+    let first = said[0];
+    let unit = said.iter().map(|s| (s - first).abs()).fold(0.0, f64::max);
+    if !unit.is_finite() {
+        return Err(Error::overflow("the scores are too far apart for a line; scale them"));
+    }
+    let unit = if unit > 0.0 { unit } else { 1.0 };
+    said.iter_mut().for_each(|s| *s = (*s - first) / unit);
     let weight = |own: &[bool]| {
         let others = own.iter().filter(|own| !**own).count() as f64;
         (-0.5 * others / (WIDTH * p as f64)).exp()
@@ -90,7 +98,10 @@ pub fn local_line<X: Tabular>(
     };
     let shares: Vec<f64> = (0..p).map(share).collect();
     let (mut normal, mut right) = (Array2::<f64>::eye(p) * PENALTY, Array1::<f64>::zeros(p));
-    for (((_, own), w), s) in draws.iter().zip(&weights).zip(&said) {
+    for (place, (((_, own), w), s)) in draws.iter().zip(&weights).zip(&said).enumerate() {
+        if place.is_multiple_of(AT_ONCE) {
+            ctx.check()?;
+        }
         let centred: Vec<f64> = own.iter().zip(&shares).map(|(own, share)| flag(*own) - share).collect();
         for a in 0..p {
             right[a] += w * centred[a] * (s - mean);
@@ -109,7 +120,8 @@ pub fn local_line<X: Tabular>(
     }
     // A score that never changes is a line.
     let fidelity = if all > 0.0 { 1.0 - left / all } else { 1.0 };
+    let slopes = slopes.iter().map(|slope| slope * unit);
     let mut weights: Vec<(String, f64)> = background.names().map(str::to_owned).zip(slopes).collect();
     weights.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    Ok(LocalLine { intercept, weights, fidelity })
+    Ok(LocalLine { intercept: first + unit * intercept, weights, fidelity })
 }

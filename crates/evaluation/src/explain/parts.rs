@@ -198,6 +198,7 @@ pub(super) fn sampled<X: Tabular>(
 ) -> Result<Vec<f64>> {
     let (p, n_background) = (game.players.len(), game.background.n_rows());
     let parts = tasks::try_each(p, |player| {
+        game.ctx.check()?;
         let mut random = random.fork(player as u64);
         let mut parts = Vec::with_capacity(2 * n_draws);
         for _ in 0..n_draws {

@@ -31,7 +31,7 @@ const RANGE: [f64; 2] = [0.05, 0.95];
 
 /// Which of many features matter at all, from few questions (Morris, 1991): `n_paths` paths go from a random place through all features,
 /// each of which takes one step of two thirds of its range. The range is that of 90 of 100 rows of the background; the other columns are those of
-/// one of its rows.
+/// one of its rows. Whole numbers and truth values step to the nearest that they can be, and the effect is that of the step they took.
 ///
 /// It asks `n_paths` times as many rows as there are features, and one. The features are columns of numbers; the largest mean size comes first.
 ///
@@ -77,11 +77,9 @@ pub fn elementary_effects<X: Tabular>(
         let order = random.permutation(k);
         let from = random.below(background.n_rows());
         let mut places = vec![at.clone()];
-        let mut signs = vec![1.0; k];
         for &feature in &order {
             let up = at[feature] < LEVELS / 2;
             at[feature] = if up { at[feature] + LEVELS / 2 } else { at[feature] - LEVELS / 2 };
-            signs[feature] = if up { 1.0 } else { -1.0 };
             places.push(at.clone());
         }
         let rows = background.take(&vec![from; k + 1])?;
@@ -93,12 +91,16 @@ pub fn elementary_effects<X: Tabular>(
                 (range.column, ColumnChange::Set(set))
             })
             .collect();
-        let said = score.of(&rows.changed(&changes)?)?;
-        // In terms of the whole range.
-        let step = (LEVELS / 2) as f64 / (LEVELS - 1) as f64;
+        let rows = rows.changed(&changes)?;
+        // Whole numbers and truth values are not where they were set, but at the nearest they can be.
+        let stood = ranges.iter().map(|range| rows.cells(range.column)).collect::<Result<Vec<Cells>>>()?;
+        let said = score.of(&rows)?;
         let mut effects = vec![0.0; k];
         for (place, &feature) in order.iter().enumerate() {
-            effects[feature] = signs[feature] * (said[place + 1] - said[place]) / step;
+            let (range, cells) = (&ranges[feature], stood[feature].values());
+            // In terms of the whole range.
+            let moved = (cells[place + 1] - cells[place]) / (range.high - range.low);
+            effects[feature] = if moved == 0.0 { 0.0 } else { (said[place + 1] - said[place]) / moved };
         }
         Ok(effects)
     })?;

@@ -209,7 +209,9 @@ fn of_rows<M: Metric>(
         return Ok(None);
     };
     let weights = options.row_weights().map(|weights| weights.take(rows)).transpose()?;
-    let weight = |place: usize| weights.as_ref().map_or(1.0, |weights| weights[place]);
+    // In terms of the largest, so that squares stay in the range of f64.
+    let largest = weights.iter().flatten().copied().fold(0.0, f64::max);
+    let weight = |place: usize| weights.as_ref().map_or(1.0, |weights| weights[place] / largest);
     if let Some(scores) = row_scores {
         let counted = || (0..rows.len()).filter(|&place| weight(place) > 0.0);
         if counted().all(|place| scores[rows[place]] == 0.0 || scores[rows[place]] == 1.0) {

@@ -88,8 +88,13 @@ impl FairnessReport {
         MIN_SUPPORT.check_count(options.min_support)?;
         let weights = options.weights.as_deref();
         check_rows_of(truth.n_rows(), given.n_rows(), weights)?;
-        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let groups = Grouped::new(&sensitive.groups()?, truth.n_rows())?;
+        // In terms of the largest of the group, so that squares stay in the range of f64; rates of groups are as they were.
+        let mut largest = vec![0.0_f64; groups.names.len()];
+        for (&group, &weight) in groups.of_row.iter().zip(weights.unwrap_or_default()) {
+            largest[group] = largest[group].max(weight);
+        }
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row] / largest[groups.of_row[row]]);
         let names = all_names([truth.names(), given.names()]).unwrap_or_default();
         let class = positive_class(&names, positive)?;
         let is = |classes: &Classes| -> Result<Vec<usize>> {
@@ -206,7 +211,7 @@ impl fmt::Display for FairnessReport {
             )?;
         }
         for (group, support) in &self.skipped {
-            write!(f, "\n{group}: skipped, it has {support} rows")?;
+            write!(f, "\n{group}: skipped, its {support} rows are worth less than the least support")?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::values::{checked, in_range};
-use crate::interval::{two_sided_t, wider_logarithm};
+use crate::interval::{check_end, two_sided_t, wider_logarithm};
 
 /// What a stream of rows leaves behind: one pass gives all the scores below, and parts are merged.
 ///
@@ -58,12 +58,13 @@ impl Moments {
     }
 }
 
-/// What tells how sure squared errors `e` and the truth's squared distances from its mean are: of the rows with weight `w` their number, and the
-/// sums of `w^2 e^4`, of `w^2 e^2 d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
+/// What tells how sure squared errors `e` and the truth's squared distances from its mean are: of the rows with weight `w` their number, the sum
+/// of `w`, and those of `w^2 e^4`, of `w^2 e^2 d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Products {
     n_rows: u64,
+    weight: f64,
     centre: f64,
     errors: f64,
     mixed: [f64; 3],
@@ -74,6 +75,7 @@ impl Products {
     fn add(&mut self, weight: f64, truth: f64, error: f64) {
         let (w, e, d) = (weight * weight, error * error, truth - self.centre);
         self.n_rows += 1;
+        self.weight += weight;
         self.errors += w * e * e;
         let mut power = w;
         for k in 0..5 {
@@ -107,6 +109,7 @@ impl Products {
     fn merge(&self, other: &Products, centre: f64) -> Self {
         let (mut own, theirs) = (self.about(centre), other.about(centre));
         own.n_rows += theirs.n_rows;
+        own.weight += theirs.weight;
         own.errors += theirs.errors;
         own.mixed.iter_mut().zip(theirs.mixed).for_each(|(own, theirs)| *own += theirs);
         own.truth.iter_mut().zip(theirs.truth).for_each(|(own, theirs)| *own += theirs);
@@ -224,15 +227,20 @@ impl ErrorSums {
     /// linearised (Cochran, 1977), widened for few rows (Bonett, 2006).
     ///
     /// # Errors
-    /// As [`mean_error`](Self::mean_error), when fewer than two rows have weight, the level is not in (0, 1), or fourth powers of
-    /// errors are beyond the range of f64.
+    /// As [`mean_error`](Self::mean_error), when fewer than two rows have weight, the level is not in (0, 1), fourth powers of errors or
+    /// squares of weights are beyond the range of f64, an end of the interval is, or the sums were begun by a version that did not keep what
+    /// it needs.
     pub fn root_mean_squared_error_interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.root_mean_squared_error()?;
+        self.check_products()?;
         let Products { n_rows, errors, mixed, truth, .. } = self.products;
         let (u, w) = (self.squared, self.weight);
         let squares = errors / u / u - 2.0 * (mixed[0] / u / w) + truth[0] / w / w;
-        let half = 0.5 * logarithm_half(u, squares, n_rows, level, "root_mean_squared_error")?;
-        Ok(Interval { estimate, low: estimate * (-half).exp(), high: estimate * half.exp(), level })
+        let least = errors.min(truth[0]);
+        let half = 0.5 * self.logarithm_half(squares, least, n_rows, level, "root_mean_squared_error")?;
+        let high = estimate * half.exp();
+        check_end(high, n_rows as f64, level)?;
+        Ok(Interval { estimate, low: estimate * (-half).exp(), high, level })
     }
 
     /// How sure the share of the variance that is explained is, of independent rows: Student's interval of the logarithm of the share that is
@@ -257,6 +265,7 @@ impl ErrorSums {
     /// As [`r2`](Self::r2) and [`root_mean_squared_error_interval`](Self::root_mean_squared_error_interval), or when all truths are the same.
     pub fn r2_interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.r2()?;
+        self.check_products()?;
         let Products { n_rows, errors, mixed, truth, .. } = self.products.about(self.truth.mean);
         let (u, t) = (self.squared, self.truth.squares);
         if t == 0.0 {
@@ -265,9 +274,40 @@ impl ErrorSums {
             ));
         }
         let squares = errors / u / u - 2.0 * (mixed[2] / u / t) + truth[4] / t / t;
-        let half = logarithm_half(u, squares, n_rows, level, "r2")?;
+        let half = self.logarithm_half(squares, errors.min(truth[4]), n_rows, level, "r2")?;
         let left = 1.0 - estimate;
-        Ok(Interval { estimate, low: 1.0 - left * half.exp(), high: 1.0 - left * (-half).exp(), level })
+        let low = 1.0 - left * half.exp();
+        check_end(low, n_rows as f64, level)?;
+        Ok(Interval { estimate, low, high: 1.0 - left * (-half).exp(), level })
+    }
+
+    /// Refuses sums that were read from what a version without products wrote, and to which rows may have been added since.
+    fn check_products(&self) -> Result<()> {
+        if (self.products.weight - self.weight).abs() > 1e-9 * self.weight {
+            return Err(Error::unsupported(
+                "these sums were begun by an older version, which did not keep what intervals need; add the rows anew",
+            ));
+        }
+        Ok(())
+    }
+
+    /// How far Student's interval of a logarithm reaches to each side, widened for few rows, from the sum of squares of what each row adds
+    /// to it; 0 where nothing is wrong. It is refused where the least of the sums of products that it is made of left the range of f64.
+    fn logarithm_half(&self, squares: f64, least: f64, n_rows: u64, level: f64, name: &str) -> Result<f64> {
+        if n_rows < 2 {
+            return Err(Error::insufficient_data("an interval needs at least 2 rows with weight"));
+        }
+        let n = n_rows as f64;
+        let reach = two_sided_t(n - 1.0, level)?;
+        if self.largest == 0.0 {
+            return Ok(0.0);
+        }
+        if !(squares.is_finite() && least.is_normal()) {
+            return Err(Error::overflow(format!(
+                "the fourth powers of errors, or the squares of weights, that tell how sure `{name}` is are beyond the range of f64; scale the target and the weights"
+            )));
+        }
+        Ok(reach * (squares.max(0.0) * (n / (n - 1.0))).sqrt() * wider_logarithm(n, level))
     }
 
     /// As [`MeanAbsolutePercentageError`](super::MeanAbsolutePercentageError).
@@ -315,23 +355,4 @@ impl ErrorSums {
             _ => 1.0 - unexplained / self.truth.squares,
         })
     }
-}
-
-/// How far Student's interval of a logarithm reaches to each side, widened for few rows, from the sum of squares of what each row adds to
-/// it; 0 where nothing is wrong.
-fn logarithm_half(unexplained: f64, squares: f64, n_rows: u64, level: f64, name: &str) -> Result<f64> {
-    if n_rows < 2 {
-        return Err(Error::insufficient_data("an interval needs at least 2 rows with weight"));
-    }
-    let n = n_rows as f64;
-    let reach = two_sided_t(n - 1.0, level)?;
-    if unexplained == 0.0 {
-        return Ok(0.0);
-    }
-    if !squares.is_finite() {
-        return Err(Error::overflow(format!(
-            "the fourth powers that tell how sure `{name}` is are beyond the range of f64; scale the target"
-        )));
-    }
-    Ok(reach * (squares.max(0.0) * (n / (n - 1.0))).sqrt() * wider_logarithm(n, level))
 }

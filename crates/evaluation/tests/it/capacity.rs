@@ -41,7 +41,12 @@ fn targets_that_cannot_be_perturbed_are_errors() {
     let ctx = Context::new();
     let slope = Slope { alpha: 0.0 };
     let constant: Values = vec![1.0; 20].into();
-    assert!(effective_degrees_of_freedom(&slope, &x, &constant, 5, &ctx).is_err());
+    let refused = |y: &Values| effective_degrees_of_freedom(&slope, &x, y, 5, &ctx).unwrap_err().to_string();
+    assert!(refused(&constant).contains("all targets are the same"));
+    for unit in [1e-200, 1e200] {
+        let far: Values = (0..20).map(|row| unit * f64::from(row)).collect();
+        assert!(refused(&far).contains("scale the target"));
+    }
     assert!(effective_degrees_of_freedom(&slope, &x, &y, 1, &ctx).is_err());
     let missing: Values = (0..20).map(|row| if row == 3 { f64::NAN } else { f64::from(row) }).collect();
     assert!(effective_degrees_of_freedom(&slope, &x, &missing, 5, &ctx).is_err());

@@ -15,7 +15,7 @@ use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 use perennial_statistics::special::normal_tails;
 
-use crate::coverage::{REPETITIONS, coverage, covers, scored, seed};
+use crate::coverage::{REPETITIONS, coverage, covers, first, is_clear, scored, seed};
 use crate::models::{Nearest, Slope};
 
 fn options() -> IntervalOptions<'static> {
@@ -34,11 +34,21 @@ fn covers_all<const K: usize>(
     intervals: impl Fn(&mut Random) -> [Interval; K] + Sync,
 ) {
     let random = Random::new(seed()).stream(kinds[0].0);
-    let found = reduce::map_each(repetitions, |repetition| intervals(&mut random.fork(repetition as u64)));
-    for (place, (kind, truth, least)) in kinds.into_iter().enumerate() {
-        let held = found.iter().filter(|intervals| intervals[place].contains(truth)).count();
-        let share = held as f64 / repetitions as f64;
-        println!("{kind}: {:.2} % of {repetitions}", 100.0 * share);
+    let run = |from: usize, to: usize| {
+        reduce::map_each(to - from, |place| intervals(&mut random.fork((from + place) as u64)))
+    };
+    let share = |found: &[[Interval; K]], place: usize| {
+        let held = found.iter().filter(|intervals| intervals[place].contains(kinds[place].1)).count();
+        held as f64 / found.len() as f64
+    };
+    let first = first(repetitions);
+    let mut found = run(0, first);
+    if first < repetitions && !(0..K).all(|place| is_clear(share(&found, place))) {
+        found.extend(run(first, repetitions));
+    }
+    for (place, (kind, _, least)) in kinds.into_iter().enumerate() {
+        let share = share(&found, place);
+        println!("{kind}: {:.2} % of {}", 100.0 * share, found.len());
         assert!((least..=0.965).contains(&share), "{kind}: {share}");
     }
 }
@@ -284,5 +294,5 @@ fn scores_over_folds() {
         let folds = KFold::new(5).seed(random.below(1 << 30) as u64);
         cross_validate(&Nearest, &x, &y, &folds, &MeanSquaredError, &options).unwrap().interval(0.95).unwrap()
     });
-    assert!((0.925..0.965).contains(&nearest), "{nearest}");
+    assert!((0.914..0.949).contains(&nearest), "{nearest}");
 }

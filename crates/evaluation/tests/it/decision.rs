@@ -173,6 +173,10 @@ fn choices_say_how_sure_they_are() {
     // Where all thresholds are as good there is nothing to look for.
     let alike = rule.choose(&[0.5; 40], &[true; 40], &options).unwrap();
     assert_eq!((alike.value.low, alike.value.high, alike.precision.low), (3.0, 3.0, 1.0));
+    // Where no row is called there is no precision that could look too good.
+    let never = ThresholdRule::value(OutcomeValues::gains(-1.0, -1.0, 0.0, 0.0));
+    let never = never.choose(&scores, &positive, &options).unwrap();
+    assert_eq!((never.flagged.high, never.precision.low, never.precision.high), (0.0, 0.0, 0.0));
     // Groups make it less sure.
     let groups: Vec<u32> = scores.iter().map(|score| (score * 12.0) as u32).collect();
     let grouped = ThresholdRule::value(values).choose(&scores, &positive, &options.groups(&groups)).unwrap();

@@ -38,6 +38,7 @@ mod models;
 mod multi_output;
 mod named;
 mod named_metrics;
+mod nearby;
 mod rank_sums;
 mod rare;
 mod report;

@@ -118,6 +118,58 @@ fn error_intervals_without_a_variance_are_errors() {
 }
 
 #[test]
+fn error_intervals_beyond_the_range_of_numbers_are_errors() {
+    let of = |truth: &[f64], answer: &[f64]| sums(truth, answer, None, 10);
+    let both = |sums: &ErrorSums, level: f64| {
+        [sums.root_mean_squared_error_interval(level), sums.r2_interval(level)]
+            .map(|found| found.unwrap_err().to_string())
+    };
+    // The squares of errors are numbers, and their fourth powers 0; then the squares are 0 as well.
+    for unit in [1e-90, 1e-170] {
+        let small = of(&[0.0, unit, 2.0 * unit], &[unit, 0.0, 0.0]);
+        let error = small.root_mean_squared_error_interval(0.95).unwrap_err().to_string();
+        assert!(error.contains("scale the target"), "{error}");
+    }
+    let small = both(&of(&[0.0, 1e-90, 2e-90], &[1e-90, 0.0, 0.0]), 0.95);
+    assert!(small.iter().all(|error| error.contains("scale the target")), "{small:?}");
+    // Two rows tell so little that an end is infinite.
+    let two = both(&of(&[1.0, 2.0], &[0.0, 0.0]), 0.9999);
+    assert!(two.iter().all(|error| error.contains("2 rows are too few")), "{two:?}");
+    let (truth, answer) = (Values::from(vec![1.0, 2.0]), Values::from(vec![0.0, 0.0]));
+    let of_rows = RootMeanSquaredError.interval(&truth, &answer, &IntervalOptions::new().level(0.9999));
+    assert!(of_rows.unwrap_err().to_string().contains("2 rows are too few"));
+    // Equal weights of any size are none.
+    let (truth, answer) = halves(60, &mut Random::new(6));
+    let (truth, answer) = (Values::from(truth), Values::from(answer));
+    let plain = RootMeanSquaredError.interval(&truth, &answer, &IntervalOptions::new()).unwrap();
+    for unit in [1e-200, 1e200] {
+        let weights = vec![unit; 60];
+        let options = IntervalOptions::new().weights(&weights);
+        let found = RootMeanSquaredError.interval(&truth, &answer, &options).unwrap();
+        close(found.low, plain.low, 1e-12);
+        close(found.high, plain.high, 1e-12);
+    }
+}
+
+#[test]
+fn sums_without_products_have_scores_alone() {
+    let (truth, answer) = halves(40, &mut Random::new(7));
+    let whole = sums(&truth, &answer, None, 40);
+    let mut old = serde_json::to_value(whole).unwrap();
+    old.as_object_mut().unwrap().remove("products").unwrap();
+    let mut old: ErrorSums = serde_json::from_value(old).unwrap();
+    for more in [false, true] {
+        if more {
+            old.merge(&whole);
+        }
+        close(old.r2().unwrap(), whole.r2().unwrap(), 1e-12);
+        for found in [old.r2_interval(0.95), old.root_mean_squared_error_interval(0.95)] {
+            assert!(found.unwrap_err().to_string().contains("begun by an older version"));
+        }
+    }
+}
+
+#[test]
 fn precision_intervals_are_those_of_small_weights() {
     // Tied scores, and what a little more weight for each row changes.
     let scores: Vec<f64> = (0..50).map(|row| f64::from(row * 7 % 23)).collect();
@@ -131,7 +183,9 @@ fn precision_intervals_are_those_of_small_weights() {
     let own = score(&[1.0; 50]);
     let variance = (0..50).map(|row| of_row(row).powi(2)).sum::<f64>() * 50.0 / 49.0;
     let m = positive.iter().filter(|positive| **positive).count() as f64;
-    let half = StudentT::new(m - 1.0).unwrap().isf(0.025) * variance.sqrt() / (own * (1.0 - own));
+    // Of the rarer class.
+    let half =
+        StudentT::new(m.min(50.0 - m) - 1.0).unwrap().isf(0.025) * variance.sqrt() / (own * (1.0 - own));
     let odds = own / (1.0 - own);
     let share = |odds: f64| odds / (1.0 + odds);
     let mut sums = RankSums::new();

@@ -81,6 +81,9 @@ fn as_many_columns_are_kept_as_score_best() -> Result<()> {
     assert_eq!(model.transform(&x)?.features().names().collect::<Vec<_>>(), ["x0", "x2", "x3", "x4", "x5"]);
     assert_eq!(model.sources(), Some(vec![vec![0], vec![2], vec![3], vec![4], vec![5]]));
     assert_eq!(model.decided().len(), 6);
+    // The numbers of folds are names, of which some may be left out.
+    let named = rfe().test_fold((0..60).map(|row| (row * 7) % 5 * 1000 + 3).collect());
+    assert_eq!(named.fit(&x, &y)?, rfe().fit(&x, &y)?);
     let again: RfeCvModel = from_bytes(&to_bytes(&model)?)?;
     assert_eq!(again, model);
     Ok(())
@@ -121,6 +124,7 @@ fn what_cannot_be_chosen_is_said() -> Result<()> {
     );
     assert!(error(rfe().test_fold(vec![0, 1])).contains("`test_fold`"));
     assert!(error(rfe().test_fold(vec![0; 60])).contains("2 folds or more"));
+    assert!(error(rfe().test_fold(vec![1; 60])).contains("2 folds or more"));
     let nan = |_: &Array1<f64>, _: &Matrix, _: &Values| Ok(f64::NAN);
     let score = RfeCv::new(Line, slopes as fn(&Array1<f64>) -> Vec<f64>, nan).fit(&x, &y);
     assert!(score.unwrap_err().to_string().contains("the score of 6 columns is NaN"));

@@ -148,6 +148,12 @@ fn edges_of_the_data_are_no_trouble() -> Result<()> {
     train.weights = Some(&weights);
     assert_eq!(train.fit(&bins().min_samples_leaf(1))?.edges("x0")?, [2.5]);
     assert_eq!(train.fit(&bins().min_samples_leaf(2))?.edges("x0")?, none);
+    // Beside a heavy row, two light ones are two, whatever sums round to.
+    let (x, y) = (column(vec![1.0, 2.0, 3.0, 4.0, 5.0]), Values::from(vec![0.0, 0.0, 0.0, 1.0, 1.0]));
+    let mut train = Train::new(&x, &y);
+    let weights = [1e6, 1.0, 1.0, 1.0, 1.0];
+    train.weights = Some(&weights);
+    assert_eq!(train.fit(&bins().max_leaf_nodes(2).min_samples_leaf(2))?.edges("x0")?, [3.5]);
     Ok(())
 }
 

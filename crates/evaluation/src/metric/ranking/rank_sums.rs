@@ -263,8 +263,8 @@ impl RankSums {
     }
 
     /// The average precision and how sure it is: what each row adds to it (the infinitesimal jackknife: Jaeckel, 1972) gives its variance, and
-    /// the interval is that of its log-odds (Boyd, Eng and Page, 2013), by Student's distribution of as many rows as there are positive ones.
-    /// It is wider on both sides by how far the average precision can be off.
+    /// the interval is that of its log-odds (Boyd, Eng and Page, 2013), by Student's distribution of as many rows as there are of the rarer
+    /// class. It is wider on both sides by how far the average precision can be off.
     ///
     /// Where no negative row is above a positive one the variance says nothing; then the interval is that of as many successes out of as
     /// many as there are rows of the rarer class.
@@ -309,7 +309,7 @@ impl RankSums {
         let deviation = (squares * (rows / (rows - 1.0))).sqrt() / m;
         let (low, high) = match own < 1.0 {
             true => {
-                let half = two_sided_t(m - 1.0, level)? * deviation / (own * (1.0 - own));
+                let half = two_sided_t(rarer - 1.0, level)? * deviation / (own * (1.0 - own));
                 let odds = own / (1.0 - own);
                 let share = |odds: f64| if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
                 (share(odds * (-half).exp()), share(odds * half.exp()))
