@@ -12,13 +12,15 @@ use perennial_core::{Context, Result};
 use super::blocks::row_block;
 use super::householder::Columns;
 use crate::reduce;
-use crate::simd::{Kernel, broad, widest};
+use crate::simd::{Kernel, broad, prefetch, widest};
 
 /// Columns of one tile of products: as many by as many as leave registers for the factors.
 const TILE: [usize; 2] = [4, 12];
 const BROAD_TILE: [usize; 2] = [4, 16];
 /// Numbers of a block of rows that stays in the first-level cache.
 const CACHED: usize = 3072;
+/// Numbers in a line of a cache.
+const LINE: usize = 8;
 /// Rows of one task.
 const TASK_ROWS: usize = 8192;
 /// The largest mean square of the entries of the inverse factor, for columns of unit length. The products then lose at
@@ -69,8 +71,10 @@ impl Products {
         for first in (0..n_rows).step_by(step) {
             let end = n_rows.min(first + step);
             let size = (end - first) * self.padded;
+            let soon = &x[end * p..n_rows.min(end + step) * p];
             let block = Rows {
                 x: &x[first * p..end * p],
+                soon,
                 y: &y[first * t..end * t],
                 shifts,
                 weights: weights.map(|weights| &weights[first..end]),
@@ -162,6 +166,8 @@ pub(super) fn narrow_gram(numbers: &[f64], width: usize, weights: Option<&[f64]>
 /// Some rows.
 struct Rows<'a> {
     x: &'a [f64],
+    /// The rows after these.
+    soon: &'a [f64],
     y: &'a [f64],
     shifts: &'a [f64],
     weights: Option<&'a [f64]>,
@@ -179,7 +185,7 @@ impl<const BROAD: bool> Kernel for Block<'_, BROAD> {
 
     #[inline(always)]
     fn run(self) {
-        let Rows { x, y, shifts, weights, block, weighted, out } = self.0;
+        let Rows { x, soon, y, shifts, weights, block, weighted, out } = self.0;
         let padded = out.padded;
         let n = block.len() / padded;
         let (p, t) = (x.len() / n, y.len() / n);
@@ -207,15 +213,26 @@ impl<const BROAD: bool> Kernel for Block<'_, BROAD> {
                 &weighted[..n * padded]
             }
         };
-        for row in left.chunks_exact(padded) {
-            out.sums[..padded].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        let mut first = 0;
+        while first < padded {
+            // As many as have their sums in registers; there are a multiple of four.
+            first += match padded - first {
+                24.. => add_up::<24>(left, padded, first, &mut out.sums),
+                8.. => add_up::<8>(left, padded, first, &mut out.sums),
+                _ => add_up::<4>(left, padded, first, &mut out.sums),
+            };
         }
         let numbers = &mut out.numbers;
         if BROAD {
             const HIGH: usize = BROAD_TILE[0];
             const WIDE: usize = BROAD_TILE[1];
+            // While these rows are multiplied the next ones are on their way.
+            let n_tiles: usize = (0..padded).step_by(HIGH).map(|i| i / WIDE + 1).sum();
+            let n_lines = soon.len().div_ceil(LINE * n_tiles);
+            let mut lines = (0..soon.len()).step_by(LINE);
             for i in (0..padded).step_by(HIGH) {
                 for j in (0..=i).step_by(WIDE) {
+                    lines.by_ref().take(n_lines).for_each(|at| prefetch(soon, at));
                     // Half a tile at the end of a row, where no more is needed.
                     match i + HIGH - j <= WIDE / 2 {
                         true => tile::<HIGH, { WIDE / 2 }>(left, block, padded, i, j, numbers),
@@ -231,6 +248,19 @@ impl<const BROAD: bool> Kernel for Block<'_, BROAD> {
             }
         }
     }
+}
+
+/// Adds the values of `N` columns from `first` on to their sums; gives their number.
+#[inline(always)]
+fn add_up<const N: usize>(rows: &[f64], padded: usize, first: usize, sums: &mut [f64]) -> usize {
+    let mut own = [0.0; N];
+    own.copy_from_slice(&sums[first..first + N]);
+    for row in rows.chunks_exact(padded) {
+        let Some(values) = row[first..].first_chunk::<N>() else { break };
+        own.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    }
+    sums[first..first + N].copy_from_slice(&own);
+    N
 }
 
 /// Adds the products of the columns from `i` on of `left` with those from `j` on of `right`.
