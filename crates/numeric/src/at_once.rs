@@ -157,11 +157,6 @@ impl Trees {
         Some(Trees { n_trees, width: 64, fours: Vec::new(), ones: trees.iter().map(one).collect() })
     }
 
-    /// The number of trees.
-    pub fn n_trees(&self) -> usize {
-        self.n_trees
-    }
-
     /// Between the places of the first leaves of two trees side by side.
     pub fn width(&self) -> usize {
         self.width

@@ -12,29 +12,29 @@ pub fn part(rows: &mut [u32], codes: &[u8], goes_left: &[bool; 256], spare: &mut
     assert!(spare.len() >= rows.len(), "there must be room for all rows");
     #[cfg(target_arch = "x86_64")]
     if vectors::fits()
-        && let Some(arc) = Arc::of(goes_left)
+        && let Some(run) = Run::of(goes_left)
     {
-        return vectors::part(rows, codes, arc, spare);
+        return vectors::part(rows, codes, run, spare);
     }
     one_by_one(rows, codes, |code| goes_left[usize::from(code)], spare, 0, (0, 0))
 }
 
-/// Codes that follow each other, the last one followed by 0.
+/// Codes one after the other; 0 comes after 255.
 #[derive(Clone, Copy, Debug)]
-struct Arc {
+struct Run {
     first: u8,
     /// How many follow the first.
     span: u8,
 }
 
-impl Arc {
-    /// `None` where the codes do not follow each other, or there are none.
+impl Run {
+    /// `None` where the codes are no run, or there are none.
     fn of(codes: &[bool; 256]) -> Option<Self> {
         let begins = |code: u8| codes[usize::from(code)] && !codes[usize::from(code.wrapping_sub(1))];
         let first = (0..=u8::MAX).find(|&code| begins(code)).or(codes[0].then_some(0))?;
         let n = codes.iter().filter(|holds| **holds).count();
-        let arc = Arc { first, span: (n - 1) as u8 };
-        (0..=u8::MAX).all(|code| codes[usize::from(code)] == arc.holds(code)).then_some(arc)
+        let run = Run { first, span: (n - 1) as u8 };
+        (0..=u8::MAX).all(|code| codes[usize::from(code)] == run.holds(code)).then_some(run)
     }
 
     fn holds(self, code: u8) -> bool {
@@ -97,12 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn arcs_go_round() {
+    fn runs_go_round() {
         let holds = |codes: &[usize]| std::array::from_fn(|code| codes.contains(&code));
-        assert!(Arc::of(&holds(&[])).is_none() && Arc::of(&holds(&[1, 3])).is_none());
+        assert!(Run::of(&holds(&[])).is_none() && Run::of(&holds(&[1, 3])).is_none());
         for codes in [vec![0, 1, 255], vec![255], vec![4, 5, 6], vec![0], (0..256).collect()] {
-            let arc = Arc::of(&holds(&codes)).unwrap();
-            assert_eq!((0..256).filter(|&code| arc.holds(code as u8)).collect::<Vec<_>>(), codes);
+            let run = Run::of(&holds(&codes)).unwrap();
+            assert_eq!((0..256).filter(|&code| run.holds(code as u8)).collect::<Vec<_>>(), codes);
         }
     }
 }

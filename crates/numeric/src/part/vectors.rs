@@ -4,28 +4,22 @@ use std::arch::x86_64::{
     _mm_cmple_epu8_mask, _mm_loadu_si128, _mm_set1_epi8, _mm_sub_epi8, _mm512_loadu_si512,
     _mm512_maskz_compress_epi32, _mm512_storeu_si512,
 };
-use std::sync::LazyLock;
 
-use super::{Arc, one_by_one};
+use super::{Run, one_by_one};
+use crate::simd::broad;
 
 /// Rows of a vector.
 const LANES: usize = 16;
 
 /// Whether the machine has such vectors.
 pub(super) fn fits() -> bool {
-    static FITS: LazyLock<bool> = LazyLock::new(|| {
-        is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("popcnt")
-    });
-    *FITS
+    broad() && is_x86_feature_detected!("popcnt")
 }
 
 /// # Panics
 /// Where it does not [fit](fits), or as the function that calls this one.
 #[allow(unsafe_code)]
-pub(super) fn part(rows: &mut [u32], codes: &[u8], left: Arc, spare: &mut [u32]) -> usize {
+pub(super) fn part(rows: &mut [u32], codes: &[u8], left: Run, spare: &mut [u32]) -> usize {
     assert!(fits() && spare.len() >= rows.len(), "there must be room, and vectors");
     // SAFETY: the processor has AVX-512, and there is room in `spare`, as was just asserted.
     unsafe { part_wide(rows, codes, left, spare) }
@@ -35,7 +29,7 @@ pub(super) fn part(rows: &mut [u32], codes: &[u8], left: Arc, spare: &mut [u32])
 /// `spare` must not be shorter than `rows`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,popcnt")]
 #[allow(unsafe_code)]
-unsafe fn part_wide(rows: &mut [u32], codes: &[u8], left: Arc, spare: &mut [u32]) -> usize {
+unsafe fn part_wide(rows: &mut [u32], codes: &[u8], left: Run, spare: &mut [u32]) -> usize {
     let (first, span) = (_mm_set1_epi8(left.first as i8), _mm_set1_epi8(left.span as i8));
     let (mut n_left, mut n_right) = (0, 0);
     let whole = rows.len() / LANES * LANES;
