@@ -3,6 +3,8 @@
 mod arrow;
 mod as_of;
 mod builder;
+#[cfg(feature = "c-stream")]
+mod c_stream;
 pub mod calendar;
 #[cfg(feature = "catalog")]
 mod catalog;
@@ -66,6 +68,8 @@ mod zstd;
 
 pub use as_of::{AsOfJoin, Direction};
 pub use builder::TableBuilder;
+#[cfg(feature = "c-stream")]
+pub use c_stream::{CStreamScan, FFI_ArrowArrayStream, scan_c_stream};
 #[cfg(feature = "catalog")]
 pub use catalog::{Catalog, CatalogReport, Places, Sensitivity, Source};
 pub use category::Category;

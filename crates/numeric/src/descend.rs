@@ -72,7 +72,7 @@ impl Node {
 pub fn by_vectors() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        is_x86_feature_detected!("avx512f") && wide::is_faster()
+        crate::simd::allows_broad() && is_x86_feature_detected!("avx512f") && wide::is_faster()
     }
     #[cfg(not(target_arch = "x86_64"))]
     false

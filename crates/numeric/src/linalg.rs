@@ -13,6 +13,7 @@ mod gemm;
 mod householder;
 mod krylov;
 mod micro;
+mod narrow;
 mod product;
 mod qr;
 mod spectral;

@@ -133,11 +133,13 @@ mod wide {
     use std::arch::x86_64::*;
 
     use super::{AHEAD, ByteRows, LANES, Lanes};
+    use crate::simd::allows_broad;
 
     const VECTOR: usize = 64;
 
     pub(super) fn fits(table: &ByteRows<'_>) -> bool {
         table.width <= 2 * VECTOR
+            && allows_broad()
             && is_x86_feature_detected!("avx512vbmi")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512f")

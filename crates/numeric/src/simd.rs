@@ -28,7 +28,8 @@ impl<T, F: FnOnce() -> T> Kernel for F {
 /// a kernel that is [`BROAD`](Kernel::BROAD).
 ///
 /// Only what is inlined into [`Kernel::run`] is compiled so. The compiler neither fuses multiplications with
-/// additions nor reorders sums, so the result has the same bits on every machine.
+/// additions nor reorders sums, so the result has the same bits on every machine. The environment variable
+/// `PERENNIAL_SIMD` narrows the choice: `avx2` leaves out AVX-512, `baseline` takes what every processor of its kind has.
 ///
 /// ```
 /// let squares: Vec<f64> = perennial_numeric::simd::widest(|| (0..8).map(|i| f64::from(i * i)).collect());
@@ -40,8 +41,32 @@ pub fn widest<K: Kernel>(kernel: K) -> K::Output {
     if K::BROAD && broad() {
         return run_broad(kernel);
     }
-    static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
-    ARCH.dispatch(Op(kernel))
+    static ARCH: LazyLock<Option<pulp::Arch>> =
+        LazyLock::new(|| (*ALLOWED > Width::Baseline).then(pulp::Arch::new));
+    match *ARCH {
+        Some(arch) => arch.dispatch(Op(kernel)),
+        None => kernel.run(),
+    }
+}
+
+/// Up to which width vectors may be used, where the machine has them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Width {
+    Baseline,
+    Avx2,
+    Avx512,
+}
+
+static ALLOWED: LazyLock<Width> = LazyLock::new(|| match std::env::var("PERENNIAL_SIMD").as_deref() {
+    Ok("baseline") => Width::Baseline,
+    Ok("avx2") => Width::Avx2,
+    _ => Width::Avx512,
+});
+
+/// Whether vectors of 512 bits may be used where the machine has them: unless `PERENNIAL_SIMD` is `avx2` or `baseline`.
+#[inline]
+pub fn allows_broad() -> bool {
+    *ALLOWED == Width::Avx512
 }
 
 /// Whether the machine has vectors of 512 bits, and all that goes with them.
@@ -49,7 +74,8 @@ pub fn broad() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         static BROAD: LazyLock<bool> = LazyLock::new(|| {
-            is_x86_feature_detected!("avx512f")
+            allows_broad()
+                && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")

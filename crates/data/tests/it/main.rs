@@ -4,6 +4,8 @@ mod appended;
 #[cfg(feature = "ipc")]
 mod arrow_files;
 mod bad_csv;
+#[cfg(feature = "c-stream")]
+mod c_streams;
 #[cfg(all(feature = "catalog", feature = "sqlite"))]
 mod catalogs;
 #[cfg(feature = "clean")]

@@ -142,3 +142,5 @@ mod trees_absolute;
 mod trees_conformance;
 #[cfg(feature = "trees")]
 mod trees_monotone;
+#[cfg(feature = "default")]
+mod widths;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ndarray::Array2;
 use perennial_core::{
     Capabilities, Classes, Classifier, Clustered, Csr, Estimator, Feature, Features, Matrix, NoTarget,
-    Outputs, Persist, Predictor, Train, Values,
+    Outputs, Persist, Predictor, Result, Train, Values,
 };
 use perennial_models::registry::{Ability, DataFacts, Entry, Task, Wishes, models, suggest};
 use serde_json::{Value, json};
@@ -82,11 +82,11 @@ fn cells(row: usize, column: usize) -> f64 {
     [(row % 7) as f64, ((row * 3) % 11) as f64, ((row * 5) % 4) as f64][column]
 }
 
-struct Data {
-    x: Matrix,
-    values: Values,
-    classes: Classes,
-    outputs: Outputs,
+pub(crate) struct Data {
+    pub(crate) x: Matrix,
+    pub(crate) values: Values,
+    pub(crate) classes: Classes,
+    pub(crate) outputs: Outputs,
 }
 
 fn data(entry: &Entry) -> Data {
@@ -104,20 +104,25 @@ fn data(entry: &Entry) -> Data {
 
 /// What else a fit is given.
 #[derive(Default)]
-struct Given<'a> {
+pub(crate) struct Given<'a> {
     weights: Option<&'a [f64]>,
     validated: bool,
 }
 
 /// Fits and answers, whatever the task; `None` where the type is not hidden.
-fn answers(entry: &Entry, settings: &Value, x: &Matrix, data: &Data, given: &Given<'_>) -> Option<Vec<f64>> {
+pub(crate) fn answers(
+    entry: &Entry,
+    settings: &Value,
+    x: &Matrix,
+    data: &Data,
+    given: &Given<'_>,
+) -> Option<Result<Vec<f64>>> {
     fn fitted<E: Estimator<Input = Matrix>>(
         made: &E,
         x: &Matrix,
         y: &E::Target,
         given: &Given<'_>,
-        entry: &Entry,
-    ) -> E::Model
+    ) -> Result<E::Model>
     where
         E::Target: Sized,
     {
@@ -126,26 +131,26 @@ fn answers(entry: &Entry, settings: &Value, x: &Matrix, data: &Data, given: &Giv
         if given.validated {
             train = train.validation(x, y);
         }
-        train.fit(made).unwrap_or_else(|error| panic!("{}: {error}", entry.name()))
+        train.fit(made)
     }
-    let codes = |classes: &Classes| classes.codes().iter().map(|code| f64::from(*code)).collect::<Vec<_>>();
-    let found = if let Ok(made) = entry.regressor(settings) {
-        fitted(&made, x, &data.values, given, entry).predict(x).unwrap().into_vec()
+    let codes = |classes: Classes| classes.codes().iter().map(|code| f64::from(*code)).collect::<Vec<_>>();
+    Some(if let Ok(made) = entry.regressor(settings) {
+        fitted(&made, x, &data.values, given).and_then(|model| Ok(model.predict(x)?.into_vec()))
     } else if let Ok(made) = entry.classifier(settings) {
-        let model = fitted(&made, x, &data.classes, given, entry);
-        model.predict_proba(x).unwrap().values().iter().copied().collect()
+        let found = fitted(&made, x, &data.classes, given).and_then(|model| model.predict_proba(x));
+        found.map(|shares| shares.values().iter().copied().collect())
     } else if let Ok(made) = entry.decider(settings) {
-        codes(&fitted(&made, x, &data.classes, given, entry).predict(x).unwrap())
+        fitted(&made, x, &data.classes, given).and_then(|model| model.predict(x)).map(codes)
     } else if let Ok(made) = entry.clustering(settings) {
-        let clusters = fitted(&made, x, &NoTarget, given, entry).predict(x).unwrap();
-        clusters.labels().iter().map(|label| f64::from(*label)).collect()
+        let found = fitted(&made, x, &NoTarget, given).and_then(|model| model.predict(x));
+        found.map(|clusters| clusters.labels().iter().map(|label| f64::from(*label)).collect())
     } else if let Ok(made) = entry.outlier_detector(settings) {
-        codes(&fitted(&made, x, &NoTarget, given, entry).predict(x).unwrap())
+        fitted(&made, x, &NoTarget, given).and_then(|model| model.predict(x)).map(codes)
     } else {
         let made = entry.multi_output(settings).ok()?;
-        fitted(&made, x, &data.outputs, given, entry).predict(x).unwrap().values().iter().copied().collect()
-    };
-    Some(found)
+        let found = fitted(&made, x, &data.outputs, given).and_then(|model| model.predict(x));
+        found.map(|outputs| outputs.values().iter().copied().collect())
+    })
 }
 
 #[test]
@@ -157,6 +162,7 @@ fn what_is_declared_can_be_done_with_the_defaults() {
         let n_cols = data.x.n_cols();
         let mut attempt = |what: &'static str, x: &Matrix, given: &Given<'_>| {
             if let Some(answers) = answers(entry, &Value::Null, x, &data, given) {
+                let answers = answers.unwrap_or_else(|error| panic!("{} {what}: {error}", entry.name()));
                 assert!(
                     answers.iter().all(|answer| answer.is_finite()),
                     "{} {what}: {answers:?}",
@@ -225,7 +231,8 @@ fn what_can_be_kept_rising_rises() {
         let rises = |found: &[f64]| found.windows(2).all(|pair| pair[0] <= pair[1] + 1e-12);
         let free = answers(entry, &Value::Null, &x, &data, &Given::default());
         let kept = answers(entry, &settings, &x, &data, &Given::default());
-        let (Some(mut free), Some(mut kept)) = (free, kept) else { continue };
+        let (Some(free), Some(kept)) = (free, kept) else { continue };
+        let (mut free, mut kept) = (free.unwrap(), kept.unwrap());
         if entry.task() == Task::Classification {
             // The probability of the second class.
             (free, kept) = (

@@ -12,12 +12,14 @@ use std::arch::x86_64::{
 use std::sync::LazyLock;
 
 use super::{Four, Ladder, MOST_COLUMNS, One, STEP, TOGETHER, Trees};
+use crate::simd::allows_broad;
 
 /// Whether the machine has such vectors.
 #[inline]
 pub(super) fn fits() -> bool {
     static FITS: LazyLock<bool> = LazyLock::new(|| {
-        is_x86_feature_detected!("avx512f")
+        allows_broad()
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512cd")

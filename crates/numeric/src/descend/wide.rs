@@ -11,6 +11,7 @@ use std::arch::x86_64::{
 use std::sync::LazyLock;
 
 use super::{Going, ODD, Walks};
+use crate::simd::allows_broad;
 
 /// Walks of a vector.
 const WIDE: usize = 16;
@@ -37,6 +38,7 @@ pub(super) fn fits<F>(going: &Going<'_, F>) -> bool {
     let most = i32::MAX as usize;
     going.nodes.len() <= most / NODE
         && going.keys.keys.len() <= most
+        && allows_broad()
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("popcnt")
 }

@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayRef2};
 
 use super::blocks::{array, row_block, rows_of};
 use super::product::{add, products};
-use super::tall;
+use super::{narrow, tall};
 use crate::reduce;
 
 /// Rows of one task.
@@ -149,6 +149,9 @@ impl<'a> Centred<'a> {
     /// The rows times `b`; a row of the result depends on the same row alone, to the bit.
     pub fn times(&self, b: &Array2<f64>) -> Array2<f64> {
         let (n, inner) = self.rows.dim();
+        if narrow::suits(inner, b.ncols()) {
+            return array(n, b.ncols(), narrow::products(self.rows, self.mean, b));
+        }
         if b.ncols() != 1 {
             return array(n, b.ncols(), products(n, inner, b, |rows| self.block(rows)));
         }

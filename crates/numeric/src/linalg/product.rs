@@ -9,7 +9,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2};
 
 use super::blocks::{array, contiguous, row_block, rows_of};
-use super::tall;
+use super::{narrow, tall};
 use crate::reduce;
 use crate::simd::{Kernel, widest};
 
@@ -39,6 +39,9 @@ pub fn matmul(a: &ArrayRef2<f64>, b: &ArrayRef2<f64>) -> Array2<f64> {
     if width == 1 {
         let product = matvec(a, &b.column(0));
         return array(n_rows, 1, product.to_vec());
+    }
+    if narrow::suits(inner, width) {
+        return array(n_rows, width, narrow::products(a, None, b));
     }
     array(n_rows, width, products(n_rows, inner, b, |rows| row_block(a, rows)))
 }

@@ -5,6 +5,8 @@
 
 use super::collect::Collect;
 use super::panels::Scan;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::allows_broad;
 
 /// Rows of a panel: two vectors.
 pub(super) const SIDE: usize = 32;
@@ -15,7 +17,7 @@ pub(super) const GROUP: usize = 12;
 #[inline]
 pub(super) fn fits() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512f");
+    return allows_broad() && is_x86_feature_detected!("avx512f");
     #[cfg(not(target_arch = "x86_64"))]
     false
 }

@@ -47,7 +47,8 @@ pub(super) struct Coarse {
 #[inline]
 fn fits() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512f")
+    return simd::allows_broad()
+        && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vnni");
     #[cfg(not(target_arch = "x86_64"))]
