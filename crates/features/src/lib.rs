@@ -5,7 +5,6 @@ mod cyclical;
 mod date_time;
 pub mod extraction;
 mod from_model;
-mod percentile;
 mod polynomial;
 mod rfe_cv;
 mod scores;
@@ -13,16 +12,18 @@ mod select;
 mod sequential;
 pub mod text;
 mod union;
+mod univariate;
 mod variance;
 
 pub use cyclical::{CyclicalFeatures, CyclicalModel};
 #[cfg(feature = "table")]
 pub use date_time::{DateTimeFeatures, DateTimeModel, Part};
 pub use from_model::{Rfe, SelectFromModel, Threshold};
-pub use percentile::SelectPercentile;
 pub use polynomial::{PolynomialFeatures, PolynomialModel};
 pub use rfe_cv::{RfeCv, RfeCvModel};
-pub use select::{SelectKBest, SelectModel};
+pub use scores::{Chi2, ColumnScores, FClassification, FRegression, MutualInformation, ScoreColumns};
+pub use select::SelectModel;
 pub use sequential::SequentialFeatureSelector;
 pub use union::{FeatureUnion, FeatureUnionModel, UnionModels, UnionPart, UnionParts};
+pub use univariate::{SelectFdr, SelectFpr, SelectFwe, SelectKBest, SelectPercentile};
 pub use variance::VarianceThreshold;

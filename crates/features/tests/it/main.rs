@@ -8,3 +8,4 @@ mod reference;
 mod rfe_cv;
 mod selecting;
 mod text;
+mod univariate;
