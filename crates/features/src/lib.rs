@@ -6,6 +6,7 @@ mod date_time;
 pub mod extraction;
 mod from_model;
 mod polynomial;
+mod records;
 mod rfe_cv;
 mod scores;
 mod select;
@@ -20,6 +21,9 @@ pub use cyclical::{CyclicalFeatures, CyclicalModel};
 pub use date_time::{DateTimeFeatures, DateTimeModel, Part};
 pub use from_model::{Rfe, SelectFromModel, Threshold};
 pub use polynomial::{PolynomialFeatures, PolynomialModel};
+pub use records::{DictVectorizer, DictVectorizerModel, FieldValue, Record};
+#[cfg(feature = "table")]
+pub use records::{FeatureHasher, FeatureHasherModel};
 pub use rfe_cv::{RfeCv, RfeCvModel};
 pub use scores::{Chi2, ColumnScores, FClassification, FRegression, MutualInformation, ScoreColumns};
 pub use select::SelectModel;

@@ -4,6 +4,7 @@ mod conformance;
 mod extraction;
 mod factors;
 mod maps;
+mod records;
 mod reference;
 mod rfe_cv;
 mod selecting;
