@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod conformance;
+mod endings;
 mod extraction;
 mod factors;
 mod maps;

@@ -76,7 +76,10 @@ fn corners_are_those_of_scikit_learn() {
         0.0,
     ];
     assert_close(path.alphas(), &truth, 1e-11, "strengths");
-    assert!(path.converged());
+    assert!(path.converged() && path.gap() == 0.0);
+    // Stopped at its first corner, it says how much further the strength had to fall.
+    let stopped = LassoLars::new().alpha(0.1).max_iter(1).fit(&x, &y).unwrap();
+    assert!(!stopped.converged() && (stopped.gap() - (truth[1] - 0.1)).abs() < 1e-11, "{}", stopped.gap());
     let truth =
         [0.0, 0.0, -0.16981934973217172, -0.6865961243967201, -0.6993720643249958, -0.7112310674426107];
     assert_close(&path.coefficients().column(1).to_vec(), &truth, 1e-12, "the second feature");
