@@ -42,7 +42,9 @@ impl Rule {
             Rule::KBest(_) => "there is no column to keep".to_owned(),
             Rule::Percentile(share) => format!("no column is among the best {share} %; raise `percentile`"),
             Rule::Fpr(alpha) | Rule::Fdr(alpha) | Rule::Fwe(alpha) => {
-                format!("no column says anything about the target at the level {alpha}; raise `alpha`, or choose by `SelectKBest`")
+                format!(
+                    "no column says anything about the target at the level {alpha}; raise `alpha`, or choose by `SelectKBest`"
+                )
             }
         }
     }

@@ -169,7 +169,13 @@ impl Mds {
             let fell = before - stress;
             // The stress is that of the places before the step.
             if step > 0 && fell <= self.tolerance * half_squares {
-                return Ok(Found { places, stress, last_change: share(fell), n_iterations: step, converged: true });
+                return Ok(Found {
+                    places,
+                    stress,
+                    last_change: share(fell),
+                    n_iterations: step,
+                    converged: true,
+                });
             }
             (before, places) = (stress, next);
         }
@@ -352,8 +358,10 @@ impl TryFrom<Parts> for MdsModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, embedding, stress, normalised_stress, n_iterations, converged, last_change } = parts;
-        let sound = [stress, normalised_stress, last_change].iter().all(|value| value.is_finite() && *value >= 0.0);
+        let Parts { features, embedding, stress, normalised_stress, n_iterations, converged, last_change } =
+            parts;
+        let sound =
+            [stress, normalised_stress, last_change].iter().all(|value| value.is_finite() && *value >= 0.0);
         if embedding.is_empty() || !sound || !embedding.iter().all(|value| value.is_finite()) {
             return Err(Error::corrupt("a map with sizes or numbers that cannot be"));
         }

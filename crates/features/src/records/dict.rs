@@ -192,7 +192,9 @@ impl Transformer for DictVectorizerModel {
                         let value = number(row, name, *value)?;
                         cells.extend(places.number.map(|column| (column, value)));
                     }
-                    FieldValue::Text(text) => cells.extend(places.texts.get(text).map(|&column| (column, 1.0))),
+                    FieldValue::Text(text) => {
+                        cells.extend(places.texts.get(text).map(|&column| (column, 1.0)))
+                    }
                 }
             }
             Ok(cells)

@@ -37,7 +37,10 @@ impl ScoreColumns for Chi2 {
         let columns = Columns::of(train)?;
         let (codes, total) = (train.y.codes(), columns.total());
         let mut shares = vec![0.0; train.y.n_classes()];
-        codes.iter().zip(columns.weights()).for_each(|(&code, weight)| shares[code as usize] += weight / total);
+        codes
+            .iter()
+            .zip(columns.weights())
+            .for_each(|(&code, weight)| shares[code as usize] += weight / total);
         let df = shares.iter().filter(|share| **share > 0.0).count() as f64 - 1.0;
         let pairs = reduce::try_map_each(train.x.n_cols(), |column| {
             train.ctx.check()?;

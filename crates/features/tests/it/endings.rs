@@ -8,7 +8,8 @@ use perennial_features::extraction::{
 
 /// Positive numbers without a pattern that is quickly found.
 fn rows() -> Matrix {
-    let cell = |(i, j): (usize, usize)| 1.1 + ((i * (2 * j + 3)) as f64 * 0.7).sin() * ((i + j) as f64 * 1.9).cos();
+    let cell =
+        |(i, j): (usize, usize)| 1.1 + ((i * (2 * j + 3)) as f64 * 0.7).sin() * ((i + j) as f64 * 1.9).cos();
     Matrix::from(Array2::from_shape_fn((60, 5), cell))
 }
 

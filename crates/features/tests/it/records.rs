@@ -51,7 +51,8 @@ fn columns_of_names_are_those_of_scikit_learn() {
     ];
     assert_eq!(dense(&x), truth);
     // Names and texts that were not there are passed over, and so is a text where there were numbers.
-    let fresh = [record(&[("city", text("Bern")), ("dog", number(3.0)), ("new", number(1.0)), ("run", text("x"))])];
+    let fresh =
+        [record(&[("city", text("Bern")), ("dog", number(3.0)), ("new", number(1.0)), ("run", text("x"))])];
     assert_eq!(dense(&model.transform(&fresh).unwrap()), array![[0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0]]);
     // Back again, but for the field that is 0; from dense rows as well.
     let mut without_zero = rows.clone();
@@ -82,10 +83,7 @@ fn records_that_do_not_fit_are_errors() {
     let rows = rows();
     let train = Train::new(&rows[..], &NoTarget).weights(&[0.0, 1.0, 1.0, 1.0]);
     let names = train.fit(&DictVectorizer::new()).unwrap().transform(&rows).unwrap();
-    assert_eq!(
-        names.features().names().collect::<Vec<_>>(),
-        ["city=Oslo", "city=Rome", "dog", "run", "ü"]
-    );
+    assert_eq!(names.features().names().collect::<Vec<_>>(), ["city=Oslo", "city=Rome", "dog", "run", "ü"]);
 }
 
 #[test]

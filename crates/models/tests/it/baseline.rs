@@ -6,7 +6,8 @@ use perennial_core::{
 };
 use perennial_models::baseline::{
     ClassificationBaseline, DummyClassifierModel, NaiveForecast, NaiveForecaster, NaiveForecasterModel,
-    OneFeatureClassifier, OneFeatureRegressor, OneFeatureRegressorModel, classifiers, forecasters, regressors,
+    OneFeatureClassifier, OneFeatureRegressor, OneFeatureRegressorModel, classifiers, forecasters,
+    regressors,
 };
 use perennial_models::{DecisionTreeRegressor, DummyClassifier};
 

@@ -285,7 +285,8 @@ fn steps_and_functions_transform_targets() {
     close(&by_step.predict(&x).unwrap(), &line);
     assert_eq!(by_step.transform().mean, 3.125);
     let functions = TargetFunctions::new(|value| 10.0 - 3.0 * value, |value| (10.0 - value) / 3.0);
-    let by_functions = TransformedTargetRegressor::new(LinearRegression::new(), functions).fit(&x, &y).unwrap();
+    let by_functions =
+        TransformedTargetRegressor::new(LinearRegression::new(), functions).fit(&x, &y).unwrap();
     close(&by_functions.predict(&x).unwrap(), &line);
     // Weights reach the step as well, or are refused.
     let weights = [1.0, 0.0, 0.0, 3.0];
