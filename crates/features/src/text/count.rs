@@ -45,7 +45,6 @@ use super::vocabulary::{Row, corpus, known_terms, texts};
 pub struct CountVectorizer {
     analysis: Analysis,
     limits: Limits,
-    #[serde(skip_serializing_if = "Option::is_none")]
     vocabulary: Option<Vec<String>>,
     binary: bool,
 }

@@ -24,6 +24,7 @@ mod lars;
 mod least_squares;
 mod logistic;
 mod logistic_cv;
+mod logistic_information;
 mod logistic_loss;
 mod logistic_model;
 mod logistic_product;
