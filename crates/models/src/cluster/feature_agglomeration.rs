@@ -201,8 +201,12 @@ impl Transformer for FeatureAgglomerationModel {
         let pooled = self.members().into_iter().enumerate().filter(|(_, columns)| columns.len() > 1);
         let one = |(cluster, columns): (usize, Vec<usize>)| {
             let names: Vec<&str> = columns.iter().map(|&column| self.features.name(column)).collect();
-            Decided::by(self, format!("`cluster{cluster}` is their mean"), "they are like each other".to_owned())
-                .column(names.join(", "))
+            Decided::by(
+                self,
+                format!("`cluster{cluster}` is their mean"),
+                "they are like each other".to_owned(),
+            )
+            .column(names.join(", "))
         };
         pooled.map(one).collect()
     }

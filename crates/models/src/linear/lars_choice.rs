@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 
 use ndarray::{Array2, ArrayView1};
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, Matrix, Param, Predictor, Result, ResultExt, Rows, Train, Values,
+    Capabilities, Error, Estimator, Features, Matrix, Param, Predictor, Result, ResultExt, Rows, Train,
+    Values,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,7 @@ use crate::setters::setters;
 const MAX_ITER: Param = Param::integer("max_iter", "the most corners").at_least(1.0);
 const MAX_N_ALPHAS: Param =
     Param::integer("max_n_alphas", "about how many strengths are tried").at_least(1.0).at_most(1e6);
-const NOISE: Param =
-    Param::real("noise_variance", "the variance of the noise").above(0.0).at_most(1e100);
+const NOISE: Param = Param::real("noise_variance", "the variance of the noise").above(0.0).at_most(1e100);
 /// The least variance of the noise, where the target is 1 off its mean at most: what is below is rounding.
 const LEAST_NOISE: f64 = 1e-30;
 

@@ -432,9 +432,8 @@ impl Estimator for LogisticRegression {
                 covariances.iter_mut().for_each(|covariance| *covariance *= factor);
             }
             (Some(hessian), kind) if two => {
-                let at = |row: usize, score: f64| {
-                    binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score)
-                };
+                let at =
+                    |row: usize, score: f64| binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score);
                 let (design, weights) = (&design, train.weights);
                 robust = Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian);
                 errors = std::mem::take(&mut robust.errors);

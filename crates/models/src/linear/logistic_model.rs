@@ -215,9 +215,8 @@ impl LogisticModel {
         }
         let against_base = |class: usize| {
             let error = |of: &[f64]| {
-                let variance = of[class * k + class] + of[base * k + base]
-                    - of[class * k + base]
-                    - of[base * k + class];
+                let variance =
+                    of[class * k + class] + of[base * k + base] - of[class * k + base] - of[base * k + class];
                 variance.max(0.0).sqrt()
             };
             let errors: Vec<f64> = self.covariances.chunks_exact(k * k).map(error).collect();

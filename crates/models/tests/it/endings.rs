@@ -21,8 +21,7 @@ fn rows() -> (Matrix, Values) {
 fn tied() -> (Matrix, Values, Classes) {
     let wave = |i: usize, step: f64| (i as f64 * step).sin();
     let x = Array2::from_shape_fn((60, 4), |(i, j)| wave(i, 0.7) + 0.5 * wave(i * (2 * j + 3), 0.7));
-    let y: Vec<f64> =
-        (0..60).map(|i| 2.0 * x[[i, 0]] - x[[i, 1]] + 0.8 * (i as f64 * 2.3).cos()).collect();
+    let y: Vec<f64> = (0..60).map(|i| 2.0 * x[[i, 0]] - x[[i, 1]] + 0.8 * (i as f64 * 2.3).cos()).collect();
     let classes = Classes::from_labels(y.iter().map(|y| *y > 0.0));
     (x.into(), y.into(), classes)
 }
@@ -126,7 +125,8 @@ fn sparse_lines_say_how_far_they_were() {
     assert!(!early.converged() && early.gap() > 1e-12, "{}", early.gap());
     assert!(late.converged() && late.gap() < early.gap(), "{}", late.gap());
     let both: Outputs =
-        Array2::from_shape_fn((60, 2), |(i, k)| if k == 0 { y.as_slice()[i] } else { (i as f64).sin() }).into();
+        Array2::from_shape_fn((60, 2), |(i, k)| if k == 0 { y.as_slice()[i] } else { (i as f64).sin() })
+            .into();
     let settings = MultiTaskElasticNet::new().alpha(0.01);
     let early = settings.clone().tolerance(1e-12).max_iter(1).fit(&x, &both).unwrap();
     let late = settings.fit(&x, &both).unwrap();

@@ -191,9 +191,8 @@ fn scores_become_probabilities() {
 fn quarters() -> (Matrix, Classes, Classes) {
     let cell = |i: usize, j: usize| ((i * (2 * j + 3) + i / (j + 2) + (i * i) % (j + 5)) % 11) as i64 - 5;
     let x = Array2::from_shape_fn((40, 3), |(i, j)| cell(i, j) as f64 / 4.0);
-    let score = |i: usize| {
-        10 * cell(i, 0) - 20 * cell(i, 1) + 5 * cell(i, 2) + 6 * (((i * 37) % 13) as i64 - 6)
-    };
+    let score =
+        |i: usize| 10 * cell(i, 0) - 20 * cell(i, 1) + 5 * cell(i, 2) + 6 * (((i * 37) % 13) as i64 - 6);
     let two = Classes::from_labels((0..40).map(|i| i64::from(score(i) > 0)));
     let three = Classes::from_labels((0..40).map(|i| i64::from(score(i) >= -40) + i64::from(score(i) >= 40)));
     (x.into(), two, three)

@@ -320,7 +320,13 @@ fn three_classes(shift: f64) -> (ndarray::Array2<f64>, Classes) {
     (x, y)
 }
 
-fn contrast(found: &(String, LikelihoodInference), name: &str, estimates: &[f64], errors: &[f64], digits: f64) {
+fn contrast(
+    found: &(String, LikelihoodInference),
+    name: &str,
+    estimates: &[f64],
+    errors: &[f64],
+    digits: f64,
+) {
     assert_eq!(found.0, name);
     let ours: Vec<f64> = found.1.coefficients.iter().map(|row| row.estimate).collect();
     assert_close(&ours, estimates, digits, "estimates");

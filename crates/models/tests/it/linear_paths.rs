@@ -178,14 +178,7 @@ fn six() -> (Matrix, Values) {
 #[test]
 fn information_criteria_are_those_of_scikit_learn() {
     let (x, y) = six();
-    let truth = [
-        3.117271881468559,
-        0.0,
-        -2.0581425533365603,
-        0.10110779801087713,
-        0.5259350262578921,
-        0.0,
-    ];
+    let truth = [3.117271881468559, 0.0, -2.0581425533365603, 0.10110779801087713, 0.5259350262578921, 0.0];
     let alphas = [
         30.18166666666666,
         18.367486630144132,
@@ -242,14 +235,7 @@ fn the_strength_of_a_path_is_the_one_that_folds_choose() {
     let (x, y) = six();
     let model = LassoLarsCv::new().cv(4).fit(&x, &y).unwrap();
     assert!((model.alpha() - 0.3623667814907599).abs() < 1e-10, "{}", model.alpha());
-    let truth = [
-        3.1103552950645814,
-        0.0,
-        -2.045904954766338,
-        0.09125684791488907,
-        0.5162855089880952,
-        0.0,
-    ];
+    let truth = [3.1103552950645814, 0.0, -2.045904954766338, 0.09125684791488907, 0.5162855089880952, 0.0];
     assert_close(&model.coefficients().to_vec(), &truth, 1e-10, "coefficients");
     assert!((model.model().intercept() - 0.0030054755159601987).abs() < 1e-10);
     let means: Vec<f64> = model.mean_squared_errors().rows().into_iter().map(|row| row.sum() / 4.0).collect();
