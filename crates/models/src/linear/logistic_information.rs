@@ -76,7 +76,7 @@ pub(super) fn class_covariances(
             }
         }
     }
-    let pairs = || (0..k).flat_map(|a| (0..k).map(move |b| (a, b)));
+    let pairs = || (0..k).flat_map(move |a| (0..k).map(move |b| (a, b)));
     let mut covariances = Vec::with_capacity((n + 1) * k * k);
     if design.intercept {
         // The intercept of the features as they are is that of the centred ones less their means' share.
