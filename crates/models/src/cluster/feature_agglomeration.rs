@@ -69,6 +69,7 @@ impl Estimator for FeatureAgglomeration {
     type Model = FeatureAgglomerationModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<FeatureAgglomerationModel> {
+        train.ctx.check()?;
         let x = train.x.dense()?;
         if x.ncols() == 0 {
             return Err(Error::empty("the matrix has no columns"));
