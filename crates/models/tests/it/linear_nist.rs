@@ -103,6 +103,6 @@ fn certified_parameters_of_nist_are_found() {
             }
         }
     }
-    println!("the far starts of {missed:?} lead elsewhere");
-    assert!(missed.len() <= 3, "the far starts of {missed:?} do not lead to the certified minima");
+    // From there BoxBOD runs to where its curve is flat, and MGH10 follows its valley for more steps than there are.
+    assert_eq!(missed, ["BoxBOD", "MGH10"], "other far starts miss the certified minimum");
 }
