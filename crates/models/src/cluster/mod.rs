@@ -25,7 +25,7 @@ mod ward;
 
 pub use agglomerative::{AgglomerativeClustering, AgglomerativeModel, Linkage};
 pub use birch::{Birch, BirchModel};
-pub use bisecting::BisectingKMeans;
+pub use bisecting::{BisectingKMeans, BisectingStrategy};
 pub use dbscan::{Dbscan, DbscanModel};
 pub use feature_agglomeration::{FeatureAgglomeration, FeatureAgglomerationModel};
 pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanModel};
