@@ -13,6 +13,7 @@ mod error;
 mod estimator;
 mod feature;
 mod function;
+mod inverse;
 mod matrix;
 pub mod memory;
 mod outline;
@@ -39,6 +40,7 @@ pub use estimator::{
 };
 pub use feature::{Feature, FeatureKind, Features};
 pub use function::{EstimatorFn, TransformerFn, estimator_fn, transformer_fn};
+pub use inverse::InverseTransformer;
 pub use matrix::Matrix;
 pub use outline::Outline;
 pub use output_schema::OutputSchema;

@@ -19,6 +19,7 @@ use perennial_core::{
     BoxEstimator, Capabilities, Classes, Classifier, Error, Estimator, Features, Matrix, Param, Predictor,
     Probabilities, Result, Rows, Train, Values,
 };
+use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +235,7 @@ fn quantile(y: &[f64], weights: Option<&[f64]>, q: f64) -> f64 {
 }
 
 /// What a [`DummyClassifier`] answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassificationBaseline {
     /// The shares of the classes; predicts the most frequent one.
@@ -244,13 +245,19 @@ pub enum ClassificationBaseline {
     MostFrequent,
     /// The same probability for each class; predicts the first one.
     Uniform,
+    /// A class of each row drawn by the shares, with certainty: what guessing is worth by a metric of classes. The draw is that of the
+    /// place of the row among those that are asked.
+    Stratified,
+    /// The class of this name, with certainty.
+    Constant(String),
 }
 
-/// Answers the same probabilities for every row.
+/// Answers the same probabilities for every row, or draws a class.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `strategy` | `Prior` | `Prior`, `MostFrequent`, `Uniform` | which probabilities |
+/// | `strategy` | `Prior` | `Prior`, `MostFrequent`, `Uniform`, `Stratified`, `Constant(class)` | which probabilities |
+/// | `seed` | of the context | | of the draws of `Stratified` |
 ///
 /// ```
 /// use ndarray::array;
@@ -267,6 +274,7 @@ pub enum ClassificationBaseline {
 #[serde(default, deny_unknown_fields)]
 pub struct DummyClassifier {
     strategy: ClassificationBaseline,
+    seed: Option<u64>,
 }
 
 impl DummyClassifier {
@@ -284,6 +292,13 @@ impl DummyClassifier {
         self.strategy = strategy;
         self
     }
+
+    /// Sets the seed of the draws.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
 }
 
 /// The probabilities that a [`DummyClassifier`] learned.
@@ -293,6 +308,8 @@ pub struct DummyClassifierModel {
     features: Features,
     classes: Arc<[String]>,
     shares: Vec<f64>,
+    /// The seed of the draws, where classes are drawn.
+    draws: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -300,12 +317,14 @@ struct ClassifierParts {
     features: Features,
     classes: Arc<[String]>,
     shares: Vec<f64>,
+    #[serde(default)]
+    draws: Option<u64>,
 }
 
 impl TryFrom<ClassifierParts> for DummyClassifierModel {
     type Error = Error;
 
-    fn try_from(ClassifierParts { features, classes, shares }: ClassifierParts) -> Result<Self> {
+    fn try_from(ClassifierParts { features, classes, shares, draws }: ClassifierParts) -> Result<Self> {
         check_names(&classes)?;
         let sum: f64 = shares.iter().sum();
         if shares.len() != classes.len()
@@ -314,7 +333,7 @@ impl TryFrom<ClassifierParts> for DummyClassifierModel {
         {
             return Err(Error::corrupt("the model does not have one probability for each class"));
         }
-        Ok(DummyClassifierModel { features, classes, shares })
+        Ok(DummyClassifierModel { features, classes, shares, draws })
     }
 }
 
@@ -324,7 +343,7 @@ impl DummyClassifierModel {
         &self.classes
     }
 
-    /// The probability of each class, for every row.
+    /// The probability of each class, for every row; where classes are drawn, of being drawn.
     pub fn probabilities(&self) -> &[f64] {
         &self.shares
     }
@@ -340,8 +359,13 @@ impl Estimator for DummyClassifier {
         let sum: f64 = totals.iter().sum();
         let best =
             (0..totals.len()).fold(0, |best, class| if totals[class] > totals[best] { class } else { best });
-        let share = |class: usize| match self.strategy {
-            ClassificationBaseline::Prior => totals[class] / sum,
+        let constant = match &self.strategy {
+            ClassificationBaseline::Constant(name) => train.y.code(name)? as usize,
+            _ => best,
+        };
+        let share = |class: usize| match &self.strategy {
+            ClassificationBaseline::Prior | ClassificationBaseline::Stratified => totals[class] / sum,
+            ClassificationBaseline::Constant(_) => f64::from(u8::from(class == constant)),
             ClassificationBaseline::MostFrequent => f64::from(u8::from(class == best)),
             ClassificationBaseline::Uniform => 1.0 / totals.len() as f64,
         };
@@ -349,6 +373,7 @@ impl Estimator for DummyClassifier {
             features: train.x.features().clone(),
             classes: train.y.shared_names(),
             shares: (0..totals.len()).map(share).collect(),
+            draws: (self.strategy == ClassificationBaseline::Stratified).then(|| train.ctx.seed(self.seed)),
         })
     }
 
@@ -371,9 +396,17 @@ impl Classifier for DummyClassifierModel {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let shape = (x.n_rows(), self.shares.len());
-        Probabilities::new(
-            Array2::from_shape_fn(shape, |(_, class)| self.shares[class]),
-            self.classes.clone(),
-        )
+        let values = match self.draws.map(Random::new) {
+            None => Array2::from_shape_fn(shape, |(_, class)| self.shares[class]),
+            Some(random) => {
+                let mut values = Array2::zeros(shape);
+                for row in 0..x.n_rows() {
+                    let class = random.fork(row as u64).weighted_index(&self.shares).unwrap_or(0);
+                    values[[row, class]] = 1.0;
+                }
+                values
+            }
+        };
+        Probabilities::new(values, self.classes.clone())
     }
 }

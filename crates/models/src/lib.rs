@@ -79,11 +79,11 @@ pub use kernel_ridge::KernelRidge;
 #[cfg(feature = "linear")]
 pub use linear::{
     ArdRegression, BayesianRidge, Cca, ElasticNet, ElasticNetCv, FtrlClassifier, GammaRegressor,
-    HuberRegressor, Lars, Lasso, LassoCv, LassoLars, LinearRegression, LinearSvc, LinearSvr,
-    LogisticRegression, LogisticRegressionCv, MultiTaskElasticNet, MultiTaskElasticNetCv, MultiTaskLasso,
-    MultiTaskLassoCv, OrthogonalMatchingPursuit, PassiveAggressive, Perceptron, PlsCanonical, PlsRegression,
-    PoissonRegressor, QuantileRegressor, RansacRegressor, Ridge, RidgeClassifier, RidgeCv, SgdClassifier,
-    SgdRegressor, TheilSenRegressor, TweedieRegressor,
+    HuberRegressor, Lars, Lasso, LassoCv, LassoLars, LassoLarsCv, LassoLarsIc, LinearRegression, LinearSvc,
+    LinearSvr, LogisticRegression, LogisticRegressionCv, MultiTaskElasticNet, MultiTaskElasticNetCv,
+    MultiTaskLasso, MultiTaskLassoCv, OrthogonalMatchingPursuit, PassiveAggressive, Perceptron, PlsCanonical,
+    PlsRegression, PoissonRegressor, QuantileRegressor, RansacRegressor, Ridge, RidgeClassifier,
+    RidgeClassifierCv, RidgeCv, SgdClassifier, SgdRegressor, TheilSenRegressor, TweedieRegressor,
 };
 #[cfg(feature = "cluster")]
 pub use mixture::{BayesianGaussianMixture, GaussianMixture};

@@ -55,6 +55,8 @@ pub struct LaplacianMap {
     pub places: Array2<f64>,
     /// Whether the eigenvectors were found to nine digits or so.
     pub converged: bool,
+    /// How far the worst of them still was from being one: the largest length of `L v - value v`, at most 2.
+    pub residual: f64,
 }
 
 impl Graph {
@@ -167,13 +169,14 @@ impl Graph {
             }
             product
         };
-        let LargestEigen { values, mut vectors, converged, .. } =
+        let LargestEigen { values, mut vectors, converged, residual } =
             largest_eigen(self.n(), k, TOLERANCE, random, ctx, times)?;
         scale(&mut vectors);
         Ok(LaplacianMap {
             eigenvalues: values.mapv(|value| (2.0 - value).max(0.0)),
             places: vectors,
             converged,
+            residual,
         })
     }
 }

@@ -17,6 +17,7 @@ mod discretize;
 mod discretize_tree;
 mod encode;
 mod impute;
+mod inverse;
 mod moments;
 mod outlier_rows;
 mod outliers;

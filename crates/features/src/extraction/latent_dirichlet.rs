@@ -300,6 +300,7 @@ impl Estimator for LatentDirichletAllocation {
             n_batches: 0,
             n_iterations: 0,
             converged: false,
+            last_change: None,
         };
         let documents = random.stream("documents");
         let size = if self.learning == TopicLearning::Batch { n } else { self.batch_size.min(n) };
@@ -313,6 +314,7 @@ impl Estimator for LatentDirichletAllocation {
             model.n_iterations = pass + 1;
             if self.tolerance > 0.0 {
                 let now = model.perplexity_of(&train.ctx, &counts, n)?;
+                model.last_change = last.is_finite().then(|| ((last - now) / last).max(0.0));
                 if last - now < self.tolerance * last {
                     model.converged = true;
                     break;
@@ -361,6 +363,7 @@ pub struct LatentDirichletModel {
     n_batches: usize,
     n_iterations: usize,
     converged: bool,
+    last_change: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -374,6 +377,8 @@ struct Parts {
     n_batches: usize,
     n_iterations: usize,
     converged: bool,
+    #[serde(default)]
+    last_change: Option<f64>,
 }
 
 impl TryFrom<Parts> for LatentDirichletModel {
@@ -398,6 +403,7 @@ impl TryFrom<Parts> for LatentDirichletModel {
             n_batches: parts.n_batches,
             n_iterations: parts.n_iterations,
             converged: parts.converged,
+            last_change: parts.last_change,
         })
     }
 }
@@ -432,6 +438,12 @@ impl LatentDirichletModel {
     /// Whether the fall of the perplexity came below the tolerance; false where none was set.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// By what share the perplexity still fell in the last pass, in the measure of the tolerance; none where no tolerance was set, or there was one
+    /// pass only.
+    pub fn last_change(&self) -> Option<f64> {
+        self.last_change
     }
 
     fn shares(&self, ctx: &Context, counts: &Counts<'_>, n: usize) -> Result<Array2<f64>> {

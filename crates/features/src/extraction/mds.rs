@@ -162,24 +162,34 @@ impl Mds {
         start: Array2<f64>,
     ) -> Result<Found> {
         let (mut places, mut before) = (start, f64::INFINITY);
+        let share = |fell: f64| if half_squares > 0.0 { fell.max(0.0) / half_squares } else { 0.0 };
         for step in 0..self.max_iter {
             ctx.step(step, self.max_iter)?;
             let (next, stress) = majorise(wanted, &places);
             let fell = before - stress;
             // The stress is that of the places before the step.
             if step > 0 && fell <= self.tolerance * half_squares {
-                return Ok(Found { places, stress, n_iterations: step, converged: true });
+                return Ok(Found {
+                    places,
+                    stress,
+                    last_change: share(fell),
+                    n_iterations: step,
+                    converged: true,
+                });
             }
             (before, places) = (stress, next);
         }
         let stress = majorise(wanted, &places).1;
-        Ok(Found { places, stress, n_iterations: self.max_iter, converged: false })
+        let last_change = share(before - stress);
+        Ok(Found { places, stress, last_change, n_iterations: self.max_iter, converged: false })
     }
 }
 
 struct Found {
     places: Array2<f64>,
     stress: f64,
+    /// The last fall of the stress, in the measure of the tolerance.
+    last_change: f64,
     n_iterations: usize,
     converged: bool,
 }
@@ -314,6 +324,7 @@ impl Estimator for Mds {
             normalised_stress: normalised,
             n_iterations: best.n_iterations,
             converged: best.converged,
+            last_change: best.last_change,
         })
     }
 }
@@ -328,6 +339,7 @@ pub struct MdsModel {
     normalised_stress: f64,
     n_iterations: usize,
     converged: bool,
+    last_change: f64,
 }
 
 #[derive(Deserialize)]
@@ -338,18 +350,22 @@ struct Parts {
     normalised_stress: f64,
     n_iterations: usize,
     converged: bool,
+    #[serde(default)]
+    last_change: f64,
 }
 
 impl TryFrom<Parts> for MdsModel {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, embedding, stress, normalised_stress, n_iterations, converged } = parts;
-        let sound = [stress, normalised_stress].iter().all(|value| value.is_finite() && *value >= 0.0);
+        let Parts { features, embedding, stress, normalised_stress, n_iterations, converged, last_change } =
+            parts;
+        let sound =
+            [stress, normalised_stress, last_change].iter().all(|value| value.is_finite() && *value >= 0.0);
         if embedding.is_empty() || !sound || !embedding.iter().all(|value| value.is_finite()) {
             return Err(Error::corrupt("a map with sizes or numbers that cannot be"));
         }
-        Ok(MdsModel { features, embedding, stress, normalised_stress, n_iterations, converged })
+        Ok(MdsModel { features, embedding, stress, normalised_stress, n_iterations, converged, last_change })
     }
 }
 
@@ -382,5 +398,10 @@ impl MdsModel {
     /// Whether the fall of the stress came below the tolerance. If not, take more steps.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// How much the stress still fell in the last step, in the measure of the tolerance.
+    pub fn last_change(&self) -> f64 {
+        self.last_change
     }
 }

@@ -204,7 +204,8 @@ impl Estimator for Nmf {
         };
         let first_error = error(&w, &h);
         let (mut first, mut last_error) = (0.0, first_error);
-        let (mut converged, mut n_iterations) = (false, 0);
+        let (mut converged, mut n_iterations, mut gap) = (false, 0, 0.0);
+        let share = |part: f64, whole: f64| if whole > 0.0 { (part / whole).max(0.0) } else { 0.0 };
         for pass in 0..self.max_iter {
             train.ctx.step(pass, self.max_iter)?;
             n_iterations = pass + 1;
@@ -213,12 +214,14 @@ impl Estimator for Nmf {
             converged = match self.solver {
                 NmfSolver::CoordinateDescent => {
                     first = if pass == 0 { moved } else { first };
+                    gap = share(moved, first);
                     moved <= self.tolerance * first
                 }
                 NmfSolver::MultiplicativeUpdate if pass % 10 == 9 && self.tolerance > 0.0 => {
                     let now = error(&w, &h);
                     let gained = last_error - now;
                     last_error = now;
+                    gap = share(gained, first_error);
                     gained < self.tolerance * first_error
                 }
                 NmfSolver::MultiplicativeUpdate => false,
@@ -228,7 +231,12 @@ impl Estimator for Nmf {
             }
         }
         // Between the factors the unit may stand with either; the parts take it.
-        let reconstruction_error = error(&w, &h) * unit;
+        let last = error(&w, &h);
+        let reconstruction_error = last * unit;
+        let looked = self.tolerance > 0.0 && n_iterations.is_multiple_of(10);
+        if self.solver == NmfSolver::MultiplicativeUpdate && !looked {
+            gap = share(last_error - last, first_error);
+        }
         let components = h.t().mapv(|value| value * unit);
         NmfModel::new(Parts {
             features: train.x.features().clone(),
@@ -237,6 +245,7 @@ impl Estimator for Nmf {
             reconstruction_error,
             converged,
             n_iterations,
+            gap,
         })
     }
 
@@ -333,6 +342,8 @@ struct Parts {
     reconstruction_error: f64,
     converged: bool,
     n_iterations: usize,
+    #[serde(default)]
+    gap: f64,
 }
 
 impl From<NmfModel> for Parts {
@@ -378,6 +389,13 @@ impl NmfModel {
     /// Whether progress came below the tolerance. If not, take more passes.
     pub fn converged(&self) -> bool {
         self.parts.converged
+    }
+
+    /// How far it still was at its end, in the measure of the tolerance: by coordinate descent the move that the gradient allowed, as a
+    /// share of that of the first pass; by multiplicative updates the fall of the error since it was looked at before, which is every ten passes where there is a
+    /// tolerance, as a share of the first error.
+    pub fn gap(&self) -> f64 {
+        self.parts.gap
     }
 
     /// How many passes were made.

@@ -103,6 +103,7 @@ impl Estimator for SpectralEmbedding {
             embedding: map.places.slice(s![.., 1..]).to_owned(),
             eigenvalues: map.eigenvalues.to_vec(),
             converged: map.converged,
+            gap: map.residual,
         })
     }
 }
@@ -115,6 +116,7 @@ pub struct SpectralEmbeddingModel {
     embedding: Array2<f64>,
     eigenvalues: Vec<f64>,
     converged: bool,
+    gap: f64,
 }
 
 #[derive(Deserialize)]
@@ -123,17 +125,19 @@ struct Parts {
     embedding: Array2<f64>,
     eigenvalues: Vec<f64>,
     converged: bool,
+    #[serde(default)]
+    gap: f64,
 }
 
 impl TryFrom<Parts> for SpectralEmbeddingModel {
     type Error = Error;
 
-    fn try_from(Parts { features, embedding, eigenvalues, converged }: Parts) -> Result<Self> {
+    fn try_from(Parts { features, embedding, eigenvalues, converged, gap }: Parts) -> Result<Self> {
         let sizes = !embedding.is_empty() && eigenvalues.len() == embedding.ncols() + 1;
-        if !sizes || !embedding.iter().chain(&eigenvalues).all(|value| value.is_finite()) {
+        if !sizes || !embedding.iter().chain(&eigenvalues).chain([&gap]).all(|value| value.is_finite()) {
             return Err(Error::corrupt("a map with sizes or numbers that cannot be"));
         }
-        Ok(SpectralEmbeddingModel { features, embedding, eigenvalues, converged })
+        Ok(SpectralEmbeddingModel { features, embedding, eigenvalues, converged, gap })
     }
 }
 
@@ -157,5 +161,11 @@ impl SpectralEmbeddingModel {
     /// Whether the eigenvectors were found to nine digits or so.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// How far the worst eigenvector still was from being one: the length of what the Laplacian makes of it beyond its multiple, where 1e-9 or
+    /// so is the end of the search.
+    pub fn gap(&self) -> f64 {
+        self.gap
     }
 }

@@ -188,6 +188,7 @@ impl Estimator for Tsne {
             kl_divergence: end.divergence,
             gradient_norm: end.norm,
             n_iterations: end.n_iterations,
+            converged: end.converged,
         })
     }
 }
@@ -308,6 +309,7 @@ struct End {
     divergence: f64,
     norm: f64,
     n_iterations: usize,
+    converged: bool,
 }
 
 impl Map {
@@ -315,7 +317,7 @@ impl Map {
         let n = self.points.len();
         let (mut moves, mut gains) = (vec![[0.0f32; 2]; n], vec![[1.0f32; 2]; n]);
         let (mut best, mut best_at) = (f64::INFINITY, 0);
-        let mut end = End { divergence: 0.0, norm: 0.0, n_iterations: 0 };
+        let mut end = End { divergence: 0.0, norm: 0.0, n_iterations: 0, converged: false };
         for step in 0..settings.max_iter {
             ctx.step(step, settings.max_iter)?;
             let early = step < EARLY;
@@ -342,6 +344,7 @@ impl Map {
                     (best, best_at) = (divergence, step);
                 }
                 if !early && (end.norm <= settings.min_grad_norm || step - best_at.min(step) > 300) {
+                    end.converged = true;
                     break;
                 }
             }
@@ -414,6 +417,8 @@ pub struct TsneModel {
     kl_divergence: f64,
     gradient_norm: f64,
     n_iterations: usize,
+    #[serde(default)]
+    converged: bool,
 }
 
 impl TsneModel {
@@ -430,6 +435,12 @@ impl TsneModel {
     /// The divergence of the neighbourhoods on the map from those of the rows (Kullback and Leibler): what was minimised.
     pub fn kl_divergence(&self) -> f64 {
         self.kl_divergence
+    }
+
+    /// Whether it ended because the gradient was as short as `min_grad_norm`, or the divergence had not fallen for 300 steps. Maps are of use
+    /// long before; of one that is still moving, take more steps.
+    pub fn converged(&self) -> bool {
+        self.converged
     }
 
     /// The length of the gradient at the end.

@@ -26,6 +26,7 @@ use super::vocabulary::{Row, corpus, known_terms, texts};
 /// | `min_df` | 1 | a number, or a share | in how many texts a term must be |
 /// | `max_df` | 1.0 | a number, or a share | in how many texts a term may be |
 /// | `max_features` | all | >= 1 | the most terms of a column: those that come most often |
+/// | `vocabulary` | those of the texts | | the terms that are counted in each column, whatever the texts have; the limits above do not bear on them |
 /// | `binary` | false | | whether it only counts that a term is there |
 ///
 /// ```
@@ -44,6 +45,7 @@ use super::vocabulary::{Row, corpus, known_terms, texts};
 pub struct CountVectorizer {
     analysis: Analysis,
     limits: Limits,
+    vocabulary: Option<Vec<String>>,
     binary: bool,
 }
 
@@ -105,6 +107,25 @@ impl CountVectorizer {
         self
     }
 
+    /// The terms that are counted in each column, as they are after `lowercase`, in place of those of the texts.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, NoTarget, Transformer};
+    /// use perennial_data::Table;
+    /// use perennial_features::text::CountVectorizer;
+    ///
+    /// let table = Table::builder().text("note", ["red car", "a red, red bus"]).build()?;
+    /// let model = CountVectorizer::new().vocabulary(["red", "tram"]).fit(&table, &NoTarget)?;
+    /// let x = model.transform(&table)?;
+    /// assert_eq!(x.to_dense()?.dense()?, ndarray::array![[1.0, 0.0], [2.0, 0.0]]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn vocabulary<S: Into<String>>(mut self, vocabulary: impl IntoIterator<Item = S>) -> Self {
+        self.vocabulary = Some(in_order(vocabulary.into_iter().map(Into::into).collect()));
+        self
+    }
+
     /// Whether it only counts that a term is there.
     #[must_use]
     pub fn binary(mut self, binary: bool) -> Self {
@@ -112,12 +133,28 @@ impl CountVectorizer {
         self
     }
 
+    /// The terms that were given, in order; settings that were read may hold any.
+    fn given(&self) -> Result<Option<Vec<Box<str>>>> {
+        let Some(vocabulary) = &self.vocabulary else { return Ok(None) };
+        if vocabulary.is_empty() {
+            return Err(Error::invalid_param("vocabulary", vocabulary, "at least one term"));
+        }
+        Ok(Some(in_order(vocabulary.clone()).into_iter().map(String::into_boxed_str).collect()))
+    }
+
     /// The model, and the counts of the training rows.
     fn learn(&self, train: &Train<'_, Table, NoTarget>) -> Result<(CountModel, Matrix)> {
         self.analysis.check()?;
         self.limits.check()?;
+        let given = self.given()?;
         let (mut columns, mut parts) = (Vec::new(), Vec::new());
         for (name, column) in train.x.columns() {
+            if let Some(terms) = &given {
+                train.ctx.check()?;
+                parts.push(known_terms(&self.analysis, &texts(name, column)?, terms));
+                columns.push(Terms { name: name.into(), terms: terms.clone() });
+                continue;
+            }
             let corpus = corpus(&self.analysis, &texts(name, column)?, &train.ctx)?;
             let kept = self.limits.kept(name, &corpus, train.weights, self.binary)?;
             let place = |term: u32| kept.binary_search(&term).ok().map(|place| place as u32);
@@ -130,6 +167,7 @@ impl CountVectorizer {
         let settings = CountVectorizer {
             analysis: self.analysis.clone(),
             limits: Limits::default(),
+            vocabulary: None,
             binary: self.binary,
         };
         let model = CountModel::new(Parts { columns, settings })?;

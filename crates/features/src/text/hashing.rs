@@ -67,6 +67,13 @@ impl Default for HashingVectorizer {
 const N_FEATURES: Param =
     Param::integer("n_features", "how many columns there are").at_least(1.0).at_most(16_777_216.0);
 
+/// The column of a term, and what one of it counts.
+pub(crate) fn place(term: &str, n_features: usize, alternate_sign: bool) -> (u32, f64) {
+    let hash = murmur3(term.as_bytes(), 0).cast_signed();
+    let sign = if alternate_sign && hash < 0 { -1.0 } else { 1.0 };
+    (hash.unsigned_abs() % n_features as u32, sign)
+}
+
 impl HashingVectorizer {
     /// The numeric settings.
     pub const PARAMS: &'static [Param] = &[N_FEATURES];
@@ -135,13 +142,6 @@ impl HashingVectorizer {
     fn check(&self) -> Result<()> {
         N_FEATURES.check_count(self.n_features)?;
         self.analysis.check()
-    }
-
-    /// The column of a term, and what one of it counts.
-    fn place(&self, term: &str) -> (u32, f64) {
-        let hash = murmur3(term.as_bytes(), 0).cast_signed();
-        let sign = if self.alternate_sign && hash < 0 { -1.0 } else { 1.0 };
-        (hash.unsigned_abs() % self.n_features as u32, sign)
     }
 
     /// The cells of a row, from the places of its terms.
@@ -228,6 +228,7 @@ impl Transformer for HashingVectorizerModel {
         let columns =
             self.columns.iter().map(|name| texts(name, x.column(name)?)).collect::<Result<Vec<_>>>()?;
         let n_rows = x.n_rows();
+        let HashingVectorizer { n_features, alternate_sign, .. } = self.settings;
         let parts = reduce::map_each(n_rows.div_ceil(CHUNK), |task| {
             let mut memory = Memory::default();
             let row = |row: usize| {
@@ -236,7 +237,7 @@ impl Transformer for HashingVectorizerModel {
                     let text = texts[row].unwrap_or_default();
                     self.settings
                         .analysis
-                        .terms(text, &mut memory, |term| found.push(self.settings.place(term)));
+                        .terms(text, &mut memory, |term| found.push(place(term, n_features, alternate_sign)));
                 }
                 self.settings.row(found)
             };

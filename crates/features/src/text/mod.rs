@@ -22,6 +22,8 @@ pub use analysis::Analyzer;
 #[cfg(feature = "table")]
 pub use count::{CountModel, CountVectorizer};
 #[cfg(feature = "table")]
+pub(crate) use hashing::place;
+#[cfg(feature = "table")]
 pub use hashing::{HashingVectorizer, HashingVectorizerModel};
 #[cfg(feature = "table")]
 pub use terms::Documents;

@@ -86,6 +86,12 @@ impl TfidfVectorizer {
         TfidfVectorizer { counts: self.counts.max_features(max_features), ..self }
     }
 
+    /// The terms that are counted in each column, as they are after `lowercase`, in place of those of the texts.
+    #[must_use]
+    pub fn vocabulary<S: Into<String>>(self, vocabulary: impl IntoIterator<Item = S>) -> Self {
+        TfidfVectorizer { counts: self.counts.vocabulary(vocabulary), ..self }
+    }
+
     /// Whether it only counts that a term is there.
     #[must_use]
     pub fn binary(self, binary: bool) -> Self {

@@ -6,7 +6,8 @@ use perennial_features::extraction::{
     PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
 };
 use perennial_features::{
-    CyclicalFeatures, FeatureUnion, PolynomialFeatures, SelectKBest, SelectPercentile, VarianceThreshold,
+    Chi2, CyclicalFeatures, FeatureUnion, MutualInformation, PolynomialFeatures, SelectFdr, SelectFpr,
+    SelectFwe, SelectKBest, SelectPercentile, VarianceThreshold,
 };
 use perennial_numeric::kernel::Kernel;
 use perennial_numeric::neighbors::Metric;
@@ -21,6 +22,27 @@ check!(
 );
 check!(select_regression, transformer, SelectKBest::regression(3), Tags::new().selects_by_target());
 check!(select_classification, transformer, SelectKBest::classification(2), Tags::new().selects_by_target());
+check!(
+    select_chi_squared,
+    transformer,
+    SelectKBest::new(Chi2, 2),
+    Tags::new().selects_by_target().positive_only()
+);
+check!(
+    select_information,
+    transformer,
+    SelectKBest::new(MutualInformation::regression(), 2),
+    Tags::new().selects_by_target()
+);
+check!(
+    select_information_of_classes,
+    transformer,
+    SelectKBest::new(MutualInformation::classification(), 2),
+    Tags::new().selects_by_target()
+);
+check!(false_positives, transformer, SelectFpr::regression(0.9), Tags::new().selects_by_target());
+check!(false_discoveries, transformer, SelectFdr::classification(0.9), Tags::new().selects_by_target());
+check!(family_wise, transformer, SelectFwe::regression(0.9), Tags::new().selects_by_target());
 check!(percentile, transformer, SelectPercentile::regression(40.0), Tags::new().selects_by_target());
 check!(
     union,

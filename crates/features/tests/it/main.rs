@@ -1,10 +1,15 @@
 //! Integration tests, in one binary.
 
 mod conformance;
+mod endings;
 mod extraction;
 mod factors;
 mod maps;
+mod projections;
+mod records;
 mod reference;
 mod rfe_cv;
 mod selecting;
+mod selector_conformance;
 mod text;
+mod univariate;

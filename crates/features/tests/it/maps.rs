@@ -4,7 +4,7 @@
 use ndarray::ArrayRef2;
 use perennial_core::{Capabilities, Clustered, Clusters, Estimator, Matrix, NoTarget, Result, Rows, Train};
 use perennial_features::extraction::{
-    Affinity, Dissimilarity, Mds, MdsModel, SpectralEmbedding, SpectralEmbeddingModel,
+    Affinity, Dissimilarity, Mds, MdsModel, SpectralEmbedding, SpectralEmbeddingModel, Tsne, TsneModel,
 };
 use perennial_numeric::neighbors::Metric;
 use perennial_testing::{Tags, check};
@@ -31,6 +31,12 @@ impl Map for MdsModel {
 }
 
 impl Map for SpectralEmbeddingModel {
+    fn places(&self) -> &ArrayRef2<f64> {
+        self.embedding()
+    }
+}
+
+impl Map for TsneModel {
     fn places(&self) -> &ArrayRef2<f64> {
         self.embedding()
     }
@@ -73,4 +79,10 @@ check!(
     group,
     Sides(SpectralEmbedding::new().n_components(1).affinity(Affinity::Rbf { gamma: 0.1 })),
     Tags::new().poor_score().most_rows(300)
+);
+check!(
+    tsne,
+    group,
+    Sides(Tsne::new().perplexity(5.0).max_iter(250)),
+    Tags::new().poor_score().most_rows(120)
 );

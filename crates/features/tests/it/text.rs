@@ -93,6 +93,27 @@ fn weighed_counts_are_those_of_scikit_learn() {
     close(&rough.fit(&table(), &NoTarget).unwrap().transform(&table()).unwrap(), &truth);
 }
 
+/// scikit-learn 1.9.1 with `vocabulary=["bus", "hot", "red", "tram"]`.
+#[test]
+fn terms_that_are_given_are_counted_whatever_the_texts_have() {
+    let settings = CountVectorizer::new().vocabulary(["tram", "red", "hot", "bus", "red"]).min_df(5);
+    let (model, x) = settings.fit_transform_on(&Train::new(&table(), &NoTarget)).unwrap();
+    assert_eq!(model.vocabulary("note").unwrap().collect::<Vec<_>>(), ["bus", "hot", "red", "tram"]);
+    let truth =
+        array![[1., 0., 2., 0.], [2., 0., 0., 0.], [0., 0., 0., 0.], [0., 3., 1., 0.], [0., 0., 0., 0.]];
+    assert_eq!(dense(&x), truth);
+    assert_eq!(x, model.transform(&table()).unwrap());
+    let back: CountVectorizer = from_bytes(&to_bytes(&settings).unwrap()).unwrap();
+    assert_eq!(back, settings);
+    let weighed = TfidfVectorizer::new().vocabulary(["bus", "hot", "red", "tram"]).fit(&table(), &NoTarget);
+    let truth = [1.6931471805599454, 2.09861228866811, 1.6931471805599454, 2.791759469228055];
+    let idf = weighed.unwrap().weights().idf().to_vec();
+    assert!(idf.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-15 * b), "{idf:?}");
+    let none: [&str; 0] = [];
+    let error = CountVectorizer::new().vocabulary(none).fit(&table(), &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("`vocabulary`"), "{error}");
+}
+
 #[test]
 fn a_weight_is_a_number_of_texts() {
     let weights = [2.0, 1.0, 0.0, 0.0, 3.0];

@@ -10,7 +10,18 @@ use super::kmeans::{KMeansModel, MAX_ITER, N_CLUSTERS, N_INIT, TOLERANCE};
 use super::lloyd::{Data, Found, Lloyd, inertia};
 use super::spots::Spots;
 
-/// Bisecting k-means (Steinbach, Karypis and Kumar, 2000): the cluster with the largest sum of squared distances is
+/// Which cluster is parted next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BisectingStrategy {
+    /// The one with the largest sum of squared distances to its centre.
+    #[default]
+    BiggestInertia,
+    /// The one with the most rows, by their weights; clusters become about equally large.
+    LargestCluster,
+}
+
+/// Bisecting k-means (Steinbach, Karypis and Kumar, 2000): the cluster with the largest sum of squared distances, or the one with the most rows, is
 /// parted in two by [`KMeans`](crate::KMeans), again and again.
 ///
 /// Faster than k-means for many clusters, and the clusters form a hierarchy; a row is placed by its nearest centre.
@@ -18,6 +29,7 @@ use super::spots::Spots;
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `n_clusters` | 8 | 1 to 10^6 | the number of clusters |
+/// | `strategy` | biggest inertia | biggest inertia, largest cluster | which cluster is parted next |
 /// | `n_init` | 1 | 1 to 1000 | how many starts are tried for each cut |
 /// | `max_iter` | 300 | >= 1 | the most steps of one start |
 /// | `tolerance` | 1e-4 | >= 0 | as for k-means |
@@ -37,6 +49,7 @@ use super::spots::Spots;
 #[serde(default, deny_unknown_fields)]
 pub struct BisectingKMeans {
     n_clusters: usize,
+    strategy: BisectingStrategy,
     n_init: usize,
     max_iter: usize,
     tolerance: f64,
@@ -45,7 +58,8 @@ pub struct BisectingKMeans {
 
 impl Default for BisectingKMeans {
     fn default() -> Self {
-        BisectingKMeans { n_clusters: 8, n_init: 1, max_iter: 300, tolerance: 1e-4, seed: None }
+        let strategy = BisectingStrategy::BiggestInertia;
+        BisectingKMeans { n_clusters: 8, strategy, n_init: 1, max_iter: 300, tolerance: 1e-4, seed: None }
     }
 }
 
@@ -62,6 +76,13 @@ impl BisectingKMeans {
     #[must_use]
     pub fn n_clusters(mut self, n_clusters: usize) -> Self {
         self.n_clusters = n_clusters;
+        self
+    }
+
+    /// Sets which cluster is parted next.
+    #[must_use]
+    pub fn strategy(mut self, strategy: BisectingStrategy) -> Self {
+        self.strategy = strategy;
         self
     }
 
@@ -125,6 +146,18 @@ struct Part {
     rows: Vec<u32>,
     centre: Vec<f64>,
     inertia: f64,
+    weight: f64,
+}
+
+impl Part {
+    /// How much it asks to be parted; equal rows cannot be.
+    fn size(&self, strategy: BisectingStrategy) -> f64 {
+        match strategy {
+            BisectingStrategy::LargestCluster if self.inertia > 0.0 => self.weight,
+            BisectingStrategy::LargestCluster => 0.0,
+            BisectingStrategy::BiggestInertia => self.inertia,
+        }
+    }
 }
 
 impl Estimator for BisectingKMeans {
@@ -142,12 +175,12 @@ impl Estimator for BisectingKMeans {
         let random = Random::new(train.ctx.seed(self.seed));
         let mut all = self.cut(train, &data, 1, &random)?;
         let rows = (0..data.n_rows() as u32).collect();
-        let mut parts = vec![Part { rows, centre: all.centres.clone(), inertia: all.inertia }];
+        let mut parts = vec![Part { rows, centre: all.centres.clone(), inertia: all.inertia, weight: 1.0 }];
         while parts.len() < self.n_clusters {
             train.ctx.step(parts.len(), self.n_clusters)?;
             let mut widest = 0;
             for part in 1..parts.len() {
-                if parts[part].inertia > parts[widest].inertia {
+                if parts[part].size(self.strategy) > parts[widest].size(self.strategy) {
                     widest = part;
                 }
             }
@@ -172,15 +205,14 @@ impl Estimator for BisectingKMeans {
             for (label, centre) in found.centres.chunks_exact(data.width).enumerate() {
                 let places: Vec<usize> =
                     (0..part.rows.len()).filter(|&place| found.labels[place] as usize == label).collect();
+                let weight_of = |place: usize| inside.weights.as_ref().map_or(1.0, |weights| weights[place]);
                 let own: f64 = places
                     .iter()
-                    .map(|&place| {
-                        let weight = inside.weights.as_ref().map_or(1.0, |weights| weights[place]);
-                        weight * super::lloyd::squared(inside.row(place), centre)
-                    })
+                    .map(|&place| weight_of(place) * super::lloyd::squared(inside.row(place), centre))
                     .sum();
+                let weight = places.iter().map(|&place| weight_of(place)).sum();
                 let rows = places.into_iter().map(|place| part.rows[place]).collect();
-                parts.push(Part { rows, centre: centre.to_vec(), inertia: own });
+                parts.push(Part { rows, centre: centre.to_vec(), inertia: own, weight });
             }
         }
         all.centres = parts.iter().flat_map(|part| part.centre.clone()).collect();

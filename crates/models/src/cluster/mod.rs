@@ -5,6 +5,7 @@ mod birch;
 mod bisecting;
 mod chains;
 mod dbscan;
+mod feature_agglomeration;
 mod feature_tree;
 mod hdbscan;
 mod kmeans;
@@ -24,8 +25,9 @@ mod ward;
 
 pub use agglomerative::{AgglomerativeClustering, AgglomerativeModel, Linkage};
 pub use birch::{Birch, BirchModel};
-pub use bisecting::BisectingKMeans;
+pub use bisecting::{BisectingKMeans, BisectingStrategy};
 pub use dbscan::{Dbscan, DbscanModel};
+pub use feature_agglomeration::{FeatureAgglomeration, FeatureAgglomerationModel};
 pub use hdbscan::{ClusterSelection, Hdbscan, HdbscanModel};
 pub use kmeans::{Init, KMeans, KMeansModel};
 pub use linked::Connectivity;

@@ -135,6 +135,7 @@ impl Estimator for SpectralClustering {
             clusters: by_first_rows(labels)?,
             eigenvalues: map.eigenvalues.to_vec(),
             converged: map.converged,
+            gap: map.residual,
         })
     }
 }
@@ -146,6 +147,8 @@ pub struct SpectralClusteringModel {
     clusters: Clusters,
     eigenvalues: Vec<f64>,
     converged: bool,
+    #[serde(default)]
+    gap: f64,
 }
 
 impl SpectralClusteringModel {
@@ -163,6 +166,12 @@ impl SpectralClusteringModel {
     /// Whether the eigenvectors were found to nine digits or so.
     pub fn converged(&self) -> bool {
         self.converged
+    }
+
+    /// How far the worst eigenvector still was from being one: the length of what the Laplacian makes of it beyond its multiple, where 1e-9 or
+    /// so is the end of the search.
+    pub fn gap(&self) -> f64 {
+        self.gap
     }
 }
 

@@ -32,6 +32,7 @@ mod out_of_bag;
 mod prefit;
 mod self_training;
 mod stacking;
+mod target_step;
 mod transformed_target;
 mod voting;
 
@@ -50,7 +51,8 @@ pub use out_of_bag::BaggingOutOfBag;
 pub use prefit::Prefit;
 pub use self_training::{SelfTrainingClassifier, SelfTrainingModel};
 pub use stacking::{StackingClassifier, StackingClassifierModel, StackingRegressor, StackingRegressorModel};
-pub use transformed_target::{TargetTransform, TransformedTargetModel, TransformedTargetRegressor};
+pub use target_step::{TargetFunctions, TargetMap, TargetStep, TargetTransform};
+pub use transformed_target::{TransformedTargetModel, TransformedTargetRegressor};
 pub use voting::{VotingClassifier, VotingClassifierModel, VotingRegressor, VotingRegressorModel};
 
 use perennial_core::Estimator;

@@ -4,56 +4,7 @@ use perennial_core::{Capabilities, Error, Estimator, Param, Predictor, Result, T
 use serde::{Deserialize, Serialize};
 
 use super::around;
-
-/// What a target goes through before it is learned, and back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetTransform {
-    /// `ln(1 + y)`, for counts and amounts; `y > -1`.
-    #[default]
-    Log1p,
-    /// `ln y`, for amounts; `y > 0`.
-    Log,
-    /// The square root, for counts; `y >= 0`.
-    Sqrt,
-    /// The inverse hyperbolic sine: like a logarithm on both sides of 0, for any number.
-    Asinh,
-    /// `ln(y / (1 - y))`, for shares; `0 < y < 1`.
-    Logit,
-}
-
-impl TargetTransform {
-    fn forward(self, y: f64) -> f64 {
-        match self {
-            TargetTransform::Log1p => y.ln_1p(),
-            TargetTransform::Log => y.ln(),
-            TargetTransform::Sqrt => y.sqrt(),
-            TargetTransform::Asinh => y.asinh(),
-            TargetTransform::Logit => (y / (1.0 - y)).ln(),
-        }
-    }
-
-    fn back(self, z: f64) -> f64 {
-        match self {
-            TargetTransform::Log1p => z.exp_m1(),
-            TargetTransform::Log => z.exp(),
-            // Below 0 there is nothing that the root could have come from.
-            TargetTransform::Sqrt => z.max(0.0).powi(2),
-            TargetTransform::Asinh => z.sinh(),
-            TargetTransform::Logit => 1.0 / (1.0 + (-z).exp()),
-        }
-    }
-
-    fn domain(self) -> &'static str {
-        match self {
-            TargetTransform::Log1p => "above -1",
-            TargetTransform::Log => "above 0",
-            TargetTransform::Sqrt => "not below 0",
-            TargetTransform::Asinh => "finite",
-            TargetTransform::Logit => "between 0 and 1",
-        }
-    }
-}
+use super::target_step::{TargetMap, TargetStep, TargetTransform};
 
 /// A regressor that learns a transformed target and answers in the units of the target.
 ///
@@ -62,7 +13,7 @@ impl TargetTransform {
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
-/// | `transform` | `Log1p` | see [`TargetTransform`] | what is done to the target |
+/// | `transform` | `Log1p` | a [`TargetTransform`], two functions ([`TargetFunctions`](super::TargetFunctions)), or a step that learns and can be taken back ([`InverseTransformer`](perennial_core::InverseTransformer)), such as a scaler, powers or quantiles | what is done to the target |
 ///
 /// ```
 /// use ndarray::array;
@@ -78,65 +29,62 @@ impl TargetTransform {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TransformedTargetRegressor<E> {
+pub struct TransformedTargetRegressor<E, T = TargetTransform> {
     estimator: E,
-    transform: TargetTransform,
+    transform: T,
 }
 
-impl<E> TransformedTargetRegressor<E> {
+impl<E, T> TransformedTargetRegressor<E, T> {
     /// It has no numeric settings of its own.
     pub const PARAMS: &'static [Param] = &[];
 
     /// `estimator` on the target through `transform`.
-    pub fn new(estimator: E, transform: TargetTransform) -> Self {
+    pub fn new(estimator: E, transform: T) -> Self {
         TransformedTargetRegressor { estimator, transform }
     }
 }
 
 /// The model of a [`TransformedTargetRegressor`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TransformedTargetModel<M> {
+pub struct TransformedTargetModel<M, T = TargetTransform> {
     model: M,
-    transform: TargetTransform,
+    transform: T,
 }
 
-impl<M> TransformedTargetModel<M> {
+impl<M, T> TransformedTargetModel<M, T> {
     /// The model of the transformed target.
     pub fn inner(&self) -> &M {
         &self.model
     }
-}
 
-fn through(transform: TargetTransform, y: &Values) -> Result<Values> {
-    let out: Values = y.as_slice().iter().map(|&value| transform.forward(value)).collect();
-    match out.as_slice().iter().position(|value| !value.is_finite()) {
-        None => Ok(out),
-        Some(row) => Err(Error::malformed(format!(
-            "the target is {} at row {row}; this transform takes numbers {}: choose another one",
-            y.as_slice()[row],
-            transform.domain()
-        ))),
+    /// What was learned of the target.
+    pub fn transform(&self) -> &T {
+        &self.transform
     }
 }
 
-impl<E> Estimator for TransformedTargetRegressor<E>
+impl<E, T> Estimator for TransformedTargetRegressor<E, T>
 where
     E: Estimator<Target = Values>,
     E::Model: Predictor<Input = E::Input, Output = Values>,
+    T: TargetStep,
 {
     type Input = E::Input;
     type Target = Values;
-    type Model = TransformedTargetModel<E::Model>;
+    type Model = TransformedTargetModel<E::Model, T::Fitted>;
 
     fn fit_on(&self, train: &Train<'_, E::Input, Values>) -> Result<Self::Model> {
-        let y = through(self.transform, train.y)?;
-        let validation = train.validation.map(|(_, y)| through(self.transform, y)).transpose()?;
+        let transform = self.transform.fit_target(train.y, train.weights, &train.ctx)?;
+        let y = transform.forward(train.y)?;
+        let validation = train.validation.map(|(_, y)| transform.forward(y)).transpose()?;
         let model = self.estimator.fit_on(&train.with_targets(&y, validation.as_ref()))?;
-        Ok(TransformedTargetModel { model, transform: self.transform })
+        Ok(TransformedTargetModel { model, transform })
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.estimator.capabilities()
+        let mut takes = self.estimator.capabilities();
+        takes.weights &= self.transform.takes_weights();
+        takes
     }
 
     fn steps(&self) -> Vec<String> {
@@ -144,13 +92,13 @@ where
     }
 }
 
-impl<M: Predictor<Output = Values>> Predictor for TransformedTargetModel<M> {
+impl<M: Predictor<Output = Values>, T: TargetMap> Predictor for TransformedTargetModel<M, T> {
     type Input = M::Input;
     type Output = Values;
 
     fn predict(&self, x: &M::Input) -> Result<Values> {
         let inner = self.model.predict(x)?;
-        let out: Values = inner.as_slice().iter().map(|&value| self.transform.back(value)).collect();
+        let out = self.transform.back(&inner)?;
         match out.as_slice().iter().position(|value| !value.is_finite()) {
             None => Ok(out),
             Some(row) => Err(Error::overflow(format!(

@@ -60,7 +60,7 @@ pub struct Lars {
 /// |---|---|---|---|
 /// | `alpha` | 1 | >= 0 | strength of the penalty |
 /// | `fit_intercept` | true | | whether the line may miss the origin |
-/// | `max_iter` | 500 | >= 1 | the most corners |
+/// | `max_iter` | 500 | >= 1 | the most corners; where they end it, the model's `gap()` is how much further the strength had to fall |
 ///
 /// ```
 /// use ndarray::array;
@@ -188,6 +188,8 @@ pub struct LarsPath {
     coefficients: Array2<f64>,
     intercepts: Vec<f64>,
     arrived: bool,
+    /// The strength where it should have ended.
+    alpha: f64,
 }
 
 impl LarsPath {
@@ -211,9 +213,17 @@ impl LarsPath {
         self.arrived
     }
 
+    /// How much further the strength had to fall: 0 where it went as far as it was told to.
+    pub fn gap(&self) -> f64 {
+        match self.alphas.last() {
+            Some(last) if !self.arrived => (last - self.alpha).max(0.0),
+            _ => 0.0,
+        }
+    }
+
     fn last(&self) -> Result<IterativeLinearModel> {
         let end = self.alphas.len() - 1;
-        let search = Search { n_iterations: end, gap: 0.0, converged: self.arrived };
+        let search = Search { n_iterations: end, gap: self.gap(), converged: self.arrived };
         IterativeLinearModel::new(
             &self.features,
             self.coefficients.row(end).to_vec(),
@@ -240,6 +250,7 @@ fn walk(rule: &Rule, train: &Train<'_, Matrix, Values>) -> Result<LarsPath> {
         alphas: corners.iter().map(|(alpha, _)| *alpha).collect(),
         coefficients,
         arrived,
+        alpha: rule.alpha,
     })
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::StandardErrors;
 use super::design::Design;
 use super::iterative::Search;
+use super::logistic_information::{MOST_UNKNOWNS, class_covariances, sparse_information};
 use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
@@ -400,41 +401,53 @@ impl Estimator for LogisticRegression {
         let (coefficients, intercepts) = loss.in_units(&minimum.x)?;
         let (features, classes) = (train.x.features().clone(), train.y.shared_names());
         // Without a penalty the information at the maximum of the likelihood tells how far it may be off.
-        let mut robust = Robust::default();
-        let spreads = match self.c.is_none() && present.len() == 2 && train.x.sparse().is_none() {
-            true => {
-                let mut hessian = Array2::zeros((minimum.x.len(), minimum.x.len()));
-                loss.hessian(&minimum.x, &mut hessian);
-                if self.standard_errors != StandardErrors::Classical {
-                    let at = |row: usize, score: f64| {
-                        binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score)
-                    };
-                    let (kind, design, weights) = (self.standard_errors, &design, train.weights);
-                    robust =
-                        Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian);
-                    std::mem::take(&mut robust.errors)
-                } else {
-                    // `tame` may have divided weights that are extreme by a common factor.
-                    let factor = (design.total_weight / total_weight(train.weights, design.n_rows)).sqrt();
-                    let balanced = self.class_weight != ClassWeight::None;
-                    let factor = if balanced { 1.0 } else { factor };
-                    let spreads = spreads(&hessian, &design).unwrap_or_default();
-                    spreads.into_iter().map(|spread| spread * factor).collect()
-                }
+        let (mut robust, mut errors, mut covariances) = (Robust::default(), Vec::new(), Vec::new());
+        let (two, size) = (present.len() == 2, minimum.x.len());
+        let information = || match train.x.sparse() {
+            Some(csr) if two && size <= MOST_UNKNOWNS => {
+                Some(sparse_information(&design, csr, &minimum.x, |score| binary(1.0, score).curvature))
             }
-            false => Vec::new(),
+            None if two || size <= MOST_UNKNOWNS => {
+                let mut hessian = Array2::zeros((size, size));
+                loss.hessian(&minimum.x, &mut hessian);
+                Some(hessian)
+            }
+            _ => None,
         };
+        let information = if self.c.is_none() { information() } else { None };
+        // `tame` may have divided weights that are extreme by a common factor.
+        let tamed = || match self.class_weight {
+            ClassWeight::None => design.total_weight / total_weight(train.weights, design.n_rows),
+            _ => 1.0,
+        };
+        match (information, self.standard_errors) {
+            (Some(hessian), StandardErrors::Classical) if two => {
+                errors = spreads(&hessian, &design).unwrap_or_default();
+                let factor = tamed().sqrt();
+                errors.iter_mut().for_each(|error| *error *= factor);
+            }
+            (Some(hessian), StandardErrors::Classical) => {
+                covariances = class_covariances(&hessian, &design, present.len()).unwrap_or_default();
+                let factor = tamed();
+                covariances.iter_mut().for_each(|covariance| *covariance *= factor);
+            }
+            (Some(hessian), kind) if two => {
+                let at =
+                    |row: usize, score: f64| binary(if codes[row] == present[1] { 1.0 } else { -1.0 }, score);
+                let (design, weights) = (&design, train.weights);
+                robust = Sandwich { kind, design, offsets: None, weights, at }.errors(&minimum.x, &hessian);
+                errors = std::mem::take(&mut robust.errors);
+            }
+            _ => {}
+        }
         let has_intercept = self.fit_intercept;
         let search = Search {
             n_iterations: minimum.n_iterations,
             gap: minimum.gradient_norm,
             converged: minimum.converged,
         };
-        Ok(LogisticModel::new(features, classes, present, coefficients, intercepts, search).with_spreads(
-            spreads,
-            robust,
-            has_intercept,
-        ))
+        let model = LogisticModel::new(features, classes, present, coefficients, intercepts, search);
+        Ok(model.with_spreads(errors, robust, has_intercept).with_covariances(covariances))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -34,6 +34,8 @@ pub struct LogisticModel {
     /// Why there are none, where robust ones were asked for.
     robust: Robust,
     has_intercept: bool,
+    /// For the intercept and each feature the covariances of more than two classes; empty where there are none.
+    covariances: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +53,7 @@ struct Parts {
     /// Why there are none, where robust ones were asked for.
     robust: Robust,
     has_intercept: bool,
+    covariances: Vec<f64>,
 }
 
 impl TryFrom<Parts> for LogisticModel {
@@ -76,6 +79,10 @@ impl TryFrom<Parts> for LogisticModel {
         if !(parts.spreads.is_empty() || parts.spreads.len() == n_learned) {
             return bad("it does not have one standard error for each coefficient");
         }
+        let n_pairs = n_learned * present.len() * present.len();
+        if !(parts.covariances.is_empty() || parts.covariances.len() == n_pairs) {
+            return bad("it does not have one covariance for each pair of classes");
+        }
         Ok(LogisticModel {
             features,
             classes,
@@ -88,6 +95,7 @@ impl TryFrom<Parts> for LogisticModel {
             spreads: parts.spreads,
             robust: parts.robust,
             has_intercept: parts.has_intercept,
+            covariances: parts.covariances,
         })
     }
 }
@@ -114,6 +122,7 @@ impl LogisticModel {
             spreads: Vec::new(),
             robust: Robust::default(),
             has_intercept: true,
+            covariances: Vec::new(),
         }
     }
 
@@ -121,6 +130,11 @@ impl LogisticModel {
         self.spreads = spreads;
         self.robust = robust;
         self.has_intercept = has_intercept;
+        self
+    }
+
+    pub(super) fn with_covariances(mut self, covariances: Vec<f64>) -> Self {
+        self.covariances = covariances;
         self
     }
 
@@ -132,19 +146,87 @@ impl LogisticModel {
     ///
     /// # Errors
     /// When `level` is not between 0 and 1, or there are no standard errors: the model is penalised, was fitted to
-    /// sparse rows or more than two classes, or its columns depend on each other.
+    /// more than two classes (see [`contrasts`](LogisticModel::contrasts)) or to sparse rows of more than 499 columns, or its columns depend on
+    /// each other.
     pub fn inference(&self, level: f64) -> Result<LikelihoodInference> {
         LEVEL.check(level)?;
         self.robust.check()?;
         if self.spreads.is_empty() {
             return Err(Error::unsupported(
-                "this model has no standard errors: they need `no_penalty()`, two classes, dense rows and columns that do not depend on each other",
+                "this model has no standard errors: they need `no_penalty()`, two classes (more have `contrasts`), columns that do not depend on each other, and dense rows where these are 500 or more",
             ));
         }
         let intercept = self.has_intercept.then_some(self.intercepts[0]);
         let named = self.features.names().zip(self.coefficients.iter().copied());
         let coefficients = coefficient_table(intercept, named, &self.spreads, level, &Tails::Normal);
         Ok(LikelihoodInference { coefficients, dispersion: 1.0 })
+    }
+
+    /// The log odds of each other class against the class `base`, in the order of the classes: what one unit more of a
+    /// feature adds to them, with standard errors, tests and confidence intervals as those of [`inference`](LogisticModel::inference).
+    ///
+    /// The information is the observed one of all classes together, so that estimates and errors are those of a multinomial
+    /// logit whose first class is `base`. Only differences of classes can be known: the coefficients of each class by itself are
+    /// fixed by adding up to 0. More than two classes have no robust errors.
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use perennial_core::{Classes, Estimator, Matrix};
+    /// use perennial_models::LogisticRegression;
+    ///
+    /// let x = Matrix::from(Array2::from_shape_fn((90, 1), |(i, _)| ((i * 7) % 31) as f64 / 10.0));
+    /// let y = Classes::from_labels((0..90).map(|i| ["bus", "car", "walk"][((i * 7) % 31 + i % 40) / 24]));
+    /// let model = LogisticRegression::new().no_penalty().fit(&x, &y)?;
+    /// let against_bus = model.contrasts("bus", 0.95)?;
+    /// assert_eq!(against_bus[1].0, "walk");
+    /// assert!(against_bus[1].1.coefficients[1].estimate > 0.0);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `level` is not between 0 and 1, no row was of the class `base`, or there are no standard errors: the model is
+    /// penalised, has more than two classes and was fitted to sparse rows, with robust errors or with more than 500
+    /// unknowns, or its columns depend on each other.
+    pub fn contrasts(&self, base: &str, level: f64) -> Result<Vec<(String, LikelihoodInference)>> {
+        LEVEL.check(level)?;
+        let names: Vec<&str> = self.present_classes().collect();
+        let Some(base) = names.iter().position(|name| *name == base) else {
+            return Err(Error::unknown(format!(
+                "no row was of a class `{base}`; there are: {}",
+                names.join(", ")
+            )));
+        };
+        let k = names.len();
+        if k == 2 {
+            let mut table = self.inference(level)?;
+            if base == 1 {
+                for row in &mut table.coefficients {
+                    (row.estimate, row.t) = (-row.estimate, -row.t);
+                    let (low, high) = (-row.interval.high, -row.interval.low);
+                    (row.interval.estimate, row.interval.low, row.interval.high) = (row.estimate, low, high);
+                }
+            }
+            return Ok(vec![(names[1 - base].to_owned(), table)]);
+        }
+        if self.covariances.is_empty() {
+            return Err(Error::unsupported(
+                "this model has no standard errors: for more than two classes they need `no_penalty()`, dense rows, classical errors, at most 500 unknowns, and columns that do not depend on each other",
+            ));
+        }
+        let against_base = |class: usize| {
+            let error = |of: &[f64]| {
+                let variance =
+                    of[class * k + class] + of[base * k + base] - of[class * k + base] - of[base * k + class];
+                variance.max(0.0).sqrt()
+            };
+            let errors: Vec<f64> = self.covariances.chunks_exact(k * k).map(error).collect();
+            let intercept = self.has_intercept.then(|| self.intercepts[class] - self.intercepts[base]);
+            let more = |j: usize| self.coefficients[[class, j]] - self.coefficients[[base, j]];
+            let named = self.features.names().enumerate().map(|(j, name)| (name, more(j)));
+            let coefficients = coefficient_table(intercept, named, &errors, level, &Tails::Normal);
+            (names[class].to_owned(), LikelihoodInference { coefficients, dispersion: 1.0 })
+        };
+        Ok((0..k).filter(|class| *class != base).map(against_base).collect())
     }
 
     /// The features it learned from.

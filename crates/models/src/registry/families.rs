@@ -133,6 +133,8 @@ fn linear(entries: &mut Vec<Entry>) {
         regression ElasticNetCv, "Elastic net with strengths that cross-validation chooses.";
         regression Lars, "Least angle regression: columns join one by one.";
         regression LassoLars, "Lasso along the path of least angles.";
+        regression LassoLarsCv, "The same, with a strength that cross-validation chooses.";
+        regression LassoLarsIc, "The same, with a strength that an information criterion chooses.";
         regression OrthogonalMatchingPursuit, "The few columns that together explain most, chosen greedily.";
         regression PoissonRegressor, "Counts and rates, whose logarithm is a line.";
         regression GammaRegressor, "Positive amounts, whose logarithm is a line.";
@@ -149,6 +151,7 @@ fn linear(entries: &mut Vec<Entry>) {
         classification LogisticRegression, "Log-odds that are a line, with probabilities.";
         classification LogisticRegressionCv, "The same, with a strength that cross-validation chooses.";
         classification RidgeClassifier, "Ridge on classes as numbers: fast, without probabilities.";
+        classification RidgeClassifierCv, "The same, with a strength that leave-one-out errors choose.";
         classification LinearSvc, "The straight border with the widest margin.";
         classification SgdClassifier, "A line between classes learned row by row.";
         classification FtrlClassifier, "Log-odds learned row by row, with most coefficients at 0.";

@@ -7,9 +7,11 @@
 //! ```
 
 use ndarray::Array2;
-use perennial_core::{Clustered, Estimator, Matrix, NoTarget};
+use perennial_core::{Clustered, Estimator, Matrix, NoTarget, Transformer, from_bytes, to_bytes};
 use perennial_models::AgglomerativeClustering;
-use perennial_models::cluster::{AgglomerativeModel, Connectivity, Linkage, Merge};
+use perennial_models::cluster::{
+    AgglomerativeModel, Connectivity, FeatureAgglomeration, FeatureAgglomerationModel, Linkage, Merge,
+};
 use perennial_models::neighbors::Metric;
 use perennial_numeric::random::Random;
 use perennial_testing::{Tags, check};
@@ -373,4 +375,61 @@ fn linked_clusters_are_those_of_scikit_learn() {
     assert_close(&distances(&fit(Linkage::Average, &none, euclidean)), &distances(&plain), 1e-12, "no links");
     let many = Matrix::from(Array2::from_shape_fn((4000, 1), |(row, _)| row as f64));
     assert!(one.fit(&many, &NoTarget).unwrap_err().to_string().contains("4000 parts"));
+}
+
+check!(feature_agglomeration, transformer, FeatureAgglomeration::new(), Tags::new().most_rows(2000));
+check!(
+    feature_agglomeration_complete,
+    transformer,
+    FeatureAgglomeration::new().n_clusters(3).linkage(Linkage::Complete).metric(Metric::Manhattan),
+    Tags::new().most_rows(2000)
+);
+
+/// Five columns of which the first and the third, and the second and the fourth, are nearly the same; clusters and means as those of
+/// scikit-learn 1.9.1.
+#[test]
+fn columns_that_are_alike_are_pooled() {
+    let cell = |i: usize, j: usize| ((i * (2 * j + 3) + i / (j + 2) + (i * i) % (j + 5)) % 11) as f64 - 5.0;
+    let x = Matrix::from(Array2::from_shape_fn((60, 5), |(i, j)| match j {
+        0 => cell(i, 0),
+        1 => cell(i, 1) + 0.1 * cell(i, 2),
+        2 => cell(i, 0) + 0.2 * cell(i, 3),
+        3 => cell(i, 1),
+        _ => cell(i, 4),
+    }));
+    for linkage in [Linkage::Ward, Linkage::Complete, Linkage::Average] {
+        let settings = FeatureAgglomeration::new().n_clusters(3).linkage(linkage);
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        assert_eq!(model.labels(), [0, 1, 0, 1, 2]);
+        assert_eq!(model.n_clusters(), 3);
+        let pooled = model.transform(&x).unwrap();
+        assert_eq!(pooled.features().names().collect::<Vec<_>>(), ["cluster0", "cluster1", "x4"]);
+        let cells = pooled.dense().unwrap();
+        assert_close(&cells.row(0).to_vec(), &[-5.5, -5.25, -5.0], 1e-12, "means");
+        assert_close(&cells.row(1).to_vec(), &[-0.5, 1.15, -4.0], 1e-12, "means");
+        let back = model.inverse_transform(&pooled).unwrap();
+        assert_eq!(back.features(), x.features());
+        assert_close(
+            &back.dense().unwrap().row(0).to_vec(),
+            &[-5.5, -5.25, -5.5, -5.25, -5.0],
+            1e-12,
+            "taken back",
+        );
+        assert_eq!(model.sources(), Some(vec![vec![0, 2], vec![1, 3], vec![4]]));
+        assert_eq!(from_bytes::<FeatureAgglomerationModel>(&to_bytes(&model).unwrap()).unwrap(), model);
+    }
+    // As many clusters as columns change nothing; one is the mean of the row.
+    let same = FeatureAgglomeration::new().n_clusters(5).fit(&x, &NoTarget).unwrap();
+    assert_eq!(same.transform(&x).unwrap().dense().unwrap(), x.dense().unwrap());
+    let one = FeatureAgglomeration::new().n_clusters(1).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
+    let mean = x.dense().unwrap().row(7).sum() / 5.0;
+    assert!((one.dense().unwrap()[[7, 0]] - mean).abs() < 1e-12);
+    assert!(FeatureAgglomeration::new().n_clusters(6).fit(&x, &NoTarget).is_err());
+    assert!(FeatureAgglomeration::new().n_clusters(0).fit(&x, &NoTarget).is_err());
+    assert!(same.inverse_transform(&one).unwrap_err().to_string().contains("5 clusters"));
+    // Numbers whose sum is beyond the range have a mean all the same.
+    let large = Matrix::from(ndarray::array![[1e308, 1e308], [1.0, 1.0]]);
+    let model = FeatureAgglomeration::new().n_clusters(1).fit(&large, &NoTarget).unwrap();
+    let made = model.transform(&large).unwrap();
+    assert!((made.dense().unwrap()[[0, 0]] / 1e308 - 1.0).abs() < 1e-12);
 }

@@ -1,12 +1,15 @@
 //! Baselines: which feature is chosen, and forecasts by hand.
 
 use ndarray::Array2;
-use perennial_core::{Classes, Classifier, Context, Estimator, Matrix, Predictor, Rows, Train, Values};
-use perennial_models::DecisionTreeRegressor;
-use perennial_models::baseline::{
-    NaiveForecast, NaiveForecaster, NaiveForecasterModel, OneFeatureClassifier, OneFeatureRegressor,
-    OneFeatureRegressorModel, classifiers, forecasters, regressors,
+use perennial_core::{
+    Classes, Classifier, Context, Estimator, Matrix, Predictor, Rows, Train, Values, from_bytes, to_bytes,
 };
+use perennial_models::baseline::{
+    ClassificationBaseline, DummyClassifierModel, NaiveForecast, NaiveForecaster, NaiveForecasterModel,
+    OneFeatureClassifier, OneFeatureRegressor, OneFeatureRegressorModel, classifiers, forecasters,
+    regressors,
+};
+use perennial_models::{DecisionTreeRegressor, DummyClassifier};
 
 fn x(n: usize) -> Matrix {
     Matrix::from(Array2::from_shape_fn((n, 4), |(row, column)| ((row * (2 * column + 3)) % 17) as f64))
@@ -169,4 +172,38 @@ fn features_are_chosen_whatever_the_units() {
     let weights = vec![1e308; 40];
     let heavy = Train::new(&x, &of(1.0)).weights(&weights).fit(&OneFeatureRegressor::new()).unwrap();
     assert_eq!(heavy.feature(), "x1");
+}
+
+#[test]
+fn classes_are_drawn_by_their_shares() {
+    let x = x(4000);
+    let y = Classes::from_labels((0..4000).map(|row| if row % 4 == 0 { "rare" } else { "often" }));
+    let drawn = DummyClassifier::new().strategy(ClassificationBaseline::Stratified);
+    let model = drawn.clone().seed(7).fit(&x, &y).unwrap();
+    assert_eq!(model.probabilities(), [0.75, 0.25]);
+    let answers = model.predict(&x).unwrap();
+    let rare = answers.labels().filter(|label| *label == "rare").count();
+    // 1000 are expected; the standard deviation is 27.
+    assert!((900..1100).contains(&rare), "{rare}");
+    let sure = model.predict_proba(&x).unwrap();
+    assert_eq!(sure.most_likely(), answers);
+    assert!(sure.values().iter().all(|share| *share == 0.0 || *share == 1.0));
+    // The same seed draws the same, another one others; and a saved model as the one that was saved.
+    assert_eq!(drawn.clone().seed(7).fit(&x, &y).unwrap().predict(&x).unwrap(), answers);
+    assert_ne!(drawn.seed(8).fit(&x, &y).unwrap().predict(&x).unwrap(), answers);
+    let back: DummyClassifierModel = from_bytes(&to_bytes(&model).unwrap()).unwrap();
+    assert_eq!(back.predict(&x).unwrap(), answers);
+}
+
+#[test]
+fn a_class_of_ones_own_is_answered_with_certainty() {
+    let (x, y) = (x(3), Classes::from_labels(["no", "no", "yes"]));
+    let always = |class: &str| {
+        DummyClassifier::new().strategy(ClassificationBaseline::Constant(class.to_owned())).fit(&x, &y)
+    };
+    let model = always("yes").unwrap();
+    assert_eq!(model.predict_proba(&x).unwrap().of("yes").unwrap().as_slice(), [1.0; 3]);
+    assert_eq!(model.predict(&x).unwrap().labels().collect::<Vec<_>>(), ["yes"; 3]);
+    let error = always("maybe").unwrap_err().to_string();
+    assert!(error.contains("no class is named `maybe`"), "{error}");
 }

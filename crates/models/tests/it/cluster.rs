@@ -10,7 +10,7 @@
 
 use ndarray::{Array2, s};
 use perennial_core::{Clustered, Estimator, Matrix, NoTarget, PartialFit, Predictor, Train};
-use perennial_models::cluster::{ClusterSelection, Init};
+use perennial_models::cluster::{BisectingStrategy, ClusterSelection, Init};
 use perennial_models::{BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
 use perennial_numeric::random::Random;
 
@@ -327,4 +327,33 @@ fn distances_of_exactly_epsilon_and_sizes_of_clusters_at_their_edges() {
     assert_eq!(model.clusters().labels(), [-1; 8]);
     let error = settings.max_cluster_size(6).fit(&line, &NoTarget).unwrap_err();
     assert!(error.to_string().contains("`min_cluster_size`, which is 7"), "{error}");
+}
+
+/// Many rows side by side, and two far from them and from each other: what is parted next is the wide cluster or the full one.
+#[test]
+fn the_widest_cluster_or_the_fullest_is_parted_next() {
+    let cells: Vec<f64> = (0..20).map(|i| f64::from(i) * 0.01).chain([100.0, 110.0]).collect();
+    let x = Matrix::from(Array2::from_shape_vec((22, 1), cells).unwrap());
+    let fit = |strategy| {
+        BisectingKMeans::new().n_clusters(3).strategy(strategy).seed(1).fit(&x, &NoTarget).unwrap()
+    };
+    let sizes = |strategy| {
+        let mut sizes = fit(strategy).predict(&x).unwrap().sizes().to_vec();
+        sizes.sort_unstable();
+        sizes
+    };
+    assert_eq!(sizes(BisectingStrategy::BiggestInertia), [1, 1, 20]);
+    let full = sizes(BisectingStrategy::LargestCluster);
+    assert!(full.contains(&2) && full.iter().sum::<usize>() == 22, "{full:?}");
+    // Rows that weigh much make a cluster full.
+    let weights: Vec<f64> = (0..22).map(|row| if row < 20 { 1.0 } else { 50.0 }).collect();
+    let settings = BisectingKMeans::new().n_clusters(3).strategy(BisectingStrategy::LargestCluster).seed(1);
+    let model = Train::new(&x, &NoTarget).weights(&weights).fit(&settings).unwrap();
+    let mut sizes = model.predict(&x).unwrap().sizes().to_vec();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 1, 20]);
+    // Equal rows are never parted.
+    let equal = Matrix::from(Array2::from_shape_fn((9, 1), |(i, _)| if i < 6 { 0.0 } else { i as f64 }));
+    let model = settings.n_clusters(4).fit(&equal, &NoTarget).unwrap();
+    assert_eq!(model.centres().nrows(), 4);
 }

@@ -1,6 +1,6 @@
 //! Clusterings go through the conformance kit.
 
-use perennial_models::cluster::{ClusterSelection, Init};
+use perennial_models::cluster::{BisectingStrategy, ClusterSelection, Init};
 use perennial_models::{Birch, BisectingKMeans, Dbscan, Hdbscan, KMeans, MiniBatchKMeans};
 use perennial_testing::{Tags, check};
 
@@ -17,6 +17,12 @@ check!(
     Tags::new().expect_fail("W01", "the starts are drawn among the rows, whatever their weights")
 );
 check!(cluster_kmeans_bisecting, cluster, BisectingKMeans::new().n_clusters(4), Tags::new());
+check!(
+    cluster_kmeans_bisecting_the_fullest,
+    cluster,
+    BisectingKMeans::new().n_clusters(4).strategy(BisectingStrategy::LargestCluster),
+    Tags::new()
+);
 check!(cluster_kmeans_minibatch, cluster, MiniBatchKMeans::new().n_clusters(3), draws());
 check!(cluster_kmeans_distances, transformer, KMeans::new().n_clusters(3), Tags::new());
 check!(cluster_birch_distances, transformer, Birch::new().n_clusters(3), Tags::new().most_rows(400));

@@ -268,6 +268,7 @@ fn graphs_hold_clusters_together() {
         let settings = SpectralClustering::new().n_clusters(4).affinity(affinity).seed(0);
         let model = settings.fit(&x, &NoTarget).unwrap();
         assert_eq!(letters(model.clusters().labels()), "ABCD".repeat(50), "{affinity:?}");
+        assert!(model.gap() < 1e-8, "{}", model.gap());
         assert!(model.converged() && model.eigenvalues().iter().all(|value| (0.0..=2.0).contains(value)));
     }
     // Rings in rings, more rows than are decomposed at once, at any number of threads.

@@ -2,20 +2,21 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    ClassOutputs, Classes, Classifier, Context, ErrorKind, Estimator, FitTransform, Matrix, Outputs,
-    Predictor, Rows, Train, Values,
+    Capabilities, ClassOutputs, Classes, Classifier, Context, ErrorKind, Estimator, FitTransform,
+    InverseTransformer, Matrix, NoTarget, Outputs, Predictor, Result, Rows, Train, Transformer, Values,
 };
 use perennial_models::compose::{
     AdaBoostClassifier, AdaBoostLoss, AdaBoostRegressor, BaggingClassifier, BaggingRegressor,
     ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, OneVsOneClassifier, OneVsRestClassifier,
-    RegressorChain, SelfTrainingClassifier, StackingClassifier, StackingRegressor, TargetTransform,
-    TransformedTargetRegressor, VotingClassifier, VotingRegressor,
+    RegressorChain, SelfTrainingClassifier, StackingClassifier, StackingRegressor, TargetFunctions,
+    TargetTransform, TransformedTargetRegressor, VotingClassifier, VotingRegressor,
 };
 use perennial_models::{
     DecisionTreeClassifier, DecisionTreeRegressor, DummyRegressor, GaussianNaiveBayes,
     LinearDiscriminantAnalysis, LinearRegression, LogisticRegression, Ridge,
 };
 use perennial_testing::{Tags, blobs, check};
+use serde::{Deserialize, Serialize};
 
 const DRAWS: &str = "copies of a row are drawn apart, a weight of it all at once";
 const FOLDS: &str = "copies of a row may be in different folds";
@@ -216,6 +217,90 @@ fn transforms_are_taken_back_and_refuse_what_they_cannot_take() {
         error.to_string().contains("1 at row 2") && error.to_string().contains("between 0 and 1"),
         "{error}"
     );
+}
+
+/// The target in units of its standard deviation, learned.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Standard;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct StandardModel {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Estimator for Standard {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = StandardModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<StandardModel> {
+        let x = train.x.dense()?;
+        let total: f64 = (0..x.nrows()).map(|row| train.weight(row)).sum();
+        let mean = (0..x.nrows()).map(|row| train.weight(row) * x[[row, 0]]).sum::<f64>() / total;
+        let squares: f64 = (0..x.nrows()).map(|row| train.weight(row) * (x[[row, 0]] - mean).powi(2)).sum();
+        let deviation = if squares > 0.0 { (squares / total).sqrt() } else { 1.0 };
+        Ok(StandardModel { mean, deviation })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().weights()
+    }
+}
+
+impl Transformer for StandardModel {
+    type Input = Matrix;
+    type Output = Matrix;
+
+    fn transform(&self, x: &Matrix) -> Result<Matrix> {
+        Ok(Matrix::from(x.dense()?.mapv(|cell| (cell - self.mean) / self.deviation)))
+    }
+}
+
+impl InverseTransformer for StandardModel {
+    fn inverse_transform(&self, x: &Matrix) -> Result<Matrix> {
+        Ok(Matrix::from(x.dense()?.mapv(|cell| cell * self.deviation + self.mean)))
+    }
+}
+
+check!(
+    transformed_target_by_a_step,
+    regressor,
+    TransformedTargetRegressor::new(LinearRegression::new(), Standard),
+    few()
+);
+
+#[test]
+fn steps_and_functions_transform_targets() {
+    let x = Matrix::from(array![[0.0], [1.0], [2.0], [3.0]]);
+    let y = Values::from(vec![1.0, 2.5, 2.0, 7.0]);
+    let close = |found: &Values, truth: &Values| {
+        for (found, truth) in found.as_slice().iter().zip(truth.as_slice()) {
+            assert!((found - truth).abs() < 1e-12, "{found} instead of {truth}");
+        }
+    };
+    // A line is the same in any units.
+    let line = LinearRegression::new().fit(&x, &y).unwrap().predict(&x).unwrap();
+    let by_step = TransformedTargetRegressor::new(LinearRegression::new(), Standard).fit(&x, &y).unwrap();
+    close(&by_step.predict(&x).unwrap(), &line);
+    assert_eq!(by_step.transform().mean, 3.125);
+    let functions = TargetFunctions::new(|value| 10.0 - 3.0 * value, |value| (10.0 - value) / 3.0);
+    let by_functions =
+        TransformedTargetRegressor::new(LinearRegression::new(), functions).fit(&x, &y).unwrap();
+    close(&by_functions.predict(&x).unwrap(), &line);
+    // Weights reach the step as well, or are refused.
+    let weights = [1.0, 0.0, 0.0, 3.0];
+    let weighted = Train::new(&x, &y)
+        .weights(&weights)
+        .fit(&TransformedTargetRegressor::new(LinearRegression::new(), Standard))
+        .unwrap();
+    assert_eq!(weighted.transform().mean, 5.5);
+    let roots = TargetFunctions::new(f64::sqrt, |root| root * root);
+    let error = TransformedTargetRegressor::new(LinearRegression::new(), roots)
+        .fit(&x, &Values::from(vec![1.0, -4.0, 2.0, 3.0]))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("-4 at row 1"), "{error}");
 }
 
 #[test]

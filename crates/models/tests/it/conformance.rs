@@ -43,6 +43,12 @@ check!(
     DummyClassifier::new().strategy(ClassificationBaseline::Uniform),
     poor().exact_solver()
 );
+check!(
+    dummy_stratified,
+    classifier,
+    DummyClassifier::new().strategy(ClassificationBaseline::Stratified),
+    poor().row_dependent()
+);
 
 check!(naive_bayes, classifier, GaussianNaiveBayes::new());
 check!(naive_bayes_smooth, classifier, GaussianNaiveBayes::new().var_smoothing(0.1));

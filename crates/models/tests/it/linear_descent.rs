@@ -1,6 +1,6 @@
 //! Linear models by stochastic gradient descent.
 
-use ndarray::array;
+use ndarray::{Array2, array};
 use perennial_core::{Classes, ErrorKind, Estimator, Matrix, PartialFit, Predictor, Rows, Train, Values};
 use perennial_models::linear::{ClassLoss, LearningRate, ValueLoss};
 use perennial_models::{
@@ -185,4 +185,85 @@ fn scores_become_probabilities() {
     }
     let error = SgdClassifier::new().fit(&x, &two).unwrap().predict_proba(&x).unwrap_err().to_string();
     assert!(error.contains("LogLoss"), "{error}");
+}
+
+/// Rows of quarters, whose sums are exact, with two and three classes.
+fn quarters() -> (Matrix, Classes, Classes) {
+    let cell = |i: usize, j: usize| ((i * (2 * j + 3) + i / (j + 2) + (i * i) % (j + 5)) % 11) as i64 - 5;
+    let x = Array2::from_shape_fn((40, 3), |(i, j)| cell(i, j) as f64 / 4.0);
+    let score =
+        |i: usize| 10 * cell(i, 0) - 20 * cell(i, 1) + 5 * cell(i, 2) + 6 * (((i * 37) % 13) as i64 - 6);
+    let two = Classes::from_labels((0..40).map(|i| i64::from(score(i) > 0)));
+    let three = Classes::from_labels((0..40).map(|i| i64::from(score(i) >= -40) + i64::from(score(i) >= 40)));
+    (x.into(), two, three)
+}
+
+/// scikit-learn 1.9.1 with `shuffle=False`. Each step of a perceptron is exact here, so its passes are the same ones.
+#[test]
+fn perceptrons_in_the_order_of_the_rows_are_those_of_scikit_learn() {
+    let (x, two, three) = quarters();
+    let settings = Perceptron::new().shuffle(false);
+    let model = settings.clone().tolerance(-1.0).max_iter(7).fit(&x, &two).unwrap();
+    assert_eq!(model.model().coefficients(), array![[1.25, -5.75, 0.75]]);
+    assert_eq!(model.model().intercepts(), array![0.0]);
+    let model = settings.clone().tolerance(-1.0).max_iter(7).fit(&x, &three).unwrap();
+    assert_eq!(
+        model.model().coefficients(),
+        array![[-1.0, 3.75, -2.0], [1.0, 0.25, 0.0], [2.75, -6.0, 0.75]]
+    );
+    assert_eq!(model.model().intercepts(), array![-3.0, -1.0, -3.0]);
+    // With a tolerance they end after as many passes.
+    let model = settings.fit(&x, &three).unwrap();
+    assert_eq!(model.model().n_iterations(), 12);
+    assert_eq!(
+        model.model().coefficients(),
+        array![[-1.0, 3.75, -2.0], [1.0, 0.75, 1.0], [3.0, -6.75, 0.75]]
+    );
+    assert_eq!(model.model().intercepts(), array![-3.0, -1.0, -2.0]);
+}
+
+/// scikit-learn 1.9.1 with `shuffle=False` and without an intercept, which it leaves out of the length of a row.
+#[test]
+fn aggressive_steps_in_the_order_of_the_rows_are_those_of_scikit_learn() {
+    let (x, two, three) = quarters();
+    let settings =
+        PassiveAggressive::new().c(0.1).fit_intercept(false).shuffle(false).tolerance(-1.0).max_iter(7);
+    let check = |settings: &PassiveAggressive, y: &Classes, truth: &[f64]| {
+        let model = settings.fit(&x, y).unwrap();
+        let found: Vec<f64> = model.model().coefficients().iter().copied().collect();
+        assert_close(&found, truth, 1e-12, "aggressive steps");
+    };
+    check(&settings, &two, &[0.8387054219946583, -2.2044997350177047, 0.7903236445013355]);
+    check(
+        &settings,
+        &three,
+        &[
+            -0.9601396114523189,
+            2.1268792232007283,
+            -0.6787675340388731,
+            -0.1407430902987004,
+            0.8149761658197969,
+            0.5079311305998574,
+            0.6531009873311829,
+            -1.9461156176955143,
+            0.5036348278305682,
+        ],
+    );
+    let settings = settings.squared(true);
+    check(&settings, &two, &[0.8633153875855184, -1.6495536911159985, 0.5518085999384393]);
+    check(
+        &settings,
+        &three,
+        &[
+            -1.0380993325366807,
+            1.455787101310552,
+            -0.2754052616916592,
+            0.04864742563487366,
+            0.48819003017565477,
+            0.2693519632568544,
+            0.4216392176779528,
+            -1.2893347332930127,
+            0.05510097897174013,
+        ],
+    );
 }

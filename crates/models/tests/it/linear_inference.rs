@@ -1,7 +1,7 @@
 //! Standard errors for noise of unlike variance, and the choice of a ridge by leaving rows out.
 
-use perennial_core::{Classes, Estimator, Matrix, Predictor, Rows, Train, Values};
-use perennial_models::linear::{LikelihoodInference, StandardErrors};
+use perennial_core::{Classes, Estimator, Matrix, Predictor, Rows, Train, Values, from_bytes, to_bytes};
+use perennial_models::linear::{LikelihoodInference, LogisticModel, StandardErrors};
 use perennial_models::{
     ClassWeight, GammaRegressor, LinearRegression, LogisticRegression, PoissonRegressor, Ridge, RidgeCv,
     TweedieRegressor,
@@ -9,6 +9,7 @@ use perennial_models::{
 use perennial_testing::{check, regression};
 
 use crate::fixtures::assert_close;
+use crate::linear_follow::sparse;
 use crate::linear_glm::rows;
 
 check!(ridge_cv, regressor, RidgeCv::new());
@@ -299,4 +300,118 @@ fn a_row_that_the_fit_goes_through_has_no_residual_without_it() {
     let settings = TweedieRegressor::new().power(0.0).alpha(0.0).standard_errors(StandardErrors::Hc3);
     let error = settings.fit(&x, &counts).unwrap().inference(0.9).unwrap_err();
     assert!(error.to_string().contains("goes through row 7"), "{error}");
+}
+
+/// Sixty rows of three classes that overlap.
+fn three_classes(shift: f64) -> (ndarray::Array2<f64>, Classes) {
+    let x = ndarray::Array2::from_shape_fn((60, 2), |(i, j)| match j {
+        0 => ((7 * i % 11) as f64 - 5.0) / 4.0 + shift,
+        _ => ((5 * i % 13) as f64 - 6.0) / 4.0,
+    });
+    let y = Classes::from_labels((0..60_usize).map(|i| {
+        if 7 * i % 11 + i * i % 9 > 11 {
+            "c"
+        } else if 5 * i % 13 + i * i * 3 % 7 > 8 {
+            "b"
+        } else {
+            "a"
+        }
+    }));
+    (x, y)
+}
+
+fn contrast(
+    found: &(String, LikelihoodInference),
+    name: &str,
+    estimates: &[f64],
+    errors: &[f64],
+    digits: f64,
+) {
+    assert_eq!(found.0, name);
+    let ours: Vec<f64> = found.1.coefficients.iter().map(|row| row.estimate).collect();
+    assert_close(&ours, estimates, digits, "estimates");
+    assert_close(&errors_of(&found.1), errors, digits, "errors");
+}
+
+/// NumPy 2.4: Newton's method for a multinomial logit whose first class has no coefficients, and the roots of the diagonal of
+/// the inverse of its Hessian; for the third class against the second those of the difference.
+#[test]
+fn classes_against_each_other_are_those_of_a_multinomial_logit() {
+    let settings = LogisticRegression::new().no_penalty().tolerance(1e-13);
+    let (x, y) = three_classes(0.0);
+    let x = Matrix::from(x);
+    let model = settings.fit(&x, &y).unwrap();
+    let table = model.contrasts("a", 0.95).unwrap();
+    let b = [1.2766964081602707, -0.45276078284219323, 3.0145188196133743];
+    let b_errors = [0.5779395767064702, 0.5760846522364599, 0.7739701208997253];
+    contrast(&table[0], "b", &b, &b_errors, 1e-8);
+    let c = [-0.388344849244972, 2.015294479386501, 2.616861727026];
+    let c_errors = [0.8215788960089728, 0.8709432266176174, 0.8330761341238357];
+    contrast(&table[1], "c", &c, &c_errors, 1e-8);
+    let rows = &table[0].1.coefficients;
+    assert_eq!([&rows[0].name, &rows[1].name], ["(intercept)", "x0"]);
+    assert!((rows[1].t - b[1] / b_errors[1]).abs() < 1e-7);
+    let table = model.contrasts("b", 0.95).unwrap();
+    contrast(&table[0], "a", &b.map(|value| -value), &b_errors, 1e-8);
+    let difference = [-1.6650412574052427, 2.4680552622286944, -0.39765709258737436];
+    let errors = [0.6719260900016303, 0.8166183189285123, 0.6021519412837884];
+    contrast(&table[1], "c", &difference, &errors, 1e-8);
+    assert_eq!(from_bytes::<LogisticModel>(&to_bytes(&model).unwrap()).unwrap(), model);
+
+    // Rows of weight 1, 2 and 3 in turn.
+    let weights: Vec<f64> = (0..60).map(|i| f64::from(1 + i % 3)).collect();
+    let model = Train::new(&x, &y).weights(&weights).fit(&settings).unwrap();
+    let table = model.contrasts("a", 0.95).unwrap();
+    let b = [1.0145894457911717, -0.42642764160952984, 2.5443813643621467];
+    let b_errors = [0.3755203054052095, 0.4018030388596009, 0.4730346992801217];
+    contrast(&table[0], "b", &b, &b_errors, 1e-8);
+    let c_errors = [0.5443555976145281, 0.6173019349247607, 0.5265418813060685];
+    assert_close(&errors_of(&table[1].1), &c_errors, 1e-8, "weights");
+
+    let model = settings.clone().fit_intercept(false).fit(&x, &y).unwrap();
+    let table = model.contrasts("a", 0.95).unwrap();
+    let b = [-0.8284306762554027, 2.9570314159341513];
+    contrast(&table[0], "b", &b, &[0.5988380067012764, 0.6291554833650727], 1e-8);
+
+    // A column far from 0 is that column, and the intercept is far off and as unsure.
+    let far = settings.fit(&Matrix::from(three_classes(1000.0).0), &y).unwrap().contrasts("a", 0.95).unwrap();
+    let errors = errors_of(&far[0].1);
+    assert_close(&errors[1..], &[0.5760846522364599, 0.7739701208997253], 1e-6, "far");
+    assert!((errors[0] - 576.065842).abs() < 1e-3, "{}", errors[0]);
+}
+
+#[test]
+fn two_classes_and_sparse_rows_have_contrasts_too() {
+    let (x, y) = three_classes(0.0);
+    let two = Classes::from_labels(y.labels().map(|label| if label == "b" { "b" } else { "other" }));
+    let (dense, sparse) = (Matrix::from(x.clone()), sparse(&x));
+    let settings = LogisticRegression::new().no_penalty().tolerance(1e-12);
+    let model = settings.fit(&dense, &two).unwrap();
+    let (plain, against) = (model.inference(0.9).unwrap(), model.contrasts("other", 0.9).unwrap());
+    for (row, turned) in plain.coefficients.iter().zip(&against[0].1.coefficients) {
+        assert_eq!((row.estimate, row.t, row.p_value), (-turned.estimate, -turned.t, turned.p_value));
+        assert_eq!((row.interval.low, row.interval.high), (-turned.interval.high, -turned.interval.low));
+    }
+    assert_eq!(model.contrasts("b", 0.9).unwrap(), [("other".to_owned(), plain.clone())]);
+
+    for (kind, weights) in [
+        (StandardErrors::Classical, vec![1.0; 60]),
+        (StandardErrors::Classical, (0..60).map(|i| f64::from(i % 4)).collect()),
+        (StandardErrors::Hc1, (0..60).map(|i| f64::from(i % 4)).collect()),
+        (StandardErrors::Hc3, vec![1.0; 60]),
+    ] {
+        let settings = settings.clone().standard_errors(kind);
+        let of = |x: &Matrix| Train::new(x, &two).weights(&weights).fit(&settings).unwrap().inference(0.9);
+        let (a, b) = (errors_of(&of(&dense).unwrap()), errors_of(&of(&sparse).unwrap()));
+        assert_close(&a, &b, 1e-7, "sparse rows");
+    }
+    // More classes: of dense rows, without penalty, classical, and of a class that is there.
+    let none = |model: LogisticModel| model.contrasts("a", 0.9).unwrap_err().to_string();
+    assert!(none(settings.fit(&sparse, &y).unwrap()).contains("dense rows"));
+    assert!(none(LogisticRegression::new().fit(&dense, &y).unwrap()).contains("`no_penalty()`"));
+    let robust = settings.clone().standard_errors(StandardErrors::Hc0).fit(&dense, &y).unwrap();
+    assert!(none(robust).contains("classical"));
+    let model = settings.fit(&dense, &y).unwrap();
+    assert!(model.contrasts("d", 0.9).unwrap_err().to_string().contains("a, b, c"));
+    assert!(model.contrasts("a", 1.5).is_err() && model.inference(0.9).is_err());
 }

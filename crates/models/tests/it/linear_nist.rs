@@ -66,7 +66,7 @@ fn certified_parameters_of_nist_are_found() {
         return;
     };
     let all: Value = serde_json::from_str(&text).unwrap();
-    let mut n_far = 0;
+    let mut missed = Vec::new();
     for set in all["datasets"].as_array().unwrap() {
         if set["kind"] != "nonlinear_regression" {
             continue;
@@ -87,7 +87,9 @@ fn certified_parameters_of_nist_are_found() {
                 fit.n_iterations, fit.cosine
             );
             if start == "start1" {
-                n_far += usize::from(least >= 6.0);
+                if least < 6.0 {
+                    missed.push(name);
+                }
                 continue;
             }
             assert!(fit.converged, "{name} did not converge: cosine {:e}", fit.cosine);
@@ -101,5 +103,6 @@ fn certified_parameters_of_nist_are_found() {
             }
         }
     }
-    assert!(n_far >= 18, "only {n_far} of the far starts led to the certified minimum");
+    // From there BoxBOD runs to where its curve is flat, and MGH10 follows its valley for more steps than there are.
+    assert_eq!(missed, ["BoxBOD", "MGH10"], "other far starts miss the certified minimum");
 }

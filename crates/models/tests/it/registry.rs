@@ -50,6 +50,7 @@ fn every_estimator_is_on_the_list() {
         "ClassWeight",
         "ClassifierModels",
         "Ensemble",
+        "FeatureAgglomeration",
         "Folds",
         "Prefit",
         "Members",
