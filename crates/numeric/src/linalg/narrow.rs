@@ -77,7 +77,7 @@ impl Left<'_> {
         if simd::broad() {
             return match n_columns {
                 ..=8 => broad::run::<1>(self, right, out),
-                ..=16 => broad::run::<2>(self, right, out),
+                9..=16 => broad::run::<2>(self, right, out),
                 _ => broad::run::<3>(self, right, out),
             };
         }
