@@ -41,6 +41,9 @@ fn steps(fit: impl Fn(Context) -> Result<()> + Send + Sync) -> usize {
     stops.steps.load(Ordering::SeqCst)
 }
 
+/// A fit that is told where to report and when to stop.
+type Fit<'a> = &'a (dyn Fn(Context) -> Result<()> + Send + Sync);
+
 fn example() -> (Matrix, Values, Classes) {
     let (x, y) = data(600, 4, 101);
     let classes = signs(&y);
@@ -51,7 +54,7 @@ fn example() -> (Matrix, Values, Classes) {
 fn nothing_is_begun_after_the_step_that_is_told_to_stop() {
     let (x, y, classes) = example();
     let of = |ctx| Train::new(&x, &y).context(ctx);
-    let fits: [(&str, &(dyn Fn(Context) -> Result<()> + Send + Sync)); 6] = [
+    let fits: [(&str, Fit<'_>); 6] = [
         ("forest", &|ctx| of(ctx).fit(&RandomForestRegressor::new()).map(|_| ())),
         ("extra trees", &|ctx| {
             Train::new(&x, &classes).context(ctx).fit(&ExtraTreesClassifier::new()).map(|_| ())

@@ -87,7 +87,7 @@ fn the_focal_loss_is_at_its_least() {
 fn pairs_are_ordered_as_often_as_they_are() {
     let n_queries = 40;
     let x = Array2::from_shape_fn((2 * n_queries, 1), |(row, _)| (row % 2) as f64);
-    let better = |query: usize| if query % 4 == 0 { 0 } else { 1 };
+    let better = |query: usize| usize::from(!query.is_multiple_of(4));
     let y: Values = (0..2 * n_queries).map(|row| f64::from(u8::from(row % 2 == better(row / 2)))).collect();
     let queries: Vec<u32> = (0..2 * n_queries as u32).map(|row| row / 2).collect();
     let settings = GradientBoostingRanker::new().loss(RankingLoss::Pairwise).n_trees(400).learning_rate(0.3);
