@@ -381,6 +381,11 @@ impl<L: Objective> GradientBoostingClassifierModel<L> {
         &self.loss
     }
 
+    /// The classes that had training rows: each has a score, or the second of two.
+    pub(super) fn present(&self) -> &[u32] {
+        &self.present
+    }
+
     /// The class names; their order is that of the probabilities.
     pub fn class_names(&self) -> &[String] {
         &self.classes

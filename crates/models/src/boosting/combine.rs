@@ -8,11 +8,12 @@ use perennial_core::{Error, Matrix, Result, Rows};
 
 use super::booster::{Booster, Made};
 use super::objective::Objective;
-use super::settings::Mode;
+use super::settings::{MIN_GAIN, Mode};
 use super::stopping::StopReason;
 use crate::ensemble::Ensemble;
 use crate::tree::RowMajor;
 use crate::tree::nodes::{TreeNode, nodes};
+use crate::tree::prune::without_small_gains;
 
 /// How the rounds of an average came about: not by steps from where those before them stood, so that leaves cannot be moved; and
 /// each counts for itself, unlike the trees of a forest.
@@ -47,6 +48,37 @@ impl Booster {
         }
         let factor = if self.is_forest() { self.growth_of_shares(rounds.len()) } else { 1.0 };
         self.ensemble.keep(rounds, factor);
+        self.history = Vec::new();
+        self.best_round = None;
+        self.made = Made { n_before: 0, stop: StopReason::Rounds, ..self.made };
+        Ok(self)
+    }
+
+    /// The same trees without the splits that gained less than `min_gain` and have none above it below them, as if by `min_gain`
+    /// of the settings but from the leaves up: what a split makes possible below it is kept. A node that becomes a leaf says
+    /// the mean of what was said below it, by the sums of second derivatives, so that scores stay where they were on average; `refit`
+    /// moves leaves to where they are best. What was watched is gone.
+    ///
+    /// ```
+    /// # use ndarray::Array2;
+    /// # use perennial_core::{Estimator, Matrix, Values};
+    /// # use perennial_models::GradientBoostingRegressor;
+    /// # let x = Matrix::from(Array2::from_shape_fn((100, 1), |(row, _)| row as f64));
+    /// # let y: Values = (0..100).map(f64::from).collect();
+    /// let booster = GradientBoostingRegressor::new().n_trees(10).fit(&x, &y)?.booster().clone();
+    /// let gains = booster.nodes().into_iter().map(|node| node.gain);
+    /// let pruned = booster.clone().pruned(gains.fold(0.0, f64::max))?;
+    /// assert_eq!(pruned.trees().iter().filter(|tree| tree.n_leaves() > 1).count(), 1);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `min_gain` is negative or NaN.
+    pub fn pruned(mut self, min_gain: f64) -> Result<Self> {
+        MIN_GAIN.check(min_gain)?;
+        let trees = self.trees().iter().map(|tree| without_small_gains(tree, min_gain)).collect();
+        let (n_features, n_scores) = (self.ensemble.n_features(), self.ensemble.n_outputs());
+        self.ensemble = Ensemble::new(n_features, n_scores, self.ensemble.base().to_vec(), trees)?;
         self.history = Vec::new();
         self.best_round = None;
         self.made = Made { n_before: 0, stop: StopReason::Rounds, ..self.made };
@@ -170,6 +202,14 @@ macro_rules! combined {
         /// When there are no such rounds.
         pub fn slice(self, rounds: std::ops::Range<usize>) -> Result<Self> {
             Ok(Self { booster: self.booster.slice(rounds)?, ..self })
+        }
+
+        /// The model without the splits that gained less than `min_gain`, from the leaves up: see [`Booster::pruned`].
+        ///
+        /// # Errors
+        /// When `min_gain` is negative or NaN.
+        pub fn pruned(self, min_gain: f64) -> Result<Self> {
+            Ok(Self { booster: self.booster.pruned(min_gain)?, ..self })
         }
 
         /// One model whose scores are the weighted mean of those of several, such as the models of the folds of a cross-validation:

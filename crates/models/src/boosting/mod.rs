@@ -84,6 +84,7 @@ mod inputs;
 mod losses;
 mod metric;
 mod objective;
+mod one_row;
 mod plan;
 mod quantile_regressor;
 mod ranker;

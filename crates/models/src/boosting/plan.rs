@@ -65,7 +65,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             (Some(from), ..) => self.check_from(from, features, &constraints)?,
             (None, Some(base), _) => vec![base; objective.n_scores()],
             (None, None, None) => objective.base_scores(&labels)?,
-            (None, None, Some(offset)) => rounds::base_beside(objective, &labels, offset)?,
+            (None, None, Some(offset)) => rounds::base_beside(objective, &labels, offset, self.ctx)?,
         };
         let binned = train.x.bin(settings, train.weights, self.ctx)?;
         let columns = Groups::splittable(&binned);

@@ -208,9 +208,14 @@ impl GradientBoostingQuantileRegressorModel {
         self.booster.staged_scores(x)?.map(|scores| self.answers(scores)).collect()
     }
 
+    /// Turns the scores of a row into answers that do not cross.
+    pub(super) fn in_order(&self, scores: &mut [f64]) {
+        self.levels.answer(scores);
+    }
+
     fn answers(&self, mut scores: Vec<f64>) -> Result<Outputs> {
         let width = self.levels.n_scores();
-        scores.chunks_exact_mut(width).for_each(|scores| self.levels.answer(scores));
+        scores.chunks_exact_mut(width).for_each(|scores| self.in_order(scores));
         let n_rows = scores.len() / width;
         Ok(Array2::from_shape_vec((n_rows, width), scores).map_err(Error::other)?.into())
     }

@@ -25,7 +25,7 @@ const MIN_CHILD_WEIGHT: Param =
 const L1: Param = Param::real("l1", "the penalty on the magnitude of leaves").at_least(0.0);
 const L2: Param =
     Param::real("l2", "the penalty on the square of leaves").at_least(0.0).search_log(1e-3, 100.0);
-const MIN_GAIN: Param = Param::real("min_gain", "the least gain of a split").at_least(0.0);
+pub(super) const MIN_GAIN: Param = Param::real("min_gain", "the least gain of a split").at_least(0.0);
 const PATH_SMOOTHING: Param =
     Param::real("path_smoothing", "the rows by which a leaf is pulled to its parent").at_least(0.0);
 const MAX_DELTA_STEP: Param =

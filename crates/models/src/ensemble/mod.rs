@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rows::row_major;
 use crate::tree::structure::to_shares;
-use crate::tree::{RowMajor, Tree};
+use crate::tree::{RowMajor, Tree, split_importances};
 use blocks::Blocks;
 use walk::Walk;
 
@@ -269,24 +269,20 @@ impl Ensemble {
 
     /// The share of each feature in what all splits gained; all 0 where nothing was split.
     pub fn importances_by_gain(&self) -> Vec<f64> {
-        self.importances(Tree::gain)
-    }
-
-    /// The share of each feature in the number of splits; all 0 where nothing was split.
-    pub fn importances_by_splits(&self) -> Vec<f64> {
-        self.importances(|_, _| 1.0)
-    }
-
-    fn importances(&self, worth: impl Fn(&Tree, usize) -> f64) -> Vec<f64> {
         let mut total = vec![0.0; self.n_features];
         for tree in &self.trees {
             for node in 0..tree.n_nodes() {
                 if let Some(feature) = tree.feature(node) {
-                    total[feature] += worth(tree, node);
+                    total[feature] += tree.gain(node);
                 }
             }
         }
         to_shares(total)
+    }
+
+    /// The share of each feature in the number of splits; all 0 where nothing was split.
+    pub fn importances_by_splits(&self) -> Vec<f64> {
+        split_importances(&self.trees, self.n_features)
     }
 
     fn check_columns(&self, n_cols: usize) -> Result<()> {

@@ -224,14 +224,19 @@ impl Walk {
     }
 
     fn add_few(&self, trees: Range<usize>, row: &[f64], scores: &mut [f64]) {
-        let nodes = self.nodes.nodes();
         for tree in trees {
-            let mut at = self.roots[tree] as usize;
-            while !nodes[at].is_leaf() {
-                at = nodes[at].left() as usize + usize::from(self.goes_right(at, row));
-            }
-            scores[tree % scores.len()] += self.value(at as u32)[0];
+            scores[tree % scores.len()] += self.value_of(tree, row)[0];
         }
+    }
+
+    /// What one tree says of one row.
+    pub(crate) fn value_of(&self, tree: usize, row: &[f64]) -> &[f64] {
+        let nodes = self.nodes.nodes();
+        let mut at = self.roots[tree] as usize;
+        while !nodes[at].is_leaf() {
+            at = nodes[at].left() as usize + usize::from(self.goes_right(at, row));
+        }
+        self.value(at as u32)
     }
 
     /// Tells what one tree says of each of some rows.

@@ -11,7 +11,7 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::grow::Forest;
+use super::grow::{Forest, Start, check_from};
 use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
@@ -23,7 +23,7 @@ use crate::rows::tame;
 use crate::shap::explained;
 use crate::tree::in_bins::{Counted, Fine, ManyClasses, Plan, Sample, Sums};
 use crate::tree::text::largest;
-use crate::tree::{Criterion, RowMajor, Tree, directions, limits};
+use crate::tree::{Criterion, RowMajor, Tree, directions, limits, split_importances};
 
 /// The table of settings and the rest of what both forests of classes have in common.
 macro_rules! classifier {
@@ -55,6 +55,7 @@ macro_rules! classifier {
             /// | `out_of_bag` | false | | whether rows are predicted by the trees that did not draw them |
             /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
             /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
+            /// | `time_limit` | none | a duration | when to stop whatever the number of trees |
             /// | `seed` | that of the context | any | of all draws |
             $name, $random_cuts, $bootstrap, MaxFeatures::Sqrt, false, [
                 /// Sets how impurity is measured.
@@ -71,12 +72,13 @@ macro_rules! classifier {
 
         impl $name {
             /// Learns from columns that are in bins already; `fine` are their parts, where they are known.
-            pub(crate) fn fit_binned(
+            fn fit_binned(
                 &self,
                 train: &Train<'_, Binned, Classes>,
                 fine: Option<Fine<'_>>,
+                start: Start<'_>,
             ) -> Result<ForestClassifierModel> {
-                let forest = self.plan(train.x, fine, train.y.n_classes())?;
+                let forest = self.plan(train.x, fine, train.y.n_classes(), start)?;
                 let own = Own {
                     criterion: self.criterion,
                     class_weight: &self.class_weight,
@@ -86,6 +88,41 @@ macro_rules! classifier {
                 let random = Random::new(train.ctx.seed(self.seed));
                 fit(&forest, &own, self.bootstrap, self.max_samples, train, &random)
             }
+
+            fn fit_matrix(
+                &self,
+                train: &Train<'_, Matrix, Classes>,
+                start: Start<'_>,
+            ) -> Result<ForestClassifierModel> {
+                let binned = self.bins(train, train.y.n_classes(), &start)?;
+                let fine = self.parts(train, &binned)?;
+                self.fit_binned(&train.with_input(&binned, None), fine, start)
+            }
+
+            /// Adds `n_trees` trees to those of a fitted forest. From the same rows, settings and seed the forest is, to the last
+            /// bit, that of so many trees in one fit. Trees that are added on other rows stand beside the old ones; with
+            /// `out_of_bag` the rows must be the same, and others are refused where that shows in what was drawn.
+            ///
+            /// # Errors
+            /// As for a fit, or when the columns or classes are others than those the forest learned from; with `out_of_bag` when it was
+            /// learned without, or from other rows or another seed.
+            pub fn fit_from(
+                &self,
+                model: &ForestClassifierModel,
+                train: &Train<'_, Matrix, Classes>,
+            ) -> Result<ForestClassifierModel> {
+                train.check(&self.capabilities())?;
+                check_from(model.features(), train.x.features())?;
+                if *model.class_names() != *train.y.names() {
+                    return Err(Error::unsupported(format!(
+                        "the forest to continue knows the classes {:?}, but the target has {:?}; learn a new one",
+                        model.class_names(),
+                        train.y.names()
+                    )));
+                }
+                let from = Start { before: model.trees(), out_of_bag: model.out_of_bag(), ..self.start() };
+                self.fit_matrix(train, from)
+            }
         }
 
         impl Estimator for $name {
@@ -94,9 +131,7 @@ macro_rules! classifier {
             type Model = ForestClassifierModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<ForestClassifierModel> {
-                let binned = self.bins(train, train.y.n_classes())?;
-                let fine = self.parts(train, &binned)?;
-                self.fit_binned(&train.with_input(&binned, None), fine)
+                self.fit_matrix(train, self.start())
             }
 
             fn capabilities(&self) -> Capabilities {
@@ -108,7 +143,7 @@ macro_rules! classifier {
             type Answer = Probabilities;
 
             fn fit_bins(&self, train: &Train<'_, Binned, Classes>) -> Result<ForestClassifierModel> {
-                self.fit_binned(train, None)
+                self.fit_binned(train, None, self.start())
             }
 
             fn predict_bins(model: &ForestClassifierModel, x: &Binned) -> Result<Probabilities> {
@@ -302,10 +337,24 @@ impl ForestClassifierModel {
         model::feature_importances(&self.trees.trees, self.features.len())
     }
 
+    /// The share of each feature in the number of splits of all trees; all 0 where nothing was split.
+    pub fn split_importances(&self) -> Vec<f64> {
+        split_importances(&self.trees.trees, self.features.len())
+    }
+
     fn probabilities(&self, shares: Vec<f64>) -> Result<Probabilities> {
         let width = self.classes.len();
         let shares = Array2::from_shape_vec((shares.len() / width, width), shares).map_err(Error::other)?;
         Probabilities::new(shares, self.classes.clone())
+    }
+
+    /// The probability of each class for one row, whose numbers stand in the order of the columns, NaN where one is missing: the
+    /// bits of [`predict_proba`](Classifier::predict_proba), without allocating.
+    ///
+    /// # Errors
+    /// When the row has not one number for each column or `shares` not one place for each class; when a value is infinite.
+    pub fn predict_proba_row(&self, row: &[f64], shares: &mut [f64]) -> Result<()> {
+        self.trees.mean_of_row(&self.features, row, shares, self.classes.len())
     }
 
     /// The training rows as predicted by the trees that did not draw them, where `out_of_bag` was set.

@@ -1,11 +1,13 @@
 //! Growing the trees of a forest, each a task of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
-use perennial_core::{Context, Error, Result, Rows};
+use perennial_core::{Context, Error, Features, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
+use super::OutOfBag;
 use super::sampling::Sampling;
 use crate::tree::Tree;
 use crate::tree::in_bins::{Learning, Plan, grow};
@@ -23,6 +25,27 @@ pub(super) struct Forest<'a> {
     pub(super) n_trees: usize,
     pub(super) n_values: usize,
     pub(super) out_of_bag: bool,
+    start: Start<'a>,
+}
+
+/// Where growing begins, and when it ends.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    /// The trees of the forest that is continued: those that are added are numbered, and so draw, from there.
+    pub(super) before: &'a [Tree],
+    pub(super) out_of_bag: Option<&'a OutOfBag>,
+    /// Once this has passed no more trees are begun.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// Refuses to go on with a forest of other columns.
+pub(super) fn check_from(model: &Features, ours: &Features) -> Result<()> {
+    if model == ours {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        "the forest to continue learned from other columns; give it the columns it knows, or learn a new one",
+    ))
 }
 
 /// The trees, and for each the rows that it did not draw, as bits, where that is asked for.
@@ -35,12 +58,16 @@ pub(super) struct Trees {
 impl<'a> Forest<'a> {
     /// # Errors
     /// When the trees could take more memory than any machine has.
-    pub(super) fn new(plan: Plan<'a>, n_trees: usize, n_values: usize, out_of_bag: bool) -> Result<Self> {
-        let most = |limit: Option<usize>| limit.map_or(f64::INFINITY, |limit| limit as f64);
-        let n_leaves = (plan.binned.n_rows() as f64)
-            .min(most(plan.limits.max_leaf_nodes))
-            .min(most(plan.limits.max_depth).min(64.0).exp2());
-        let bytes = 2.0 * n_leaves * (NODE_BYTES + 8.0 * n_values as f64) * n_trees as f64;
+    pub(super) fn new(
+        plan: Plan<'a>,
+        n_trees: usize,
+        n_values: usize,
+        out_of_bag: bool,
+        start: Start<'a>,
+    ) -> Result<Self> {
+        let n_leaves = plan.limits.most_leaves(plan.binned.n_rows() as f64);
+        let bytes =
+            2.0 * n_leaves * (NODE_BYTES + 8.0 * n_values as f64) * (n_trees + start.before.len()) as f64;
         if bytes > MOST_BYTES {
             return Err(Error::too_large(format!(
                 "{n_trees} trees on {} rows with {n_values} values in each node could take {:.0} GB; \
@@ -49,7 +76,7 @@ impl<'a> Forest<'a> {
                 bytes / 1e9
             )));
         }
-        Ok(Forest { plan, n_trees, n_values, out_of_bag })
+        Ok(Forest { plan, n_trees, n_values, out_of_bag, start })
     }
 
     /// Grows all trees; `sample` tells what a tree sees of its rows, given how often each was drawn.
@@ -61,8 +88,11 @@ impl<'a> Forest<'a> {
         ctx: &Context,
         sample: impl Fn(&[u32]) -> Vec<L::Row> + Sync,
     ) -> Result<Trees> {
+        let first = self.start.before.len();
+        let mut trees = self.start.before.to_vec();
+        let mut left = self.left_out_before(sampling, random, ctx)?;
         let n_done = AtomicUsize::new(0);
-        let grown = reduce::try_map_each(self.n_trees, |index| {
+        let one = |index: usize| {
             ctx.check()?;
             let mut own = random.fork(index as u64);
             let counts = sampling.draw(&mut own);
@@ -71,9 +101,55 @@ impl<'a> Forest<'a> {
                 finish(&grown, self.plan.binned.n_cols(), self.n_values, None, self.plan.limits.ccp_alpha);
             ctx.step(n_done.fetch_add(1, Ordering::Relaxed) + 1, self.n_trees)?;
             Ok((tree, if self.out_of_bag { left_out(&counts) } else { Vec::new() }))
+        };
+        // Where time is short, a few at a time: all that were begun are kept.
+        let at_once = self.start.deadline.map_or(self.n_trees, |_| rayon::current_num_threads().max(1));
+        let mut n_grown = 0;
+        while n_grown < self.n_trees {
+            let n = at_once.min(self.n_trees - n_grown);
+            for (tree, rows) in reduce::try_map_each(n, |place| one(first + n_grown + place))? {
+                trees.push(tree);
+                left.push(rows);
+            }
+            n_grown += n;
+            if self.start.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
+        }
+        Ok(Trees { trees, left_out: left })
+    }
+
+    /// The rows that the trees of the forest that is continued did not draw: drawn again.
+    fn left_out_before(
+        &self,
+        sampling: &Sampling<'_>,
+        random: &Random,
+        ctx: &Context,
+    ) -> Result<Vec<Vec<u64>>> {
+        let n_before = self.start.before.len();
+        if !self.out_of_bag || n_before == 0 {
+            return Ok(vec![Vec::new(); n_before]);
+        }
+        let Some(known) = self.start.out_of_bag else {
+            return Err(Error::unsupported(
+                "the forest to continue was learned without `out_of_bag`, so it is not known what its trees have seen; leave \
+                 `out_of_bag` out, or learn a new forest",
+            ));
+        };
+        let left = reduce::try_map_each(n_before, |index| {
+            ctx.check()?;
+            Ok(left_out(&sampling.draw(&mut random.fork(index as u64))))
         })?;
-        let (trees, left_out) = grown.into_iter().unzip();
-        Ok(Trees { trees, left_out })
+        let n_rows = self.plan.binned.n_rows();
+        let times =
+            |row: usize| left.iter().map(|bits| (bits[row / 64] >> (row % 64) & 1) as u32).sum::<u32>();
+        if known.n_trees().len() != n_rows || (0..n_rows).any(|row| times(row) != known.n_trees()[row]) {
+            return Err(Error::unsupported(
+                "the forest to continue drew other rows, so its trees may have seen those that they would be asked for; give the \
+                 rows and the seed it learned from, or leave `out_of_bag` out",
+            ));
+        }
+        Ok(left)
     }
 }
 

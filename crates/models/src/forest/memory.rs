@@ -44,11 +44,7 @@ impl Need<'_> {
         let sample = (rows * self.share).max(1.0);
         let at_once = trees.min(rayon::current_num_threads() as f64);
         let growing = at_once * (SAMPLE_BYTES * sample + 4.0 * rows);
-        let most = |limit: Option<usize>| limit.map_or(f64::INFINITY, |limit| limit as f64);
-        let n_leaves = (sample / self.limits.min_samples_leaf.max(1) as f64)
-            .max(1.0)
-            .min(most(self.limits.max_leaf_nodes))
-            .min(most(self.limits.max_depth).min(64.0).exp2());
+        let n_leaves = self.limits.most_leaves(sample);
         let grown = trees * 2.0 * n_leaves * (NODE_BYTES + 8.0 * self.n_values as f64);
         let left_out =
             if self.out_of_bag { trees * rows / 8.0 + 8.0 * rows * self.n_values as f64 } else { 0.0 };

@@ -12,7 +12,7 @@ use crate::binned::{Binned, Bins, MISSING};
 use crate::ensemble::walk::{MOST_FEATURES, RowKeys, Walk};
 use crate::shap::{Cover, Explained, TreeShap};
 use crate::tree::structure::to_shares;
-use crate::tree::{RowMajor, Tree};
+use crate::tree::{RowMajor, Tree, check_row};
 
 /// Numbers in the rows that one task of a prediction takes: they and a tree stay in the second-level cache, and each
 /// tree that is brought there is used many times.
@@ -87,6 +87,24 @@ impl Averaged {
         self.trees.iter().try_for_each(|tree| check_cuts(tree, x))?;
         let rows = |block: Range<usize>| Cow::Owned(numbers_in(x, block));
         Ok(self.means_of(x.n_rows(), x.n_cols(), width, rows))
+    }
+
+    /// The mean of what the trees say of one row, the bits of [`means`](Averaged::means), without allocating.
+    pub(super) fn mean_of_row(
+        &self,
+        features: &Features,
+        row: &[f64],
+        means: &mut [f64],
+        width: usize,
+    ) -> Result<()> {
+        check_row(features, row, width, means.len())?;
+        means.fill(0.0);
+        for walk in &self.walks {
+            let value = walk.value_of(0, row);
+            means.iter_mut().zip(value).for_each(|(sum, value)| *sum += value * SMALL);
+        }
+        means.iter_mut().for_each(|sum| *sum = mean(*sum, self.trees.len()));
+        Ok(())
     }
 
     fn means_of<'x>(

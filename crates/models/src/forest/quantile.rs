@@ -9,14 +9,14 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::grow::Forest;
+use super::grow::{Forest, Start};
 use super::regressor::trees;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, model};
 use crate::binned::{Binned, Binner};
 use crate::rows::tame;
 use crate::tree::in_bins::{Fine, Plan};
-use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits};
+use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits, split_importances};
 
 const QUANTILE: Param =
     Param::real("quantiles", "the share of the target at or below the answer").at_least(0.0).at_most(1.0);
@@ -45,6 +45,7 @@ forest_settings! {
     /// | `out_of_bag` | false | | not used here |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
     /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
+    /// | `time_limit` | none | a duration | when to stop whatever the number of trees |
     /// | `seed` | that of the context | any | of all draws |
     ///
     /// ```
@@ -67,6 +68,7 @@ impl QuantileForestRegressor {
         &self,
         train: &Train<'_, Binned, Values>,
         fine: Option<Fine<'_>>,
+        start: Start<'_>,
         x: &Matrix,
     ) -> Result<QuantileForestModel> {
         if self.out_of_bag {
@@ -74,7 +76,7 @@ impl QuantileForestRegressor {
                 "a quantile forest keeps no out-of-bag predictions; leave `out_of_bag` out",
             ));
         }
-        let forest = self.plan(train.x, fine, 1)?;
+        let forest = self.plan(train.x, fine, 1, start)?;
         let random = Random::new(train.ctx.seed(self.seed));
         let criterion = RegressionCriterion::SquaredError;
         let trees = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?.trees;
@@ -105,9 +107,10 @@ impl Estimator for QuantileForestRegressor {
     type Model = QuantileForestModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<QuantileForestModel> {
-        let binned = self.bins(train, 1)?;
+        let start = self.start();
+        let binned = self.bins(train, 1, &start)?;
         let fine = self.parts(train, &binned)?;
-        self.fit_binned(&train.with_input(&binned, None), fine, train.x)
+        self.fit_binned(&train.with_input(&binned, None), fine, start, train.x)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -206,6 +209,11 @@ impl QuantileForestModel {
     /// The mean over the trees of the share of each feature in the decrease of squared error.
     pub fn feature_importances(&self) -> Vec<f64> {
         model::feature_importances(&self.trees, self.features.len())
+    }
+
+    /// The share of each feature in the number of splits of all trees; all 0 where nothing was split.
+    pub fn split_importances(&self) -> Vec<f64> {
+        split_importances(&self.trees, self.features.len())
     }
 
     /// The quantiles of the target given each row, `n_rows` x `quantiles.len()`: the smallest training target at or

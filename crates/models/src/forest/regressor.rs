@@ -8,7 +8,7 @@ use perennial_core::{
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use super::grow::{Forest, Trees};
+use super::grow::{Forest, Start, Trees, check_from};
 use super::model::Averaged;
 use super::sampling::Sampling;
 use super::settings::{self, forest_settings};
@@ -18,7 +18,7 @@ use crate::rows::rows_that_count;
 use crate::rows::{power_of_two, tame};
 use crate::shap::explained;
 use crate::tree::in_bins::{Fine, Medians, Plan, Sample, Sums};
-use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits};
+use crate::tree::{RegressionCriterion, RowMajor, Tree, directions, limits, split_importances};
 
 /// The table of settings and the rest of what both forests of numbers have in common.
 macro_rules! regressor {
@@ -46,6 +46,7 @@ macro_rules! regressor {
             /// | `out_of_bag` | false | | whether rows are predicted by the trees that did not draw them |
             /// | `max_bins` | 255 | 2 to 255 | the most bins of a column |
             /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
+            /// | `time_limit` | none | a duration | when to stop whatever the number of trees |
             /// | `seed` | that of the context | any | of all draws |
             $name, $random_cuts, $bootstrap, MaxFeatures::All, false, [
                 /// Sets how impurity is measured.
@@ -55,14 +56,43 @@ macro_rules! regressor {
 
         impl $name {
             /// Learns from columns that are in bins already; `fine` are their parts, where they are known.
-            pub(crate) fn fit_binned(
+            fn fit_binned(
                 &self,
                 train: &Train<'_, Binned, Values>,
                 fine: Option<Fine<'_>>,
+                start: Start<'_>,
             ) -> Result<ForestRegressorModel> {
-                let forest = self.plan(train.x, fine, 1)?;
+                let forest = self.plan(train.x, fine, 1, start)?;
                 let random = Random::new(train.ctx.seed(self.seed));
                 fit(&forest, self.criterion, self.bootstrap, self.max_samples, train, &random)
+            }
+
+            fn fit_matrix(
+                &self,
+                train: &Train<'_, Matrix, Values>,
+                start: Start<'_>,
+            ) -> Result<ForestRegressorModel> {
+                let binned = self.bins(train, 1, &start)?;
+                let fine = self.parts(train, &binned)?;
+                self.fit_binned(&train.with_input(&binned, None), fine, start)
+            }
+
+            /// Adds `n_trees` trees to those of a fitted forest. From the same rows, settings and seed the forest is, to the last
+            /// bit, that of so many trees in one fit. Trees that are added on other rows stand beside the old ones; with
+            /// `out_of_bag` the rows must be the same, and others are refused where that shows in what was drawn.
+            ///
+            /// # Errors
+            /// As for a fit, or when the columns are others than those the forest learned from; with `out_of_bag` when it was
+            /// learned without, or from other rows or another seed.
+            pub fn fit_from(
+                &self,
+                model: &ForestRegressorModel,
+                train: &Train<'_, Matrix, Values>,
+            ) -> Result<ForestRegressorModel> {
+                train.check(&self.capabilities())?;
+                check_from(model.features(), train.x.features())?;
+                let from = Start { before: model.trees(), out_of_bag: model.out_of_bag(), ..self.start() };
+                self.fit_matrix(train, from)
             }
         }
 
@@ -72,9 +102,7 @@ macro_rules! regressor {
             type Model = ForestRegressorModel;
 
             fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<ForestRegressorModel> {
-                let binned = self.bins(train, 1)?;
-                let fine = self.parts(train, &binned)?;
-                self.fit_binned(&train.with_input(&binned, None), fine)
+                self.fit_matrix(train, self.start())
             }
 
             fn capabilities(&self) -> Capabilities {
@@ -86,7 +114,7 @@ macro_rules! regressor {
             type Answer = Values;
 
             fn fit_bins(&self, train: &Train<'_, Binned, Values>) -> Result<ForestRegressorModel> {
-                self.fit_binned(train, None)
+                self.fit_binned(train, None, self.start())
             }
 
             fn predict_bins(model: &ForestRegressorModel, x: &Binned) -> Result<Values> {
@@ -236,6 +264,22 @@ impl ForestRegressorModel {
     /// The mean over the trees of the share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
         model::feature_importances(&self.trees.trees, self.features.len())
+    }
+
+    /// The share of each feature in the number of splits of all trees; all 0 where nothing was split.
+    pub fn split_importances(&self) -> Vec<f64> {
+        split_importances(&self.trees.trees, self.features.len())
+    }
+
+    /// The answer for one row, whose numbers stand in the order of the columns, NaN where one is missing: the bits of
+    /// [`predict`](Predictor::predict), without allocating.
+    ///
+    /// # Errors
+    /// When the row has not one number for each column, or a value is infinite.
+    pub fn predict_row(&self, row: &[f64]) -> Result<f64> {
+        let mut answer = [0.0];
+        self.trees.mean_of_row(&self.features, row, &mut answer, 1)?;
+        Ok(answer[0])
     }
 
     /// The training rows as predicted by the trees that did not draw them, where `out_of_bag` was set.

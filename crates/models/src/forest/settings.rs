@@ -34,6 +34,7 @@ macro_rules! forest_settings {
             out_of_bag: bool,
             max_bins: usize,
             memory_limit: Option<u64>,
+            time_limit: Option<std::time::Duration>,
             seed: Option<u64>,
         }
 
@@ -55,6 +56,7 @@ macro_rules! forest_settings {
                     out_of_bag: false,
                     max_bins: crate::binned::MAX_BINS,
                     memory_limit: None,
+                    time_limit: None,
                     seed: None,
                 }
             }
@@ -187,6 +189,15 @@ macro_rules! forest_settings {
                 self
             }
 
+            /// Begins no more trees once so much time has passed, and keeps those that were grown: at least as many as there are
+            /// threads, and the first ones of those that would have been grown. Of all settings this one alone makes the model depend
+            /// on how fast the machine is.
+            #[must_use]
+            pub fn time_limit(mut self, limit: std::time::Duration) -> Self {
+                self.time_limit = Some(limit);
+                self
+            }
+
             /// Sets the seed of all draws.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
@@ -207,12 +218,18 @@ macro_rules! forest_settings {
             }
 
             /// Refuses what would take more memory than is allowed, before it is taken.
-            fn check_memory(&self, n_rows: usize, n_cols: usize, n_values: usize, from_matrix: bool) -> Result<()> {
+            fn check_memory(
+                &self,
+                [n_rows, n_cols]: [usize; 2],
+                n_values: usize,
+                n_before: usize,
+                from_matrix: bool,
+            ) -> Result<()> {
                 let need = crate::forest::memory::Need {
                     limits: &self.limits(n_cols),
                     n_rows,
                     n_cols,
-                    n_trees: self.n_trees,
+                    n_trees: self.n_trees.saturating_add(n_before),
                     n_values,
                     share: self.max_samples.unwrap_or(1.0),
                     from_matrix,
@@ -223,11 +240,24 @@ macro_rules! forest_settings {
                 need.check(self.memory_limit)
             }
 
+            /// Growing begins now, from nothing.
+            fn start<'m>(&self) -> Start<'m> {
+                let now = std::time::Instant::now();
+                let deadline = self.time_limit.and_then(|limit| now.checked_add(limit));
+                Start { before: &[], out_of_bag: None, deadline }
+            }
+
             /// The columns in bins.
-            fn bins<Y>(&self, train: &Train<'_, Matrix, Y>, n_values: usize) -> Result<Binned> {
+            fn bins<Y>(
+                &self,
+                train: &Train<'_, Matrix, Y>,
+                n_values: usize,
+                start: &Start<'_>,
+            ) -> Result<Binned> {
                 crate::binned::N_BINS.check_count(self.max_bins)?;
                 self.check_settings(train.x.n_cols())?;
-                self.check_memory(perennial_core::Rows::n_rows(train.x), train.x.n_cols(), n_values, true)?;
+                let shape = [perennial_core::Rows::n_rows(train.x), train.x.n_cols()];
+                self.check_memory(shape, n_values, start.before.len(), true)?;
                 let mut binner = Binner::new().max_bins(self.max_bins);
                 if let Some(seed) = self.seed {
                     binner = binner.seed(seed);
@@ -262,14 +292,21 @@ macro_rules! forest_settings {
             }
 
             /// Checks the settings, and says how trees are grown.
-            fn plan<'a>(&self, binned: &'a Binned, fine: Option<Fine<'a>>, n_values: usize) -> Result<Forest<'a>> {
+            fn plan<'a>(
+                &self,
+                binned: &'a Binned,
+                fine: Option<Fine<'a>>,
+                n_values: usize,
+                start: Start<'a>,
+            ) -> Result<Forest<'a>> {
                 self.check_settings(binned.n_cols())?;
                 let limits = self.limits(binned.n_cols());
-                self.check_memory(perennial_core::Rows::n_rows(binned), binned.n_cols(), n_values, false)?;
+                let shape = [perennial_core::Rows::n_rows(binned), binned.n_cols()];
+                self.check_memory(shape, n_values, start.before.len(), false)?;
                 let monotone = directions(&self.monotone, binned.features())?;
                 let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
                 let plan = Plan { binned, fine, limits, random_cuts, monotone };
-                Forest::new(plan, self.n_trees, n_values, self.out_of_bag)
+                Forest::new(plan, self.n_trees, n_values, self.out_of_bag, start)
             }
         }
     };

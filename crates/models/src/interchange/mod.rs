@@ -7,6 +7,7 @@
 mod lightgbm_read;
 mod lightgbm_write;
 mod model;
+mod of_forests;
 mod text;
 mod ubjson;
 mod value;

@@ -1,5 +1,10 @@
 //! Isolation forests.
 
+mod grow;
+mod memory;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use perennial_core::{
     Capabilities, Classes, Error, Estimator, Features, Matrix, NoTarget, Param, Predictor, Result, Train,
     Values,
@@ -13,6 +18,8 @@ use crate::ensemble::walk::{RowKeys, Walk};
 use crate::rows::{row_major, rows_that_count};
 use crate::tree::Tree;
 use crate::tree::structure::{Measure, Question, Rule, Summary, Value};
+use grow::{Draw, Grower, LEAF, Node, expected_depth};
+use memory::Need;
 
 const N_TREES: Param =
     Param::integer("n_trees", "the number of trees").at_least(1.0).at_most(100_000.0).search_log(50.0, 500.0);
@@ -38,6 +45,7 @@ const HALF: f64 = 0.5;
 /// | `n_trees` | 100 | 1 to 100000 | the number of trees |
 /// | `max_samples` | 256 | 2 to 2^24 | how many rows each tree draws; all where there are fewer |
 /// | `contamination` | none | above 0, to 0.5 | the share of the training rows that are outliers; without it a score above 0.5 is one |
+/// | `memory_limit` | none | bytes | refuses to start where learning could take more |
 /// | `seed` | that of the context | any | of all draws |
 ///
 /// ```
@@ -59,12 +67,19 @@ pub struct IsolationForest {
     n_trees: usize,
     max_samples: usize,
     contamination: Option<f64>,
+    memory_limit: Option<u64>,
     seed: Option<u64>,
 }
 
 impl Default for IsolationForest {
     fn default() -> Self {
-        IsolationForest { n_trees: 100, max_samples: 256, contamination: None, seed: None }
+        IsolationForest {
+            n_trees: 100,
+            max_samples: 256,
+            contamination: None,
+            memory_limit: None,
+            seed: None,
+        }
     }
 }
 
@@ -98,6 +113,14 @@ impl IsolationForest {
         self
     }
 
+    /// Refuses to start where learning could take more than so many bytes beside its input, the trees at their largest included.
+    /// Trees that grow at the same time count by the number of threads.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
     /// Sets the seed of all draws.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -115,24 +138,32 @@ impl Estimator for IsolationForest {
         N_TREES.check_count(self.n_trees)?;
         MAX_SAMPLES.check_count(self.max_samples)?;
         self.contamination.map_or(Ok(()), |share| CONTAMINATION.check(share))?;
-        let x = train.x.dense()?;
+        let (x, ctx) = (train.x.dense()?, &train.ctx);
+        let need = Need {
+            n_rows: x.nrows(),
+            n_cols: x.ncols(),
+            n_trees: self.n_trees,
+            n_samples: self.max_samples,
+            scores: self.contamination.is_some(),
+            copies: !x.is_standard_layout(),
+        };
+        need.check(self.memory_limit)?;
         let rows = rows_that_count(x.nrows(), train.weights)?;
         let n_samples = self.max_samples.min(rows.len());
         let (cells, n_cols) = (row_major(x), x.ncols());
-        let random = Random::new(train.ctx.seed(self.seed));
+        let random = Random::new(ctx.seed(self.seed));
         let draw = Draw::new(&rows, train.weights);
+        let n_done = AtomicUsize::new(0);
         let trees = reduce::try_map_each(self.n_trees, |index| {
-            let mut own = random.fork(index as u64);
-            // Of its own, so that the other draws do not depend on what is missing.
-            let sides = own.stream("missing");
-            train.ctx.step(index, self.n_trees)?;
-            let sample = draw.sample(n_samples, &mut own);
-            Ok(Grower { cells: &cells, n_cols, random: own, sides, tree: Vec::new() }.grow(sample))
+            ctx.check()?;
+            let tree = Grower::new(&cells, n_cols, random.fork(index as u64), ctx).grow(&draw, n_samples)?;
+            ctx.step(n_done.fetch_add(1, Ordering::Relaxed) + 1, self.n_trees)?;
+            Ok(tree)
         })?;
         let features = train.x.features().clone();
         let mut model = IsolationForestModel::new(features, trees, n_samples as u32, HALF);
         if let Some(share) = self.contamination {
-            let scores = model.scores(&cells, n_cols, x.nrows());
+            let scores = model.scores(&cells, n_cols, x.nrows(), || ctx.check())?;
             let mut scores: Vec<(f64, f64)> =
                 rows.iter().map(|&row| (scores[row as usize], train.weight(row as usize))).collect();
             scores.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -143,154 +174,6 @@ impl Estimator for IsolationForest {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
-    }
-}
-
-/// Draws rows without replacement.
-struct Draw<'a> {
-    rows: &'a [u32],
-    weights: Option<&'a [f64]>,
-}
-
-impl<'a> Draw<'a> {
-    fn new(rows: &'a [u32], weights: Option<&'a [f64]>) -> Self {
-        let first = weights.map(|weights| weights[rows[0] as usize]);
-        let differ = weights.is_some_and(|w| rows.iter().any(|&row| Some(w[row as usize]) != first));
-        Draw { rows, weights: weights.filter(|_| differ) }
-    }
-
-    fn sample(&self, n: usize, random: &mut Random) -> Vec<u32> {
-        let Some(weights) = self.weights else {
-            return random.sample(self.rows.len(), n).into_iter().map(|place| self.rows[place]).collect();
-        };
-        // The smallest of exponential times with these rates (Efraimidis and Spirakis, 2006).
-        let mut times: Vec<(f64, u32)> = self
-            .rows
-            .iter()
-            .map(|&row| (-(1.0 - random.uniform()).ln() / weights[row as usize], row))
-            .collect();
-        if n < times.len() {
-            times.select_nth_unstable_by(n, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            times.truncate(n);
-        }
-        let mut rows: Vec<u32> = times.into_iter().map(|(_, row)| row).collect();
-        rows.sort_unstable();
-        rows
-    }
-}
-
-/// A node: a question, or how deep a row that ends here would come.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Node {
-    /// Rows whose value is below this go left; in a leaf the expected depth.
-    value: f64,
-    /// [`LEAF`] for a leaf.
-    column: u32,
-    /// The right child; the left one comes next.
-    right: u32,
-    /// Whether rows without a value go left.
-    missing_left: bool,
-}
-
-const LEAF: u32 = u32::MAX;
-
-struct Grower<'a> {
-    cells: &'a [f64],
-    n_cols: usize,
-    random: Random,
-    /// Draws where rows without a value go.
-    sides: Random,
-    tree: Vec<Node>,
-}
-
-impl Grower<'_> {
-    fn grow(mut self, mut rows: Vec<u32>) -> Vec<Node> {
-        let most = (rows.len() as f64).log2().ceil() as usize;
-        let mut waiting = vec![(0, rows.len(), 0, None)];
-        while let Some((start, end, depth, parent)) = waiting.pop() {
-            let at = self.tree.len();
-            if let Some(parent) = parent {
-                let node: &mut Node = &mut self.tree[parent];
-                node.right = at as u32;
-            }
-            let inside = &mut rows[start..end];
-            let cut = if depth < most { self.cut(inside) } else { None };
-            let Some((column, value)) = cut else {
-                let value = depth as f64 + expected_depth(inside.len());
-                self.tree.push(Node { value, column: LEAF, right: 0, missing_left: false });
-                continue;
-            };
-            let missing_left = self.missing_left(inside, column, value);
-            self.tree.push(Node { value, column: column as u32, right: 0, missing_left });
-            let mut n_left = 0;
-            for place in 0..inside.len() {
-                let cell = self.cells[inside[place] as usize * self.n_cols + column];
-                if cell < value || (cell.is_nan() && missing_left) {
-                    inside.swap(place, n_left);
-                    n_left += 1;
-                }
-            }
-            waiting.push((start + n_left, end, depth + 1, Some(at)));
-            waiting.push((start, start + n_left, depth + 1, None));
-        }
-        self.tree
-    }
-
-    /// Draws a side, each as likely as it is for the rows that have a value: at even odds rows without one would often come to
-    /// the side with few rows, and stand out.
-    fn missing_left(&mut self, rows: &[u32], column: usize, threshold: f64) -> bool {
-        let (mut below, mut known) = (0, 0);
-        for &row in rows {
-            let value = self.cells[row as usize * self.n_cols + column];
-            below += usize::from(value < threshold);
-            known += usize::from(!value.is_nan());
-        }
-        self.sides.below(known) < below
-    }
-
-    /// A column that varies, and a threshold with rows on both sides.
-    fn cut(&mut self, rows: &[u32]) -> Option<(usize, f64)> {
-        if rows.len() < 2 {
-            return None;
-        }
-        let mut columns: Vec<usize> = Vec::new();
-        for place in 0..self.n_cols {
-            // Most often the first column that is drawn varies, and the others need no list.
-            let column = if place == 0 {
-                self.random.below(self.n_cols)
-            } else {
-                let other = place + self.random.below(self.n_cols - place);
-                columns.swap(place, other);
-                columns[place]
-            };
-            let value = |row: &u32| self.cells[*row as usize * self.n_cols + column];
-            // Both leave missing values out.
-            let low = rows.iter().map(value).fold(f64::INFINITY, f64::min);
-            let high = rows.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
-            if low < high {
-                // Above the lowest value, and up to the highest.
-                let drawn = self.random.uniform_in(low, high);
-                return Some((column, drawn.next_up().min(high)));
-            }
-            if place == 0 {
-                columns = (0..self.n_cols).collect();
-                columns.swap(0, column);
-            }
-        }
-        None
-    }
-}
-
-/// The mean depth of an unsuccessful search in a binary search tree of `n` values (Liu, Ting and Zhou, 2008).
-fn expected_depth(n: usize) -> f64 {
-    const EULER_MASCHERONI: f64 = 0.577_215_664_901_532_9;
-    match n {
-        0 | 1 => 0.0,
-        2 => 1.0,
-        _ => {
-            let last = (n - 1) as f64;
-            2.0 * (last.ln() + EULER_MASCHERONI) - 2.0 * last / n as f64
-        }
     }
 }
 
@@ -404,24 +287,32 @@ impl IsolationForestModel {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let x = x.dense()?;
-        Ok(self.scores(&row_major(x), x.ncols(), x.nrows()).into())
+        Ok(self.scores(&row_major(x), x.ncols(), x.nrows(), || Ok(()))?.into())
     }
 
-    fn scores(&self, cells: &[f64], n_cols: usize, n_rows: usize) -> Vec<f64> {
+    fn scores(
+        &self,
+        cells: &[f64],
+        n_cols: usize,
+        n_rows: usize,
+        check: impl Fn() -> Result<()> + Sync,
+    ) -> Result<Vec<f64>> {
         let scale = self.trees.len() as f64 * expected_depth(self.n_samples as usize).max(f64::MIN_POSITIVE);
         let mut scores = vec![0.0; n_rows];
-        reduce::fill_chunks(&mut scores, BLOCK, |first, scores| {
+        reduce::try_fill_chunks(&mut scores, BLOCK, |first, scores| {
             let cells = &cells[first * n_cols..(first + scores.len()) * n_cols];
             let (keys, mut leaves) = (RowKeys::new(cells, n_cols), Vec::new());
             for walk in &self.walks {
+                check()?;
                 walk.tell(0, cells, &keys, &mut leaves, |row, depth| scores[row] += depth[0]);
             }
             // One row that nothing can be compared with is as ordinary as it can be.
             scores.iter_mut().for_each(|score| {
                 *score = if self.n_samples < 2 { HALF } else { (-*score / scale).exp2() };
             });
-        });
-        scores
+            Ok(())
+        })?;
+        Ok(scores)
     }
 }
 
@@ -489,5 +380,28 @@ mod tests {
             let depth: f64 = model.trees.iter().fold(0.0, |depth, tree| depth + expected(tree, row));
             assert_eq!(*score, (-depth / scale).exp2(), "{row:?}");
         }
+    }
+
+    #[test]
+    fn scores_stop_at_the_next_tree() {
+        use perennial_core::{CancelToken, Context, ErrorKind};
+        let x = Matrix::from(ndarray::Array2::from_shape_fn((3000, 2), |(row, column)| {
+            (row * (column + 3) % 97) as f64
+        }));
+        let model = IsolationForest::new().n_trees(20).fit(&x, &NoTarget).unwrap();
+        let cells = row_major(x.dense().unwrap());
+        let (token, looks) = (CancelToken::new(), AtomicUsize::new(0));
+        let ctx = Context::new().with_cancel(token.clone());
+        let check = || {
+            if looks.fetch_add(1, Ordering::SeqCst) + 1 == 5 {
+                token.cancel();
+            }
+            ctx.check()
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let error = pool.install(|| model.scores(&cells, 2, 3000, check)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }));
+        // That of the second block of rows is the last.
+        assert_eq!(looks.load(Ordering::SeqCst), 6);
     }
 }

@@ -76,7 +76,9 @@ mod trees {
 
     use super::{GivesQuantiles, Interchange};
     use crate::boosting::{GradientBoostingClassifierModel, GradientBoostingRegressorModel, RegressionLoss};
+    use crate::forest::{ForestClassifierModel, ForestRegressorModel};
     use crate::interchange::TreeModel;
+    use crate::tree::{DecisionTreeClassifierModel, DecisionTreeRegressorModel};
     use crate::{GradientBoostingQuantileRegressor, GradientBoostingRegressor, QuantileForestRegressor};
 
     /// A model that becomes one that LightGBM and XGBoost read.
@@ -84,17 +86,24 @@ mod trees {
         fn to_trees(&self) -> Result<TreeModel>;
     }
 
-    impl ToTrees for GradientBoostingRegressorModel {
-        fn to_trees(&self) -> Result<TreeModel> {
-            self.to_tree_model()
-        }
+    macro_rules! to_trees {
+        ($($model:ty),*) => {
+            $(impl ToTrees for $model {
+                fn to_trees(&self) -> Result<TreeModel> {
+                    self.to_tree_model()
+                }
+            })*
+        };
     }
 
-    impl ToTrees for GradientBoostingClassifierModel {
-        fn to_trees(&self) -> Result<TreeModel> {
-            self.to_tree_model()
-        }
-    }
+    to_trees!(
+        DecisionTreeRegressorModel,
+        DecisionTreeClassifierModel,
+        ForestRegressorModel,
+        ForestClassifierModel,
+        GradientBoostingRegressorModel,
+        GradientBoostingClassifierModel
+    );
 
     impl<M: ToTrees> Interchange<M> {
         pub(in super::super) const OFFERED: bool = {
@@ -156,7 +165,10 @@ mod tests {
     #[test]
     fn what_says_that_it_goes_to_other_libraries_goes() {
         use super::trees::ToTrees;
-        use crate::{GradientBoostingClassifier, GradientBoostingRegressor};
+        use crate::{
+            GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier,
+            RandomForestRegressor,
+        };
         use perennial_core::{Classes, Estimator};
 
         let x = Matrix::from(Array2::from_shape_fn((60, 1), |(row, _)| row as f64));
@@ -164,10 +176,23 @@ mod tests {
             ((0..60).map(f64::from).collect::<Values>(), Classes::from_labels((0..60).map(|i| i / 30)));
         let regressor = GradientBoostingRegressor::new().n_trees(3).fit(&x, &y).unwrap();
         let classifier = GradientBoostingClassifier::new().n_trees(3).fit(&x, &classes).unwrap();
-        for trees in [regressor.to_trees(), classifier.to_trees()] {
+        let forest = RandomForestRegressor::new().n_trees(3).fit(&x, &y).unwrap();
+        let forests = RandomForestClassifier::new().n_trees(3).fit(&x, &classes).unwrap();
+        let written = [regressor.to_trees(), classifier.to_trees(), forest.to_trees(), forests.to_trees()];
+        for trees in written {
             assert!(trees.unwrap().to_lightgbm().unwrap().starts_with("tree"));
         }
         let names = models().supports(Ability::Interchange).names();
-        assert_eq!(names, ["GradientBoostingRegressor", "GradientBoostingClassifier"]);
+        let expected = [
+            "DecisionTreeRegressor",
+            "DecisionTreeClassifier",
+            "RandomForestRegressor",
+            "RandomForestClassifier",
+            "ExtraTreesRegressor",
+            "ExtraTreesClassifier",
+            "GradientBoostingRegressor",
+            "GradientBoostingClassifier",
+        ];
+        assert_eq!(names, expected);
     }
 }

@@ -57,6 +57,7 @@ tree_settings! {
     /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
     /// | `monotone` | none | names | along which columns answers rise, or fall; for two classes |
+    /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
     /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
@@ -133,6 +134,8 @@ impl Estimator for DecisionTreeClassifier {
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<DecisionTreeClassifierModel> {
         let limits = self.limits();
         limits.check()?;
+        let histogram = self.histogram()?;
+        self.check_memory(train.x, train.y.n_classes())?;
         let weights = tame(self.class_weight.apply(train.y, tame(train.weights))?.as_deref())
             .map(|weights| weights.into_owned());
         let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
@@ -142,7 +145,7 @@ impl Estimator for DecisionTreeClassifier {
         if !self.monotone.is_empty() && n_classes != 2 {
             return Err(Error::unsupported("`monotone` needs a target of two classes"));
         }
-        if let Some(histogram) = self.histogram()? {
+        if let Some(histogram) = histogram {
             let sample = |&row: &u32| {
                 let class = codes[row as usize];
                 let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
@@ -202,6 +205,11 @@ impl DecisionTreeClassifierModel {
     /// The share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
         self.tree.feature_importances()
+    }
+
+    /// The share of each feature in the number of splits; all 0 where nothing was split.
+    pub fn split_importances(&self) -> Vec<f64> {
+        self.tree.split_importances()
     }
 
     /// The tree as indented text.

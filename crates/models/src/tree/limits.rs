@@ -40,6 +40,15 @@ impl Limits {
         CCP_ALPHA.check(self.ccp_alpha)
     }
 
+    /// The most leaves of a tree on so many rows.
+    pub(crate) fn most_leaves(&self, n_rows: f64) -> f64 {
+        let most = |limit: Option<usize>| limit.map_or(f64::INFINITY, |limit| limit as f64);
+        (n_rows / self.min_samples_leaf.max(1) as f64)
+            .max(1.0)
+            .min(most(self.max_leaf_nodes))
+            .min(most(self.max_depth).min(64.0).exp2())
+    }
+
     /// Whether a node of so many rows may be split.
     pub(crate) fn may_split(&self, n_rows: usize) -> bool {
         n_rows >= self.min_samples_split && n_rows / 2 >= self.min_samples_leaf
@@ -64,6 +73,7 @@ macro_rules! tree_settings {
             splits: crate::tree::Splits,
             max_bins: usize,
             monotone: std::collections::BTreeMap<String, crate::tree::Monotone>,
+            memory_limit: Option<u64>,
             seed: Option<u64>,
         }
 
@@ -81,6 +91,7 @@ macro_rules! tree_settings {
                     splits: Default::default(),
                     max_bins: crate::binned::MAX_BINS,
                     monotone: Default::default(),
+                    memory_limit: None,
                     seed: None,
                 }
             }
@@ -181,6 +192,15 @@ macro_rules! tree_settings {
                 self
             }
 
+            /// Refuses to start where learning could take more than so many bytes beside its input, the tree at its largest
+            /// included. Columns that are sorted at the same time count by the number of threads: where there are more, more is
+            /// needed.
+            #[must_use]
+            pub fn memory_limit(mut self, bytes: u64) -> Self {
+                self.memory_limit = Some(bytes);
+                self
+            }
+
             /// Sets the seed of the draws of features and of random splits.
             #[must_use]
             pub fn seed(mut self, seed: u64) -> Self {
@@ -198,6 +218,14 @@ macro_rules! tree_settings {
                 };
                 crate::binned::N_BINS.check_count(self.max_bins)?;
                 Ok((self.splits != crate::tree::Splits::Exact).then_some(histogram))
+            }
+
+            /// Refuses what would take more memory than is allowed, before it is taken.
+            fn check_memory(&self, x: &Matrix, n_values: usize) -> perennial_core::Result<()> {
+                let (n_rows, n_cols) = (perennial_core::Rows::n_rows(x), x.n_cols());
+                let limits = &self.limits();
+                let need = crate::tree::memory::Need { limits, splits: self.splits, n_rows, n_cols, n_values };
+                need.check(self.memory_limit)
             }
 
             fn limits(&self) -> limits::Limits {

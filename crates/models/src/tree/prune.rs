@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::grow::Grown;
-use super::structure::{Measure, Tree};
+use super::structure::{Measure, Question, Rule, Summary, Tree, Value};
 
 /// The tree without the branches that `max_leaf_nodes` and `ccp_alpha` cut off.
 pub(crate) fn finish(
@@ -97,4 +97,46 @@ fn cost_complexity(grown: &[Grown], keeps: &mut [bool], alpha: f64) {
             }
         }
     }
+}
+
+/// A tree of boosting without the splits that gained less than `min_gain` and have none above it below them. A node that
+/// becomes a leaf says the mean, by weight, of what was said below it.
+pub(crate) fn without_small_gains(tree: &Tree, min_gain: f64) -> Tree {
+    let mut values: Vec<f64> = (0..tree.n_nodes()).map(|node| tree.value(node)[0]).collect();
+    let mut keeps = vec![false; tree.n_nodes()];
+    // Children come after their parents.
+    for node in (0..tree.n_nodes()).rev() {
+        let Some((left, right)) = tree.children(node) else { continue };
+        keeps[node] = keeps[left] || keeps[right] || tree.gain(node) >= min_gain;
+        if !keeps[node] {
+            let (low, high) = (values[left].min(values[right]), values[left].max(values[right]));
+            let total = tree.weight(left) + tree.weight(right);
+            let share = if total > 0.0 { tree.weight(left) / total } else { 0.5 };
+            values[node] = (values[left] * share + values[right] * (1.0 - share)).clamp(low, high);
+        }
+    }
+    let mut pruned = Tree::empty(tree.n_features(), 1, Measure::Gain);
+    let (mut waiting, mut rights) = (vec![(0, None)], Vec::new());
+    while let Some((node, parent)) = waiting.pop() {
+        let at = pruned.push(&Summary {
+            n_rows: tree.n_rows(node),
+            weight: tree.weight(node),
+            measure: if keeps[node] { tree.gain(node) } else { 0.0 },
+            value: Value::One([values[node]]),
+        });
+        if let Some(parent) = parent {
+            rights.push((parent, at));
+        }
+        if let (true, Some((left, right))) = (keeps[node], tree.children(node)) {
+            waiting.push((right, Some((at, node))));
+            waiting.push((left, None));
+        }
+    }
+    for ((at, node), right) in rights {
+        let question = tree.categories(node).map_or(Question::AtMost(tree.threshold(node)), Question::OneOf);
+        let feature = tree.nodes()[node].feature;
+        let rule = Rule { feature, question, missing_left: tree.missing_left(node) };
+        pruned.join(at, &rule, at + 1, right);
+    }
+    pruned
 }

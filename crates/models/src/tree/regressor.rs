@@ -66,6 +66,7 @@ tree_settings! {
     /// | `splits` | `Exact` | `Exact`, `Histogram`, `Random` | where columns are cut |
     /// | `max_bins` | 255 | 2 to 255 | the most bins of a column, where splits are not exact |
     /// | `monotone` | none | names | along which columns answers rise, or fall |
+    /// | `memory_limit` | none | bytes | refuses to start where learning could take more |
     /// | `seed` | that of the context | any | of the draws of features and of random splits |
     ///
     /// ```
@@ -119,6 +120,8 @@ impl Estimator for DecisionTreeRegressor {
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<DecisionTreeRegressorModel> {
         let limits = self.limits();
         limits.check()?;
+        let histogram = self.histogram()?;
+        self.check_memory(train.x, 1)?;
         let weights = tame(train.weights);
         let rows = rows_that_count(train.x.n_rows(), weights.as_deref())?;
         let y = train.y.as_slice();
@@ -132,7 +135,7 @@ impl Estimator for DecisionTreeRegressor {
             )));
         }
         let (x, ctx) = (train.x, &train.ctx);
-        let (grown, max_leaf_nodes) = match self.histogram()? {
+        let (grown, max_leaf_nodes) = match histogram {
             Some(histogram) => {
                 let sample = |&row: &u32| {
                     let weight = weights.as_ref().map_or(1.0, |weights| weights[row as usize]);
@@ -190,6 +193,11 @@ impl DecisionTreeRegressorModel {
     /// The share of each feature in the decrease of impurity.
     pub fn feature_importances(&self) -> Vec<f64> {
         self.tree.feature_importances()
+    }
+
+    /// The share of each feature in the number of splits; all 0 where nothing was split.
+    pub fn split_importances(&self) -> Vec<f64> {
+        self.tree.split_importances()
     }
 
     /// The tree as indented text.

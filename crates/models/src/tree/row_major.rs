@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use ndarray::ArrayRef2;
-use perennial_core::{Csr, Matrix, Result};
+use perennial_core::{Csr, Error, Features, Matrix, Result};
 
 use crate::rows::row_major;
 
@@ -105,5 +105,29 @@ impl Reader<'_> {
                 &self.cells
             }
         }
+    }
+}
+
+/// Refuses a single row that a model cannot take, and a slice for its answers that has not the right length.
+pub(crate) fn check_row(features: &Features, row: &[f64], n_answers: usize, room: usize) -> Result<()> {
+    if row.len() != features.len() {
+        return Err(Error::malformed(format!(
+            "the row has {} numbers, and the model learned from {} columns; give a number for each, NaN where it is missing",
+            row.len(),
+            features.len()
+        )));
+    }
+    if room != n_answers {
+        return Err(Error::malformed(format!(
+            "there is room for {room} answers, and the model gives {n_answers} for a row"
+        )));
+    }
+    match row.iter().position(|value| value.is_infinite()) {
+        None => Ok(()),
+        Some(column) => Err(Error::malformed(format!(
+            "the row holds {} in column `{}`; values must be finite, or NaN where they are missing",
+            row[column],
+            features.name(column)
+        ))),
     }
 }

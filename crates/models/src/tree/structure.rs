@@ -225,6 +225,14 @@ impl Tree {
         tree
     }
 
+    /// The same questions with one of the values of each node, times `factor`, as other libraries keep trees.
+    pub(crate) fn one_value(&self, value: usize, factor: f64) -> Tree {
+        let measures = (0..self.n_nodes()).map(|node| self.gain(node)).collect();
+        let values =
+            self.values.chunks_exact(self.width as usize).map(|values| values[value] * factor).collect();
+        Tree { width: 1, measure: Measure::Gain, measures, values, ..self.clone() }
+    }
+
     /// Multiplies what all nodes say and what splits gained.
     pub(crate) fn scale_with_gains(&mut self, factor: f64) {
         self.scale(factor);

@@ -247,3 +247,72 @@ fn a_sparse_matrix_of_too_many_bins_is_refused() {
     let error = Binner::new().fit(&Matrix::from(csr), &NoTarget).unwrap_err().to_string();
     assert!(error.contains("bins"), "{error}");
 }
+
+/// What a node says of a row once splits of little gain are gone, by the definition: the mean, by weight, of what was said below.
+fn said(tree: &perennial_models::tree::Tree, node: usize, row: &[f64], min_gain: f64) -> (f64, bool) {
+    let Some((left, right)) = tree.children(node) else { return (tree.value(node)[0], false) };
+    let keeps = |node| {
+        let mut waiting = vec![node];
+        while let Some(node) = waiting.pop() {
+            let Some((left, right)) = tree.children(node) else { continue };
+            if tree.gain(node) >= min_gain {
+                return true;
+            }
+            waiting.extend([left, right]);
+        }
+        false
+    };
+    if keeps(node) {
+        let goes_left = tree.goes_left(node, row[tree.feature(node).unwrap()]);
+        return (said(tree, if goes_left { left } else { right }, row, min_gain).0, true);
+    }
+    let (a, b) = (said(tree, left, row, min_gain).0, said(tree, right, row, min_gain).0);
+    let (of_a, of_b) = (tree.weight(left), tree.weight(right));
+    ((a * of_a + b * of_b) / (of_a + of_b), false)
+}
+
+#[test]
+fn splits_that_gained_little_are_cut_off() -> Result<()> {
+    let (x, y) = data(600, 3, 121);
+    let mut cells = x.dense()?.to_owned();
+    cells.column_mut(2).mapv_inplace(|value| (value.abs() * 4.0).floor());
+    let x = crate::boosting::with_categories(cells, &[2], 20);
+    let model = regressor().n_trees(12).fit(&x, &y)?;
+    let mut gains: Vec<f64> =
+        model.booster().nodes().iter().map(|node| node.gain).filter(|&gain| gain > 0.0).collect();
+    gains.sort_by(f64::total_cmp);
+    for min_gain in [gains[gains.len() / 2], gains[gains.len() * 9 / 10], gains[gains.len() - 1]] {
+        let pruned = model.clone().pruned(min_gain)?;
+        let base = model.booster().ensemble().base()[0];
+        let expected: Values = x
+            .dense()?
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let row = row.to_vec();
+                base + model.booster().trees().iter().map(|tree| said(tree, 0, &row, min_gain).0).sum::<f64>()
+            })
+            .collect();
+        assert!(differences(&pruned.predict(&x)?, &expected) < 1e-12);
+        // No leaf hangs from a split that gained less.
+        for tree in pruned.booster().trees() {
+            let ends = |node: &usize| {
+                tree.children(*node)
+                    .is_some_and(|(a, b)| tree.children(a).is_none() && tree.children(b).is_none())
+            };
+            assert!((0..tree.n_nodes()).filter(ends).all(|node| tree.gain(node) >= min_gain));
+        }
+        let saved = serde_json::to_string(pruned.booster()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<perennial_models::boosting::Booster>(&saved).unwrap(),
+            *pruned.booster()
+        );
+    }
+    assert_eq!(model.clone().pruned(0.0)?.booster().trees(), model.booster().trees());
+    let stumps = model.clone().pruned(f64::MAX)?;
+    assert!(stumps.booster().trees().iter().all(|tree| tree.n_nodes() == 1));
+    for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(model.clone().pruned(wrong).unwrap_err().to_string().contains("`min_gain`"));
+    }
+    Ok(())
+}

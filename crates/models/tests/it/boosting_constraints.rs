@@ -168,3 +168,60 @@ fn an_exposure_as_offset_is_a_rate_with_weights() {
     assert!(by_offset.predict(&hole.clone().into()).is_err());
     assert!(GradientBoostingRegressor::new().offset("x2").fit(&hole.into(), &y).is_err());
 }
+
+/// Whether the columns on each way down these trees lie in one of the sets.
+fn keeps_to(trees: &[perennial_models::tree::Tree], sets: &[&[usize]]) {
+    for tree in trees {
+        let mut waiting = vec![(0, Vec::new())];
+        while let Some((node, mut way)) = waiting.pop() {
+            let (Some(column), Some((left, right))) = (tree.feature(node), tree.children(node)) else {
+                assert!(sets.iter().any(|set| way.iter().all(|column| set.contains(column))), "{way:?}");
+                continue;
+            };
+            way.push(column);
+            waiting.extend([(left, way.clone()), (right, way)]);
+        }
+    }
+}
+
+#[test]
+fn interaction_constraints_hold_for_quantiles() {
+    let (x, y) = data(1500, 5, 131);
+    let sets: [&[usize]; 3] = [&[0, 1], &[1, 2, 3], &[4]];
+    let bound = |quantiles: GradientBoostingQuantileRegressor| {
+        quantiles.interaction(["x0", "x1"]).interaction(["x1", "x2", "x3"])
+    };
+    let several = bound(GradientBoostingQuantileRegressor::new([0.1, 0.5, 0.9]).n_trees(15));
+    let model = several.fit(&x, &y).unwrap();
+    assert_eq!(model.booster().trees().len(), 45);
+    keeps_to(model.booster().trees(), &sets);
+    for level in [0.1, 0.8] {
+        let one = GradientBoostingRegressor::new().loss(RegressionLoss::Quantile { level }).n_trees(15);
+        let one = one.interaction(["x0", "x1"]).interaction(["x1", "x2", "x3"]);
+        keeps_to(one.fit(&x, &y).unwrap().booster().trees(), &sets);
+    }
+    // Without them they meet.
+    let free = GradientBoostingQuantileRegressor::new([0.1, 0.5, 0.9]).n_trees(15).fit(&x, &y).unwrap();
+    assert!(std::panic::catch_unwind(|| keeps_to(free.booster().trees(), &sets)).is_err());
+}
+
+#[test]
+fn all_quantiles_follow_all_bound_columns() {
+    let (x, y) = data(1500, 3, 132);
+    for smoothing in [0.0, 5.0] {
+        let settings =
+            GradientBoostingQuantileRegressor::new([0.1, 0.5, 0.9]).n_trees(25).min_samples_leaf(3);
+        let settings = settings.path_smoothing(smoothing).learning_rate(0.3);
+        let settings = settings.monotone("x0", Monotone::Increasing).monotone("x1", Monotone::Decreasing);
+        let model = settings.monotone("x2", Monotone::Increasing).fit(&x, &y).unwrap();
+        for level in 0..3 {
+            for (column, sign) in [(0, 1.0), (1, -1.0), (2, 1.0)] {
+                let answers = |x: &Matrix| {
+                    let answers = model.predict(x).unwrap();
+                    answers.values().column(level).iter().map(|answer| sign * answer).collect()
+                };
+                rises(answers, column, false);
+            }
+        }
+    }
+}

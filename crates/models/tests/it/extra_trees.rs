@@ -85,3 +85,67 @@ fn forests_keep_to_a_memory_limit() {
     let binned = Binner::new().fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
     assert!(RandomForestRegressor::new().memory_limit(1_000_000).on_bins().fit(&binned, &y).is_err());
 }
+
+#[test]
+fn single_trees_keep_to_a_memory_limit() {
+    use perennial_core::ErrorKind;
+    use perennial_models::tree::Splits;
+    use perennial_models::{DecisionTreeClassifier, DecisionTreeRegressor};
+    let (x, y) = crate::boosting::data(3000, 6, 371);
+    let classes = crate::boosting::signs(&y);
+    for splits in [Splits::Exact, Splits::Histogram, Splits::Random] {
+        let settings = DecisionTreeRegressor::new().splits(splits).seed(1);
+        let error = settings.clone().memory_limit(100_000).fit(&x, &y).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error:?}");
+        assert!(error.to_string().contains("`memory_limit` = 100000"), "{error}");
+        // Settings that cannot be come first.
+        let error = settings.clone().min_samples_leaf(0).memory_limit(1).fit(&x, &y).unwrap_err();
+        assert!(error.to_string().contains("`min_samples_leaf`"), "{error}");
+        let enough = settings.clone().memory_limit(1 << 30).fit(&x, &y).unwrap();
+        assert_eq!(enough, settings.fit(&x, &y).unwrap());
+        // A small tree needs less.
+        let limit = 2_000_000;
+        assert!(settings.clone().memory_limit(limit).fit(&x, &y).is_err());
+        assert!(settings.max_depth(3).memory_limit(limit).fit(&x, &y).is_ok());
+        assert!(DecisionTreeClassifier::new().splits(splits).memory_limit(10_000).fit(&x, &classes).is_err());
+    }
+}
+
+#[test]
+fn importances_by_splits_count_questions() {
+    use perennial_core::Values;
+    use perennial_models::tree::Tree;
+    use perennial_models::{
+        DecisionTreeClassifier, DecisionTreeRegressor, QuantileForestRegressor, RandomForestClassifier,
+        RandomForestRegressor,
+    };
+    let (x, y) = crate::boosting::data(300, 4, 372);
+    let classes = crate::boosting::signs(&y);
+    let counted = |trees: &[Tree], found: Vec<f64>| {
+        let mut counts = [0.0; 4];
+        for tree in trees {
+            let asked = (0..tree.n_nodes()).filter_map(|node| tree.feature(node));
+            asked.for_each(|column| counts[column] += 1.0);
+        }
+        let total: f64 = counts.iter().sum();
+        assert!(total > 10.0 && found.len() == 4);
+        assert!(found.iter().zip(counts).all(|(share, count)| (share - count / total).abs() < 1e-12));
+    };
+    let tree = DecisionTreeRegressor::new().max_depth(5).fit(&x, &y).unwrap();
+    counted(std::slice::from_ref(tree.tree()), tree.split_importances());
+    let tree = DecisionTreeClassifier::new().fit(&x, &classes).unwrap();
+    counted(std::slice::from_ref(tree.tree()), tree.split_importances());
+    let forest = RandomForestRegressor::new().n_trees(5).fit(&x, &y).unwrap();
+    counted(forest.trees(), forest.split_importances());
+    let forest = RandomForestClassifier::new().n_trees(5).fit(&x, &classes).unwrap();
+    counted(forest.trees(), forest.split_importances());
+    let forest = ExtraTreesClassifier::new().n_trees(5).fit(&x, &classes).unwrap();
+    counted(forest.trees(), forest.split_importances());
+    let forest = QuantileForestRegressor::new().n_trees(5).fit(&x, &y).unwrap();
+    counted(forest.trees(), forest.split_importances());
+    // One question, and none.
+    let x = Matrix::from(ndarray::array![[0.0, 1.0], [0.0, 2.0]]);
+    let fit = |y: [f64; 2]| DecisionTreeRegressor::new().fit(&x, &Values::from(y.to_vec())).unwrap();
+    assert_eq!(fit([1.0, 2.0]).split_importances(), [0.0, 1.0]);
+    assert_eq!(fit([1.0, 1.0]).split_importances(), [0.0, 0.0]);
+}

@@ -161,3 +161,23 @@ fn missing_values_mark_no_row() {
     let model = IsolationForest::new().fit(&nothing, &NoTarget).unwrap();
     assert!(model.score(&nothing).unwrap().as_slice().iter().all(|score| (score - 0.5).abs() < 1e-12));
 }
+
+#[test]
+fn isolation_forests_keep_to_a_memory_limit() {
+    let mut random = Random::new(6);
+    let x = Matrix::from(Array2::from_shape_simple_fn((5000, 3), || random.normal()));
+    let settings = IsolationForest::new().contamination(0.02).seed(1);
+    let error = settings.clone().memory_limit(2_000_000).fit(&x, &NoTarget).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error:?}");
+    assert!(error.to_string().contains("`memory_limit` = 2000000"), "{error}");
+    // Settings that cannot be come first.
+    let error = settings.clone().n_trees(0).memory_limit(1).fit(&x, &NoTarget).unwrap_err();
+    assert!(error.to_string().contains("`n_trees`"), "{error}");
+    let small = settings.clone().n_trees(10).max_samples(64);
+    let limited = small.clone().memory_limit(2_000_000).fit(&x, &NoTarget).unwrap();
+    assert_eq!(limited, small.fit(&x, &NoTarget).unwrap());
+    assert_eq!(
+        settings.clone().memory_limit(1 << 30).fit(&x, &NoTarget).unwrap(),
+        settings.fit(&x, &NoTarget).unwrap()
+    );
+}

@@ -33,6 +33,8 @@ mod boosting_own_losses;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(all(feature = "outlier", feature = "trees"))]
+mod cancelling;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
@@ -52,12 +54,16 @@ mod fixtures;
 #[cfg(all(feature = "compose", feature = "linear"))]
 mod folds;
 mod forests;
+#[cfg(feature = "trees")]
+mod forests_going_on;
 #[cfg(feature = "kernels")]
 mod gaussian_process;
 #[cfg(all(feature = "compose", feature = "trees"))]
 mod imbalance;
 #[cfg(feature = "trees")]
 mod interchange;
+#[cfg(feature = "trees")]
+mod interchange_forests;
 #[cfg(feature = "outlier")]
 mod isolation_forest;
 #[cfg(feature = "neighbors")]
@@ -97,6 +103,8 @@ mod linear_paths;
 mod linear_robust;
 #[cfg(feature = "linear")]
 mod logistic;
+#[cfg(feature = "trees")]
+mod losses_learned;
 #[cfg(feature = "cluster")]
 mod mixture;
 #[cfg(feature = "cluster")]
@@ -114,6 +122,8 @@ mod neural;
 mod objective_values;
 #[cfg(feature = "trees")]
 mod objectives;
+#[cfg(feature = "trees")]
+mod one_row;
 #[cfg(feature = "outlier")]
 mod outlier_factor;
 #[cfg(feature = "trees")]
@@ -128,6 +138,8 @@ mod shap;
 mod sparse_rows;
 #[cfg(feature = "trees")]
 mod sparse_trees;
+#[cfg(feature = "trees")]
+mod steered;
 #[cfg(feature = "kernels")]
 mod svm_conformance;
 #[cfg(feature = "kernels")]
@@ -140,6 +152,8 @@ mod trees;
 mod trees_absolute;
 #[cfg(feature = "trees")]
 mod trees_conformance;
+#[cfg(feature = "trees")]
+mod trees_edges;
 #[cfg(feature = "trees")]
 mod trees_monotone;
 #[cfg(feature = "default")]

@@ -102,6 +102,13 @@ check!(
     tags()
 );
 
+check!(
+    ranker_by_pairs,
+    regressor,
+    Graded(GradientBoostingRanker::new().n_trees(10).min_samples_leaf(3).loss(RankingLoss::Pairwise)),
+    tags().most_rows(300)
+);
+
 #[test]
 fn cross_entropy_ranks_and_goes_on_with_its_draws() -> Result<()> {
     let (x, y, groups) = queries(1000, 5);

@@ -1,12 +1,14 @@
 //! Trees and forests go through the conformance kit.
 
 use perennial_models::forest::MaxFeatures;
-use perennial_models::tree::{Criterion, Splits};
+use perennial_models::tree::{Criterion, RegressionCriterion, Splits};
 use perennial_models::{
     ClassWeight, DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreesClassifier, ExtraTreesRegressor,
     QuantileForestRegressor, RandomForestClassifier, RandomForestRegressor,
 };
 use perennial_testing::{Tags, check};
+
+use crate::steered::{Steered, Way};
 
 const LEAF: &str = "`min_samples_leaf` and its kin count rows, whatever their weights";
 
@@ -98,3 +100,70 @@ check!(
 );
 check!(tree_regressor_histogram, regressor, DecisionTreeRegressor::new().splits(Splits::Histogram));
 check!(tree_regressor_random, regressor, DecisionTreeRegressor::new().splits(Splits::Random).max_depth(9));
+
+/// The target that is learned is not the one that the kit compares with.
+fn other_target(tags: Tags) -> Tags {
+    tags.poor_score().expect_fail("R02", "the target is made into another one")
+}
+
+check!(
+    tree_poisson,
+    regressor,
+    Steered {
+        way: Way::Positive,
+        inner: DecisionTreeRegressor::new().criterion(RegressionCriterion::Poisson)
+    },
+    other_target(Tags::new())
+);
+check!(
+    tree_absolute,
+    regressor,
+    DecisionTreeRegressor::new().criterion(RegressionCriterion::AbsoluteError).max_depth(6),
+    Tags::new().most_rows(1500)
+);
+check!(
+    tree_monotone,
+    regressor,
+    Steered { way: Way::Monotone, inner: DecisionTreeRegressor::new().max_depth(6) }
+);
+check!(
+    tree_monotone_histogram,
+    regressor,
+    Steered {
+        way: Way::Monotone,
+        inner: DecisionTreeRegressor::new().splits(Splits::Histogram).max_depth(6)
+    }
+);
+check!(
+    forest_poisson,
+    regressor,
+    Steered {
+        way: Way::Positive,
+        inner: RandomForestRegressor::new().n_trees(6).criterion(RegressionCriterion::Poisson)
+    },
+    other_target(drawn())
+);
+check!(
+    forest_monotone,
+    regressor,
+    Steered { way: Way::Monotone, inner: RandomForestRegressor::new().n_trees(6).max_depth(7) },
+    drawn()
+);
+check!(
+    forest_in_bins,
+    regressor,
+    Steered { way: Way::Bins, inner: RandomForestRegressor::new().n_trees(6).out_of_bag(true) },
+    drawn()
+);
+check!(
+    extra_trees_drawn,
+    classifier,
+    ExtraTreesClassifier::new().n_trees(8).bootstrap(true).out_of_bag(true).max_samples(0.8),
+    drawn()
+);
+check!(
+    extra_trees_regressor_drawn,
+    regressor,
+    ExtraTreesRegressor::new().n_trees(8).bootstrap(true).out_of_bag(true).max_samples(0.8),
+    drawn()
+);

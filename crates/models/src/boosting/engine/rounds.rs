@@ -128,7 +128,7 @@ pub(crate) fn boost<O: Objective>(
         let random = of_round(number);
         let dropped = sampling::dropped(settings.mode, trees.len() / n_scores, &random);
         for &index in &dropped {
-            add_round(&trees, index, n_scores, binned, -1.0, &mut scores)?;
+            add_round(&trees, index, n_scores, binned, -1.0, &mut scores, ctx)?;
         }
         if round == 0 || !is_forest || sampling_changes || noisy {
             let noise = random.stream("noise");
@@ -172,19 +172,19 @@ pub(crate) fn boost<O: Objective>(
         trees.extend(grown);
         let newest = trees.len() / n_scores - 1;
         if !all && !is_forest {
-            add_round(&trees, newest, n_scores, binned, 1.0, &mut scores)?;
+            add_round(&trees, newest, n_scores, binned, 1.0, &mut scores, ctx)?;
         }
         if let (Some(validation), Some(watched)) = (&input.validation, &mut watched) {
-            add_round(&trees, newest, n_scores, validation.binned, 1.0, watched)?;
+            add_round(&trees, newest, n_scores, validation.binned, 1.0, watched, ctx)?;
             let share = -1.0 / (dropped.len() as f64 + 1.0);
             for &index in &dropped {
-                add_round(&trees, index, n_scores, validation.binned, share, watched)?;
+                add_round(&trees, index, n_scores, validation.binned, share, watched, ctx)?;
             }
         }
         let kept = dropped.len() as f64 / (dropped.len() as f64 + 1.0);
         for &index in &dropped {
             trees[index * n_scores..(index + 1) * n_scores].iter_mut().for_each(|tree| tree.scale(kept));
-            add_round(&trees, index, n_scores, binned, 1.0, &mut scores)?;
+            add_round(&trees, index, n_scores, binned, 1.0, &mut scores, ctx)?;
         }
         if let (Some(validation), Some(watched)) = (&input.validation, &watched) {
             let verdict = match &watched_start {
@@ -214,6 +214,7 @@ pub(crate) fn base_beside<O: Objective>(
     objective: &O,
     labels: &Labels<'_>,
     offset: &[f64],
+    ctx: &Context,
 ) -> Result<Vec<f64>> {
     const STEPS: usize = 200;
     let n_rows = labels.n_rows();
@@ -224,6 +225,7 @@ pub(crate) fn base_beside<O: Objective>(
         objective.base_scores(labels)?.into_iter().map(|base| base - weighted_mean).collect();
     let (mut gradients, mut hessians) = (vec![0.0; n_rows * base.len()], vec![0.0; n_rows * base.len()]);
     for _ in 0..STEPS {
+        ctx.check()?;
         let scores = start(&base, n_rows, Some(offset), None);
         objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
         let mut moved = false;
@@ -326,9 +328,11 @@ fn add_round(
     binned: &Binned,
     factor: f64,
     scores: &mut [f64],
+    ctx: &Context,
 ) -> Result<()> {
     let n_rows = binned.n_rows();
     for (tree, scores) in trees[round * n_scores..].iter().zip(scores.chunks_exact_mut(n_rows)) {
+        ctx.check()?;
         BinnedTree::new(tree, binned.binning())?.add(binned, factor, scores);
     }
     Ok(())

@@ -1,11 +1,14 @@
 //! Several quantiles at once.
 
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Param, Result};
 use serde::{Deserialize, Serialize};
 
 use super::location;
-use super::regression::{LEVEL, pinball, pinball_derivatives};
+use super::regression::{pinball, pinball_derivatives};
 use crate::boosting::objective::{Labels, Objective};
+
+const LEVELS: Param =
+    Param::real("levels", "shares of targets below the answers").above(0.0).at_most(1.0 - f64::EPSILON);
 
 /// Several quantiles at once, one score each, whose answers never cross: they are put in order, which can only bring
 /// them nearer to the true ones (Chernozhukov, Fernández-Val and Galichon, 2010). The loss is the sum of the pinball
@@ -53,7 +56,7 @@ impl Objective for Quantiles {
 
     fn check(&self, _labels: &Labels<'_>) -> Result<()> {
         for &level in &self.levels {
-            LEVEL.check(level)?;
+            LEVELS.check(level)?;
         }
         if self.levels.is_empty() || !self.levels.is_sorted_by(|a, b| a < b) {
             return Err(Error::invalid_param("levels", &self.levels, "one level or more, in rising order"));

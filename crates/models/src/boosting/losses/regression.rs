@@ -67,7 +67,7 @@ pub enum RegressionLoss {
 }
 
 const DELTA: Param = Param::real("delta", "difference beyond which the loss is linear").above(0.0);
-pub(super) const LEVEL: Param =
+const LEVEL: Param =
     Param::real("level", "share of targets below the answer").above(0.0).at_most(1.0 - f64::EPSILON);
 const C: Param = Param::real("c", "size of differences about which the loss turns linear").above(0.0);
 const POWER: Param = Param::real("power", "power of the mean that the variance grows with")
