@@ -13,5 +13,5 @@ mod venn_abers;
 
 pub use calibrated::{Calibrated, CalibratedModel, calibrate};
 pub use calibrator::{CalibrationMethod, Calibrator};
-pub(crate) use reliability::weighted_share;
 pub use reliability::{BinStrategy, BrierDecomposition, Reliability, ReliabilityBin, ReliabilityCurve};
+pub(crate) use reliability::{BinnedGaps, weighted_share};
