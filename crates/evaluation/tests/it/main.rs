@@ -55,3 +55,4 @@ mod tables;
 mod thread_counts;
 mod toys;
 mod values_per_row;
+mod whole_reports;
