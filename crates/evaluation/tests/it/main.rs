@@ -54,5 +54,6 @@ mod splitters;
 mod tables;
 mod thread_counts;
 mod toys;
+mod valuation;
 mod values_per_row;
 mod whole_reports;
