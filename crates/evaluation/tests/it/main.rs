@@ -28,6 +28,7 @@ mod fairness_reductions;
 mod fixtures;
 mod further;
 mod further_metrics;
+mod guide_pictures;
 mod importance;
 mod in_use;
 mod interval;
