@@ -60,7 +60,9 @@ fn recalls_at_a_precision() {
     // By scipy 1.17.
     covers("recall at a precision", 0.689_252_413_6, |random| {
         let (truth, answer) = scored(300, random);
-        ThresholdScore::recall_at_precision(0.6).interval(&truth, &answer, &options()).unwrap()
+        ThresholdScore::recall_at_precision(0.6)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
     });
 }
 
@@ -68,7 +70,9 @@ fn recalls_at_a_precision() {
 fn precisions_at_a_recall() {
     covers("precision at a recall", 0.677_522_491_3, |random| {
         let (truth, answer) = scored(300, random);
-        ThresholdScore::precision_at_recall(0.5).interval(&truth, &answer, &options()).unwrap()
+        ThresholdScore::precision_at_recall(0.5)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
     });
 }
 
@@ -76,7 +80,9 @@ fn precisions_at_a_recall() {
 fn specificities_at_a_recall() {
     covers("specificity at a recall", 0.562_920_827_7, |random| {
         let (truth, answer) = scored(300, random);
-        ThresholdScore::specificity_at_recall(0.8).interval(&truth, &answer, &options()).unwrap()
+        ThresholdScore::specificity_at_recall(0.8)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
     });
 }
 
@@ -84,7 +90,9 @@ fn specificities_at_a_recall() {
 fn recalls_at_a_specificity() {
     covers("recall at a specificity", 0.562_920_827_7, |random| {
         let (truth, answer) = scored(300, random);
-        ThresholdScore::recall_at_specificity(0.8).interval(&truth, &answer, &options()).unwrap()
+        ThresholdScore::recall_at_specificity(0.8)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
     });
 }
 
