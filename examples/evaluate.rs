@@ -8,14 +8,12 @@ use std::path::{Path, PathBuf};
 
 use perennial::core::{BoxClassifierEstimator, Explainer};
 use perennial::data::samples;
-use perennial::evaluation::errors::{Disturbance, LabelIssues, SliceFinder, Stress};
 use perennial::evaluation::explain::{Grid, Score, partial_dependence};
 use perennial::evaluation::metric::{LogLoss, RocAuc};
 use perennial::evaluation::split::{TimeSeriesSplit, time_train_test};
 use perennial::evaluation::{
-    ColumnChange, ComparisonOptions, CrossValidation, Diagnosis, Explained, Fold, IntervalOptions,
-    LeakageScan, Metric, PermutationImportance, Report, SliceOptions, Slices, Tabular, charts, compare,
-    cross_validate, learning_curve, score_slices,
+    ColumnChange, ComparisonOptions, CrossValidation, Diagnosis, Explained, IntervalOptions, LeakageScan,
+    Report, ReportOptions, Slices, Tabular, charts, compare, cross_validate, learning_curve,
 };
 use perennial::models::{DummyClassifier, GradientBoostingClassifier, LogisticRegression};
 use perennial::numeric::random::Random;
@@ -63,28 +61,21 @@ fn main() -> Result<()> {
     let simple = logistic.fit(&train, &train_y)?.predict_proba(&test)?;
     let gain = compare(&LogLoss, &truth, &simple, &said, &options)?;
 
-    // Folds of the training rows, each tested on what comes after it.
+    // Folds of the training rows, each tested on what comes after it, and what the usual mistakes would leave behind.
     let folds = TimeSeriesSplit::new(4);
+    let validation = CrossValidation::new().with_train_scores(true);
     let score = |estimator: &BoxClassifierEstimator<Table, Classes>| {
-        cross_validate(estimator, &train, &train_y, &folds, &RocAuc::new(), &CrossValidation::new())
+        cross_validate(estimator, &train, &train_y, &folds, &RocAuc::new(), &validation)
     };
-    let validated = score(&boosting.clone().boxed_classifier())?;
     let dummy = Columns::new().on(numeric(), PassThrough::new()).drop_rest().then(DummyClassifier::new());
-    let baseline = score(&dummy.boxed_classifier())?;
-    let seconds = |folds: &[Fold<_>]| folds.iter().map(|fold| fold.fit_seconds).sum::<f64>();
-    let seen = RocAuc::new().score(&train_y, &model.predict_proba(&train)?)?;
-    let importances = PermutationImportance::new().n_repeats(5).measure(&model, &test, &truth, &LogLoss)?;
     let times: [Vec<i64>; 2] =
         [&split.train, &split.test].map(|rows| rows.iter().map(|&row| row as i64).collect());
-    let findings = Diagnosis::new()
-        .scores(&vec![seen; validated.folds.len()], &validated.scores(), true)?
-        .baseline(&baseline.scores(), seconds(&validated.folds), seconds(&baseline.folds))?
+    let diagnosis = Diagnosis::new()
+        .against(&score(&boosting.clone().boxed_classifier())?, &score(&dummy.boxed_classifier())?)?
         .classes(&train_y)
         .features(&model.first().transform(&train)?)?
-        .importances(&importances)
         .times(&times[0], &times[1])
-        .search(&[], &["learning_rate", "max_leaves"])
-        .find();
+        .search(&[], &["learning_rate", "max_leaves"]);
 
     // Would more rows help?
     let grown = learning_curve(
@@ -101,12 +92,6 @@ fn main() -> Result<()> {
     let weather = test.column("weather")?;
     let weather: Vec<String> =
         weather.as_text()?.map(|cell| cell.unwrap_or("not written down").to_owned()).collect();
-    let slices = Slices::new().by("weather", &weather);
-    let slices = score_slices(&LogLoss, &truth, &said, &slices, &SliceOptions::new().replicates(400))?;
-    let discovered = SliceFinder::new().max_slices(6).find(&LogLoss, &truth, &said, &test)?;
-    let ways = [Disturbance::Noise, Disturbance::Shift, Disturbance::Exchange];
-    let stress =
-        Stress::new(ways, [0.0, 0.1, 0.25, 0.5, 1.0]).measure(&model, &test, &truth, &RocAuc::new())?;
 
     // How does the answer move with the hour?
     let score = Score::probability(&model, "busy");
@@ -116,17 +101,16 @@ fn main() -> Result<()> {
     let seen_by_trees = model.first().transform(&test)?;
     let contributions = model.next().booster().explain(&seen_by_trees)?;
 
-    let report = Report::of_classes("Will this hour be busy?", &truth, &said, &interval)?
+    let options = ReportOptions::new()
+        .interval(interval)
+        .slices(Slices::new().by("weather", &weather))
+        .severities([0.0, 0.1, 0.25, 0.5, 1.0])
+        .diagnosis(diagnosis);
+    let report = Report::of_classifier("Will this hour be busy?", &model, &test, &truth, &options)?
         .comparison("a logistic regression", gain)
         .leakage(leakage)
-        .findings(findings)
         .curve(grown)
-        .slices(slices)
-        .discovered(discovered)
-        .importances(importances)
         .explained(Explained::new(&contributions, 0, &seen_by_trees)?)
-        .labels(LabelIssues::find(&truth, &said, None)?)
-        .stress(stress)
         .picture(charts::partial_dependence(&by_hour))
         .note(
             "Learned from January to August 2011, tested on the rest of the year; intervals draw whole days.",

@@ -1,8 +1,10 @@
 //! Pictures of single results, as specs that render to SVG.
 
 mod answers;
+mod compared;
 
 pub use answers::{accumulated_effects, groups, partial_dependence, value_by_threshold};
+pub use compared::{gains, prediction_intervals};
 
 use ndarray::Array2;
 use perennial_core::{Error, Matrix, Result, Rows};

@@ -186,6 +186,7 @@ pub fn compare<M: Metric>(
             (seen.of_mean(options.interval.worth(gains.len()), gain), seen)
         }
         _ => {
+            metric.check_bootstrap()?;
             let gain = options.interval.of_rows(truth.n_rows(), |rows| {
                 let score =
                     |prediction| score_rows(metric, truth, prediction, weights, rows).unwrap_or(f64::NAN);

@@ -41,6 +41,7 @@ use crate::{AuditReport, AuditedSplits, LeakageScan, SplitAudit, SplitInputs, Sp
 /// | `context` | a new one | seed, progress and cancelling; fold 3 gets the child `fold3` |
 /// | `keep_models` | false | whether the model of each fold is kept |
 /// | `keep_predictions` | true | whether the answers for the tested rows are kept: one for each test of a row |
+/// | `with_train_scores` | false | whether each model is scored on the rows that it learned from as well |
 /// | `audit` | groups and times on one side; warnings for the rest | what is looked for in the splits |
 /// | `scan_leakage` | none | a scan of the rows for columns that know the answer, which costs a sort of each column |
 /// | `validation_share`, `validation_splitter` | none | what of each training part is set aside to watch, for estimators that stop early |
@@ -54,6 +55,7 @@ pub struct CrossValidation<'a> {
     ctx: Context,
     keep_models: bool,
     drop_predictions: bool,
+    train_scores: bool,
     audit: Option<SplitAudit>,
     scan: Option<LeakageScan<'a>>,
     validation: Option<Validation<'a>>,
@@ -135,6 +137,14 @@ impl<'a> CrossValidation<'a> {
     #[must_use]
     pub fn keep_predictions(mut self, keep: bool) -> Self {
         self.drop_predictions = !keep;
+        self
+    }
+
+    /// Whether each model is scored on the rows that it learned from as well, which costs a prediction for each of them: how much better it is
+    /// there tells of [overfitting](crate::Diagnosis::cross_validated).
+    #[must_use]
+    pub fn with_train_scores(mut self, keep: bool) -> Self {
+        self.train_scores = keep;
         self
     }
 
@@ -255,6 +265,9 @@ pub struct Fold<M> {
     pub test: Vec<usize>,
     /// The score.
     pub score: f64,
+    /// The score on the rows that it learned from, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_score: Option<f64>,
     /// How long the fit took, in seconds.
     pub fit_seconds: f64,
     /// How long predicting and scoring took, in seconds.
@@ -292,12 +305,19 @@ impl<P, M> CrossValidated<P, M> {
         self.folds.iter().map(|fold| fold.score).collect()
     }
 
+    /// The score of each fold on the rows that it learned from; nothing unless
+    /// [they were asked for](CrossValidation::with_train_scores).
+    pub fn train_scores(&self) -> Option<Vec<f64>> {
+        self.folds.iter().map(|fold| fold.train_score).collect()
+    }
+
     /// The scores alone, without models and answers, so that results of different models are of one type.
     pub fn scores_only(&self) -> CrossValidated<(), ()> {
         let folds = self.folds.iter().map(|fold| Fold {
             n_train: fold.n_train,
             test: fold.test.clone(),
             score: fold.score,
+            train_score: fold.train_score,
             fit_seconds: fold.fit_seconds,
             score_seconds: fold.score_seconds,
             model: None,

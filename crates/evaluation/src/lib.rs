@@ -59,8 +59,10 @@ pub use memory::peak_memory;
 pub use metric::{Answers, Judges, Metric};
 pub use replay::{Replay, Replayed, ReplayedWindow};
 #[cfg(feature = "report")]
-pub use report::{ClassCurves, ClassDetails, Details, Explained, Report, ReportedScore, ValueDetails};
-pub use sealed::{Look, SealLog, Sealed, hold_out};
+pub use report::{
+    ClassCurves, ClassDetails, Details, Explained, Report, ReportOptions, ReportedScore, ValueDetails,
+};
+pub use sealed::{Look, SealLog, Sealed, hold_out, hold_out_audited};
 pub use slices::{SkippedSlice, SliceOptions, SliceReport, SliceScore, Slices, score_slices};
 pub use split::{Split, SplitInputs, Splitter, Strata};
 pub use stack::Stack;

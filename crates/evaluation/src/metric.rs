@@ -5,6 +5,7 @@
 //! 1.9.
 
 mod agreement;
+mod calibration_interval;
 mod calibration_sums;
 mod certainty;
 mod class_outputs;
@@ -29,6 +30,7 @@ pub mod ranking;
 mod scaled;
 mod score_sums;
 mod scorer;
+mod share_sums;
 mod shares;
 mod survival;
 mod values;
@@ -65,6 +67,7 @@ pub use probabilities::{AveragePrecision, Brier, LogLoss, RocAuc};
 pub use scaled::{MeanAbsoluteScaledError, RootMeanSquaredScaledError};
 pub use score_sums::ScoreSums;
 pub use scorer::{Scored, Scorer};
+pub use share_sums::ShareSums;
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
 pub(crate) use values::checked_pair as paired_values;
@@ -166,6 +169,14 @@ pub trait Metric: Sized + Send + Sync {
         Ok(None)
     }
 
+    /// Refuses where rows that are drawn anew say nothing of how sure the score is, as of a largest error, and says why.
+    ///
+    /// # Errors
+    /// Where that is so.
+    fn check_bootstrap(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The score and how sure it is: exact where a formula is known, else by the bootstrap.
     ///
     /// # Errors
@@ -190,6 +201,7 @@ pub(crate) fn bootstrap<M: Metric>(
 ) -> Result<Interval> {
     let weights = options.row_weights();
     metric.score_weighted(truth, prediction, weights)?;
+    metric.check_bootstrap()?;
     if let Some(scores) = metric.row_scores(truth, prediction)? {
         return Ok(options.within(options.of_mean(&scores)?, &scores, metric.bounds()));
     }

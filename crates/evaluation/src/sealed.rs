@@ -6,7 +6,7 @@ use perennial_core::{Error, Param, Result, Rows};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
-use crate::Split;
+use crate::{AuditReport, CrossValidation, Split, Splitter, Strata};
 
 /// Something to look at seldom, such as the rows of a final test: each look is counted and must be given a reason.
 ///
@@ -90,6 +90,10 @@ impl Look {
 pub struct SealLog {
     /// The looks.
     pub looks: Vec<Look>,
+    /// What the tested rows share with those that were learned from, where the split was [audited](hold_out_audited): warnings, and what was
+    /// waived with its reason.
+    #[serde(default, skip_serializing_if = "AuditReport::is_empty")]
+    pub audit: AuditReport,
 }
 
 impl SealLog {
@@ -107,6 +111,10 @@ impl SealLog {
         1.0 - (1.0 - level) / self.looks.len().max(1) as f64
     }
 
+    fn write_audit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.audit.findings.iter().try_for_each(|finding| write!(f, "; {finding}"))
+    }
+
     /// How many looks told something of what is sealed: all but those at which thresholdout told the score of the training rows.
     pub fn told(&self) -> usize {
         self.looks.iter().filter(|look| !look.of_training).count()
@@ -117,7 +125,10 @@ impl SealLog {
 impl fmt::Display for SealLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.looks.len() {
-            0 => return f.write_str("no looks"),
+            0 => {
+                f.write_str("no looks")?;
+                return self.write_audit(f);
+            }
             1 => f.write_str("1 look:")?,
             n => write!(f, "{n} looks:")?,
         }
@@ -128,7 +139,7 @@ impl fmt::Display for SealLog {
                 None => write!(f, " {}. {}{end}", place + 1, look.reason)?,
             }
         }
-        Ok(())
+        self.write_audit(f)
     }
 }
 
@@ -142,7 +153,10 @@ impl<T> Sealed<T> {
     /// Goes on with the log of an earlier run on the same rows.
     #[must_use]
     pub fn resume(mut self, log: SealLog) -> Self {
-        self.log = log;
+        let audit = std::mem::replace(&mut self.log, log).audit;
+        if self.log.audit.is_empty() {
+            self.log.audit = audit;
+        }
         self
     }
 
@@ -377,6 +391,53 @@ where
     }
     let part = |rows: &[usize]| -> Result<Part<X, Y>> { Ok((x.take(rows)?, y.take(rows)?)) };
     Ok((part(&split.train)?, Sealed::new(part(&split.test)?)))
+}
+
+/// The rows to learn from, and the rows to test on, sealed, by the only split of a splitter, which is [audited](crate::SplitAudit) when it is made:
+/// what is found and not waived is an error, and everything else stays with the log of what is sealed, and so in the
+/// [report](crate::Report::looks).
+///
+/// Groups, times, weights and the audit are those of the options, as in a cross-validation.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::{Matrix, Values};
+/// use perennial_evaluation::{Check, CrossValidation, Holdout, SplitAudit, hold_out_audited};
+///
+/// let x = Matrix::from(array![[1.0], [1.0], [1.0], [1.0]]);
+/// let y = Values::from(vec![1.0, 2.0, 3.0, 4.0]);
+/// let strict = CrossValidation::new().audit(SplitAudit::new());
+/// assert!(hold_out_audited(&x, &y, &Holdout::new(0.5).seed(1), &strict).is_err());
+/// let waived = SplitAudit::new().waive(Check::DuplicateRows, "one machine, four readings");
+/// let options = CrossValidation::new().audit(waived);
+/// let (_, test) = hold_out_audited(&x, &y, &Holdout::new(0.5).seed(1), &options)?;
+/// assert!(test.log().to_string().contains("waived: one machine, four readings"));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`CrossValidation::splits`], or when the splitter gives more than one split.
+pub fn hold_out_audited<X, Y, S>(
+    x: &X,
+    y: &Y,
+    splitter: &S,
+    options: &CrossValidation<'_>,
+) -> Result<HeldOut<X, Y>>
+where
+    X: Rows + ?Sized,
+    Y: Rows + Strata + ?Sized,
+    S: Splitter + ?Sized,
+{
+    let audited = options.splits(x, y, splitter)?;
+    let [split] = audited.splits() else {
+        return Err(Error::unsupported(format!(
+            "the splitter gives {} splits, and what is held out is one part; use `Holdout`, or one split of `ShuffleSplit`",
+            audited.splits().len()
+        )));
+    };
+    let (train, mut test) = hold_out(x, y, split)?;
+    test.log.audit = audited.report().clone();
+    Ok((train, test))
 }
 
 /// Shows the looks, not what is sealed.

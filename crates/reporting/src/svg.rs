@@ -365,7 +365,8 @@ const ROW: f64 = 26.0;
 
 fn rows(chart: &Chart, labels: &[String], series: &[Series], joined: bool, alone: bool) -> Markup {
     let shown = labels.len().min(MOST_BARS);
-    let drawn = |point: &&Point| point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64;
+    let reach = if joined { 0.5 } else { 0.0 };
+    let drawn = |point: &&Point| point.x.is_finite() && point.y >= -reach && point.y < shown as f64 - reach;
     if !series.iter().flat_map(|one| &one.points).any(|point| drawn(&point)) {
         return frame(chart, HEIGHT, alone, nothing(chart));
     }
@@ -450,12 +451,14 @@ impl Swarm {
 fn joined_rows(points: &[Point], x: &Scale, shown: usize) -> String {
     let (mut d, mut begun) = (String::new(), false);
     for point in points.iter().take(20 * MOST_POINTS) {
-        if !(point.x.is_finite() && point.y >= 0.0 && point.y < shown as f64) {
+        if !(point.x.is_finite() && point.y >= -0.5 && point.y < shown as f64 - 0.5) {
             begun = false;
             continue;
         }
         let at = (2.0 * x.at(point.x)).round() / 2.0;
-        let _ = write!(d, "{}{} {}", if begun { "L" } else { "M" }, round(at), round(middle(point.y)));
+        // A line may pass between rows, as the outline of a violin does.
+        let height = TOP + (point.y + 0.5) * ROW;
+        let _ = write!(d, "{}{} {}", if begun { "L" } else { "M" }, round(at), round(height));
         begun = true;
     }
     d

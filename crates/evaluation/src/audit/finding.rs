@@ -133,6 +133,11 @@ pub struct AuditReport {
 }
 
 impl AuditReport {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
     /// What stops the work.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_open())

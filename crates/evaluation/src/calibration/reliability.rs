@@ -238,6 +238,24 @@ impl Reliability {
         Ok(BrierDecomposition { brier, reliability, resolution, uncertainty, within_bins })
     }
 
+    /// The bins that have rows with weight, by row.
+    pub(crate) fn binned_gaps(
+        &self,
+        truth: &Classes,
+        said: &Probabilities,
+        weights: Option<&[f64]>,
+    ) -> Result<BinnedGaps> {
+        N_BINS.check_count(self.n_bins)?;
+        let claims = Claims::new(truth, said, weights, self.positive.as_deref())?;
+        let of_bins = self.bins(&claims);
+        let mut bins = vec![None; claims.said.len()];
+        for (bin, (rows, _)) in of_bins.iter().enumerate() {
+            rows.iter().for_each(|&row| bins[row] = Some(bin));
+        }
+        let gaps = (0..claims.said.len()).map(|row| claims.said[row] - claims.hit(row)).collect();
+        Ok(BinnedGaps { n_bins: of_bins.len(), bins, gaps })
+    }
+
     /// The rows of each bin that has rows with weight, with its edges where they are fixed.
     fn bins(&self, claims: &Claims<'_>) -> Vec<BinRows> {
         let n_bins = self.n_bins as f64;
@@ -264,6 +282,13 @@ impl Reliability {
         let uniform = self.strategy == BinStrategy::Uniform;
         bins.into_iter().map(|(bin, rows)| (rows, uniform.then(|| edges(bin)))).collect()
     }
+}
+
+/// The bin of each row, where it has weight, and what was said of it less what was so.
+pub(crate) struct BinnedGaps {
+    pub(crate) n_bins: usize,
+    pub(crate) bins: Vec<Option<usize>>,
+    pub(crate) gaps: Vec<f64>,
 }
 
 /// The rows of a bin, and its edges where they are fixed.

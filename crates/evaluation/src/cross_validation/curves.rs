@@ -1,18 +1,17 @@
 //! How scores change with the number of rows, or with a setting.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use perennial_core::{Context, Error, Estimator, Param, Predictor, Result, ResultExt, Rows};
+use perennial_core::{Context, Error, Estimator, Param, Predictor, Result, ResultExt};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::rounds::Rounds;
+use super::run::score_on;
 use super::{CrossValidated, CrossValidation, Fold};
-use crate::metric::on_rows;
 use crate::tasks;
 use crate::{AuditedSplits, Judges, Metric, Split, Splitter, Strata};
 
@@ -229,22 +228,18 @@ where
     M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
     rounds.round(split, ctx, |split, model, fit_seconds| {
-        let score = |rows: &[usize]| {
-            let answer = metric.ask(&model, rounds.x.take(rows)?.borrow())?;
-            let (truth, weights) = (rounds.y.take(rows)?, rounds.weights(rows)?);
-            on_rows(metric, rows, |metric| metric.score_weighted(truth.borrow(), &answer, weights.as_deref()))
-        };
         let start = Instant::now();
-        let test = score(&split.test)?;
+        let (test, _) = score_on(rounds, metric, &model, &split.test)?;
         let score_seconds = start.elapsed().as_secs_f64();
         let fold = Fold {
             n_train: split.train.len(),
             test: split.test.clone(),
             score: test,
+            train_score: None,
             fit_seconds,
             score_seconds,
             model: None,
         };
-        Ok((score(&split.train)?, fold))
+        Ok((score_on(rounds, metric, &model, &split.train)?.0, fold))
     })
 }

@@ -96,21 +96,43 @@ where
     M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
     let start = Instant::now();
-    let answer = metric.ask(&model, rounds.x.take(&split.test)?.borrow())?;
-    let truth = rounds.y.take(&split.test)?;
-    let weights = rounds.weights(&split.test)?;
-    let score = on_rows(metric, &split.test, |metric| {
-        metric.score_weighted(truth.borrow(), &answer, weights.as_deref())
-    })?;
+    let (score, answer) = score_on(rounds, metric, &model, &split.test)?;
+    let score_seconds = start.elapsed().as_secs_f64();
+    let train_score = match rounds.options.train_scores {
+        true => {
+            Some(score_on(rounds, metric, &model, &split.train).context("the rows that were learned from")?.0)
+        }
+        false => None,
+    };
     let fold = Fold {
         n_train: split.train.len(),
         test: split.test.clone(),
         score,
+        train_score,
         fit_seconds,
-        score_seconds: start.elapsed().as_secs_f64(),
+        score_seconds,
         model: rounds.options.keep_models.then_some(model),
     };
     Ok((fold, (!rounds.options.drop_predictions).then_some(answer)))
+}
+
+/// The score of a model on some of the rows, and its answers.
+pub(super) fn score_on<E, M>(
+    rounds: &Rounds<'_, E>,
+    metric: &M,
+    model: &E::Model,
+    rows: &[usize],
+) -> Result<(f64, M::Prediction)>
+where
+    E: Estimator<Target: Strata> + ?Sized,
+    E::Model: Predictor<Input = E::Input>,
+    M: Metric<Truth = E::Target> + Judges<E::Model>,
+{
+    let answer = metric.ask(model, rounds.x.take(rows)?.borrow())?;
+    let (truth, weights) = (rounds.y.take(rows)?, rounds.weights(rows)?);
+    let score =
+        on_rows(metric, rows, |metric| metric.score_weighted(truth.borrow(), &answer, weights.as_deref()))?;
+    Ok((score, answer))
 }
 
 /// Puts folds and their answers together.

@@ -130,25 +130,33 @@ where
 {
     let rounds = Rounds::new(estimator, x, y, options);
     let (done, audit) = rounds.run(&splitter, &|split, model, fit_seconds| {
+        let scores = |rows: &[usize]| {
+            let (x, truth, weights) = (x.take(rows)?, y.take(rows)?, rounds.weights(rows)?);
+            metrics.scores(&model, x.borrow(), truth.borrow(), rows, weights.as_deref())
+        };
         let start = Instant::now();
-        let (x, truth) = (x.take(&split.test)?, y.take(&split.test)?);
-        let weights = rounds.weights(&split.test)?;
-        let scores = metrics.scores(&model, x.borrow(), truth.borrow(), &split.test, weights.as_deref())?;
+        let tested = scores(&split.test)?;
+        let score_seconds = start.elapsed().as_secs_f64();
+        let learned = match options.train_scores {
+            true => scores(&split.train)?.into_iter().map(Some).collect(),
+            false => vec![None; tested.len()],
+        };
         let fold = Fold {
             n_train: split.train.len(),
             test: split.test.clone(),
             score: f64::NAN,
+            train_score: None,
             fit_seconds,
-            score_seconds: start.elapsed().as_secs_f64(),
+            score_seconds,
             model: None,
         };
-        Ok((fold, scores))
+        Ok((fold, tested.into_iter().zip(learned).collect::<Vec<_>>()))
     })?;
     let mut results = metrics.results();
     results.iter_mut().for_each(|result| result.audit.clone_from(&audit));
     for (fold, scores) in done {
-        for (result, score) in results.iter_mut().zip(scores) {
-            result.folds.push(Fold { score, ..fold.clone() });
+        for (result, (score, train_score)) in results.iter_mut().zip(scores) {
+            result.folds.push(Fold { score, train_score, ..fold.clone() });
         }
     }
     Ok(results)

@@ -17,6 +17,7 @@ pub use costs::CostMatrix;
 pub use curves::{CostCurve, DecisionCurve, LiftRow, NetBenefit, cost_curve, decision_curve, lift_table};
 pub use profit::{profit_at_k, profit_intervals};
 pub use rule::{Objective, ThresholdChoice, ThresholdRule};
+pub(crate) use sure::DEPTH;
 pub use sure::{cost_intervals, decision_intervals, lift_intervals};
 pub use tuned::{FixedThreshold, TunedThreshold, TunedThresholdModel};
 pub use value::{MeanValue, OutcomeValues, ValueModel};

@@ -9,7 +9,8 @@ use super::rule::{CHOICES, OUT_OF_BAG};
 use super::sweep::{Sweep, ranked, tied};
 use crate::IntervalOptions;
 
-const DEPTH: Param = Param::real("depth", "share of the weight that is acted on").above(0.0).at_most(1.0);
+pub(crate) const DEPTH: Param =
+    Param::real("depth", "share of the weight that is acted on").above(0.0).at_most(1.0);
 
 /// The net benefit of the model at each threshold of a [`decision_curve`](super::decision_curve), with how sure it is: of
 /// independent rows, groups or blocks, by their weights.

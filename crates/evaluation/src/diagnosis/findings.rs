@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the sixteen things that are looked for.
+/// One of the things that are looked for: the sixteen of skore, and two more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Diagnostic {
@@ -38,11 +38,15 @@ pub enum Diagnostic {
     WorthTuning,
     /// No setting was searched.
     NotTuned,
+    /// A feature tells something else of the target on tested rows than on those that were learned from.
+    RelationChange,
+    /// Boosting went on after it was best on other rows.
+    TooManyRounds,
 }
 
 impl Diagnostic {
     /// All of them.
-    pub const ALL: [Diagnostic; 16] = [
+    pub const ALL: [Diagnostic; 18] = [
         Diagnostic::Overfit,
         Diagnostic::Underfit,
         Diagnostic::InconsistentFolds,
@@ -59,6 +63,8 @@ impl Diagnostic {
         Diagnostic::OptimumAtEdge,
         Diagnostic::WorthTuning,
         Diagnostic::NotTuned,
+        Diagnostic::RelationChange,
+        Diagnostic::TooManyRounds,
     ];
 }
 

@@ -1,6 +1,7 @@
 //! The usual mistakes, looked for in what is known of a model.
 
 mod findings;
+mod over_rows;
 
 pub use findings::{Diagnosed, Diagnostic, Findings};
 
@@ -9,14 +10,14 @@ use perennial_numeric::reduce;
 use perennial_statistics::describe;
 use serde::{Deserialize, Serialize};
 
-use crate::FeatureImportance;
+use crate::{CrossValidated, FeatureImportance};
 
-/// Looks for sixteen usual mistakes (those of skore) in what it is told; what it is not told it does not look for.
+/// Looks for usual mistakes (the sixteen of skore, and two more) in what it is told; what it is not told it does not look for.
 ///
 /// | told | looks for |
 /// |---|---|
-/// | [`scores`](Diagnosis::scores) | overfitting, inconsistent folds |
-/// | [`baseline`](Diagnosis::baseline) | underfitting, no better or far slower than the baseline |
+/// | [`cross_validated`](Diagnosis::cross_validated), [`scores`](Diagnosis::scores) | overfitting, inconsistent folds |
+/// | [`against`](Diagnosis::against), [`baseline`](Diagnosis::baseline) | underfitting, no better or far slower than the baseline |
 /// | [`classes`](Diagnosis::classes) | imbalance, rare classes |
 /// | [`coefficients`](Diagnosis::coefficients) | features on different scales |
 /// | [`impurity_importances`](Diagnosis::impurity_importances) | bias towards many values |
@@ -24,6 +25,8 @@ use crate::FeatureImportance;
 /// | [`importances`](Diagnosis::importances) | a golden feature, useless features |
 /// | [`times`](Diagnosis::times) | overlap in time |
 /// | [`search`](Diagnosis::search) | settings at the edge, settings not searched |
+/// | [`relations`](Diagnosis::relations) | features that tell something else of the target on tested rows |
+/// | [`rounds`](Diagnosis::rounds) | rounds of boosting after the best |
 ///
 /// ```
 /// use perennial_evaluation::{Diagnostic, Diagnosis};
@@ -77,10 +80,21 @@ const GOLDEN: f64 = 0.9;
 /// A best setting within this part of the range from its end is at the edge.
 const EDGE: f64 = 0.02;
 
+/// How long all fits took.
+fn fit_seconds<P, M>(scored: &CrossValidated<P, M>) -> f64 {
+    scored.folds.iter().map(|fold| fold.fit_seconds).sum()
+}
+
 impl Diagnosis {
     /// Of nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether this was looked for.
+    #[cfg(feature = "report")]
+    pub(crate) fn looked_for(&self, diagnostic: Diagnostic) -> bool {
+        self.looked.contains(&diagnostic)
     }
 
     fn look(&mut self, diagnostic: Diagnostic, found: Option<(String, &str)>) {
@@ -135,6 +149,40 @@ impl Diagnosis {
         );
         self.scores = Some(Scores { train: train_mean, test: mean, error, sign });
         Ok(self)
+    }
+
+    /// The scores of a cross-validation with [train scores](crate::CrossValidation::with_train_scores), as by
+    /// [`scores`](Diagnosis::scores).
+    ///
+    /// # Errors
+    /// As [`scores`](Diagnosis::scores), or when there are no train scores.
+    pub fn cross_validated<P, M>(self, model: &CrossValidated<P, M>) -> Result<Self> {
+        let train = model.train_scores().ok_or_else(|| {
+            Error::unsupported(
+                "there are no scores of the rows that were learned from; cross-validate by `CrossValidation::new().with_train_scores(true)`",
+            )
+        })?;
+        self.scores(&train, &model.scores(), model.higher_is_better)
+    }
+
+    /// A model and a baseline that were cross-validated on the same folds, the model with
+    /// [train scores](crate::CrossValidation::with_train_scores): their scores and how long their fits took, as by
+    /// [`scores`](Diagnosis::scores) and [`baseline`](Diagnosis::baseline).
+    ///
+    /// # Errors
+    /// As [`cross_validated`](Diagnosis::cross_validated) and [`baseline`](Diagnosis::baseline), or when the metrics differ.
+    pub fn against<P, M, Q, N>(
+        self,
+        model: &CrossValidated<P, M>,
+        baseline: &CrossValidated<Q, N>,
+    ) -> Result<Self> {
+        if model.metric != baseline.metric {
+            return Err(Error::unsupported(format!(
+                "the model is scored by `{}` and the baseline by `{}`; score both by the same metric",
+                model.metric, baseline.metric
+            )));
+        }
+        self.cross_validated(model)?.baseline(&baseline.scores(), fit_seconds(model), fit_seconds(baseline))
     }
 
     /// The scores of a baseline on the same folds, and how long the fits of the model and of the baseline took, in seconds;

@@ -6,6 +6,7 @@
 //! | which groups are bad alike, and what might help each? | [`ErrorTree`], [`candidate_fixes`] |
 //! | which rows are the worst? | [`worst_rows`] |
 //! | what did the model learn from that is like them? | [`nearest_rows`] |
+//! | what is each row worth that it learns from? | [`data_valuation`] |
 //! | which classes are taken for which? | [`confusions`] |
 //! | which labels are likely wrong? | [`LabelIssues`] |
 //! | what do the residuals still depend on? | [`residual_patterns`] |
@@ -19,6 +20,7 @@ mod nearest;
 mod residuals;
 mod stress;
 mod tree;
+mod valuation;
 mod worst;
 
 pub use discover::{Condition, DiscoveredSlices, SliceFinder};
@@ -28,4 +30,5 @@ pub use nearest::{NearRow, NearestRows, nearest_rows};
 pub use residuals::{ResidualPattern, ResidualPatterns, residual_patterns};
 pub use stress::{Disturbance, Stress, StressCurve, StressPoint};
 pub use tree::{ErrorGroup, ErrorGroups, ErrorTree};
+pub use valuation::data_valuation;
 pub use worst::{Confusion, WorstRow, confusions, worst_rows};

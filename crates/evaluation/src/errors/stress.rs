@@ -3,10 +3,11 @@ use std::fmt;
 use perennial_core::{Context, Error, Param, Predictor, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use crate::tasks;
-use crate::{Cells, ColumnChange, Judges, Metric, Tabular};
+use crate::{Cells, ColumnChange, IntervalOptions, Judges, Metric, Tabular};
 
 /// How the features are made worse. How much is the severity, from 0, as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct StressPoint {
     pub score: f64,
     /// By how much the score is worse than that of the features as they are; below 0 it is better.
     pub loss: f64,
+    /// How sure the loss is for rows like these, where a [level](Stress::level) was given and the metric is a mean over rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
 }
 
 /// How a score falls as the features get worse.
@@ -70,7 +74,10 @@ const SHARE: Param = Param::real("severity", "share of the values").at_least(0.0
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `weights` | none | >= 0 | how much each row counts in the score |
+/// | `level` | none | in (0, 1) | of an interval of each loss, by the bootstrap of rows: it takes a metric that is a mean over rows |
 /// | `context` | a new one | | seed, progress and cancelling |
+///
+/// The interval is for other rows and the draws of noise at hand; rows are answered both ways and drawn in pairs.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -102,6 +109,7 @@ pub struct Stress {
     disturbances: Vec<Disturbance>,
     severities: Vec<f64>,
     weights: Option<Vec<f64>>,
+    level: Option<f64>,
     ctx: Context,
 }
 
@@ -115,6 +123,7 @@ impl Stress {
             disturbances: disturbances.into_iter().collect(),
             severities: severities.into_iter().collect(),
             weights: None,
+            level: None,
             ctx: Context::new(),
         }
     }
@@ -123,6 +132,13 @@ impl Stress {
     #[must_use]
     pub fn weights(mut self, weights: &[f64]) -> Self {
         self.weights = Some(weights.to_vec());
+        self
+    }
+
+    /// Sets the level of an interval of each loss.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.level = Some(level);
         self
     }
 
@@ -143,7 +159,7 @@ impl Stress {
         P: Predictor<Input: Tabular>,
         M: Metric + Judges<P>,
     {
-        let Stress { disturbances, severities, weights, ctx } = self;
+        let Stress { disturbances, severities, weights, level, ctx } = self;
         for disturbance in disturbances {
             let range = match disturbance {
                 Disturbance::Missing | Disturbance::Exchange | Disturbance::Unseen => SHARE,
@@ -155,7 +171,12 @@ impl Stress {
             return Err(Error::empty("there are no severities; give some, such as 0.1, 0.5 and 1"));
         }
         let weights = weights.as_deref();
-        let whole = metric.score_weighted(y, &metric.ask(model, x)?, weights)?;
+        let answers = metric.ask(model, x)?;
+        let whole = metric.score_weighted(y, &answers, weights)?;
+        let of_rows = match level {
+            Some(_) => metric.row_scores(y, &answers)?,
+            None => None,
+        };
         let columns = (0..x.names().len())
             .map(|column| x.cells(column).map(|cells| Kind::of(&cells)))
             .collect::<Result<Vec<Kind>>>()?;
@@ -167,9 +188,24 @@ impl Stress {
             // The same draws at each severity, so that the curve falls for the severity and not for the draw.
             let draws = random.fork((task / severities.len()) as u64);
             let changes = changes(x.n_rows(), disturbance, severities[place], &columns, &draws);
-            let score = metric.score_weighted(y, &metric.ask(model, &x.changed(&changes)?)?, weights)?;
-            let loss = if M::HIGHER_IS_BETTER { whole - score } else { score - whole };
-            Ok::<StressPoint, Error>(StressPoint { severity: severities[place], score, loss })
+            let answers = metric.ask(model, &x.changed(&changes)?)?;
+            let score = metric.score_weighted(y, &answers, weights)?;
+            let sign = if M::HIGHER_IS_BETTER { -1.0 } else { 1.0 };
+            let interval = match (
+                level,
+                &of_rows,
+                of_rows.as_ref().map_or(Ok(None), |_| metric.row_scores(y, &answers))?,
+            ) {
+                (Some(level), Some(before), Some(after)) => {
+                    let losses: Vec<f64> = before.iter().zip(&after).map(|(a, b)| sign * (b - a)).collect();
+                    let options = IntervalOptions::new().level(*level).seed(ctx.seed(None));
+                    let options = weights.map_or(options.clone(), |weights| options.weights(weights));
+                    Some(options.of_mean(&losses)?)
+                }
+                _ => None,
+            };
+            let loss = sign * (score - whole);
+            Ok::<StressPoint, Error>(StressPoint { severity: severities[place], score, loss, interval })
         })?;
         let curve = |(place, disturbance): (usize, &Disturbance)| StressCurve {
             disturbance: *disturbance,

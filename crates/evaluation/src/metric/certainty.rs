@@ -2,10 +2,13 @@
 
 use perennial_core::{Classes, Error, Param, Probabilities, Result};
 use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
+use super::calibration_interval::by_inversion;
 use super::probabilities::true_columns;
 use super::{Metric, mean_by};
+use crate::IntervalOptions;
 use crate::calibration::{BinStrategy, Reliability};
 
 /// The share of the rows whose true class is among the `k` most probable ones; of equally probable classes those that
@@ -163,6 +166,21 @@ impl Metric for CalibrationError {
             });
         }
         Ok(self.of_bins(&self.bins(prediction, &columns, weights)))
+    }
+
+    /// By a test of each error that may be true: gaps are too large by chance, so a bootstrap of the error would miss small ones. The estimate
+    /// can lie outside. Bins of as many rows each stay those of all rows.
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        let weights = options.row_weights();
+        let estimate = self.score_weighted(truth, prediction, weights)?;
+        let strategy = if self.adaptive { BinStrategy::Quantile } else { BinStrategy::Uniform };
+        let bins = Reliability::new().n_bins(self.n_bins).strategy(strategy);
+        by_inversion(&bins.binned_gaps(truth, prediction, weights)?, self.worst, estimate, options)
     }
 }
 

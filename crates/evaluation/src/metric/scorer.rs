@@ -63,6 +63,7 @@ trait AnyMetric<T: ?Sized, P>: Send + Sync {
     fn any_bounds(&self) -> (f64, f64);
     fn any_score(&self, truth: &T, prediction: &P, weights: Option<&[f64]>) -> Result<f64>;
     fn any_rows(&self, truth: &T, prediction: &P) -> Result<Option<Vec<f64>>>;
+    fn any_check_bootstrap(&self) -> Result<()>;
     fn any_interval(&self, truth: &T, prediction: &P, options: &IntervalOptions<'_>) -> Result<Interval>;
 }
 
@@ -82,6 +83,10 @@ impl<M: Metric> AnyMetric<M::Truth, M::Prediction> for M {
 
     fn any_rows(&self, truth: &M::Truth, prediction: &M::Prediction) -> Result<Option<Vec<f64>>> {
         self.row_scores(truth, prediction)
+    }
+
+    fn any_check_bootstrap(&self) -> Result<()> {
+        self.check_bootstrap()
     }
 
     fn any_interval(
@@ -151,6 +156,10 @@ impl<P: Scored> Metric for Scorer<P> {
     fn row_scores(&self, truth: &P::Truth, prediction: &P) -> Result<Option<Vec<f64>>> {
         let rows = self.metric.any_rows(truth, prediction)?;
         Ok(rows.map(|rows| rows.into_iter().map(|score| self.turned(score)).collect()))
+    }
+
+    fn check_bootstrap(&self) -> Result<()> {
+        self.metric.any_check_bootstrap()
     }
 
     fn interval(&self, truth: &P::Truth, prediction: &P, options: &IntervalOptions<'_>) -> Result<Interval> {

@@ -2,11 +2,14 @@
 
 use perennial_core::{Classes, Error, Param, Probabilities, Result};
 use perennial_numeric::reduce;
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::probabilities::{Binary, Brier, LogLoss, true_columns};
-use super::ranking::{ThresholdCounts, threshold_counts};
-use super::{Metric, mean_by};
+use super::ranking::threshold_counts;
+use super::{Metric, bootstrap, mean_by};
+use crate::IntervalOptions;
+use crate::decision::cost_intervals;
 
 /// The losses of answering every row with the shares of the classes.
 fn of_shares(
@@ -56,11 +59,10 @@ macro_rules! beside_shares {
                 let columns = true_columns(truth, prediction, weights)?;
                 let baseline = of_shares(truth, prediction, weights, &$loss::loss)?;
                 let loss = mean_by(columns.len(), weights, |row| $loss::loss(prediction, row, columns[row]));
-                let first = columns.first();
-                if columns.iter().enumerate().all(|(row, column)| {
-                    weights.is_some_and(|weights| weights[row] == 0.0) || Some(column) == first
-                }) || baseline <= 0.0
-                {
+                let counts = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
+                let mut there = (0..columns.len()).filter(|&row| counts(row)).map(|row| columns[row]);
+                let first = there.next();
+                if there.all(|column| Some(column) == first) || baseline <= 0.0 {
                     return Err(Error::insufficient_data(concat!(
                         "`", $name, "` compares with the shares of the classes, and all rows are of one class; check how the rows were split"
                     )));
@@ -177,6 +179,27 @@ impl Metric for ThresholdScore {
         (0.0, 1.0)
     }
 
+    /// Of the gap of Kolmogorov and Smirnov it is that of a least cost (see [`cost_intervals`]): the threshold is the best for the rows that it is
+    /// judged on, and what it looks better by is taken out of the interval.
+    fn interval(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        if self.point != Point::KolmogorovSmirnov {
+            return bootstrap(self, truth, prediction, options);
+        }
+        let weights = options.row_weights();
+        let estimate = self.score_weighted(truth, prediction, weights)?;
+        let Binary { scores, positive } = Binary::new(truth, prediction, self.positive.as_deref(), weights)?;
+        // Where both classes weigh the same, it is what is left of the cost of calling none.
+        let [cost] = cost_intervals(&scores, &positive, &[0.5], options)?[..] else {
+            return bootstrap(self, truth, prediction, options);
+        };
+        Ok(Interval { estimate, low: 1.0 - 2.0 * cost.high, high: 1.0 - 2.0 * cost.low, level: cost.level })
+    }
+
     fn score_weighted(
         &self,
         truth: &Classes,
@@ -184,11 +207,19 @@ impl Metric for ThresholdScore {
         weights: Option<&[f64]>,
     ) -> Result<f64> {
         let Binary { scores, positive } = Binary::new(truth, prediction, self.positive.as_deref(), weights)?;
-        let ThresholdCounts { true_positives, false_positives, positive, negative, .. } =
-            threshold_counts(&scores, &positive, weights)?;
+        let counts = threshold_counts(&scores, &positive, weights)?;
+        let cuts =
+            counts.true_positives.iter().zip(&counts.false_positives).map(|(right, wrong)| [*right, *wrong]);
+        self.best_of(&cuts.collect::<Vec<_>>(), [counts.positive, counts.negative])
+    }
+}
+
+impl ThresholdScore {
+    /// The best that thresholds reach above which there are so much positive and negative weight, of all there is.
+    pub(super) fn best_of(&self, cuts: &[[f64; 2]], [positive, negative]: [f64; 2]) -> Result<f64> {
         // Recall, precision and specificity at each threshold.
         let points = || {
-            true_positives.iter().zip(&false_positives).map(|(right, wrong)| {
+            cuts.iter().map(|[right, wrong]| {
                 ((right / positive).min(1.0), right / (right + wrong), (1.0 - wrong / negative).max(0.0))
             })
         };

@@ -201,7 +201,7 @@ pub struct R2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MedianAbsoluteError;
 
-/// The largest absolute error of a row with weight.
+/// The largest absolute error of a row with weight. It has no interval: rows tell nothing of errors larger than the largest that was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaxError;
 
@@ -282,9 +282,19 @@ of_all_rows!(MedianAbsoluteError, "median_absolute_error", false, |truth, predic
     }
 });
 
-of_all_rows!(MaxError, "max_error", false, |truth, prediction, weights| Ok(largest_error(
-    truth, prediction, weights
-)));
+of_all_rows!(
+    MaxError,
+    "max_error",
+    false,
+    |truth, prediction, weights| Ok(largest_error(truth, prediction, weights)),
+    {
+        fn check_bootstrap(&self) -> Result<()> {
+            Err(Error::unsupported(
+                "rows tell nothing of errors larger than the largest that was seen, so `max_error` has no interval; use a high quantile of the errors, or a mean",
+            ))
+        }
+    }
+);
 
 fn largest_error(truth: &[f64], prediction: &[f64], weights: Option<&[f64]>) -> f64 {
     let counts = |row: &usize| weights.is_none_or(|weights| weights[*row] > 0.0);

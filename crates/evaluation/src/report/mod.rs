@@ -4,11 +4,14 @@ mod classes;
 mod explained;
 mod page;
 mod pictures;
+mod spread;
 mod terminal;
 mod together;
 mod values;
+mod whole;
 
 pub use explained::Explained;
+pub use whole::ReportOptions;
 
 use perennial_core::{Classes, Probabilities, Result, Values};
 use perennial_reporting::{Chart, Document};

@@ -200,6 +200,43 @@ fn settings_and_huge_numbers_are_survived() {
 }
 
 #[test]
+fn what_is_held_out_keeps_its_audit() {
+    let x = Matrix::from(array![[1.0], [2.0], [1.0], [3.0], [1.0], [4.0], [1.0], [1.0]]);
+    let y: Values = (0..8).map(f64::from).collect();
+    let splitter = Holdout::new(0.5).seed(1);
+    let waived = SplitAudit::new().waive(Check::DuplicateRows, "readings of one machine");
+    let options = CrossValidation::new().audit(waived);
+    let ((_, y_train), mut test) = hold_out_audited(&x, &y, &splitter, &options).unwrap();
+    assert_eq!(y_train.n_rows(), 4);
+    assert_eq!(checks(&test.log().audit), [Check::DuplicateRows]);
+    test.open("final").unwrap();
+    let text = serde_json::to_string(test.log()).unwrap();
+    assert!(test.log().to_string().starts_with("1 look: 1. final; duplicate rows: "));
+    assert!(test.log().to_string().contains("[waived: readings of one machine]"));
+    // An earlier log brings its own audit, and an older one has none to bring.
+    let later = Sealed::new(0).resume(serde_json::from_str(&text).unwrap());
+    assert_eq!(later.log(), test.log());
+    let ((_, _), again) = hold_out_audited(&x, &y, &splitter, &options).unwrap();
+    let again = again.resume(serde_json::from_str(r#"{ "looks": [] }"#).unwrap());
+    assert_eq!(again.log().audit, test.log().audit);
+    // The same in a report.
+    let truth = Values::from(vec![1.0, 2.0, 3.0]);
+    let report = Report::of_values("Held out", &truth, &truth, &IntervalOptions::new()).unwrap();
+    let report = report.looks(test.log().clone());
+    assert!(report.to_html().contains("readings of one machine"));
+    assert!(report.to_string().contains("readings of one machine"));
+    // Groups on both sides and several splits are refused.
+    let groups = [0, 0, 0, 0, 0, 0, 0, 1];
+    let mut inputs = CrossValidation::new().groups(&groups);
+    inputs = inputs.audit(SplitAudit::new().waive(Check::DuplicateRows, "as above"));
+    let shuffled = perennial_evaluation::split::ShuffleSplit::new(1, 0.5).seed(1);
+    assert!(hold_out_audited(&x, &y, &shuffled, &inputs).is_err());
+    let folds = perennial_evaluation::split::KFold::new(2).seed(1);
+    let several = hold_out_audited(&x, &y, &folds, &options).unwrap_err();
+    assert!(several.to_string().contains("gives 2 splits"), "{several}");
+}
+
+#[test]
 fn looks_are_counted() {
     let truth = Values::from(vec![1.0, 2.0, 3.0]);
     let mut test = Sealed::new(truth);

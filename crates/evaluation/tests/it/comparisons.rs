@@ -13,6 +13,7 @@ fn scored(scores: &[f64], n_train: usize, n_test: usize) -> CrossValidated<(), (
         test: (number * n_test..(number + 1) * n_test).collect(),
         score,
         fit_seconds: 0.0,
+        train_score: None,
         score_seconds: 0.0,
         model: None,
     };

@@ -129,11 +129,20 @@ fn ranks_are_those_of_the_definition() {
 }
 
 /// The mean over repetitions of the share of truths held, and its standard error.
+#[track_caller]
 pub(crate) fn repeated(n_repeats: u64, coverage: impl Fn(Random) -> f64) -> (f64, f64) {
     let found: Vec<f64> = (0..n_repeats).map(|number| coverage(Random::new(900 + number))).collect();
     let mean = found.iter().sum::<f64>() / found.len() as f64;
     let variance = found.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (found.len() - 1) as f64;
-    (mean, (variance / found.len() as f64).sqrt())
+    let error = (variance / found.len() as f64).sqrt();
+    // What the documents say can be checked.
+    println!(
+        "{}: {:.2} +- {:.2} % of {n_repeats}",
+        std::panic::Location::caller().line(),
+        100.0 * mean,
+        100.0 * error
+    );
+    (mean, error)
 }
 
 fn normals(random: &mut Random, n: usize) -> Values {

@@ -82,7 +82,7 @@ pub(crate) fn covers(kind: &str, truth: f64, interval: impl Fn(&mut Random) -> I
 }
 
 /// Truth with a share of 0.4, told right with a chance of 0.8.
-fn told(n: usize, random: &mut Random) -> (Classes, Classes) {
+pub(crate) fn told(n: usize, random: &mut Random) -> (Classes, Classes) {
     let truth: Vec<u32> = (0..n).map(|_| u32::from(random.uniform() < 0.4)).collect();
     let told = truth.iter().map(|&class| if random.uniform() < 0.8 { class } else { 1 - class }).collect();
     let names = ["no", "yes"].map(String::from).to_vec();

@@ -248,7 +248,7 @@ fn gaps_between_groups() {
 }
 
 /// A line without noise in its slope: its score on rows that it has not seen is known.
-fn noisy(n: usize, random: &mut Random) -> (Matrix, Values) {
+pub(crate) fn noisy(n: usize, random: &mut Random) -> (Matrix, Values) {
     (
         Matrix::from(Array2::from_shape_fn((n, 1), |_| random.normal())),
         (0..n).map(|_| random.normal()).collect(),

@@ -134,6 +134,7 @@ fn of_values(metric: impl Metric<Truth = Values, Prediction = Values>, expected:
 #[test]
 fn metrics_of_classes() {
     of_classes(Accuracy, [Is(1.0), Is(0.75), Is(0.5)]);
+    of_classes(ZeroOneLoss, [Is(0.0), Is(0.25), Is(0.5)]);
     of_classes(BalancedAccuracy, [Is(1.0), Is(0.75), Is(0.5)]);
     of_classes(Precision::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(Recall::of("yes"), [Is(1.0), Is(0.0), Is(0.0)]);
@@ -163,6 +164,8 @@ fn metrics_of_groups_of_rows() {
     of_classes(Completeness, [Is(1.0), Is(0.0), Is(1.0)]);
     of_classes(NormalizedMutualInformation, [Is(1.0), Is(0.0), Is(0.0)]);
     of_classes(AdjustedMutualInformation, [Is(1.0), Is(0.0), Is(0.0)]);
+    of_classes(MutualInformation, [Is(0.0), Is(0.0), Is(0.0)]);
+    of_classes(VMeasure::new(), [Is(1.0), Is(0.0), Is(0.0)]);
 }
 
 #[test]
@@ -170,11 +173,13 @@ fn metrics_of_probabilities() {
     of_shares(LogLoss, [Is(0.29506406942715496), Is(0.785478695933018), Is(2.0_f64.ln())]);
     of_shares(Brier, [Is(0.07), Is(0.28), Is(0.25)]);
     of_shares(RocAuc::new(), [Says("positive"), Says("negative"), Is(0.5)]);
+    of_shares(Gini::new(), [Says("positive"), Says("negative"), Is(0.0)]);
     of_shares(OneVsOneAuc::new(), [Says(""), Says(""), Is(0.5)]);
     of_shares(AveragePrecision::new(), [Is(1.0), Is(0.0), Is(0.5)]);
     of_shares(TopKAccuracy::new(1), [Is(1.0), Is(0.75), Is(0.5)]);
     of_shares(CalibrationError::new(), [Is(0.25), Is(0.5), Is(0.0)]);
     of_shares(CalibrationError::worst(), [Is(0.4), Is(0.8), Is(0.0)]);
+    of_shares(CalibrationError::adaptive(), [Is(0.25), Is(0.5), Is(0.0)]);
     of_shares(D2LogLoss, [Says("one class"), Says("one class"), Is(0.0)]);
     of_shares(D2Brier, [Says("one class"), Says("one class"), Is(0.0)]);
     of_shares(ThresholdScore::kolmogorov_smirnov(), [Says("positive"), Says("negative"), Is(0.0)]);
@@ -225,6 +230,24 @@ fn metrics_of_several_answers() {
     let two = Outputs::from(array![[0.5, 1.5], [1.0, 3.0], [2.0, 2.5], [4.0, 4.0]]);
     nothing(&QuantileLoss::new([0.1, 0.9]), &truth, &two);
     nothing(&Crps::new(), &truth, &two);
+    nothing(&WeightedIntervalScore::new([0.8]).without_median(), &truth, &two);
+    judge(
+        "weighted_interval_score",
+        "ends that are the truth",
+        WeightedIntervalScore::new([0.8]).without_median().score(&truth, &columns(&[1.0, 2.0, 3.0, 4.0])),
+        &Is(0.0),
+    );
+    let pairs = columns(&[1.0, 2.0, 3.0, 4.0]);
+    nothing(&MultiOutput::new(MeanAbsoluteError), &pairs, &two);
+    nothing(&MultiOutput::new(R2).variance_weighted(), &pairs, &two);
+    judge(
+        "r2",
+        "constant truths told",
+        MultiOutput::new(R2).score(&columns(&[2.0; 4]), &columns(&[2.0; 4])),
+        &Is(1.0),
+    );
+    judge("r2", "constant truths missed", MultiOutput::new(R2).score(&columns(&[2.0; 4]), &two), &Is(0.0));
+    assert!(MultiOutput::new(R2).score(&pairs, &Outputs::from(array![[1.0], [2.0], [3.0], [4.0]])).is_err());
     judge(
         "crps",
         "draws that are all the truth",
@@ -236,6 +259,19 @@ fn metrics_of_several_answers() {
         (sets([&["a"], &["a"], &["a"], &["a", "b"]]), sets([&["a"], &["b"], &["a"], &["a", "b"]]));
     nothing(&HammingLoss, &all, &some);
     nothing(&ExactMatch, &all, &some);
+    let none = sets([&[], &["b"], &["a"], &["a", "b"]]);
+    for (metric, expected) in [
+        (LabelSets::Precision, [Is(0.75), Is(0.75)]),
+        (LabelSets::Recall, [Is(0.75), Is(0.75)]),
+        (LabelSets::F1, [Is(0.75), Is(0.75)]),
+        (LabelSets::Jaccard, [Is(0.75), Is(0.75)]),
+    ] {
+        nothing(&metric, &all, &some);
+        let [missed, nothing_given] = expected;
+        judge(&metric.name(), "one set missed", metric.score(&all, &some), &missed);
+        // A row without labels that is given none counts 0.
+        judge(&metric.name(), "no labels", metric.score(&none, &none), &nothing_given);
+    }
     judge("hamming_loss", "one output missed twice", HammingLoss.score(&all, &some), &Is(0.25));
     let decisions = Outputs::from(array![[-2.0], [0.5], [1.0], [0.0]]);
     nothing(&HingeLoss, &classes([0, 1, 0, 1]), &decisions);
@@ -263,4 +299,72 @@ fn metrics_of_several_answers() {
     nothing(&MeanSetSize, &classes([0, 1, 0, 1]), &of_rows);
     nothing(&SizeStratifiedCoverage, &classes([0, 1, 0, 1]), &of_rows);
     judge("set_coverage", "one class", SetCoverage.score(&classes([1; 4]), &of_rows), &Is(0.25));
+}
+
+/// Two outputs that are the same.
+fn columns(values: &[f64]) -> Outputs {
+    Outputs::from(Array2::from_shape_fn((values.len(), 2), |(row, _)| values[row]))
+}
+
+#[test]
+fn metrics_of_orders() {
+    let times = |happened: [bool; 4]| EventTimes::new(vec![1.0, 2.0, 3.0, 4.0], happened.to_vec()).unwrap();
+    let scores = |scores: [f64; 4]| Values::from(scores.to_vec());
+    nothing(&Concordance, &times([true; 4]), &scores([1.0, 3.0, 2.0, 4.0]));
+    let score = |happened, given| Concordance.score(&times(happened), &scores(given));
+    judge("concordance", "constant answers", score([true; 4], [1.0; 4]), &Is(0.5));
+    judge("concordance", "no events", score([false; 4], [1.0, 2.0, 3.0, 4.0]), &Says("pair"));
+    judge("concordance", "one event, the last", score([false, false, false, true], [1.0; 4]), &Says("pair"));
+    assert!(score([true; 4], [f64::NAN, 1.0, 2.0, 3.0]).is_err());
+    use ranking::{LabelMetric, QueryMetric, score_queries};
+    let all = [
+        QueryMetric::Dcg,
+        QueryMetric::Ndcg,
+        QueryMetric::ReciprocalRank,
+        QueryMetric::AveragePrecision,
+        QueryMetric::Precision,
+        QueryMetric::Recall,
+        QueryMetric::Hit,
+    ];
+    for metric in all {
+        // A query without a relevant row, and one of a single row.
+        let of = |relevance: &[f64], scores: &[f64], queries: &[u32]| {
+            score_queries(metric, None, relevance, scores, queries)
+        };
+        assert_eq!(of(&[0.0, 0.0], &[1.0, 2.0], &[1, 1]).unwrap().scores, [0.0], "{metric:?}");
+        assert_eq!(of(&[1.0], &[0.0], &[1]).unwrap().scores, [1.0], "{metric:?}");
+        assert!(of(&[], &[], &[]).is_err() && of(&[1.0], &[f64::NAN], &[1]).is_err());
+        assert!(of(&[-1.0], &[1.0], &[1]).is_err() && of(&[1.0], &[1.0], &[1, 2]).is_err());
+        assert!(score_queries(metric, Some(0), &[1.0], &[1.0], &[1]).is_err());
+        // One query tells nothing of how sure the mean is.
+        let ranks = of(&[1.0, 0.0], &[2.0, 1.0], &[1, 1]).unwrap();
+        assert!(ranks.interval(&IntervalOptions::new().replicates(40)).is_err());
+        for weights in [vec![0.0], vec![f64::NAN], vec![1.0; 2]] {
+            assert!(ranks.mean_weighted(&weights).is_err(), "{metric:?} {weights:?}");
+        }
+        let mut twice = ranks.clone();
+        assert!(twice.merge(&ranks).unwrap_err().to_string().contains("query 1"));
+    }
+    let even = array![[0.5, 0.5], [0.5, 0.5]];
+    let cases = [
+        (LabelMetric::Coverage, [0.0, 2.0, 2.0]),
+        (LabelMetric::AveragePrecision, [1.0, 1.0, 0.5]),
+        (LabelMetric::Loss, [0.0, 0.0, 1.0]),
+    ];
+    for (metric, expected) in cases {
+        // No labels, all of them, and one of two that are tied.
+        let rows = [[false, false], [true, true], [true, false]];
+        for (labels, expected) in rows.into_iter().zip(expected) {
+            let has = array![labels, labels];
+            assert_eq!(metric.score(&has, &even, None).unwrap(), expected, "{metric:?} {labels:?}");
+        }
+        let has = array![[true, false], [false, true]];
+        for weights in [vec![0.0; 2], vec![-1.0; 2], vec![1.0; 3]] {
+            assert!(metric.score(&has, &even, Some(&weights)).is_err());
+        }
+        assert!(metric.score(&has, &array![[f64::NAN, 0.0], [0.0, 1.0]], None).is_err());
+        assert!(metric.score(&has, &array![[0.0], [1.0]], None).is_err());
+        let none = Array2::from_elem((0, 2), false);
+        assert!(metric.score(&none, &Array2::zeros((0, 2)), None).is_err());
+    }
 }

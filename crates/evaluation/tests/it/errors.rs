@@ -266,6 +266,8 @@ fn every_mistake_is_found_where_it_is_and_nowhere_else() {
     }));
     let good_x =
         Matrix::from(Array2::from_shape_fn((60, 2), |(row, column)| (row * [7, 13][column] % 20) as f64));
+    let straight = good_x.dense().unwrap().column(0).to_vec();
+    let turned: Vec<f64> = straight.iter().map(|value| -value).collect();
     let setting = |best: f64| SearchedSetting { name: "depth".to_owned(), best, low: 1.0, high: 10.0 };
     let bad = [
         Diagnosis::new()
@@ -290,6 +292,10 @@ fn every_mistake_is_found_where_it_is_and_nowhere_else() {
             .baseline(&[0.5, 0.5, 0.5, 0.5], 1.0, 1.0)
             .unwrap()
             .search(&[], &[])
+            .relations(&good_x, &straight, &good_x, &turned)
+            .unwrap()
+            .rounds(&[0.5, 0.4, 0.3], &[0.5, 0.45, 0.6], false)
+            .unwrap()
             .find(),
     ];
     let mut found: Vec<Diagnostic> =
@@ -312,12 +318,16 @@ fn every_mistake_is_found_where_it_is_and_nowhere_else() {
         .importances(&[importance("a", 0.4, 0.3), importance("b", 0.2, 0.1)])
         .times(&[1, 2, 3], &[5, 6])
         .search(&[setting(4.0)], &[])
+        .relations(&good_x, &straight, &good_x, &straight)
+        .unwrap()
+        .rounds(&[0.5, 0.4, 0.3], &[0.5, 0.45, 0.44], false)
+        .unwrap()
         .find();
     // A search was made, so `NotTuned` passes; all were looked for.
-    assert_eq!((good.found.len(), good.unknown.len(), good.passed.len()), (0, 0, 16), "{good}");
+    assert_eq!((good.found.len(), good.unknown.len(), good.passed.len()), (0, 0, 18), "{good}");
     let nothing = Diagnosis::new().find();
-    assert_eq!(nothing.unknown.len(), 16);
-    assert!(bad[0].to_string().contains("16 found") || bad[0].to_string().contains("not looked for"));
+    assert_eq!(nothing.unknown.len(), 18);
+    assert!(bad[0].to_string().contains("18 found") || bad[0].to_string().contains("not looked for"));
     assert!(Diagnosis::new().baseline(&[0.5], 1.0, 1.0).is_err());
     assert!(Diagnosis::new().scores(&[], &[], true).is_err());
     assert!(Diagnosis::new().scores(&[f64::NAN], &[0.5], true).is_err());

@@ -206,6 +206,7 @@ fn flat(score: f64) -> CrossValidated<(), ()> {
         test: (number * 10..(number + 1) * 10).collect(),
         score,
         fit_seconds: 0.0,
+        train_score: None,
         score_seconds: 0.0,
         model: None,
     };

@@ -1,19 +1,19 @@
 //! Intervals of what parts of the rows leave behind.
 
-use perennial_core::Values;
+use perennial_core::{Classes, Probabilities, Rows, Values};
 use perennial_evaluation::metric::ranking::{RankSums, average_precision};
-use perennial_evaluation::metric::{ErrorSums, RootMeanSquaredError};
+use perennial_evaluation::metric::{D2Brier, D2LogLoss, ErrorSums, RootMeanSquaredError, ShareSums};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
 use perennial_statistics::distribution::{Distribution, StudentT};
 use perennial_statistics::interval::clopper_pearson;
 
 use crate::conformal::close;
-use crate::coverage::covers;
+use crate::coverage::{covers, scored};
 use crate::coverage_of_decisions::ranked;
 
 /// Truth of which the answers explain half.
-fn halves(n: usize, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn halves(n: usize, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
     let answer: Vec<f64> = (0..n).map(|_| random.normal()).collect();
     (answer.iter().map(|answer| answer + random.normal()).collect(), answer)
 }
@@ -217,4 +217,72 @@ fn precision_intervals_that_rows_do_not_tell() {
     let weighted = of(&[3.0, 1.0], &[true, false], Some(&[2.0, 1.0])).unwrap_err();
     assert!(weighted.to_string().contains("AveragePrecision::interval"), "{weighted}");
     assert!(RankSums::new().average_precision_interval(0.95).is_err());
+}
+
+#[test]
+fn shares_of_losses_of_parts() {
+    let mut random = Random::new(12);
+    let (truth, said) = scored(90, &mut random);
+    let weights: Vec<f64> = (0..90).map(|row| f64::from(row % 4)).collect();
+    let part = |rows: std::ops::Range<usize>| {
+        let rows: Vec<usize> = rows.collect();
+        (truth.take(&rows).unwrap(), said.take(&rows).unwrap(), weights.take(&rows).unwrap())
+    };
+    for (mut whole, mut own) in
+        [(ShareSums::of_log_loss(), ShareSums::of_log_loss()), (ShareSums::of_brier(), ShareSums::of_brier())]
+    {
+        let (t, s, w) = part(0..25);
+        whole.add(&t, &s, Some(&w)).unwrap();
+        let (t, s, w) = part(25..90);
+        own.add(&t, &s, Some(&w)).unwrap();
+        whole.merge(&own).unwrap();
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(whole, serde_json::from_str(&text).unwrap());
+        // What a little more weight for each row changes of the logarithm of what is left.
+        let score = |weights: &[f64]| match text.contains("brier") {
+            true => D2Brier.score_weighted(&truth, &said, Some(weights)).unwrap(),
+            false => D2LogLoss.score_weighted(&truth, &said, Some(weights)).unwrap(),
+        };
+        close(whole.score().unwrap(), score(&weights), 1e-13);
+        let of_row = |row: usize| {
+            let with = |by: f64| {
+                let more = |r: usize| if r == row { 1.0 + by } else { 1.0 };
+                (1.0 - score(&(0..90).map(|r| weights[r] * more(r)).collect::<Vec<f64>>())).ln()
+            };
+            (with(1e-5) - with(-1e-5)) / 2e-5
+        };
+        let n = weights.iter().filter(|weight| **weight > 0.0).count() as f64;
+        let variance = (0..90).map(|row| of_row(row).powi(2)).sum::<f64>() * n / (n - 1.0);
+        let half = StudentT::new(n - 1.0).unwrap().isf(0.025) * variance.sqrt();
+        let found = whole.interval(0.95).unwrap();
+        close(found.low, 1.0 - (1.0 - found.estimate) * half.exp(), 1e-7);
+        close(found.high, 1.0 - (1.0 - found.estimate) * (-half).exp(), 1e-7);
+    }
+    let mut one = ShareSums::of_brier();
+    assert!(one.score().is_err() && one.interval(0.95).is_err());
+    one.add(&Classes::from_labels(["a"; 3]), &three(), None).unwrap();
+    assert!(one.score().unwrap_err().to_string().contains("one class"));
+    assert!(one.merge(&ShareSums::of_log_loss()).is_err());
+    let (t, s, _) = part(0..5);
+    assert!(one.add(&t, &s, None).unwrap_err().to_string().contains("3 classes"));
+}
+
+fn three() -> Probabilities {
+    let values = ndarray::Array2::from_elem((3, 3), 1.0 / 3.0);
+    Probabilities::new(values, ["a", "b", "c"].map(String::from).to_vec()).unwrap()
+}
+
+#[test]
+fn coverage_of_merged_shares() {
+    for (kind, truth, empty) in [
+        ("merged D2 of a log loss", 0.135_638_018_0, ShareSums::of_log_loss()),
+        ("merged D2 of a Brier score", 0.170_889_860_0, ShareSums::of_brier()),
+    ] {
+        covers(kind, truth, |random| {
+            let mut sums = empty.clone();
+            let (truth, said) = scored(300, random);
+            sums.add(&truth, &said, None).unwrap();
+            sums.interval(0.95).unwrap()
+        });
+    }
 }

@@ -1,8 +1,38 @@
 //! Areas under curves of rows that come in parts.
 
+use ndarray::Array2;
+use perennial_core::{Classes, Probabilities};
+use perennial_evaluation::Metric;
+use perennial_evaluation::metric::ThresholdScore;
 use perennial_evaluation::metric::ranking::*;
 use perennial_numeric::random::Random;
 use proptest::prelude::*;
+
+/// Scores between -8 and 8 as probabilities of the same order.
+fn as_classes(scores: &[f64], positive: &[bool]) -> (Classes, Probabilities) {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let share = |score: f64| (score + 8.0) / 16.0;
+    let values = Array2::from_shape_fn((scores.len(), 2), |(row, class)| match class {
+        1 => share(scores[row]),
+        _ => 1.0 - share(scores[row]),
+    });
+    let codes = positive.iter().map(|&positive| u32::from(positive)).collect();
+    (Classes::new(codes, names.clone()).unwrap(), Probabilities::new(values, names).unwrap())
+}
+
+/// By its definition: positive weight among the first rows, of tied ones a part of each.
+fn lift(counts: &ThresholdCounts, depth: f64) -> f64 {
+    let mut left = depth * (counts.positive + counts.negative);
+    let (mut found, mut before) = (0.0, [0.0; 2]);
+    for (right, wrong) in counts.true_positives.iter().zip(&counts.false_positives) {
+        let own = [right - before[0], wrong - before[1]];
+        let reached = (left / (own[0] + own[1])).clamp(0.0, 1.0);
+        found += reached * own[0];
+        left -= own[0] + own[1];
+        before = [*right, *wrong];
+    }
+    found / counts.positive / depth
+}
 
 proptest! {
     #[test]
@@ -40,6 +70,40 @@ proptest! {
             }
             let exact = average_precision(&scores, &positive, weights).unwrap();
             prop_assert!(near(first.average_precision().unwrap(), exact));
+            let points = [
+                ThresholdScore::kolmogorov_smirnov(),
+                ThresholdScore::recall_at_precision(0.6),
+                ThresholdScore::precision_at_recall(0.4),
+                ThresholdScore::specificity_at_recall(0.7),
+                ThresholdScore::recall_at_specificity(0.5),
+            ];
+            if let (Ok(counts), Ok(auc)) = (
+                threshold_counts(&scores, &positive, weights),
+                roc_auc(&scores, &positive, weights),
+            ) {
+                let (truth, said) = as_classes(&scores, &positive);
+                for point in &points {
+                    let exact = point.score_weighted(&truth, &said, weights).unwrap();
+                    prop_assert!(near(first.threshold_score(point).unwrap(), exact), "{:?}", point);
+                }
+                prop_assert!(near(first.gini().unwrap(), 2.0 * auc - 1.0));
+                for depth in [0.1, 0.5, 1.0] {
+                    let exact = lift(&counts, depth);
+                    prop_assert!(near(first.lift(depth).unwrap(), exact), "{}", depth);
+                }
+                let held = first.threshold_counts().unwrap();
+                if max_scores >= 100 {
+                    prop_assert_eq!(&held, &counts);
+                }
+                // What is held together is a part of all points.
+                let all: Vec<_> = counts.true_positives.iter().zip(&counts.false_positives).collect();
+                for cut in held.true_positives.iter().zip(&held.false_positives) {
+                    prop_assert!(all.iter().any(|all| (all.0 - cut.0).abs() + (all.1 - cut.1).abs() < 1e-9));
+                }
+            } else {
+                prop_assert!(first.threshold_counts().is_err() && first.lift(0.5).is_err());
+                prop_assert!(first.gini().is_err() && first.threshold_score(&points[0]).is_err());
+            }
             if max_scores >= 100 {
                 prop_assert_eq!(first.average_precision().unwrap().error, 0.0);
             }

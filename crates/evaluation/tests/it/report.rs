@@ -374,3 +374,59 @@ fn weights_count_in_all_that_is_told_of_numbers() {
     let report = Report::of_classes("c", &truth, &said, &options.weights(&weights)).unwrap();
     assert!(report.worst.len() == 20 && report.worst.iter().all(|row| row.row % 2 == 1));
 }
+
+#[test]
+fn spreads_differences_and_changes_of_what_features_add() {
+    // What `a` adds goes up by 3 at row 120; `b` adds 1 more to every third row; `c` adds nothing.
+    let mut random = Random::new(8);
+    let n = 200;
+    let added = Array2::from_shape_fn((n, 3), |(row, column)| match column {
+        0 => 0.5 * random.normal() + if row < 120 { 0.0 } else { 3.0 },
+        1 => 0.2 * random.normal() + if row % 3 == 0 { 1.0 } else { 0.0 },
+        _ => 0.0,
+    });
+    let x = Matrix::from(added.clone()).with_names(["a", "b", "c"]).unwrap();
+    let explained =
+        Explained::new(&Contributions::new(vec![added.clone()], vec![0.0]).unwrap(), 0, &x).unwrap();
+    let group: Vec<bool> = (0..n).map(|row| row % 3 == 0).collect();
+    let chart = explained.group_difference(&group).unwrap();
+    let Mark::Rows { labels, series, .. } = &chart.mark else { panic!("another kind of chart") };
+    assert_eq!(labels[0], "b");
+    let mean = |own: bool| {
+        let rows: Vec<usize> = (0..n).filter(|&row| group[row] == own).collect();
+        rows.iter().map(|&row| added[[row, 1]]).sum::<f64>() / rows.len() as f64
+    };
+    let (low, high) = series[0].points[0].bounds.unwrap();
+    assert!((series[1].points[0].x - (mean(true) - mean(false))).abs() < 1e-12);
+    assert!(low > 0.9 && high < 1.1 && low < high);
+    assert!(explained.group_difference(&group[1..]).is_err());
+    assert!(explained.group_difference(&vec![true; n]).unwrap_err().to_string().contains("2 of each"));
+
+    let chart = explained.monitoring("a").unwrap();
+    assert!(chart.note.as_ref().unwrap().contains("row 120"), "{:?}", chart.note);
+    let steady = explained.monitoring("c").unwrap();
+    assert!(steady.note.as_ref().unwrap().starts_with("No change"));
+    assert!(explained.monitoring("d").is_err());
+
+    let violin = explained.violin();
+    let Mark::Rows { series, joined: true, .. } = &violin.mark else { panic!("another kind of chart") };
+    // Each outline is as wide as it may be where additions are most frequent, and no wider.
+    let widest = |row: f64| {
+        let of_row =
+            series[0].points.iter().filter(|point| (point.y - row).abs() < 0.5 && point.x.is_finite());
+        of_row.fold((0.0_f64, 0.0), |(widest, at), point| {
+            if (point.y - row).abs() > widest { ((point.y - row).abs(), point.x) } else { (widest, at) }
+        })
+    };
+    for (row, name) in explained.importances().iter().enumerate() {
+        let (wide, at) = widest(row as f64);
+        assert!((wide - 0.42).abs() < 1e-9, "{name:?} {wide}");
+        if name.0 == "b" {
+            assert!(at.abs() < 0.2, "{at}");
+        }
+    }
+    for chart in [violin, chart, steady, explained.group_difference(&group).unwrap()] {
+        let svg = chart.to_svg();
+        assert!(svg.contains("<svg") && !svg.contains("NaN") && svg.len() < 60_000, "{}", svg.len());
+    }
+}

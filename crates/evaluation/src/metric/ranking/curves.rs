@@ -22,15 +22,7 @@ pub struct RocCurve {
 /// # Errors
 /// As [`roc_auc`](super::roc_auc).
 pub fn roc_curve(scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<RocCurve> {
-    let counts = threshold_counts(scores, positive, weights)?;
-    let from_none = |weights: &[f64], whole: f64| -> Vec<f64> {
-        std::iter::once(0.0).chain(weights.iter().map(|weight| (weight / whole).min(1.0))).collect()
-    };
-    Ok(RocCurve {
-        false_positive_rate: from_none(&counts.false_positives, counts.negative),
-        true_positive_rate: from_none(&counts.true_positives, counts.positive),
-        thresholds: counts.thresholds,
-    })
+    Ok(threshold_counts(scores, positive, weights)?.roc_curve())
 }
 
 /// Precision and recall of the rows at or above each threshold.
@@ -54,21 +46,7 @@ pub fn precision_recall_curve(
     positive: &[bool],
     weights: Option<&[f64]>,
 ) -> Result<PrecisionRecallCurve> {
-    let counts = threshold_counts(scores, positive, weights)?;
-    let n = counts.thresholds.len();
-    let mut curve = PrecisionRecallCurve {
-        precision: Vec::with_capacity(n + 1),
-        recall: Vec::with_capacity(n + 1),
-        thresholds: counts.thresholds.iter().rev().copied().collect(),
-    };
-    for place in (0..n).rev() {
-        let (right, wrong) = (counts.true_positives[place], counts.false_positives[place]);
-        curve.precision.push(right / (right + wrong));
-        curve.recall.push((right / counts.positive).min(1.0));
-    }
-    curve.precision.push(1.0);
-    curve.recall.push(0.0);
-    Ok(curve)
+    Ok(threshold_counts(scores, positive, weights)?.precision_recall_curve())
 }
 
 /// The two kinds of error at each threshold: rows that are taken for positive, and positive rows that are missed.
@@ -88,13 +66,7 @@ pub struct DetCurve {
 /// # Errors
 /// As [`roc_auc`](super::roc_auc).
 pub fn det_curve(scores: &[f64], positive: &[bool], weights: Option<&[f64]>) -> Result<DetCurve> {
-    let ThresholdCounts { thresholds, true_positives, false_positives, positive, negative } =
-        threshold_counts(scores, positive, weights)?;
-    Ok(DetCurve {
-        false_positive_rate: false_positives.iter().map(|wrong| (wrong / negative).min(1.0)).collect(),
-        false_negative_rate: true_positives.iter().map(|right| (1.0 - right / positive).max(0.0)).collect(),
-        thresholds,
-    })
+    Ok(threshold_counts(scores, positive, weights)?.det_curve())
 }
 
 /// What is right and wrong when the rows at or above each threshold are taken for positive.
@@ -111,6 +83,52 @@ pub struct ThresholdCounts {
     pub positive: f64,
     /// The weight of all negative rows.
     pub negative: f64,
+}
+
+impl ThresholdCounts {
+    /// As the free function [`roc_curve`].
+    pub fn roc_curve(&self) -> RocCurve {
+        let from_none = |weights: &[f64], whole: f64| -> Vec<f64> {
+            std::iter::once(0.0).chain(weights.iter().map(|weight| (weight / whole).min(1.0))).collect()
+        };
+        RocCurve {
+            false_positive_rate: from_none(&self.false_positives, self.negative),
+            true_positive_rate: from_none(&self.true_positives, self.positive),
+            thresholds: self.thresholds.clone(),
+        }
+    }
+
+    /// As the free function [`precision_recall_curve`].
+    pub fn precision_recall_curve(&self) -> PrecisionRecallCurve {
+        let n = self.thresholds.len();
+        let mut curve = PrecisionRecallCurve {
+            precision: Vec::with_capacity(n + 1),
+            recall: Vec::with_capacity(n + 1),
+            thresholds: self.thresholds.iter().rev().copied().collect(),
+        };
+        for place in (0..n).rev() {
+            let (right, wrong) = (self.true_positives[place], self.false_positives[place]);
+            curve.precision.push(right / (right + wrong));
+            curve.recall.push((right / self.positive).min(1.0));
+        }
+        curve.precision.push(1.0);
+        curve.recall.push(0.0);
+        curve
+    }
+
+    /// As the free function [`det_curve`].
+    pub fn det_curve(&self) -> DetCurve {
+        let missed = |right: &f64| (1.0 - right / self.positive).max(0.0);
+        DetCurve {
+            false_positive_rate: self
+                .false_positives
+                .iter()
+                .map(|wrong| (wrong / self.negative).min(1.0))
+                .collect(),
+            false_negative_rate: self.true_positives.iter().map(missed).collect(),
+            thresholds: self.thresholds.clone(),
+        }
+    }
 }
 
 /// Counts both sides at each different score: any measure of a threshold follows from it.

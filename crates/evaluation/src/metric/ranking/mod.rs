@@ -3,6 +3,7 @@
 mod curves;
 mod labels;
 mod queries;
+mod rank_points;
 mod rank_sums;
 mod ranked;
 mod sides;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use perennial_core::{Error, Param, Result, check_numbers};
+use perennial_core::{Error, Param, Result, check_numbers, check_weights};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::sides::key_of;
 use crate::IntervalOptions;
+use crate::metric::mean_by;
 
 /// What is measured of the order of the rows of a query. A row is relevant where its relevance is above 0.
 ///
@@ -47,6 +48,47 @@ impl QueryScores {
     /// The mean over the queries.
     pub fn mean(&self) -> f64 {
         self.scores.iter().sum::<f64>() / self.scores.len() as f64
+    }
+
+    /// The mean over the queries, each counting as much as its weight, in the order of [`queries`](QueryScores::queries).
+    ///
+    /// # Errors
+    /// When there is not a weight for each query, or one is not acceptable.
+    pub fn mean_weighted(&self, weights: &[f64]) -> Result<f64> {
+        check_weights(weights, self.scores.len())?;
+        Ok(mean_by(self.scores.len(), Some(weights), |query| self.scores[query]))
+    }
+
+    /// Adds the scores of other queries, as of another part of the rows; the rows of a query belong in one part.
+    ///
+    /// ```
+    /// use perennial_evaluation::metric::ranking::{QueryMetric, score_queries};
+    ///
+    /// let of = |query: u32, relevance: [f64; 2]| {
+    ///     score_queries(QueryMetric::ReciprocalRank, None, &relevance, &[0.9, 0.1], &[query; 2])
+    /// };
+    /// let mut ranks = of(7, [0.0, 1.0])?;
+    /// ranks.merge(&of(3, [1.0, 0.0])?)?;
+    /// assert_eq!((ranks.queries.as_slice(), ranks.mean()), ([3, 7].as_slice(), 0.75));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a query is in both.
+    pub fn merge(&mut self, other: &QueryScores) -> Result<()> {
+        if let Some(query) = other.queries.iter().find(|query| self.queries.binary_search(query).is_ok()) {
+            return Err(Error::malformed(format!(
+                "query {query} is in both parts; give all rows of a query to one of them"
+            )));
+        }
+        let pairs = |scores: &QueryScores| {
+            scores.queries.iter().copied().zip(scores.scores.iter().copied()).collect::<Vec<(u32, f64)>>()
+        };
+        let mut all = pairs(self);
+        all.extend(pairs(other));
+        all.sort_by_key(|(query, _)| *query);
+        (self.queries, self.scores) = all.into_iter().unzip();
+        Ok(())
     }
 
     /// The mean over the queries and how sure it is: queries are drawn anew, not rows.

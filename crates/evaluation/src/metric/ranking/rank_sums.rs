@@ -11,7 +11,7 @@ use super::sides::key_of;
 use crate::interval::two_sided_t;
 use crate::metric::check_pairs;
 
-/// What a stream of scores leaves behind: the area under the ROC curve and the average precision of rows that come in
+/// What a stream of scores leaves behind: areas under curves, the curves, and what thresholds and depths reach, of rows that come in
 /// parts, in bounded memory.
 ///
 /// It counts positive and negative rows by their score. Where there are more different scores than it may hold, the last
@@ -42,11 +42,11 @@ use crate::metric::check_pairs;
 pub struct RankSums {
     max_scores: usize,
     /// How many of the last bits of a score are dropped.
-    dropped: u32,
+    pub(super) dropped: u32,
     /// Whether some weights are not 1, so that sums of them are no numbers of rows.
     weighted: bool,
     /// The weights of the negative and the positive rows by what is left of the score, the lowest first.
-    sums: BTreeMap<u64, [f64; 2]>,
+    pub(super) sums: BTreeMap<u64, [f64; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -174,8 +174,19 @@ impl RankSums {
         }
     }
 
-    fn totals(&self) -> [f64; 2] {
+    pub(super) fn totals(&self) -> [f64; 2] {
         self.sums.values().fold([0.0; 2], |all, sums| [all[0] + sums[0], all[1] + sums[1]])
+    }
+
+    /// The weights of negative and positive rows, where there are both.
+    pub(super) fn two_sides(&self, what: &str) -> Result<[f64; 2]> {
+        let [negative, positive] = self.totals();
+        match negative > 0.0 && positive > 0.0 {
+            true => Ok([negative, positive]),
+            false => Err(Error::insufficient_data(format!(
+                "`{what}` is not defined: rows with weight {positive} are positive and rows with weight {negative} negative; it needs both"
+            ))),
+        }
     }
 
     /// As [`roc_auc`](super::roc_auc). Rows whose order is not known count as ties, so it is off by half the share of
@@ -184,12 +195,7 @@ impl RankSums {
     /// # Errors
     /// When all rows with weight are positive or all are negative, or there are none.
     pub fn roc_auc(&self) -> Result<Approximate> {
-        let [negative, positive] = self.totals();
-        if !(negative > 0.0 && positive > 0.0) {
-            return Err(Error::insufficient_data(format!(
-                "`roc_auc` is not defined: rows with weight {positive} are positive and rows with weight {negative} negative; it needs both"
-            )));
-        }
+        let [negative, positive] = self.two_sides("roc_auc")?;
         let (mut below, mut twice, mut tied) = (0.0, 0.0, 0.0);
         for [negative, positive] in self.sums.values() {
             twice += positive * (2.0 * below + negative);

@@ -1,0 +1,255 @@
+//! Do intervals of scores that are no mean over rows hold the truth as often as they say?
+
+use ndarray::Array2;
+use perennial_core::{Classes, Probabilities, Values};
+use perennial_evaluation::metric::{
+    CalibrationError, Concordance, D2Brier, D2LogLoss, D2Pinball, D2Tweedie, EventTimes, ExplainedVariance,
+    MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RocAuc, Scorer, ThresholdScore,
+};
+use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, TestSample, compare};
+use perennial_numeric::random::Random;
+use perennial_statistics::interval::Interval;
+use perennial_statistics::special::normal_tails;
+
+use crate::coverage::{coverage, covers, first, scored};
+use crate::merged_intervals::halves;
+
+fn options() -> IntervalOptions<'static> {
+    IntervalOptions::new().replicates(600)
+}
+
+/// Classes of which the answers are calibrated, or whose log-odds are so many times as far from 0.
+fn said(n: usize, times: f64, random: &mut Random) -> (Classes, Probabilities) {
+    let (truth, answer) = scored(n, random);
+    let shares: Vec<f64> = answer
+        .values()
+        .column(1)
+        .iter()
+        .map(|share| {
+            let odds = (share / (1.0 - share)).ln() + (2.0_f64 / 3.0).ln();
+            1.0 / (1.0 + (-times * odds).exp())
+        })
+        .collect();
+    let values = Array2::from_shape_fn(
+        (n, 2),
+        |(row, class)| if class == 1 { shares[row] } else { 1.0 - shares[row] },
+    );
+    (truth.clone(), Probabilities::new(values, answer.shared_names()).unwrap())
+}
+
+#[test]
+fn median_absolute_errors() {
+    // The third quartile of the normal distribution.
+    let zeros: Values = std::iter::repeat_n(0.0, 150).collect();
+    covers("median absolute error", 0.674_489_750_2, |random| {
+        let answer: Values = (0..150).map(|_| random.normal()).collect();
+        MedianAbsoluteError.interval(&zeros, &answer, &options()).unwrap()
+    });
+}
+
+#[test]
+fn gaps_of_kolmogorov_and_smirnov() {
+    covers("Kolmogorov-Smirnov", 2.0 * normal_tails(0.5).lower - 1.0, |random| {
+        let (truth, answer) = scored(300, random);
+        ThresholdScore::kolmogorov_smirnov().interval(&truth, &answer, &options()).unwrap()
+    });
+}
+
+#[test]
+fn recalls_at_a_precision() {
+    // By scipy 1.17.
+    covers("recall at a precision", 0.689_252_413_6, |random| {
+        let (truth, answer) = scored(300, random);
+        ThresholdScore::recall_at_precision(0.6)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
+    });
+}
+
+#[test]
+fn precisions_at_a_recall() {
+    covers("precision at a recall", 0.677_522_491_3, |random| {
+        let (truth, answer) = scored(300, random);
+        ThresholdScore::precision_at_recall(0.5)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
+    });
+}
+
+#[test]
+fn specificities_at_a_recall() {
+    covers("specificity at a recall", 0.562_920_827_7, |random| {
+        let (truth, answer) = scored(300, random);
+        ThresholdScore::specificity_at_recall(0.8)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
+    });
+}
+
+#[test]
+fn recalls_at_a_specificity() {
+    covers("recall at a specificity", 0.562_920_827_7, |random| {
+        let (truth, answer) = scored(300, random);
+        ThresholdScore::recall_at_specificity(0.8)
+            .interval(&truth, &answer, &options().replicates(300))
+            .unwrap()
+    });
+}
+
+/// Held a little too often: no interval of such errors is both short and sure.
+#[track_caller]
+fn calibrations(
+    kind: &str,
+    metric: &CalibrationError,
+    truth: f64,
+    draw: impl Fn(&mut Random) -> (Classes, Probabilities) + Sync,
+) {
+    let share = coverage(first(2000), kind, truth, |random| {
+        let (truth, answer) = draw(random);
+        metric.interval(&truth, &answer, &options()).unwrap()
+    });
+    assert!((0.945..=0.99).contains(&share), "{kind}: {share}");
+}
+
+#[test]
+fn calibration_errors() {
+    let mean = CalibrationError::new();
+    // By scipy 1.17. Probabilities that are too high all over, and log-odds that are too far from 0, by much, a little and not at all.
+    calibrations("calibration error, of one sign", &mean, 0.079_594_573_4, |random| scored(400, random));
+    calibrations("calibration error, far too sure", &mean, 0.104_886_535_6, |random| said(400, 2.0, random));
+    calibrations("calibration error, too sure", &mean, 0.039_885_298_4, |random| said(400, 1.3, random));
+    calibrations("calibration error, none", &mean, 0.0, |random| said(400, 1.0, random));
+}
+
+#[test]
+fn calibration_errors_of_the_worst_bin() {
+    let worst = CalibrationError::worst();
+    calibrations("worst calibration error", &worst, 0.145_097_176_2, |random| said(400, 2.0, random));
+}
+
+#[test]
+fn largest_errors_have_no_interval() {
+    let zeros: Values = std::iter::repeat_n(0.0, 50).collect();
+    let answer: Values = (0..50).map(|row| f64::from(row) / 50.0).collect();
+    let refused = MaxError.interval(&zeros, &answer, &options()).unwrap_err().to_string();
+    assert!(refused.contains("larger than the largest"), "{refused}");
+    let compared = compare(&MaxError, &zeros, &answer, &zeros, &ComparisonOptions::new()).unwrap_err();
+    assert!(compared.to_string().contains("larger than the largest"));
+    let named: Scorer<Values> = Scorer::named("neg_max_error").unwrap();
+    assert!(named.interval(&zeros, &answer, &options()).is_err());
+    assert_eq!(MaxError.score(&zeros, &answer).unwrap(), 0.98);
+}
+
+#[test]
+fn shares_of_variance() {
+    covers("R2", 0.5, |random| {
+        let (truth, answer) = halves(150, random);
+        R2.interval(&truth.into(), &answer.into(), &options()).unwrap()
+    });
+}
+
+#[test]
+fn shares_explained() {
+    covers("explained variance", 0.5, |random| {
+        let (truth, answer) = halves(150, random);
+        ExplainedVariance.interval(&truth.into(), &answer.into(), &options()).unwrap()
+    });
+}
+
+#[test]
+fn shares_of_pinball() {
+    covers("D2 pinball", 1.0 - std::f64::consts::FRAC_1_SQRT_2, |random| {
+        let (truth, answer) = halves(150, random);
+        D2Pinball::new(0.5).interval(&truth.into(), &answer.into(), &options()).unwrap()
+    });
+}
+
+#[test]
+fn shares_of_deviances() {
+    // Exponential numbers around means whose logarithm is normal: half of its variance as a share of that and Euler's constant.
+    let share_of = |deviation: f64| {
+        let kind = format!("D2 gamma, logarithms of means {deviation} apart");
+        let of_means = 0.5 * deviation * deviation;
+        coverage(first(2000), &kind, of_means / (of_means + 0.577_215_664_9), |random| {
+            let answer: Vec<f64> = (0..300).map(|_| (deviation * random.normal()).exp()).collect();
+            let truth: Values = answer.iter().map(|mean| -mean * (1.0 - random.uniform()).ln()).collect();
+            D2Tweedie::new(2.0).interval(&truth, &answer.into(), &options()).unwrap()
+        })
+    };
+    let (near, far) = (share_of(0.5), share_of(1.0));
+    assert!((0.925..=0.97).contains(&near), "{near}");
+    // The mean of numbers that are so far apart is not known well from 300 of them.
+    assert!((0.89..=0.949).contains(&far), "{far}");
+}
+
+#[test]
+fn shares_of_losses() {
+    covers("D2 log loss", 0.135_638_018_0, |random| {
+        let (truth, answer) = scored(300, random);
+        D2LogLoss.interval(&truth, &answer, &options()).unwrap()
+    });
+}
+
+#[test]
+fn shares_of_briers() {
+    covers("D2 Brier", 0.170_889_860_0, |random| {
+        let (truth, answer) = scored(300, random);
+        D2Brier.interval(&truth, &answer, &options()).unwrap()
+    });
+}
+
+#[test]
+fn orders_of_events() {
+    // Of two normal numbers with a correlation of the root of a half: 1/2 + asin(r) / pi.
+    covers("concordance", 0.75, |random| {
+        let (times, scores) = halves(150, random);
+        let truth = EventTimes::new(times, vec![true; 150]).unwrap();
+        Concordance.interval(&truth, &scores.into(), &options()).unwrap()
+    });
+}
+
+#[test]
+fn weighted_rows() {
+    let size = (2.0 / std::f64::consts::PI).sqrt();
+    let zeros: Values = std::iter::repeat_n(0.0, 200).collect();
+    covers("weighted mean", size, |random| {
+        let weights: Vec<f64> = (0..200).map(|_| if random.uniform() < 0.5 { 1.0 } else { 3.0 }).collect();
+        let answer: Values = (0..200).map(|_| random.normal()).collect();
+        MeanAbsoluteError.interval(&zeros, &answer, &options().weights(&weights)).unwrap()
+    });
+}
+
+#[test]
+fn weighted_areas() {
+    covers("weighted area", normal_tails(std::f64::consts::FRAC_1_SQRT_2).lower, |random| {
+        let (truth, answer) = scored(300, random);
+        let weights: Vec<f64> = (0..300).map(|_| 0.5 + random.uniform()).collect();
+        RocAuc::new().interval(&truth, &answer, &options().weights(&weights)).unwrap()
+    });
+}
+
+#[test]
+fn samples_that_stand_for_many() {
+    // Two thousand rows, of which a fifth has errors three times as large and is drawn three times as often.
+    let mean = (2.0 / std::f64::consts::PI).sqrt() * (0.8 + 0.6);
+    covers("test sample", mean, |random| {
+        let large: Vec<bool> = (0..2000).map(|_| random.uniform() < 0.2).collect();
+        let of = |large: bool| if large { 3.0 } else { 1.0 };
+        let errors: Vec<f64> = large.iter().map(|&large| of(large) * random.normal()).collect();
+        let sizes: Vec<f64> = large.iter().map(|&large| of(large)).collect();
+        let sample = TestSample::draw(&sizes, 200, random.below(1 << 30) as u64).unwrap();
+        let answer: Values = sample.rows.iter().map(|&row| errors[row]).collect();
+        let zeros: Values = std::iter::repeat_n(0.0, 200).collect();
+        MeanAbsoluteError.interval(&zeros, &answer, &options().weights(&sample.weights)).unwrap()
+    });
+}
+
+/// Of what is known of each repetition.
+pub(crate) fn less(interval: Interval, truth: f64) -> Interval {
+    Interval {
+        estimate: interval.estimate - truth,
+        low: interval.low - truth,
+        high: interval.high - truth,
+        ..interval
+    }
+}
