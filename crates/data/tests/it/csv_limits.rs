@@ -163,3 +163,5 @@ fn settings_are_checked() {
     assert!(to_csv(&table, CsvOptions::new().delimiter(b'\n')).is_err());
     assert!(to_csv(&Table::builder().build().unwrap(), CsvOptions::new()).is_err());
 }
+    let store = perennial_data::FolderStore::new(directory.path());
+    assert_eq!(perennial_data::read_object(&store, "rows.csv.zst").unwrap(), table);
