@@ -36,6 +36,8 @@ pub use self::scalar::Scalar;
 #[cfg(feature = "parquet")]
 pub(crate) use self::scalar::{Ends, Range};
 pub use self::sift::Sifted;
+#[cfg(feature = "clean")]
+pub(crate) use self::scalar::Operand;
 pub use self::step::{AsTable, ContractCheck, ContractCheckModel};
 
 /// What a table must be like: its columns and, for each of them, what its cells may be.
@@ -180,6 +182,12 @@ impl ColumnContract {
         match &column.0 {
             Data::Category(category) => {
                 contract.allowed = Some(category.levels().map(str::to_owned).collect())
+    /// The smallest and the largest number that is right, where they are said.
+    #[cfg(feature = "clean")]
+    pub(crate) fn range(&self) -> (Option<f64>, Option<f64>) {
+        (self.min, self.max)
+    }
+
             }
             Data::Text(_) | Data::Integer(_) => {
                 contract.unique =

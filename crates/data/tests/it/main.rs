@@ -18,6 +18,8 @@ mod csv_reading;
 mod databases;
 mod differences;
 #[cfg(feature = "http")]
+#[cfg(feature = "clean")]
+mod doubts;
 mod downloads;
 mod draws;
 mod filling;
