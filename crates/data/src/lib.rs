@@ -76,8 +76,8 @@ pub use category::Category;
 pub use change::{Change, ChangeKind};
 pub use column::{Column, ColumnType};
 pub use contract::{
-    AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, Distance,
-    Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
+    AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, DateOrder,
+    Distance, Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
 };
 pub use csv::{
     CsvAppender, CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv,

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod ages;
 mod appended;
 #[cfg(feature = "ipc")]
 mod arrow_files;
