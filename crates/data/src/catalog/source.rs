@@ -41,6 +41,7 @@ pub enum Sensitivity {
 /// | `access` | none | who may read it; must be there, but for public data |
 /// | `licence` | empty | on which terms; must be there |
 /// | `tags` | none | words to find it by |
+/// | `purposes` | none | what it may be used for, such as `"fraud detection"`; [`Catalog::require`](crate::Catalog::require) refuses others |
 /// | `sensitivity` | internal | how much harm it does in wrong hands |
 /// | `time`, `max_age_days` | none | a column of days or moments, and how old its newest may be |
 /// | `sha256` | none | the checksum of the file, in hexadecimal digits; of SQLite without a log beside it |
@@ -65,6 +66,8 @@ pub struct Source {
     pub(super) licence: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) purposes: Vec<String>,
     #[serde(default)]
     sensitivity: Sensitivity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +117,7 @@ impl Source {
             access: Vec::new(),
             licence: String::new(),
             tags: Vec::new(),
+            purposes: Vec::new(),
             sensitivity: Sensitivity::default(),
             time: None,
             max_age_days: None,
@@ -149,6 +153,13 @@ impl Source {
     #[must_use]
     pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
         self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What it may be used for.
+    #[must_use]
+    pub fn purposes<S: Into<String>>(mut self, purposes: impl IntoIterator<Item = S>) -> Self {
+        self.purposes = purposes.into_iter().map(Into::into).collect();
         self
     }
 
