@@ -368,7 +368,7 @@ impl CsvReader {
 
     fn unpack<T>(&self, bytes: &[u8], read: impl Fn(&File<'_>) -> Result<T>) -> Result<T> {
         self.check()?;
-        match Compression::of(bytes) {
+        match Compression::of(bytes)? {
             Some(compression) => {
                 read(&File::new(self, &input::decompress(compression, bytes, self.limits())?))
             }

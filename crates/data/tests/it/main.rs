@@ -18,9 +18,9 @@ mod csv_reading;
 #[cfg(feature = "sqlite")]
 mod databases;
 mod differences;
-#[cfg(feature = "http")]
 #[cfg(feature = "clean")]
 mod doubts;
+#[cfg(feature = "http")]
 mod downloads;
 mod draws;
 mod filling;
@@ -32,6 +32,8 @@ mod json_schemas;
 mod memory;
 mod mutations;
 mod objects;
+#[cfg(feature = "parquet")]
+mod parquet_attacks;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;
