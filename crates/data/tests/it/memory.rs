@@ -212,12 +212,15 @@ fn scans_keep_to_their_memory() {
     check_within("json lines", 16, &at("a.jsonl"), some.n_rows());
     #[cfg(feature = "parquet")]
     {
-        use perennial_data::ParquetWriter;
-        let part = table.n_rows() / 20;
-        let mut appender = ParquetWriter::new().create(at("a.parquet")).unwrap();
-        (0..20).for_each(|at| appender.append(&table.slice(at * part..(at + 1) * part).unwrap()).unwrap());
-        appender.finish().unwrap();
-        check_within("parquet", 24, &at("a.parquet"), 20 * part);
+        use parquet::file::properties::WriterProperties;
+        let batch = table.to_record_batch().unwrap();
+        let groups =
+            WriterProperties::builder().set_max_row_group_row_count(Some(table.n_rows() / 20)).build();
+        let file = std::fs::File::create(at("a.parquet")).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(groups)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        check_within("parquet", 24, &at("a.parquet"), table.n_rows());
     }
     #[cfg(feature = "ipc")]
     {
