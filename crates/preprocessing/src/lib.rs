@@ -47,9 +47,9 @@ pub use encode::{
     TargetEncoder, TargetModel, WoeEncoder,
 };
 pub use impute::{
-    CategoryImputer, CategoryImputerModel, Draw, IterativeImputer, IterativeImputerModel, KnnImputer,
-    KnnImputerModel, MultipleImputer, RandomSampleImputer, RandomSampleModel, SimpleImputer,
-    SimpleImputerModel, Strategy,
+    CategoryImputer, CategoryImputerModel, Draw, FlaggedColumns, IterativeImputer, IterativeImputerModel,
+    KnnImputer, KnnImputerModel, MissingIndicator, MissingIndicatorModel, MultipleImputer, NoClassifier,
+    NoClassifierModel, RandomSampleImputer, RandomSampleModel, SimpleImputer, SimpleImputerModel, Strategy,
 };
 pub use outlier_rows::{DropOutliers, FlagOutliers, FlagOutliersModel};
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
