@@ -21,6 +21,7 @@ mod moments;
 mod outlier_rows;
 mod outliers;
 mod outputs;
+mod outliers_batches;
 mod pass_through;
 mod resample;
 mod scale;
