@@ -54,7 +54,7 @@ pub use impute::{
 };
 pub use outlier_rows::{DropOutliers, FlagOutliers, FlagOutliersModel};
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
-pub use outputs::OutputColumn;
+pub use outputs::{OutputColumn, PiiReach};
 pub use pass_through::{PassThrough, PassThroughModel};
 pub use resample::{
     Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
