@@ -17,11 +17,12 @@ mod discretize;
 mod discretize_tree;
 mod encode;
 mod impute;
+mod labels;
 mod moments;
 mod outlier_rows;
 mod outliers;
-mod outputs;
 mod outliers_batches;
+mod outputs;
 mod pass_through;
 mod resample;
 mod scale;
@@ -29,6 +30,7 @@ mod schema;
 mod selector;
 mod stats;
 mod table_vectorizer;
+mod text;
 mod transform;
 
 pub use batches::{Batch, BoxLearning, FitBatches, Learning};
@@ -52,6 +54,7 @@ pub use impute::{
     KnnImputer, KnnImputerModel, MissingIndicator, MissingIndicatorModel, MultipleImputer, NoClassifier,
     NoClassifierModel, RandomSampleImputer, RandomSampleModel, SimpleImputer, SimpleImputerModel, Strategy,
 };
+pub use labels::{from_indicators, to_indicators};
 pub use outlier_rows::{DropOutliers, FlagOutliers, FlagOutliersModel};
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
 pub use outputs::{OutputColumn, PiiReach};
@@ -66,6 +69,7 @@ pub use scale::{
 pub use schema::{BranchSchema, SchemaColumn};
 pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_role, of_type};
 pub use table_vectorizer::{HighCardinality, TableVectorizer, TableVectorizerModel};
+pub use text::{CleanText, CleanTextModel, UnicodeForm};
 pub use transform::{
     Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,
     PowerTransformer, QuantileModel, QuantileTransformer, SplineModel, SplineTransformer,
