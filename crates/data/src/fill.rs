@@ -6,7 +6,7 @@ use arrow_array::UInt64Array;
 use perennial_core::{Error, Result, ResultExt};
 
 use crate::keys::Keys;
-use crate::{Column, ColumnType, Table};
+use crate::{Change, ChangeKind, Column, ColumnType, Table};
 
 /// Where the cell for a missing one comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,23 @@ impl Fill {
     /// When a column does not exist, a key column holds real numbers, the order has a missing cell or no order, or a column
     /// to be interpolated holds no numbers.
     pub fn apply(&self, table: &Table) -> Result<Table> {
+        Ok(self.apply_with_changes(table)?.0)
+    }
+
+    /// As [`apply`](Fill::apply), with how many cells of each column were filled, of those where some were.
+    ///
+    /// ```
+    /// use perennial_data::{Column, Fill, Table};
+    ///
+    /// let table = Table::new([("level", Column::real([None, Some(10.0), None, None]))])?;
+    /// let (_, changes) = Fill::forward(["level"]).limit(1).apply_with_changes(&table)?;
+    /// assert_eq!((changes[0].column.as_deref(), changes[0].count), (Some("level"), 1));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`apply`](Fill::apply).
+    pub fn apply_with_changes(&self, table: &Table) -> Result<(Table, Vec<Change>)> {
         let groups = self.groups(table)?;
         let places = match (&self.order, self.source) {
             (Some(name), Source::Between) => {
@@ -109,16 +126,20 @@ impl Fill {
             _ => None,
         };
         let place = |row: usize, step: usize| places.as_ref().map_or(step as f64, |places| places[row]);
-        let mut filled = table.clone();
+        let (mut filled, mut changes) = (table.clone(), Vec::new());
         for name in &self.columns {
             let column = table.column(name)?;
             let new = match self.source {
                 Source::Between => self.line(column, &groups, &place).context(format!("column `{name}`"))?,
                 _ => self.taken(column, &groups)?,
             };
+            let count = column.null_count() - new.null_count();
+            if count > 0 {
+                changes.push(Change::of_cells(name.as_str(), ChangeKind::Filled, count));
+            }
             filled = filled.with_column(name.as_str(), new)?;
         }
-        Ok(filled)
+        Ok((filled, changes))
     }
 
     /// The rows of each group, in order.

@@ -12,9 +12,11 @@ use crate::{CsvOptions, CsvReader, Table};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Format {
-    /// Comma-separated values, plain or gzip.
+    /// Comma-separated values, plain, gzip or, with the feature `zstd`, zstd.
     Csv,
-    /// JSON lines, plain or gzip.
+    /// As [`Csv`](Format::Csv), with a tab between cells.
+    Tsv,
+    /// JSON lines, plain, gzip or, with the feature `zstd`, zstd.
     JsonLines,
     /// Parquet.
     Parquet,
@@ -22,16 +24,32 @@ pub enum Format {
     Arrow,
 }
 
+/// What stands behind the ending of a text that is compressed.
+pub(crate) const COMPRESSED: [&str; 2] = [".gz", ".zst"];
+
 impl Format {
-    /// By the ending of a name: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson`, `.parquet`, `.arrow`, `.feather`.
+    /// By the ending of a name: `.csv`, `.tsv`, `.tab`, `.jsonl`, `.ndjson`, each also with `.gz` or `.zst` behind it, `.parquet`, `.arrow`,
+    /// `.feather`.
     pub(crate) fn of(path: &Path) -> Option<Format> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.')?.1 {
+        let plain = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending));
+        match plain.unwrap_or(&name).rsplit_once('.')?.1 {
             "csv" => Some(Format::Csv),
+            "tsv" | "tab" => Some(Format::Tsv),
             "jsonl" | "ndjson" => Some(Format::JsonLines),
+            // These compress their own pages.
+            _ if plain.is_some() => None,
             "parquet" => Some(Format::Parquet),
             "arrow" | "arrows" | "feather" => Some(Format::Arrow),
+            _ => None,
+        }
+    }
+
+    /// The byte between cells, of a text with cells.
+    pub(crate) fn delimiter(self) -> Option<u8> {
+        match self {
+            Format::Csv => Some(b','),
+            Format::Tsv => Some(b'\t'),
             _ => None,
         }
     }
@@ -41,6 +59,7 @@ impl Format {
     pub(crate) fn read(self, path: &Path) -> Result<Table> {
         match self {
             Format::Csv => CsvReader::new().read_path(path),
+            Format::Tsv => CsvReader::new().delimiter(b'\t').read_path(path),
             Format::JsonLines => crate::read_json_lines(path),
             #[cfg(feature = "parquet")]
             Format::Parquet => crate::read_parquet(path),
@@ -55,6 +74,7 @@ impl Format {
     pub(crate) fn parse(self, bytes: Vec<u8>) -> Result<Table> {
         match self {
             Format::Csv => CsvReader::new().read_bytes(&bytes),
+            Format::Tsv => CsvReader::new().delimiter(b'\t').read_bytes(&bytes),
             Format::JsonLines => {
                 let limits = crate::csv::DEFAULT_LIMITS;
                 crate::parse_json_lines(&crate::csv::decompressed(&bytes, limits)?)
@@ -70,6 +90,7 @@ impl Format {
     pub(crate) fn bytes(self, table: &Table) -> Result<Vec<u8>> {
         match self {
             Format::Csv => crate::to_csv(table, CsvOptions::new()).map(String::into_bytes),
+            Format::Tsv => crate::to_csv(table, CsvOptions::new().delimiter(b'\t')).map(String::into_bytes),
             Format::JsonLines => crate::to_json_lines(table).map(String::into_bytes),
             #[cfg(feature = "parquet")]
             Format::Parquet => crate::parquet::bytes_of(table),
@@ -82,5 +103,35 @@ impl Format {
 
     fn turned_off(self) -> Error {
         Error::unsupported(format!("this build has no {self:?}; turn the feature of `perennial-data` on"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Format::{Arrow, Csv, JsonLines, Parquet, Tsv};
+    use super::*;
+
+    #[test]
+    fn endings_say_formats() {
+        let of = |name: &str| Format::of(Path::new(name));
+        for (name, format) in [
+            ("a.csv", Csv),
+            ("a.CSV.GZ", Csv),
+            ("deep/a.csv.zst", Csv),
+            ("a.tsv", Tsv),
+            ("a.tab", Tsv),
+            ("a.tsv.gz", Tsv),
+            ("a.tab.zst", Tsv),
+            ("a.jsonl", JsonLines),
+            ("a.ndjson.gz", JsonLines),
+            ("a.jsonl.zst", JsonLines),
+            ("a.parquet", Parquet),
+            ("a.feather", Arrow),
+        ] {
+            assert_eq!(of(name), Some(format), "{name}");
+        }
+        for name in ["a.txt", "a.gz", "csv", "a.csv.zip", "a.parquet.gz", "a.arrow.zst", "a.csv.gz.gz", ""] {
+            assert_eq!(of(name), None, "{name}");
+        }
     }
 }

@@ -129,6 +129,12 @@ impl LabelMaturity {
         })
     }
 
+    /// The rows that have a label and are not old enough, or have no time.
+    pub(crate) fn early(&self, table: &Table, now: i64) -> Result<Vec<usize>> {
+        let (mature, label) = (self.is_mature(table, now)?, table.column(&self.label)?);
+        Ok((0..table.n_rows()).filter(|&row| mature[row] != Some(true) && !label.is_null(row)).collect())
+    }
+
     /// The rows whose label is final and there.
     ///
     /// # Errors

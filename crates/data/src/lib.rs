@@ -2,6 +2,7 @@
 
 mod arrow;
 mod as_of;
+mod batch_size;
 mod builder;
 #[cfg(feature = "c-stream")]
 mod c_stream;
@@ -18,6 +19,8 @@ mod concat;
 mod contract;
 mod coverage;
 mod csv;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod database_scan;
 mod decimal;
 mod diff;
 mod display;
@@ -67,6 +70,7 @@ mod zones;
 mod zstd;
 
 pub use as_of::{AsOfJoin, Direction};
+pub use batch_size::BatchSize;
 pub use builder::TableBuilder;
 #[cfg(feature = "c-stream")]
 pub use c_stream::{CStreamScan, FFI_ArrowArrayStream, scan_c_stream};
@@ -76,12 +80,14 @@ pub use category::Category;
 pub use change::{Change, ChangeKind};
 pub use column::{Column, ColumnType};
 pub use contract::{
-    AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, Distance,
-    Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
+    AsTable, Check, ColumnContract, Contract, ContractCheck, ContractCheckModel, ContractReport, DateOrder,
+    Distance, Distribution, FitTest, Relation, Rule, Scalar, Severity, Sifted, Statistic, Violation,
 };
 pub use csv::{
     CsvAppender, CsvError, CsvOptions, CsvReader, CsvScan, Inferred, NULL_TOKENS, read_csv, to_csv, write_csv,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use database_scan::DatabaseScan;
 pub use diff::{ColumnDiff, TableDiff};
 #[cfg(feature = "http")]
 pub use download::{Download, Downloaded};
@@ -114,13 +120,13 @@ pub use parquet::{
 };
 pub use pii::{PiiAction, PiiFinding, PiiKind, PiiPolicy, Redacted, find_pii};
 #[cfg(feature = "postgres")]
-pub use postgres::{read_postgres, write_postgres};
+pub use postgres::{read_postgres, scan_postgres, write_postgres};
 pub use role::Role;
 pub use rows::Order;
 pub use schema::{Field, Schema};
 pub use source_map::SourceMap;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{read_sqlite, write_sqlite};
+pub use sqlite::{read_sqlite, scan_sqlite, write_sqlite};
 pub use summary::{ColumnSummary, Summary};
 pub use table::Table;
 pub use unkeyed::{ColumnShift, ColumnState, ShiftDistance, UnkeyedDiff};

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use perennial_core::{Error, Result, ResultExt};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::json_lines::{Cell, Cells};
-use crate::{Column, ColumnType, Table};
+use crate::database_scan::{DatabaseScan, Room};
+use crate::json_lines::{Cell, Cells, Found, Grow};
+use crate::{BatchSize, Column, ColumnType, Table};
 
 /// The answer of a query to an SQLite database, which is opened for reading alone.
 ///
@@ -34,7 +35,88 @@ pub fn read_sqlite(path: impl AsRef<Path>, query: &str) -> Result<Table> {
     answer(path, query).context(format!("reading `{}`", path.display()))
 }
 
+/// As [`read_sqlite`], in tables of `batch` rows, or within a [memory](BatchSize::max_memory), so that the answer may be larger than memory. An answer without
+/// rows gives one table without rows.
+///
+/// Because types come from all cells, the query is answered twice, on one state of the database; `ORDER BY` makes the order of rows one that is
+/// known. What SQLite itself needs to sort is beside the memory.
+///
+/// ```
+/// use perennial_data::{Column, Table, scan_sqlite, write_sqlite};
+///
+/// let directory = tempfile::tempdir().unwrap();
+/// let path = directory.path().join("shop.sqlite");
+/// write_sqlite(&Table::new([("id", Column::integer(0..1000))])?, &path, "orders")?;
+/// let parts = scan_sqlite(&path, "SELECT id FROM orders ORDER BY id", 300)?;
+/// let rows: Vec<usize> = parts.map(|part| Ok(part?.n_rows())).collect::<perennial_core::Result<_>>()?;
+/// assert_eq!(rows, [300, 300, 300, 100]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`read_sqlite`], and when `batch` is 0. What happens after the first table is an error of the iterator.
+pub fn scan_sqlite(path: impl AsRef<Path>, query: &str, batch: impl Into<BatchSize>) -> Result<DatabaseScan> {
+    let (path, query, size) = (path.as_ref().to_owned(), query.to_owned(), batch.into());
+    let mut room = Room::new(size)?;
+    let source = format!("reading `{}`", path.display());
+    DatabaseScan::start(source, size, move |tables| {
+        let connection = open(&path)?;
+        connection.execute_batch("BEGIN").map_err(refused)?;
+        let names = names(&connection.prepare(&query).map_err(refused)?)?;
+        let mut found: Vec<Found> = names.iter().map(|_| Found::default()).collect();
+        each_row(&connection, &query, &names, |_, row| {
+            row.into_iter().enumerate().try_for_each(|(at, cell)| {
+                found[at].check(&cell).and_then(|()| found[at].push(cell, 0)).map_err(|error| (at, error))
+            })
+        })?;
+        let empty = || found.iter().map(Found::none).collect::<Vec<Cells>>();
+        let table = |columns: Vec<Cells>, n_rows: usize| {
+            let column = |((name, cells), found): ((&String, Cells), &Found)| {
+                let column = cells.plain_column(n_rows).coerce(found.column_type());
+                Ok((name.clone(), column.context(format!("column `{name}`"))?))
+            };
+            let columns = names.iter().zip(columns).zip(&found).map(column).collect::<Result<Vec<_>>>()?;
+            Table::new(columns)
+        };
+        let (mut columns, mut given) = (empty(), 0_usize);
+        each_row(&connection, &query, &names, |_, row| {
+            let texts = row.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum();
+            let n_cells = row.len();
+            for (at, cell) in row.into_iter().enumerate() {
+                let cells = &mut columns[at];
+                let pushed = cells.check(&cell).and_then(|()| cells.push(cell, room.n_rows));
+                pushed.map_err(|error| (at, error))?;
+            }
+            room.add(n_cells, texts).map_err(|error| (0, error))?;
+            if room.is_full() {
+                let full = std::mem::replace(&mut columns, empty());
+                table(full, room.n_rows).and_then(|table| tables.give(table)).map_err(|error| (0, error))?;
+                given += 1;
+                room.clear();
+            }
+            Ok(())
+        })?;
+        if room.n_rows > 0 || given == 0 {
+            tables.give(table(columns, room.n_rows)?)?;
+        }
+        Ok(())
+    })
+}
+
 fn answer(path: &Path, query: &str) -> Result<Table> {
+    let connection = open(path)?;
+    let names = names(&connection.prepare(query).map_err(refused)?)?;
+    let mut columns: Vec<Cells> = names.iter().map(|_| Cells::Nothing).collect();
+    let n_rows = each_row(&connection, query, &names, |n_rows, row| {
+        row.into_iter().enumerate().try_for_each(|(at, cell)| {
+            let cells = &mut columns[at];
+            cells.check(&cell).and_then(|()| cells.push(cell, n_rows)).map_err(|error| (at, error))
+        })
+    })?;
+    Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+}
+
+fn open(path: &Path) -> Result<Connection> {
     // SQLite would wait for a pipe.
     let metadata = std::fs::metadata(path).map_err(|error| Error::io("cannot open it", error))?;
     if !metadata.is_file() {
@@ -44,42 +126,54 @@ fn answer(path: &Path, query: &str) -> Result<Table> {
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
     // Functions that a foreign file hides in its schema are not called.
     connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;").map_err(refused)?;
-    let mut statement = connection.prepare(query).map_err(refused)?;
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    if names.is_empty() {
-        return Err(Error::malformed("the query has no columns; give a `SELECT`"));
+    Ok(connection)
+}
+
+/// The columns of an answer.
+fn names(statement: &Statement<'_>) -> Result<Vec<String>> {
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    match names.is_empty() {
+        false => Ok(names),
+        true => Err(Error::malformed("the query has no columns; give a `SELECT`")),
     }
-    let mut columns: Vec<Cells> = names.iter().map(|_| Cells::Nothing).collect();
-    let mut n_rows = 0;
+}
+
+/// Asks, and gives each row with its number; an error of `take` says which column is its place. Gives how many rows there are.
+fn each_row(
+    connection: &Connection,
+    query: &str,
+    names: &[String],
+    mut take: impl FnMut(usize, Vec<Cell>) -> std::result::Result<(), (usize, Error)>,
+) -> Result<usize> {
+    let mut statement = connection.prepare(query).map_err(refused)?;
     let mut rows = statement.query([]).map_err(refused)?;
+    let mut n_rows = 0;
     while let Some(row) = rows.next().map_err(refused)? {
-        for (at, (cells, name)) in columns.iter_mut().zip(&names).enumerate() {
-            let place = || format!("row {n_rows}, column `{name}`");
-            let cell = match row.get_ref(at).map_err(refused)? {
-                ValueRef::Null => Cell::Null,
-                ValueRef::Integer(cell) => Cell::Integer(cell),
-                ValueRef::Real(cell) => Cell::Real(cell),
-                ValueRef::Text(text) => {
-                    let text = std::str::from_utf8(text);
-                    Cell::Text(
-                        text.map_err(|_| Error::malformed("the text is not UTF-8"))
-                            .context(place())?
-                            .to_owned(),
-                    )
-                }
-                ValueRef::Blob(_) => {
-                    let what = "the cell is a blob, for which a table has no type; select `hex(..)` of it";
-                    return Err(Error::unsupported(what).context(place()));
-                }
-            };
-            cells
-                .check(&cell)
-                .and_then(|()| cells.push(cell, n_rows))
-                .map_err(|error| error.context(place()))?;
+        let place = |at: usize| format!("row {n_rows}, column `{}`", names[at]);
+        let mut cells = Vec::with_capacity(names.len());
+        for at in 0..names.len() {
+            let cell = cell(row.get_ref(at).map_err(refused)?);
+            cells.push(cell.map_err(|error| error.context(place(at)))?);
         }
+        take(n_rows, cells).map_err(|(at, error)| error.context(place(at)))?;
         n_rows += 1;
     }
-    Table::new(names.into_iter().zip(columns).map(|(name, cells)| (name, cells.column(n_rows))))
+    Ok(n_rows)
+}
+
+fn cell(cell: ValueRef<'_>) -> Result<Cell> {
+    match cell {
+        ValueRef::Null => Ok(Cell::Null),
+        ValueRef::Integer(cell) => Ok(Cell::Integer(cell)),
+        ValueRef::Real(cell) => Ok(Cell::Real(cell)),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Ok(Cell::Text(text.to_owned())),
+            Err(_) => Err(Error::malformed("the text is not UTF-8")),
+        },
+        ValueRef::Blob(_) => Err(Error::unsupported(
+            "the cell is a blob, for which a table has no type; select `hex(..)` of it",
+        )),
+    }
 }
 
 /// Writes a table to a new table of an SQLite database, which is made where it does not exist, whole or not at all. Days and

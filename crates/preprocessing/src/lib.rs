@@ -18,9 +18,11 @@ mod discretize_tree;
 mod encode;
 mod impute;
 mod inverse;
+mod labels;
 mod moments;
 mod outlier_rows;
 mod outliers;
+mod outliers_batches;
 mod outputs;
 mod pass_through;
 mod resample;
@@ -29,6 +31,7 @@ mod schema;
 mod selector;
 mod stats;
 mod table_vectorizer;
+mod text;
 mod transform;
 
 pub use batches::{Batch, BoxLearning, FitBatches, Learning};
@@ -48,13 +51,14 @@ pub use encode::{
     TargetEncoder, TargetModel, WoeEncoder,
 };
 pub use impute::{
-    CategoryImputer, CategoryImputerModel, Draw, IterativeImputer, IterativeImputerModel, KnnImputer,
-    KnnImputerModel, MultipleImputer, RandomSampleImputer, RandomSampleModel, SimpleImputer,
-    SimpleImputerModel, Strategy,
+    CategoryImputer, CategoryImputerModel, Draw, FlaggedColumns, IterativeImputer, IterativeImputerModel,
+    KnnImputer, KnnImputerModel, MissingIndicator, MissingIndicatorModel, MultipleImputer, NoClassifier,
+    NoClassifierModel, RandomSampleImputer, RandomSampleModel, SimpleImputer, SimpleImputerModel, Strategy,
 };
+pub use labels::{from_indicators, to_indicators};
 pub use outlier_rows::{DropOutliers, FlagOutliers, FlagOutliersModel};
 pub use outliers::{Bounds, OutlierTrimmer, Winsorizer, WinsorizerModel};
-pub use outputs::OutputColumn;
+pub use outputs::{OutputColumn, PiiReach};
 pub use pass_through::{PassThrough, PassThroughModel};
 pub use resample::{
     Both, CorrectedModel, EditedNearestNeighbours, NearMiss, PriorCorrected, RandomOverSampler,
@@ -66,6 +70,7 @@ pub use scale::{
 pub use schema::{BranchSchema, SchemaColumn};
 pub use selector::{Selector, boolean, categorical, matching, names, numeric, of_role, of_type};
 pub use table_vectorizer::{HighCardinality, TableVectorizer, TableVectorizerModel};
+pub use text::{CleanText, CleanTextModel, UnicodeForm};
 pub use transform::{
     Extrapolation, Function, Knots, OutputDistribution, Pointwise, PointwiseModel, PowerMethod, PowerModel,
     PowerTransformer, QuantileModel, QuantileTransformer, SplineModel, SplineTransformer,

@@ -49,7 +49,7 @@ const SHARE: Param = Param::real("quantiles", "share of the rows").at_least(0.0)
 const MAD_SCALE: f64 = 1.482_602_218_505_602;
 
 impl Bounds {
-    fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<()> {
         match self {
             Bounds::Quartiles(distances) => fold("quartiles").check(distances),
             Bounds::Deviations(distances) => fold("deviations").check(distances),
@@ -69,12 +69,7 @@ impl Bounds {
         self.check()?;
         let x = train.dense()?;
         if let Bounds::Deviations(fold) = self {
-            let moments = Moments::of(x, weights);
-            let of = |column: usize| {
-                let (mean, deviation) = (moments.mean[column], moments.variance(column).sqrt());
-                (moments.weight[column] > 0.0).then_some((mean - fold * deviation, mean + fold * deviation))
-            };
-            return sound(train, (0..x.ncols()).map(of).collect());
+            return of_moments(fold, &Moments::of(x, weights), train.features());
         }
         let found = by_column(x, |_, values| match self {
             Bounds::Quartiles(fold) => quantiles(values, weights, &[0.25, 0.75]).map(|q| {
@@ -93,8 +88,17 @@ impl Bounds {
             Bounds::Fixed(low, high) => Some((low, high)),
             Bounds::Deviations(_) => None,
         });
-        sound(train, found)
+        sound(train.features(), found)
     }
+}
+
+/// So many deviations around the means.
+pub(crate) fn of_moments(fold: f64, moments: &Moments, features: &Features) -> Result<Vec<(f64, f64)>> {
+    let of = |column: usize| {
+        let (mean, deviation) = (moments.mean[column], moments.variance(column).sqrt());
+        (moments.weight[column] > 0.0).then_some((mean - fold * deviation, mean + fold * deviation))
+    };
+    sound(features, (0..features.len()).map(of).collect())
 }
 
 fn empty(name: &'static str, low: f64, high: f64) -> Error {
@@ -102,7 +106,7 @@ fn empty(name: &'static str, low: f64, high: f64) -> Error {
 }
 
 /// Bounds of every column; those of a column without a value would make an outlier of whatever comes later.
-fn sound(x: &Matrix, found: Vec<Option<(f64, f64)>>) -> Result<Vec<(f64, f64)>> {
+fn sound(features: &Features, found: Vec<Option<(f64, f64)>>) -> Result<Vec<(f64, f64)>> {
     let bound = |(bounds, name): (Option<(f64, f64)>, &str)| match bounds {
         Some((low, high)) if low.is_finite() && high.is_finite() => Ok((low, high)),
         Some(_) => Err(Error::overflow(format!(
@@ -112,7 +116,7 @@ fn sound(x: &Matrix, found: Vec<Option<(f64, f64)>>) -> Result<Vec<(f64, f64)>> 
             "every value of column `{name}` is missing, so it has no bounds; leave it out, or give fixed ones"
         ))),
     };
-    found.into_iter().zip(x.features().names()).map(bound).collect()
+    found.into_iter().zip(features.names()).map(bound).collect()
 }
 
 /// Cuts numbers that lie beyond the bounds of their column to the nearer bound (winsorising), or makes them missing.
@@ -139,7 +143,7 @@ fn sound(x: &Matrix, found: Vec<Option<(f64, f64)>>) -> Result<Vec<(f64, f64)>> 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Winsorizer {
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
     to_missing: bool,
     indicator: bool,
 }
@@ -172,6 +176,43 @@ impl Winsorizer {
     }
 }
 
+/// What lies beyond the bounds of each column.
+#[derive(Default)]
+pub(crate) struct Beyond {
+    outliers: Vec<usize>,
+    /// A row that weighs nothing changes no column of the output.
+    weighty: Vec<bool>,
+}
+
+impl Beyond {
+    pub(crate) fn add(&mut self, x: &Matrix, weights: Option<&[f64]>, bounds: &[(f64, f64)]) -> Result<()> {
+        self.outliers.resize(bounds.len(), 0);
+        self.weighty.resize(bounds.len(), false);
+        for (row, cells) in x.dense()?.rows().into_iter().enumerate() {
+            for (column, (cell, (low, high))) in cells.iter().zip(bounds).enumerate() {
+                if cell < low || cell > high {
+                    self.outliers[column] += 1;
+                    self.weighty[column] |= weights.is_none_or(|weights| weights[row] > 0.0);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Winsorizer {
+    pub(crate) fn model(
+        &self,
+        features: Features,
+        bounds: Vec<(f64, f64)>,
+        beyond: Beyond,
+    ) -> Result<WinsorizerModel> {
+        let Beyond { outliers, weighty } = beyond;
+        let flagged = (0..bounds.len()).filter(|&column| self.indicator && weighty[column]).collect();
+        WinsorizerModel::try_from(Parts { features, bounds, to_missing: self.to_missing, outliers, flagged })
+    }
+}
+
 impl Estimator for Winsorizer {
     type Input = Matrix;
     type Target = NoTarget;
@@ -179,20 +220,9 @@ impl Estimator for Winsorizer {
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<WinsorizerModel> {
         let bounds = self.bounds.learn(train.x, train.weights)?;
-        let mut outliers = vec![0; bounds.len()];
-        // A row that weighs nothing changes no column of the output.
-        let mut weighty = vec![false; bounds.len()];
-        for (row, cells) in train.x.dense()?.rows().into_iter().enumerate() {
-            for (column, (cell, (low, high))) in cells.iter().zip(&bounds).enumerate() {
-                if cell < low || cell > high {
-                    outliers[column] += 1;
-                    weighty[column] |= train.weight(row) > 0.0;
-                }
-            }
-        }
-        let flagged = (0..bounds.len()).filter(|&column| self.indicator && weighty[column]).collect();
-        let (features, to_missing) = (train.x.features().clone(), self.to_missing);
-        WinsorizerModel::try_from(Parts { features, bounds, to_missing, outliers, flagged })
+        let mut beyond = Beyond::default();
+        beyond.add(train.x, train.weights, &bounds)?;
+        self.model(train.x.features().clone(), bounds, beyond)
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -51,6 +51,55 @@ impl<M: BranchModels> ColumnsModel<M> {
     }
 }
 
+/// A column with personal data, and what a [`Columns`](crate::Columns) makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PiiReach {
+    /// The column of the table.
+    pub column: String,
+    /// What data it holds.
+    pub kind: PiiKind,
+    /// What became of them before.
+    pub action: PiiAction,
+    /// The columns of the output that are made of it, in order; none where it is left out.
+    pub outputs: Vec<String>,
+}
+
+impl<M: BranchModels> ColumnsModel<M> {
+    /// Where personal data go: a row for each column of `x` with [marks](Table::pii) and each kind of data in it, in the order of the columns, with the columns of the
+    /// output that it reaches; a table for a model card. As [`outputs`](ColumnsModel::outputs), it names too many rather than too few.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, NoTarget};
+    /// use perennial_data::{PiiAction, PiiKind, Table};
+    /// use perennial_preprocessing::{Columns, OneHotEncoder, PassThrough};
+    ///
+    /// let table = Table::builder().text("name", ["Ada", "Max"]).text("mail", ["a@b.ch", "c@d.ch"]).integer("n", [1, 2]).build()?;
+    /// let table = table.mark_pii("name", PiiKind::Name, PiiAction::Keep)?.mark_pii("mail", PiiKind::Email, PiiAction::Mask)?;
+    /// let columns = Columns::new().on(["name"], OneHotEncoder::new()).on(["n"], PassThrough::new()).drop(["mail"]);
+    /// let reach = columns.fit(&table, &NoTarget)?.pii_reach(&table)?;
+    /// assert_eq!((reach[0].column.as_str(), reach[0].outputs.as_slice()), ("name", &["name=Ada".to_owned(), "name=Max".to_owned()][..]));
+    /// assert_eq!((reach[1].column.as_str(), reach[1].kind, reach[1].outputs.len()), ("mail", PiiKind::Email, 0));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`outputs`](ColumnsModel::outputs).
+    pub fn pii_reach(&self, x: &Table) -> Result<Vec<PiiReach>> {
+        let outputs = self.outputs(x)?;
+        let mut reach = Vec::new();
+        for column in x.names() {
+            let made_of = |output: &&OutputColumn| output.from.iter().any(|from| from == column);
+            for (&kind, &action) in x.pii(column)? {
+                let outputs = outputs.iter().filter(made_of).map(|output| output.name.clone()).collect();
+                reach.push(PiiReach { column: column.to_owned(), kind, action, outputs });
+            }
+        }
+        Ok(reach)
+    }
+}
+
 /// See [`ColumnsModel::outputs`].
 pub(crate) fn outputs(models: &dyn BranchModels, x: &Table) -> Result<Vec<OutputColumn>> {
     let made = models.transform(&x.head(1))?;

@@ -26,6 +26,7 @@ impl Source {
         let format = self.written_as()?;
         let encoding = match format {
             Format::Csv => "text/csv",
+            Format::Tsv => "text/tab-separated-values",
             Format::JsonLines => "application/jsonlines",
             Format::Parquet => "application/vnd.apache.parquet",
             Format::Arrow => "application/vnd.apache.arrow.file",

@@ -126,6 +126,7 @@ fn format_of(file: &Value, location: &str) -> Option<Format> {
     let mut encodings = items(&file["encodingFormat"]).filter_map(Value::as_str);
     let known = |encoding: &str| match encoding.split(';').next().unwrap_or_default().trim() {
         "text/csv" => Some(Format::Csv),
+        "text/tab-separated-values" => Some(Format::Tsv),
         "application/jsonlines" | "application/jsonl" | "application/x-ndjson" => Some(Format::JsonLines),
         "application/vnd.apache.parquet" | "application/x-parquet" => Some(Format::Parquet),
         "application/vnd.apache.arrow.file" | "application/vnd.apache.arrow.stream" => Some(Format::Arrow),

@@ -172,6 +172,37 @@ impl Catalog {
         self.find(name)?.open_with_quarantine(&places.into()).context(format!("source `{name}`"))
     }
 
+    /// The source of a name, if it may be used for a purpose, whatever the case: to be asked before [`open`](Catalog::open), and where a model that learned
+    /// from the source is put to a new use. A source that says no purposes may be used for none that has to be asked for.
+    ///
+    /// ```
+    /// use perennial_data::{Catalog, Source};
+    ///
+    /// let catalog = Catalog::new().source(Source::new("orders", "orders.csv").purposes(["forecasts", "fraud detection"]));
+    /// assert_eq!(catalog.require("orders", "Forecasts")?.name(), "orders");
+    /// let error = catalog.require("orders", "advertising").unwrap_err();
+    /// assert!(error.to_string().contains("`orders` may not be used for `advertising`"));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When no source has that name, and [`ErrorKind::ContractViolation`](perennial_core::ErrorKind::ContractViolation) when the purpose is none of its own.
+    pub fn require(&self, name: &str, purpose: &str) -> Result<&Source> {
+        let source = self.find(name)?;
+        let wanted = purpose.trim().to_lowercase();
+        if source.purposes.iter().any(|known| known.trim().to_lowercase() == wanted) {
+            return Ok(source);
+        }
+        let known = match source.purposes.as_slice() {
+            [] => "it says no purposes".to_owned(),
+            purposes => format!("its purposes are: {}", purposes.join(", ")),
+        };
+        let owner = if source.owner.is_empty() { "who is not said" } else { &source.owner };
+        Err(Error::contract_violation(format!(
+            "the source `{name}` may not be used for `{purpose}`; {known}; ask its owner, {owner}"
+        )))
+    }
+
     fn find(&self, name: &str) -> Result<&Source> {
         self.sources.iter().find(|source| source.name() == name).ok_or_else(|| {
             let known: Vec<&str> = self.sources.iter().take(10).map(Source::name).collect();

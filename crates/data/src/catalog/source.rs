@@ -41,6 +41,7 @@ pub enum Sensitivity {
 /// | `access` | none | who may read it; must be there, but for public data |
 /// | `licence` | empty | on which terms; must be there |
 /// | `tags` | none | words to find it by |
+/// | `purposes` | none | what it may be used for, such as `"fraud detection"`; [`Catalog::require`](crate::Catalog::require) refuses others |
 /// | `sensitivity` | internal | how much harm it does in wrong hands |
 /// | `time`, `max_age_days` | none | a column of days or moments, and how old its newest may be |
 /// | `sha256` | none | the checksum of the file, in hexadecimal digits; of SQLite without a log beside it |
@@ -65,6 +66,8 @@ pub struct Source {
     pub(super) licence: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) purposes: Vec<String>,
     #[serde(default)]
     sensitivity: Sensitivity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +117,7 @@ impl Source {
             access: Vec::new(),
             licence: String::new(),
             tags: Vec::new(),
+            purposes: Vec::new(),
             sensitivity: Sensitivity::default(),
             time: None,
             max_age_days: None,
@@ -123,7 +127,8 @@ impl Source {
         }
     }
 
-    /// How the file is written; otherwise its ending says it: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson`, `.parquet`, `.arrow`, `.feather`.
+    /// How the file is written; otherwise its ending says it: `.csv`, `.tsv`, `.tab`, `.jsonl`, `.ndjson`, each also with `.gz`
+    /// or `.zst` behind it, `.parquet`, `.arrow`, `.feather`.
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
@@ -148,6 +153,13 @@ impl Source {
     #[must_use]
     pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
         self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What it may be used for.
+    #[must_use]
+    pub fn purposes<S: Into<String>>(mut self, purposes: impl IntoIterator<Item = S>) -> Self {
+        self.purposes = purposes.into_iter().map(Into::into).collect();
         self
     }
 
@@ -226,8 +238,14 @@ impl Source {
 
     /// The contract of the settings to read CSV, where these are used.
     fn of_csv(&self) -> Option<&Contract> {
-        let csv = self.csv.as_ref().filter(|_| matches!(self.written_as(), Ok(Format::Csv)));
-        csv.and_then(CsvReader::held_to)
+        let is_csv = self.written_as().is_ok_and(|format| format.delimiter().is_some());
+        self.csv.as_ref().filter(|_| is_csv).and_then(CsvReader::held_to)
+    }
+
+    /// The settings to read CSV; an ending that says tabs has them, whatever they are.
+    fn csv_reader(&self) -> CsvReader {
+        let csv = self.csv.clone().unwrap_or_default();
+        if matches!(self.written_as(), Ok(Format::Tsv)) { csv.delimiter(b'\t') } else { csv }
     }
 
     /// All that the rows are held to.
@@ -241,18 +259,18 @@ impl Source {
             return typed(answer, contracts);
         }
         let csv = |contracts| {
-            let csv = self.csv.clone().unwrap_or_default().without_contract();
+            let csv = self.csv_reader().without_contract();
             Iterator::fold(contracts, csv, CsvReader::types_of)
         };
         let json_lines =
             |contracts| Iterator::fold(contracts, JsonLinesReader::new(), JsonLinesReader::types_of);
         match (self.written_as()?, found) {
-            (Format::Csv, Found::Bytes(bytes)) => csv(contracts).read_bytes(bytes),
+            (Format::Csv | Format::Tsv, Found::Bytes(bytes)) => csv(contracts).read_bytes(bytes),
             (Format::JsonLines, Found::Bytes(bytes)) => {
                 json_lines(contracts).read_bytes(&decompressed(bytes, DEFAULT_LIMITS)?)
             }
             (format, Found::Bytes(bytes)) => table_of(bytes, format),
-            (Format::Csv, Found::File(path)) => csv(contracts).read_path(path),
+            (Format::Csv | Format::Tsv, Found::File(path)) => csv(contracts).read_path(path),
             (Format::JsonLines, Found::File(path)) => json_lines(contracts).read_path(path),
             (format, Found::File(path)) => format.read(path),
             // Databases have answered before.
@@ -285,13 +303,13 @@ impl Source {
             _ => Some(self.written_as()?),
         };
         match format {
-            Some(Format::Csv) => {
+            Some(Format::Csv | Format::Tsv) => {
                 let read = |csv: CsvReader| match &found {
                     Found::File(path) => csv.read_path_with_quarantine(path),
                     Found::Bytes(bytes) => csv.read_bytes_with_quarantine(bytes),
                     _ => Err(Error::unsupported("the answer of a database is no CSV")),
                 };
-                let csv = self.csv.clone().unwrap_or_default();
+                let csv = self.csv_reader();
                 if self.contract.is_none() {
                     return read(csv);
                 }

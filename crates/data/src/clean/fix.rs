@@ -1,16 +1,20 @@
 //! Repairs of a table.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::near::near_rows;
 use super::text::{amount, is_amount, trimmed};
+use crate::column::Data;
+use crate::contract::Operand;
 use crate::keys::Keys;
 use crate::spelling::key;
-use crate::{Column, ColumnType, Table};
+use crate::{Column, ColumnType, Scalar, Table};
 
 /// What to do to a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,17 @@ pub enum Fix {
         /// What such cells hold; numbers as they are shown.
         values: Vec<String>,
     },
+    /// Makes cells beyond bounds missing.
+    Outside {
+        /// The column of numbers, days or moments.
+        column: String,
+        /// The least that stays; a day or a moment is a text such as `2024-02-29`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<Scalar>,
+        /// The largest that stays.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<Scalar>,
+    },
     /// Reads texts as numbers, with marks of thousands, signs of money and percent; what is no number becomes missing.
     ToNumber {
         /// The column of texts or categories.
@@ -53,6 +68,14 @@ pub enum Fix {
         /// Whether case, punctuation and white space of texts do not count, but for the signs and marks of numbers.
         loosely: bool,
     },
+    /// Leaves out rows that are nearly the same as an earlier one, as [`near_duplicate_texts`](super::near_duplicate_texts) finds them.
+    DropNearRows {
+        /// The column whose texts are compared; without one, all texts and categories of a row together, and all other cells must be the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        column: Option<String>,
+        /// How much of two texts is the same, above 0 and up to 1.
+        similarity: f64,
+    },
 }
 
 impl fmt::Display for Fix {
@@ -67,6 +90,20 @@ impl fmt::Display for Fix {
             }
             Fix::Missing { column, values } => {
                 write!(f, "taking {} of `{column}` for missing", quoted(values))
+            }
+            Fix::Outside { column, min, max } => {
+                let bound = |words: &str, bound: &Option<Scalar>| {
+                    bound.as_ref().map(|bound| format!("{words} {bound}"))
+                };
+                let bounds: Vec<String> =
+                    [bound("below", min), bound("above", max)].into_iter().flatten().collect();
+                write!(f, "taking cells of `{column}` {} for missing", bounds.join(" and "))
+            }
+            Fix::DropNearRows { column: Some(column), .. } => {
+                write!(f, "leaving out rows whose `{column}` is nearly that of an earlier one")
+            }
+            Fix::DropNearRows { column: None, .. } => {
+                f.write_str("leaving out rows that are nearly the same as an earlier one")
             }
             Fix::ToNumber { column, decimal } => {
                 write!(f, "reading `{column}` as numbers with `{decimal}` before the decimals")
@@ -135,6 +172,12 @@ impl Fix {
                 let dropped = Changed::of((0..keep.len()).filter(|&row| !keep[row]));
                 return Ok((table.filter(&keep)?, dropped));
             }
+            Fix::DropNearRows { column, similarity } => {
+                let keep = near_rows(table, column.as_deref(), *similarity, 0)?;
+                let dropped = Changed::of((0..keep.len()).filter(|&row| !keep[row]));
+                return Ok((table.filter(&keep)?, dropped));
+            }
+            Fix::Outside { column, min, max } => (column, within(table, column, min.as_ref(), max.as_ref())?),
             Fix::Trim { column } => (column, relabel(table, column, |text| Some(trimmed(text)))?),
             Fix::Replace { column, values } => {
                 let replace = |text| values.get(text).map_or(text, String::as_str);
@@ -233,6 +276,44 @@ fn without(table: &Table, name: &str, values: &[String]) -> Result<(Column, Chan
         }
         _ => relabel(table, name, |text| (!values.contains(text)).then_some(Cow::Borrowed(text))),
     }
+}
+
+/// A column whose cells beyond bounds are missing.
+fn within(
+    table: &Table,
+    name: &str,
+    min: Option<&Scalar>,
+    max: Option<&Scalar>,
+) -> Result<(Column, Changed)> {
+    let column = table.column(name)?;
+    let operand = |bound: Option<&Scalar>| {
+        let operand = bound.map(|bound| Operand::of(bound, column)).transpose();
+        operand.map_err(|what| Error::unsupported(format!("column `{name}` {what}")))
+    };
+    let (min, max) = (operand(min)?, operand(max)?);
+    let stays = |row: usize| {
+        let beyond = |bound: &Option<Operand>, side: Ordering| {
+            bound.as_ref().is_some_and(|bound| bound.order(column, row) == Some(side))
+        };
+        !beyond(&min, Ordering::Less) && !beyond(&max, Ordering::Greater)
+    };
+    fn kept<T>(cells: impl Iterator<Item = Option<T>>, stays: impl Fn(usize) -> bool) -> Vec<Option<T>> {
+        cells.enumerate().map(|(row, cell)| cell.filter(|_| stays(row))).collect()
+    }
+    let new = match &column.0 {
+        Data::Integer(cells) => Column::integer(kept(cells.iter(), stays)),
+        Data::Real(cells) => Column::real(kept(cells.iter(), stays)),
+        Data::Date(cells) => Column::date(kept(cells.iter(), stays)),
+        Data::DateTime(cells) => Column::date_time(kept(cells.iter(), stays)),
+        _ => {
+            return Err(Error::unsupported(format!(
+                "column `{name}` is of type {}; numbers, days or moments are needed",
+                column.column_type()
+            )));
+        }
+    };
+    let changed = lost(column, &new);
+    Ok((new, changed))
 }
 
 /// The rows whose cell is missing in the new column alone.

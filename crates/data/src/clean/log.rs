@@ -8,6 +8,8 @@ use std::path::Path;
 use perennial_core::{Error, Result, Transformer};
 use serde::{Deserialize, Serialize};
 
+use crate::{Severity, Sifted, content_hash};
+
 /// One repair that was carried out, or one decision of a fitted step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +106,40 @@ impl DecisionLog {
             before: None,
             after: None,
         }));
+    }
+
+    /// Adds how many rows a contract set aside and why; `who` had them sifted. Where it set none aside, nothing is added.
+    ///
+    /// ```
+    /// use perennial_data::clean::DecisionLog;
+    /// use perennial_data::{Contract, Rule, Table};
+    ///
+    /// let contract = Contract::new().extra_columns(true).rule(Rule::between("age", 0..=120).quarantine());
+    /// let sifted = contract.sift(&Table::builder().integer("age", [31, 540, 54]).build()?)?;
+    /// let mut log = DecisionLog::default();
+    /// log.add_sifted(&sifted, "Ada");
+    /// assert_eq!((log.entries()[0].rows, log.entries()[0].what.as_str()), (Some(1), "1 of 3 rows were set aside"));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    pub fn add_sifted(&mut self, sifted: &Sifted, who: &str) {
+        let (kept, aside) = (sifted.kept.n_rows(), sifted.quarantine.n_rows());
+        if aside == 0 {
+            return;
+        }
+        let rules =
+            sifted.report.violations().iter().filter(|broken| broken.severity == Severity::Quarantine);
+        let why: Vec<String> = rules.map(ToString::to_string).collect();
+        self.push(LogEntry {
+            who: who.to_owned(),
+            step: Some("Contract".to_owned()),
+            column: None,
+            what: format!("{aside} of {} rows were set aside", kept + aside),
+            why: why.join("; "),
+            rows: Some(aside),
+            cells: None,
+            before: None,
+            after: Some(content_hash(&sifted.kept)),
+        });
     }
 
     /// All entries as a JSON list.

@@ -1,5 +1,6 @@
 //! Errors in a table: proposals to repair them, decisions of people, and what was done.
 
+mod doubts;
 mod fix;
 mod log;
 mod near;
@@ -9,7 +10,7 @@ mod text;
 pub use fix::Fix;
 pub use log::{DecisionLog, LogEntry};
 pub use near::{NearTexts, near_duplicate_texts};
-pub use propose::auto_clean;
+pub use propose::{AutoClean, auto_clean};
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use perennial_core::{Param, Result};
+use perennial_core::{Error, Param, Result};
 
+use super::fix::alike;
 use crate::spelling::key;
+use crate::{Column, ColumnType, Table};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,54 @@ pub fn near_duplicate_texts<'a>(
     pairs.extend(found);
     pairs.sort_by_key(|pair| (pair.first, pair.second));
     Ok(pairs)
+}
+
+/// Which rows are not nearly the same as an earlier one: in the texts of one column, or in all texts and categories together where all other cells are the
+/// same. Texts with fewer letters than `least` are like no other.
+pub(super) fn near_rows(
+    table: &Table,
+    column: Option<&str>,
+    similarity: f64,
+    least: usize,
+) -> Result<Vec<bool>> {
+    let is_text = |column: &Column| matches!(column.column_type(), ColumnType::Text | ColumnType::Category);
+    let (texts, others): (Vec<&str>, Vec<&str>) = match column {
+        Some(name) => {
+            let column = table.column(name)?;
+            if !is_text(column) {
+                return Err(Error::unsupported(format!(
+                    "column `{name}` is of type {}; texts or categories are needed",
+                    column.column_type()
+                )));
+            }
+            (vec![name], Vec::new())
+        }
+        None => table.names().partition(|name| table.column(name).is_ok_and(is_text)),
+    };
+    let cells = texts.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+    let whole = |row: usize| {
+        let cells: Vec<_> = cells.iter().filter_map(|cells| cells.cell(row)).collect();
+        let text = cells.join(" | ");
+        (!cells.is_empty() && text.chars().count() >= least).then_some(text)
+    };
+    let joined: Vec<Option<String>> = (0..table.n_rows()).map(whole).collect();
+    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    match others.is_empty() {
+        true => groups.insert(0, (0..table.n_rows()).collect()).map_or((), drop),
+        false => {
+            let numbers = alike(&table.select(&others)?, false)?.numbers;
+            numbers.iter().enumerate().for_each(|(row, number)| groups.entry(*number).or_default().push(row));
+        }
+    }
+    let mut keep = vec![true; table.n_rows()];
+    SIMILARITY.check(similarity)?;
+    for rows in groups.values().filter(|rows| rows.len() > 1) {
+        let texts = rows.iter().map(|&row| joined[row].as_deref());
+        for pair in near_duplicate_texts(texts, similarity)? {
+            keep[rows[pair.second]] = false;
+        }
+    }
+    Ok(keep)
 }
 
 /// The hashes of all pieces of five letters; of a shorter text the text itself.

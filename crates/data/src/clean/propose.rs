@@ -6,7 +6,7 @@ use super::fix::{alike, quoted};
 use super::text::{amount, is_amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
 use crate::spelling::key;
-use crate::{Category, Column, ColumnType, Table};
+use crate::{Category, Column, ColumnType, Contract, Scalar, Table};
 
 /// A rare spelling has at most this share of the rows of the frequent one.
 const RARE: f64 = 0.05;
@@ -25,35 +25,110 @@ const MOSTLY: f64 = 0.9;
 /// | `number-point`, `number-comma` | such texts where no cell says which mark that is (`1,500`), or cells disagree (`1,5` and `1.5`): one of the two is to be accepted |
 /// | `merge` | texts that differ in case, punctuation and white space alone: the most frequent is kept |
 /// | `typo` | rare texts that are one letter away from a frequent one (at least five letters, no digits) |
+/// | `mixed` | texts of which at least 10 % are numbers and at least 10 % are none; the fewer of the two would be missing |
+/// | `impossible` | numbers below 0 where the name says an age, a count, a price or the like, ages above 130, and what a contract rules out |
+/// | `future` | days after the moment that [`AutoClean::now`] gives |
 /// | `drop` | columns with one value alone, without any, or the same as another |
+/// | `identifier` | words and whole numbers of which each row of 20 or more has its own: codes without white space, numbers in sequence or with `id` or `key` at the end of their name |
 /// | `repeated`, `alike` | rows that are the same, also when case, punctuation and white space do not count |
+/// | `near` | rows whose texts are the same to 90 %, where all other cells are the same; texts of 30 letters and more in one column that are; in tables of up to 100,000 rows |
 ///
-/// Each is looked for in the table that the proposals before it would leave.
+/// Each is looked for in the table that the proposals before it would leave, but for `mixed`, `identifier` and `near`, which are for people to decide. [`AutoClean`] takes
+/// a contract and the time.
 pub fn auto_clean(table: &Table) -> Review {
-    let numbers = (0..table.n_rows()).collect();
-    let mut search = Search { table: table.clone(), numbers, proposals: Vec::new() };
-    let names: Vec<String> = table.names().map(str::to_owned).collect();
-    for name in &names {
-        search.texts(name);
-        search.sentinels(name);
+    AutoClean::new().propose(table)
+}
+
+/// Looks for repairs as [`auto_clean`] does, knowing more than the table.
+///
+/// | setting | default | meaning |
+/// |---|---|---|
+/// | `now` | none | the moment after which days have not come, in microseconds since 1970-01-01 UTC |
+/// | `contract` | none | a contract whose columns say which numbers there may be |
+///
+/// ```
+/// use perennial_data::clean::AutoClean;
+/// use perennial_data::{Column, Table};
+///
+/// let ages: Vec<i64> = (0..30).map(|row| if row == 4 { -3 } else { 20 + row }).collect();
+/// let days = (0..30).map(|row| 19_700 + row);
+/// let table = Table::new([("age", Column::integer(ages)), ("day", Column::date(days))])?;
+/// let review = AutoClean::new().now(19_720 * 86_400_000_000).propose(&table);
+/// let ids: Vec<&str> = review.proposals().iter().map(|proposal| proposal.id.as_str()).collect();
+/// assert_eq!(ids, ["impossible:age", "future:day"]);
+/// assert_eq!((review.proposals()[0].rows, review.proposals()[1].rows), (1, 9));
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AutoClean {
+    pub(super) now: Option<i64>,
+    contract: Option<Contract>,
+}
+
+impl AutoClean {
+    /// Knowing the table alone.
+    pub fn new() -> Self {
+        AutoClean::default()
     }
-    search.columns(&names);
-    search.rows();
-    Review { proposals: search.proposals }
+
+    /// The moment after which days have not come, in microseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn now(mut self, now: i64) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// A contract whose columns say which numbers there may be.
+    #[must_use]
+    pub fn contract(mut self, contract: &Contract) -> Self {
+        self.contract = Some(contract.clone());
+        self
+    }
+
+    /// The least and the largest number that the contract lets a column have, where it says one of them.
+    pub(super) fn range_of(&self, name: &str) -> Option<(Option<Scalar>, Option<Scalar>)> {
+        let column = self.contract.as_ref()?.columns().iter().find(|column| column.name() == name)?;
+        let (min, max) = column.range();
+        (min.is_some() || max.is_some()).then(|| (min.map(Scalar::Real), max.map(Scalar::Real)))
+    }
+
+    /// Proposals to repair a table, see [`auto_clean`].
+    pub fn propose(&self, table: &Table) -> Review {
+        let numbers = (0..table.n_rows()).collect();
+        let mut search = Search { table: table.clone(), numbers, proposals: Vec::new() };
+        let names: Vec<String> = table.names().map(str::to_owned).collect();
+        for name in &names {
+            search.texts(name);
+            search.sentinels(name);
+            search.impossible(name, self);
+        }
+        search.columns(&names);
+        search.identifiers(&names);
+        search.rows();
+        search.near(&names);
+        Review { proposals: search.proposals }
+    }
 }
 
 /// What a text is with a decimal point, and with a decimal comma.
 type Readings = (Option<f64>, Option<f64>);
 
-struct Search {
-    table: Table,
+pub(super) struct Search {
+    pub(super) table: Table,
     /// The row of the table that was looked at first, for each row that is left.
     numbers: Vec<usize>,
     proposals: Vec<Proposal>,
 }
 
 impl Search {
-    fn propose(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
+    /// Proposes what is for people to decide; what comes next is looked for as if it were not done.
+    pub(super) fn propose_aside(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
+        let before = self.table.clone();
+        self.propose(kind, of, because, fix);
+        self.table = before;
+    }
+
+    pub(super) fn propose(&mut self, kind: &str, of: &str, because: String, fix: Fix) {
         // What cannot be carried out is not proposed.
         let Ok((table, changed)) = fix.repair(&self.table) else { return };
         self.table = table;
@@ -65,7 +140,7 @@ impl Search {
     }
 
     /// The texts of a column, each with its number of rows; nothing where the column holds none.
-    fn counted(&self, name: &str) -> Option<Vec<(String, usize)>> {
+    pub(super) fn counted(&self, name: &str) -> Option<Vec<(String, usize)>> {
         let column = self.table.column(name).ok()?;
         if !matches!(column.column_type(), ColumnType::Text | ColumnType::Category) {
             return None;
@@ -95,6 +170,7 @@ impl Search {
         if self.numbers(name, &levels) {
             return;
         }
+        self.mixed(name, &levels);
         if let Some((because, values)) = variants(&levels) {
             self.propose("merge", name, because, Fix::Replace { column: column(), values });
         }
@@ -152,11 +228,11 @@ impl Search {
             let others =
                 if rest.is_empty() { String::new() } else { format!("; {} would be missing", quoted(&rest)) };
             let because = format!("{n_read} of {all} texts are numbers{why}{others}");
-            let before = self.table.clone();
-            self.propose(id, name, because, Fix::ToNumber { column: name.to_owned(), decimal });
-            if marks.len() > 1 {
-                // What comes next is looked for in the texts, which they are until somebody chooses.
-                self.table = before;
+            let fix = Fix::ToNumber { column: name.to_owned(), decimal };
+            match marks.len() {
+                1 => self.propose(id, name, because, fix),
+                // They are texts until somebody chooses.
+                _ => self.propose_aside(id, name, because, fix),
             }
             found = true;
         }
@@ -217,7 +293,7 @@ impl Search {
     }
 
     /// How many different values a column has, "missing" being one.
-    fn n_values(&self, name: &str) -> Option<usize> {
+    pub(super) fn n_values(&self, name: &str) -> Option<usize> {
         Some(alike(&self.table.select(&[name]).ok()?, false).ok()?.n_keys)
     }
 

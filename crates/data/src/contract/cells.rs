@@ -69,6 +69,7 @@ pub(super) fn about(expect: &Expect) -> Option<Vec<&str>> {
         | E::Like { column, .. }
         | E::TimeFormat { column, .. }
         | E::Date { column }
+        | E::Dates { column, .. }
         | E::Json { column }
         | E::JsonSchema { column, .. }
         | E::Spelled { column, .. }
@@ -121,15 +122,14 @@ pub(super) fn broken(expect: &Expect, table: &Table) -> Result<Broken, Fault> {
             matching(table, name, &patterns, *how)
         }
         Expect::TimeFormat { column: name, format } => {
-            let known = TimeFormat::new(format).map_err(|directive| {
-                let words =
-                    format!("is to follow the format `{format}`, of which `{directive}` is not known");
-                Fault::new(name, words)
-            })?;
+            let known = time_format(name, format)?;
             of_texts(table, name, |text| known.fits(text))
         }
-        Expect::Date { column: name } => {
-            of_texts(table, name, |text| calendar::parse_date_time(text.as_bytes()).is_some())
+        Expect::Date { column: name } => of_texts(table, name, is_iso),
+        Expect::Dates { column: name, formats } => {
+            let known =
+                formats.iter().map(|format| time_format(name, format)).collect::<Result<Vec<_>, _>>()?;
+            of_texts(table, name, |text| is_iso(text) || known.iter().any(|format| format.fits(text)))
         }
         Expect::Json { column: name } => {
             of_texts(table, name, |text| serde_json::from_str::<IgnoredAny>(text).is_ok())
@@ -301,6 +301,17 @@ fn of_complete(columns: &[&Column], wrong: impl Fn(usize) -> bool + Sync) -> Bro
     let complete = |row: usize| columns.iter().all(|column| !column.is_null(row));
     let rows = of_all(n_rows, |row| complete(row) && wrong(row)).rows;
     Broken { rows, of: (0..n_rows).filter(|&row| complete(row)).count() }
+}
+
+fn is_iso(text: &str) -> bool {
+    calendar::parse_date_time(text.as_bytes()).is_some()
+}
+
+fn time_format(name: &str, format: &str) -> Result<TimeFormat, Fault> {
+    TimeFormat::new(format).map_err(|directive| {
+        let words = format!("is to follow the format `{format}`, of which `{directive}` is not known");
+        Fault::new(name, words)
+    })
 }
 
 /// The rows whose text is wrong; of a category column, each level is looked at once.

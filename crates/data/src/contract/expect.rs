@@ -57,6 +57,10 @@ pub(super) enum Expect {
     Date {
         column: String,
     },
+    Dates {
+        column: String,
+        formats: Vec<String>,
+    },
     Json {
         column: String,
     },
@@ -280,6 +284,10 @@ impl fmt::Display for Expect {
             Expect::TimeFormat { format, .. } => write!(f, "a moment written as `{format}`"),
             Expect::Date { .. } => {
                 f.write_str("a day or moment such as `2024-02-29` or `2024-02-29 12:00:00`")
+            }
+            Expect::Dates { formats, .. } => {
+                let formats: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
+                write!(f, "a day or moment such as `2024-02-29`, or written as one of {}", listed(&formats))
             }
             Expect::Json { .. } => f.write_str("JSON"),
             Expect::JsonSchema { .. } => f.write_str("JSON that the schema accepts"),

@@ -1,6 +1,8 @@
 //! What data must be like, learned from good data or written down.
 
+mod age;
 mod cells;
+mod dates;
 mod distribution;
 mod expect;
 mod finding;
@@ -22,16 +24,20 @@ use std::collections::BTreeSet;
 use perennial_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use self::age::{Fresh, Mature};
 use self::cells::numbers;
 use self::finding::Finding;
 use crate::column::Data;
 use crate::{Column, ColumnType, Table};
 
+pub use self::dates::DateOrder;
 pub use self::distribution::{Distance, Distribution};
 pub use self::hypothesis::FitTest;
 pub(crate) use self::parts::Parts;
 pub use self::report::{Check, ContractReport, Severity, Violation};
 pub use self::rule::{Relation, Rule, Statistic};
+#[cfg(feature = "clean")]
+pub(crate) use self::scalar::Operand;
 pub use self::scalar::Scalar;
 #[cfg(feature = "parquet")]
 pub(crate) use self::scalar::{Ends, Range};
@@ -65,6 +71,8 @@ pub use self::step::{AsTable, ContractCheck, ContractCheckModel};
 /// | `max_quarantined` | 1 | the share of rows that [`sift`](Contract::sift) sets aside at most, from 0 to 1 |
 /// | `columns` | none | what the cells of each column may be |
 /// | `rules` | none | anything else, see [`Rule`] |
+/// | `fresh` | none | how old the newest row may be, see [`Contract::fresh`] |
+/// | `mature` | none | when labels are final, see [`Contract::mature`] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Contract {
@@ -74,12 +82,17 @@ pub struct Contract {
     columns: Vec<ColumnContract>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<Rule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fresh: Option<Fresh>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mature: Option<Mature>,
 }
 
 impl Default for Contract {
     fn default() -> Self {
         let (min_rows, extra_columns, max_quarantined) = (0, false, 1.0);
-        Contract { min_rows, extra_columns, max_quarantined, columns: Vec::new(), rules: Vec::new() }
+        let (columns, rules, fresh, mature) = (Vec::new(), Vec::new(), None, None);
+        Contract { min_rows, extra_columns, max_quarantined, columns, rules, fresh, mature }
     }
 }
 
@@ -167,6 +180,12 @@ impl ColumnContract {
     /// The name of the column.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The smallest and the largest number that is right, where they are said.
+    #[cfg(feature = "clean")]
+    pub(crate) fn range(&self) -> (Option<f64>, Option<f64>) {
+        (self.min, self.max)
     }
 
     fn infer(name: &str, column: &Column) -> Self {
@@ -333,6 +352,9 @@ impl Contract {
         contract.columns.retain(|column| !is_left_out(&column.name));
         let rule = |rule: &Rule| Some(Rule { expect: rule.expect.without(&is_left_out)?, ..rule.clone() });
         contract.rules = self.rules.iter().filter_map(rule).collect();
+        contract.fresh = contract.fresh.filter(|fresh| !is_left_out(&fresh.time));
+        contract.mature =
+            contract.mature.filter(|mature| !is_left_out(&mature.time) && !is_left_out(&mature.label));
         contract
     }
 

@@ -40,6 +40,10 @@ pub enum Check {
     Allowed,
     /// No two cells are equal.
     Unique,
+    /// The newest row is not too old.
+    Fresh,
+    /// Labels are final.
+    Mature,
     /// A [`Rule`](crate::Rule) is kept; the violation says which.
     Rule,
 }

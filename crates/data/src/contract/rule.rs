@@ -19,7 +19,7 @@ use crate::ColumnType;
 ///
 /// | about | rules |
 /// |---|---|
-/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_all`, `like_none`, `time_format`, `date`, `json`, `json_schema`, `not_only_special`, `spelled_as`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
+/// | cells of a column | `present`, `absent`, `among`, `not_among`, `between`, `length`, `z_score`, `matches`, `matches_all`, `matches_none`, `like`, `like_all`, `like_none`, `time_format`, `date`, `dates`, `json`, `json_schema`, `not_only_special`, `spelled_as`, `increasing`, `strictly_increasing`, `decreasing`, `strictly_decreasing` |
 /// | rows | `unique`, `unique_within_row`, `equal`, `compare`, `combinations`, `row_sum`, `one_label` |
 /// | a column | `exists`, `types`, `statistic`, `distinct_among`, `distinct_equal`, `distinct_contain`, `most_common_among`, `distance`, `cramers_v`, `mean`, `means`, `group_means`, `fits` |
 /// | the table | `row_count`, `same_rows_as`, `column_count`, `columns_ordered`, `columns_set`, `columns_contain` |

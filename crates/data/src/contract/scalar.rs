@@ -52,7 +52,7 @@ impl fmt::Display for Scalar {
 
 /// A scalar in the terms of one column.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Operand {
+pub(crate) enum Operand {
     Boolean(bool),
     Integer(i64),
     Real(f64),
@@ -62,7 +62,7 @@ pub(super) enum Operand {
 
 impl Operand {
     /// What a scalar means beside the cells of a column, or why it means nothing there.
-    pub(super) fn of(scalar: &Scalar, column: &Column) -> Result<Operand, String> {
+    pub(crate) fn of(scalar: &Scalar, column: &Column) -> Result<Operand, String> {
         match (column.column_type(), scalar) {
             (ColumnType::Boolean, Scalar::Boolean(value)) => Ok(Operand::Boolean(*value)),
             (ColumnType::Integer, Scalar::Integer(value)) => Ok(Operand::Integer(*value)),
@@ -85,7 +85,7 @@ impl Operand {
     }
 
     /// How the cell of a row stands to this; nothing where it is missing.
-    pub(super) fn order(&self, column: &Column, row: usize) -> Option<Ordering> {
+    pub(crate) fn order(&self, column: &Column, row: usize) -> Option<Ordering> {
         if column.is_null(row) {
             return None;
         }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use perennial_core::{
-    Capabilities, Error, Estimator, FitTransform, Matrix, NoTarget, OutputSchema, Result, Rows, Train,
-    Transformer,
+    Capabilities, Decided, Error, Estimator, FitTransform, Matrix, NoTarget, OutputSchema, Result, Rows,
+    Train, Transformer,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Contract;
+use super::{Contract, Severity, Violation};
 use crate::{Column, Table};
 
 /// What a [`ContractCheck`] can look at.
@@ -45,7 +45,8 @@ impl AsTable for Matrix {
 /// ranges, levels and the rules about cells. A row must get the same answer alone and among others, so the number of rows, what
 /// must be unique, what is in order, statistics and rules for a share of the rows stay out. Warnings pass. A row that could be set
 /// aside is an error in both, for a step gives as many rows as it takes; [`Contract::sift`] comes before. So a batch with one bad
-/// row is refused as a whole. Sparse matrices are not taken: their columns would be made dense for each answer.
+/// row is refused as a whole. What warned when learning is kept with the model ([`warnings`](ContractCheckModel::warnings)) and told by what it
+/// [decided](Transformer::decided); what warns of rows that are to be answered is asked by [`warnings_of`](ContractCheckModel::warnings_of). Sparse matrices are not taken: their columns would be made dense for each answer.
 ///
 /// A contract of a table with its target is held to the table without it by [`Contract::drop`].
 ///
@@ -68,6 +69,9 @@ impl AsTable for Matrix {
 #[serde(deny_unknown_fields, bound = "")]
 pub struct ContractCheck<X = Table> {
     contract: Contract,
+    /// The moment of learning.
+    #[serde(default)]
+    now: Option<i64>,
     #[serde(skip)]
     input: PhantomData<fn(X)>,
 }
@@ -75,7 +79,15 @@ pub struct ContractCheck<X = Table> {
 impl<X> ContractCheck<X> {
     /// Holds rows to this contract.
     pub fn new(contract: Contract) -> Self {
-        ContractCheck { contract, input: PhantomData }
+        ContractCheck { contract, now: None, input: PhantomData }
+    }
+
+    /// Holds the rows that are learned from also to what the contract says of their age and of their labels
+    /// ([`Contract::fresh`], [`Contract::mature`]) at a moment, in microseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn at(mut self, now: i64) -> Self {
+        self.now = Some(now);
+        self
     }
 }
 
@@ -91,8 +103,18 @@ impl<X: AsTable> Estimator for ContractCheck<X> {
                  a finite one"
             )));
         }
-        self.contract.enforce(&*train.x.as_table()?)?;
-        Ok(ContractCheckModel::new(self.contract.clone()))
+        let table = train.x.as_table()?;
+        let report = match self.now {
+            Some(now) => self.contract.check_at(&table, now),
+            None => self.contract.check(&table),
+        };
+        match report.is_met() {
+            true => {
+                let warnings = report.violations.iter().map(Violation::to_string).collect();
+                Ok(ContractCheckModel::new(self.contract.clone(), warnings))
+            }
+            false => Err(Error::contract_violation(report.to_string())),
+        }
     }
 
     /// Whether cells may be missing is for the contract to say.
@@ -108,7 +130,7 @@ impl<X: AsTable> FitTransform for ContractCheck<X> {
 
     /// The columns of the input, which must be those of the contract.
     fn transform_schema(&self, x: &X) -> Result<OutputSchema<X>> {
-        OutputSchema::of(&ContractCheckModel::<X>::new(self.contract.clone()), x)
+        OutputSchema::of(&ContractCheckModel::<X>::new(self.contract.clone(), Vec::new()), x)
     }
 }
 
@@ -118,6 +140,7 @@ impl<X: AsTable> FitTransform for ContractCheck<X> {
 pub struct ContractCheckModel<X = Table> {
     #[serde(serialize_with = "as_json")]
     contract: Contract,
+    warnings: Vec<String>,
     /// What the contract says of single rows.
     #[serde(skip)]
     rows: Contract,
@@ -130,6 +153,7 @@ pub struct ContractCheckModel<X = Table> {
 #[derive(Deserialize)]
 struct Saved {
     contract: String,
+    warnings: Vec<String>,
 }
 
 fn as_json<S: serde::Serializer>(contract: &Contract, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -159,18 +183,46 @@ impl<X> TryFrom<Saved> for ContractCheckModel<X> {
     fn try_from(saved: Saved) -> Result<Self> {
         let contract = serde_json::from_str(&saved.contract)
             .map_err(|error| Error::corrupt(format!("this is no contract: {error}")).with_source(error))?;
-        Ok(ContractCheckModel::new(contract))
+        Ok(ContractCheckModel::new(contract, saved.warnings))
     }
 }
 
 impl<X> ContractCheckModel<X> {
-    fn new(contract: Contract) -> Self {
-        ContractCheckModel { rows: contract.of_single_rows(), contract, input: PhantomData }
+    fn new(contract: Contract, warnings: Vec<String>) -> Self {
+        ContractCheckModel { rows: contract.of_single_rows(), contract, warnings, input: PhantomData }
+    }
+
+    /// What warned of the rows that were learned from, in words.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The contract.
     pub fn contract(&self) -> &Contract {
         &self.contract
+    }
+}
+
+impl<X: AsTable> ContractCheckModel<X> {
+    /// What the contract warns of in rows that are to be answered, each of which may come alone; [`transform`](Transformer::transform) lets them pass.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, NoTarget};
+    /// use perennial_data::{Contract, ContractCheck, Rule, Table};
+    ///
+    /// let contract = Contract::new().extra_columns(true).rule(Rule::between("age", 0..=120).warn());
+    /// let ages = |ages: [i64; 2]| Table::builder().integer("age", ages).build();
+    /// let model = ContractCheck::new(contract).fit(&ages([31, 54])?, &NoTarget)?;
+    /// assert!(model.warnings().is_empty());
+    /// assert_eq!(model.warnings_of(&ages([23, 540])?)?[0].rows, [1]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When two columns have one name.
+    pub fn warnings_of(&self, x: &X) -> Result<Vec<Violation>> {
+        let report = self.rows.check(&*x.as_table()?);
+        Ok(report.violations.into_iter().filter(|violation| violation.severity == Severity::Warn).collect())
     }
 }
 
@@ -181,5 +233,11 @@ impl<X: AsTable> Transformer for ContractCheckModel<X> {
     fn transform(&self, x: &X) -> Result<X> {
         self.rows.enforce(&*x.as_table()?)?;
         Ok(x.clone())
+    }
+
+    fn decided(&self) -> Vec<Decided> {
+        let why = "a part of the contract that warns";
+        let warned = |warning: &String| Decided::by(self, format!("rows pass with a {warning}"), why);
+        self.warnings.iter().map(warned).collect()
     }
 }

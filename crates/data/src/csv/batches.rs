@@ -10,9 +10,10 @@ use perennial_core::{Error, Result, ResultExt};
 use super::cell::Kind;
 use super::reader::CsvReader;
 use super::records::Records;
+use crate::batch_size::Batch;
 use crate::contract::Parts;
 use crate::objects::{ObjectStore, Source};
-use crate::{Column, ColumnType, Table};
+use crate::{BatchSize, Column, ColumnType, Table};
 
 /// The tables of a CSV file, made by [`CsvReader::scan`]. After an error there are no more.
 pub struct CsvScan {
@@ -22,6 +23,7 @@ pub struct CsvScan {
     n_tables: usize,
     failed: bool,
     source: Source,
+    size: BatchSize,
 }
 
 impl fmt::Debug for CsvScan {
@@ -34,13 +36,13 @@ impl fmt::Debug for CsvScan {
 }
 
 impl CsvReader {
-    /// Reads a file, plain or gzip, in batches of about `batch_bytes` bytes of its text, at least 64 KiB, so that a file may be larger than
-    /// memory. The tables have the columns, types and levels that reading the file at once would give, and the same rows in
+    /// Reads a file, plain or gzip, in batches of about `batch` bytes of its text, at least 64 KiB, or within a [memory](BatchSize::max_memory), so that a
+    /// file may be larger than memory. The tables have the columns, types and levels that reading the file at once would give, and the same rows in
     /// their order. A file without rows gives one table without rows.
     ///
     /// Because types come from all cells, the file is read once more for those that are not given, and once again where
     /// there are texts, of which there may be few different ones; [`types`](CsvReader::types) or a [`schema`](CsvReader::schema) of all columns spare that. At
-    /// a time there are the text of one batch, its table and what parsing takes, in all about eight times `batch_bytes`, and the
+    /// a time there are the text of one batch, its table and what parsing takes, in all about eight times `batch`, and the
     /// levels of categories. `max_bytes` does not apply.
     ///
     /// A [`contract`](CsvReader::contract) is held to each part, and what it says of all rows (how many there are, what is unique, in order, or
@@ -64,8 +66,8 @@ impl CsvReader {
     /// # Errors
     /// When the file cannot be read, a setting is wrong, the contract has a rule that takes all rows at once, such as one about a mean, or the file is not the CSV it should be where types are found. What is
     /// wrong in rows after that is an error of the iterator.
-    pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<CsvScan> {
-        self.scan_source(Source::file(path), batch_bytes)
+    pub fn scan(&self, path: impl AsRef<Path>, batch: impl Into<BatchSize>) -> Result<CsvScan> {
+        self.scan_source(Source::file(path), batch.into())
     }
 
     /// As [`scan`](CsvReader::scan), of an object of a store, which is fetched range by range; of a store that tells versions, all of one object.
@@ -84,17 +86,34 @@ impl CsvReader {
     ///
     /// # Errors
     /// As for [`scan`](CsvReader::scan), and when the store has no such object or cannot be asked.
-    pub fn scan_object(&self, store: Arc<dyn ObjectStore>, key: &str, batch_bytes: usize) -> Result<CsvScan> {
-        self.scan_source(Source::object(store, key)?, batch_bytes)
+    pub fn scan_object(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        key: &str,
+        batch: impl Into<BatchSize>,
+    ) -> Result<CsvScan> {
+        self.scan_source(Source::object(store, key)?, batch.into())
     }
 
-    fn scan_source(&self, source: Source, batch_bytes: usize) -> Result<CsvScan> {
+    fn scan_source(&self, source: Source, size: BatchSize) -> Result<CsvScan> {
         self.check()?;
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
-        let batch_bytes = batch_bytes.max(1 << 16);
-        let reader = self.settled(&source, batch_bytes).context(source.to_string())?;
-        let records = Records::open(self, &source, batch_bytes, u64::MAX).context(source.to_string())?;
-        Ok(CsvScan { reader, records, held, n_tables: 0, failed: false, source })
+        let mut reader = self.clone();
+        let batch_bytes = match size.resolved()? {
+            Batch::Of(batch_bytes) => batch_bytes.max(1 << 16),
+            // A batch ends with a line, and lines may be as long as a batch; empty cells take most for their text.
+            Batch::Within(bytes) => {
+                let batch_bytes = usize::try_from(bytes / 40).unwrap_or(usize::MAX);
+                reader.max_line_bytes = reader.max_line_bytes.min(batch_bytes);
+                batch_bytes
+            }
+        };
+        let open = || {
+            let settled = reader.settled(&source, batch_bytes)?;
+            Ok::<_, Error>((settled, Records::open(&reader, &source, batch_bytes, u64::MAX)?))
+        };
+        let (reader, records) = open().map_err(|error| size.explained(error)).context(source.to_string())?;
+        Ok(CsvScan { reader, records, held, n_tables: 0, failed: false, source, size })
     }
 
     /// The same settings with a type for each column, and levels for categories.
@@ -190,14 +209,13 @@ impl Iterator for CsvScan {
         });
         self.records.pass(batch);
         self.n_tables += 1;
-        self.failed = table.is_err();
-        Some(table.context(self.source.to_string()))
+        Some(table.or_else(|error| self.failure(error)))
     }
 }
 
 impl CsvScan {
     fn failure(&mut self, error: Error) -> Result<Table> {
         self.failed = true;
-        Err(error.context(self.source.to_string()))
+        Err(self.size.explained(error).context(self.source.to_string()))
     }
 }

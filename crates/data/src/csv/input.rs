@@ -6,7 +6,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Result, ResultExt};
 
 use super::error::CsvError;
 use crate::objects::{Ranges, Source};
@@ -22,12 +22,19 @@ pub(super) enum Compression {
 
 impl Compression {
     /// By the first bytes.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When they are those of an archive, of which no file is read.
+    pub(super) fn of(bytes: &[u8]) -> Result<Option<Self>> {
         match bytes {
-            [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+            [0x1f, 0x8b, ..] => Ok(Some(Compression::Gzip)),
             // A frame, or one of sixteen kinds that are to be skipped.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
-            _ => None,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Some(Compression::Zstd)),
+            // With files in it, or with none.
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Err(Error::unsupported(
+                "the data is a zip archive (a workbook of a spreadsheet is one too); unpack it and read the file inside, or save it as CSV",
+            )),
+            _ => Ok(None),
         }
     }
 
@@ -119,7 +126,7 @@ pub(crate) fn open(source: &Source, limit: u64) -> Result<Input> {
                     .downcast()
                     .unwrap_or_else(|error| Error::io(format!("cannot read {what}"), error)));
             }
-            let compression = Compression::of(&start);
+            let compression = Compression::of(&start).context(what.clone())?;
             input((std::io::Cursor::new(start).chain(ranges), object.n_bytes, compression), what, limit)
         }
     }
@@ -149,7 +156,7 @@ fn start(path: &Path) -> Result<(impl Read + Send + use<>, u64, Option<Compressi
     let mut file = File::open(path).map_err(place)?;
     let mut start = Vec::new();
     file.by_ref().take(4).read_to_end(&mut start).map_err(place)?;
-    let compression = Compression::of(&start);
+    let compression = Compression::of(&start).context(format!("`{}`", path.display()))?;
     Ok((std::io::Cursor::new(start).chain(file), metadata.len(), compression))
 }
 
@@ -204,7 +211,7 @@ fn read_all(mut stream: impl Read, expected: u64, limits: Limits) -> std::result
 
 /// The bytes, decompressed if they are compressed.
 pub(crate) fn decompressed(bytes: &[u8], limits: Limits) -> Result<Cow<'_, [u8]>> {
-    match Compression::of(bytes) {
+    match Compression::of(bytes)? {
         Some(compression) => decompress(compression, bytes, limits).map(Cow::Owned),
         None => Ok(Cow::Borrowed(bytes)),
     }

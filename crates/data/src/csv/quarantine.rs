@@ -62,7 +62,7 @@ impl CsvReader {
     /// As for [`read_path_with_quarantine`](CsvReader::read_path_with_quarantine).
     pub fn read_bytes_with_quarantine(&self, bytes: &[u8]) -> Result<(Table, Table)> {
         self.check()?;
-        match Compression::of(bytes) {
+        match Compression::of(bytes)? {
             Some(compression) => {
                 let limits = input::Limits { bytes: self.max_bytes, line: usize::MAX };
                 self.sifted(&input::decompress(compression, bytes, limits)?)

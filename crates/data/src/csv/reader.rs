@@ -15,7 +15,7 @@ use super::report::Inferred;
 use super::scan::Dialect;
 use crate::objects::{self, ObjectStore, Source};
 use crate::time_format::TimeFormat;
-use crate::{ColumnType, Contract, Schema, Table};
+use crate::{ColumnType, Contract, Format, Schema, Table};
 
 /// The cells that mean "missing" unless told otherwise.
 pub const NULL_TOKENS: [&str; 14] =
@@ -24,12 +24,14 @@ pub const NULL_TOKENS: [&str; 14] =
 /// The largest record; offsets inside a block take 31 bits.
 const MAX_RECORD: usize = 1 << 30;
 
-/// Reads a CSV file with a header, see [`CsvReader`].
+/// Reads a CSV file with a header, see [`CsvReader`]. Between the cells of a file that ends in `.tsv` or `.tab`, compressed or not, stand tabs.
 ///
 /// # Errors
 /// As for [`CsvReader::read_path`].
 pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
-    CsvReader::new().read_path(path)
+    let path = path.as_ref();
+    let delimiter = Format::of(path).and_then(Format::delimiter).unwrap_or(b',');
+    CsvReader::new().delimiter(delimiter).read_path(path)
 }
 
 /// Settings for reading CSV.
@@ -366,7 +368,7 @@ impl CsvReader {
 
     fn unpack<T>(&self, bytes: &[u8], read: impl Fn(&File<'_>) -> Result<T>) -> Result<T> {
         self.check()?;
-        match Compression::of(bytes) {
+        match Compression::of(bytes)? {
             Some(compression) => {
                 read(&File::new(self, &input::decompress(compression, bytes, self.limits())?))
             }

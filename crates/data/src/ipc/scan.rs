@@ -13,8 +13,9 @@ use arrow_ipc::reader::StreamDecoder;
 use perennial_core::{Error, Result, ResultExt};
 
 use super::{CONTINUATION, MAGIC, MAX_BYTES, check_batch, damaged, few_empty};
-use crate::Table;
+use crate::batch_size::Batch;
 use crate::objects::{ObjectStore, Ranges, Source};
+use crate::{BatchSize, Table};
 
 /// The tables of a file or object of Arrow, made by [`scan_arrow`] and [`scan_arrow_object`]. After an error there are no more.
 pub struct ArrowScan {
@@ -33,6 +34,9 @@ pub struct ArrowScan {
     given: usize,
     n_tables: usize,
     done: bool,
+    size: BatchSize,
+    /// How large a batch of the file may be.
+    max_batch: u64,
 }
 
 impl fmt::Debug for ArrowScan {
@@ -44,8 +48,9 @@ impl fmt::Debug for ArrowScan {
     }
 }
 
-/// Reads a file in Arrow's file or stream format in tables of at most `batch_rows` rows, so that it may be larger than memory. At a time there are one
-/// batch as it was written, and the levels of categories. A file without rows gives one table without rows.
+/// Reads a file in Arrow's file or stream format in tables of at most `batch` rows, or within a [memory](BatchSize::max_memory), so that it may be larger
+/// than memory. At a time there are one batch as it was written, and the levels of categories; of a memory a batch may be a twelfth, because numbers that
+/// are narrow in the file become wide ones. A file without rows gives one table without rows.
 ///
 /// ```
 /// use perennial_data::{Column, Table, scan_arrow, write_arrow};
@@ -59,8 +64,8 @@ impl fmt::Debug for ArrowScan {
 /// ```
 ///
 /// # Errors
-/// When the file cannot be read or `batch_rows` is 0. What is wrong in it is an error of the iterator.
-pub fn scan_arrow(path: impl AsRef<Path>, batch_rows: usize) -> Result<ArrowScan> {
+/// When the file cannot be read or `batch` is 0. What is wrong in it is an error of the iterator.
+pub fn scan_arrow(path: impl AsRef<Path>, batch: impl Into<BatchSize>) -> Result<ArrowScan> {
     let path = path.as_ref();
     let place = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     // Opening a pipe would wait for a writer.
@@ -69,25 +74,31 @@ pub fn scan_arrow(path: impl AsRef<Path>, batch_rows: usize) -> Result<ArrowScan
         return Err(Error::unsupported(format!("`{}` is not a regular file", path.display())));
     }
     let stream = BufReader::new(File::open(path).map_err(place)?);
-    ArrowScan::new(Source::file(path), Box::new(stream), metadata.len(), batch_rows)
+    ArrowScan::new(Source::file(path), Box::new(stream), metadata.len(), batch.into())
 }
 
 /// As [`scan_arrow`], of an object of a store, which is fetched range by range.
 ///
 /// # Errors
 /// As for [`scan_arrow`], and when the store has no such object or cannot be asked.
-pub fn scan_arrow_object(store: Arc<dyn ObjectStore>, key: &str, batch_rows: usize) -> Result<ArrowScan> {
+pub fn scan_arrow_object(
+    store: Arc<dyn ObjectStore>,
+    key: &str,
+    batch: impl Into<BatchSize>,
+) -> Result<ArrowScan> {
     let source = Source::object(store.clone(), key)?;
     let Source::Object { object, .. } = &source else { return Err(damaged("it is no object")) };
     let (stream, n_bytes) = (Ranges::new(store, object.clone()), object.n_bytes);
-    ArrowScan::new(source, Box::new(stream), n_bytes, batch_rows)
+    ArrowScan::new(source, Box::new(stream), n_bytes, batch.into())
 }
 
 impl ArrowScan {
-    fn new(source: Source, stream: Box<dyn Read + Send>, n_bytes: u64, batch_rows: usize) -> Result<Self> {
-        if batch_rows == 0 {
-            return Err(Error::invalid_param("batch_rows", batch_rows, "at least 1 row"));
-        }
+    fn new(source: Source, stream: Box<dyn Read + Send>, n_bytes: u64, size: BatchSize) -> Result<Self> {
+        let (batch_rows, max_batch) = match size.resolved()? {
+            Batch::Of(0) => return Err(Error::invalid_param("batch", 0, "at least 1 row")),
+            Batch::Of(rows) => (rows, MAX_BYTES),
+            Batch::Within(bytes) => (usize::MAX, MAX_BYTES.min(bytes / 12)),
+        };
         let (decoder, batch) = (StreamDecoder::new(), None);
         let (rest, ended) = (Buffer::from_vec(Vec::<u8>::new()), false);
         let (left, given, n_tables, done) = (n_bytes, 0, 0, false);
@@ -103,8 +114,10 @@ impl ArrowScan {
             given,
             n_tables,
             done,
+            size,
+            max_batch,
         };
-        scan.start().context(scan.source.to_string())?;
+        scan.start().map_err(|error| size.explained(error)).context(scan.source.to_string())?;
         Ok(scan)
     }
 
@@ -130,10 +143,9 @@ impl ArrowScan {
         if length > self.left {
             return Err(damaged("it ends before its end mark; it may be cut off"));
         }
-        if length > MAX_BYTES {
-            return Err(Error::too_large(format!(
-                "a batch of {length} bytes is more than {MAX_BYTES}; split it"
-            )));
+        if length > self.max_batch {
+            let most = self.max_batch;
+            return Err(Error::too_large(format!("a batch of {length} bytes is more than {most}; split it")));
         }
         let mut bytes = Vec::with_capacity(length.min(1 << 26) as usize);
         let read = self.stream.by_ref().take(length).read_to_end(&mut bytes);
@@ -166,9 +178,10 @@ impl ArrowScan {
         let body = self.bytes(n_body)?;
         let dictionary = parsed.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
         if let Some(batch) = parsed.header_as_record_batch().or(dictionary)
-            && check_batch(&batch, &body)? > MAX_BYTES
+            && check_batch(&batch, &body)? > self.max_batch
         {
-            return Err(Error::too_large(format!("a batch holds more than {MAX_BYTES} bytes; split it")));
+            let most = self.max_batch;
+            return Err(Error::too_large(format!("a batch holds more than {most} bytes; split it")));
         }
         message.extend(header);
         message.extend(body);
@@ -209,6 +222,8 @@ impl ArrowScan {
                     return batch.slice(rows).map(Some);
                 }
             }
+            // The batch before is given back first.
+            self.batch = None;
             (self.batch, self.given) = (self.next_batch()?, 0);
             if self.batch.is_some() {
                 continue;
@@ -238,6 +253,6 @@ impl Iterator for ArrowScan {
             .unwrap_or_else(|_| Err(Error::malformed("the Arrow data is damaged: its decoder gave up")));
         self.n_tables += 1;
         self.done |= next.is_err();
-        next.map_err(|error| error.context(self.source.to_string())).transpose()
+        next.map_err(|error| self.size.explained(error).context(self.source.to_string())).transpose()
     }
 }

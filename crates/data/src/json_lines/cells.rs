@@ -100,7 +100,7 @@ impl Cells {
     }
 
     /// As texts where they are such, though they look like days.
-    pub(super) fn plain_column(self, n_rows: usize) -> Column {
+    pub(crate) fn plain_column(self, n_rows: usize) -> Column {
         match self {
             Cells::Text(cells) => {
                 let missing = n_rows - cells.len();

@@ -12,7 +12,11 @@ use crate::{ColumnType, Schema, Table, calendar};
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use self::cells::{Cell, Cells};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use self::reader::Grow;
 pub use self::reader::JsonLinesReader;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use self::scan::Found;
 pub use self::scan::JsonLinesScan;
 
 /// Reads a file of JSON lines, plain or gzip.

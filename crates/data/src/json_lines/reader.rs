@@ -77,7 +77,7 @@ impl Default for JsonLinesReader {
 }
 
 /// What is known of the cells of a column so far.
-pub(super) trait Grow: Default {
+pub(crate) trait Grow: Default {
     /// Whether a cell goes with those before it.
     fn check(&self, cell: &Cell) -> Result<()>;
 

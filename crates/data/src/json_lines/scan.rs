@@ -9,11 +9,12 @@ use perennial_core::{Error, Result, ResultExt};
 
 use super::cells::{Cell, Cells, clash, exact};
 use super::reader::{CELLS_PER_BYTE, Grow, JsonLinesReader, Lines, Start};
+use crate::batch_size::Batch;
 use crate::contract::Parts;
 use crate::csv::{Input, open};
 use crate::objects::{ObjectStore, Source};
 use crate::schema::{Field, Schema};
-use crate::{ColumnType, Contract, Role, Table, calendar};
+use crate::{BatchSize, ColumnType, Contract, Role, Table, calendar};
 
 /// How much is read at once.
 const STEP: usize = 1 << 16;
@@ -31,6 +32,7 @@ pub struct JsonLinesScan {
     n_tables: usize,
     failed: bool,
     source: Source,
+    size: BatchSize,
 }
 
 impl fmt::Debug for JsonLinesScan {
@@ -43,13 +45,13 @@ impl fmt::Debug for JsonLinesScan {
 }
 
 impl JsonLinesReader {
-    /// Reads a file, plain or gzip, in batches of about `batch_bytes` bytes of its text, at least 64 KiB, so that a file may be larger
-    /// than memory. The tables have the columns, types and levels that reading the file at once would give, and the same rows in
+    /// Reads a file, plain or gzip, in batches of about `batch` bytes of its text, at least 64 KiB, or within a [memory](BatchSize::max_memory), so that a
+    /// file may be larger than memory. The tables have the columns, types and levels that reading the file at once would give, and the same rows in
     /// their order.
     ///
     /// Because names and types come from all lines, the file is read once more without a [`schema`](JsonLinesReader::schema), and once again where
     /// a contract says that a column is a category. At a time there are the text of one batch, its cells and its table, in all about
-    /// twenty times `batch_bytes` where lines have all names, and the names and levels of the file; `max_cells` holds for each batch, and is
+    /// twenty times `batch` where lines have all names, and the names and levels of the file; `max_cells` holds for each batch, and is
     /// 8 for each of its bytes, at least 2^20, unless it is given. `max_bytes` does not apply.
     ///
     /// A [`contract`](JsonLinesReader::contract) is held to the parts and to all of them, as by [`CsvReader::scan`](crate::CsvReader::scan).
@@ -72,8 +74,8 @@ impl JsonLinesReader {
     /// is not what [`read_json_lines`](crate::read_json_lines) takes or there is none. What is wrong in lines after that is an error of the iterator;
     /// so is a fraction in a column of texts or categories of the [`schema`](JsonLinesReader::schema) that had whole numbers in batches before: with it
     /// they would have been written in another way.
-    pub fn scan(&self, path: impl AsRef<Path>, batch_bytes: usize) -> Result<JsonLinesScan> {
-        self.scan_source(Source::file(path), batch_bytes)
+    pub fn scan(&self, path: impl AsRef<Path>, batch: impl Into<BatchSize>) -> Result<JsonLinesScan> {
+        self.scan_source(Source::file(path), batch.into())
     }
 
     /// As [`scan`](JsonLinesReader::scan), of an object of a store, which is fetched range by range; of a store that tells versions, all of one
@@ -85,23 +87,34 @@ impl JsonLinesReader {
         &self,
         store: Arc<dyn ObjectStore>,
         key: &str,
-        batch_bytes: usize,
+        batch: impl Into<BatchSize>,
     ) -> Result<JsonLinesScan> {
-        self.scan_source(Source::object(store, key)?, batch_bytes)
+        self.scan_source(Source::object(store, key)?, batch.into())
     }
 
-    fn scan_source(&self, source: Source, batch_bytes: usize) -> Result<JsonLinesScan> {
+    fn scan_source(&self, source: Source, size: BatchSize) -> Result<JsonLinesScan> {
         self.check()?;
         let held = self.contract.as_ref().map(Parts::new).transpose()?;
-        let batch_bytes = batch_bytes.max(STEP);
-        let place = || source.to_string();
         let (mut reader, mut lines) = (self.clone(), Carried::default());
-        if reader.schema.is_none() {
-            let (schema, settled) = self.settled(&source, batch_bytes).context(place())?;
-            (reader.schema, lines) = (Some(schema), settled);
-        }
-        let batches = Batches::open(self, &source, batch_bytes).context(place())?;
-        Ok(JsonLinesScan { reader, lines, batches, held, n_tables: 0, failed: false, source })
+        let batch_bytes = match size.resolved()? {
+            Batch::Of(batch_bytes) => batch_bytes.max(STEP),
+            // A batch ends with a line, and lines may be as long as a batch.
+            Batch::Within(bytes) => {
+                let batch_bytes = usize::try_from(bytes / 40).unwrap_or(usize::MAX);
+                reader.max_line_bytes = reader.max_line_bytes.min(batch_bytes);
+                reader.max_cells = Some(reader.max_cells.map_or(bytes / 64, |most| most.min(bytes / 64)));
+                batch_bytes
+            }
+        };
+        let mut open = || {
+            if reader.schema.is_none() {
+                let (schema, settled) = reader.settled(&source, batch_bytes)?;
+                (reader.schema, lines) = (Some(schema), settled);
+            }
+            Batches::open(&reader, &source, batch_bytes)
+        };
+        let batches = open().map_err(|error| size.explained(error)).context(source.to_string())?;
+        Ok(JsonLinesScan { reader, lines, batches, held, n_tables: 0, failed: false, source, size })
     }
 
     /// The columns, types and levels of a file, and the kinds of its cells.
@@ -219,7 +232,7 @@ impl Iterator for JsonLinesScan {
         }
         let next = self.next_table();
         self.failed = next.is_err();
-        next.context(self.source.to_string()).transpose()
+        next.map_err(|error| self.size.explained(error)).context(self.source.to_string()).transpose()
     }
 }
 
@@ -362,7 +375,7 @@ impl Grow for Going {
 
 /// What the cells of a column have in common so far.
 #[derive(Default)]
-struct Found {
+pub(crate) struct Found {
     met: Met,
     /// A text that is no day was seen, and one that is no moment.
     no_day: bool,
@@ -388,8 +401,14 @@ enum Kind {
 }
 
 impl Found {
+    /// No cell, to be followed by those that were looked at.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn none(&self) -> Cells {
+        self.met.none()
+    }
+
     /// As the columns that are read at once.
-    fn column_type(&self) -> ColumnType {
+    pub(crate) fn column_type(&self) -> ColumnType {
         match self.met.kind {
             Kind::Boolean => ColumnType::Boolean,
             Kind::Integer => ColumnType::Integer,

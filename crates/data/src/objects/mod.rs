@@ -18,6 +18,7 @@ use std::path::Path;
 
 use perennial_core::{Error, Result, ResultExt};
 
+use crate::format::COMPRESSED;
 use crate::{Format, Table};
 
 #[cfg(any(feature = "catalog", feature = "http"))]
@@ -142,8 +143,8 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>>;
 }
 
-/// The table in an object, in the format that the ending of its key says: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson`, `.parquet`, `.arrow` or
-/// `.feather`. Of Parquet the parts that are needed are fetched, see `ParquetReader::read_object`; what else has settings is read from the bytes of
+/// The table in an object, in the format that the ending of its key says: `.csv`, `.tsv`, `.tab`, `.jsonl`, `.ndjson`, each also with `.gz` or `.zst` behind
+/// it, `.parquet`, `.arrow` or `.feather`. Of Parquet the parts that are needed are fetched, see `ParquetReader::read_object`; what else has settings is read from the bytes of
 /// [`get`](ObjectStore::get), or by the `read_object` of its reader, such as [`CsvReader::read_object`](crate::CsvReader::read_object).
 ///
 /// # Errors
@@ -163,10 +164,11 @@ pub fn read_object(store: &dyn ObjectStore, key: &str) -> Result<Table> {
 /// When the ending says no format, or one that is compressed, the table has no columns, or the store refuses.
 pub fn write_object(table: &Table, store: &dyn ObjectStore, key: &str) -> Result<()> {
     let write = || {
-        if key.to_ascii_lowercase().ends_with(".gz") {
-            return Err(Error::unsupported(
-                "compressed objects are not written; leave `.gz` out, or use Parquet",
-            ));
+        let lower = key.to_ascii_lowercase();
+        if let Some(ending) = COMPRESSED.iter().find(|ending| lower.ends_with(**ending)) {
+            return Err(Error::unsupported(format!(
+                "compressed objects are not written; leave `{ending}` out, or use Parquet"
+            )));
         }
         store.put(check(key)?, &format(key)?.bytes(table)?)
     };
@@ -176,7 +178,7 @@ pub fn write_object(table: &Table, store: &dyn ObjectStore, key: &str) -> Result
 fn format(key: &str) -> Result<Format> {
     Format::of(Path::new(key)).ok_or_else(|| {
         Error::unsupported(
-            "its ending says no format; there are: .csv, .jsonl, .ndjson, .parquet, .arrow, .feather",
+            "its ending says no format; there are: .csv, .tsv, .tab, .jsonl, .ndjson, .parquet, .arrow, .feather",
         )
     })
 }

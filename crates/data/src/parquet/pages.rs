@@ -144,6 +144,61 @@ enum Stop {
     Wrong,
 }
 
+/// How deep a column may lie in groups: the decoder follows them by calling itself, and must not run out of stack.
+const DEEPEST_COLUMN: usize = 100;
+
+/// Refuses metadata whose columns lie deeper in groups than that.
+pub(super) fn check_depth(footer: &[u8]) -> Result<()> {
+    match too_deep(footer) {
+        Ok(true) => Err(Error::unsupported(format!(
+            "a column lies in more than {DEEPEST_COLUMN} groups within each other; a table has none such"
+        ))),
+        // What is no metadata is for the decoder to say.
+        _ => Ok(()),
+    }
+}
+
+fn too_deep(footer: &[u8]) -> std::result::Result<bool, Stop> {
+    let (mut header, mut id) = (Header { bytes: footer, at: 0 }, 0);
+    while let Some((next, kind)) = header.field(id)? {
+        id = next;
+        if id != 2 {
+            header.skip(kind, 0)?;
+            continue;
+        }
+        let byte = header.byte()?;
+        let length = if byte >> 4 == 15 { header.unsigned()? } else { u64::from(byte >> 4) };
+        // How many children of each group around an element are still to come.
+        let mut groups: Vec<i64> = Vec::new();
+        for _ in 0..length {
+            while groups.pop_if(|left| *left == 0).is_some() {}
+            if let Some(left) = groups.last_mut() {
+                *left -= 1;
+            }
+            let (mut id, mut n_children) = (0, 0);
+            while let Some((next, kind)) = header.field(id)? {
+                id = next;
+                match id {
+                    4 => {
+                        let length = header.unsigned()?;
+                        header.pass(length)?;
+                    }
+                    5 => n_children = i64::from(header.signed()? as i32),
+                    1..=9 => header.signed().map(drop)?,
+                    _ => header.skip(kind, 0)?,
+                }
+            }
+            if n_children > 0 {
+                groups.push(n_children);
+            }
+            if groups.len() > DEEPEST_COLUMN {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// The bytes of a header, and how many of them were read.
 struct Header<'a> {
     bytes: &'a [u8],

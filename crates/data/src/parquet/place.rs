@@ -1,7 +1,7 @@
 //! Where a Parquet file lies: on a disk, or in an object store that gives ranges of bytes.
 
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use perennial_core::{Error, Result};
 
-use super::damaged;
+use super::{damaged, pages};
 use crate::objects::{self, ObjectMeta, ObjectStore};
 
 /// How many bytes are fetched from the end of an object to find its metadata.
@@ -42,6 +42,8 @@ impl Place for Path {
         if !metadata.is_file() {
             return Err(Error::unsupported("it is not a regular file"));
         }
+        let mut file = opened(self)?;
+        check_footer(&mut file, metadata.len()).map_err(|error| Error::io("cannot read it", error))??;
         ArrowReaderMetadata::load(&opened(self)?, ArrowReaderOptions::new()).map_err(damaged)
     }
 
@@ -53,6 +55,27 @@ impl Place for Path {
     fn again(&self, _: &File) -> Result<File> {
         opened(self)
     }
+}
+
+/// Looks at the metadata of a file before the decoder does; what has none is for the decoder to say.
+fn check_footer(file: &mut File, n_bytes: u64) -> std::io::Result<Result<()>> {
+    let Some(start) = n_bytes.checked_sub(8) else { return Ok(Ok(())) };
+    let mut end = [0; 8];
+    file.seek(SeekFrom::Start(start))?;
+    file.read_exact(&mut end)?;
+    let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
+    let Some(start) = start.checked_sub(length) else { return Ok(Ok(())) };
+    file.seek(SeekFrom::Start(start))?;
+    let mut footer = Vec::new();
+    file.take(length).read_to_end(&mut footer)?;
+    Ok(pages::check_depth(&footer))
+}
+
+/// The metadata at the end of some bytes, if all of it is there.
+fn footer(bytes: &[u8]) -> Option<&[u8]> {
+    let (rest, end) = bytes.split_last_chunk::<8>()?;
+    let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]) as usize;
+    rest.get(rest.len().checked_sub(length)?..)
 }
 
 fn opened(path: &Path) -> Result<File> {
@@ -79,6 +102,7 @@ impl Place for Stored<'_> {
         let (n_bytes, mut tail) = (self.object.n_bytes, TAIL);
         loop {
             let (_, bytes) = self.fetch(n_bytes.saturating_sub(tail)..n_bytes)?;
+            footer(&bytes).map_or(Ok(()), pages::check_depth)?;
             let mut reader = ParquetMetaDataReader::new();
             match reader.try_parse_sized(&bytes, n_bytes) {
                 // The length of the metadata stands at the end of the file, and needs at most one more try.

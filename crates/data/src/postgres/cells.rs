@@ -84,6 +84,10 @@ impl Cells {
         }
     }
 
+    pub(super) fn is_numeric(&self) -> bool {
+        matches!(self, Cells::Numeric(_))
+    }
+
     /// Takes the cell of row `row`, which is the next one.
     pub(super) fn push(&mut self, cell: Option<&[u8]>, row: usize) -> Result<()> {
         match self {

@@ -13,9 +13,11 @@ use postgres::binary_copy::BinaryCopyOutIter;
 use postgres::config::Host;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, Type};
-use postgres::{Client, Config, NoTls, Transaction};
+use postgres::{Client, Config, IsolationLevel, NoTls, Transaction};
 
-use crate::Table;
+use crate::database_scan::{DatabaseScan, Room, Tables};
+use crate::json_lines::{Cell, Found, Grow};
+use crate::{BatchSize, Table};
 use cells::Cells;
 
 /// The answer of a query to a PostgreSQL server, which is read as one stream of binary rows in a transaction that cannot write.
@@ -138,49 +140,150 @@ fn words(error: &postgres::Error) -> String {
     words
 }
 
-fn answer(config: &Config, query: &str) -> Result<Table> {
-    let mut client = connect(config)?;
-    let mut transaction = client.build_transaction().read_only(true).start().map_err(refused)?;
-    // Preparing takes a single statement, so that nothing can follow the query in the command below.
-    let query = query.trim_end().trim_end_matches(';');
-    let statement = transaction.prepare(query).map_err(refused)?;
-    if !statement.params().is_empty() {
-        return Err(Error::unsupported("the query has parameters such as `$1`; write their values into it"));
-    }
-    if statement.columns().is_empty() {
-        return Err(Error::malformed("the query has no columns; give a `SELECT`"));
-    }
-    let types: Vec<Type> = statement.columns().iter().map(|column| column.type_().clone()).collect();
-    let names: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
-    let mut columns = (types.iter().zip(&names))
-        .map(|(of, name)| Cells::new(of).map_err(|error| error.context(format!("column `{name}`"))))
-        .collect::<Result<Vec<_>>>()?;
-    let n_rows = stream(&mut transaction, query, &types, &names, &mut columns)?;
-    let columns = columns.into_iter().map(|cells| cells.column(n_rows)).collect::<Result<Vec<_>>>()?;
-    Table::new(names.into_iter().zip(columns))
+/// As [`read_postgres`], in tables of `batch` rows, or within a [memory](BatchSize::max_memory), so that the answer may be larger than memory. An answer
+/// without rows gives one table without rows.
+///
+/// The query is answered twice, on one state of the database, where a column is `numeric`, because its type comes from all cells; `ORDER BY` makes the
+/// order of rows one that is known.
+///
+/// ```no_run
+/// use perennial_data::{BatchSize, Summary, scan_postgres};
+///
+/// let query = "SELECT id, day, total FROM orders ORDER BY id";
+/// let scan = scan_postgres("host=localhost user=ada dbname=shop", query, BatchSize::max_memory(64 << 20))?;
+/// println!("{}", Summary::of_all(scan)?.n_rows());
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As for [`read_postgres`], and when `batch` is 0. What happens after the first table is an error of the iterator.
+pub fn scan_postgres(server: &str, query: &str, batch: impl Into<BatchSize>) -> Result<DatabaseScan> {
+    let (config, query, size) = (config(server)?, query.to_owned(), batch.into());
+    let room = Room::new(size)?;
+    DatabaseScan::start(format!("reading from {}", shown(&config)), size, move |tables| {
+        let mut client = connect(&config)?;
+        scan(&mut Asked::new(&mut client, &query)?, room, tables)
+    })
 }
 
-fn stream(
-    transaction: &mut Transaction<'_>,
-    query: &str,
-    types: &[Type],
-    names: &[String],
-    columns: &mut [Cells],
-) -> Result<usize> {
-    // The query may end in a comment.
-    let command = format!("COPY ({query}\n) TO STDOUT (FORMAT binary)");
-    let mut rows = BinaryCopyOutIter::new(transaction.copy_out(&command).map_err(refused)?, types);
-    let mut n_rows = 0;
-    while let Some(row) = rows.next().map_err(refused)? {
-        for (at, (cells, name)) in columns.iter_mut().zip(names).enumerate() {
-            let cell = row.try_get::<Option<Raw<'_>>>(at).map_err(refused)?;
-            cells
-                .push(cell.map(|raw| raw.0), n_rows)
-                .map_err(|error| error.context(format!("row {n_rows}, column `{name}`")))?;
-        }
-        n_rows += 1;
+fn scan(asked: &mut Asked<'_>, mut room: Room, tables: &Tables) -> Result<()> {
+    let mut found: Vec<Option<Found>> =
+        asked.columns()?.iter().map(|cells| cells.is_numeric().then(Found::default)).collect();
+    if found.iter().any(Option::is_some) {
+        asked.each_cell(|_, at, cell| match &mut found[at] {
+            Some(found) => {
+                let cell = cell.map_or(Ok(Cell::Null), numeric::decode)?;
+                found.check(&cell)?;
+                found.push(cell, 0)
+            }
+            None => Ok(()),
+        })?;
     }
-    Ok(n_rows)
+    let of_all = |columns: Vec<Cells>| -> Vec<Cells> {
+        let numeric = |found: &Found| Cells::Numeric(found.none());
+        columns.into_iter().zip(&found).map(|(cells, found)| found.as_ref().map_or(cells, numeric)).collect()
+    };
+    let names = asked.names.clone();
+    let finished = |columns: Vec<Cells>, n_rows: usize| {
+        let typed = |(cells, found): (Cells, &Option<Found>)| match found {
+            Some(found) => cells.column(n_rows)?.coerce(found.column_type()),
+            None => cells.column(n_rows),
+        };
+        let columns = columns.into_iter().zip(&found).map(typed).collect::<Result<Vec<_>>>()?;
+        Table::new(names.iter().cloned().zip(columns))
+    };
+    let types = asked.types.clone();
+    let mut columns = of_all(columns_of(&types, &names)?);
+    let (mut given, mut n_bytes) = (0_usize, 0);
+    asked.each_cell(|_, at, cell| {
+        n_bytes += cell.map_or(0, <[u8]>::len);
+        columns[at].push(cell, room.n_rows)?;
+        if at + 1 < types.len() {
+            return Ok(());
+        }
+        room.add(types.len(), std::mem::take(&mut n_bytes))?;
+        if room.is_full() {
+            let full = std::mem::replace(&mut columns, of_all(columns_of(&types, &names)?));
+            tables.give(finished(full, room.n_rows)?)?;
+            given += 1;
+            room.clear();
+        }
+        Ok(())
+    })?;
+    match room.n_rows > 0 || given == 0 {
+        true => tables.give(finished(columns, room.n_rows)?),
+        false => Ok(()),
+    }
+}
+
+fn answer(config: &Config, query: &str) -> Result<Table> {
+    let mut client = connect(config)?;
+    let mut asked = Asked::new(&mut client, query)?;
+    let mut columns = asked.columns()?;
+    let n_rows = asked.each_cell(|row, at, cell| columns[at].push(cell, row))?;
+    let columns = columns.into_iter().map(|cells| cells.column(n_rows)).collect::<Result<Vec<_>>>()?;
+    Table::new(asked.names.into_iter().zip(columns))
+}
+
+/// A query that was prepared, in a transaction that cannot write and sees one state of the database.
+struct Asked<'a> {
+    transaction: Transaction<'a>,
+    command: String,
+    types: Vec<Type>,
+    names: Vec<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(client: &'a mut Client, query: &str) -> Result<Self> {
+        let transaction = client.build_transaction().read_only(true);
+        let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
+        let mut transaction = transaction.start().map_err(refused)?;
+        // Preparing takes a single statement, so that nothing can follow the query in the command below.
+        let query = query.trim_end().trim_end_matches(';');
+        let statement = transaction.prepare(query).map_err(refused)?;
+        if !statement.params().is_empty() {
+            return Err(Error::unsupported(
+                "the query has parameters such as `$1`; write their values into it",
+            ));
+        }
+        if statement.columns().is_empty() {
+            return Err(Error::malformed("the query has no columns; give a `SELECT`"));
+        }
+        let types = statement.columns().iter().map(|column| column.type_().clone()).collect();
+        let names = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+        // The query may end in a comment.
+        let command = format!("COPY ({query}\n) TO STDOUT (FORMAT binary)");
+        Ok(Asked { transaction, command, types, names })
+    }
+
+    /// Columns without a cell.
+    fn columns(&self) -> Result<Vec<Cells>> {
+        columns_of(&self.types, &self.names)
+    }
+
+    /// Gives each cell with its row and column, row by row. Gives how many rows there are.
+    fn each_cell(
+        &mut self,
+        mut take: impl FnMut(usize, usize, Option<&[u8]>) -> Result<()>,
+    ) -> Result<usize> {
+        let answer = self.transaction.copy_out(&self.command).map_err(refused)?;
+        let mut rows = BinaryCopyOutIter::new(answer, &self.types);
+        let mut n_rows = 0;
+        while let Some(row) = rows.next().map_err(refused)? {
+            for (at, name) in self.names.iter().enumerate() {
+                let cell = row.try_get::<Option<Raw<'_>>>(at).map_err(refused)?;
+                take(n_rows, at, cell.map(|raw| raw.0))
+                    .map_err(|error| error.context(format!("row {n_rows}, column `{name}`")))?;
+            }
+            n_rows += 1;
+        }
+        Ok(n_rows)
+    }
+}
+
+fn columns_of(types: &[Type], names: &[String]) -> Result<Vec<Cells>> {
+    let column = |(of, name)| Cells::new(of).map_err(|error| error.context(format!("column `{name}`")));
+    types.iter().zip(names).map(column).collect()
 }
 
 /// A cell as the server sends it.

@@ -107,6 +107,19 @@ fn a_catalog_is_a_file_that_opens_others() -> Result<()> {
     let again = Catalog::read(at.join("catalog.toml"))?;
     assert_eq!(again, catalog);
     assert_eq!(again.open(at, "semi")?.n_cols(), 2);
+    // Tabs by the ending, whatever other settings there are, also where the format of a name is said.
+    for (name, source) in [
+        ("tabs.tsv", Source::new("tabs", "tabs.tsv")),
+        ("tabs.tab", Source::new("tabs", "tabs.tab").csv(CsvReader::new().decimal(b','))),
+        ("tabs.txt", Source::new("tabs", "tabs.txt").format(Format::Tsv)),
+    ] {
+        std::fs::write(at.join(name), "a\tb,c\n1\t2\n").unwrap();
+        let catalog = Catalog::new().source(source);
+        assert_eq!(catalog.open(at, "tabs")?.names().collect::<Vec<_>>(), ["a", "b,c"], "{name}");
+        catalog.write(at.join("tabs.toml"))?;
+        assert_eq!(Catalog::read(at.join("tabs.toml"))?, catalog);
+        std::fs::remove_file(at.join(name)).unwrap();
+    }
     assert_eq!(again.open(at, "lines")?, table);
     assert!(again.open(at, "no").unwrap_err().to_string().contains("there are: semi, lines, orders"));
     assert!(
@@ -379,9 +392,11 @@ fn objects_are_asked_for_by_sound_keys_and_read_as_files_are() -> Result<()> {
         to.finish().unwrap()
     };
     let (csv, lines) = (b"n\n1\nmany\n90\n", b"{\"n\": 1}\n{\"n\": \"many\"}\n{\"n\": 90}\n");
-    let objects: [(&str, Vec<u8>, [i64; 2]); 4] = [
+    let objects: [(&str, Vec<u8>, [i64; 2]); 6] = [
         ("a.csv", csv.to_vec(), [3, 4]),
         ("a.csv.gz", packed(csv), [3, 4]),
+        ("a.tsv", csv.to_vec(), [3, 4]),
+        ("a.tab.gz", packed(csv), [3, 4]),
         ("a.jsonl", lines.to_vec(), [2, 3]),
         ("a.jsonl.gz", packed(lines), [2, 3]),
     ];
@@ -441,5 +456,26 @@ fn answers_of_databases_become_the_types_of_the_contract() -> Result<()> {
         assert_eq!(pinned.open(at, "shop")?, opened);
         std::fs::remove_file(&log).unwrap();
     }
+    Ok(())
+}
+
+#[test]
+fn a_source_is_used_for_its_purposes_alone() -> Result<()> {
+    let orders = || source().purposes(["Churn model", "forecasts"]);
+    let catalog = Catalog::new().source(orders()).source(Source::new("open", "open.csv"));
+    assert_eq!(catalog.require("orders", " churn MODEL ")?, &orders());
+    for (name, purpose, words) in [
+        ("orders", "advertising", "its purposes are: Churn model, forecasts; ask its owner, sales"),
+        ("orders", "", "may not be used for ``"),
+        ("open", "forecasts", "it says no purposes; ask its owner, who is not said"),
+    ] {
+        let error = catalog.require(name, purpose).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }));
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert!(matches!(catalog.require("none", "forecasts").unwrap_err().kind(), ErrorKind::Unknown { .. }));
+    let directory = tempfile::tempdir().unwrap();
+    catalog.write(directory.path().join("catalog.toml"))?;
+    assert_eq!(Catalog::read(directory.path().join("catalog.toml"))?, catalog);
     Ok(())
 }

@@ -61,13 +61,14 @@ fn each_fault_is_found_and_repaired() {
             "missing:age again",
             "drop:age again",
             "drop:country",
-            "drop:empty"
+            "drop:empty",
+            "identifier:code"
         ]
     );
     let rows: Vec<usize> = review.proposals().iter().map(|proposal| proposal.rows).collect();
-    assert_eq!(rows, [1, 1, 1, 1, 90, 5, 5, 90, 90, 90]);
+    assert_eq!(rows, [1, 1, 1, 1, 90, 5, 5, 90, 90, 90, 90]);
     let (clean, log) = accepted(review).apply(&table, "Ada").unwrap();
-    assert_eq!(clean.names().collect::<Vec<_>>(), ["city", "rent", "age", "code"]);
+    assert_eq!(clean.names().collect::<Vec<_>>(), ["city", "rent", "age"]);
     let mut levels: Vec<&str> = clean.column("city").unwrap().as_category().unwrap().levels().collect();
     levels.sort_unstable();
     assert_eq!(levels, ["Bern", "Chur", "Lugano"]);
@@ -148,7 +149,7 @@ fn decisions_live_in_a_file_and_are_replayed() {
     assert_ne!(text, edited);
     fs::write(&path, &edited).unwrap();
     let review = Review::read(&path).unwrap();
-    assert_eq!(review.open().count(), 9);
+    assert_eq!(review.open().count(), 10);
     let (clean, log) = review.apply(&table, "Ada").unwrap();
     assert_eq!(clean.column("city").unwrap().cell(3).unwrap(), "Bern");
     assert_eq!(log.entries().len(), 1);
@@ -297,7 +298,7 @@ fn where_the_cells_do_not_say_the_mark_somebody_must() {
     let mut cells = vec!["1.5"; 29];
     cells.push("1,5");
     let review = auto_clean(&prices(&cells));
-    assert_eq!(ids(&review), ["number-point:price"]);
+    assert_eq!(ids(&review), ["number-point:price", "identifier:row"]);
     let because = &review.proposals()[0].because;
     assert!(
         because.contains("contradict each other") && because.contains("`1,5` would be missing"),

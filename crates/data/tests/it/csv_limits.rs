@@ -77,6 +77,85 @@ fn a_gzip_bomb_stops_at_the_limit() {
     }
 }
 
+/// A zip archive with an entry of this name, as the program `zip` writes it, stored.
+fn zip(name: &str, contents: &[u8]) -> Vec<u8> {
+    let word = |number: usize, n: usize| number.to_le_bytes()[..n].to_vec();
+    let fields =
+        [word(0, 2), word(0, 4), word(0, 4), word(contents.len(), 4), word(contents.len(), 4)].concat();
+    let names = [word(name.len(), 2), word(0, 2)].concat();
+    let local = [b"PK\x03\x04\x14\0\0\0".as_slice(), &fields, &names, name.as_bytes(), contents].concat();
+    let tail = [word(0, 2), word(0, 2), word(0, 2), word(0xa1ff_0000, 4), word(0, 4)].concat();
+    let central =
+        [b"PK\x01\x02\x14\x03\x14\0\0\0".as_slice(), &fields, &names, &tail, name.as_bytes()].concat();
+    let end = [word(0, 4), word(1, 2), word(1, 2), word(central.len(), 4), word(local.len(), 4), word(0, 2)]
+        .concat();
+    [local, central, b"PK\x05\x06".to_vec(), end].concat()
+}
+
+/// No archive is unpacked, whatever the names in it lead to: it is an error that says what to do.
+#[test]
+fn archives_are_refused_and_nothing_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let within = directory.path().join("a").join("b");
+    std::fs::create_dir_all(&within).unwrap();
+    let target = directory.path().join("x");
+    for name in ["../../x", "../../etc/x", target.to_str().unwrap(), "link"] {
+        let bytes = zip(name, b"../../x");
+        for ending in ["csv", "zip", "jsonl", "xlsx"] {
+            let path = within.join(format!("rows.{ending}"));
+            std::fs::write(&path, &bytes).unwrap();
+            let errors = [
+                CsvReader::new().read_path(&path).map(drop).unwrap_err(),
+                CsvReader::new().read_bytes(&bytes).map(drop).unwrap_err(),
+                CsvReader::new().scan(&path, 1 << 16).map(drop).unwrap_err(),
+                CsvReader::new().read_path_with_quarantine(&path).map(drop).unwrap_err(),
+                perennial_data::read_json_lines(&path).map(drop).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
+                let words = error.to_string();
+                assert!(words.contains("zip archive") && words.contains("unpack it"), "{words}");
+            }
+            std::fs::remove_file(&path).unwrap();
+        }
+        let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!((left.len(), target.exists()), (1, false), "{name}");
+    }
+    assert!(CsvReader::new().read_bytes(b"PK\x05\x06").unwrap_err().to_string().contains("zip archive"));
+    assert_eq!(CsvReader::new().read_bytes(b"PK\n1\n").unwrap().n_rows(), 1);
+}
+
+/// Other encodings are refused with what to do about it.
+#[test]
+fn other_encodings_are_refused_in_words() {
+    let utf16 = |text: &str, little: bool| -> Vec<u8> {
+        let bytes = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(bytes).collect()
+    };
+    let text = "name,n\nZ\u{fc}rich,1\nBern,2\n";
+    let latin: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.csv");
+    for (bytes, at) in
+        [(utf16(text, true), 1), (utf16(text, false), 1), (latin.clone(), 2), (gzip(&latin, 1), 2)]
+    {
+        std::fs::write(&path, &bytes).unwrap();
+        let scanned = CsvReader::new().scan(&path, 1 << 16).and_then(|mut scan| scan.next().unwrap());
+        for error in [
+            CsvReader::new().read_bytes(&bytes).map(drop).unwrap_err(),
+            CsvReader::new().read_path(&path).map(drop).unwrap_err(),
+            scanned.map(drop).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error.find(), Some(CsvError::InvalidUtf8 { line, .. }) if *line == at),
+                "{error}"
+            );
+            let words = error.to_string();
+            assert!(words.contains("convert the file, for instance with `iconv -t utf-8`"), "{words}");
+        }
+    }
+}
+
 #[test]
 fn gzip_is_read_and_its_damage_found() {
     let packed = gzip(b"a,b\n1,2\n", 1);
@@ -108,6 +187,8 @@ fn zstd_is_read_frame_by_frame_and_its_damage_found() {
     let path = directory.path().join("rows.csv.zst");
     std::fs::write(&path, &packed).unwrap();
     assert_eq!(CsvReader::new().read_path(&path).unwrap(), table);
+    let store = perennial_data::FolderStore::new(directory.path());
+    assert_eq!(perennial_data::read_object(&store, "rows.csv.zst").unwrap(), table);
     let whole = [
         comment.len(),
         comment.len() + head.len(),

@@ -300,3 +300,13 @@ fn days_are_read_by_a_format() {
     assert_eq!(texts.column("on").unwrap().parse_dates("%d.%m.%Y").unwrap(), Column::date([19_782, 19_783]));
     assert!(Column::integer([1]).parse_dates("%Y%j").is_err());
 }
+
+#[test]
+fn an_ending_that_says_tabs_has_them() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, n_cols) in [("a.tsv", 2), ("a.TAB", 2), ("a.csv", 1), ("a.txt", 1)] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, "a\tb\n1\t2\n").unwrap();
+        assert_eq!(perennial_data::read_csv(&path).unwrap().n_cols(), n_cols, "{name}");
+    }
+}

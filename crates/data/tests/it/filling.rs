@@ -1,7 +1,7 @@
 //! Missing cells filled from rows beside them; the numbers are those of pandas 3 (`ffill`, `bfill`, `interpolate`).
 
 use perennial_core::Result;
-use perennial_data::{Column, Fill, Table};
+use perennial_data::{ChangeKind, Column, Fill, Table};
 
 fn cells(table: &Table, name: &str) -> Result<Vec<Option<f64>>> {
     let cells = table.column(name)?.as_real()?.into_owned();
@@ -26,6 +26,14 @@ fn cells_come_from_rows_before_and_after_within_groups_and_in_order() -> Result<
     assert_eq!(in_order(Fill::forward(["x"]))?, [one, five, one, five, one, eight]);
     assert_eq!(in_order(Fill::backward(["x"]))?, [eight, five, one, None, eight, eight]);
     assert_eq!(in_order(Fill::forward(["x"]).limit(1))?, [None, five, one, five, one, eight]);
+    // How many cells were filled, as the differences of what is missing.
+    let (_, changes) = Fill::forward(["x", "word"]).by(["who"]).order("day").apply_with_changes(&table)?;
+    let filled: Vec<_> = changes.iter().map(|change| (change.column.as_deref(), change.count)).collect();
+    assert_eq!(filled, [(Some("x"), 3), (Some("word"), 3)]);
+    assert!(changes.iter().all(|change| change.kind == ChangeKind::Filled));
+    assert!(Fill::forward(["day"]).apply_with_changes(&table)?.1.is_empty());
+    let (_, changes) = Fill::interpolate(["x"]).by(["who"]).order("day").apply_with_changes(&table)?;
+    assert_eq!(changes[0].count, 2);
     // Without groups and order, as the rows stand.
     let plain = Fill::forward(["x", "word"]).apply(&table)?;
     assert_eq!(cells(&plain, "x")?, [None, five, one, one, one, eight]);

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod ages;
 mod appended;
 #[cfg(feature = "ipc")]
 mod arrow_files;
@@ -19,6 +20,8 @@ mod csv_reading;
 #[cfg(feature = "sqlite")]
 mod databases;
 mod differences;
+#[cfg(feature = "clean")]
+mod doubts;
 #[cfg(feature = "http")]
 mod downloads;
 mod draws;
@@ -31,6 +34,8 @@ mod json_schemas;
 mod memory;
 mod mutations;
 mod objects;
+#[cfg(feature = "parquet")]
+mod parquet_attacks;
 #[cfg(feature = "parquet")]
 mod parquet_files;
 mod personal;

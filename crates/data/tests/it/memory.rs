@@ -7,8 +7,8 @@ use std::process::Command;
 
 use perennial_core::Result;
 use perennial_data::{
-    Column, CsvOptions, CsvReader, FolderStore, MemoryStore, ObjectStore, Table, read_csv, read_object,
-    write_csv, write_object,
+    BatchSize, Column, CsvOptions, CsvReader, FolderStore, JsonLinesReader, MemoryStore, ObjectStore, Table,
+    read_csv, read_object, write_csv, write_json_lines, write_object,
 };
 
 use crate::draws::Draws;
@@ -105,6 +105,7 @@ fn read(case: &str, path: &Path) -> Result<u64> {
         "parquet, batches of 65536 rows" => {
             largest(perennial_data::ParquetReader::new().scan(path, 1 << 16)?)
         }
+        _ if case.contains(" within ") => within(case, path),
         #[cfg(feature = "parquet")]
         "parquet that lies" => {
             let error = perennial_data::read_parquet(path).unwrap_err().to_string();
@@ -114,7 +115,33 @@ fn read(case: &str, path: &Path) -> Result<u64> {
         #[cfg(feature = "ipc")]
         "arrow" => Ok(perennial_data::read_arrow(path)?.n_bytes() as u64),
         "damaged" => damaged(path),
+        "bomb" | "long line" => {
+            let start = std::time::Instant::now();
+            let error = read_csv(path).unwrap_err();
+            assert!(matches!(error.kind(), perennial_core::ErrorKind::TooLarge { .. }), "{error}");
+            Ok(start.elapsed().as_millis() as u64)
+        }
         _ => panic!("{case}"),
+    }
+}
+
+/// Scans a file, or an answer, within so many MiB; gives how many rows there are.
+fn within(case: &str, path: &Path) -> Result<u64> {
+    fn counted(mut tables: impl Iterator<Item = Result<Table>>) -> Result<u64> {
+        tables.try_fold(0, |n_rows, table| Ok(n_rows + table?.n_rows() as u64))
+    }
+    let (format, mib) = case.split_once(" within ").unwrap();
+    let size = BatchSize::max_memory(mib.trim_end_matches(" MiB").parse::<u64>().unwrap() << 20);
+    match format {
+        "csv" => counted(CsvReader::new().scan(path, size)?),
+        "json lines" => counted(JsonLinesReader::new().scan(path, size)?),
+        #[cfg(feature = "parquet")]
+        "parquet" => counted(perennial_data::ParquetReader::new().scan(path, size)?),
+        #[cfg(feature = "ipc")]
+        "arrow" => counted(perennial_data::scan_arrow(path, size)?),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => counted(perennial_data::scan_sqlite(path, "SELECT * FROM t", size)?),
+        _ => panic!("{format}"),
     }
 }
 
@@ -159,6 +186,103 @@ fn reading_csv() {
     }
 }
 
+/// A scan keeps to the memory that it is told, and reads all rows.
+fn check_within(format: &str, mib: u64, path: &Path, n_rows: usize) {
+    let Some((grown, n_read)) = measured(&format!("{format} within {mib} MiB"), path) else { return };
+    assert_eq!(n_read, n_rows as u64, "{format}");
+    assert!(grown <= mib << 20, "{format}: {grown} within {mib} MiB");
+}
+
+/// The tables that are read are larger than the memory that they are read in.
+#[test]
+fn scans_keep_to_their_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = table();
+    let at = |name: &str| directory.path().join(name);
+    write_csv(&table, at("a.csv"), CsvOptions::new()).unwrap();
+    check_within("csv", 16, &at("a.csv"), table.n_rows());
+    check_within("csv", 40, &at("a.csv"), table.n_rows());
+    // Cells without a character are all that a line has.
+    let empty = format!("{}\n", ",".repeat(1999)).repeat(10_000);
+    let names: Vec<String> = (0..2000).map(|at| format!("c{at}")).collect();
+    std::fs::write(at("empty.csv"), format!("{}\n{empty}", names.join(","))).unwrap();
+    check_within("csv", 32, &at("empty.csv"), 10_000);
+    let some = table.head(table.n_rows() / 4);
+    write_json_lines(&some, at("a.jsonl")).unwrap();
+    check_within("json lines", 16, &at("a.jsonl"), some.n_rows());
+    #[cfg(feature = "parquet")]
+    {
+        use parquet::file::properties::WriterProperties;
+        let batch = table.to_record_batch().unwrap();
+        let groups =
+            WriterProperties::builder().set_max_row_group_row_count(Some(table.n_rows() / 20)).build();
+        let file = std::fs::File::create(at("a.parquet")).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(groups)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        check_within("parquet", 24, &at("a.parquet"), table.n_rows());
+    }
+    #[cfg(feature = "ipc")]
+    {
+        let batch =
+            |at: usize| table.slice(at * 10_000..(at + 1) * 10_000).unwrap().to_record_batch().unwrap();
+        let file = std::fs::File::create(at("a.arrow")).unwrap();
+        let mut writer = arrow_ipc::writer::StreamWriter::try_new(file, &batch(0).schema()).unwrap();
+        let n = table.n_rows() / 10_000;
+        (0..n).for_each(|at| writer.write(&batch(at)).unwrap());
+        writer.finish().unwrap();
+        check_within("arrow", 24, &at("a.arrow"), n * 10_000);
+    }
+    #[cfg(feature = "sqlite")]
+    {
+        perennial_data::write_sqlite(&table, at("a.sqlite"), "t").unwrap();
+        check_within("sqlite", 24, &at("a.sqlite"), table.n_rows());
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_the_memory_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let size = BatchSize::max_memory(16 << 20);
+    let long = "x".repeat(1 << 20);
+    std::fs::write(at("a.csv"), format!("t\n1\n{long}\n")).unwrap();
+    std::fs::write(at("a.jsonl"), format!("{{\"t\": 1}}\n{{\"t\": \"{long}\"}}\n")).unwrap();
+    let error = CsvReader::new().scan(at("a.csv"), size).map(drop).unwrap_err().to_string();
+    assert!(error.contains("`max_memory`") && error.contains("line 3"), "{error}");
+    let error = JsonLinesReader::new().scan(at("a.jsonl"), size).map(drop).unwrap_err().to_string();
+    assert!(error.contains("`max_memory`") && error.contains("line 2"), "{error}");
+    assert!(CsvReader::new().scan(at("a.csv"), 1 << 16).is_ok());
+    let least = CsvReader::new().scan(at("a.csv"), BatchSize::max_memory(1 << 20)).map(drop);
+    assert!(least.unwrap_err().to_string().contains("16 MiB"));
+    #[cfg(any(feature = "parquet", feature = "ipc"))]
+    let table = Table::new([("x", Column::integer(0..2_000_000))]).unwrap();
+    #[cfg(feature = "parquet")]
+    {
+        perennial_data::write_parquet(&table, at("a.parquet")).unwrap();
+        let scan = perennial_data::ParquetReader::new().scan(at("a.parquet"), size);
+        let error = scan.map(drop).unwrap_err().to_string();
+        assert!(error.contains("`max_memory`") && error.contains("row group 0 holds"), "{error}");
+        // A text that is one entry of a dictionary is small in the file, and large in a table.
+        let text = "y".repeat(1 << 19);
+        let mut cells = vec!["z"; 100];
+        cells.extend([text.as_str(); 10]);
+        let table = Table::new([("t", Column::text(cells))]).unwrap();
+        perennial_data::write_parquet(&table, at("b.parquet")).unwrap();
+        let mut scan = perennial_data::ParquetReader::new().scan(at("b.parquet"), size).unwrap();
+        let error = scan.find_map(Result::err).map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("`max_memory`") && error.contains("are left for a table"), "{error}");
+        assert!(scan.next().is_none());
+    }
+    #[cfg(feature = "ipc")]
+    {
+        perennial_data::write_arrow(&table, at("a.arrow")).unwrap();
+        let mut scan = perennial_data::scan_arrow(at("a.arrow"), size).unwrap();
+        let error = scan.next().unwrap().unwrap_err().to_string();
+        assert!(error.contains("`max_memory`") && error.contains("a batch of"), "{error}");
+    }
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn reading_parquet() {
@@ -196,6 +320,32 @@ fn reading_arrow() {
     let table = table();
     perennial_data::write_arrow(&table, &path).unwrap();
     check_whole("arrow", &path, size(&table));
+}
+
+/// One line of 64 MiB where a line may have 16 MiB: less than three times that is taken.
+#[test]
+fn a_long_line_takes_little_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long.csv");
+    std::fs::write(&path, vec![b'a'; 64 << 20]).unwrap();
+    let Some((grown, _)) = measured("long line", &path) else { return };
+    assert!(grown < 3 * (16 << 20), "{grown}");
+}
+
+/// Ten gigabytes of zeros in ten megabytes, which are one line: less than 300 MiB, and less than ten seconds.
+#[test]
+fn a_bomb_takes_little_memory_and_time() {
+    use std::io::Write;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bomb.csv.gz");
+    let mut member = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    (0..1 << 6).for_each(|_| member.write_all(&[0; 1 << 20]).unwrap());
+    let member = member.finish().unwrap();
+    // As many members, one after the other, as make ten gigabytes.
+    std::fs::write(&path, member.repeat(160)).unwrap();
+    let Some((grown, milliseconds)) = measured("bomb", &path) else { return };
+    assert!(grown < 300 << 20, "{grown}");
+    assert!(milliseconds < 10_000, "{milliseconds} ms");
 }
 
 /// The first page of the file says that it holds 2 GiB.

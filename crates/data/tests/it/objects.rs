@@ -89,6 +89,18 @@ fn each_store_gives_back_what_it_got() -> Result<()> {
             assert!(store.put(wrong, b"x").is_err(), "{wrong}");
             assert!(read_object(store, wrong).is_err(), "{wrong}");
         }
+        for (key, first) in [("tabs/one.tsv", b'\t'), ("tabs/two.TAB", b'\t'), ("tabs/three.csv", b',')] {
+            let two = Table::new([("a", Column::integer([1])), ("b", Column::integer([2]))])?;
+            write_object(&two, store, key)?;
+            assert_eq!(store.get(key)?[1], first, "{key}");
+            assert_eq!(read_object(store, key)?, two, "{key}");
+        }
+        assert!(
+            write_object(&table, store, "one.jsonl.zst")
+                .unwrap_err()
+                .to_string()
+                .contains("leave `.zst` out")
+        );
         assert!(
             write_object(&table, store, "one.csv.gz").unwrap_err().to_string().contains("leave `.gz` out")
         );

@@ -2,7 +2,7 @@
 
 use ::postgres::{Client, NoTls};
 use perennial_core::{ErrorKind, Result};
-use perennial_data::{Column, ColumnType, Table, read_postgres, write_postgres};
+use perennial_data::{BatchSize, Column, ColumnType, Table, read_postgres, scan_postgres, write_postgres};
 
 /// The server of the tests, with a schema of this test alone.
 fn server(schema: &str) -> Option<String> {
@@ -169,4 +169,31 @@ fn servers_that_are_not_there() {
     }
     // No host at all.
     assert!(read_postgres("user=ada", "SELECT 1").is_err());
+}
+
+#[test]
+fn an_answer_in_batches_is_the_answer() -> Result<()> {
+    let Some(server) = server("batches") else { return Ok(()) };
+    let query = "SELECT i::bigint AS id, CASE WHEN i > 90 THEN i::numeric END AS whole,
+        CASE WHEN i = 99 THEN 0.5 ELSE i::numeric END AS part, 'text ' || i AS t, date '2024-01-01' + i AS day
+        FROM generate_series(0, 99) AS i ORDER BY i";
+    let whole = read_postgres(&server, query)?;
+    assert_eq!(whole.column("whole")?.column_type(), ColumnType::Integer);
+    assert_eq!(whole.column("part")?.column_type(), ColumnType::Real);
+    for batch in [1, 7, 100, 1000] {
+        let parts = scan_postgres(&server, query, batch)?.collect::<Result<Vec<_>>>()?;
+        assert_eq!(parts.len(), 100_usize.div_ceil(batch));
+        assert_eq!(Table::concat(&parts)?, whole, "{batch}");
+    }
+    let within =
+        scan_postgres(&server, query, BatchSize::max_memory(16 << 20))?.collect::<Result<Vec<_>>>()?;
+    assert_eq!(Table::concat(&within)?, whole);
+    assert_eq!(scan_postgres(&server, query, 10)?.next().unwrap()?.n_rows(), 10);
+    let empty = scan_postgres(&server, "SELECT 1 AS a WHERE false", 5)?.collect::<Result<Vec<_>>>()?;
+    assert_eq!((empty.len(), empty[0].n_rows()), (1, 0));
+    assert!(scan_postgres(&server, "SELECT * FROM nothing_there", 5).is_err());
+    // A row that fails after others were given.
+    let late = scan_postgres(&server, "SELECT 1 / (5 - i) AS q FROM generate_series(1, 9) AS i", 2);
+    assert!(late.and_then(|scan| scan.collect::<Result<Vec<_>>>()).is_err());
+    Ok(())
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::Sums;
 use super::target::{About, FOLDS, Plan, Scheme, TargetModel, learn};
+use super::target_batches::{keeps_rows_apart, two_passes};
 use super::unlearned::several;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::categories::Unknown;
 
 /// Replaces each category by the evidence of its counts of classes, drawn to none where the category has few rows: of two classes the logarithm of the odds
@@ -99,36 +101,40 @@ impl CountTargetEncoder {
     }
 
     fn run(&self, train: &Train<'_, Table, Classes>, transform: bool) -> Result<(TargetModel, Matrix)> {
+        self.check()?;
+        let plan = Plan::new(Scheme::CrossFit(self.folds), self.unknown, self.seed, train)?;
+        learn(train, plan, &|own, all, about| self.evidence(own, all, about), transform)
+    }
+
+    /// Sums are relative to the share of the class among all rows; of two classes the second is alone.
+    fn evidence(&self, own: Sums, all: Sums, About { origin, is_alone: of_two, .. }: About) -> f64 {
+        if own.weight <= 0.0 || all.weight <= 0.0 {
+            return 0.0;
+        }
+        // The share of a class without rows is 0 but for rounding.
+        let share = |sums: Sums| match origin + sums.sum / sums.weight {
+            share if share < TRACE => 0.0,
+            share if share > 1.0 - TRACE => 1.0,
+            share => share,
+        };
+        let (own_share, prior) = (share(own), share(all));
+        let step = (own.weight - self.min_samples) / self.smoothing;
+        let (weight, rest) = (1.0 / (1.0 + libm::exp(-step)), 1.0 / (1.0 + libm::exp(step)));
+        let smoothed =
+            |own_share: f64, prior: f64| (weight * own_share + rest * prior).max(prior / (own.weight + 1.0));
+        let beside = |own_share: f64, prior: f64| libm::log(smoothed(own_share, prior) / prior);
+        match (prior > 0.0, prior < 1.0) {
+            (true, true) if of_two => beside(own_share, prior) - beside(1.0 - own_share, 1.0 - prior),
+            (true, _) if !of_two => beside(own_share, prior),
+            // No row has the class, or none another one.
+            _ => 0.0,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
         MIN_SAMPLES.check(self.min_samples)?;
         SMOOTHING.check(self.smoothing)?;
-        let plan = Plan::new(Scheme::CrossFit(self.folds), self.unknown, self.seed, train)?;
-        let of_two = train.y.n_classes() == 2;
-        // Sums are relative to the share of the class among all rows.
-        let evidence = |own: Sums, all: Sums, About { origin, .. }: About| {
-            if own.weight <= 0.0 || all.weight <= 0.0 {
-                return 0.0;
-            }
-            // The share of a class without rows is 0 but for rounding.
-            let share = |sums: Sums| match origin + sums.sum / sums.weight {
-                share if share < TRACE => 0.0,
-                share if share > 1.0 - TRACE => 1.0,
-                share => share,
-            };
-            let (own_share, prior) = (share(own), share(all));
-            let step = (own.weight - self.min_samples) / self.smoothing;
-            let (weight, rest) = (1.0 / (1.0 + libm::exp(-step)), 1.0 / (1.0 + libm::exp(step)));
-            let smoothed = |own_share: f64, prior: f64| {
-                (weight * own_share + rest * prior).max(prior / (own.weight + 1.0))
-            };
-            let beside = |own_share: f64, prior: f64| libm::log(smoothed(own_share, prior) / prior);
-            match (prior > 0.0, prior < 1.0) {
-                (true, true) if of_two => beside(own_share, prior) - beside(1.0 - own_share, 1.0 - prior),
-                (true, _) if !of_two => beside(own_share, prior),
-                // No row has the class, or none another one.
-                _ => 0.0,
-            }
-        };
-        learn(train, plan, &evidence, transform)
+        FOLDS.check_count(self.folds)
     }
 }
 
@@ -146,15 +152,24 @@ impl Estimator for CountTargetEncoder {
     }
 }
 
+impl FitBatches for CountTargetEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(two_passes(|own, all, about| self.evidence(own, all, about), self.unknown))
+    }
+
+    fn hands_on(&self) -> Result<()> {
+        keeps_rows_apart()
+    }
+}
+
 impl FitTransform for CountTargetEncoder {
     fn fit_transform_on(&self, train: &Train<'_, Table, Classes>) -> Result<(TargetModel, Matrix)> {
         self.run(train, true)
     }
 
     fn transform_schema(&self, x: &Table) -> Result<OutputSchema<Matrix>> {
-        MIN_SAMPLES.check(self.min_samples)?;
-        SMOOTHING.check(self.smoothing)?;
-        FOLDS.check_count(self.folds)?;
+        self.check()?;
         several(self, x)
     }
 }

@@ -11,7 +11,9 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::{check_size, coded_matrix};
-use crate::categories::{Coded, Levels, MISSING, Unknown, count};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
+use crate::categories::{Coded, Counted, Levels, MISSING, Unknown, count};
 use crate::decided;
 use crate::schema;
 
@@ -88,6 +90,21 @@ impl MultiHotEncoder {
         cell.split(self.delimiter.as_str()).map(str::trim).filter(|item| !item.is_empty())
     }
 
+    fn learn(&self, name: &str, counted: &Counted) -> Result<Items> {
+        let mut items: BTreeSet<&str> = BTreeSet::new();
+        for level in counted.levels.names() {
+            items.extend(self.items(level));
+            if items.len() > self.max_items {
+                return Err(Error::too_large(format!(
+                    "column `{name}` has more than {} items and would become as many columns; raise `max_items`, or hash it",
+                    self.max_items
+                )));
+            }
+        }
+        let items = Levels::from(items.into_iter().map(Arc::from).collect::<Vec<_>>());
+        Ok(Items { name: Arc::from(name), items, had_missing: counted.missing > 0.0 })
+    }
+
     fn check(&self) -> Result<()> {
         MAX_ITEMS.check_count(self.max_items)?;
         match self.delimiter.is_empty() {
@@ -106,19 +123,7 @@ impl Estimator for MultiHotEncoder {
         self.check()?;
         let learn = |(name, column)| {
             train.ctx.check()?;
-            let counted = count(name, column, train.weights)?;
-            let mut items: BTreeSet<&str> = BTreeSet::new();
-            for level in counted.levels.names() {
-                items.extend(self.items(level));
-                if items.len() > self.max_items {
-                    return Err(Error::too_large(format!(
-                        "column `{name}` has more than {} items and would become as many columns; raise `max_items`, or hash it",
-                        self.max_items
-                    )));
-                }
-            }
-            let items = Levels::from(items.into_iter().map(Arc::from).collect::<Vec<_>>());
-            Ok(Items { name: Arc::from(name), items, had_missing: counted.missing > 0.0 })
+            self.learn(name, &count(name, column, train.weights)?)
         };
         let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
         MultiHotModel::try_from(Parts { settings: self.clone(), columns })
@@ -126,6 +131,17 @@ impl Estimator for MultiHotEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// The different cells of each column are in memory.
+impl FitBatches for MultiHotEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(from_counts(
+            |name, counted| self.learn(name, &counted),
+            |columns| MultiHotModel::try_from(Parts { settings: self.clone(), columns }),
+        ))
     }
 }
 

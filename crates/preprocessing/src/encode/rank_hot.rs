@@ -11,7 +11,9 @@ use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
 use super::table::coded_matrix;
-use crate::categories::{Levels, MISSING, Unknown, count};
+use crate::batches::{BoxLearning, FitBatches, one_pass};
+use crate::categories::{Counted, Levels, MISSING, Unknown, count};
+use crate::category_parts::TableParts;
 use crate::decided;
 use crate::schema;
 
@@ -89,6 +91,10 @@ impl RankHotEncoder {
     }
 }
 
+fn in_order(order: &[String]) -> Levels {
+    order.iter().map(|level| Arc::from(level.as_str())).collect::<Vec<_>>().into()
+}
+
 impl Estimator for RankHotEncoder {
     type Input = Table;
     type Target = NoTarget;
@@ -100,8 +106,7 @@ impl Estimator for RankHotEncoder {
             let Some(order) = self.orders.get(name) else {
                 return Ok((Arc::from(name), count(name, column, train.weights)?.levels));
             };
-            let levels =
-                Levels::from(order.iter().map(|level| Arc::from(level.as_str())).collect::<Vec<_>>());
+            let levels = in_order(order);
             // So that a category which the order forgets is told now.
             levels.look_up(name, column, self.unknown)?;
             Ok((Arc::from(name), levels))
@@ -112,6 +117,29 @@ impl Estimator for RankHotEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// The different categories are in memory.
+impl FitBatches for RankHotEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        Ok(one_pass(
+            |parts: &mut TableParts<f64>, batch: &Train<'_, Table, NoTarget>| {
+                self.check(batch.x)?;
+                for (name, order) in &self.orders {
+                    in_order(order).look_up(name, batch.x.column(name)?, self.unknown)?;
+                }
+                parts.count(batch.x, batch.weights)
+            },
+            |parts| {
+                let column = |(name, counted): (Arc<str>, Counted)| {
+                    let levels = self.orders.get(&*name).map_or(counted.levels, |order| in_order(order));
+                    (name, levels)
+                };
+                let columns = parts.counted().map(column).collect();
+                RankHotModel::try_from(Parts { columns, unknown: self.unknown })
+            },
+        ))
     }
 }
 

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::grams::{check, grams, jaccard};
 use super::table::{check_size, coded_matrix};
-use crate::categories::{Coded, MISSING, count};
+use crate::batch_parts::from_counts;
+use crate::batches::{BoxLearning, FitBatches};
+use crate::categories::{Coded, Counted, MISSING, count};
 use crate::decided;
 use crate::schema;
 
@@ -78,6 +80,16 @@ impl SimilarityEncoder {
         self
     }
 
+    /// The most frequent categories of a column, in their order.
+    fn learn(&self, name: &str, counted: &Counted) -> (Arc<str>, Vec<Arc<str>>) {
+        let mut order: Vec<usize> = (0..counted.levels.len()).collect();
+        order.sort_by(|&a, &b| counted.weights[b].total_cmp(&counted.weights[a]));
+        order.truncate(self.max_categories);
+        order.sort_unstable();
+        let kept = order.into_iter().map(|at| Arc::clone(&counted.levels.names()[at])).collect();
+        (Arc::from(name), kept)
+    }
+
     fn check(&self) -> Result<()> {
         MAX_CATEGORIES.check_count(self.max_categories)?;
         check(self.ngrams)
@@ -93,13 +105,7 @@ impl Estimator for SimilarityEncoder {
         self.check()?;
         let learn = |(name, column)| {
             train.ctx.check()?;
-            let counted = count(name, column, train.weights)?;
-            let mut order: Vec<usize> = (0..counted.levels.len()).collect();
-            order.sort_by(|&a, &b| counted.weights[b].total_cmp(&counted.weights[a]));
-            order.truncate(self.max_categories);
-            order.sort_unstable();
-            let kept = order.into_iter().map(|at| Arc::clone(&counted.levels.names()[at])).collect();
-            Ok((Arc::from(name), kept))
+            Ok(self.learn(name, &count(name, column, train.weights)?))
         };
         let columns = train.x.columns().map(learn).collect::<Result<Vec<_>>>()?;
         SimilarityModel::try_from(Parts { ngrams: self.ngrams, columns })
@@ -107,6 +113,17 @@ impl Estimator for SimilarityEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// The different categories are in memory.
+impl FitBatches for SimilarityEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        Ok(from_counts(
+            |name, counted| Ok(self.learn(name, &counted)),
+            |columns| SimilarityModel::try_from(Parts { ngrams: self.ngrams, columns }),
+        ))
     }
 }
 

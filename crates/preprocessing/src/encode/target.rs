@@ -284,8 +284,9 @@ pub(super) fn learn<Y: EncodingTarget>(
         let mut own = Vec::new();
         let n_levels = counted.levels.len();
         let n_categories = n_levels + usize::from(counted.missing > 0.0);
-        for ((_, target), &origin) in outputs.iter().zip(&origins) {
-            let code = |own, all| code(own, all, About { origin, n_categories });
+        for ((label, target), &origin) in outputs.iter().zip(&origins) {
+            let about = About { origin, n_categories, is_alone: label.is_none() };
+            let code = |own, all| code(own, all, about);
             let column = Column { codes: &counted.codes, n_levels, target, weights: train.weights };
             of_outputs.push(column.codes(&code));
             if transform {
@@ -331,6 +332,8 @@ pub(super) struct About {
     pub(super) origin: f64,
     /// How many categories the column has, missing cells being one.
     pub(super) n_categories: usize,
+    /// Whether the target has no other output.
+    pub(super) is_alone: bool,
 }
 
 /// The codes of the categories of one column: a list for each output, with those of missing cells and of unknown

@@ -7,6 +7,7 @@ use perennial_data::Table;
 use super::statistics::{EncodingTarget, Sums, codes};
 use super::target::{About, Encoded, TargetEncoder, TargetModel, check_origins};
 use crate::batches::{BoxLearning, FitBatches, Learning};
+use crate::categories::Unknown;
 use crate::category_parts::{ColumnParts, TableParts};
 use crate::decided::list;
 use crate::moments::PartMoments;
@@ -14,26 +15,41 @@ use crate::moments::PartMoments;
 impl<Y: EncodingTarget> FitBatches for TargetEncoder<Y> {
     fn learning(&self) -> Result<BoxLearning<'_, Self>> {
         self.check()?;
-        Ok(Box::new(TwoPasses {
-            encoder: self,
-            classes: None,
-            labels: Vec::new(),
-            means: Vec::new(),
-            origins: None,
-            parts: TableParts::default(),
-        }))
+        Ok(two_passes(|own, all, about| self.code(own, all, about), self.unknown))
     }
 
     fn hands_on(&self) -> Result<()> {
-        Err(Error::unsupported(
-            "a target encoder keeps each training row from its own target, which needs all rows at once; let no step follow it in batches, or fit on a table in memory",
-        ))
+        keeps_rows_apart()
     }
 }
 
+/// That no step can learn in batches from what an encoder of the target makes.
+pub(super) fn keeps_rows_apart() -> Result<()> {
+    Err(Error::unsupported(
+        "a target encoder keeps each training row from its own target, which needs all rows at once; let no step follow it in batches, or fit on a table in memory",
+    ))
+}
+
+/// Learning in which a category becomes `code(its sums, those of all rows, what else there is to know)`.
+pub(super) fn two_passes<'a, Y: EncodingTarget>(
+    code: impl Fn(Sums, Sums, About) -> f64 + Sync + 'a,
+    unknown: Unknown,
+) -> Box<dyn Learning<Table, Y, TargetModel> + 'a> {
+    Box::new(TwoPasses {
+        code,
+        unknown,
+        classes: None,
+        labels: Vec::new(),
+        means: Vec::new(),
+        origins: None,
+        parts: TableParts::default(),
+    })
+}
+
 /// What is known between the batches.
-struct TwoPasses<'a, Y> {
-    encoder: &'a TargetEncoder<Y>,
+struct TwoPasses<F> {
+    code: F,
+    unknown: Unknown,
     /// Those of the first batch.
     classes: Option<Vec<String>>,
     labels: Vec<Option<String>>,
@@ -44,7 +60,9 @@ struct TwoPasses<'a, Y> {
     parts: TableParts<Vec<Sums>>,
 }
 
-impl<Y: EncodingTarget> Learning<Table, Y, TargetModel> for TwoPasses<'_, Y> {
+impl<Y: EncodingTarget, F: Fn(Sums, Sums, About) -> f64 + Sync> Learning<Table, Y, TargetModel>
+    for TwoPasses<F>
+{
     fn add(&mut self, batch: &Train<'_, Table, Y>) -> Result<()> {
         let names = batch.y.class_names();
         check_classes(self.classes.get_or_insert_with(|| names.to_vec()), names)?;
@@ -88,12 +106,14 @@ impl<Y: EncodingTarget> Learning<Table, Y, TargetModel> for TwoPasses<'_, Y> {
             let of_output = |(output, &origin): (usize, &f64)| {
                 let sums = each.iter().chain([&missing]).map(|sums| sums.get(output).copied());
                 let sums: Vec<Sums> = sums.map(Option::unwrap_or_default).collect();
-                codes(&sums, &|own, all| self.encoder.code(own, all, About { origin, n_categories }))
+                let is_alone = self.labels[output].is_none();
+                let about = About { origin, n_categories, is_alone };
+                codes(&sums, &|own, all| (self.code)(own, all, about))
             };
             Encoded { name, codes: origins.iter().enumerate().map(of_output).collect(), levels }
         };
         let columns = std::mem::take(&mut self.parts).0.into_iter().map(column).collect();
-        TargetModel::new(columns, self.labels.clone(), self.encoder.unknown).map(Some)
+        TargetModel::new(columns, self.labels.clone(), self.unknown).map(Some)
     }
 }
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::statistics::Sums;
 use super::target::{About, FOLDS, Plan, Scheme, TargetModel, learn};
+use super::target_batches::{keeps_rows_apart, two_passes};
 use super::unlearned::unlearned;
+use crate::batches::{BoxLearning, FitBatches, Learning};
 use crate::categories::Unknown;
 
 /// Replaces each category by its weight of evidence for the second of two classes: the logarithm of its share of the
@@ -77,21 +79,22 @@ impl WoeEncoder {
         REGULARIZATION.check(self.regularization)?;
         train.y.check_two_classes()?;
         let plan = Plan::new(Scheme::CrossFit(self.folds), self.unknown, self.seed, train)?;
+        learn(train, plan, &|own, all, about| self.evidence(own, all, about), transform)
+    }
+
+    /// Sums are relative to the share of the second class.
+    fn evidence(&self, own: Sums, all: Sums, About { origin, .. }: About) -> f64 {
+        if own.weight <= 0.0 {
+            return 0.0;
+        }
         let r = self.regularization;
-        // Sums are relative to the share of the second class.
-        let evidence = |own: Sums, all: Sums, About { origin, .. }: About| {
-            if own.weight <= 0.0 {
-                return 0.0;
-            }
-            let parts = |sums: Sums| {
-                let second = sums.sum + origin * sums.weight;
-                (second.max(0.0), (sums.weight - second).max(0.0))
-            };
-            let ((for_it, against), (all_for, all_against)) = (parts(own), parts(all));
-            let ratio = ((for_it + r) / (all_for + 2.0 * r)) / ((against + r) / (all_against + 2.0 * r));
-            libm::log(ratio)
+        let parts = |sums: Sums| {
+            let second = sums.sum + origin * sums.weight;
+            (second.max(0.0), (sums.weight - second).max(0.0))
         };
-        learn(train, plan, &evidence, transform)
+        let ((for_it, against), (all_for, all_against)) = (parts(own), parts(all));
+        let ratio = ((for_it + r) / (all_for + 2.0 * r)) / ((against + r) / (all_against + 2.0 * r));
+        libm::log(ratio)
     }
 }
 
@@ -106,6 +109,44 @@ impl Estimator for WoeEncoder {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing().groups()
+    }
+}
+
+impl FitBatches for WoeEncoder {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        REGULARIZATION.check(self.regularization)?;
+        FOLDS.check_count(self.folds)?;
+        let sums = two_passes(|own, all, about| self.evidence(own, all, about), self.unknown);
+        Ok(Box::new(OfTwoClasses { sums, classes: None }))
+    }
+
+    fn hands_on(&self) -> Result<()> {
+        keeps_rows_apart()
+    }
+}
+
+/// Learning from batches that have rows of two classes, taken together.
+struct OfTwoClasses<'a> {
+    sums: Box<dyn Learning<Table, Classes, TargetModel> + 'a>,
+    /// The names, and which of them have rows.
+    classes: Option<(Vec<String>, Vec<bool>)>,
+}
+
+impl Learning<Table, Classes, TargetModel> for OfTwoClasses<'_> {
+    fn add(&mut self, batch: &Train<'_, Table, Classes>) -> Result<()> {
+        self.sums.add(batch)?;
+        let none = || (batch.y.names().to_vec(), vec![false; batch.y.n_classes()]);
+        let (_, has_rows) = self.classes.get_or_insert_with(none);
+        batch.y.codes().iter().for_each(|&code| has_rows[code as usize] = true);
+        Ok(())
+    }
+
+    fn end_pass(&mut self) -> Result<Option<TargetModel>> {
+        if let Some((names, has_rows)) = &self.classes {
+            let codes = (0..).zip(has_rows).filter(|(_, has_rows)| **has_rows).map(|(code, _)| code);
+            Classes::new(codes.collect(), names.clone())?.check_two_classes()?;
+        }
+        self.sums.end_pass()
     }
 }
 

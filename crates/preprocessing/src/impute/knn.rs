@@ -2,13 +2,14 @@
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Decided, Error, Estimator, FeatureKind, Features, FitTransform, Matrix, NoTarget,
-    OutputSchema, Param, Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param,
+    Result, Train, Transformer,
 };
 use perennial_data::{Change, ChangeKind};
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
+use super::code_classes::is_code;
 use crate::cells::{by_column, changes};
 use crate::decided;
 use crate::schema;
@@ -19,7 +20,7 @@ use crate::schema;
 /// (Dixon, 1979; `nan_euclidean` of scikit-learn). Where no such row shares a column, the mean of the column stands in.
 /// A column in which every value is missing is an error. Scale the columns before: distances decide.
 ///
-/// Codes of categories ([`FeatureKind::Categorical`]) are no amounts: of those of the similar rows the most frequent stands in, by the same
+/// Codes of categories ([`FeatureKind::Categorical`](perennial_core::FeatureKind)) are no amounts: of those of the similar rows the most frequent stands in, by the same
 /// weights, and of equally frequent ones the lowest.
 ///
 /// | name | default | range | meaning |
@@ -145,10 +146,6 @@ struct Donors {
     there: Vec<f64>,
     /// Of codes the most frequent.
     mean: f64,
-}
-
-fn is_code(features: &Features, column: usize) -> bool {
-    matches!(features.kind(column), FeatureKind::Categorical { .. })
 }
 
 /// The value of the largest weight in all, the lowest of several.

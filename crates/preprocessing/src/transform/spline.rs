@@ -6,8 +6,11 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::batch_parts::from_moments;
+use crate::batches::{BoxLearning, FitBatches};
 use crate::cells::{by_column, map_rows};
 use crate::decided;
+use crate::moments::Moments;
 use crate::stats::quantiles;
 
 /// Where the knots of a spline lie.
@@ -143,23 +146,16 @@ impl SplineTransformer {
         }
         Ok(())
     }
-}
 
-impl Estimator for SplineTransformer {
-    type Input = Matrix;
-    type Target = NoTarget;
-    type Model = SplineModel;
+    /// The number of the last knot.
+    fn last(&self) -> f64 {
+        (self.n_knots - 1) as f64
+    }
 
-    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SplineModel> {
-        self.check()?;
-        let last = (self.n_knots - 1) as f64;
-        let shares: Vec<f64> = match self.knots {
-            Knots::Uniform => vec![0.0, 1.0],
-            Knots::Quantile => (0..self.n_knots).map(|knot| knot as f64 / last).collect(),
-        };
-        let found = by_column(train.x.dense()?, |_, values| quantiles(values, train.weights, &shares));
+    /// With knots at these places of each column, or evenly between the first and the last.
+    fn model(&self, features: &Features, found: Vec<Option<Vec<f64>>>) -> Result<SplineModel> {
         let mut all = Vec::with_capacity(found.len());
-        for (found, name) in found.into_iter().zip(train.x.features().names()) {
+        for (found, name) in found.into_iter().zip(features.names()) {
             let found = found.ok_or_else(|| {
                 Error::insufficient_data(format!(
                     "every value of column `{name}` is missing, so it has no knots; leave it out, or impute it first"
@@ -169,23 +165,63 @@ impl Estimator for SplineTransformer {
             // A constant column has no width of its own; it gets one.
             let half = if high > low { 0.0 } else { 0.5 * low.abs().max(1.0) };
             let at = |knot: usize| {
-                let share = knot as f64 / last;
+                let share = knot as f64 / self.last();
                 (low - half) * (1.0 - share) + (high + half) * share
             };
             let even = half > 0.0 || self.knots == Knots::Uniform;
             all.push(if even { (0..self.n_knots).map(at).collect() } else { found });
         }
         SplineModel::new(Parts {
-            features: train.x.features().clone(),
+            features: features.clone(),
             degree: self.degree,
             knots: all,
             extrapolation: self.extrapolation,
             include_bias: self.include_bias,
         })
     }
+}
+
+/// The smallest and the largest value of each column that has one; zero has one sign here.
+fn ends(moments: &Moments) -> Vec<Option<Vec<f64>>> {
+    let ends = |column: usize| {
+        (moments.weight[column] > 0.0).then(|| vec![moments.min[column] + 0.0, moments.max[column] + 0.0])
+    };
+    (0..moments.weight.len()).map(ends).collect()
+}
+
+impl Estimator for SplineTransformer {
+    type Input = Matrix;
+    type Target = NoTarget;
+    type Model = SplineModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SplineModel> {
+        self.check()?;
+        let x = train.x.dense()?;
+        let found = match self.knots {
+            Knots::Uniform => ends(&Moments::of(x, train.weights)),
+            Knots::Quantile => {
+                let shares: Vec<f64> = (0..self.n_knots).map(|knot| knot as f64 / self.last()).collect();
+                by_column(x, |_, values| quantiles(values, train.weights, &shares))
+            }
+        };
+        self.model(train.x.features(), found)
+    }
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new().weights().missing()
+    }
+}
+
+/// Even knots; quantiles need all rows at once.
+impl FitBatches for SplineTransformer {
+    fn learning(&self) -> Result<BoxLearning<'_, Self>> {
+        self.check()?;
+        if self.knots == Knots::Quantile {
+            return Err(Error::unsupported(
+                "knots at quantiles need all rows at once; choose even ones by `Knots::Uniform`, or fit on a table in memory",
+            ));
+        }
+        Ok(from_moments(|features, moments| self.model(features, ends(&moments))))
     }
 }
 

@@ -6,9 +6,11 @@ use std::ops::Range;
 use perennial_core::{Classes, Csr, Error, Estimator, Matrix, NoTarget, Result, Rows, Train, Values};
 use perennial_data::{Column, CsvOptions, CsvReader, Table, to_csv};
 use perennial_preprocessing::{
-    Bins, CategoryImputer, Contrast, ContrastEncoder, CountEncoder, FitBatches, HashingEncoder,
-    KBinsDiscretizer, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, PassThrough,
-    RareLabelEncoder, SimpleImputer, Smoothing, StandardScaler, TargetEncoder, Unknown,
+    Bins, Bounds, CategoryImputer, CleanText, Contrast, ContrastEncoder, CountEncoder, CountTargetEncoder,
+    FitBatches, HashingEncoder, KBinsDiscretizer, Knots, MaxAbsScaler, MinMaxScaler, MissingIndicator,
+    MultiHotEncoder, OneHotEncoder, OrdinalEncoder, PassThrough, RankHotEncoder, RareLabelEncoder,
+    SimilarityEncoder, SimpleImputer, Smoothing, SplineTransformer, StandardScaler, TargetEncoder, Unknown,
+    Winsorizer, WoeEncoder,
 };
 use serde::Serialize;
 
@@ -80,20 +82,29 @@ fn batches_teach_what_all_rows_teach() -> Result<()> {
     same(&MinMaxScaler::new().range(-1.0, 1.0), &numbers, &NoTarget)?;
     same(&MaxAbsScaler::new(), &numbers, &NoTarget)?;
     same(&SimpleImputer::mean().indicator(true), &numbers, &NoTarget)?;
+    same(&MissingIndicator::new(), &numbers, &NoTarget)?;
     same(&SimpleImputer::mode(), &numbers, &NoTarget)?;
     same(&SimpleImputer::constant(-1.0).indicator(true), &numbers, &NoTarget)?;
     same(&SimpleImputer::end_of_tail(3.0), &numbers, &NoTarget)?;
     same(&KBinsDiscretizer::new().bins(Bins::Uniform), &numbers, &NoTarget)?;
+    same(&SplineTransformer::new(), &numbers, &NoTarget)?;
+    same(&Winsorizer::new().bounds(Bounds::Deviations(1.2)).indicator(true), &numbers, &NoTarget)?;
+    same(&Winsorizer::new().bounds(Bounds::Fixed(-5.0, 1e9)).to_missing(true), &numbers, &NoTarget)?;
     same(&PassThrough::new(), &numbers, &NoTarget)?;
     let words = table.select(&["city", "kind", "size", "on"])?;
     same(&CountEncoder::new().normalize(true), &words, &NoTarget)?;
     same(&RareLabelEncoder::new().min_share(0.1).max_categories(3), &words, &NoTarget)?;
     same(&ContrastEncoder::new(Contrast::Sum), &words, &NoTarget)?;
     same(&CategoryImputer::mode(), &words, &NoTarget)?;
+    same(&CleanText::new(), &words.select(&["city", "kind"])?, &NoTarget)?;
     same(&HashingEncoder::new(), &words, &NoTarget)?;
     same(&OneHotEncoder::new(), &words, &NoTarget)?;
     same(&OneHotEncoder::new().min_frequency(500.0).drop_first(true), &words, &NoTarget)?;
     same(&OrdinalEncoder::new().unknown(Unknown::Ignore), &words, &NoTarget)?;
+    same(&MultiHotEncoder::new().delimiter("o"), &words, &NoTarget)?;
+    same(&SimilarityEncoder::new().max_categories(3), &words, &NoTarget)?;
+    let order = ["Zug", "Rome", "Ulm", "Bern", "Oslo", "Chur"];
+    same(&RankHotEncoder::new().order("kind", order), &words, &NoTarget)?;
     let y = table.values("y")?;
     for smoothing in [Smoothing::Auto, Smoothing::Rows(10.0), Smoothing::JamesStein] {
         same(&TargetEncoder::of_values().smoothing(smoothing), &words, &y)?;
@@ -103,6 +114,12 @@ fn batches_teach_what_all_rows_teach() -> Result<()> {
         ["a", "b", "c"].map(str::to_owned),
     )?;
     same(&TargetEncoder::of_classes(), &words, &classes)?;
+    same(&CountTargetEncoder::new(), &words, &classes)?;
+    same(&WoeEncoder::new(), &words, &classes)?;
+    let two =
+        Classes::new(classes.codes().iter().map(|code| code / 2).collect(), ["no".into(), "yes".into()])?;
+    same(&CountTargetEncoder::new().min_samples(900.0).smoothing(50.0), &words, &two)?;
+    same(&WoeEncoder::new().regularization(0.5), &words, &two)?;
     Ok(())
 }
 
@@ -137,7 +154,20 @@ fn batches_that_do_not_fit_together_are_refused() -> Result<()> {
     let part = |name: &str| Matrix::from(ndarray::array![[1.0], [2.0]]).with_names([name]);
     let parts = || Ok([part("a"), part("b")].map(|part: Result<Matrix>| Ok((part?, NoTarget))));
     assert!(StandardScaler::new().fit_batches(parts).unwrap_err().to_string().contains('a'));
-    assert!(SimpleImputer::median().fit_batches(parts).unwrap_err().to_string().contains("all rows at once"));
+    for error in [
+        SimpleImputer::median().fit_batches(parts).map(drop).unwrap_err(),
+        Winsorizer::new().fit_batches(parts).map(drop).unwrap_err(),
+        SplineTransformer::new().knots(Knots::Quantile).fit_batches(parts).map(drop).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("all rows at once"), "{error}");
+    }
+    // One class in all of the batches, and a category that an order forgets.
+    let words = || Table::new([("c", Column::text(["a", "b"]))]);
+    let one = || Ok([Ok::<_, Error>((words()?, Classes::new(vec![1, 1], ["no".into(), "yes".into()])?))]);
+    assert!(WoeEncoder::new().fit_batches(one).unwrap_err().to_string().contains("`yes`"));
+    let forgotten = RankHotEncoder::new().order("c", ["a"]).fit_batches(|| Ok([Ok((words()?, NoTarget))]));
+    assert!(forgotten.unwrap_err().to_string().contains("`b`"));
+    assert!(WoeEncoder::new().hands_on().is_err() && CountTargetEncoder::new().hands_on().is_err());
     let table = |column: Column| Table::new([("c", column)]);
     let parts = || {
         Ok([table(Column::text(["a"])), table(Column::integer([1]))]

@@ -3,9 +3,9 @@
 use perennial_core::Estimator;
 use perennial_models::DummyRegressor;
 use perennial_preprocessing::{
-    Bins, Bounds, Extrapolation, Function, IterativeImputer, KBinsDiscretizer, KnnImputer, Knots,
-    MaxAbsScaler, MinMaxScaler, Norm, Normalizer, OutputDistribution, PassThrough, Pointwise,
-    PowerTransformer, QuantileTransformer, RandomSampleImputer, RobustScaler, SimpleImputer,
+    Bins, Bounds, Extrapolation, FlaggedColumns, Function, IterativeImputer, KBinsDiscretizer, KnnImputer,
+    Knots, MaxAbsScaler, MinMaxScaler, MissingIndicator, Norm, Normalizer, OutputDistribution, PassThrough,
+    Pointwise, PowerTransformer, QuantileTransformer, RandomSampleImputer, RobustScaler, SimpleImputer,
     SplineTransformer, StandardScaler, Winsorizer,
 };
 use perennial_testing::{Tags, check};
@@ -24,6 +24,8 @@ check!(median_imputer, transformer, SimpleImputer::median().indicator(true), exa
 check!(mode_imputer, transformer, SimpleImputer::mode(), exact());
 check!(constant_imputer, transformer, SimpleImputer::constant(-1.0), exact());
 check!(end_of_tail_imputer, transformer, SimpleImputer::end_of_tail(-3.0).indicator(true), exact());
+check!(flags_of_gaps, transformer, MissingIndicator::new().error_on_new(false), exact());
+check!(flags_of_all, transformer, MissingIndicator::new().features(FlaggedColumns::All), exact());
 check!(drawn_values, transformer, RandomSampleImputer::new(), exact());
 check!(few_drawn_values, transformer, RandomSampleImputer::new().n_values(3), exact());
 check!(pipeline, transformer, SimpleImputer::median().then(StandardScaler::new()), exact());

@@ -2,11 +2,15 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget, Predictor, Result, Rows,
-    Train, Transformer, Values,
+    Classes, Estimator, Feature, FeatureKind, Features, FitTransform, Matrix, NoTarget, Predictor, Result,
+    Rows, Train, Transformer, Values,
 };
+use perennial_data::Table;
 use perennial_models::DummyRegressor;
-use perennial_preprocessing::{FitBatches, IterativeImputer, KnnImputer, RandomSampleImputer, SimpleImputer};
+use perennial_preprocessing::{
+    BranchSchema, Columns, FitBatches, FlaggedColumns, IterativeImputer, KnnImputer, MissingIndicator,
+    RandomSampleImputer, SimpleImputer,
+};
 use serde::{Deserialize, Serialize};
 
 /// Least squares through the origin on the first column.
@@ -186,14 +190,184 @@ fn codes_are_filled_by_codes() -> Result<()> {
     let error = IterativeImputer::new(Slope).fit(&gaps, &NoTarget).map(drop).unwrap_err();
     assert!(error.to_string().contains("every value of column `code`"), "{error}");
     let some = coded([[1.0, 2.0], [2.0, N], [3.0, 0.0]]);
-    for error in [
-        IterativeImputer::new(Slope).fit(&some, &NoTarget).map(drop).unwrap_err(),
-        IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&some).map(drop).unwrap_err(),
-    ] {
-        assert!(error.to_string().contains("`code` has codes of categories"), "{error}");
-    }
+    let error = IterativeImputer::new(Slope).fit(&some, &NoTarget).map(drop).unwrap_err().to_string();
+    assert!(error.contains("column `code`: it has codes of categories"), "{error}");
+    assert!(error.contains("`classifier(..)`"), "{error}");
+    // Of codes that were whole at fit a gap becomes the most frequent one, the lowest of equals.
+    let whole = IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&some)?;
+    assert_eq!(whole.dense()?.column(1).to_vec(), [2.0, 0.0, 0.0]);
     // Of a column that was whole at fit a gap becomes the mean.
     let whole = IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&coded([[N, 1.0]]))?;
     assert!((whole.dense()?[[0, 0]] - 25.0 / 6.0).abs() < 1e-12);
+    Ok(())
+}
+
+/// The class of the row with the nearest first column, the first of equally near ones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Nearest;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct NearestModel(Vec<f64>, Classes);
+
+impl Estimator for Nearest {
+    type Input = Matrix;
+    type Target = Classes;
+    type Model = NearestModel;
+
+    fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NearestModel> {
+        Ok(NearestModel(train.x.dense()?.column(0).to_vec(), train.y.clone()))
+    }
+}
+
+impl Predictor for NearestModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        let nearest = |x: &f64| {
+            let rows = 0..self.0.len();
+            rows.min_by(|a, b| (self.0[*a] - x).abs().total_cmp(&(self.0[*b] - x).abs())).unwrap()
+        };
+        self.1.take(&x.dense()?.column(0).iter().map(nearest).collect::<Vec<_>>())
+    }
+}
+
+#[test]
+fn codes_are_filled_by_a_classifier_and_numbers_by_a_regression() -> Result<()> {
+    const N: f64 = f64::NAN;
+    let x = coded([[1.0, 1.0], [2.0, N], [3.0, 1.0], [9.0, 2.0], [7.0, 2.0], [N, 2.0], [8.0, N]]);
+    let step = IterativeImputer::new(Slope).classifier(Nearest).max_iter(1);
+    let (own, again) = filled(&step, &x);
+    // `x` has the fewest gaps: of the rows that have it, whose codes start as 2 where they are missing, the slope is
+    // (1 + 2*2 + 3 + 9*2 + 7*2 + 8*2) / (1 + 4 + 1 + 4 + 4 + 4); then 2 is nearest to 1, and 8 to 9 before 7.
+    let slope = 56.0 / 18.0;
+    let cells = own.dense()?;
+    assert!((cells[[5, 0]] - 2.0 * slope).abs() < 1e-12, "{cells}");
+    assert_eq!(cells.column(1).to_vec(), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]);
+    assert_eq!(own, again);
+    // A cut to the range is for numbers.
+    assert_eq!(filled(&step.clone().clip(true), &x).0.dense()?.column(1).to_vec(), cells.column(1).to_vec());
+    // Saved and loaded, it fills the same.
+    let model = step.fit(&x, &NoTarget)?;
+    let bytes = perennial_core::to_bytes(&model)?;
+    let loaded: perennial_preprocessing::IterativeImputerModel<SlopeModel, NearestModel> =
+        perennial_core::from_bytes(&bytes)?;
+    assert_eq!(loaded, model);
+    // Where one code is known there is nothing to choose.
+    let one = coded([[1.0, 2.0], [2.0, N], [3.0, 2.0]]);
+    let (own, _) = filled(&IterativeImputer::new(Slope), &one);
+    assert_eq!(own.dense()?[[1, 1]], 2.0);
+    Ok(())
+}
+
+/// Stekhoven and Buehlmann, 2012, algorithm 1: stop when neither of the two differences is less than in the round before, and take what was
+/// there before.
+#[test]
+fn rounds_end_when_they_change_no_less() -> Result<()> {
+    const N: f64 = f64::NAN;
+    let x = coded([
+        [0.4, 1.0],
+        [2.0, N],
+        [3.1, 1.0],
+        [9.0, 2.0],
+        [7.0, N],
+        [N, 2.0],
+        [5.2, N],
+        [N, 0.0],
+        [1.0, 0.0],
+        [6.1, 2.0],
+        [N, 1.0],
+        [5.0, 1.0],
+    ]);
+    let fewer = x.take(&[0, 1, 3, 4, 5, 7, 8, 9])?;
+    for x in [x, fewer] {
+        const MOST: usize = 30;
+        let step = IterativeImputer::new(Slope).classifier(Nearest).tolerance(0.0);
+        // What each number of rounds gives, by fits of their own; those that end earlier changed nothing more.
+        let round = |n: usize| -> Result<Array2<f64>> {
+            Ok(step.clone().max_iter(n).fit(&x, &NoTarget)?.transform(&x)?.dense()?.to_owned())
+        };
+        let gaps = x.dense()?.column(1).iter().filter(|cell| cell.is_nan()).count() as f64;
+        // Before the first round there are means and the most frequent codes.
+        let starts = [
+            SimpleImputer::mean().fit(&x, &NoTarget)?.fills()[0],
+            SimpleImputer::mode().fit(&x, &NoTarget)?.fills()[1],
+        ];
+        let mut before = x.dense()?.to_owned();
+        before
+            .indexed_iter_mut()
+            .filter(|(_, cell)| cell.is_nan())
+            .for_each(|((_, at), cell)| *cell = starts[at]);
+        let (mut last, mut expected) = ((f64::INFINITY, f64::INFINITY), MOST);
+        for n in 1..=MOST {
+            let after = round(n)?;
+            let square = |cells: &[f64]| cells.iter().map(|cell| cell * cell).sum::<f64>();
+            let steps: Vec<f64> = after.column(0).iter().zip(before.column(0)).map(|(a, b)| a - b).collect();
+            let changed = after.column(1).iter().zip(before.column(1)).filter(|(a, b)| a != b).count() as f64;
+            let now = (square(&steps) / square(&after.column(0).to_vec()), changed / gaps);
+            if n > 1 && now.0 >= last.0 && now.1 >= last.1 {
+                expected = n - 1;
+                break;
+            }
+            (before, last) = (after, now);
+        }
+        let forest = IterativeImputer::miss_forest(Slope, Nearest);
+        let model = forest.clone().max_iter(MOST).fit(&x, &NoTarget)?;
+        assert!((1..MOST).contains(&expected), "the rule is not tried: {expected}");
+        assert_eq!(model.n_iterations(), expected);
+        let (own, again) = filled(&forest.clone().max_iter(MOST), &x);
+        assert_eq!(own.dense()?, round(expected)?);
+        assert_eq!(own, again);
+        assert_eq!(forest.max_iter(1).fit(&x, &NoTarget)?.n_iterations(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn flags_say_what_is_missing_and_nothing_else() -> Result<()> {
+    const N: f64 = f64::NAN;
+    // As MissingIndicator of scikit-learn 1.9.1 with `missing-only` and with `all`.
+    let x =
+        Matrix::from(array![[N, 1.0, 3.0], [4.0, 0.0, N], [8.0, 1.0, 0.0]]).with_names(["a", "b", "c"])?;
+    let model = MissingIndicator::new().fit(&x, &NoTarget)?;
+    assert_eq!(model.flagged(), [0, 2]);
+    let flags = model.transform(&x)?;
+    assert_eq!(flags.features().names().collect::<Vec<_>>(), ["a is missing", "c is missing"]);
+    assert_eq!(flags.dense()?, array![[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]);
+    let all = MissingIndicator::new().features(FlaggedColumns::All);
+    assert_eq!(
+        all.fit(&x, &NoTarget)?.transform(&x)?.dense()?,
+        array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    );
+    // A gap in a column that had none.
+    let new = Matrix::from(array![[5.0, N, 3.0], [5.0, 1.0, N]]).with_names(["a", "b", "c"])?;
+    let error = model.transform(&new).unwrap_err().to_string();
+    assert!(error.contains("column `b` has a missing cell in row 0"), "{error}");
+    let lenient = MissingIndicator::new().error_on_new(false).fit(&x, &NoTarget)?;
+    assert_eq!(lenient.transform(&new)?.dense()?, array![[0.0, 0.0], [0.0, 1.0]]);
+    assert_eq!(all.fit(&x, &NoTarget)?.transform(&new)?.dense()?.row(0).to_vec(), [0.0, 1.0, 0.0]);
+    // Rows without weight do not make a flag.
+    let weighted = Train::new(&x, &NoTarget).weights(&[0.0, 1.0, 1.0]).fit(&MissingIndicator::new())?;
+    assert_eq!(weighted.flagged(), [2]);
+    // No gap, no column, and the rows are still there.
+    let whole = Matrix::from(array![[1.0], [2.0]]);
+    let none = MissingIndicator::new().fit(&whole, &NoTarget)?.transform(&whole)?;
+    assert_eq!((none.n_rows(), none.n_cols()), (2, 0));
+    // Beside what is filled, in one table.
+    let table =
+        Table::builder().real("a", [Some(1.0), None]).real("b", [Some(1e300), Some(-1e300)]).build()?;
+    let columns = Columns::new()
+        .on(["a", "b"], SimpleImputer::mean())
+        .on(["a", "b"], MissingIndicator::new())
+        .fit(&table, &NoTarget)?;
+    let made = columns.transform(&table)?;
+    assert_eq!(made.features().names().collect::<Vec<_>>(), ["a", "b", "a is missing"]);
+    let known = Columns::new().on(["a", "b"], all).output_schema(&table.schema())?;
+    let BranchSchema::Known(known) = &known[0] else { panic!("all flags are known before the fit") };
+    assert_eq!(
+        known.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
+        ["a is missing", "b is missing"]
+    );
+    assert_eq!((known[1].from.as_slice(), known[1].kind), (&["b".to_owned()][..], FeatureKind::Numeric));
     Ok(())
 }

@@ -12,7 +12,7 @@ use perennial_preprocessing::{
 };
 use serde_json::Value;
 
-fn cases() -> Option<Vec<Value>> {
+pub(crate) fn cases() -> Option<Vec<Value>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/preprocessing.json");
     let Ok(text) = std::fs::read_to_string(path) else {
         println!("skipped: the shared fixtures are not there");
@@ -22,15 +22,15 @@ fn cases() -> Option<Vec<Value>> {
     Some(value["cases"].as_array().unwrap().clone())
 }
 
-fn case<'a>(cases: &'a [Value], id: &str) -> &'a Value {
+pub(crate) fn case<'a>(cases: &'a [Value], id: &str) -> &'a Value {
     cases.iter().find(|case| case["id"] == id).unwrap_or_else(|| panic!("no case {id}"))
 }
 
-fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
 }
 
-fn array(value: &Value) -> Array2<f64> {
+pub(crate) fn array(value: &Value) -> Array2<f64> {
     let rows: Vec<Vec<f64>> = value
         .as_array()
         .unwrap()
@@ -97,7 +97,7 @@ fn scalers_and_imputers() {
     check(&cases, "impute_most_frequent", &SimpleImputer::mode());
 }
 
-fn table(value: &Value) -> Table {
+pub(crate) fn table(value: &Value) -> Table {
     let rows = value.as_array().unwrap();
     let width = rows[0].as_array().unwrap().len();
     let column =

@@ -110,6 +110,7 @@ fn steps_of_numbers() -> Result<()> {
             RandomSampleImputer::new(),
             KnnImputer::new(),
             IterativeImputer::new(DummyRegressor::new()),
+            MissingIndicator::new().features(FlaggedColumns::All),
         ]
     );
     told!(
@@ -118,6 +119,7 @@ fn steps_of_numbers() -> Result<()> {
         false,
         [
             SimpleImputer::mode().indicator(true),
+            MissingIndicator::new(),
             SimpleImputer::mean().indicator(true).then(StandardScaler::new()),
             Winsorizer::new().indicator(true),
         ]
@@ -139,6 +141,7 @@ fn steps_of_categories() -> Result<()> {
             GapEncoder::new().n_components(2),
             RankHotEncoder::new().order("a", ["x", "y z", "z", "x, y"]).order("b", ["r", "q", "p"]),
             CategoryImputer::mode().then(OrdinalEncoder::new()),
+            CleanText::new().then(OrdinalEncoder::new()),
             RareLabelEncoder::new().then(CountEncoder::new()).then(StandardScaler::new()),
         ]
     );
