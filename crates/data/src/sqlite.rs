@@ -131,7 +131,7 @@ fn open(path: &Path) -> Result<Connection> {
 
 /// The columns of an answer.
 fn names(statement: &Statement<'_>) -> Result<Vec<String>> {
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     match names.is_empty() {
         false => Ok(names),
         true => Err(Error::malformed("the query has no columns; give a `SELECT`")),
