@@ -75,7 +75,8 @@ fn tag(text: &str) -> Option<(String, &str)> {
     };
     let name: String = start.chars().take_while(char::is_ascii_alphanumeric).collect();
     let is_tag = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    if !is_tag && !(inside.starts_with(['!', '?']) && !is_end) {
+    let is_remark = inside.starts_with(['!', '?']) && !is_end;
+    if !is_tag && !is_remark {
         return None;
     }
     let name = name.to_ascii_lowercase();

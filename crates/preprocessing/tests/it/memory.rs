@@ -27,8 +27,8 @@ fn table() -> Table {
     Table::builder()
         .real("a", (0..n).map(|row| (row % 11 != 0).then_some(number(row, 0.739))))
         .real("b", (0..n).map(|row| number(row, 1.618)))
-        .real("c", (0..n).map(|row| number(row, 2.718)))
-        .real("d", (0..n).map(|row| number(row, 3.141)))
+        .real("c", (0..n).map(|row| number(row, 2.7)))
+        .real("d", (0..n).map(|row| number(row, 3.1)))
         .real("y", (0..n).map(|row| number(row, 0.577)))
         .column(
             "city",
