@@ -113,7 +113,7 @@ fn main() -> Result<()> {
         .explained(Explained::new(&contributions, 0, &seen_by_trees)?)
         .picture(charts::partial_dependence(&by_hour))
         .note(
-            "Learned from January to August 2011, tested on the rest of the year; intervals draw whole days.",
+            "Learned from January to August 2011, tested on the rest of the year; intervals of scores and of the comparison draw whole days.",
         );
     println!("{report}");
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/evaluate"), PathBuf::from);

@@ -22,6 +22,18 @@ pub(crate) fn kmeans_k20(bench: &Bench) -> Result<Record> {
     Ok(fitted.record.quality("inertia", inertia).quality("iters", n_iterations as f64))
 }
 
+pub(crate) fn kmeans_embed(bench: &Bench) -> Result<Record> {
+    let x = array(bench, "embed_100k_f32")?;
+    let start = Init::Given(x.slice(s![..100, ..]).to_owned());
+    let settings = KMeans::new().n_clusters(100).init(start).max_iter(20).tolerance(0.0);
+    let (x, params) =
+        (Matrix::from(x), "k=100, init = first 100 rows, 20 iterations, tol 0; predict all rows");
+    let mut fitted = bench.fit(params, "embed_100k (100000x128)", || settings.fit(&x, &NoTarget))?;
+    fitted.predict(|model| model.predict(&x))?;
+    let (inertia, n_iterations) = (fitted.model.inertia(), fitted.model.n_iterations());
+    Ok(fitted.record.quality("inertia", inertia).quality("iters", n_iterations as f64))
+}
+
 pub(crate) fn kmeans_default(bench: &Bench) -> Result<Record> {
     let (x, y) = (Matrix::from(array(bench, "blobs_500k_X")?), numbers(bench, "blobs_500k_y")?.1);
     let settings = KMeans::new().n_clusters(20).n_init(3).seed(0);

@@ -79,6 +79,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
     ("knn_embed", neighbors::knn_embed),
     ("knn_embed_hnsw", neighbors::knn_embed_hnsw),
     ("kmeans_k20", cluster::kmeans_k20),
+    ("kmeans_embed", cluster::kmeans_embed),
     ("kmeans_default", cluster::kmeans_default),
     ("kmeans_minibatch", cluster::kmeans_minibatch),
     ("gmm_full", cluster::gmm_full),

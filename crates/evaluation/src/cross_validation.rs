@@ -141,7 +141,8 @@ impl<'a> CrossValidation<'a> {
     }
 
     /// Whether each model is scored on the rows that it learned from as well, which costs a prediction for each of them: how much better it is
-    /// there tells of [overfitting](crate::Diagnosis::cross_validated).
+    /// there tells of [overfitting](crate::Diagnosis::cross_validated). Rows that were
+    /// [set aside](CrossValidation::validation_share) to be watched are not among them.
     #[must_use]
     pub fn with_train_scores(mut self, keep: bool) -> Self {
         self.train_scores = keep;
@@ -259,7 +260,7 @@ impl<'a> CrossValidation<'a> {
 /// One fold: what it learned from and how well it did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fold<M> {
-    /// The number of rows that it learned from.
+    /// The number of rows of its training part, those that were set aside to be watched among them.
     pub n_train: usize,
     /// The rows that it was scored on.
     pub test: Vec<usize>,

@@ -3,7 +3,7 @@
 mod jackknife;
 mod unseen;
 
-pub(crate) use unseen::unseen_of_classes;
+pub(crate) use unseen::{share as unseen_share, unseen_of_classes};
 
 use perennial_core::{Error, Result, check_weights};
 use perennial_numeric::reduce;
@@ -14,13 +14,15 @@ use perennial_statistics::special::normal_quantile;
 /// From this many units on, the bootstrap of a mean and Student's interval differ by less than the
 /// bootstrap differs from seed to seed.
 const MANY_UNITS: usize = 20_000;
+/// Resamples, where nothing else is asked for.
+const REPLICATES: usize = 2000;
 
 /// How an interval is made.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `level` | 0.95 | in (0, 1) | confidence level |
-/// | `replicates` | 2000 | >= 1 | resamples, where the bootstrap is used |
+/// | `replicates` | 2000 | >= 1 | resamples, where the bootstrap is used; a calibration error draws at least 200 |
 /// | `method` | BCa | | how the bootstrap reads the interval off the replicates |
 /// | `seed` | 0 | | start of the random stream |
 /// | `weights` | none | >= 0 | how much each row counts; rows of weight 0 are as if they were not there |
@@ -30,6 +32,7 @@ const MANY_UNITS: usize = 20_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntervalOptions<'a> {
     bootstrap: Bootstrap,
+    replicates: usize,
     level: f64,
     seed: u64,
     forced: bool,
@@ -47,7 +50,8 @@ enum Dependence<'a> {
 impl Default for IntervalOptions<'_> {
     fn default() -> Self {
         IntervalOptions {
-            bootstrap: Bootstrap::new(),
+            bootstrap: Bootstrap::new().replicates(REPLICATES),
+            replicates: REPLICATES,
             level: 0.95,
             seed: 0,
             forced: false,
@@ -74,15 +78,24 @@ impl<'a> IntervalOptions<'a> {
     /// How many resamples.
     #[must_use]
     pub fn replicates(mut self, replicates: usize) -> Self {
+        self.replicates = replicates;
         self.bootstrap = self.bootstrap.replicates(replicates);
         self
     }
 
     /// No more resamples than this.
     #[cfg(feature = "report")]
-    pub(crate) fn at_most_replicates(mut self, most: usize) -> Self {
-        self.bootstrap = self.bootstrap.at_most(most);
-        self
+    pub(crate) fn at_most_replicates(self, most: usize) -> Self {
+        let replicates = self.replicates.min(most);
+        self.replicates(replicates)
+    }
+
+    /// No fewer resamples than this, unless there are to be none, which is refused.
+    pub(crate) fn at_least_replicates(self, least: usize) -> Self {
+        match self.replicates {
+            0 => self,
+            replicates => self.replicates(replicates.max(least)),
+        }
     }
 
     /// How the bootstrap reads the interval off the replicates.

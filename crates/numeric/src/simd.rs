@@ -29,7 +29,8 @@ impl<T, F: FnOnce() -> T> Kernel for F {
 ///
 /// Only what is inlined into [`Kernel::run`] is compiled so. The compiler neither fuses multiplications with
 /// additions nor reorders sums, so the result has the same bits on every machine. The environment variable
-/// `PERENNIAL_SIMD` narrows the choice: `avx2` leaves out AVX-512, `baseline` takes what every processor of its kind has.
+/// `PERENNIAL_SIMD` narrows the choice: `avx2` leaves out AVX-512, `baseline` takes what every processor of its kind has; any
+/// other value is as if it were not set. It is meant for arithmetic: reading text is not narrowed.
 ///
 /// ```
 /// let squares: Vec<f64> = perennial_numeric::simd::widest(|| (0..8).map(|i| f64::from(i * i)).collect());
@@ -41,27 +42,40 @@ pub fn widest<K: Kernel>(kernel: K) -> K::Output {
     if K::BROAD && broad() {
         return run_broad(kernel);
     }
-    static ARCH: LazyLock<Option<pulp::Arch>> =
-        LazyLock::new(|| (*ALLOWED > Width::Baseline).then(pulp::Arch::new));
-    match *ARCH {
-        Some(arch) => arch.dispatch(Op(kernel)),
-        None => kernel.run(),
-    }
+    arch().dispatch(Op(kernel))
+}
+
+/// The vectors that loops written for any width may use: AVX2 or NEON, or one number at a time.
+#[inline]
+pub(crate) fn arch() -> pulp::Arch {
+    static ARCH: LazyLock<pulp::Arch> = LazyLock::new(|| match *ALLOWED {
+        Width::Baseline => pulp::Arch::Scalar,
+        Width::Avx2 | Width::Avx512 => pulp::Arch::new(),
+    });
+    *ARCH
 }
 
 /// Up to which width vectors may be used, where the machine has them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Width {
     Baseline,
     Avx2,
     Avx512,
 }
 
-static ALLOWED: LazyLock<Width> = LazyLock::new(|| match std::env::var("PERENNIAL_SIMD").as_deref() {
-    Ok("baseline") => Width::Baseline,
-    Ok("avx2") => Width::Avx2,
-    _ => Width::Avx512,
-});
+impl Width {
+    /// The width of a name, in letters of any case; the widest where there is no such name.
+    fn named(name: &str) -> Self {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "baseline" => Width::Baseline,
+            "avx2" => Width::Avx2,
+            _ => Width::Avx512,
+        }
+    }
+}
+
+static ALLOWED: LazyLock<Width> =
+    LazyLock::new(|| Width::named(&std::env::var("PERENNIAL_SIMD").unwrap_or_default()));
 
 /// Whether vectors of 512 bits may be used where the machine has them: unless `PERENNIAL_SIMD` is `avx2` or `baseline`.
 #[inline]
@@ -126,4 +140,16 @@ pub fn prefetch<T>(slice: &[T], index: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (slice, index);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_widths_are_read_as_they_are_written() {
+        assert_eq!([" Baseline\n", "BASELINE"].map(Width::named), [Width::Baseline; 2]);
+        assert_eq!(["avx2", "AVX2 "].map(Width::named), [Width::Avx2; 2]);
+        assert_eq!(["", "avx512", "none"].map(Width::named), [Width::Avx512; 3]);
+    }
 }

@@ -1,7 +1,9 @@
 //! Charts as SVG. All text goes through maud, which escapes it.
 
 mod cells;
+mod note;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use maud::{Markup, html};
@@ -53,8 +55,11 @@ pub(crate) fn draw(chart: &Chart, alone: bool) -> Markup {
 
 fn frame(chart: &Chart, height: f64, alone: bool, body: Markup) -> Markup {
     let shift = if alone { 28.0 } else { 0.0 };
+    // A page writes the note itself.
+    let note = note::lines(chart.note.as_deref().filter(|_| alone));
+    let (below, height) = (height + shift, height + shift + note::height(&note));
     html! {
-        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {WIDTH} {}", height + shift)) role="img"
+        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {WIDTH} {height}")) role="img"
             aria-label=(chart.title) font-family="system-ui, sans-serif" font-size="12" {
             @if alone {
                 rect width="100%" height="100%" fill="#ffffff" {}
@@ -63,6 +68,7 @@ fn frame(chart: &Chart, height: f64, alone: bool, body: Markup) -> Markup {
             g transform=(format!("translate(0 {shift})")) fill=(if alone { "#1c2330" } else { "currentColor" }) {
                 (body)
             }
+            (note::draw(&note, below))
         }
     }
 }
@@ -383,6 +389,12 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], joined: bool, alone
     } else {
         Scale::over(ends.chain([0.0]), left + 4.0, RIGHT - 4.0)
     };
+    let points = || series.iter().flat_map(|one| &one.points).filter(drawn);
+    let dotted: BTreeSet<usize> =
+        points().filter(|point| point.bounds.is_none()).map(|point| point.y as usize).collect();
+    // Dots are seen over bars that are pale.
+    let of_bar = |row: f64| if dotted.contains(&(row as usize)) { "0.35" } else { "0.9" };
+    let of_dot = if points().any(|point| point.bounds.is_some()) { "1" } else { "0.65" };
     let mut swarm = Swarm::default();
     let body = html! {
         @for tick in x.ticks(8) {
@@ -406,14 +418,14 @@ fn rows(chart: &Chart, labels: &[String], series: &[Series], joined: bool, alone
                         @let middle = middle(point.y);
                         @let (from, to) = (x.at(from.min(to)), x.at(from.max(to)));
                         rect x=(round(from)) y=(round(middle - 0.36 * ROW)) width=(round((to - from).max(0.5)))
-                            height=(round(0.72 * ROW)) fill=(colour(index)) fill-opacity="0.9" {}
+                            height=(round(0.72 * ROW)) fill=(colour(index)) fill-opacity=(of_bar(point.y)) {}
                     }
                 }
                 @let single = one.points.iter().step_by(every).filter(drawn).filter(|point| point.bounds.is_none());
-                @let mut placed = std::collections::BTreeSet::new();
+                @let mut placed = BTreeSet::new();
                 @let dots = single.map(|point| swarm.place(x.at(point.x), point.y)).filter(|dot| placed.insert(dot.clone())).collect::<String>();
                 @if !dots.is_empty() {
-                    path d=(dots) stroke=(colour(index)) stroke-width="4.4" stroke-linecap="round" stroke-opacity="0.65" {}
+                    path d=(dots) stroke=(colour(index)) stroke-width="4.4" stroke-linecap="round" stroke-opacity=(of_dot) {}
                 }
             }
         }
@@ -431,7 +443,7 @@ fn middle(row: f64) -> f64 {
 #[derive(Default)]
 struct Swarm {
     /// How many points stand already in each step of a row: the next one is put beside them, above and below in turn.
-    taken: std::collections::BTreeMap<(usize, i64), u32>,
+    taken: BTreeMap<(usize, i64), u32>,
 }
 
 impl Swarm {

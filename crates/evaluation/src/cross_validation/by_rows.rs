@@ -88,9 +88,8 @@ where
             let estimator = estimator(&split.train)?;
             let rounds = Rounds::new(&estimator, x, y, options);
             let ctx = options.ctx.child(&format!("fold{number}"));
-            let scored = rounds.round(split, ctx, |split, model, seconds| {
-                score_fold(&rounds, metric, split, model, seconds)
-            })?;
+            let scored = rounds
+                .round(split, ctx, |split, model, fit| score_fold(&rounds, metric, split, model, &fit))?;
             options.ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
             Ok(scored)
         };

@@ -227,7 +227,7 @@ where
     E::Model: Predictor<Input = E::Input>,
     M: Metric<Truth = E::Target> + Judges<E::Model>,
 {
-    rounds.round(split, ctx, |split, model, fit_seconds| {
+    rounds.round(split, ctx, |split, model, fit| {
         let start = Instant::now();
         let (test, _) = score_on(rounds, metric, &model, &split.test)?;
         let score_seconds = start.elapsed().as_secs_f64();
@@ -236,10 +236,10 @@ where
             test: split.test.clone(),
             score: test,
             train_score: None,
-            fit_seconds,
+            fit_seconds: fit.seconds,
             score_seconds,
             model: None,
         };
-        Ok((score_on(rounds, metric, &model, &split.train)?.0, fold))
+        Ok((score_on(rounds, metric, &model, fit.learned(split))?.0, fold))
     })
 }

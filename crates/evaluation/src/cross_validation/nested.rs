@@ -81,9 +81,8 @@ where
             let scores = inner_scores(candidates, x, y, &split.train, inner, metric, options, &ctx)?;
             let place = best(&scores, M::HIGHER_IS_BETTER)?;
             let rounds = Rounds::new(&candidates[place], x, y, options);
-            let scored = rounds.round(split, ctx, |split, model, seconds| {
-                score_fold(&rounds, metric, split, model, seconds)
-            })?;
+            let scored = rounds
+                .round(split, ctx, |split, model, fit| score_fold(&rounds, metric, split, model, &fit))?;
             options.ctx.step(done.fetch_add(1, Ordering::Relaxed) + 1, splits.len())?;
             Ok((scored, (place, scores)))
         };

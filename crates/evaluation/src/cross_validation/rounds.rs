@@ -12,8 +12,23 @@ use crate::split::time_train_test;
 use crate::tasks;
 use crate::{AuditReport, AuditedSplits, Holdout, Split, Splitter, Strata};
 
-/// What becomes of the model of a split, whose fit took so many seconds.
-type Next<'a, M, T> = dyn Fn(&Split, M, f64) -> Result<T> + Sync + 'a;
+/// What becomes of the model of a split.
+type Next<'a, M, T> = dyn Fn(&Split, M, Fit) -> Result<T> + Sync + 'a;
+
+/// How a model of a split came about.
+pub(super) struct Fit {
+    /// How long it took.
+    pub(super) seconds: f64,
+    /// The rows that it learned from, where others of the training part were set aside to be watched.
+    learned: Option<Vec<usize>>,
+}
+
+impl Fit {
+    /// The rows that the model learned from.
+    pub(super) fn learned<'a>(&'a self, split: &'a Split) -> &'a [usize] {
+        self.learned.as_deref().unwrap_or(&split.train)
+    }
+}
 
 /// The fits of one estimator on the parts of the rows.
 pub(super) struct Rounds<'a, E: Estimator + ?Sized> {
@@ -45,7 +60,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         self.options.splits(self.x, self.y, splitter)
     }
 
-    /// Fits on each split in parallel and passes on the model with the seconds that the fit took.
+    /// Fits on each split in parallel and passes on the model with how it came about.
     pub(super) fn run<T: Send>(
         &self,
         splitter: &dyn Splitter,
@@ -66,18 +81,18 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         Ok((done, audited.report().clone()))
     }
 
-    /// Fits on one split and passes on the model with the seconds that the fit took.
+    /// Fits on one split and passes on the model with how it came about.
     pub(super) fn round<T>(
         &self,
         split: &Split,
         ctx: Context,
-        then: impl Fn(&Split, E::Model, f64) -> Result<T>,
+        then: impl Fn(&Split, E::Model, Fit) -> Result<T>,
     ) -> Result<T> {
         check_rows(&split.test, self.x.n_rows())?;
         ctx.check()?;
         let start = Instant::now();
-        let model = self.fit(split, ctx)?;
-        then(split, model, start.elapsed().as_secs_f64())
+        let (model, learned) = self.fit(split, ctx)?;
+        then(split, model, Fit { seconds: start.elapsed().as_secs_f64(), learned })
     }
 
     /// The weights of some rows.
@@ -85,7 +100,8 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         self.options.weights.map(|weights| weights.take(rows)).transpose()
     }
 
-    fn fit(&self, split: &Split, ctx: Context) -> Result<E::Model> {
+    /// The model, and the rows that it learned from where others were set aside.
+    fn fit(&self, split: &Split, ctx: Context) -> Result<(E::Model, Option<Vec<usize>>)> {
         let capabilities = self.estimator.capabilities();
         let watched = match self.options.validation {
             Some(validation) if capabilities.validation => {
@@ -102,6 +118,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         train.weights = weights.as_deref();
         train.groups = groups.as_deref();
         let validation = watched
+            .as_ref()
             .map(|watched| {
                 let groups = self.options.groups.map(|groups| groups.take(&watched.test)).transpose()?;
                 let weights = self.weights(&watched.test)?;
@@ -118,7 +135,7 @@ impl<'a, E: Estimator<Target: Strata> + ?Sized> Rounds<'a, E> {
         if let Ok(mut spare) = self.spare.lock() {
             spare.push(x);
         }
-        Ok(model)
+        Ok((model, watched.map(|watched| watched.train)))
     }
 
     /// The rows of a training part to learn from and to watch.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use perennial_core::{Error, Estimator, Predictor, Result, ResultExt, Rows};
 
-use super::rounds::Rounds;
+use super::rounds::{Fit, Rounds};
 use super::{CrossValidated, CrossValidation, Fold};
 use crate::metric::on_rows;
 use crate::{Answers, AuditReport, Judges, Metric, Split, Splitter, Stack, Strata};
@@ -38,7 +38,7 @@ where
 {
     let rounds = Rounds::new(estimator, x, y, options);
     let (done, audit) =
-        rounds.run(&splitter, &|split, model, seconds| score_fold(&rounds, metric, split, model, seconds))?;
+        rounds.run(&splitter, &|split, model, fit| score_fold(&rounds, metric, split, model, &fit))?;
     collect(metric, x.n_rows(), done, audit)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn score_fold<E, M>(
     metric: &M,
     split: &Split,
     model: E::Model,
-    fit_seconds: f64,
+    fit: &Fit,
 ) -> Result<Scored<E::Model, M::Prediction>>
 where
     E: Estimator<Target: Strata> + ?Sized,
@@ -100,7 +100,8 @@ where
     let score_seconds = start.elapsed().as_secs_f64();
     let train_score = match rounds.options.train_scores {
         true => {
-            Some(score_on(rounds, metric, &model, &split.train).context("the rows that were learned from")?.0)
+            let scored = score_on(rounds, metric, &model, fit.learned(split));
+            Some(scored.context("the rows that were learned from")?.0)
         }
         false => None,
     };
@@ -109,7 +110,7 @@ where
         test: split.test.clone(),
         score,
         train_score,
-        fit_seconds,
+        fit_seconds: fit.seconds,
         score_seconds,
         model: rounds.options.keep_models.then_some(model),
     };

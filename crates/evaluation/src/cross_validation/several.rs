@@ -129,7 +129,7 @@ where
     M: Metrics<E::Model, Truth = E::Target>,
 {
     let rounds = Rounds::new(estimator, x, y, options);
-    let (done, audit) = rounds.run(&splitter, &|split, model, fit_seconds| {
+    let (done, audit) = rounds.run(&splitter, &|split, model, fit| {
         let scores = |rows: &[usize]| {
             let (x, truth, weights) = (x.take(rows)?, y.take(rows)?, rounds.weights(rows)?);
             metrics.scores(&model, x.borrow(), truth.borrow(), rows, weights.as_deref())
@@ -138,7 +138,7 @@ where
         let tested = scores(&split.test)?;
         let score_seconds = start.elapsed().as_secs_f64();
         let learned = match options.train_scores {
-            true => scores(&split.train)?.into_iter().map(Some).collect(),
+            true => scores(fit.learned(split))?.into_iter().map(Some).collect(),
             false => vec![None; tested.len()],
         };
         let fold = Fold {
@@ -146,7 +146,7 @@ where
             test: split.test.clone(),
             score: f64::NAN,
             train_score: None,
-            fit_seconds,
+            fit_seconds: fit.seconds,
             score_seconds,
             model: None,
         };

@@ -170,7 +170,7 @@ impl Diagnosis {
     /// [`scores`](Diagnosis::scores) and [`baseline`](Diagnosis::baseline).
     ///
     /// # Errors
-    /// As [`cross_validated`](Diagnosis::cross_validated) and [`baseline`](Diagnosis::baseline), or when the metrics differ.
+    /// As [`cross_validated`](Diagnosis::cross_validated) and [`baseline`](Diagnosis::baseline), or when the metrics or the tested rows differ.
     pub fn against<P, M, Q, N>(
         self,
         model: &CrossValidated<P, M>,
@@ -181,6 +181,12 @@ impl Diagnosis {
                 "the model is scored by `{}` and the baseline by `{}`; score both by the same metric",
                 model.metric, baseline.metric
             )));
+        }
+        let tested = model.folds.iter().map(|fold| &fold.test);
+        if !tested.eq(baseline.folds.iter().map(|fold| &fold.test)) {
+            return Err(Error::unsupported(
+                "the model and the baseline were tested on different rows; cross-validate both by the same splitter and seed",
+            ));
         }
         self.cross_validated(model)?.baseline(&baseline.scores(), fit_seconds(model), fit_seconds(baseline))
     }

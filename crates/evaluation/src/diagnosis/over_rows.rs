@@ -18,7 +18,8 @@ const LOST: f64 = 0.1;
 
 impl Diagnosis {
     /// Whether features tell the same of the target on the rows that were learned from and on those that were tested on: the rank correlation of each
-    /// with the target on both sides, as numbers (of two classes, 0 and 1), compared by Fisher's z with p-values by Bonferroni.
+    /// with the target on both sides, as numbers (of two classes, 0 and 1), compared by Fisher's z with p-values by Bonferroni. Where no feature has
+    /// one on both sides, as where none varies, it was not looked for.
     ///
     /// ```
     /// use ndarray::Array2;
@@ -71,6 +72,9 @@ impl Diagnosis {
             Some((own, other, 2.0 * normal_tails(distance).upper))
         });
         let n_tested = found.iter().flatten().count() as f64;
+        if n_tested == 0.0 {
+            return Ok(self);
+        }
         let mut changed: Vec<(usize, f64, f64)> = found
             .iter()
             .enumerate()

@@ -65,6 +65,7 @@ impl fmt::Display for StressCurve {
 
 const SEVERITY: Param = Param::real("severity", "how much worse the features are made").at_least(0.0);
 const SHARE: Param = Param::real("severity", "share of the values").at_least(0.0).at_most(1.0);
+const LEVEL: Param = Param::real("level", "level of the intervals").above(0.0).at_most(1.0 - f64::EPSILON);
 
 /// Scores a model on features that are made worse and worse, in each of several ways.
 ///
@@ -74,7 +75,7 @@ const SHARE: Param = Param::real("severity", "share of the values").at_least(0.0
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
 /// | `weights` | none | >= 0 | how much each row counts in the score |
-/// | `level` | none | in (0, 1) | of an interval of each loss, by the bootstrap of rows: it takes a metric that is a mean over rows |
+/// | `level` | none | in (0, 1) | of an interval of each loss, by the bootstrap of rows (Student's from 20,000 rows on): it takes a metric that is a mean over rows |
 /// | `context` | a new one | | seed, progress and cancelling |
 ///
 /// The interval is for other rows and the draws of noise at hand; rows are answered both ways and drawn in pairs.
@@ -152,7 +153,7 @@ impl Stress {
     /// A curve for each way.
     ///
     /// # Errors
-    /// When there are no severities or one is out of range, a weight is not acceptable, `x` is sparse, the model or the metric
+    /// When there are no severities, one or the level is out of range, a weight is not acceptable, `x` is sparse, the model or the metric
     /// refuses the rows (missing values, if it takes none), or the work was cancelled.
     pub fn measure<P, M>(&self, model: &P, x: &P::Input, y: &M::Truth, metric: &M) -> Result<Vec<StressCurve>>
     where
@@ -160,6 +161,7 @@ impl Stress {
         M: Metric + Judges<P>,
     {
         let Stress { disturbances, severities, weights, level, ctx } = self;
+        level.map_or(Ok(()), |level| LEVEL.check(level))?;
         for disturbance in disturbances {
             let range = match disturbance {
                 Disturbance::Missing | Disturbance::Exchange | Disturbance::Unseen => SHARE,

@@ -13,8 +13,8 @@ const TOGETHER: usize = 64;
 /// mean over the tested rows of what it adds to the share of right votes, over all orders in which rows could come. The values sum to that share
 /// of all rows together, so a row is worth about one by their number; below 0 it does harm, as rows with wrong labels do.
 ///
-/// Distances are Euclidean: scale the features first. It takes a sort of the rows for each tested row. Values are those of a vote of
-/// neighbours, a stand-in for other models.
+/// Distances are Euclidean: scale the features first. Rows as far away count in their order. It takes a sort of the rows for each
+/// tested row. Values are those of a vote of neighbours, a stand-in for other models.
 ///
 /// ```
 /// use ndarray::array;
@@ -32,7 +32,7 @@ const TOGETHER: usize = 64;
 /// ```
 ///
 /// # Errors
-/// When there are no rows on a side, lengths or columns differ, a matrix is sparse, a cell is not finite, `k` is 0, or the work was cancelled.
+/// When there are no rows on a side, lengths or columns differ, a matrix is sparse, a cell or a distance is not finite, `k` is 0, or the work was cancelled.
 pub fn data_valuation(
     x: &Matrix,
     y: &Classes,
@@ -69,6 +69,11 @@ pub fn data_valuation(
     let part = |range: std::ops::Range<usize>| -> Result<Vec<f64>> {
         ctx.check()?;
         let distances = euclidean(&tested.slice(s![range.clone(), ..]), rows);
+        if distances.iter().any(|distance| !distance.is_finite()) {
+            return Err(Error::overflow(
+                "distances between rows are beyond the range of f64; scale the features",
+            ));
+        }
         let mut values = vec![0.0; n];
         for (place, test) in range.enumerate() {
             let mut order: Vec<usize> = (0..n).collect();

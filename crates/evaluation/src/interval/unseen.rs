@@ -13,7 +13,7 @@ const ROUNDING: f64 = 1e-14;
 
 /// The largest share of all units that may be other than those that were seen, at this confidence: the end of the interval
 /// of Clopper and Pearson (1934) for none among so many.
-fn share(n_units: f64, level: f64) -> f64 {
+pub(crate) fn share(n_units: f64, level: f64) -> f64 {
     1.0 - (0.5 * (1.0 - level)).powf(1.0 / n_units.max(1.0))
 }
 

@@ -189,6 +189,10 @@ impl<M: Metric<Truth = Values, Prediction = Values>> Metric for MultiOutput<M> {
         Ok(own.map(|metric| MultiOutput { metric, average: self.average.clone() }))
     }
 
+    fn check_bootstrap(&self) -> Result<()> {
+        self.metric.check_bootstrap()
+    }
+
     /// None by variance, which is one of all rows.
     fn row_scores(&self, truth: &Outputs, prediction: &Outputs) -> Result<Option<Vec<f64>>> {
         let outputs = outputs(truth, prediction, None)?;

@@ -60,14 +60,14 @@ impl Sums {
 #[serde(deny_unknown_fields)]
 pub struct ShareSums {
     loss: Loss,
-    /// How many classes there are probabilities for; nothing before the first rows.
-    n_columns: Option<usize>,
+    /// The classes that there are probabilities for, sorted; nothing before the first rows.
+    names: Option<Vec<String>>,
     classes: BTreeMap<String, Sums>,
 }
 
 impl ShareSums {
     fn new(loss: Loss) -> Self {
-        ShareSums { loss, n_columns: None, classes: BTreeMap::new() }
+        ShareSums { loss, names: None, classes: BTreeMap::new() }
     }
 
     /// Of the log loss, and no rows yet.
@@ -84,7 +84,7 @@ impl ShareSums {
     ///
     /// # Errors
     /// When there are no rows, the lengths differ, a row has a class for which there is no probability, a weight is not acceptable, or there
-    /// are probabilities for another number of classes than before.
+    /// are probabilities for other classes than before.
     pub fn add(
         &mut self,
         truth: &Classes,
@@ -92,7 +92,9 @@ impl ShareSums {
         weights: Option<&[f64]>,
     ) -> Result<()> {
         let columns = true_columns(truth, prediction, weights)?;
-        self.check_columns(Some(prediction.names().len()))?;
+        let mut names = prediction.names().to_vec();
+        names.sort();
+        self.check_names(Some(&names))?;
         let mut sums = vec![Sums::default(); prediction.names().len()];
         for (row, &column) in columns.iter().enumerate() {
             let w = weights.map_or(1.0, |weights| weights[row]);
@@ -114,29 +116,32 @@ impl ShareSums {
     /// Adds what was gathered from other rows.
     ///
     /// # Errors
-    /// When it is of the other loss, or of probabilities of another number of classes.
+    /// When it is of the other loss, or of probabilities of other classes.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.loss != other.loss {
             return Err(Error::malformed(
                 "sums of a log loss and of a Brier score cannot be added to each other; gather both parts by one of them",
             ));
         }
-        self.check_columns(other.n_columns)?;
+        self.check_names(other.names.as_deref())?;
         for (name, sums) in &other.classes {
             self.classes.entry(name.clone()).or_default().add(*sums);
         }
         Ok(())
     }
 
-    fn check_columns(&mut self, theirs: Option<usize>) -> Result<()> {
-        match (self.n_columns, theirs) {
+    fn check_names(&mut self, theirs: Option<&[String]>) -> Result<()> {
+        match (&self.names, theirs) {
             (Some(own), Some(theirs)) if own != theirs => Err(Error::malformed(format!(
-                "there are probabilities for {own} classes in one part and for {theirs} in another; give all parts those of the same model"
+                "there are probabilities for {} in one part and for {} in another; give all parts those of the same model",
+                own.join(", "),
+                theirs.join(", ")
             ))),
-            (own, theirs) => {
-                self.n_columns = own.or(theirs);
+            (None, Some(theirs)) => {
+                self.names = Some(theirs.to_vec());
                 Ok(())
             }
+            _ => Ok(()),
         }
     }
 
@@ -147,6 +152,11 @@ impl ShareSums {
         if all.n_rows == 0 {
             return Err(Error::empty("there are no rows with weight to score"));
         }
+        if !(all.w.is_finite() && all.wl.is_finite()) {
+            return Err(Error::overflow(
+                "the sum of the weights or losses is beyond the range of f64; scale the weights",
+            ));
+        }
         if self.classes.len() < 2 {
             return Err(Error::insufficient_data(
                 "a share of the loss of the class shares is not defined where all rows are of one class; add more rows",
@@ -155,15 +165,21 @@ impl ShareSums {
         let share = |sums: &Sums| sums.w / all.w;
         let squares: f64 = self.classes.values().map(|sums| share(sums).powi(2)).sum();
         // The Brier score of two classes is that of one of them.
-        let unit = if self.n_columns == Some(2) { 0.5 } else { 1.0 };
+        let two = self.names.as_ref().is_some_and(|names| names.len() == 2);
+        let unit = if two { 0.5 } else { 1.0 };
         let change = |sums: &Sums| match self.loss {
             Loss::LogLoss => -share(sums).ln(),
             Loss::Brier => unit * (1.0 + squares - 2.0 * share(sums)),
         };
-        let of_shares = match self.loss {
+        let of_shares: f64 = match self.loss {
             Loss::LogLoss => self.classes.values().map(|sums| share(sums) * change(sums)).sum(),
             Loss::Brier => unit * (1.0 - squares),
         };
+        if !(of_shares > 0.0) {
+            return Err(Error::insufficient_data(
+                "a share of the loss of the class shares is not defined where nearly all weight is of one class; add more rows",
+            ));
+        }
         let changes = self.classes.iter().map(|(name, sums)| (name.as_str(), change(sums))).collect();
         Ok((all, of_shares, changes))
     }
@@ -171,7 +187,7 @@ impl ShareSums {
     /// The score of all rows together: 1 is perfect, 0 is as good as the shares.
     ///
     /// # Errors
-    /// When there are no rows with weight, or they are all of one class.
+    /// When there are no rows with weight, nearly all of it is of one class, or its sum is beyond the range of f64.
     pub fn score(&self) -> Result<f64> {
         let (all, of_shares, _) = self.parts()?;
         Ok(1.0 - all.wl / all.w / of_shares)
@@ -181,7 +197,7 @@ impl ShareSums {
     /// linearised (Cochran, 1977).
     ///
     /// # Errors
-    /// As [`score`](ShareSums::score), when there are fewer than two rows, the level is not in (0, 1), or the ends leave the range of f64.
+    /// As [`score`](ShareSums::score), when there are fewer than two rows, the level is not in (0, 1), or squares of the weights or the ends leave the range of f64.
     pub fn interval(&self, level: f64) -> Result<Interval> {
         let (all, of_shares, changes) = self.parts()?;
         let n = all.n_rows as f64;
@@ -200,6 +216,11 @@ impl ShareSums {
                 sums.wwll / mean / mean - 2.0 * change * sums.wwl / mean + change * change * sums.ww
             })
             .sum();
+        if !(squares.is_finite() && all.ww.is_normal()) {
+            return Err(Error::overflow(
+                "the squares of the weights or losses are beyond the range of f64; scale the weights",
+            ));
+        }
         let half = reach * (squares.max(0.0) * (n / (n - 1.0))).sqrt() / all.w;
         let low = 1.0 - left * half.exp();
         check_end(low, n, level)?;

@@ -202,6 +202,8 @@ pub struct R2;
 pub struct MedianAbsoluteError;
 
 /// The largest absolute error of a row with weight. It has no interval: rows tell nothing of errors larger than the largest that was seen.
+/// So what gives each score with one refuses it ([`Replay`](crate::Replay), [`MetricFrame`](crate::fairness::MetricFrame)), and
+/// [`score_slices`](crate::score_slices) skips its slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaxError;
 
@@ -290,7 +292,7 @@ of_all_rows!(
     {
         fn check_bootstrap(&self) -> Result<()> {
             Err(Error::unsupported(
-                "rows tell nothing of errors larger than the largest that was seen, so `max_error` has no interval; use a high quantile of the errors, or a mean",
+                "rows tell nothing of errors larger than the largest that was seen, so `max_error` has no interval, nor scores by windows, groups or slices, which come with one; use a high quantile of the errors, or a mean",
             ))
         }
     }

@@ -13,6 +13,14 @@ const MOST_BARS: usize = 20;
 /// More classes than this do not fit into a heat map.
 const MOST_CELLS: usize = 24;
 
+/// Points along a line that is drawn by dots.
+const STEPS: usize = 40;
+
+/// Numbers from one to another, evenly.
+fn along(low: f64, high: f64) -> Vec<f64> {
+    (0..=STEPS).map(|step| low + (high - low) * step as f64 / STEPS as f64).collect()
+}
+
 fn unzipped(points: &[(f64, f64)]) -> (Vec<f64>, Vec<f64>) {
     points.iter().copied().unzip()
 }
@@ -102,12 +110,12 @@ pub(super) fn residuals(sample: &[(f64, f64)], edges: &[f64], counts: &[f64]) ->
             .x("answer")
             .y("truth")
             .series(Series::xy("rows", &predicted, &truth))
-            .series(Series::xy("equal", &[low, high], &[low, high])),
+            .series(Series::xy("equal", &along(low, high), &along(low, high))),
         Chart::scatter("Residuals against answer")
             .x("answer")
             .y("truth less answer")
             .series(Series::xy("rows", &predicted, &errors))
-            .series(Series::xy("none", &[least, most], &[0.0, 0.0])),
+            .series(Series::xy("no error", &along(least, most), &[0.0; STEPS + 1])),
         Chart::histogram("Residuals", edges)
             .x("truth less answer")
             .y("rows")

@@ -68,10 +68,11 @@ impl Explained {
             let [(mean, variance), (of_others, others_variance)] =
                 [reduce::mean_variance(&own, 1), reduce::mean_variance(&others, 1)];
             let [a, b] = [variance / sizes[0] as f64, others_variance / sizes[1] as f64];
-            let df = match a + b > 0.0 {
-                true => (a + b).powi(2) / (a * a / (sizes[0] as f64 - 1.0) + b * b / (sizes[1] as f64 - 1.0)),
-                false => 1.0,
-            };
+            // A share, since squares of tiny or huge variances leave the range of f64.
+            let share = a / (a + b);
+            let [m, n] = sizes.map(|size| size as f64 - 1.0);
+            let df = 1.0 / (share * share / m + (1.0 - share).powi(2) / n);
+            let df = if df.is_nan() { 1.0 } else { df };
             found.push((feature.name.as_str(), mean - of_others, two_sided_t(df, LEVEL)? * (a + b).sqrt()));
         }
         found.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
@@ -88,7 +89,7 @@ impl Explained {
     }
 
     /// What a feature adds to the answers of rows in their order (a monitoring plot), which must be that of time: drawn is the moment at
-    /// which what it adds changes most surely, where a test at one of 50 moments (Welch, 1947, with p-values by Bonferroni) says that it does. Of
+    /// which what it adds changes most surely, where a test at one of 49 moments (Welch, 1947, with p-values by Bonferroni) says that it does. Of
     /// contributions to the loss it says which feature made a model worse, and when (Lundberg and others, 2020).
     ///
     /// # Errors
@@ -100,24 +101,24 @@ impl Explained {
         let rows: Vec<f64> = self.rows.iter().map(|&row| row as f64).collect();
         let n = rows.len();
         let moments: Vec<usize> = (1..MOMENTS).map(|part| part * n / MOMENTS).collect();
-        let tested: Vec<(usize, f64)> = moments
+        let tested: Vec<(usize, f64, f64)> = moments
             .into_iter()
             .filter(|&moment| moment >= LEAST && n - moment >= LEAST)
             .filter_map(|moment| {
-                let (before, after) = found.added.split_at(moment);
-                let test = welch_t(before, after, Alternative::TwoSided).ok()?;
-                test.p_value.is_finite().then_some((moment, test.p_value))
+                let (p, statistic) = changed(found.added.split_at(moment))?;
+                Some((moment, p, statistic))
             })
             .collect();
-        let surest = tested.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
-        let change = surest.filter(|(_, p)| p * (tested.len() as f64) < 1.0 - LEVEL);
+        // Of p-values below the least number the largest statistic tells.
+        let surest = tested.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1).then(b.2.total_cmp(&a.2)));
+        let change = surest.filter(|(_, p, _)| p * (tested.len() as f64) < 1.0 - LEVEL);
         let chart = Chart::scatter(format!("What {feature} adds over time"))
             .x("row")
             .y("what it adds to the answer")
             .series(Series::xy("rows", &rows, &found.added));
         Ok(match change {
             None => chart.note("No change that the rows are sure of."),
-            Some((moment, p)) => {
+            Some((moment, p, _)) => {
                 let (least, most) =
                     found.added.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), added| {
                         (least.min(*added), most.max(*added))
@@ -131,6 +132,16 @@ impl Explained {
             }
         })
     }
+}
+
+/// The p-value of a test of whether numbers change, and the size of its statistic; nothing where it cannot be made.
+fn changed((before, after): (&[f64], &[f64])) -> Option<(f64, f64)> {
+    let constant = |side: &[f64]| side.windows(2).all(|pair| pair[0] == pair[1]);
+    if constant(before) && constant(after) {
+        return (before.first() != after.first()).then_some((0.0, f64::INFINITY));
+    }
+    let test = welch_t(before, after, Alternative::TwoSided).ok()?;
+    test.p_value.is_finite().then_some((test.p_value, test.statistic.abs()))
 }
 
 /// Places, and how frequent numbers are there as a share of the most frequent.

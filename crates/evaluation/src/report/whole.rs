@@ -14,7 +14,7 @@ use crate::{
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
-/// | `interval` | [`IntervalOptions::new`] | level, seed, weights, groups or blocks of all of it |
+/// | `interval` | [`IntervalOptions::new`] | level and weights of all of it; seed, replicates, groups or blocks of the scores |
 /// | `n_repeats` | 5 | how often each feature is shuffled for its importance; 0 for no importances |
 /// | `severities` | 0, 0.25, 0.5, 1 | how much worse features get; none for no stress |
 /// | `max_slices` | 6 | how many slices are looked for; 0 for none |
@@ -52,7 +52,7 @@ impl<'a> ReportOptions<'a> {
         Self::default()
     }
 
-    /// Sets level, seed, weights, groups or blocks.
+    /// Sets level and weights of all of it, and seed, replicates, groups or blocks of the intervals of the scores.
     #[must_use]
     pub fn interval(mut self, interval: IntervalOptions<'a>) -> Self {
         self.interval = interval;

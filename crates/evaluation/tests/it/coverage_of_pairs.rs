@@ -89,7 +89,7 @@ fn gains_over_splits() {
     // Of a target that is noise a slope of 80 rows errs by 1 + 1 / 78, no slope by 1, and a nearest neighbour by 2.
     let (kind, truth) = ("corrected t, of two models on 20 random splits", 1.0 / 78.0);
     let lines = coverage(first(2000), kind, truth, |random| gain(random, false));
-    assert!((0.93..=0.998).contains(&lines), "{lines}");
+    assert!((0.965..=0.998).contains(&lines), "{lines}");
     let (kind, truth) = ("the same of a nearest neighbour", 1.0 - 1.0 / 78.0);
     let nearest = coverage(2000, kind, truth, |random| gain(random, true));
     assert!((0.905..0.949).contains(&nearest), "{nearest}");

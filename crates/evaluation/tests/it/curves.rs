@@ -146,6 +146,31 @@ fn what_is_watched_is_a_part_of_what_would_be_learned_from() {
 }
 
 #[test]
+fn rows_that_are_watched_are_not_among_those_of_train_scores() {
+    let x = Matrix::from(Array2::from_shape_fn((48, 1), |(row, _)| row as f64));
+    let y: Values = (0..48).map(|row| row as f64).collect();
+    // Answers 0, so that its error is the mean of the target.
+    let seen = Mutex::new(Vec::new());
+    let watching = estimator_fn(|train: &Train<'_, Matrix, Values>| {
+        let y = train.y.as_slice();
+        assert_eq!((y.len(), train.validation.map(|(_, y)| y.n_rows())), (27, Some(9)));
+        seen.lock().unwrap().push(y.iter().sum::<f64>() / y.len() as f64);
+        Ok(SlopeModel(0.0))
+    })
+    .takes(Capabilities::new().validation());
+    let sorted = |mut scores: Vec<f64>| {
+        scores.sort_by(f64::total_cmp);
+        scores
+    };
+    let taken = || sorted(std::mem::take(&mut *seen.lock().unwrap()));
+    let (folds, options) = (KFold::new(4), seeded(1).validation_share(0.25).with_train_scores(true));
+    let one = cross_validate(&watching, &x, &y, &folds, &MeanAbsoluteError, &options).unwrap();
+    assert_eq!(sorted(one.train_scores().unwrap()), taken());
+    let all = cross_validate_all(&watching, &x, &y, &folds, &(MeanAbsoluteError,), &options).unwrap();
+    assert_eq!(sorted(all[0].train_scores().unwrap()), taken());
+}
+
+#[test]
 fn nested_choice_is_what_it_is_by_hand() {
     let (x, y) = line(90, 2);
     let groups: Vec<u32> = (0..90).map(|row| row / 5).collect();

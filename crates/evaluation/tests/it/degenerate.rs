@@ -368,3 +368,34 @@ fn metrics_of_orders() {
         assert!(metric.score(&none, &Array2::zeros((0, 2)), None).is_err());
     }
 }
+
+#[test]
+fn calibration_errors_that_no_resample_moves_are_not_certain() {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let truth = Classes::new(vec![1; 100], names.clone()).unwrap();
+    let said = Array2::from_shape_fn((100, 2), |(_, class)| [0.01, 0.99][class]);
+    let said = Probabilities::new(said, names).unwrap();
+    // The exact end of none among 100.
+    let unseen = 1.0 - 0.025_f64.powf(0.01);
+    for metric in [CalibrationError::new(), CalibrationError::worst()] {
+        let found = metric.interval(&truth, &said, &IntervalOptions::new()).unwrap();
+        assert!(found.low == 0.0 && (found.high - 0.01 - unseen).abs() < 1e-5, "{found:?}");
+    }
+}
+
+#[test]
+fn few_resamples_of_a_calibration_error_are_more() {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let truth = Classes::new((0..200).map(|row| row % 2).collect(), names.clone()).unwrap();
+    let said = Array2::from_shape_fn((200, 2), |(_, class)| [0.4, 0.6][class]);
+    let said = Probabilities::new(said, names).unwrap();
+    let of = |replicates: usize, level: f64| {
+        let options = IntervalOptions::new().replicates(replicates).level(level);
+        CalibrationError::new().interval(&truth, &said, &options)
+    };
+    assert_eq!(of(20, 0.95).unwrap(), of(200, 0.95).unwrap());
+    assert!(of(0, 0.95).is_err());
+    // A high level does not leave everything possible.
+    let sure = of(2000, 0.9999).unwrap();
+    assert!(sure.high < 0.4, "{sure:?}");
+}

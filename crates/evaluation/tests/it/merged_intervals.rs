@@ -264,7 +264,47 @@ fn shares_of_losses_of_parts() {
     assert!(one.score().unwrap_err().to_string().contains("one class"));
     assert!(one.merge(&ShareSums::of_log_loss()).is_err());
     let (t, s, _) = part(0..5);
-    assert!(one.add(&t, &s, None).unwrap_err().to_string().contains("3 classes"));
+    assert!(one.add(&t, &s, None).unwrap_err().to_string().contains("for a, b, c in one part"));
+    // As many classes, but others.
+    let two = |names: [&str; 2]| {
+        let mut sums = ShareSums::of_brier();
+        let said =
+            Probabilities::new(ndarray::array![[0.9, 0.1], [0.3, 0.7]], names.map(String::from).to_vec());
+        sums.add(&Classes::from_labels(names), &said.unwrap(), None).unwrap();
+        sums
+    };
+    let mut ours = two(["a", "b"]);
+    assert!(
+        ours.merge(&two(["a", "c"])).unwrap_err().to_string().contains("for a, b in one part and for a, c")
+    );
+    assert_eq!(ours, two(["a", "b"]));
+    ours.merge(&two(["b", "a"])).unwrap();
+}
+
+#[test]
+fn weights_beyond_the_range_of_squares_are_no_certainty() {
+    let (truth, said) = scored(60, &mut Random::new(3));
+    for empty in [ShareSums::of_log_loss(), ShareSums::of_brier()] {
+        let of = |weights: &[f64]| {
+            let mut sums = empty.clone();
+            sums.add(&truth, &said, Some(weights)).unwrap();
+            sums
+        };
+        for weight in [1e200, 1e-200] {
+            let sums = of(&[weight; 60]);
+            close(sums.score().unwrap(), of(&[1.0; 60]).score().unwrap(), 1e-12);
+            let error = sums.interval(0.95).unwrap_err().to_string();
+            assert!(error.contains("scale the weights"), "{error}");
+        }
+        assert!(of(&[1e308; 60]).score().unwrap_err().to_string().contains("scale the weights"));
+    }
+    // Of the second class there is so little that the shares come to 1.
+    let truth = Classes::from_labels(["a", "b"]);
+    let said = Probabilities::new(ndarray::array![[0.9, 0.1], [0.3, 0.7]], truth.shared_names()).unwrap();
+    let mut sums = ShareSums::of_brier();
+    sums.add(&truth, &said, Some(&[1.0, 1e-17])).unwrap();
+    assert!(sums.score().unwrap_err().to_string().contains("nearly all weight"));
+    assert!(sums.interval(0.95).is_err());
 }
 
 fn three() -> Probabilities {

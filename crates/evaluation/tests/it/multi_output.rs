@@ -44,6 +44,14 @@ fn scores_are_those_of_scikit_learn() {
 }
 
 #[test]
+fn outputs_whose_scores_have_no_interval_have_none_together() {
+    let (truth, answer) = example();
+    let error = MultiOutput::new(MaxError).interval(&truth, &answer, &IntervalOptions::new()).unwrap_err();
+    assert!(error.to_string().contains("`max_error` has no interval"), "{error}");
+    assert!(MultiOutput::new(R2).check_bootstrap().is_ok());
+}
+
+#[test]
 fn outputs_that_do_not_vary_or_do_not_fit() {
     let (truth, answer) = example();
     let flat = Outputs::from(array![[1.0, 2.0], [1.0, 2.0]]);

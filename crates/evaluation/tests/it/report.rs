@@ -430,3 +430,36 @@ fn spreads_differences_and_changes_of_what_features_add() {
         assert!(svg.contains("<svg") && !svg.contains("NaN") && svg.len() < 60_000, "{}", svg.len());
     }
 }
+
+#[test]
+fn changes_beyond_all_doubt_are_at_their_row() {
+    let mut random = Random::new(12);
+    let added = Array2::from_shape_fn((1000, 2), |(row, column)| match (column, row < 200) {
+        (0, true) => random.normal(),
+        (0, false) => random.normal() + 20.0,
+        (_, before) => f64::from(u8::from(!before)),
+    });
+    let explained = |scale: f64| {
+        let added = added.mapv(|added| scale * added);
+        let x = Matrix::from(added.clone()).with_names(["noisy", "exact"]).unwrap();
+        Explained::new(&Contributions::new(vec![added], vec![0.0]).unwrap(), 0, &x).unwrap()
+    };
+    // The p-values of most moments are below the least number there is.
+    for feature in ["noisy", "exact"] {
+        let chart = explained(1.0).monitoring(feature).unwrap();
+        assert!(chart.note.as_ref().unwrap().contains("row 200,"), "{feature}: {:?}", chart.note);
+    }
+    // Squares of variances leave the range of f64.
+    let group: Vec<bool> = (0..1000).map(|row| row < 200).collect();
+    let bounds = |scale: f64| {
+        let chart = explained(scale).group_difference(&group).unwrap();
+        let Mark::Rows { series, .. } = &chart.mark else { panic!("another kind of chart") };
+        let (low, high) = series[0].points[0].bounds.unwrap();
+        [low / scale, high / scale]
+    };
+    for scale in [1e-100, 1e100] {
+        for (scaled, plain) in bounds(scale).into_iter().zip(bounds(1.0)) {
+            assert!((scaled - plain).abs() < 1e-9, "{scale}: {scaled}, not {plain}");
+        }
+    }
+}

@@ -85,6 +85,9 @@ fn values_of_rows_that_cannot_be() {
     let odd = Matrix::from(array![[0.0], [f64::NAN]]);
     assert!(of(&odd, &y, 1).unwrap_err().to_string().contains("row 1"));
     assert!(of(&Matrix::from(array![[0.0, 1.0], [1.0, 1.0]]), &y, 1).is_err());
+    // Squares of such distances are beyond the range of f64.
+    let far = Matrix::from(array![[0.0], [1e200]]);
+    assert!(of(&far, &y, 1).unwrap_err().to_string().contains("scale the features"));
     // One row alone is worth all of its vote, and constant columns leave the order of the rows.
     let one = of(&Matrix::from(array![[9.0]]), &Classes::from_labels(["a"]), 1).unwrap();
     assert_eq!(one, [1.0]);
@@ -164,7 +167,9 @@ fn losses_under_stress_have_intervals() {
     let losses: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
     let by_hand = IntervalOptions::new().level(0.9).seed(Context::new().seed(None)).of_mean(&losses).unwrap();
     assert!((shift.low - by_hand.low).abs() < 1e-9 && (shift.high - by_hand.high).abs() < 1e-9);
-    // R2 is no mean over rows.
+    // R2 is no mean over rows; a level that cannot be is refused all the same.
+    let impossible = stress.clone().level(95.0).measure(&SlopeModel(2.0), &x, &y, &R2).unwrap_err();
+    assert!(impossible.to_string().contains("`level` is 95"), "{impossible}");
     let shares = stress.measure(&SlopeModel(2.0), &x, &y, &R2).unwrap();
     assert!(shares[0].points[1].interval.is_none() && R2::HIGHER_IS_BETTER);
     assert!(

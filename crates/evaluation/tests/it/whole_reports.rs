@@ -60,6 +60,11 @@ fn a_cross_validation_tells_a_diagnosis_of_overfitting() {
     assert!(findings.passed.contains(&Diagnostic::Underfit));
     let other = cross_validate(&Nearest, &x, &y, &folds, &MeanAbsoluteError, &options).unwrap();
     assert!(Diagnosis::new().against(&nearest, &other).unwrap_err().to_string().contains("same metric"));
+    let folds = KFold::new(5).seed(3);
+    let elsewhere = cross_validate(&Nearest, &x, &y, &folds, &MeanSquaredError, &options).unwrap();
+    assert!(
+        Diagnosis::new().against(&nearest, &elsewhere).unwrap_err().to_string().contains("different rows")
+    );
 }
 
 #[test]
@@ -118,6 +123,7 @@ fn a_regressor_has_one_too() {
             MeanAbsoluteError.score(&y, &said).unwrap()
         });
         assert!(report.score("max_error").unwrap().no_interval.is_some());
+        assert!(report.to_html().contains(">no error<"));
     }
 }
 
@@ -148,6 +154,9 @@ fn relations_that_change_and_rounds_too_many() {
     assert!(Diagnosis::new().relations(&x, &y, &odd, &of_same).is_ok());
     assert!(Diagnosis::new().relations(&x, &y[1..], &odd, &of_same).is_err());
     assert!(Diagnosis::new().relations(&x, &y, &Matrix::from(Array2::zeros((200, 2))), &of_same).is_err());
+    // Of columns that do not vary nothing is known.
+    let still = Matrix::from(Array2::zeros((200, 3)));
+    assert!(find(&still, &of_same).unknown.contains(&Diagnostic::RelationChange));
     let few = Matrix::from(Array2::zeros((3, 3)));
     assert!(Diagnosis::new().relations(&x, &y, &few, &[0.0; 3]).unwrap_err().to_string().contains("3 rows"));
 

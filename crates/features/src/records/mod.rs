@@ -11,19 +11,62 @@ pub use hasher::{FeatureHasher, FeatureHasherModel};
 use std::collections::BTreeMap;
 
 use perennial_core::{Csr, Error, Features, Matrix, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A row whose fields have names: what a row does not have is 0.
 pub type Record = BTreeMap<String, FieldValue>;
 
-/// What a field of a [`Record`] holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+/// What a field of a [`Record`] holds: in JSON and its like the bare number or text, in bytes with its kind before it.
+#[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
     /// A number, in a column of the name of the field.
     Number(f64),
     /// A text, a 1 in a column of the name and the text.
     Text(String),
+}
+
+/// How a field is read where formats tell numbers from texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Bare {
+    Number(f64),
+    Text(String),
+}
+
+/// How a field is read where formats do not.
+#[derive(Deserialize)]
+enum Tagged {
+    Number(f64),
+    Text(String),
+}
+
+impl Serialize for FieldValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let bare = serializer.is_human_readable();
+        match self {
+            FieldValue::Number(number) if bare => serializer.serialize_f64(*number),
+            FieldValue::Text(text) if bare => serializer.serialize_str(text),
+            FieldValue::Number(number) => {
+                serializer.serialize_newtype_variant("FieldValue", 0, "Number", number)
+            }
+            FieldValue::Text(text) => serializer.serialize_newtype_variant("FieldValue", 1, "Text", text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return Ok(match Bare::deserialize(deserializer)? {
+                Bare::Number(number) => FieldValue::Number(number),
+                Bare::Text(text) => FieldValue::Text(text),
+            });
+        }
+        Ok(match Tagged::deserialize(deserializer)? {
+            Tagged::Number(number) => FieldValue::Number(number),
+            Tagged::Text(text) => FieldValue::Text(text),
+        })
+    }
 }
 
 impl From<f64> for FieldValue {

@@ -64,7 +64,10 @@ impl ScoreColumns for Chi2 {
             }
             let sum: f64 = observed.iter().sum();
             let terms = observed.iter().zip(&shares).filter(|(_, share)| **share > 0.0);
-            let terms = terms.map(|(seen, share)| (seen - share * sum).powi(2) / (share * sum));
+            let terms = terms.map(|(seen, share)| {
+                let gap = seen - share * sum;
+                gap * (gap / (share * sum))
+            });
             let score = (terms.sum::<f64>() * largest).min(f64::MAX);
             Ok((score, ChiSquared::new(df)?.sf(score)))
         })?;

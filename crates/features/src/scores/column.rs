@@ -1,7 +1,7 @@
 //! The columns of a matrix one by one, with the weights of their rows.
 
 use ndarray::ArrayRef2;
-use perennial_core::{Matrix, Result, Rows, Train};
+use perennial_core::{Error, Matrix, Result, Rows, Train};
 use perennial_numeric::reduce;
 
 /// A number that is stored.
@@ -45,6 +45,12 @@ impl<'a> Columns<'a> {
     pub(super) fn of<Y: ?Sized>(train: &Train<'a, Matrix, Y>) -> Result<Self> {
         let x: &'a Matrix = train.x;
         let weights = weights(train, x.n_rows());
+        let total = reduce::sum(&weights);
+        if !total.is_finite() {
+            return Err(Error::overflow(
+                "the weights add up to more than an `f64` can hold; give smaller ones",
+            ));
+        }
         let cells = match x.sparse() {
             None => Cells::Dense(x.dense()?),
             Some(csr) => {
@@ -59,7 +65,7 @@ impl<'a> Columns<'a> {
             }
         };
         let n_live = weights.iter().filter(|weight| **weight > 0.0).count();
-        Ok(Columns { cells, total: reduce::sum(&weights), weights, n_live })
+        Ok(Columns { cells, weights, total, n_live })
     }
 
     /// The weight of all rows.

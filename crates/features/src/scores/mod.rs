@@ -84,11 +84,15 @@ impl ColumnScores {
         ColumnScores { scores, p_values: Some(p_values) }
     }
 
-    /// Refuses scores that are not one finite number for each column.
+    /// Refuses scores that are not one finite number for each column, and p-values that are no probabilities.
     pub(crate) fn checked(self, n_cols: usize) -> Result<Self> {
         let lengths = [Some(self.scores.len()), self.p_values.as_ref().map(Vec::len)];
         if let Some(length) = lengths.into_iter().flatten().find(|length| *length != n_cols) {
             return Err(Error::length_mismatch("the scores of the columns", n_cols, length));
+        }
+        let wrong = |p: &f64| !(0.0..=1.0).contains(p);
+        if let Some(column) = self.p_values.iter().flatten().position(wrong) {
+            return Err(Error::unsupported(format!("the p-value of column {column} is not from 0 to 1")));
         }
         match self.scores.iter().position(|score| !score.is_finite()) {
             None => Ok(self),

@@ -107,7 +107,8 @@ impl CountVectorizer {
         self
     }
 
-    /// The terms that are counted in each column, as they are after `lowercase`, in place of those of the texts.
+    /// The terms that are counted in each column, as they are after `lowercase`, in place of those of the texts. Columns
+    /// are in the order of the terms, not in that given.
     ///
     /// ```
     /// use perennial_core::{Estimator, NoTarget, Transformer};
@@ -150,8 +151,8 @@ impl CountVectorizer {
         let (mut columns, mut parts) = (Vec::new(), Vec::new());
         for (name, column) in train.x.columns() {
             if let Some(terms) = &given {
-                train.ctx.check()?;
-                parts.push(known_terms(&self.analysis, &texts(name, column)?, terms));
+                let texts = texts(name, column)?;
+                parts.push(known_terms(&self.analysis, &texts, terms, || train.ctx.check())?);
                 columns.push(Terms { name: name.into(), terms: terms.clone() });
                 continue;
             }
@@ -287,7 +288,7 @@ impl Transformer for CountModel {
 
     fn transform(&self, x: &Table) -> Result<Matrix> {
         let counted = |Terms { name, terms }: &Terms| {
-            Ok(known_terms(&self.parts.settings.analysis, &texts(name, x.column(name)?)?, terms))
+            known_terms(&self.parts.settings.analysis, &texts(name, x.column(name)?)?, terms, || Ok(()))
         };
         let parts = self.parts.columns.iter().map(counted).collect::<Result<Vec<_>>>()?;
         self.side_by_side(x.n_rows(), parts)

@@ -131,17 +131,26 @@ pub(super) fn corpus(analysis: &Analysis, texts: &[Option<&str>], ctx: &Context)
 }
 
 /// The places that the terms of each text have among those that are known; others are passed over.
-pub(super) fn known_terms(analysis: &Analysis, texts: &[Option<&str>], known: &[Box<str>]) -> Vec<Row> {
-    let tasks = reduce::map_each(texts.len().div_ceil(CHUNK), |task| {
+///
+/// # Errors
+/// Those of `check`, which is asked before each text.
+pub(super) fn known_terms(
+    analysis: &Analysis,
+    texts: &[Option<&str>],
+    known: &[Box<str>],
+    check: impl Fn() -> Result<()> + Sync,
+) -> Result<Vec<Row>> {
+    let tasks = reduce::try_map_each(texts.len().div_ceil(CHUNK), |task| {
         let (mut memory, mut found) = (Memory::default(), Vec::new());
-        let row = |text: &Option<&str>| {
+        let row = |text: &Option<&str>| -> Result<Row> {
+            check()?;
             found.clear();
             analysis.terms(text.unwrap_or_default(), &mut memory, |term| found.extend(place(known, term)));
-            runs(&mut found)
+            Ok(runs(&mut found))
         };
-        texts[rows_of(task, texts.len())].iter().map(row).collect::<Vec<Row>>()
-    });
-    tasks.concat()
+        texts[rows_of(task, texts.len())].iter().map(row).collect::<Result<Vec<Row>>>()
+    })?;
+    Ok(tasks.concat())
 }
 
 #[cfg(test)]
@@ -158,6 +167,10 @@ mod tests {
         assert!(error.to_string().contains("4 GiB"), "{error}");
         let token = perennial_core::CancelToken::new();
         token.cancel();
-        assert!(of(0, &Context::new().with_cancel(token)).is_err());
+        let cancelled = Context::new().with_cancel(token);
+        assert!(of(0, &cancelled).is_err());
+        let known: [Box<str>; 1] = ["words".into()];
+        assert!(known_terms(&analysis, &texts, &known, || cancelled.check()).is_err());
+        assert_eq!(known_terms(&analysis, &texts, &known, || Ok(())).unwrap(), [vec![(0_u32, 1_u32)]]);
     }
 }

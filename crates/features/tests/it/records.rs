@@ -107,3 +107,14 @@ fn hashed_names_are_those_of_scikit_learn() {
     assert!(hasher.clone().n_features(0).fit(&rows, &NoTarget).is_err());
     assert!(model.transform(&[record(&[("a", number(f64::INFINITY))])]).is_err());
 }
+
+#[test]
+fn records_are_read_back_from_json_and_bytes() {
+    let rows = rows();
+    assert_eq!(from_bytes::<Vec<Record>>(&to_bytes(&rows).unwrap()).unwrap(), rows);
+    let json = serde_json::to_string(&rows).unwrap();
+    assert!(json.starts_with(r#"[{"cat":2.0,"city":"Rome","#), "{json}");
+    assert_eq!(serde_json::from_str::<Vec<Record>>(&json).unwrap(), rows);
+    let written: Record = serde_json::from_str(r#"{"n": 3, "t": "3"}"#).unwrap();
+    assert_eq!(written, record(&[("n", number(3.0)), ("t", text("3"))]));
+}

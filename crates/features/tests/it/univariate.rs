@@ -7,7 +7,8 @@ use perennial_core::{
 };
 use perennial_data::samples;
 use perennial_features::{
-    Chi2, MutualInformation, SelectFdr, SelectFpr, SelectFwe, SelectKBest, SelectModel, SelectPercentile,
+    Chi2, ColumnScores, MutualInformation, ScoreColumns, SelectFdr, SelectFpr, SelectFwe, SelectKBest,
+    SelectModel, SelectPercentile,
 };
 
 fn diabetes() -> Result<(Matrix, Values, Classes)> {
@@ -264,5 +265,49 @@ fn mutual_information_of_scikit_learn() -> Result<()> {
     let same = Values::from(vec![2.0; n]);
     near(SelectKBest::new(MutualInformation::regression(), 1).fit(&odd, &same)?, &[0.0, 0.0]);
     assert!(SelectKBest::new(MutualInformation::regression().n_neighbors(0), 1).fit(&x, &y).is_err());
+    Ok(())
+}
+
+#[test]
+fn weights_count_rows_or_are_errors() -> Result<()> {
+    let (x, classes, y) = counts();
+    let numbers = SelectKBest::regression(2);
+    let error = Train::new(&x, &y).weights(&[0.25; 8]).fit(&numbers).unwrap_err().to_string();
+    assert!(error.contains("the weights add up to 2, and"), "{error}");
+    let labels = SelectKBest::classification(2);
+    let error = Train::new(&x, &classes).weights(&[0.375; 8]).fit(&labels).unwrap_err().to_string();
+    assert!(error.contains("the weights add up to 3, and"), "{error}");
+    assert!(Train::new(&x, &classes).weights(&[0.5; 8]).fit(&labels)?.scores()[0] > 0.0);
+    let chi = SelectKBest::new(Chi2, 1);
+    let error = Train::new(&x, &classes).weights(&[f64::MAX; 8]).fit(&chi).unwrap_err().to_string();
+    assert!(error.contains("give smaller ones"), "{error}");
+    // Chi-squared is in the range though squares of the weights are not.
+    let x = Matrix::from(array![[3.0], [1.0], [0.0], [0.0]]);
+    let classes = Classes::from_labels([0, 0, 1, 1]);
+    let model = Train::new(&x, &classes).weights(&[1e200; 4]).fit(&chi)?;
+    assert!((model.scores()[0] / 4e200 - 1.0).abs() < 1e-12, "{}", model.scores()[0]);
+    Ok(())
+}
+
+#[test]
+fn p_values_of_ones_own_are_probabilities() -> Result<()> {
+    #[derive(Clone)]
+    struct Own(f64);
+
+    impl ScoreColumns for Own {
+        type Target = Values;
+
+        fn scores(&self, train: &Train<'_, Matrix, Values>) -> Result<ColumnScores> {
+            let n_cols = train.x.n_cols();
+            Ok(ColumnScores::new(vec![1.0; n_cols]).with_p_values(vec![self.0; n_cols]))
+        }
+    }
+
+    let (x, _, y) = counts();
+    assert_eq!(SelectFpr::new(Own(0.0), 0.05).fit(&x, &y)?.kept().count(), 4);
+    for wrong in [-0.1, 1.5, f64::NAN] {
+        let error = SelectFpr::new(Own(wrong), 0.05).fit(&x, &y).unwrap_err().to_string();
+        assert!(error.contains("the p-value of column 0 is not from 0 to 1"), "{error}");
+    }
     Ok(())
 }

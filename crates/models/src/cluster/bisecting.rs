@@ -147,14 +147,16 @@ struct Part {
     centre: Vec<f64>,
     inertia: f64,
     weight: f64,
+    /// Whether its rows differ: the mean of equal rows may be rounded, so that their inertia is not 0.
+    varies: bool,
 }
 
 impl Part {
     /// How much it asks to be parted; equal rows cannot be.
     fn size(&self, strategy: BisectingStrategy) -> f64 {
         match strategy {
-            BisectingStrategy::LargestCluster if self.inertia > 0.0 => self.weight,
-            BisectingStrategy::LargestCluster => 0.0,
+            _ if !self.varies => 0.0,
+            BisectingStrategy::LargestCluster => self.weight,
             BisectingStrategy::BiggestInertia => self.inertia,
         }
     }
@@ -175,7 +177,9 @@ impl Estimator for BisectingKMeans {
         let random = Random::new(train.ctx.seed(self.seed));
         let mut all = self.cut(train, &data, 1, &random)?;
         let rows = (0..data.n_rows() as u32).collect();
-        let mut parts = vec![Part { rows, centre: all.centres.clone(), inertia: all.inertia, weight: 1.0 }];
+        let varies = all.inertia > 0.0 && (1..data.n_rows()).any(|row| data.row(row) != data.row(0));
+        let mut parts =
+            vec![Part { rows, centre: all.centres.clone(), inertia: all.inertia, weight: 1.0, varies }];
         while parts.len() < self.n_clusters {
             train.ctx.step(parts.len(), self.n_clusters)?;
             let mut widest = 0;
@@ -184,7 +188,7 @@ impl Estimator for BisectingKMeans {
                     widest = part;
                 }
             }
-            if parts[widest].rows.len() < 2 || parts[widest].inertia == 0.0 {
+            if !parts[widest].varies {
                 // What is left are equal rows.
                 break;
             }
@@ -211,8 +215,10 @@ impl Estimator for BisectingKMeans {
                     .map(|&place| weight_of(place) * super::lloyd::squared(inside.row(place), centre))
                     .sum();
                 let weight = places.iter().map(|&place| weight_of(place)).sum();
+                let varies =
+                    own > 0.0 && places.iter().any(|&place| inside.row(place) != inside.row(places[0]));
                 let rows = places.into_iter().map(|place| part.rows[place]).collect();
-                parts.push(Part { rows, centre: centre.to_vec(), inertia: own, weight });
+                parts.push(Part { rows, centre: centre.to_vec(), inertia: own, weight, varies });
             }
         }
         all.centres = parts.iter().flat_map(|part| part.centre.clone()).collect();

@@ -1,5 +1,7 @@
 //! Columns that are like each other, pooled.
 
+use std::collections::BTreeSet;
+
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
     Clustered, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
@@ -74,6 +76,14 @@ impl Estimator for FeatureAgglomeration {
         if x.ncols() == 0 {
             return Err(Error::empty("the matrix has no columns"));
         }
+        super::kmeans::N_CLUSTERS.check_count(self.n_clusters)?;
+        if self.n_clusters > x.ncols() {
+            return Err(Error::insufficient_data(format!(
+                "{} clusters of {} columns were asked for; set `n_clusters` to at most the number of columns",
+                self.n_clusters,
+                x.ncols()
+            )));
+        }
         let turned = Matrix::from(x.t().to_owned());
         let groups = AgglomerativeClustering::new().n_clusters(self.n_clusters);
         let groups = groups.linkage(self.linkage).metric(self.metric);
@@ -146,6 +156,22 @@ impl FeatureAgglomerationModel {
         members
     }
 
+    /// The names of the new columns: a column alone stays what it is, and pooled ones have names that no column has.
+    fn names(&self, members: &[Vec<usize>]) -> Vec<String> {
+        let taken: BTreeSet<&str> = self.features.names().collect();
+        let name = |(cluster, columns): (usize, &Vec<usize>)| match columns[..] {
+            [column] => self.features.name(column).to_owned(),
+            _ => {
+                let mut name = format!("cluster{cluster}");
+                while taken.contains(name.as_str()) {
+                    name.push('_');
+                }
+                name
+            }
+        };
+        members.iter().enumerate().map(name).collect()
+    }
+
     /// Columns in the place of pooled ones: each has the numbers of its cluster.
     ///
     /// # Errors
@@ -186,12 +212,7 @@ impl Transformer for FeatureAgglomerationModel {
             mean(columns.iter().map(|&column| cells[[row, column]]), columns.len() as f64)
         };
         let pooled = Array2::from_shape_fn((cells.nrows(), members.len()), cell);
-        let names = members.iter().enumerate().map(|(cluster, columns)| match columns[..] {
-            // A column alone stays what it is.
-            [column] => self.features.name(column).to_owned(),
-            _ => format!("cluster{cluster}"),
-        });
-        Matrix::from(pooled).with_names(names)
+        Matrix::from(pooled).with_names(self.names(&members))
     }
 
     fn sources(&self) -> Option<Vec<Vec<usize>>> {
@@ -199,15 +220,13 @@ impl Transformer for FeatureAgglomerationModel {
     }
 
     fn decided(&self) -> Vec<Decided> {
-        let pooled = self.members().into_iter().enumerate().filter(|(_, columns)| columns.len() > 1);
-        let one = |(cluster, columns): (usize, Vec<usize>)| {
-            let names: Vec<&str> = columns.iter().map(|&column| self.features.name(column)).collect();
-            Decided::by(
-                self,
-                format!("`cluster{cluster}` is their mean"),
-                "they are like each other".to_owned(),
-            )
-            .column(names.join(", "))
+        let members = self.members();
+        let names = self.names(&members);
+        let pooled = members.iter().zip(&names).filter(|(columns, _)| columns.len() > 1);
+        let one = |(columns, name): (&Vec<usize>, &String)| {
+            let own: Vec<&str> = columns.iter().map(|&column| self.features.name(column)).collect();
+            let what = format!("`{name}` is their mean");
+            Decided::by(self, what, "they are like each other").column(own.join(", "))
         };
         pooled.map(one).collect()
     }

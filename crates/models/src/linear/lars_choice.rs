@@ -272,9 +272,8 @@ impl Estimator for LassoLarsIc {
         };
         let variance = match self.noise_variance {
             Some(variance) => variance / unit / unit,
-            None => self.noise(train, squares)?,
+            None => self.noise(train, squares)?.max(LEAST_NOISE),
         };
-        let variance = variance.max(LEAST_NOISE);
         let cost = match self.criterion {
             InformationCriterion::Aic => 2.0,
             InformationCriterion::Bic => n.ln(),

@@ -53,6 +53,7 @@ struct Parts {
     /// Why there are none, where robust ones were asked for.
     robust: Robust,
     has_intercept: bool,
+    #[serde(default)]
     covariances: Vec<f64>,
 }
 

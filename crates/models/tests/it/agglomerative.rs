@@ -424,9 +424,16 @@ fn columns_that_are_alike_are_pooled() {
     let one = FeatureAgglomeration::new().n_clusters(1).fit(&x, &NoTarget).unwrap().transform(&x).unwrap();
     let mean = x.dense().unwrap().row(7).sum() / 5.0;
     assert!((one.dense().unwrap()[[7, 0]] - mean).abs() < 1e-12);
-    assert!(FeatureAgglomeration::new().n_clusters(6).fit(&x, &NoTarget).is_err());
+    let error = FeatureAgglomeration::new().n_clusters(6).fit(&x, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("6 clusters of 5 columns"), "{error}");
     assert!(FeatureAgglomeration::new().n_clusters(0).fit(&x, &NoTarget).is_err());
     assert!(same.inverse_transform(&one).unwrap_err().to_string().contains("5 clusters"));
+    // Columns may have the names that pooled ones would have.
+    let named = x.clone().with_names(["cluster0", "cluster1", "cluster0_", "d", "e"]).unwrap();
+    let model = FeatureAgglomeration::new().n_clusters(3).fit(&named, &NoTarget).unwrap();
+    let pooled = model.transform(&named).unwrap();
+    assert_eq!(pooled.features().names().collect::<Vec<_>>(), ["cluster0__", "cluster1_", "e"]);
+    assert!(model.decided()[0].to_string().contains("`cluster0__`"));
     // Numbers whose sum is beyond the range have a mean all the same.
     let large = Matrix::from(ndarray::array![[1e308, 1e308], [1.0, 1.0]]);
     let model = FeatureAgglomeration::new().n_clusters(1).fit(&large, &NoTarget).unwrap();

@@ -354,6 +354,17 @@ fn the_widest_cluster_or_the_fullest_is_parted_next() {
     assert_eq!(sizes, [1, 1, 20]);
     // Equal rows are never parted.
     let equal = Matrix::from(Array2::from_shape_fn((9, 1), |(i, _)| if i < 6 { 0.0 } else { i as f64 }));
-    let model = settings.n_clusters(4).fit(&equal, &NoTarget).unwrap();
+    let model = settings.clone().n_clusters(4).fit(&equal, &NoTarget).unwrap();
     assert_eq!(model.centres().nrows(), 4);
+    // Nor are those whose mean is rounded: the sum of six times 0.1, by six, is less than 0.1.
+    let rounded = Matrix::from(Array2::from_shape_fn((9, 1), |(i, _)| if i < 6 { 0.1 } else { i as f64 }));
+    for strategy in [BisectingStrategy::LargestCluster, BisectingStrategy::BiggestInertia] {
+        let settings = settings.clone().strategy(strategy).n_clusters(4);
+        let found = settings.fit(&rounded, &NoTarget).unwrap().predict(&rounded).unwrap();
+        let mut sizes = found.sizes();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [1, 1, 1, 6]);
+    }
+    let same = Matrix::from(Array2::from_elem((100, 1), 0.1));
+    assert_eq!(settings.n_clusters(4).fit(&same, &NoTarget).unwrap().centres().nrows(), 1);
 }

@@ -220,6 +220,10 @@ fn information_criteria_are_those_of_scikit_learn() {
     let truth = [2.6865187032974376, 0.0, -1.5126654565297275, 0.0, 0.0, 0.0];
     assert_close(&model.coefficients().to_vec(), &truth, 1e-10, "noise that is given");
     assert!((model.criteria()[2] - 402.9271709594029).abs() < 1e-8, "{:?}", model.criteria());
+    // A variance that is given is taken as it is, however large the target.
+    let large: Values = y.as_slice().iter().map(|y| 1e20 * y).collect();
+    let model = LassoLarsIc::new().noise_variance(100.0).fit(&x, &large).unwrap();
+    assert!((model.noise_variance() / 100.0 - 1.0).abs() < 1e-12, "{}", model.noise_variance());
     // As many rows as columns leave no noise to be seen.
     let few: Vec<usize> = (0..7).collect();
     let (x, y) = (x.take(&few).unwrap(), y.take(&few).unwrap());

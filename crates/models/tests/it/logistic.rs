@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis, array};
 use perennial_core::{Classes, Classifier, Csr, ErrorKind, Estimator, Matrix, Predictor, Train};
 use perennial_models::LogisticRegression;
-use perennial_models::linear::Solver;
+use perennial_models::linear::{LogisticModel, Solver};
 use perennial_numeric::random::Random;
 use perennial_testing::{blobs, regression};
 
@@ -278,4 +278,13 @@ fn a_part_that_is_like_no_other_does_no_harm() {
             }
         }
     }
+}
+
+#[test]
+fn models_without_covariances_are_read() {
+    let x = Matrix::from(array![[0.0], [1.0], [2.0], [3.0]]);
+    let model = LogisticRegression::new().fit(&x, &Classes::from_labels([0, 1, 0, 1])).unwrap();
+    let mut json = serde_json::to_value(&model).unwrap();
+    assert!(json.as_object_mut().unwrap().remove("covariances").is_some());
+    assert_eq!(serde_json::from_value::<LogisticModel>(json).unwrap(), model);
 }

@@ -50,7 +50,7 @@ pub(crate) fn side() -> usize {
             2 * S::F32_LANES
         }
     }
-    pulp::Arch::new().dispatch(Lanes)
+    simd::arch().dispatch(Lanes)
 }
 
 impl Panels {
@@ -174,7 +174,7 @@ impl Panels {
         let scan = Scan { panels: self, which, queries, packed: &packed, known: &mut known, collects };
         match broad::fits() {
             true => broad::scan(scan),
-            false => pulp::Arch::new().dispatch(scan),
+            false => simd::arch().dispatch(scan),
         }
     }
 }

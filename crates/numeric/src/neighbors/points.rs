@@ -138,7 +138,7 @@ impl<'a> Points<'a> {
         let target: Vec<f32> =
             (1..=width).map(|column| self.panels[to / side * stride + column * side + to % side]).collect();
         let panels = &self.panels[first / side * stride..];
-        pulp::Arch::new().dispatch(Lower { panels, target: &target, closest });
+        simd::arch().dispatch(Lower { panels, target: &target, closest });
     }
 }
 
@@ -284,9 +284,9 @@ impl Packed {
         let (factors, starts, width) = (&self.factors, &self.starts, self.width);
         let place = Place { panels, factors, starts, width, slack, nearest, cells, centres };
         match self.side {
-            4 => pulp::Arch::new().dispatch(Tiles::<4>(place)),
-            5 => pulp::Arch::new().dispatch(Tiles::<5>(place)),
-            _ => pulp::Arch::new().dispatch(Tiles::<6>(place)),
+            4 => simd::arch().dispatch(Tiles::<4>(place)),
+            5 => simd::arch().dispatch(Tiles::<5>(place)),
+            _ => simd::arch().dispatch(Tiles::<6>(place)),
         }
     }
 }

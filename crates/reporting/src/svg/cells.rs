@@ -131,6 +131,9 @@ pub(super) fn heatmap(
                 }
             }
         }
+        @if !chart.y_label.is_empty() {
+            (text((left - 6.0).max(7.0 * chart.y_label.chars().count() as f64), top - 6.0, "end", &chart.y_label))
+        }
         (text((left + RIGHT) / 2.0, bottom + 18.0, "middle", &chart.x_label))
         @if rows.len() > n_rows || columns.len() > n_columns {
             (text(RIGHT, bottom + 18.0, "end", &format!("{n_rows} of {} rows, {n_columns} of {} columns", rows.len(), columns.len())))

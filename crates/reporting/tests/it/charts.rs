@@ -179,3 +179,47 @@ fn lines_behind_are_pale_and_have_no_name() {
     let back: Chart = serde_json::from_str(&serde_json::to_string(&chart).unwrap()).unwrap();
     assert_eq!(back, chart);
 }
+
+#[test]
+fn notes_stand_below_pictures_that_stand_alone() {
+    let plain = Chart::line("Line").series(Series::xy("a", &[0.0, 1.0], &[0.0, 1.0]));
+    let svg = plain.to_svg();
+    assert!(svg.contains("viewBox=\"0 0 720 368\""), "{svg}");
+    let noted = plain.clone().note("all <of> it").to_svg();
+    assert!(
+        noted.contains("viewBox=\"0 0 720 388\"") && noted.contains(">all &lt;of&gt; it</text></svg>"),
+        "{noted}"
+    );
+    // What a long note says goes on in a second line.
+    let long = plain.clone().note("word ".repeat(40)).to_svg();
+    assert!(long.contains("viewBox=\"0 0 720 404\"") && long.matches("word word").count() > 2, "{long}");
+    assert_eq!(plain.clone().note(" ").to_svg(), svg);
+    // A page writes it itself, once.
+    let mut page = Document::new("page");
+    page.chart(plain.note("all of it"));
+    assert_eq!(page.to_html().matches("all of it").count(), 1);
+}
+
+#[test]
+fn heat_maps_name_both_axes() {
+    let chart = Chart::heatmap("h", ["a"], ["b"], vec![vec![0.5]]);
+    let named = chart.clone().x("given").y("true").to_svg();
+    assert!(named.contains(">given<") && named.contains(">true<"), "{named}");
+    assert_eq!(chart.to_svg().matches("<text").count() + 1, named.matches("<text").count());
+}
+
+#[test]
+fn dots_are_seen_over_bars() {
+    let bars = Series::xy("interval", &[2.0, 3.0], &[0.0, 1.0]).bounds(&[1.0, 1.0], &[2.0, 3.0]);
+    let dots = Series::xy("truth", &[1.5], &[0.0]);
+    let of = |series: &[&Series]| {
+        series.iter().fold(Chart::rows("r", ["a", "b"]), |chart, one| chart.series((*one).clone())).to_svg()
+    };
+    let both = of(&[&bars, &dots]);
+    // The bar of the row that has a dot is pale.
+    assert_eq!(both.matches("fill-opacity=\"0.35\"").count(), 1, "{both}");
+    assert_eq!(both.matches("fill-opacity=\"0.9\"").count(), 1, "{both}");
+    assert!(both.contains("stroke-opacity=\"1\""), "{both}");
+    let (bars, dots) = (of(&[&bars]), of(&[&dots]));
+    assert!(!bars.contains("fill-opacity=\"0.35\"") && dots.contains("stroke-opacity=\"0.65\""));
+}
