@@ -1,6 +1,7 @@
 //! Tables through Arrow's C stream interface, by which libraries of any language hand over columns without copying them.
 
 use std::iter::once;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::ffi_stream::ArrowArrayStreamReader;
 pub use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -73,7 +74,13 @@ impl Iterator for CStreamScan {
             return None;
         }
         let first = std::mem::take(&mut self.first);
-        let table = match self.batches.next() {
+        // Of a producer that fails without a word Arrow would like to know the word, and gives up.
+        let next = catch_unwind(AssertUnwindSafe(|| self.batches.next()));
+        let next = next.unwrap_or_else(|_| {
+            let what = "the producer failed and does not say why".to_owned();
+            Some(Err(ArrowError::CDataInterface(what)))
+        });
+        let table = match next {
             Some(batch) => batch.map_err(refused).and_then(|batch| Table::from_record_batch(&batch)),
             None => {
                 self.ended = true;

@@ -85,6 +85,25 @@ impl Iterator for DatabaseScan {
     }
 }
 
+/// How much a row may take.
+#[derive(Clone, Copy)]
+pub(crate) struct RowLimit(u64);
+
+impl RowLimit {
+    /// What a row of cells with texts of so many bytes takes, if it may.
+    pub(crate) fn check(self, n_cells: usize, n_bytes: usize) -> Result<u64> {
+        // A cell has a place, and a text its own beside it; both may grow to twice what they need.
+        let bytes = n_bytes as u64 * 2 + n_cells as u64 * 48;
+        match bytes > self.0 {
+            false => Ok(bytes),
+            true => Err(Error::too_large(format!(
+                "a row of {bytes} bytes is more than the {} that a batch may have",
+                self.0
+            ))),
+        }
+    }
+}
+
 /// How much of a batch there is.
 pub(crate) struct Room {
     most_rows: usize,
@@ -104,18 +123,15 @@ impl Room {
         Ok(Room { most_rows, most_bytes, n_rows: 0, n_bytes: 0 })
     }
 
+    /// How much a row may take.
+    pub(crate) fn row_limit(&self) -> RowLimit {
+        RowLimit(self.most_bytes)
+    }
+
     /// Takes a row of cells with so many bytes.
     pub(crate) fn add(&mut self, n_cells: usize, n_bytes: usize) -> Result<()> {
-        // A cell has a place, and a text its own beside it; both may grow to twice what they need.
-        let bytes = n_bytes as u64 * 2 + n_cells as u64 * 48;
-        if bytes > self.most_bytes {
-            return Err(Error::too_large(format!(
-                "a row of {bytes} bytes is more than the {} that a batch may have",
-                self.most_bytes
-            )));
-        }
+        self.n_bytes += self.row_limit().check(n_cells, n_bytes)?;
         self.n_rows += 1;
-        self.n_bytes += bytes;
         Ok(())
     }
 

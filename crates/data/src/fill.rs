@@ -127,7 +127,11 @@ impl Fill {
         };
         let place = |row: usize, step: usize| places.as_ref().map_or(step as f64, |places| places[row]);
         let (mut filled, mut changes) = (table.clone(), Vec::new());
-        for name in &self.columns {
+        for (at, name) in self.columns.iter().enumerate() {
+            // One that was named before is filled.
+            if self.columns[..at].contains(name) {
+                continue;
+            }
             let column = table.column(name)?;
             let new = match self.source {
                 Source::Between => self.line(column, &groups, &place).context(format!("column `{name}`"))?,

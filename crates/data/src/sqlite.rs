@@ -6,7 +6,7 @@ use perennial_core::{Error, Result, ResultExt};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Statement};
 
-use crate::database_scan::{DatabaseScan, Room};
+use crate::database_scan::{DatabaseScan, Room, RowLimit};
 use crate::json_lines::{Cell, Cells, Found, Grow};
 use crate::{BatchSize, Column, ColumnType, Table};
 
@@ -64,7 +64,8 @@ pub fn scan_sqlite(path: impl AsRef<Path>, query: &str, batch: impl Into<BatchSi
         connection.execute_batch("BEGIN").map_err(refused)?;
         let names = names(&connection.prepare(&query).map_err(refused)?)?;
         let mut found: Vec<Found> = names.iter().map(|_| Found::default()).collect();
-        each_row(&connection, &query, &names, |_, row| {
+        let limit = Some(room.row_limit());
+        each_row(&connection, &query, &names, limit, |_, row| {
             row.into_iter().enumerate().try_for_each(|(at, cell)| {
                 found[at].check(&cell).and_then(|()| found[at].push(cell, 0)).map_err(|error| (at, error))
             })
@@ -79,7 +80,7 @@ pub fn scan_sqlite(path: impl AsRef<Path>, query: &str, batch: impl Into<BatchSi
             Table::new(columns)
         };
         let (mut columns, mut given) = (empty(), 0_usize);
-        each_row(&connection, &query, &names, |_, row| {
+        each_row(&connection, &query, &names, limit, |_, row| {
             let texts = row.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 }).sum();
             let n_cells = row.len();
             for (at, cell) in row.into_iter().enumerate() {
@@ -107,7 +108,7 @@ fn answer(path: &Path, query: &str) -> Result<Table> {
     let connection = open(path)?;
     let names = names(&connection.prepare(query).map_err(refused)?)?;
     let mut columns: Vec<Cells> = names.iter().map(|_| Cells::Nothing).collect();
-    let n_rows = each_row(&connection, query, &names, |n_rows, row| {
+    let n_rows = each_row(&connection, query, &names, None, |n_rows, row| {
         row.into_iter().enumerate().try_for_each(|(at, cell)| {
             let cells = &mut columns[at];
             cells.check(&cell).and_then(|()| cells.push(cell, n_rows)).map_err(|error| (at, error))
@@ -138,11 +139,12 @@ fn names(statement: &Statement<'_>) -> Result<Vec<String>> {
     }
 }
 
-/// Asks, and gives each row with its number; an error of `take` says which column is its place. Gives how many rows there are.
+/// Asks, and gives each row within a limit with its number; an error of `take` says which column is its place. Gives how many rows there are.
 fn each_row(
     connection: &Connection,
     query: &str,
     names: &[String],
+    limit: Option<RowLimit>,
     mut take: impl FnMut(usize, Vec<Cell>) -> std::result::Result<(), (usize, Error)>,
 ) -> Result<usize> {
     let mut statement = connection.prepare(query).map_err(refused)?;
@@ -151,8 +153,15 @@ fn each_row(
     while let Some(row) = rows.next().map_err(refused)? {
         let place = |at: usize| format!("row {n_rows}, column `{}`", names[at]);
         let mut cells = Vec::with_capacity(names.len());
+        let mut n_bytes = 0;
         for at in 0..names.len() {
-            let cell = cell(row.get_ref(at).map_err(refused)?);
+            let found = row.get_ref(at).map_err(refused)?;
+            // Before the text is copied.
+            if let (ValueRef::Text(text), Some(limit)) = (found, limit) {
+                n_bytes += text.len();
+                limit.check(names.len(), n_bytes).map_err(|error| error.context(place(at)))?;
+            }
+            let cell = cell(found);
             cells.push(cell.map_err(|error| error.context(place(at)))?);
         }
         take(n_rows, cells).map_err(|(at, error)| error.context(place(at)))?;
@@ -243,4 +252,26 @@ fn bind(
 
 fn refused(error: rusqlite::Error) -> Error {
     Error::malformed(format!("SQLite refuses it: {error}")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_too_large_are_not_taken() {
+        let room = Room::new(BatchSize::max_memory(16 << 20)).unwrap();
+        let connection = Connection::open_in_memory().unwrap();
+        let ask = |limit: Option<RowLimit>| {
+            let (query, names) = ("SELECT hex(zeroblob(1000000)) AS t", ["t".to_owned()]);
+            let mut n_taken = 0;
+            let asked = each_row(&connection, query, &names, limit, |_, _| {
+                n_taken += 1;
+                Ok(())
+            });
+            (n_taken, asked.is_ok())
+        };
+        assert_eq!(ask(None), (1, true));
+        assert_eq!(ask(Some(room.row_limit())), (0, false));
+    }
 }

@@ -385,7 +385,7 @@ impl Source {
         };
         let table = match self.read(&found, self.contracts()) {
             Ok(table) => {
-                let reports = self.contracts().map(|contract| contract.check(&table));
+                let reports = self.contracts().map(|contract| contract.check_at(&table, now));
                 let broken = reports.filter(|report| !report.is_met());
                 problems.extend(broken.map(|report| format!("breaks its contract: {report}")));
                 table

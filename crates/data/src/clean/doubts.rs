@@ -1,7 +1,6 @@
 //! Looking for what is not wrong for certain: identifiers, two kinds of cells in one column, impossible values, and rows that nearly repeat others.
 
 use super::fix::quoted;
-use super::near::near_rows;
 use super::propose::Search;
 use super::text::amount;
 use super::{AutoClean, Fix};
@@ -22,6 +21,8 @@ const LONG: usize = 30;
 const SIMILARITY: f64 = 0.9;
 /// In tables with more rows nobody looks for rows that nearly repeat others.
 const MOST_ROWS: usize = 100_000;
+/// Nor where there are more bytes.
+const MOST_BYTES: usize = 1 << 25;
 
 /// Words of names whose numbers are none below zero.
 const COUNTED: [&str; 16] = [
@@ -162,7 +163,7 @@ impl Search {
 
     /// Long texts, and rows, that are nearly the same as others before them.
     pub(super) fn near(&mut self, names: &[String]) {
-        if self.table.n_rows() > MOST_ROWS {
+        if self.table.n_rows() > MOST_ROWS || self.table.n_bytes() > MOST_BYTES {
             return;
         }
         for name in names {
@@ -176,14 +177,12 @@ impl Search {
     }
 
     fn nearly(&mut self, kind: &str, of: &str, column: Option<String>) {
-        let Ok(keep) = near_rows(&self.table, column.as_deref(), SIMILARITY, LONG) else { return };
-        let count = keep.iter().filter(|keep| !**keep).count();
-        if count > 0 {
-            let because = match &column {
-                Some(_) => format!("texts that are nearly the same as earlier ones: {count}"),
-                None => format!("rows that are nearly the same as earlier ones: {count}"),
-            };
-            self.propose_aside(kind, of, because, Fix::DropNearRows { column, similarity: SIMILARITY });
+        let what = if column.is_some() { "texts" } else { "rows" };
+        let fix = Fix::DropNearRows { column, similarity: SIMILARITY, least: LONG };
+        let Ok((_, changed)) = fix.repair(&self.table) else { return };
+        if changed.count > 0 {
+            let because = format!("{what} that are nearly the same as earlier ones: {}", changed.count);
+            self.note(kind, of, because, fix, changed);
         }
     }
 }

@@ -75,6 +75,9 @@ pub enum Fix {
         column: Option<String>,
         /// How much of two texts is the same, above 0 and up to 1.
         similarity: f64,
+        /// Texts with fewer letters are like no other.
+        #[serde(default)]
+        least: usize,
     },
 }
 
@@ -172,8 +175,8 @@ impl Fix {
                 let dropped = Changed::of((0..keep.len()).filter(|&row| !keep[row]));
                 return Ok((table.filter(&keep)?, dropped));
             }
-            Fix::DropNearRows { column, similarity } => {
-                let keep = near_rows(table, column.as_deref(), *similarity, 0)?;
+            Fix::DropNearRows { column, similarity, least } => {
+                let keep = near_rows(table, column.as_deref(), *similarity, *least)?;
                 let dropped = Changed::of((0..keep.len()).filter(|&row| !keep[row]));
                 return Ok((table.filter(&keep)?, dropped));
             }

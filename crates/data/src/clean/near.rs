@@ -134,13 +134,15 @@ pub(super) fn near_rows(
         (!cells.is_empty() && text.chars().count() >= least).then_some(text)
     };
     let joined: Vec<Option<String>> = (0..table.n_rows()).map(whole).collect();
-    let mut groups: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    match others.is_empty() {
-        true => groups.insert(0, (0..table.n_rows()).collect()).map_or((), drop),
-        false => {
-            let numbers = alike(&table.select(&others)?, false)?.numbers;
-            numbers.iter().enumerate().for_each(|(row, number)| groups.entry(*number).or_default().push(row));
-        }
+    let numbers = match others.is_empty() {
+        true => vec![0; table.n_rows()],
+        false => alike(&table.select(&others)?, false)?.numbers,
+    };
+    // A text is not like one of another column, though it stands alone as that does.
+    let mut groups: BTreeMap<(u32, Vec<bool>), Vec<usize>> = BTreeMap::new();
+    for (row, number) in numbers.into_iter().enumerate() {
+        let missing = cells.iter().map(|cells| cells.is_null(row)).collect();
+        groups.entry((number, missing)).or_default().push(row);
     }
     let mut keep = vec![true; table.n_rows()];
     SIMILARITY.check(similarity)?;

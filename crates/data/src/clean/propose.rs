@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fix::{alike, quoted};
+use super::fix::{Changed, alike, quoted};
 use super::text::{amount, is_amount, one_slip_apart, says_missing, trimmed, with_one_left_out};
 use super::{Decision, Fix, Proposal, Review};
 use crate::spelling::key;
@@ -31,7 +31,7 @@ const MOSTLY: f64 = 0.9;
 /// | `drop` | columns with one value alone, without any, or the same as another |
 /// | `identifier` | words and whole numbers of which each row of 20 or more has its own: codes without white space, numbers in sequence or with `id` or `key` at the end of their name |
 /// | `repeated`, `alike` | rows that are the same, also when case, punctuation and white space do not count |
-/// | `near` | rows whose texts are the same to 90 %, where all other cells are the same; texts of 30 letters and more in one column that are; in tables of up to 100,000 rows |
+/// | `near` | rows whose texts are the same to 90 %, where all other cells are the same; texts of 30 letters and more in one column that are; in tables of up to 100,000 rows and 32 MiB |
 ///
 /// Each is looked for in the table that the proposals before it would leave, but for `mixed`, `identifier` and `near`, which are for people to decide. [`AutoClean`] takes
 /// a contract and the time.
@@ -132,6 +132,11 @@ impl Search {
         // What cannot be carried out is not proposed.
         let Ok((table, changed)) = fix.repair(&self.table) else { return };
         self.table = table;
+        self.note(kind, of, because, fix, changed);
+    }
+
+    /// Proposes what changes these rows of the table, which stays as it is.
+    pub(super) fn note(&mut self, kind: &str, of: &str, because: String, fix: Fix, changed: Changed) {
         let first_rows = changed.first.iter().map(|&row| self.numbers[row]).collect();
         let id = if of.is_empty() { kind.to_owned() } else { format!("{kind}:{of}") };
         let (decision, reason) = (Decision::Open, String::new());

@@ -10,6 +10,7 @@ mod hypothesis;
 mod json_form;
 mod json_schema;
 mod odcs;
+mod odcs_levels;
 mod parts;
 mod report;
 mod rule;

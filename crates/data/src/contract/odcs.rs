@@ -8,7 +8,7 @@ use super::json_form::{number, rule_of};
 use super::report::Severity;
 use super::rule::{Rule, Statistic};
 use super::scalar::Counts;
-use super::{ColumnContract, Contract, Fresh, Mature, yaml};
+use super::{ColumnContract, Contract, yaml};
 use crate::ColumnType;
 
 /// The name under which rules stand that the standard has no words for.
@@ -18,10 +18,6 @@ const ENGINE: &str = "perennial";
 const EXTRA_COLUMNS: &str = "perennial.extraColumns";
 const MAX_QUARANTINED: &str = "perennial.maxQuarantined";
 const SEVERITY: &str = "perennial.severity";
-
-/// Service levels: that of the newest row, also under its other name, and ours of labels.
-const FRESHNESS: [&str; 2] = ["freshness", "latency"];
-const LABEL_MATURITY: &str = "perennial.labelMaturity";
 
 impl Contract {
     /// The contract as a YAML file of the Open Data Contract Standard 3.1, with one object of this name. Columns become properties;
@@ -46,7 +42,8 @@ impl Contract {
     /// ```
     ///
     /// # Errors
-    /// When a bound is infinite or NaN, which YAML of JSON values cannot hold.
+    /// When a bound is infinite or NaN, which YAML of JSON values cannot hold, or a column whose age counts has a name that could be read as a list
+    /// of elements, with a comma or with white space at its ends.
     pub fn to_odcs(&self, object: &str, version: &str) -> Result<String> {
         let properties = self.columns.iter().map(property).collect::<Result<Vec<_>>>()?;
         let mut quality = Vec::new();
@@ -74,17 +71,7 @@ impl Contract {
             "status": "active",
             "schema": [schema],
         });
-        let element = |column: &str| format!("{object}.{column}");
-        let fresh = self.fresh.as_ref().map(|Fresh { time, max_age_days }| {
-            let value = number(*max_age_days)?;
-            Ok(json!({"property": FRESHNESS[0], "value": value, "unit": "d", "element": element(time)}))
-        });
-        let mature = self.mature.as_ref().map(|Mature { time, label, delay_days }| {
-            let elements = format!("{}, {}", element(time), element(label));
-            let value = number(*delay_days)?;
-            Ok(json!({"property": LABEL_MATURITY, "value": value, "unit": "d", "element": elements}))
-        });
-        let levels = fresh.into_iter().chain(mature).collect::<Result<Vec<Value>>>()?;
+        let levels = self.service_levels(object)?;
         if !levels.is_empty() {
             document["slaProperties"] = Value::Array(levels);
         }
@@ -158,45 +145,6 @@ impl Contract {
             }
         }
         Ok((contract, read.left_out))
-    }
-
-    /// The contract with a service level; an error says why it is left out, and nothing where it is of another object.
-    fn service_level(
-        self,
-        level: &Value,
-        object: &str,
-        is_alone: bool,
-    ) -> std::result::Result<Self, Option<String>> {
-        let word = |name: &str| level.get(name).and_then(Value::as_str);
-        let property = word("property").unwrap_or_default();
-        let wrong = |what: &str| Some(format!("the service level `{property}` {what}"));
-        if !FRESHNESS.contains(&property) && property != LABEL_MATURITY {
-            return Err(wrong("is not understood"));
-        }
-        let element = word("element").ok_or_else(|| wrong("names no element"))?;
-        let mut columns = Vec::new();
-        for part in element.split(',').map(str::trim) {
-            match part.strip_prefix(object).and_then(|rest| rest.strip_prefix('.')) {
-                Some(column) => columns.push(column),
-                None if is_alone && !part.contains('.') && part != object => columns.push(part),
-                None if part == object => return Err(wrong("names no column, by which there is an age")),
-                None => return Err(None),
-            }
-        }
-        let days = match word("unit").unwrap_or("d") {
-            "m" | "min" | "minute" | "minutes" => 1.0 / 1440.0,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 1.0 / 24.0,
-            "d" | "day" | "days" => 1.0,
-            "w" | "week" | "weeks" => 7.0,
-            "y" | "yr" | "year" | "years" => 365.0,
-            other => return Err(wrong(&format!("has the unit `{other}`, which is not understood"))),
-        };
-        let value = level.get("value").and_then(Value::as_f64).ok_or_else(|| wrong("has no number"))?;
-        match (property == LABEL_MATURITY, &columns[..]) {
-            (true, [time, label]) => Ok(self.mature(*time, *label, value * days)),
-            (false, [time]) => Ok(self.fresh(*time, value * days)),
-            _ => Err(wrong("names more or fewer columns than it needs")),
-        }
     }
 }
 

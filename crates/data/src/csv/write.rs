@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::reader::{NULL_TOKENS, check_decimal};
 use crate::column::Data;
 use crate::growing_file::{GrowingFile, SameColumns, failed, unwritten};
-use crate::{Column, Table, calendar};
+use crate::{Column, Format, Table, calendar};
 
 /// Settings for writing CSV.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
-/// | `delimiter` | `,` | the byte between cells |
+/// | `delimiter` | `,` | the byte between cells; in a file that ends in `.tsv` or `.tab` it is a tab, unless it is set to another one than `,` |
 /// | `decimal` | `.` | the mark before the decimals of numbers |
 /// | `excel_safe` | false | whether a text that a spreadsheet would run as a formula gets a `'` in front |
 ///
@@ -77,7 +77,8 @@ impl CsvOptions {
     }
 }
 
-/// Writes a table to a CSV file, whole or not at all.
+/// Writes a table to a CSV file, whole or not at all. Between the cells of a file that ends in `.tsv` or `.tab` stand tabs, as
+/// [`read_csv`](crate::read_csv) reads them, unless the [`delimiter`](CsvOptions::delimiter) is set to another byte than `,`.
 ///
 /// # Errors
 /// As for [`to_csv`], and when the file cannot be written.
@@ -121,12 +122,12 @@ impl CsvOptions {
     /// # Errors
     /// When a setting is wrong or the file cannot be written.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<CsvAppender> {
-        self.check()?;
-        Ok(CsvAppender {
-            options: *self,
-            file: Some(GrowingFile::create(path)?),
-            held: SameColumns::default(),
-        })
+        let (path, mut options) = (path.as_ref(), *self);
+        if options.delimiter == b',' {
+            options.delimiter = Format::of(path).and_then(Format::delimiter).unwrap_or(b',');
+        }
+        options.check()?;
+        Ok(CsvAppender { options, file: Some(GrowingFile::create(path)?), held: SameColumns::default() })
     }
 }
 

@@ -98,10 +98,11 @@ impl JsonLinesReader {
         let (mut reader, mut lines) = (self.clone(), Carried::default());
         let batch_bytes = match size.resolved()? {
             Batch::Of(batch_bytes) => batch_bytes.max(STEP),
-            // A batch ends with a line, and lines may be as long as a batch.
+            // Most memory is for the cells, of which there may be eight for each byte of a batch; lines may be longer than a batch.
             Batch::Within(bytes) => {
-                let batch_bytes = usize::try_from(bytes / 40).unwrap_or(usize::MAX);
-                reader.max_line_bytes = reader.max_line_bytes.min(batch_bytes);
+                let share = |part: u64| usize::try_from(bytes / part).unwrap_or(usize::MAX);
+                let batch_bytes = share(512);
+                reader.max_line_bytes = reader.max_line_bytes.min(share(40));
                 reader.max_cells = Some(reader.max_cells.map_or(bytes / 64, |most| most.min(bytes / 64)));
                 batch_bytes
             }

@@ -195,7 +195,7 @@ impl ParquetReader {
             // A group in one piece need not be put together; one of gigabytes is not held twice while it is filtered.
             let large = loaded.metadata().row_group(*group).total_byte_size() > 1 << 30;
             let rows = if large { BATCH } else { 16 * BATCH };
-            self.batches(place, &loaded, &mask, *group, rows)?.map(|batch| self.table(batch)).collect()
+            self.batches(place, &loaded, &mask, (*group, 0), rows)?.map(|batch| self.table(batch)).collect()
         };
         let groups: Vec<Result<Vec<Table>>> = groups.par_iter().map(read).collect();
         let parts: Vec<Table> =
@@ -225,7 +225,7 @@ impl ParquetReader {
                 let only = ProjectionMask::roots(loaded.parquet_schema(), [*root]);
                 pages::check(&input, of_group, &only)?;
                 let add = |column: &mut Growing, n_rows: usize| -> Result<()> {
-                    for batch in batches(place.again(&input)?, loaded, &only, group, n_rows)? {
+                    for batch in batches(place.again(&input)?, loaded, &only, (group, 0), n_rows)? {
                         let table = self.plain(batch)?;
                         table.columns().try_for_each(|(_, part)| column.add(part))?;
                     }
@@ -303,13 +303,13 @@ impl ParquetReader {
         place: &(impl Place + ?Sized),
         loaded: &ArrowReaderMetadata,
         mask: &ProjectionMask,
-        group: usize,
+        (group, given): (usize, usize),
         batch_rows: usize,
     ) -> Result<ParquetRecordBatchReader> {
         let of_group = loaded.metadata().row_group(group);
         let input = place.group(of_group, mask)?;
         pages::check(&input, of_group, mask)?;
-        batches(input, loaded, mask, group, batch_rows)
+        batches(input, loaded, mask, (group, given), batch_rows)
     }
 
     /// A batch as it is.
@@ -412,17 +412,18 @@ fn believable(
     usize::try_from(n_rows).ok().filter(|_| holds)
 }
 
-/// The rows of a group.
+/// The rows of a group but for so many at its start.
 fn batches(
     input: impl ChunkReader + 'static,
     loaded: &ArrowReaderMetadata,
     mask: &ProjectionMask,
-    group: usize,
+    (group, given): (usize, usize),
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader> {
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, loaded.clone());
     let builder =
         builder.with_row_groups(vec![group]).with_batch_size(batch_rows).with_projection(mask.clone());
+    let builder = if given > 0 { builder.with_offset(given) } else { builder };
     builder.build().map_err(damaged)
 }
 

@@ -153,8 +153,9 @@ pub(super) fn check_depth(footer: &[u8]) -> Result<()> {
         Ok(true) => Err(Error::unsupported(format!(
             "a column lies in more than {DEEPEST_COLUMN} groups within each other; a table has none such"
         ))),
-        // What is no metadata is for the decoder to say.
-        _ => Ok(()),
+        Ok(false) => Ok(()),
+        // The decoder reads fields by their numbers, whatever kind they are said to be of: it could see other columns than this does.
+        Err(_) => Err(Error::malformed("not a sound Parquet file: its metadata is damaged")),
     }
 }
 
@@ -162,9 +163,13 @@ fn too_deep(footer: &[u8]) -> std::result::Result<bool, Stop> {
     let (mut header, mut id) = (Header { bytes: footer, at: 0 }, 0);
     while let Some((next, kind)) = header.field(id)? {
         id = next;
-        if id != 2 {
-            header.skip(kind, 0)?;
-            continue;
+        match (id, kind) {
+            (1, 5) => {
+                header.unsigned()?;
+                continue;
+            }
+            (2, 9) => {}
+            _ => return Err(Stop::Wrong),
         }
         let byte = header.byte()?;
         let length = if byte >> 4 == 15 { header.unsigned()? } else { u64::from(byte >> 4) };
@@ -178,15 +183,17 @@ fn too_deep(footer: &[u8]) -> std::result::Result<bool, Stop> {
             let (mut id, mut n_children) = (0, 0);
             while let Some((next, kind)) = header.field(id)? {
                 id = next;
-                match id {
-                    4 => {
-                        let length = header.unsigned()?;
-                        header.pass(length)?;
-                    }
-                    5 => n_children = i64::from(header.signed()? as i32),
-                    1..=9 => header.signed().map(drop)?,
+                match (id, kind) {
+                    (5, 5) => n_children = i64::from(header.signed()? as i32),
+                    (4, 8) | (1..=3 | 6..=9, 5) => header.skip(kind, 0)?,
+                    (10, 12) => header.logical_type()?,
+                    (1..=10, _) => return Err(Stop::Wrong),
                     _ => header.skip(kind, 0)?,
                 }
+            }
+            // The decoder sets aside what is claimed here.
+            if n_children < 0 || n_children as u64 >= length {
+                return Err(Stop::Wrong);
             }
             if n_children > 0 {
                 groups.push(n_children);
@@ -195,8 +202,10 @@ fn too_deep(footer: &[u8]) -> std::result::Result<bool, Stop> {
                 return Ok(true);
             }
         }
+        // A second list is none that the decoder reads.
+        return Ok(false);
     }
-    Ok(false)
+    Err(Stop::Wrong)
 }
 
 /// The bytes of a header, and how many of them were read.
@@ -296,6 +305,42 @@ impl Header<'_> {
     fn pass(&mut self, n_bytes: u64) -> std::result::Result<(), Stop> {
         let end = usize::try_from(n_bytes).ok().and_then(|n_bytes| self.at.checked_add(n_bytes));
         self.at = end.filter(|end| *end <= self.bytes.len()).ok_or(Stop::Short)?;
+        Ok(())
+    }
+
+    /// Passes over the type of a column, whose fields have the kinds that the decoder takes for granted.
+    fn logical_type(&mut self) -> std::result::Result<(), Stop> {
+        let mut of = 0;
+        while let Some((next, kind)) = self.field(of)? {
+            of = next;
+            if kind != 12 {
+                return Err(Stop::Wrong);
+            }
+            let mut id = 0;
+            while let Some((next, kind)) = self.field(id)? {
+                id = next;
+                match (of, id, kind) {
+                    (5, 1 | 2, 5)
+                    | (7 | 8, 1, 1 | 2)
+                    | (10 | 16, 1, 3)
+                    | (10, 2, 1 | 2)
+                    | (17 | 18, 1, 8)
+                    | (18, 2, 5) => {
+                        self.skip(kind, 0)?;
+                    }
+                    // A unit of time is a struct in which there is one without fields.
+                    (7 | 8, 2, 12) => {
+                        while let Some((_, kind)) = self.field(0)? {
+                            if kind != 12 || self.byte()? != 0 {
+                                return Err(Stop::Wrong);
+                            }
+                        }
+                    }
+                    (5 | 7 | 8 | 10 | 18, 1 | 2, _) | (16 | 17, 1, _) => return Err(Stop::Wrong),
+                    _ => self.skip(kind, 0)?,
+                }
+            }
+        }
         Ok(())
     }
 

@@ -57,12 +57,18 @@ impl Place for Path {
     }
 }
 
+/// The end of a file that has metadata which can be read.
+const MAGIC: &[u8] = b"PAR1";
+
 /// Looks at the metadata of a file before the decoder does; what has none is for the decoder to say.
 fn check_footer(file: &mut File, n_bytes: u64) -> std::io::Result<Result<()>> {
     let Some(start) = n_bytes.checked_sub(8) else { return Ok(Ok(())) };
     let mut end = [0; 8];
     file.seek(SeekFrom::Start(start))?;
     file.read_exact(&mut end)?;
+    if !end.ends_with(MAGIC) {
+        return Ok(Ok(()));
+    }
     let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
     let Some(start) = start.checked_sub(length) else { return Ok(Ok(())) };
     file.seek(SeekFrom::Start(start))?;
@@ -74,6 +80,9 @@ fn check_footer(file: &mut File, n_bytes: u64) -> std::io::Result<Result<()>> {
 /// The metadata at the end of some bytes, if all of it is there.
 fn footer(bytes: &[u8]) -> Option<&[u8]> {
     let (rest, end) = bytes.split_last_chunk::<8>()?;
+    if !end.ends_with(MAGIC) {
+        return None;
+    }
     let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]) as usize;
     rest.get(rest.len().checked_sub(length)?..)
 }

@@ -25,6 +25,8 @@ pub struct ParquetScan {
     /// The row groups that are not read yet, the next one last.
     groups: Vec<usize>,
     open: Option<ParquetRecordBatchReader>,
+    /// The row group that is open, and how many of its rows were given.
+    place: (usize, usize),
     held: Option<Parts>,
     n_tables: usize,
     failed: bool,
@@ -55,7 +57,8 @@ impl ParquetReader {
     /// rows that are wanted gives one table without rows.
     ///
     /// At a time there are the compressed pages of one row group and one table; `max_bytes` holds for each row group, not for
-    /// the file. Of a memory the columns of a row group that are wanted get up to five eighths, compressed and decompressed, and a table an eighth. A [`contract`](ParquetReader::contract) is held to the parts and to all of them, as by [`CsvReader::scan`](crate::CsvReader::scan).
+    /// the file. Of a memory the columns of a row group that are wanted get up to five eighths, compressed and decompressed, and a table an eighth; a table
+    /// that would be larger is read again with half of its rows. A [`contract`](ParquetReader::contract) is held to the parts and to all of them, as by [`CsvReader::scan`](crate::CsvReader::scan).
     ///
     /// # Errors
     /// When the file cannot be read, is not a sound Parquet file, has a row group of more than `max_bytes`, lacks a column, the contract has a
@@ -121,6 +124,7 @@ impl ParquetReader {
             mask,
             groups,
             open,
+            place: (0, 0),
             held,
             n_tables,
             failed,
@@ -156,7 +160,7 @@ impl ParquetScan {
     /// Reads some rows of the first row group, and decides how many rows a table has.
     fn measure(&mut self) -> Result<()> {
         let Some(&group) = self.groups.last() else { return Ok(()) };
-        let rows = self.batches(group)?.next().transpose().map_err(super::refused)?;
+        let rows = self.batches((group, 0))?.next().transpose().map_err(super::refused)?;
         let sample = rows.map(|batch| self.reader.plain(Ok(batch))).transpose()?;
         if let Some(sample) = sample.filter(|sample| sample.n_rows() > 0) {
             // Half of what there is, for rows that are larger than these.
@@ -167,13 +171,13 @@ impl ParquetScan {
         Ok(())
     }
 
-    fn batches(&self, group: usize) -> Result<ParquetRecordBatchReader> {
-        let (loaded, mask, rows) = (&self.loaded, &self.mask, self.batch_rows);
+    fn batches(&self, place: (usize, usize)) -> Result<ParquetRecordBatchReader> {
+        let (loaded, mask, rows, from) = (&self.loaded, &self.mask, self.batch_rows, place);
         match &self.source {
-            Source::File(path) => self.reader.batches(path.as_path(), loaded, mask, group, rows),
+            Source::File(path) => self.reader.batches(path.as_path(), loaded, mask, from, rows),
             Source::Object { store, object } => {
                 let place = Stored { store: store.as_ref(), object };
-                self.reader.batches(&place, loaded, mask, group, rows)
+                self.reader.batches(&place, loaded, mask, from, rows)
             }
         }
     }
@@ -181,8 +185,17 @@ impl ParquetScan {
     fn next_table(&mut self) -> Result<Option<Table>> {
         loop {
             if let Some(batch) = self.open.as_mut().and_then(Iterator::next) {
+                let n_rows = batch.as_ref().map_or(0, |batch| batch.num_rows());
                 let table = self.reader.table(batch)?;
                 if table.n_bytes() as u64 > self.max_table {
+                    // Rows may be larger than those that were measured: fewer of them are read again.
+                    if n_rows > 1 {
+                        drop(table);
+                        self.open = None;
+                        self.batch_rows = n_rows / 2;
+                        self.open = Some(self.batches(self.place)?);
+                        continue;
+                    }
                     return Err(Error::too_large(format!(
                         "{} rows take {} bytes, and {} are left for a table",
                         table.n_rows(),
@@ -190,6 +203,7 @@ impl ParquetScan {
                         self.max_table
                     )));
                 }
+                self.place.1 += n_rows;
                 if table.n_rows() > 0 {
                     return Ok(Some(table));
                 }
@@ -199,7 +213,8 @@ impl ParquetScan {
                 Some(group) => {
                     // The row group before is given back first.
                     self.open = None;
-                    self.open = Some(self.batches(group)?);
+                    self.place = (group, 0);
+                    self.open = Some(self.batches(self.place)?);
                 }
                 None if self.n_tables == 0 => {
                     return self.reader.without_rows(&self.loaded, &self.mask).map(Some);

@@ -96,6 +96,22 @@ fn ages_are_kept_by_all_forms_of_a_contract() -> Result<()> {
     // Of another object.
     let none = Contract::new().extra_columns(true);
     assert_eq!(sla(&level("4", "d", "tab2.t"), "  - name: tab2\n"), (none.clone(), vec![]));
+    // Of the first of two; of an element without an object, which has to be told among several; and names with commas.
+    let two = level("4", "d", "tab1.t") + &level("9", "d", "tab1.t");
+    let (contract, left_out) = sla(&two, "");
+    assert_eq!(contract, fresh("t", 4.0));
+    assert!(left_out.len() == 1 && left_out[0].contains("a second one"), "{left_out:?}");
+    let (contract, left_out) = sla(&level("4", "d", "t"), "  - name: tab2\n");
+    assert_eq!(contract, none);
+    assert!(left_out.len() == 1 && left_out[0].contains("names no object"), "{left_out:?}");
+    for name in [" day, hour ", "a,b", "a.b"] {
+        let contract = fresh(name, 4.0);
+        assert_eq!(Contract::from_odcs(&contract.to_odcs("tab1", "1")?, "tab1")?, (contract, vec![]));
+    }
+    assert!(fresh("a, tab1.b", 4.0).to_odcs("tab1", "1").is_err());
+    for (time, label) in [("a,b", "c"), ("a", "b,c"), ("a ", "c"), ("a", "c ")] {
+        assert!(none.clone().mature(time, label, 4.0).to_odcs("tab1", "1").is_err(), "{time} {label}");
+    }
     for (levels, words) in [
         (level("4", "parsec", "tab1.t"), "the unit `parsec`"),
         (level("soon", "d", "tab1.t"), "has no number"),

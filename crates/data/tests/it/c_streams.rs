@@ -1,7 +1,9 @@
 //! Tables handed over through the C stream interface of Arrow.
 
+use std::ffi::{c_char, c_int};
 use std::sync::Arc;
 
+use arrow_array::ffi::FFI_ArrowArray;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::types::UInt32Type;
 use arrow_array::{
@@ -33,6 +35,23 @@ fn cities(names: &[&str]) -> RecordBatch {
 
 fn city_field() -> Field {
     Field::new_dictionary("city", DataType::UInt32, DataType::Utf8, false)
+}
+
+/// The interface lets a producer say nothing of why it failed.
+#[test]
+fn a_producer_may_fail_without_a_word() {
+    extern "C" fn fails(_: *mut FFI_ArrowArrayStream, _: *mut FFI_ArrowArray) -> c_int {
+        5
+    }
+    extern "C" fn is_silent(_: *mut FFI_ArrowArrayStream) -> *const c_char {
+        std::ptr::null()
+    }
+    let mut stream = stream(Vec::new(), vec![city_field()]);
+    stream.get_next = Some(fails);
+    stream.get_last_error = Some(is_silent);
+    let mut scan = scan_c_stream(stream).unwrap();
+    let error = scan.next().unwrap().unwrap_err().to_string();
+    assert!(error.contains("does not say why") && scan.next().is_none(), "{error}");
 }
 
 #[test]

@@ -55,6 +55,10 @@ fn what_a_catalog_says_is_compared_with_the_files() -> Result<()> {
         problems(source().contract(contract), at, 0)[0]
             .starts_with("breaks its contract: column `sum` is `4`")
     );
+    let fresh = Contract::new().extra_columns(true).fresh("day", 1.0);
+    assert!(problems(source().contract(fresh.clone()), at, 9 * day).is_empty());
+    let old = problems(source().contract(fresh), at, 11 * day);
+    assert!(old[0].starts_with("breaks its contract: column `day` has its newest row 3 days"), "{old:?}");
     for location in ["", "../orders.csv", "/etc/passwd", "a/../../b.csv"] {
         let found = problems(Source::new("x", location).owner("a").licence("b").access(["c"]), at, 0);
         assert!(found[0].contains("is no path inside"), "{found:?}");

@@ -2,7 +2,7 @@
 
 use csv_core::{ReadFieldResult, Reader};
 use perennial_core::ErrorKind;
-use perennial_data::{Column, ColumnType, CsvError, CsvReader, Table};
+use perennial_data::{Column, ColumnType, CsvError, CsvOptions, CsvReader, Table, read_csv, write_csv};
 use proptest::prelude::*;
 
 /// All records of a file as `csv-core` reads them.
@@ -308,5 +308,24 @@ fn an_ending_that_says_tabs_has_them() {
         let path = directory.path().join(name);
         std::fs::write(&path, "a\tb\n1\t2\n").unwrap();
         assert_eq!(perennial_data::read_csv(&path).unwrap().n_cols(), n_cols, "{name}");
+    }
+}
+
+#[test]
+fn what_is_written_with_tabs_is_read_with_tabs() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = Table::new([("a", Column::text(["x, y", "z"])), ("b", Column::integer([1, 2]))]).unwrap();
+    for (name, delimiter, first) in [
+        ("a.tsv", b',', "a\tb\n"),
+        ("a.TAB", b',', "a\tb\n"),
+        ("a.csv", b',', "a,b\n"),
+        ("b.tsv", b';', "a;b\n"),
+    ] {
+        let path = directory.path().join(name);
+        write_csv(&table, &path, CsvOptions::new().delimiter(delimiter)).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with(first), "{name}");
+        if delimiter == b',' {
+            assert_eq!(read_csv(&path).unwrap(), table, "{name}");
+        }
     }
 }

@@ -132,10 +132,32 @@ fn rows_and_texts_that_nearly_repeat_others_are_proposed() {
     let fix = |column: Option<&str>, similarity| Fix::DropNearRows {
         column: column.map(str::to_owned),
         similarity,
+        least: 0,
     };
     assert!(fix(Some("n"), 0.9).apply(&table).is_err() && fix(None, 0.0).apply(&table).is_err());
     assert_eq!(fix(None, 0.9).apply(&table.head(0)).unwrap().1, 0);
     // Rows of which those that are alike have the same numbers, though the first of all has not.
     let again = table.take(&[3, 0, 0]).unwrap();
     assert_eq!(fix(None, 0.9).apply(&again).unwrap().0, again.take(&[0, 1]).unwrap());
+    // One text in two columns is not one row twice.
+    let apart = Table::new([
+        ("a", Column::text([Some(texts[0]), None])),
+        ("b", Column::text([None, Some(texts[0])])),
+    ]);
+    assert_eq!(fix(None, 0.9).apply(&apart.unwrap()).unwrap().1, 0);
+}
+
+/// Long texts repeat each other, short ones are only the same: the repair drops what the proposal names.
+#[test]
+fn short_texts_stay_where_long_ones_repeat() {
+    let long = "The quick brown fox jumps over the lazy dog near the river bank at noon";
+    let again = format!("{long}s");
+    let texts = [long, again.as_str()].into_iter().chain(["good"; 500]);
+    let numbers = Column::real((0..502).map(|row| f64::from(row) / 4.0));
+    let table = Table::new([("text", Column::text(texts)), ("n", numbers)]).unwrap();
+    let mut review = auto_clean(&table);
+    let near = review.proposals().iter().find(|proposal| proposal.id == "near:text").unwrap();
+    assert_eq!((near.rows, near.first_rows.as_slice()), (1, &[1][..]));
+    review.accept("near:text", "a test").unwrap();
+    assert_eq!(review.apply(&table, "Ada").unwrap().0.n_rows(), 501);
 }

@@ -34,6 +34,8 @@ fn cells_come_from_rows_before_and_after_within_groups_and_in_order() -> Result<
     assert!(Fill::forward(["day"]).apply_with_changes(&table)?.1.is_empty());
     let (_, changes) = Fill::interpolate(["x"]).by(["who"]).order("day").apply_with_changes(&table)?;
     assert_eq!(changes[0].count, 2);
+    let (_, changes) = Fill::interpolate(["x", "x"]).by(["who"]).order("day").apply_with_changes(&table)?;
+    assert_eq!((changes.len(), changes[0].count), (1, 2));
     // Without groups and order, as the rows stand.
     let plain = Fill::forward(["x", "word"]).apply(&table)?;
     assert_eq!(cells(&plain, "x")?, [None, five, one, one, one, eight]);

@@ -2,8 +2,8 @@
 
 use perennial_core::{ErrorKind, Result};
 use perennial_data::{
-    Column, ColumnContract, ColumnType, Contract, JsonLinesReader, Severity, Table, parse_json_lines,
-    read_json_lines, to_json_lines, write_json_lines,
+    BatchSize, Column, ColumnContract, ColumnType, Contract, JsonLinesReader, Severity, Table,
+    parse_json_lines, read_json_lines, to_json_lines, write_json_lines,
 };
 use proptest::prelude::*;
 
@@ -20,6 +20,23 @@ fn types_come_from_all_cells() -> Result<()> {
     assert_eq!(table.column("n")?.null_count(), 1);
     // Nothing but missing cells is a missing number, as in a CSV file.
     assert_eq!(parse_json_lines(b"{\"a\": null}")?.column("a")?.column_type(), Real);
+    Ok(())
+}
+
+/// Lines that have one of forty names each have forty cells each.
+#[test]
+fn lines_with_names_of_their_own_are_read_within_a_memory() -> Result<()> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("names.jsonl");
+    let lines: Vec<String> = (0..30_000).map(|row| format!("{{\"c{}\":1}}\n", row % 40)).collect();
+    std::fs::write(&path, lines.concat()).unwrap();
+    let mut n_rows = 0;
+    for part in JsonLinesReader::new().scan(&path, BatchSize::max_memory(16 << 20))? {
+        let part = part?;
+        assert_eq!(part.n_cols(), 40);
+        n_rows += part.n_rows();
+    }
+    assert_eq!(n_rows, 30_000);
     Ok(())
 }
 

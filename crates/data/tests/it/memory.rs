@@ -264,12 +264,23 @@ fn what_does_not_fit_into_the_memory_is_named() {
         let error = scan.map(drop).unwrap_err().to_string();
         assert!(error.contains("`max_memory`") && error.contains("row group 0 holds"), "{error}");
         // A text that is one entry of a dictionary is small in the file, and large in a table.
-        let text = "y".repeat(1 << 19);
-        let mut cells = vec!["z"; 100];
-        cells.extend([text.as_str(); 10]);
-        let table = Table::new([("t", Column::text(cells))]).unwrap();
-        perennial_data::write_parquet(&table, at("b.parquet")).unwrap();
-        let mut scan = perennial_data::ParquetReader::new().scan(at("b.parquet"), size).unwrap();
+        let scan = |n_letters: usize, n_rows: usize| {
+            let text = "y".repeat(n_letters);
+            let mut cells = vec!["z"; 100];
+            cells.extend(vec![text.as_str(); n_rows]);
+            let table = Table::new([("t", Column::text(cells))]).unwrap();
+            perennial_data::write_parquet(&table, at("b.parquet")).unwrap();
+            perennial_data::ParquetReader::new().scan(at("b.parquet"), size).unwrap()
+        };
+        // Ten such rows are read in parts, though the first rows say that all fit.
+        let parts = scan(1 << 18, 10).collect::<Result<Vec<Table>>>().unwrap();
+        assert!(parts.len() > 3, "{}", parts.len());
+        let mut letters: Vec<usize> = Vec::new();
+        for part in &parts {
+            letters.extend(part.column("t").unwrap().as_text().unwrap().flatten().map(str::len));
+        }
+        assert_eq!(letters, [vec![1; 100], vec![1 << 18; 10]].concat());
+        let mut scan = scan(1 << 20, 2);
         let error = scan.find_map(Result::err).map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("`max_memory`") && error.contains("are left for a table"), "{error}");
         assert!(scan.next().is_none());

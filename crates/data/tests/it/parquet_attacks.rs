@@ -87,8 +87,44 @@ fn nested(depth: usize) -> Vec<u8> {
     footer.extend(group.repeat(depth));
     footer.extend([0x15, 0x02, 0x25, 0x00, 0x18, 1, b'x', 0x00]);
     footer.extend([0x16, 0x00, 0x19, 0x0c, 0x00]);
+    file(&footer)
+}
+
+/// A file of nothing but its metadata.
+fn file(footer: &[u8]) -> Vec<u8> {
     let length = (footer.len() as u32).to_le_bytes();
-    [b"PAR1".as_slice(), &footer, &length, b"PAR1"].concat()
+    [b"PAR1".as_slice(), footer, &length, b"PAR1"].concat()
+}
+
+/// The decoder does not look at the kinds of fields that it knows: what looks at them must not see other columns than it.
+#[test]
+fn metadata_whose_kinds_are_not_those_of_its_fields_is_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("odd.parquet");
+    let error = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        read_parquet(&path).unwrap_err()
+    };
+    for depth in [0, 1_000_000] {
+        // The version is said to be a text, as which it would hide the columns.
+        let mut bytes = nested(depth);
+        bytes[4] = 0x18;
+        assert!(matches!(error(&bytes).kind(), ErrorKind::Malformed { .. }), "{depth}");
+    }
+    // A group of 2^31 - 1 columns, in a list of two.
+    let mut footer = vec![0x15, 0x02, 0x19, 0x2c, 0x48, 1, b's', 0x15];
+    varint(&mut footer, 0xffff_fffe);
+    footer.extend([0x00, 0x15, 0x02, 0x25, 0x00, 0x18, 1, b'x', 0x00, 0x16, 0x00, 0x19, 0x0c, 0x00]);
+    assert!(matches!(error(&file(&footer)).kind(), ErrorKind::Malformed { .. }));
+    // A scale of decimals that is said to be a text, and a unit of time to be a number of eight bytes.
+    for logical in [&[0x5c, 0x18, 0x02, 0x15, 0x04, 0x00][..], &[0x8c, 0x11, 0x1c, 0x17, 0x00, 0x00, 0x00]] {
+        let mut footer = vec![0x15, 0x02, 0x19, 0x2c, 0x48, 1, b's', 0x15, 0x02, 0x00];
+        footer.extend([0x15, 0x02, 0x25, 0x00, 0x18, 1, b'x', 0x6c]);
+        footer.extend(logical);
+        footer.extend([0x00, 0x00, 0x16, 0x00, 0x19, 0x0c, 0x00]);
+        let message = error(&file(&footer)).to_string();
+        assert!(message.contains("its metadata is damaged"), "{message}");
+    }
 }
 
 #[test]

@@ -81,24 +81,38 @@ impl MissingIndicator {
         self
     }
 
-    /// `gaps` cells of each column are missing in rows that count.
-    fn model(&self, features: Features, gaps: Vec<usize>) -> Result<MissingIndicatorModel> {
+    fn model(&self, features: Features, gaps: Gaps) -> Result<MissingIndicatorModel> {
         let all = self.features == FlaggedColumns::All;
-        let flagged = (0..features.len()).filter(|&column| all || gaps[column] > 0).collect();
-        let error_on_new = self.error_on_new;
+        let flagged = (0..features.len()).filter(|&column| all || gaps.counted[column] > 0).collect();
+        let (gaps, error_on_new) = (gaps.all, self.error_on_new);
         MissingIndicatorModel::new(Parts { features, flagged, gaps, error_on_new })
     }
 }
 
-/// Adds the missing cells of each column, in rows that count.
-fn add_gaps(x: &Matrix, weights: Option<&[f64]>, gaps: &mut Vec<usize>) -> Result<()> {
-    gaps.resize(x.n_cols(), 0);
-    for (row, cells) in x.dense()?.rows().into_iter().enumerate() {
-        if weights.is_none_or(|weights| weights[row] > 0.0) {
-            gaps.iter_mut().zip(cells).for_each(|(gaps, cell)| *gaps += usize::from(cell.is_nan()));
-        }
+/// The missing cells of each column: in all rows, so that none of them is refused later, and in those that count, which make flags.
+#[derive(Debug, Clone, Default)]
+struct Gaps {
+    all: Vec<usize>,
+    counted: Vec<usize>,
+}
+
+impl Gaps {
+    fn none(n_columns: usize) -> Self {
+        Gaps { all: vec![0; n_columns], counted: vec![0; n_columns] }
     }
-    Ok(())
+
+    fn add(&mut self, x: &Matrix, weights: Option<&[f64]>) -> Result<()> {
+        self.all.resize(x.n_cols(), 0);
+        self.counted.resize(x.n_cols(), 0);
+        for (row, cells) in x.dense()?.rows().into_iter().enumerate() {
+            let counts = weights.is_none_or(|weights| weights[row] > 0.0);
+            for (column, _) in cells.iter().enumerate().filter(|(_, cell)| cell.is_nan()) {
+                self.all[column] += 1;
+                self.counted[column] += usize::from(counts);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Estimator for MissingIndicator {
@@ -107,8 +121,8 @@ impl Estimator for MissingIndicator {
     type Model = MissingIndicatorModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<MissingIndicatorModel> {
-        let mut gaps = Vec::new();
-        add_gaps(train.x, train.weights, &mut gaps)?;
+        let mut gaps = Gaps::default();
+        gaps.add(train.x, train.weights)?;
         self.model(train.x.features().clone(), gaps)
     }
 
@@ -121,10 +135,10 @@ impl Estimator for MissingIndicator {
 impl FitBatches for MissingIndicator {
     fn learning(&self) -> Result<BoxLearning<'_, Self>> {
         Ok(one_pass(
-            |gathered: &mut Option<(Features, Vec<usize>)>, batch: &Train<'_, Matrix, NoTarget>| {
+            |gathered: &mut Option<(Features, Gaps)>, batch: &Train<'_, Matrix, NoTarget>| {
                 let (features, gaps) =
-                    gathered.get_or_insert_with(|| (batch.x.features().clone(), Vec::new()));
-                add_gaps(&*features.align(batch.x)?, batch.weights, gaps)
+                    gathered.get_or_insert_with(|| (batch.x.features().clone(), Gaps::default()));
+                gaps.add(&*features.align(batch.x)?, batch.weights)
             },
             |gathered| {
                 let (features, gaps) = gathered.ok_or_else(|| Error::empty("the batches have no rows"))?;
@@ -138,7 +152,7 @@ impl FitTransform for MissingIndicator {
     fn transform_schema(&self, x: &Matrix) -> Result<OutputSchema<Matrix>> {
         match self.features {
             FlaggedColumns::All => {
-                OutputSchema::of(&self.model(x.features().clone(), vec![0; x.n_cols()])?, x)
+                OutputSchema::of(&self.model(x.features().clone(), Gaps::none(x.n_cols()))?, x)
             }
             FlaggedColumns::MissingOnly => {
                 Ok(OutputSchema::after_fit(self, "columns in which a cell is missing get a flag"))
@@ -192,7 +206,7 @@ impl MissingIndicatorModel {
             flagged.iter().map(|&column| Feature::numeric(format!("{} is missing", features.name(column))));
         let output = flags.collect::<Vec<_>>().try_into()?;
         let whole = (0..features.len())
-            .filter(|column| error_on_new && flagged.binary_search(column).is_err())
+            .filter(|column| error_on_new && gaps[*column] == 0 && flagged.binary_search(column).is_err())
             .collect();
         Ok(MissingIndicatorModel { features, flagged, gaps, error_on_new, output, whole })
     }

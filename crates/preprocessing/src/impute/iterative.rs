@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{
-    Capabilities, Classes, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema,
-    Param, Predictor, Result, ResultExt, Train, Transformer, Values,
+    Capabilities, Classes, Decided, Error, ErrorKind, Estimator, Features, FitTransform, Matrix, NoTarget,
+    OutputSchema, Param, Predictor, Result, ResultExt, Train, Transformer, Values,
 };
 use perennial_data::{Change, ChangeKind};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,8 @@ use crate::stats::{mode, sorted};
 /// estimator for each column and round, and fills other rows by the same steps. A column in which every value is missing is an error.
 ///
 /// Gaps in codes of categories ([`FeatureKind::Categorical`](perennial_core::FeatureKind)) start as the most frequent code and are filled by a
-/// [`classifier`](IterativeImputer::classifier): by the vote of its trees, where that is a forest. Without one they are an error.
+/// [`classifier`](IterativeImputer::classifier): by the vote of its trees, where that is a forest. Without one they are an error, unless the
+/// column has one code alone.
 /// [`miss_forest`](IterativeImputer::miss_forest) with two random forests is missForest (Stekhoven and Buehlmann, 2012).
 ///
 /// A column without a gap in the training rows has no estimator: a gap that another row has in it gets the mean of the column, or the most
@@ -216,8 +217,21 @@ where
         let one_code = |column: usize| is_code[column] && moments.min[column] == moments.max[column];
         let mut order = if x.ncols() > 1 { holes.order() } else { Vec::new() };
         order.retain(|&column| !one_code(column));
-        let scale =
-            moments.min.iter().chain(&moments.max).fold(0.0_f64, |scale, value| scale.max(value.abs()));
+        // A column alone becomes its most frequent code, which is no way around a classifier.
+        if x.ncols() == 1 && is_code[0] && !one_code(0) && !holes.missing[0].is_empty() {
+            let known = holes.known(0);
+            let y = classes_of(&pick(x, 0, &known))?;
+            let constant = Matrix::from(Array2::<f64>::zeros((known.len(), 1)));
+            if let Err(error) = Train::new(&constant, &y).fit(&self.classifier)
+                && matches!(error.kind(), ErrorKind::Unsupported { .. })
+            {
+                return Err(error.context(place(features, 0)));
+            }
+        }
+        // Codes are no numbers, however large they are.
+        let ends = (0..x.ncols()).filter(|&column| !is_code[column]);
+        let ends = ends.flat_map(|column| [moments.min[column], moments.max[column]]);
+        let scale = ends.fold(0.0_f64, |scale, value| scale.max(value.abs()));
         let rounds = if order.is_empty() { 0 } else { self.max_iter };
         let mut last: Option<Moved> = None;
         for round in 0..rounds {

@@ -144,7 +144,14 @@ impl CleanText {
             change(&|text| Some(text).filter(is_other).map(bare));
         }
         if self.lowercase {
-            change(&|text| text.chars().any(|letter| !letter.is_lowercase()).then(|| text.to_lowercase()));
+            // Small letters may have forms of their own: of J and a caron there is no one character, of j and a caron there is.
+            let small = |text: &str| match text.to_lowercase() {
+                small if self.unicode.is_some() && !small.is_ascii() => {
+                    small.as_str().nfc().collect::<String>()
+                }
+                small => small,
+            };
+            change(&|text| text.chars().any(|letter| !letter.is_lowercase()).then(|| small(text)));
         }
         if self.white_space {
             change(&|text| {

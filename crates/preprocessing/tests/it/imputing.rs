@@ -73,6 +73,24 @@ fn rounds_are_those_written_out_by_hand() {
     assert_eq!(own, again);
 }
 
+/// A large code is no number of which a change could be a small share.
+#[test]
+fn codes_do_not_loosen_the_tolerance() -> Result<()> {
+    const N: f64 = f64::NAN;
+    let cells = array![[1.0, 3.0, 49_999.0], [2.0, N, 0.0], [N, 9.0, 0.0], [N, 6.0, 0.0], [4.0, 10.0, 0.0]];
+    let numbers = Matrix::from(cells.slice(ndarray::s![.., ..2]).to_owned());
+    let code = FeatureKind::Categorical { n_categories: 50_000 };
+    let kinds = [("a", FeatureKind::Numeric), ("b", FeatureKind::Numeric), ("code", code)];
+    let features = kinds.into_iter().map(|(name, kind)| Feature { name: name.into(), kind });
+    let with_code = Matrix::from(cells).with_features(Features::try_from(features.collect::<Vec<_>>())?)?;
+    let rounds =
+        |x: &Matrix| -> Result<usize> { Ok(IterativeImputer::new(Slope).fit(x, &NoTarget)?.n_iterations()) };
+    let expected = rounds(&numbers)?;
+    assert!(expected > 1);
+    assert_eq!(rounds(&with_code)?, expected);
+    Ok(())
+}
+
 #[test]
 fn an_estimator_that_knows_means_gives_means() {
     let x = Array2::from_shape_fn((30, 3), |(row, column)| {
@@ -193,6 +211,18 @@ fn codes_are_filled_by_codes() -> Result<()> {
     let error = IterativeImputer::new(Slope).fit(&some, &NoTarget).map(drop).unwrap_err().to_string();
     assert!(error.contains("column `code`: it has codes of categories"), "{error}");
     assert!(error.contains("`classifier(..)`"), "{error}");
+    // A column of codes alone has the same error, but where there is one code.
+    let alone = |cells: [[f64; 1]; 3]| {
+        let kind = FeatureKind::Categorical { n_categories: 3 };
+        let features = Features::try_from(vec![Feature { name: "code".into(), kind }]).unwrap();
+        Matrix::from(Array2::from(cells.to_vec())).with_features(features).unwrap()
+    };
+    let error =
+        IterativeImputer::new(Slope).fit(&alone([[1.0], [N], [0.0]]), &NoTarget).map(drop).unwrap_err();
+    assert!(error.to_string().contains("`classifier(..)`"), "{error}");
+    assert_eq!(filled(&IterativeImputer::new(Slope), &alone([[1.0], [N], [1.0]])).0.dense()?[[1, 0]], 1.0);
+    let classified = IterativeImputer::new(Slope).classifier(Nearest);
+    assert_eq!(filled(&classified, &alone([[1.0], [N], [0.0]])).0.dense()?[[1, 0]], 0.0);
     // Of codes that were whole at fit a gap becomes the most frequent one, the lowest of equals.
     let whole = IterativeImputer::new(Slope).fit(&rows, &NoTarget)?.transform(&some)?;
     assert_eq!(whole.dense()?.column(1).to_vec(), [2.0, 0.0, 0.0]);
@@ -349,6 +379,9 @@ fn flags_say_what_is_missing_and_nothing_else() -> Result<()> {
     // Rows without weight do not make a flag.
     let weighted = Train::new(&x, &NoTarget).weights(&[0.0, 1.0, 1.0]).fit(&MissingIndicator::new())?;
     assert_eq!(weighted.flagged(), [2]);
+    // Nor are they refused, as other gaps in a column without a flag are.
+    assert_eq!(weighted.transform(&x)?.dense()?, array![[0.0], [1.0], [0.0]]);
+    assert!(weighted.transform(&new).unwrap_err().to_string().contains("column `b`"));
     // No gap, no column, and the rows are still there.
     let whole = Matrix::from(array![[1.0], [2.0]]);
     let none = MissingIndicator::new().fit(&whole, &NoTarget)?.transform(&whole)?;

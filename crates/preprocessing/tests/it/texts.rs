@@ -40,6 +40,7 @@ fn each_setting_does_one_thing() {
         assert_eq!(cleaned(&bare().unicode(form), text), expected);
     }
     assert_eq!(cleaned(&bare().lowercase(true), "ÄÖ ΑΣ İ"), "äö ας i\u{307}");
+    assert_eq!(cleaned(&bare().unicode(UnicodeForm::Nfc).lowercase(true), "J\u{30c}"), "\u{1f0}");
     assert_eq!(cleaned(&bare().white_space(true), "\u{a0} a \t\n b\u{2003}c "), "a b c");
     assert_eq!(cleaned(&bare().html(true), "<p>A &amp; B</p>"), " A & B ");
     let odd = " e\u{301} <b>A</b> ";
