@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Capabilities, ClassOutputs, Classes, Classifier, Context, ErrorKind, Estimator, FitTransform,
+    Capabilities, ClassOutputs, Classes, Classifier, Context, Error, ErrorKind, Estimator, FitTransform,
     InverseTransformer, Matrix, NoTarget, Outputs, Predictor, Result, Rows, Train, Transformer, Values,
 };
 use perennial_models::compose::{
@@ -240,6 +240,9 @@ impl Estimator for Standard {
         let mean = (0..x.nrows()).map(|row| train.weight(row) * x[[row, 0]]).sum::<f64>() / total;
         let squares: f64 = (0..x.nrows()).map(|row| train.weight(row) * (x[[row, 0]] - mean).powi(2)).sum();
         let deviation = if squares > 0.0 { (squares / total).sqrt() } else { 1.0 };
+        if !(mean.is_finite() && deviation.is_finite()) {
+            return Err(Error::overflow("the spread of the target leaves the range of f64; scale it"));
+        }
         Ok(StandardModel { mean, deviation })
     }
 

@@ -56,6 +56,9 @@ fn every_estimator_is_on_the_list() {
         "Members",
         "NaiveForecast",
         "RegressorModels",
+        "TargetFunctions",
+        "TargetMap",
+        "TargetStep",
         "TargetTransform",
     ];
     let listed: BTreeSet<String> = models().names().into_iter().map(str::to_owned).collect();
