@@ -15,8 +15,10 @@ use crate::simd::{Kernel, widest};
 
 /// Rows of one task of a Gram matrix.
 const GRAM_ROWS: usize = 8192;
-/// Below this many numbers in the right-hand side a block of rows has one fixed size.
-const SMALL: usize = 4096;
+/// Rows are multiplied in multiples of so many, zeros behind them, so that each has the same bits in any company.
+const UNIT: usize = 8;
+/// Rows that are multiplied at once.
+const BLOCK: usize = 256;
 
 /// The product `a b`.
 ///
@@ -56,18 +58,16 @@ pub(super) fn products<'a>(
     let width = b.ncols();
     let mut out = vec![0.0; n_rows * width];
     let b = row_block(b, 0..inner);
-    let unit = unit(inner, width);
-    let block = if unit == 64 { 64 } else { 256 };
-    let task = rows_of(1 << 17, inner + width).next_multiple_of(block);
+    let task = rows_of(1 << 17, inner + width).next_multiple_of(BLOCK);
     reduce::fill_rows(&mut out, width, task, |first, out| {
-        for (index, out) in out.chunks_mut(block * width).enumerate() {
+        for (index, out) in out.chunks_mut(BLOCK * width).enumerate() {
             let n = out.len() / width;
-            let start = first + index * block;
+            let start = first + index * BLOCK;
             let rows = rows_at(start..start + n);
-            if n.is_multiple_of(unit) {
+            if n.is_multiple_of(UNIT) {
                 multiply(&rows, &b, out, inner);
             } else {
-                let padded = n.next_multiple_of(unit);
+                let padded = n.next_multiple_of(UNIT);
                 let mut rows = rows.into_owned();
                 rows.resize(padded * inner, 0.0);
                 let mut product = vec![0.0; padded * width];
@@ -77,12 +77,6 @@ pub(super) fn products<'a>(
         }
     });
     out
-}
-
-/// Rows are multiplied in multiples of so many, zeros behind them, so that each has the same bits in any company.
-fn unit(inner: usize, width: usize) -> usize {
-    // The kernel for small products differs from that for large ones, so the number of rows may not decide between them.
-    if inner * width <= SMALL { 64 } else { 8 }
 }
 
 /// `out = a b` for row-major matrices; `inner` is the number of columns of `a`.
