@@ -38,6 +38,8 @@ pub mod neighbors;
 pub mod neural;
 #[cfg(feature = "outlier")]
 pub mod outlier;
+#[cfg(feature = "trees")]
+mod pool;
 #[cfg(feature = "registry")]
 pub mod registry;
 mod rows;

@@ -97,6 +97,7 @@ impl Binner {
         N_BINS.check_count(self.max_bins)?;
         let features = train.x.features();
         let rows = cuts::drawn(x.n_rows(), train.weights, &Random::new(train.ctx.seed(self.seed)));
+        let spare = cuts::Keys::default();
         let columns = reduce::try_map_each(features.len(), |column| {
             train.ctx.check()?;
             let values = x.column(column);
@@ -105,7 +106,7 @@ impl Binner {
                 FeatureKind::Categorical { .. } => {
                     cuts::categories(values, train.weights, self.max_bins, features.name(column))
                 }
-                _ => Ok(cuts::numeric(values, rows.as_deref(), train.weights, self.max_bins)),
+                _ => Ok(cuts::numeric(values, rows.as_deref(), train.weights, self.max_bins, &spare)),
             }
         })?;
         Ok(Binning::new(features.clone(), columns))

@@ -7,6 +7,7 @@ use perennial_core::{Error, Result};
 use perennial_numeric::random::Random;
 
 use super::{Bins, CATEGORIES, MAX_BINS};
+use crate::pool::Pool;
 
 /// Up to so many rows, all of them are looked at.
 const EXACT: usize = 4_000_000;
@@ -44,21 +45,28 @@ fn value(key: u64) -> f64 {
 /// A distinct value and the weight of its rows.
 type Point = (f64, f64);
 
+/// Room for the values of a column, which the columns take after each other.
+pub(super) type Keys = Pool<u64>;
+
 /// The bins of a column of numbers.
 pub(super) fn numeric(
     column: ArrayView1<'_, f64>,
     rows: Option<&[usize]>,
     weights: Option<&[f64]>,
     max_bins: usize,
+    spare: &Keys,
 ) -> Bins {
-    let all = 0..column.len();
-    let points = match rows {
-        // A value that is rare among many rows may not be drawn, so columns of few values are looked at whole.
-        Some(rows) => few_values(column, weights, max_bins)
-            .unwrap_or_else(|| points(column, rows.iter().copied(), weights)),
-        None => points(column, all, weights),
+    // A value that is rare among many rows may not be drawn, so columns of few values are looked at whole.
+    if rows.is_some()
+        && let Some(points) = few_values(column, weights, max_bins)
+    {
+        return Bins::Numeric { cuts: cut(points.into_iter(), max_bins) };
+    }
+    let cuts = match rows {
+        Some(rows) => of_rows(column, rows.iter().copied(), weights, max_bins, spare),
+        None => of_rows(column, 0..column.len(), weights, max_bins, spare),
     };
-    Bins::Numeric { cuts: cut(&points, max_bins) }
+    Bins::Numeric { cuts }
 }
 
 /// The distinct values that count, where they are at most so many. Their weights do not matter to the cuts then.
@@ -84,71 +92,76 @@ fn few_values(column: ArrayView1<'_, f64>, weights: Option<&[f64]>, most: usize)
     Some(known.into_iter().map(|key| (value(key), 1.0)).collect())
 }
 
-/// The distinct values that count, ascending, with their weights.
-fn points(
+/// The cuts by the values of some rows.
+fn of_rows(
     column: ArrayView1<'_, f64>,
-    rows: impl Iterator<Item = usize>,
+    rows: impl ExactSizeIterator<Item = usize>,
     weights: Option<&[f64]>,
-) -> Vec<Point> {
-    let mut points: Vec<Point> = Vec::new();
-    let mut add = |key: u64, weight: f64| match points.last_mut() {
-        Some(last) if last.0 == value(key) => last.1 += weight,
-        _ => points.push((value(key), weight)),
-    };
+    max_bins: usize,
+    spare: &Keys,
+) -> Vec<f64> {
     match weights {
         None => {
-            let present = rows.map(|row| column[row]).filter(|value| !value.is_nan());
-            let mut keys: Vec<u64> = present.map(key).collect();
+            let mut keys = spare.take(rows.len());
+            keys.clear();
+            keys.reserve_exact(rows.len());
+            keys.extend(rows.map(|row| column[row]).filter(|value| !value.is_nan()).map(key));
             keys.sort_unstable();
-            keys.into_iter().for_each(|key| add(key, 1.0));
+            let runs = keys.chunk_by(|a, b| a == b).map(|run| (value(run[0]), run.len() as f64));
+            let cuts = cut(runs, max_bins);
+            spare.give(keys);
+            cuts
         }
         Some(weights) => {
             let present = rows.filter(|&row| !column[row].is_nan() && weights[row] > 0.0);
             let mut keys: Vec<(u64, f64)> = present.map(|row| (key(column[row]), weights[row])).collect();
             // Among equal values the weights are ordered too, so that their sum does not depend on the order of rows.
             keys.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            keys.into_iter().for_each(|(key, weight)| add(key, weight));
+            keys.dedup_by(|next, first| {
+                let equal = next.0 == first.0;
+                if equal {
+                    first.1 += next.1;
+                }
+                equal
+            });
+            cut(keys.iter().map(|&(key, weight)| (value(key), weight)), max_bins)
         }
     }
-    points
 }
 
-/// Cuts between the distinct values so that bins hold about the same weight.
+/// Cuts between the distinct values, ascending, so that bins hold about the same weight.
 ///
 /// Bins are filled from the left. Each aims at its part of the weight that is left, where values that fill a bin
 /// alone are set aside; it is closed where that comes nearest, and before a value that fills a bin alone unless too many
 /// of those are among others.
-fn cut(points: &[Point], max_bins: usize) -> Vec<f64> {
-    let between = |index: usize| midway(points[index].0, points[index + 1].0);
-    if points.len() <= max_bins {
-        return (0..points.len().saturating_sub(1)).map(between).collect();
+fn cut(points: impl Iterator<Item = Point> + Clone, max_bins: usize) -> Vec<f64> {
+    let pairs = points.clone().zip(points.clone().skip(1));
+    if points.clone().nth(max_bins).is_none() {
+        return pairs.map(|(point, next)| midway(point.0, next.0)).collect();
     }
-    let total: f64 = points.iter().map(|point| point.1).sum();
+    let weights = points.map(|point| point.1);
+    let total: f64 = weights.clone().sum();
     let large = total / max_bins as f64;
-    let is_large = |index: usize| points[index].1 >= large;
-    let n_large = (0..points.len()).filter(|&index| is_large(index)).count();
-    let mut left_weight: f64 =
-        points.iter().map(|point| point.1).filter(|&weight| weight < large).sum::<f64>();
+    let n_large = weights.clone().filter(|&weight| weight >= large).count();
+    let mut left_weight: f64 = weights.filter(|&weight| weight < large).sum::<f64>();
     let mut left_bins = (max_bins - n_large) as f64;
     // Where small values stand between many large ones, bins for all of the small would leave none for the large.
-    let n_between = (1..points.len()).filter(|&index| is_large(index) && !is_large(index - 1)).count();
+    let n_between = pairs.clone().filter(|(point, next)| next.1 >= large && point.1 < large).count();
     let alone = 2.0 * n_between as f64 <= left_bins;
     let mut cuts = Vec::with_capacity(max_bins - 1);
     let mut held = 0.0;
-    for index in 0..points.len() - 1 {
-        let weight = points[index].1;
+    for ((this, weight), (next, next_weight)) in pairs {
         held += weight;
-        let own = is_large(index);
+        let own = weight >= large;
         let target = left_weight / left_bins.max(1.0);
-        let next = points[index + 1].1;
         // A small value after which the bin is nearer to its target than after the next.
-        let nearer = is_large(index + 1) || held + next - target > target - held;
+        let nearer = next_weight >= large || held + next_weight - target > target - held;
         let full = left_bins >= 1.0 && (held >= target || (nearer && held > 0.5 * target));
-        if own || full || (alone && is_large(index + 1)) {
+        if own || full || (alone && next_weight >= large) {
             if cuts.len() + 1 == max_bins {
                 break;
             }
-            cuts.push(between(index));
+            cuts.push(midway(this, next));
             left_weight -= if own { held - weight } else { held };
             left_bins -= if own { 0.0 } else { 1.0 };
             held = 0.0;
@@ -205,6 +218,7 @@ mod tests {
             Some(rows),
             weights,
             255,
+            &Keys::default(),
         ) {
             Bins::Numeric { cuts } => cuts,
             Bins::Categorical { .. } => Vec::new(),

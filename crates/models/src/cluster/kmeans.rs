@@ -174,9 +174,16 @@ impl Estimator for KMeans {
         MAX_ITER.check_count(self.max_iter)?;
         TOLERANCE.check(self.tolerance)?;
         match train.x.sparse() {
-            Some(csr) => self.fit_rows(train, &Sparse::new(csr, train.weights)?),
+            Some(csr) => {
+                train.x.check_finite(false)?;
+                self.fit_rows(train, &Sparse::new(csr, train.weights)?)
+            }
             None => self.fit_rows(train, &Data::new(train)?),
         }
+    }
+
+    fn checks_finite(&self) -> bool {
+        true
     }
 
     fn capabilities(&self) -> Capabilities {

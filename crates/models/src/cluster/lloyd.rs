@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use ndarray::ArrayRef2;
 use perennial_core::{Context, Error, Result, Train};
-use perennial_numeric::neighbors::nearest_centres;
+use perennial_numeric::neighbors::{Bounds, nearest_centres};
 use perennial_numeric::reduce;
+use perennial_numeric::simd::{Kernel, widest};
 
 use super::spots::{Finder, Spots};
 use crate::rows::{power_of_two, row_major, rows_that_count, tame};
@@ -32,12 +33,17 @@ impl<'a> Data<'a> {
         }
         let mut weights = tame(train.weights);
         let mut cells = row_major(x);
+        let (mut most, is_finite) = extent(&cells);
+        if !is_finite {
+            train.x.check_finite(false)?;
+        }
         if train.weights.is_some_and(|weights| weights.contains(&0.0)) {
             let rows = rows_that_count(x.nrows(), train.weights)?;
             cells = rows.iter().flat_map(|&row| cells[row as usize * width..][..width].to_vec()).collect();
             weights = weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
+            most = largest(&cells);
         }
-        let unit = unit_of(largest(&cells));
+        let unit = unit_of(most);
         if unit != 1.0 {
             cells.to_mut().iter_mut().for_each(|value| *value /= unit);
         }
@@ -54,9 +60,35 @@ pub(super) fn unit_of(largest: f64) -> f64 {
     if largest == 0.0 || (1e-100..=1e100).contains(&largest) { 1.0 } else { power_of_two(largest) }
 }
 
+/// The largest magnitude of finite numbers.
 pub(crate) fn largest(cells: &[f64]) -> f64 {
-    let most = |rows: Range<usize>| cells[rows].iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-    reduce::map_reduce(cells.len(), 1 << 16, most, f64::max).unwrap_or(0.0)
+    extent(cells).0
+}
+
+/// The largest magnitude, and whether all numbers are finite.
+fn extent(cells: &[f64]) -> (f64, bool) {
+    let part = |range: Range<usize>| widest(Extent(&cells[range]));
+    let join = |a: (f64, bool), b: (f64, bool)| (a.0.max(b.0), a.1 && b.1);
+    reduce::map_reduce(cells.len(), 1 << 16, part, join).unwrap_or((0.0, true))
+}
+
+struct Extent<'a>(&'a [f64]);
+
+impl Kernel for Extent<'_> {
+    type Output = (f64, bool);
+
+    #[inline(always)]
+    fn run(self) -> (f64, bool) {
+        let (mut most, mut zeros) = ([0.0f64; 16], [0.0; 16]);
+        let (blocks, rest) = self.0.as_chunks::<16>();
+        let mut see = |lane: usize, value: f64| {
+            most[lane] = if value.abs() > most[lane] { value.abs() } else { most[lane] };
+            zeros[lane] += value * 0.0;
+        };
+        blocks.iter().for_each(|block| (0..16).for_each(|lane| see(lane, block[lane])));
+        rest.iter().for_each(|value| see(0, *value));
+        (most.into_iter().fold(0.0, f64::max), zeros.into_iter().sum::<f64>() == 0.0)
+    }
 }
 
 /// The sum of two vectors of one length.
@@ -97,11 +129,12 @@ impl<S: Spots, F: Finder> Lloyd<'_, S, F> {
         let n_clusters = centres.len() / width;
         let (mut labels, mut before) = (vec![0; n_rows], vec![u32::MAX; n_rows]);
         let mut sums = Sums { sums: Vec::new(), counts: Vec::new() };
+        let mut bounds = Bounds::default();
         let (mut shift, mut converged, mut settled, mut n_iterations) = (f64::INFINITY, false, false, 0);
         for iteration in 0..self.max_iter {
             ctx.step(iteration, self.max_iter)?;
             n_iterations = iteration + 1;
-            self.points.nearest(&centres, &mut labels);
+            self.points.nearest_again(&centres, &mut labels, &mut bounds);
             let changed = reduce::map_chunks(n_rows, BLOCK, |rows| {
                 rows.filter(|&row| labels[row] != before[row]).map(|row| row as u32).collect::<Vec<u32>>()
             })
@@ -110,7 +143,7 @@ impl<S: Spots, F: Finder> Lloyd<'_, S, F> {
                 (converged, settled, shift) = (true, true, 0.0);
                 break;
             }
-            if changed.len() > n_rows / 16 {
+            if changed.len() > n_rows / 8 {
                 sums = self.sums(&labels, n_clusters);
             } else {
                 changed.iter().for_each(|&row| {
@@ -137,7 +170,7 @@ impl<S: Spots, F: Finder> Lloyd<'_, S, F> {
             }
         }
         if !settled {
-            self.points.nearest(&centres, &mut labels);
+            self.points.nearest_again(&centres, &mut labels, &mut bounds);
         }
         let inertia = inertia(self.data, &centres, &labels);
         Ok(Found { centres, labels, inertia, n_iterations, converged, shift })

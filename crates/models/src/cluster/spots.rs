@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 use perennial_core::{Context, Error, Result};
-use perennial_numeric::neighbors::Points;
+use perennial_numeric::neighbors::{Bounds, Points};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
@@ -98,6 +98,10 @@ pub(crate) trait Spots: Sync + Sized {
 /// Rows whose nearest centres are asked for; see [`Points`].
 pub(crate) trait Finder: Sync {
     fn nearest(&self, centres: &[f64], nearest: &mut [u32]);
+    /// The same, where `bounds` go from one search to the next while centres move.
+    fn nearest_again(&self, centres: &[f64], nearest: &mut [u32], _bounds: &mut Bounds) {
+        self.nearest(centres, nearest);
+    }
     fn far_apart_in(
         &self,
         ctx: &Context,
@@ -117,6 +121,10 @@ pub(crate) trait Finder: Sync {
 impl Finder for Points<'_> {
     fn nearest(&self, centres: &[f64], nearest: &mut [u32]) {
         Points::nearest(self, centres, nearest);
+    }
+
+    fn nearest_again(&self, centres: &[f64], nearest: &mut [u32], bounds: &mut Bounds) {
+        Points::nearest_again(self, centres, nearest, bounds);
     }
 
     fn far_apart_in(

@@ -4,6 +4,7 @@
 //! do not change a bit of the answer; of rows at one distance those with lower numbers come first.
 
 mod answers;
+mod bounded;
 mod broad;
 mod coarse;
 mod collect;
@@ -21,10 +22,12 @@ mod smooth;
 mod space;
 mod spanning;
 mod starts;
+mod tiles;
 mod tree;
 mod way;
 
 pub use answers::{Neighbors, Ranges};
+pub use bounded::Bounds;
 pub use density::Links;
 pub use pairwise::{paired, pairwise};
 pub use points::{Points, nearest_centres};

@@ -8,15 +8,16 @@
 mod build;
 mod place;
 mod search;
+mod spare;
 
 use std::collections::BinaryHeap;
-use std::sync::Mutex;
 
 use perennial_core::{Context, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
 use place::Place;
+pub(crate) use spare::Spare;
 
 use super::derivatives::Derivatives;
 use super::groups::Groups;
@@ -39,34 +40,6 @@ pub(crate) struct Shared<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) constraints: &'a Constraints,
     pub(crate) spare: Spare,
-}
-
-/// Memory that was used and can be used again.
-#[derive(Default)]
-pub(crate) struct Spare {
-    histograms: Mutex<Vec<Vec<Histogram>>>,
-    packed: Mutex<Vec<Vec<u64>>>,
-    rows: Mutex<Vec<Vec<u32>>>,
-}
-
-fn take<T>(pool: &Mutex<Vec<Vec<T>>>) -> Vec<T> {
-    pool.lock().map_or_else(|_| Vec::new(), |mut pool| pool.pop().unwrap_or_default())
-}
-
-fn give<T>(pool: &Mutex<Vec<Vec<T>>>, buffer: Vec<T>) {
-    if let Ok(mut pool) = pool.lock() {
-        pool.push(buffer);
-    }
-}
-
-impl Spare {
-    pub(crate) fn packed(&self) -> Vec<u64> {
-        take(&self.packed)
-    }
-
-    pub(crate) fn give_packed(&self, packed: Vec<u64>) {
-        give(&self.packed, packed);
-    }
 }
 
 /// A tree and the training rows of its leaves.
@@ -254,9 +227,9 @@ impl<'a> Grower<'a> {
             unreachable!("only leaves with a split and histograms are opened");
         };
         let column = split.feature as usize;
-        let mut spare = take(&self.shared.spare.rows);
+        let mut spare = self.shared.spare.rows.take(rows.len());
         let n_left = partition(rows, self.shared.binned.column(column), &split.goes_left(), &mut spare);
-        give(&self.shared.spare.rows, spare);
+        self.shared.spare.rows.give(spare);
         let (left_rows, right_rows) = rows.split_at_mut(n_left);
         let sets = sets.map(|sets| {
             let known = &self.shared.constraints.sets;
@@ -292,7 +265,7 @@ impl<'a> Grower<'a> {
         let small = usize::from(children[0].rows.len() > children[1].rows.len());
         let may = [self.may_split(&children[0]), self.may_split(&children[1])];
         if !may[0] && !may[1] {
-            give(&self.shared.spare.histograms, parent);
+            self.shared.spare.histograms.give(parent);
             return Ok(children);
         }
         let mut histograms = self.empty_histograms();
@@ -322,12 +295,12 @@ impl<'a> Grower<'a> {
         if leaf.split.is_some() {
             leaf.histograms = Some(histograms);
         } else {
-            give(&self.shared.spare.histograms, histograms);
+            self.shared.spare.histograms.give(histograms);
         }
     }
 
     fn empty_histograms(&self) -> Vec<Histogram> {
-        let mut histograms = take(&self.shared.spare.histograms);
+        let mut histograms = self.shared.spare.histograms.take(self.shared.groups.n_columns());
         histograms.resize(self.shared.groups.n_columns(), [0; 256]);
         histograms
     }
@@ -380,7 +353,7 @@ impl<'a> Grower<'a> {
             let number = number[node] as u32;
             let mut add = |leaf: Leaf<'r>| {
                 parts.push((number, &*leaf.rows));
-                leaf.histograms.into_iter().for_each(|unused| give(&self.shared.spare.histograms, unused));
+                leaf.histograms.into_iter().for_each(|unused| self.shared.spare.histograms.give(unused));
             };
             match next {
                 Some(children) => children.into_iter().for_each(add),

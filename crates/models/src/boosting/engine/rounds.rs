@@ -93,7 +93,12 @@ pub(crate) fn boost<O: Objective>(
     let random = Random::new(ctx.seed(settings.seed));
     let groups = Groups::new(binned, &input.columns, settings.enable_bundle);
     let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
-    let counted: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
+    let counts = |row: &u32| labels.weight(*row as usize) > 0.0;
+    // Rows without weight have scores too: they may compete with others.
+    let all_count = (0..n_rows as u32).all(|row| counts(&row));
+    // The rows that count are listed where they are not all, and where some of them are drawn.
+    let is_listed = !all_count || settings.row_sampling != RowSampling::All;
+    let counted: Option<Vec<u32>> = is_listed.then(|| (0..n_rows as u32).filter(counts).collect());
     let mut scores = start(&base, n_rows, input.offset.as_deref(), input.start.as_deref());
     let mut watched = input.validation.as_ref().map(|validation| {
         let n_rows = validation.binned.n_rows();
@@ -114,9 +119,7 @@ pub(crate) fn boost<O: Objective>(
     } else {
         labels
     };
-    // Rows without weight have scores too: they may compete with others.
-    let all_count = counted.len() == n_rows;
-    let mut bag = Bag::new(settings, labels, &counted);
+    let mut bag = Bag::new(settings, labels, counted.as_deref().unwrap_or_default());
     let samples = bag.leaves_out() || settings.samples_columns(constraints.n_asked(binned.n_cols()));
     // Whether derivatives are drawn anew in each round.
     let mut noisy = false;
@@ -140,7 +143,7 @@ pub(crate) fn boost<O: Objective>(
         let slopes = sampling::Slopes { gradients: &mut gradients, hessians: &mut hessians };
         let drawn = bag.rows(number, slopes, of_round);
         let all = drawn.is_none() && all_count;
-        let rows = drawn.unwrap_or(&counted);
+        let rows = drawn.or(counted.as_deref());
         let work = Round {
             objective,
             shared: &shared,
@@ -260,7 +263,8 @@ struct Round<'a, O> {
     gradients: &'a [f64],
     hessians: &'a [f64],
     is_count: bool,
-    rows: &'a [u32],
+    /// `None` for all.
+    rows: Option<&'a [u32]>,
     number: usize,
     rate: f64,
     random: Random,
@@ -276,13 +280,16 @@ impl<O: Objective> Round<'_, O> {
         let slopes = Slopes { gradients, hessians, is_count: self.is_count };
         let random = self.random.fork(output as u64);
         let seed = random.stream("rounding").uniform().to_bits();
-        let spare = self.shared.spare.packed();
+        let spare = self.shared.spare.packed.take(n_rows);
         let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
         buffer.clear();
-        memory::make_room(buffer, self.rows.len());
-        buffer.extend_from_slice(self.rows);
+        memory::make_room(buffer, self.rows.map_or(n_rows, <[u32]>::len));
+        match self.rows {
+            Some(rows) => buffer.extend_from_slice(rows),
+            None => buffer.extend(0..n_rows as u32),
+        }
         let mut grown = Grower::new(self.shared, &rounded, random, self.ctx).grow(buffer)?;
-        self.shared.spare.give_packed(rounded.packed);
+        self.shared.spare.packed.give(rounded.packed);
         if grown.tree.n_nodes() == 1 {
             // What a constant can do is in the base score.
             grown.tree.set_value(0, &[0.0]);

@@ -4,7 +4,7 @@ use perennial_core::memory;
 use perennial_numeric::reduce;
 use rayon::prelude::*;
 
-use super::{Grower, SERIAL, give, take};
+use super::{Grower, SERIAL};
 use crate::boosting::engine::groups::Group;
 use crate::boosting::engine::histogram::{self, Histogram};
 
@@ -15,7 +15,7 @@ impl Grower<'_> {
     /// Adds up the histograms of rows.
     pub(super) fn build(&self, rows: &[u32], all: bool, histograms: &mut [Histogram]) {
         let groups = self.shared.groups;
-        let mut gathered = take(&self.shared.spare.packed);
+        let mut gathered = self.shared.spare.gathered.take(if all { 0 } else { rows.len() });
         let packed: &[u64] = if all {
             &self.derivatives.packed
         } else {
@@ -66,7 +66,7 @@ impl Grower<'_> {
                 }
             }
         }
-        give(&self.shared.spare.packed, gathered);
+        self.shared.spare.gathered.give(gathered);
     }
 
     /// Works on the histograms of each group, in parallel where that pays.
