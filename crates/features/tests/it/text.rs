@@ -251,6 +251,9 @@ fn columns_are_kept_by_their_variance() {
         assert!(a.scores().iter().zip(b.scores()).all(|(a, b)| (a - b).abs() <= 1e-15 * b.abs()));
         assert_eq!(a.kept().collect::<Vec<_>>(), b.kept().collect::<Vec<_>>());
     }
+    // Far from 0, and so near to it that squares vanish.
+    let far = Matrix::from(array![[1e9, 1e-200, -0.0], [1e9 + 1.0, 3e-200, 0.0]]);
+    assert_eq!(settings.fit(&far, &NoTarget).unwrap().scores(), [0.25, f64::MIN_POSITIVE, 0.0]);
     let error =
         settings.threshold(2.0).fit(&dense.select(&[0, 1]).unwrap(), &NoTarget).unwrap_err().to_string();
     assert!(error.contains("threshold"), "{error}");
