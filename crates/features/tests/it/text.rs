@@ -23,7 +23,13 @@ check!(counts, texts, CountVectorizer::new(), notes, Tags::new().exact_solver())
 check!(
     counts_within_limits,
     texts,
-    CountVectorizer::new().ngram_range(1, 2).stop_words(["the"]).min_df(2).max_df(0.9).max_features(40),
+    CountVectorizer::new()
+        .min_word_length(1)
+        .ngram_range(1, 2)
+        .stop_words(["the"])
+        .min_df(2)
+        .max_df(0.9)
+        .max_features(40),
     notes,
     Tags::new().exact_solver()
 );
