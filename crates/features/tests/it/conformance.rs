@@ -79,6 +79,12 @@ check!(
     KernelPca::new().n_components(3).kernel(Kernel::rbf(0.05)),
     Tags::new().most_rows(300)
 );
+check!(
+    kernel_pca_and_back,
+    transformer,
+    KernelPca::new().n_components(2).fit_inverse_transform(true).alpha(0.5),
+    Tags::new().most_rows(300)
+);
 check!(random_fourier, transformer, RandomFourierFeatures::new().n_components(20));
 check!(gaussian_projection, transformer, GaussianRandomProjection::new().n_components(3));
 check!(sparse_projection, transformer, SparseRandomProjection::new().n_components(3));

@@ -8,7 +8,8 @@
 use ndarray::{Array2, s};
 use perennial_core::{Csr, Estimator, FitTransform, Matrix, NoTarget, PartialFit, Train, Transformer};
 use perennial_features::extraction::{
-    FastIca, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca, PcaSolver, TruncatedSvd, Tsne, Umap,
+    FastIca, IncrementalPca, KernelPca, KernelPcaModel, Nmf, NmfSolver, Nystroem, Pca, PcaSolver,
+    TruncatedSvd, Tsne, Umap,
 };
 use perennial_numeric::kernel::Kernel;
 use perennial_numeric::neighbors::Metric;
@@ -195,6 +196,49 @@ fn few_components_of_a_kernel_are_those_of_all() {
     let rows = Matrix::from(Array2::from_shape_fn((4_001, 1), |(i, _)| i as f64));
     let error = KernelPca::new().fit(&rows, &NoTarget).unwrap_err().to_string();
     assert!(error.contains("at most 80"), "{error}");
+}
+
+/// scikit-learn 1.9.1: `KernelPCA(n_components=2, fit_inverse_transform=True, kernel=.., gamma=0.05, alpha=..)` of 20 rows, and back again for
+/// the first three.
+#[test]
+fn projections_by_a_kernel_are_turned_back() {
+    let x = Matrix::from(Array2::from_shape_fn((20, 3), |(i, column)| match column {
+        0 => (i as f64 * 1.7).sin() * 3.0,
+        1 => (i as f64 * 0.9).cos() * 2.0,
+        _ => (i * 37 % 11) as f64 * 0.3,
+    }));
+    let rbf = [
+        [-0.3700232929761995, 1.3597373931822119, 1.3174836149441607],
+        [2.023912503391431, 0.5285906745146665, 1.9445603499095583],
+        [-0.5932858862479655, -0.3701016023456978, 1.3577591846780965],
+    ];
+    let linear = [
+        [-0.38790286528160234, 2.0925240383777712, -0.23795374963265736],
+        [2.648253431565763, 1.3342001963379295, 0.5694527188851595],
+        [-0.5896578259166667, -0.45205451308681643, -0.11632530969462707],
+    ];
+    let settings = KernelPca::new().n_components(2).fit_inverse_transform(true);
+    let rbf = (settings.clone().kernel(perennial_numeric::kernel::Kernel::rbf(0.05)).alpha(0.1), rbf);
+    for (settings, truth) in [rbf, (settings, linear)] {
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        let back = model.inverse_transform(&model.transform(&x).unwrap()).unwrap();
+        for (row, truth) in back.dense().unwrap().rows().into_iter().zip(&truth) {
+            assert!(row.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-9), "{row} instead of {truth:?}");
+        }
+        let bytes = perennial_core::to_bytes(&model).unwrap();
+        assert_eq!(perennial_core::from_bytes::<KernelPcaModel>(&bytes).unwrap(), model);
+        let none = Matrix::from(Array2::zeros((0, 2)));
+        assert_eq!(model.inverse_transform(&none).unwrap().n_cols(), 3);
+        let error = model.inverse_transform(&x).unwrap_err().to_string();
+        assert!(error.contains("3 columns") && error.contains("2 components"), "{error}");
+    }
+    let model = KernelPca::new().n_components(2).fit(&x, &NoTarget).unwrap();
+    let error = model.inverse_transform(&model.transform(&x).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`fit_inverse_transform(true)`"), "{error}");
+    // Without a penalty the kernels of projections on one line have no inverse.
+    let settings = KernelPca::new().n_components(1).fit_inverse_transform(true).alpha(0.0);
+    let error = settings.fit(&x, &NoTarget).unwrap_err().to_string();
+    assert!(error.contains("raise `alpha`"), "{error}");
 }
 
 #[test]
