@@ -79,6 +79,8 @@ where
     X: Borrow<<E as Estimator>::Input>,
 {
     let step = Typed::new(estimator.clone(), make);
-    let checks = edges::checks::<R>().into_iter().chain(same::checks()).chain(weights::checks()).collect();
-    Subject::new(Box::new(step), tags).run(checks)
+    let mut checks = edges::checks::<R>();
+    checks.extend(same::checks::<R>());
+    checks.extend(weights::checks::<R>());
+    Subject::<R>::new(Box::new(step), tags).run(checks)
 }
