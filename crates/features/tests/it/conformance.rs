@@ -2,8 +2,8 @@
 
 use perennial_core::Estimator;
 use perennial_features::extraction::{
-    Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca,
-    PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
+    BetaLoss, Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver,
+    Nystroem, Pca, PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
 };
 use perennial_features::{
     Chi2, CyclicalFeatures, FeatureUnion, MutualInformation, PolynomialFeatures, SelectFdr, SelectFpr,
@@ -69,6 +69,16 @@ check!(
     transformer,
     Nmf::new().solver(NmfSolver::MultiplicativeUpdate),
     Tags::new().positive_only().most_rows(2000)
+);
+check!(
+    nmf_of_counts,
+    transformer,
+    Nmf::new()
+        .n_components(3)
+        .solver(NmfSolver::MultiplicativeUpdate)
+        .beta_loss(BetaLoss::KullbackLeibler)
+        .max_iter(40),
+    Tags::new().positive_only().most_rows(1000)
 );
 check!(fast_ica, transformer, FastIca::new().n_components(3).max_iter(50));
 check!(fast_ica_cube, transformer, FastIca::new().contrast(Contrast::Cube).max_iter(20));

@@ -8,7 +8,7 @@
 use ndarray::{Array2, s};
 use perennial_core::{Csr, Estimator, FitTransform, Matrix, NoTarget, PartialFit, Train, Transformer};
 use perennial_features::extraction::{
-    FastIca, IncrementalPca, KernelPca, KernelPcaModel, Nmf, NmfSolver, Nystroem, Pca, PcaSolver,
+    BetaLoss, FastIca, IncrementalPca, KernelPca, KernelPcaModel, Nmf, NmfSolver, Nystroem, Pca, PcaSolver,
     TruncatedSvd, Tsne, Umap,
 };
 use perennial_numeric::kernel::Kernel;
@@ -178,6 +178,52 @@ fn penalised_factors_are_at_rest() {
         assert!(still < 1e-4, "{factor} with gradient {gradient}");
     }
     assert!(h.iter().chain(&w).filter(|value| **value == 0.0).count() > 5, "the penalty sets some to 0");
+}
+
+/// scikit-learn 1.9.1: `NMF(2, beta_loss="kullback-leibler", solver="mu", init="nndsvda", tol=1e-14, max_iter=20000, ..)` of
+/// `floor(|sin(1.7 i + 2.3 j)| * 9)`, and the first two rows from their parts.
+#[test]
+fn counts_are_parted_by_their_divergence() {
+    let x = Matrix::from(Array2::from_shape_fn((30, 5), |(i, j)| {
+        ((1.7 * i as f64 + 2.3 * j as f64).sin().abs() * 9.0).floor()
+    }));
+    let settings = Nmf::new().solver(NmfSolver::MultiplicativeUpdate).beta_loss(BetaLoss::KullbackLeibler);
+    let settings = settings.tolerance(1e-14).max_iter(20_000);
+    let free = [
+        [0.0, 4.843375364502542, 10.178414811325252, 4.9243201831621874, 1.0538896410217133],
+        [9.454785527000366, 5.148364443511158, 0.0, 4.822385524083489, 8.574464505393824],
+    ];
+    let penalised = settings.clone().alpha_w(0.01).alpha_h(0.02).l1_ratio(0.5);
+    let held = [
+        [0.0, 4.764197006390129, 9.922700845861486, 4.830945751463233, 1.0542538773648773],
+        [9.277849255217976, 5.070249724555883, 0.0, 4.762276895530254, 8.409720808436555],
+    ];
+    for (settings, error, truth) in
+        [(settings.clone(), 11.220149708432876, free), (penalised, 11.228377541715751, held)]
+    {
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        assert!((model.reconstruction_error() - error).abs() < 1e-6, "{}", model.reconstruction_error());
+        let back = model.inverse_transform(&model.transform(&x).unwrap()).unwrap();
+        for (row, truth) in back.dense().unwrap().rows().into_iter().zip(&truth) {
+            assert!(row.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-5), "{row} instead of {truth:?}");
+        }
+    }
+    // Sparse rows are the same rows.
+    let (mut ends, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in x.dense().unwrap().rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            columns.push(column as u32);
+            values.push(value);
+        }
+        ends.push(values.len());
+    }
+    let sparse = Matrix::from(Csr::new(5, ends, columns, values).unwrap());
+    let error = settings.fit(&sparse, &NoTarget).unwrap().reconstruction_error();
+    assert!((error - 11.220149708432876).abs() < 1e-6, "{error}");
+    let early = settings.clone().max_iter(20).tolerance(1e-9).fit(&x, &NoTarget).unwrap();
+    assert!(!early.converged() && early.gap() > 1e-9, "{}", early.gap());
+    let refused = settings.solver(NmfSolver::CoordinateDescent).fit(&x, &NoTarget).unwrap_err().to_string();
+    assert!(refused.contains("`solver`") && refused.contains("MultiplicativeUpdate"), "{refused}");
 }
 
 #[test]
