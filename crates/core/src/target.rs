@@ -18,6 +18,7 @@ use crate::{Capabilities, Error, ErrorKind, Result, Rows};
 /// let y = Values::from(vec![1.0, 2.0, 3.0]);
 /// assert_eq!(y.n_rows(), 3);
 /// assert_eq!(y.as_slice()[1], 2.0);
+/// assert_eq!(y.iter().sum::<f64>(), 6.0);
 /// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Values(Vec<f64>);
@@ -28,6 +29,11 @@ impl Values {
         &self.0
     }
 
+    /// The numbers one by one, in row order.
+    pub fn iter(&self) -> std::slice::Iter<'_, f64> {
+        self.0.iter()
+    }
+
     /// The numbers as an array view.
     pub fn view(&self) -> ArrayView1<'_, f64> {
         ArrayView1::from(&self.0)
@@ -36,6 +42,15 @@ impl Values {
     /// The numbers in row order, moved out.
     pub fn into_vec(self) -> Vec<f64> {
         self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Values {
+    type Item = &'a f64;
+    type IntoIter = std::slice::Iter<'a, f64>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
@@ -157,6 +172,7 @@ impl Classes {
     }
 
     /// The class names; a code is a position in this list.
+    #[doc(alias = "classes")]
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -238,6 +254,17 @@ impl Rows for Classes {
 }
 
 /// The probability of each class for each row: `n_rows` x `n_classes`, each row summing to 1.
+///
+/// ```
+/// use ndarray::array;
+/// use perennial_core::Probabilities;
+///
+/// let shares = Probabilities::new(array![[0.25, 0.75], [0.5, 0.5]], ["ham".to_owned(), "spam".to_owned()])?;
+/// assert_eq!(shares.names(), ["ham", "spam"]);
+/// assert_eq!(shares.of("spam")?.as_slice(), [0.75, 0.5]);
+/// assert_eq!(shares.most_likely().labels().collect::<Vec<_>>(), ["spam", "ham"]);
+/// # Ok::<(), perennial_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ProbabilitiesParts")]
 pub struct Probabilities {
@@ -292,6 +319,7 @@ impl Probabilities {
     }
 
     /// The class names; their order is that of the columns.
+    #[doc(alias = "classes")]
     pub fn names(&self) -> &[String] {
         &self.names
     }

@@ -1,9 +1,10 @@
 //! Leaving out columns that hardly vary.
 
-use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train};
+use perennial_core::{Capabilities, Estimator, FitTransform, Matrix, NoTarget, Param, Result, Train};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
+use crate::scores::Columns;
 use crate::select::SelectModel;
 
 /// Keeps the columns whose variance is above a threshold; by default all that are not constant.
@@ -51,22 +52,6 @@ impl VarianceThreshold {
     }
 }
 
-/// The variance of some numbers and of as much weight of zeros; 0 where all are equal.
-fn variance(values: impl Iterator<Item = (f64, f64)> + Clone, zeros: f64) -> f64 {
-    let zero = (zeros > 0.0).then_some((0.0, zeros));
-    let all = values.chain(zero).filter(|(_, weight)| *weight > 0.0);
-    let Some((first, _)) = all.clone().next() else { return 0.0 };
-    if all.clone().all(|(value, _)| value == first) {
-        return 0.0;
-    }
-    // In units of the largest, so that squares stay in range, and around the mean.
-    let largest = all.clone().fold(0.0, |most: f64, (value, _)| most.max(value.abs()));
-    let weight: f64 = all.clone().map(|(_, weight)| weight).sum();
-    let mean = all.clone().map(|(value, own)| own * (value / largest)).sum::<f64>() / weight;
-    let squares = all.map(|(value, own)| own * (value / largest - mean).powi(2)).sum::<f64>() / weight;
-    (squares.sqrt() * largest).powi(2).clamp(f64::MIN_POSITIVE, f64::MAX)
-}
-
 impl Estimator for VarianceThreshold {
     type Input = Matrix;
     type Target = NoTarget;
@@ -74,35 +59,17 @@ impl Estimator for VarianceThreshold {
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<SelectModel> {
         THRESHOLD.check(self.threshold)?;
-        let (x, n_rows) = (train.x, train.x.n_rows());
-        let variances = match x.sparse() {
-            None => {
-                let x = x.dense()?;
-                reduce::map_each(x.ncols(), |column| {
-                    let cells = x.column(column);
-                    variance((0..n_rows).map(|row| (cells[row], train.weight(row))), 0.0)
-                })
-            }
-            Some(csr) => {
-                let mut columns: Vec<Vec<(f64, f64)>> = vec![Vec::new(); csr.n_cols()];
-                for row in 0..n_rows {
-                    let (own, values) = csr.row(row);
-                    for (&column, &value) in own.iter().zip(values) {
-                        columns[column as usize].push((value, train.weight(row)));
-                    }
-                }
-                let all: f64 = (0..n_rows).map(|row| train.weight(row)).sum();
-                reduce::map_each(columns.len(), |column| {
-                    let cells = &columns[column];
-                    let full = cells.len() == n_rows;
-                    let rest = all - cells.iter().map(|(_, weight)| weight).sum::<f64>();
-                    variance(cells.iter().copied(), if full { 0.0 } else { rest })
-                })
-            }
-        };
+        let columns = Columns::of(train)?;
+        let total = columns.total();
+        let variances = reduce::try_map_each(train.x.n_cols(), |column| {
+            train.ctx.check()?;
+            // What varies at all is above a threshold of 0, however little it is.
+            let centred = columns.column(column).centred(total);
+            Ok(centred.map_or(0.0, |column| column.variance(total).clamp(f64::MIN_POSITIVE, f64::MAX)))
+        })?;
         let kept = (0..variances.len()).filter(|&column| variances[column] > self.threshold).collect();
         SelectModel::kept_by(
-            x.features(),
+            train.x.features(),
             kept,
             variances,
             format!("no column varies by more than {}; lower `threshold`", self.threshold),

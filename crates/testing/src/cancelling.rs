@@ -16,7 +16,9 @@ pub(crate) fn checks() -> Checks {
 }
 
 /// The bound is generous because the machine may be busy; work that ignores the token takes as long as it takes.
-const PATIENCE: Duration = Duration::from_millis(1500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a fit goes on before it is cancelled.
+pub(crate) const CANCEL_AFTER: Duration = Duration::from_millis(50);
 
 fn cancelled(subject: &Subject<'_>) -> Verdict {
     let mut example = regression(subject.tags.most_rows, 10, 4);
@@ -27,7 +29,7 @@ fn cancelled(subject: &Subject<'_>) -> Verdict {
     let ctx = Context::new().with_cancel(token.clone());
     let (result, ended, asked) = thread::scope(|scope| {
         let clock = scope.spawn(move || {
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(CANCEL_AFTER);
             token.cancel();
             Instant::now()
         });

@@ -10,6 +10,7 @@ mod learning;
 mod prediction;
 mod random_tables;
 mod report;
+mod rows;
 mod saving;
 mod settings;
 mod subject;
@@ -20,6 +21,7 @@ mod weights;
 
 pub use data::{Example, adversaries, blobs, regression};
 pub use report::{Check, Outcome, Report};
+pub use rows::{Field, Fields, RowStep, Text, check_records, check_texts};
 pub use tags::Tags;
 pub use task::{Classify, Cluster, Decide, FindOutliers, Group, Regress, Step, Task, Testable, Transform};
 
@@ -109,11 +111,30 @@ fn check(subject: &Subject<'_>, special: Checks) -> Report {
 }
 
 /// Makes a test that runs the whole kit: `check!(name, classifier, Estimator::new());`, with tags as a
-/// fourth argument where they are needed.
+/// fourth argument where they are needed. Steps of `texts` and of `records` name what makes their input of such rows before the tags:
+/// `check!(name, texts, Step::new(), table);`.
 #[macro_export]
 macro_rules! check {
     ($name:ident, $kind:ident, $estimator:expr) => {
         $crate::check!($name, $kind, $estimator, $crate::Tags::new());
+    };
+    ($name:ident, texts, $estimator:expr, $make:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_texts(&$estimator, $make, $tags).assert_passed();
+        }
+    };
+    ($name:ident, records, $estimator:expr, $make:expr, $tags:expr) => {
+        #[test]
+        fn $name() {
+            $crate::check_records(&$estimator, $make, $tags).assert_passed();
+        }
+    };
+    ($name:ident, texts, $estimator:expr, $make:expr) => {
+        $crate::check!($name, texts, $estimator, $make, $crate::Tags::new());
+    };
+    ($name:ident, records, $estimator:expr, $make:expr) => {
+        $crate::check!($name, records, $estimator, $make, $crate::Tags::new());
     };
     ($name:ident, classifier, $estimator:expr, $tags:expr) => {
         #[test]

@@ -147,25 +147,29 @@ impl<'a> Subject<'a> {
     }
 
     pub(crate) fn run(&self, checks: Checks) -> Report {
-        let mut done: Vec<Check> = Vec::with_capacity(checks.len());
-        for (id, asserts, check) in checks {
-            let verdict = catch_unwind(AssertUnwindSafe(|| check(self)));
-            let mut outcome = match verdict {
-                Ok(Ok(())) => Outcome::Pass,
-                Ok(Err(Stop::Fail(seen))) => Outcome::Fail(seen),
-                Ok(Err(Stop::Skip(why))) => Outcome::Skip(why),
-                Err(panic) => Outcome::Fail(format!("panicked: {}", panic_text(&*panic))),
-            };
-            if let Some((_, reason)) = self.tags.expected_failures.iter().find(|expected| expected.0 == id) {
-                outcome = match outcome {
-                    Outcome::Fail(_) => Outcome::Skip(format!("fails as expected: {reason}")),
-                    Outcome::Pass => Outcome::Fail(format!("passes, but was expected to fail: {reason}")),
-                    skipped => skipped,
-                };
-            }
-            done.push(Check { id, asserts, outcome });
-        }
-        Report { estimator: self.settings.text(), checks: done }
+        let checks = checks.into_iter().map(|(id, asserts, check)| {
+            let outcome = outcome(id, &self.tags, || check(self));
+            Check { id, asserts, outcome }
+        });
+        Report { estimator: self.settings.text(), checks: checks.collect() }
+    }
+}
+
+/// How a check ends, whatever it does.
+pub(crate) fn outcome(id: &str, tags: &Tags, check: impl FnOnce() -> Verdict) -> Outcome {
+    let outcome = match catch_unwind(AssertUnwindSafe(check)) {
+        Ok(Ok(())) => Outcome::Pass,
+        Ok(Err(Stop::Fail(seen))) => Outcome::Fail(seen),
+        Ok(Err(Stop::Skip(why))) => Outcome::Skip(why),
+        Err(panic) => Outcome::Fail(format!("panicked: {}", panic_text(&*panic))),
+    };
+    let Some((_, reason)) = tags.expected_failures.iter().find(|expected| expected.0 == id) else {
+        return outcome;
+    };
+    match outcome {
+        Outcome::Fail(_) => Outcome::Skip(format!("fails as expected: {reason}")),
+        Outcome::Pass => Outcome::Fail(format!("passes, but was expected to fail: {reason}")),
+        skipped => skipped,
     }
 }
 

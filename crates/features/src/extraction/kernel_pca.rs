@@ -2,17 +2,21 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, s};
 use perennial_core::{
-    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
-    Transformer,
+    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, ResultExt,
+    Rows, Train, Transformer,
 };
 use perennial_numeric::kernel::{Function, Kernel, Points};
-use perennial_numeric::linalg::{Subspace, eigh, largest_singular, matmul};
+use perennial_numeric::linalg::{Cholesky, Subspace, eigh, largest_singular, matmul};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
 
 use super::pca::{decided_components, finish};
 
 const N_COMPONENTS: Param = Param::integer("n_components", "how many components to keep").at_least(1.0);
+const ALPHA: Param = Param::real("alpha", "strength of the penalty of the way back")
+    .at_least(0.0)
+    .at_most(1e100)
+    .search_log(1e-4, 1e2);
 /// The most rows: their kernel matrix takes 0.8 GB.
 const MOST_ROWS: usize = 10_000;
 /// The most rows of which all eigenvectors are looked for, which takes minutes and cannot be stopped on the way.
@@ -37,6 +41,8 @@ const N_ITERATIONS: usize = 12;
 /// |---|---|---|---|
 /// | `n_components` | all | >= 1 | how many components to keep; as many as have variance, when these are fewer |
 /// | `kernel` | linear | | how alike two rows are |
+/// | `fit_inverse_transform` | false | | whether the way back from projections to rows is learned |
+/// | `alpha` | 1 | >= 0 | the penalty of the way back: larger is smoother |
 ///
 /// ```
 /// use ndarray::array;
@@ -54,17 +60,19 @@ const N_ITERATIONS: usize = 12;
 pub struct KernelPca {
     n_components: Option<usize>,
     kernel: Kernel,
+    fit_inverse_transform: bool,
+    alpha: f64,
 }
 
 impl Default for KernelPca {
     fn default() -> Self {
-        KernelPca { n_components: None, kernel: Kernel::Linear }
+        KernelPca { n_components: None, kernel: Kernel::Linear, fit_inverse_transform: false, alpha: 1.0 }
     }
 }
 
 impl KernelPca {
     /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[N_COMPONENTS];
+    pub const PARAMS: &'static [Param] = &[N_COMPONENTS, ALPHA];
 
     /// All components of a linear kernel.
     pub fn new() -> Self {
@@ -84,6 +92,21 @@ impl KernelPca {
         self.kernel = kernel;
         self
     }
+
+    /// Whether the way back from projections to rows is learned, for [`KernelPcaModel::inverse_transform`]: a kernel ridge regression of
+    /// the rows on their projections (Bakir, Weston and Schölkopf, 2004).
+    #[must_use]
+    pub fn fit_inverse_transform(mut self, fit_inverse_transform: bool) -> Self {
+        self.fit_inverse_transform = fit_inverse_transform;
+        self
+    }
+
+    /// The penalty of the way back: larger is smoother.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
 }
 
 impl Estimator for KernelPca {
@@ -93,6 +116,7 @@ impl Estimator for KernelPca {
 
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<KernelPcaModel> {
         self.n_components.map_or(Ok(()), |n| N_COMPONENTS.check_count(n))?;
+        ALPHA.check(self.alpha)?;
         let x = train.x.dense()?;
         let n = x.nrows();
         if n > MOST_ROWS {
@@ -125,7 +149,7 @@ impl Estimator for KernelPca {
         let kept = self.n_components.unwrap_or(varied).min(varied);
         let values = values.slice(s![..kept]).to_vec();
         let vectors = Array2::from_shape_fn((n, kept), |(i, k)| vectors[[i, k]] / values[k].sqrt());
-        KernelPcaModel::new(Parts {
+        let mut parts = Parts {
             features: train.x.features().clone(),
             function,
             rows: x.to_owned(),
@@ -133,7 +157,12 @@ impl Estimator for KernelPca {
             grand,
             vectors,
             values,
-        })
+            duals: None,
+        };
+        if self.fit_inverse_transform {
+            parts.duals = Some(self.duals(&parts, &train.ctx)?);
+        }
+        KernelPcaModel::new(parts)
     }
 }
 
@@ -147,6 +176,16 @@ impl KernelPca {
             _ => false,
         };
         self.n_components.filter(|&k| !mixed && k.saturating_mul(ROWS_OF_ONE) < n_rows)
+    }
+
+    /// What kernels with the projections of the training rows are multiplied with to give rows, rows x features.
+    fn duals(&self, parts: &Parts, ctx: &Context) -> Result<Array2<f64>> {
+        let projections = parts.projections();
+        let mut gram = parts.function.points(&projections)?.gram(&projections)?;
+        gram.diag_mut().iter_mut().for_each(|value| *value += self.alpha);
+        let factor = Cholesky::new_in(ctx, &gram)
+            .context("the kernels of the projections have no inverse; raise `alpha`")?;
+        Ok(factor.solve_columns(&parts.rows))
     }
 
     /// Eigenvalues, the largest first, and their vectors in columns: all, or as many as are kept.
@@ -187,6 +226,8 @@ impl FitTransform for KernelPca {}
 pub struct KernelPcaModel {
     parts: Parts,
     points: Points,
+    /// The projections of the training rows, where the way back is known.
+    projected: Option<Points>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,6 +240,16 @@ struct Parts {
     grand: f64,
     vectors: Array2<f64>,
     values: Vec<f64>,
+    /// For each training row how much it counts in the rows that projections are turned back to.
+    #[serde(default)]
+    duals: Option<Array2<f64>>,
+}
+
+impl Parts {
+    /// The projections of the training rows, rows x components.
+    fn projections(&self) -> Array2<f64> {
+        Array2::from_shape_fn(self.vectors.dim(), |(i, k)| self.vectors[[i, k]] * self.values[k])
+    }
 }
 
 impl From<KernelPcaModel> for Parts {
@@ -215,7 +266,8 @@ impl TryFrom<Parts> for KernelPcaModel {
         let sizes = parts.rows.ncols() == parts.features.len()
             && parts.means.len() == n
             && parts.vectors.dim() == (n, parts.values.len())
-            && !parts.values.is_empty();
+            && !parts.values.is_empty()
+            && parts.duals.as_ref().is_none_or(|duals| duals.dim() == (n, parts.features.len()));
         let finite = parts.rows.iter().chain(&parts.means).all(|value| value.is_finite());
         if !sizes || !finite || !parts.function.is_sound() {
             return Err(Error::corrupt("kernel components with sizes or numbers that do not fit together"));
@@ -226,13 +278,18 @@ impl TryFrom<Parts> for KernelPcaModel {
 
 impl KernelPcaModel {
     fn new(parts: Parts) -> Result<Self> {
-        if !parts.vectors.iter().chain(&parts.values).chain([&parts.grand]).all(|value| value.is_finite()) {
+        let numbers = parts.vectors.iter().chain(&parts.values).chain([&parts.grand]);
+        if !numbers.chain(parts.duals.iter().flatten()).all(|value| value.is_finite()) {
             return Err(Error::overflow(
                 "a kernel component leaves the range of f64; scale the columns first",
             ));
         }
         let points = parts.function.points(&parts.rows)?;
-        Ok(KernelPcaModel { parts, points })
+        let projected = match parts.duals {
+            Some(_) => Some(parts.function.points(&parts.projections())?),
+            None => None,
+        };
+        Ok(KernelPcaModel { parts, points, projected })
     }
 
     /// The features it learned from.
@@ -243,6 +300,50 @@ impl KernelPcaModel {
     /// The eigenvalues of the centred kernel matrix, the largest first.
     pub fn eigenvalues(&self) -> &[f64] {
         &self.parts.values
+    }
+
+    /// Rows whose projections would be about these, learned by a kernel ridge regression from the training rows; see
+    /// [`KernelPca::fit_inverse_transform`].
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Estimator, Matrix, NoTarget, Transformer};
+    /// use perennial_features::extraction::KernelPca;
+    /// use perennial_numeric::kernel::Kernel;
+    ///
+    /// let x = Matrix::from(array![[0.0], [1.0], [2.0], [5.0]]);
+    /// let settings = KernelPca::new().kernel(Kernel::rbf(0.1)).fit_inverse_transform(true).alpha(1e-9);
+    /// let model = settings.fit(&x, &NoTarget)?;
+    /// let back = model.inverse_transform(&model.transform(&x)?)?;
+    /// assert!(back.dense()?.iter().zip(x.dense()?).all(|(back, value)| (back - value).abs() < 1e-4));
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it was not asked for by `fit_inverse_transform`, there are not as many columns as components, a value is not finite, or a result
+    /// leaves the range of `f64`.
+    pub fn inverse_transform(&self, projections: &Matrix) -> Result<Matrix> {
+        let (Some(duals), Some(projected)) = (&self.parts.duals, &self.projected) else {
+            return Err(Error::unsupported(
+                "this model has not learned the way back; fit with `fit_inverse_transform(true)`",
+            ));
+        };
+        let k = self.parts.values.len();
+        if projections.n_cols() != k {
+            return Err(Error::malformed(format!(
+                "{} columns to turn back, but the model has {k} components",
+                projections.n_cols()
+            )));
+        }
+        projections.check_finite(false)?;
+        let rows = match projections.n_rows() {
+            0 => Array2::zeros((0, self.parts.features.len())),
+            _ => matmul(&projected.gram(projections.dense()?)?, duals),
+        };
+        let rows = Matrix::from(rows).with_features(self.parts.features.clone())?;
+        rows.check_finite(false)
+            .map_err(|_| Error::overflow("a row leaves the range of f64; scale the columns first"))?;
+        Ok(rows)
     }
 
     /// What centred kernels with the training rows are multiplied with, rows x components.

@@ -31,7 +31,7 @@ pub use kernel_maps::{Nystroem, NystroemModel, RandomFourierFeatures, RandomFour
 pub use kernel_pca::{KernelPca, KernelPcaModel};
 pub use latent_dirichlet::{LatentDirichletAllocation, LatentDirichletModel, TopicLearning};
 pub use mds::{Dissimilarity, Mds, MdsInit, MdsModel};
-pub use nmf::{Nmf, NmfModel, NmfSolver};
+pub use nmf::{BetaLoss, Nmf, NmfModel, NmfSolver};
 pub use pca::{Pca, PcaModel};
 pub use perennial_numeric::laplacian::Affinity;
 pub use random_projection::{

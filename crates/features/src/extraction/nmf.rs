@@ -1,15 +1,18 @@
 //! Non-negative matrix factorisation.
 
+mod divergence;
+mod start;
+
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{
-    Capabilities, Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param,
-    Result, Train, Transformer,
+    Capabilities, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Train,
+    Transformer,
 };
 use perennial_numeric::linalg::gram;
-use perennial_numeric::random::Random;
 use perennial_numeric::{reduce, simd};
 use serde::{Deserialize, Serialize};
 
+use self::start::start;
 use super::nmf_rows::{Update, least_squares};
 use super::non_negative::NonNegative;
 use super::pca::{decided_components, finish, turn_back};
@@ -36,9 +39,21 @@ pub enum NmfSolver {
     MultiplicativeUpdate,
 }
 
-/// Rows of numbers >= 0 as sums of parts that are >= 0 too: `x = w h` as nearly as squares measure (Lee and Seung, 1999).
+/// How far rows are from their sums of parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BetaLoss {
+    /// Half the sum of squared differences.
+    #[default]
+    Frobenius,
+    /// The generalised Kullback-Leibler divergence, the sum of `x ln(x / wh) - x + wh`: for counts, such as those of terms, where an error of 1
+    /// weighs the more the fewer are expected. By multiplicative updates alone.
+    KullbackLeibler,
+}
+
+/// Rows of numbers >= 0 as sums of parts that are >= 0 too: `x = w h` as nearly as squares, or a divergence, measure (Lee and Seung, 1999).
 ///
-/// What is made small is half the sum of squared differences, with penalties on both factors where these are set: as in
+/// What is made small is half the sum of squared differences, or the divergence, with penalties on both factors where these are set: as in
 /// scikit-learn they grow with the columns (of the shares) and the rows (of the parts), so that a strength means the same
 /// for any size. Rows may be sparse.
 ///
@@ -50,6 +65,7 @@ pub enum NmfSolver {
 /// |---|---|---|---|
 /// | `n_components` | 2 | 1 to 10000 | how many parts |
 /// | `solver` | `CoordinateDescent` | `CoordinateDescent`, `MultiplicativeUpdate` | how the factors are found |
+/// | `beta_loss` | `Frobenius` | `Frobenius`, `KullbackLeibler` | how far rows are from their sums of parts |
 /// | `max_iter` | 200 | >= 1 | the most passes |
 /// | `tolerance` | 1e-4 | >= 0 | stop when a pass does less than this share of the first one (coordinate descent), or ten passes lower the error by less than this share of the first error |
 /// | `alpha_w` | 0 | 0 to 1e100 | the penalty on the shares, times the number of columns |
@@ -73,6 +89,7 @@ pub enum NmfSolver {
 pub struct Nmf {
     n_components: usize,
     solver: NmfSolver,
+    beta_loss: BetaLoss,
     max_iter: usize,
     tolerance: f64,
     alpha_w: f64,
@@ -86,6 +103,7 @@ impl Default for Nmf {
         Nmf {
             n_components: 2,
             solver: NmfSolver::default(),
+            beta_loss: BetaLoss::default(),
             max_iter: 200,
             tolerance: 1e-4,
             alpha_w: 0.0,
@@ -123,6 +141,25 @@ impl Nmf {
     #[must_use]
     pub fn solver(mut self, solver: NmfSolver) -> Self {
         self.solver = solver;
+        self
+    }
+
+    /// How far rows are from their sums of parts.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Estimator, Matrix, NoTarget};
+    /// use perennial_features::extraction::{BetaLoss, Nmf, NmfSolver};
+    ///
+    /// let counts = Matrix::from(array![[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 3.0], [1.0, 2.0, 3.0]]);
+    /// let settings = Nmf::new().solver(NmfSolver::MultiplicativeUpdate).beta_loss(BetaLoss::KullbackLeibler);
+    /// let model = settings.tolerance(1e-12).max_iter(5000).fit(&counts, &NoTarget)?;
+    /// assert!(model.reconstruction_error() < 1e-2);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn beta_loss(mut self, beta_loss: BetaLoss) -> Self {
+        self.beta_loss = beta_loss;
         self
     }
 
@@ -181,6 +218,13 @@ impl Estimator for Nmf {
         ALPHA_W.check(self.alpha_w)?;
         self.alpha_h.map_or(Ok(()), |alpha| ALPHA_H.check(alpha))?;
         L1_RATIO.check(self.l1_ratio)?;
+        if self.beta_loss == BetaLoss::KullbackLeibler && self.solver == NmfSolver::CoordinateDescent {
+            return Err(Error::invalid_param(
+                "solver",
+                self.solver,
+                "`MultiplicativeUpdate`, as `beta_loss` is `KullbackLeibler`",
+            ));
+        }
         let (x, unit) = NonNegative::new(train.x)?.in_units()?;
         let (n, p) = x.dim();
         if (n + p).checked_mul(self.n_components).is_none_or(|size| size > MOST_NUMBERS) {
@@ -192,6 +236,9 @@ impl Estimator for Nmf {
         let seed = train.ctx.seed(self.seed);
         // Both factors with one part in each column.
         let (mut w, mut h) = start(&x, self.n_components, seed, &train.ctx)?;
+        if self.beta_loss == BetaLoss::KullbackLeibler {
+            return self.by_divergence(train, (&x, unit), (w, h));
+        }
         let (of_shares, of_parts) = self.penalties(x.dim());
         // The parts are in the unit, the shares are not, and the objective is in its square.
         let for_w = Penalty { l1: of_shares.l1 / unit / unit, l2: of_shares.l2 / unit / unit };
@@ -246,6 +293,7 @@ impl Estimator for Nmf {
             converged,
             n_iterations,
             gap,
+            beta_loss: self.beta_loss,
         })
     }
 
@@ -290,40 +338,6 @@ impl Nmf {
     }
 }
 
-/// The factors of the singular value decomposition made >= 0, their zeros filled with the mean.
-fn start(x: &NonNegative<'_>, k: usize, seed: u64, ctx: &Context) -> Result<(Array2<f64>, Array2<f64>)> {
-    let (n, p) = x.dim();
-    let mean = x.mean();
-    let (sizes, vt) = x.singular(k, seed, ctx)?;
-    let left = x.times(&vt.t().to_owned());
-    let mut random = Random::new(seed).stream("start");
-    let (mut w, mut h) = (Array2::from_elem((n, k), mean), Array2::from_elem((p, k), mean));
-    for part in 0..k {
-        if part >= sizes.len() || !(sizes[part] > 1e-12 * sizes[0]) {
-            let scale = (mean / k as f64).sqrt();
-            w.column_mut(part).mapv_inplace(|_| scale * random.normal().abs());
-            h.column_mut(part).mapv_inplace(|_| scale * random.normal().abs());
-            continue;
-        }
-        let s = sizes[part];
-        let (u, v) = (left.column(part).mapv(|value| value / s), vt.row(part).to_owned());
-        let side = |values: &ndarray::Array1<f64>, sign: f64| values.mapv(|value| (sign * value).max(0.0));
-        let norm =
-            |values: &ndarray::Array1<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        let both = [1.0, -1.0].map(|sign| (side(&u, sign), side(&v, sign)));
-        let norms = both.each_ref().map(|(u, v)| (norm(u), norm(v)));
-        let better = usize::from(norms[1].0 * norms[1].1 > norms[0].0 * norms[0].1);
-        let ((u, v), (nu, nv)) = (&both[better], norms[better]);
-        if nu * nv > 0.0 {
-            let scale = (s * nu * nv).sqrt();
-            let fill = |value: f64| if value > 1e-6 { value } else { mean };
-            w.column_mut(part).assign(&u.mapv(|value| fill(scale * value / nu)));
-            h.column_mut(part).assign(&v.mapv(|value| fill(scale * value / nv)));
-        }
-    }
-    Ok((w, h))
-}
-
 impl FitTransform for Nmf {}
 
 /// A fitted [`Nmf`].
@@ -344,6 +358,8 @@ struct Parts {
     n_iterations: usize,
     #[serde(default)]
     gap: f64,
+    #[serde(default)]
+    beta_loss: BetaLoss,
 }
 
 impl From<NmfModel> for Parts {
@@ -381,7 +397,7 @@ impl NmfModel {
         &self.parts.components
     }
 
-    /// The square root of the sum of squared differences between the training rows and their sums of parts.
+    /// The square root of the sum of squared differences between the training rows and their sums of parts, or of twice their divergence.
     pub fn reconstruction_error(&self) -> f64 {
         self.parts.reconstruction_error
     }
@@ -416,7 +432,7 @@ impl Transformer for NmfModel {
     type Input = Matrix;
     type Output = Matrix;
 
-    /// How much of each part each row holds: the non-negative least squares solution.
+    /// How much of each part each row holds: what makes the squares, or the divergence, of the row least.
     fn transform(&self, x: &Matrix) -> Result<Matrix> {
         let Parts { features, components, penalty, .. } = &self.parts;
         let x = features.align(x)?;
@@ -424,6 +440,10 @@ impl Transformer for NmfModel {
         let x = NonNegative::new(&x)?;
         let (n_rows, n_cols) = x.dim();
         let k = components.nrows();
+        if self.parts.beta_loss == BetaLoss::KullbackLeibler {
+            let shares = divergence::shares(&x, components, *penalty);
+            return finish(Array2::from_shape_vec((n_rows, k), shares).map_err(Error::other)?, "nmf");
+        }
         // Parts at length 1, so that their products neither overflow nor vanish.
         let length = |row: ndarray::ArrayView1<'_, f64>| {
             let largest = row.iter().fold(0.0, |most: f64, value| most.max(*value)).max(f64::MIN_POSITIVE);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayRef2};
 use perennial_core::{Context, Csr, Error, Matrix, Result};
-use perennial_numeric::linalg::{Centred, Subspace, largest_singular};
+use perennial_numeric::linalg::{Centred, Subspace, largest_singular, matmul};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_numeric::sparse::{csr_matmul_dense, csr_t_matmul_dense};
@@ -13,6 +13,10 @@ use super::spectrum::{PcaSolver, spectrum};
 
 /// Numbers of which the squares stay in the range of f64.
 const MOST: f64 = 1e140;
+/// What a sum of parts is at least where a number is divided by it.
+pub(super) const LEAST: f64 = 1e-150;
+/// Rows of one task.
+const CHUNK: usize = 512;
 /// Where the largest number lies within these, nothing is scaled.
 const TAME: std::ops::Range<f64> = 1e-3..1e6;
 
@@ -102,6 +106,63 @@ impl<'a> NonNegative<'a> {
         match self {
             NonNegative::Dense(x) => Centred::new(x, None).turned_times(b),
             NonNegative::Sparse(x) => csr_t_matmul_dense(x, b),
+        }
+    }
+
+    /// Each number that is not 0 over the product of its row of `w` and its row of `h`.
+    pub(super) fn over(&self, w: &Array2<f64>, h: &Array2<f64>) -> Result<NonNegative<'static>> {
+        let ratio = |value: f64, sum: f64| if value > 0.0 { value / sum.max(LEAST) } else { 0.0 };
+        match self {
+            NonNegative::Dense(x) => {
+                let mut ratios = matmul(w, &h.t());
+                ratios.iter_mut().zip(x.iter()).for_each(|(sum, value)| *sum = ratio(*value, *sum));
+                Ok(NonNegative::Dense(Cow::Owned(ratios)))
+            }
+            NonNegative::Sparse(x) => {
+                let part = |rows: std::ops::Range<usize>| {
+                    let mut ratios = Vec::new();
+                    for row in rows {
+                        let (columns, values) = x.row(row);
+                        let own = w.row(row);
+                        let sums = columns.iter().map(|&column| own.dot(&h.row(column as usize)));
+                        ratios.extend(values.iter().zip(sums).map(|(value, sum)| ratio(*value, sum)));
+                    }
+                    ratios
+                };
+                let ratios = reduce::map_chunks(x.n_rows(), CHUNK, part).concat();
+                let (indptr, indices) = (x.indptr().to_vec(), x.indices().to_vec());
+                Ok(NonNegative::Sparse(Cow::Owned(Csr::new(x.n_cols(), indptr, indices, ratios)?)))
+            }
+        }
+    }
+
+    /// The sum of `x (ln ratio - 1)` over the numbers that are not 0, for ratios that [`over`](NonNegative::over) gave.
+    pub(super) fn log_sum(&self, ratios: &NonNegative<'_>) -> f64 {
+        let term = |value: f64, ratio: f64| if value > 0.0 { value * (ratio.ln() - 1.0) } else { 0.0 };
+        match (self, ratios) {
+            (NonNegative::Dense(x), NonNegative::Dense(ratios)) => {
+                x.iter().zip(ratios.iter()).map(|(value, ratio)| term(*value, *ratio)).sum()
+            }
+            (NonNegative::Sparse(x), NonNegative::Sparse(ratios)) => {
+                reduce::sum_by(x.n_stored(), |place| term(x.values()[place], ratios.values()[place]))
+            }
+            // Ratios have the form of their rows.
+            _ => 0.0,
+        }
+    }
+
+    /// The columns and numbers of a row that are not 0.
+    pub(super) fn entries(&self, row: usize) -> Vec<(usize, f64)> {
+        match self {
+            NonNegative::Dense(x) => {
+                let cells = x.row(row).into_iter().copied().enumerate();
+                cells.filter(|(_, value)| *value > 0.0).collect()
+            }
+            NonNegative::Sparse(x) => {
+                let (columns, values) = x.row(row);
+                let cells = columns.iter().map(|&column| column as usize).zip(values.iter().copied());
+                cells.filter(|(_, value)| *value > 0.0).collect()
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! Columns that are told by a hash.
 
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, Rows, Train,
-    Transformer,
+    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, OutputSchema, Param, Result,
+    Rows, Train, Transformer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,11 @@ impl Estimator for FeatureHasher {
     }
 }
 
-impl FitTransform for FeatureHasher {}
+impl FitTransform for FeatureHasher {
+    fn transform_schema(&self, x: &[Record]) -> Result<OutputSchema<Matrix>> {
+        OutputSchema::of(&self.fit_on(&Train::new(x, &NoTarget))?, x)
+    }
+}
 
 /// A [`FeatureHasher`] that has named its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -106,6 +106,11 @@ fn sparse(rows: impl Iterator<Item = Result<Vec<(u32, f64)>>>, features: &Featur
         cells.sort_by_key(|(column, _)| *column);
         for run in cells.chunk_by(|a, b| a.0 == b.0) {
             let sum: f64 = run.iter().map(|(_, value)| value).sum();
+            if !sum.is_finite() {
+                return Err(Error::overflow(
+                    "the numbers of fields that share a column add up to more than an `f64` can hold; give smaller ones",
+                ));
+            }
             if sum != 0.0 {
                 indices.push(run[0].0);
                 values.push(sum);

@@ -6,14 +6,14 @@ use perennial_numeric::reduce;
 
 /// A number that is stored.
 #[derive(Clone, Copy)]
-pub(super) struct Cell {
-    pub(super) row: usize,
-    pub(super) value: f64,
-    pub(super) weight: f64,
+pub(crate) struct Cell {
+    pub(crate) row: usize,
+    pub(crate) value: f64,
+    pub(crate) weight: f64,
 }
 
 /// The columns of dense or sparse rows; rows without weight are left out.
-pub(super) struct Columns<'a> {
+pub(crate) struct Columns<'a> {
     cells: Cells<'a>,
     weights: Vec<f64>,
     total: f64,
@@ -26,23 +26,25 @@ enum Cells<'a> {
 }
 
 /// The stored numbers of a column, and the weight of the rows in which it is 0 without being stored.
-pub(super) struct Column {
-    pub(super) cells: Vec<Cell>,
-    pub(super) rest: f64,
+pub(crate) struct Column {
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) rest: f64,
 }
 
 /// A column around its mean, shrunk by a power of two so that squares stay in range.
-pub(super) struct Centred {
+pub(crate) struct Centred {
     /// The deviations of what is stored.
-    pub(super) cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
     /// The weight of the rows that are not stored.
-    pub(super) rest: f64,
+    pub(crate) rest: f64,
     /// The deviation of each of them; 0 where there are none.
-    pub(super) rest_deviation: f64,
+    pub(crate) rest_deviation: f64,
+    /// The power of two that the numbers are multiplied by.
+    scale: f64,
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn of<Y: ?Sized>(train: &Train<'a, Matrix, Y>) -> Result<Self> {
+    pub(crate) fn of<Y: ?Sized>(train: &Train<'a, Matrix, Y>) -> Result<Self> {
         let x: &'a Matrix = train.x;
         let weights = weights(train, x.n_rows());
         let total = reduce::sum(&weights);
@@ -69,16 +71,16 @@ impl<'a> Columns<'a> {
     }
 
     /// The weight of all rows.
-    pub(super) fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         self.total
     }
 
     /// The weight of each row.
-    pub(super) fn weights(&self) -> &[f64] {
+    pub(crate) fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    pub(super) fn column(&self, column: usize) -> Column {
+    pub(crate) fn column(&self, column: usize) -> Column {
         let cell = |(row, value): (usize, f64)| {
             let weight = self.weights[row];
             (weight > 0.0).then_some(Cell { row, value, weight })
@@ -103,7 +105,7 @@ fn weights<Y: ?Sized>(train: &Train<'_, Matrix, Y>, n_rows: usize) -> Vec<f64> {
 
 impl Column {
     /// Numbers that are all stored.
-    pub(super) fn of_all(values: &[f64], weights: &[f64]) -> Self {
+    pub(crate) fn of_all(values: &[f64], weights: &[f64]) -> Self {
         let all = values.iter().zip(weights).enumerate();
         let live = all.filter(|(_, (_, weight))| **weight > 0.0);
         let cells = live.map(|(row, (&value, &weight))| Cell { row, value, weight }).collect();
@@ -111,7 +113,7 @@ impl Column {
     }
 
     /// The deviations from the mean; none where all numbers are equal, whatever rounding would make of them.
-    pub(super) fn centred(mut self, total: f64) -> Option<Centred> {
+    pub(crate) fn centred(mut self, total: f64) -> Option<Centred> {
         let zeros = self.rest > 0.0;
         let first = if zeros { 0.0 } else { self.cells.first()?.value };
         if self.cells.iter().all(|cell| cell.value == first) {
@@ -123,14 +125,20 @@ impl Column {
         let cells = &self.cells;
         let mean = reduce::sum_by(cells.len(), |at| cells[at].weight * cells[at].value) / total;
         self.cells.iter_mut().for_each(|cell| cell.value -= mean);
-        Some(Centred { cells: self.cells, rest: self.rest, rest_deviation: if zeros { -mean } else { 0.0 } })
+        let rest_deviation = if zeros { -mean } else { 0.0 };
+        Some(Centred { cells: self.cells, rest: self.rest, rest_deviation, scale })
     }
 }
 
 impl Centred {
-    /// The sum of squares.
-    pub(super) fn squares(&self) -> f64 {
+    /// The sum of squares of the deviations as they are here.
+    pub(crate) fn squares(&self) -> f64 {
         let square = |at: usize| self.cells[at].weight * self.cells[at].value * self.cells[at].value;
         reduce::sum_by(self.cells.len(), square) + self.rest * self.rest_deviation * self.rest_deviation
+    }
+
+    /// The variance over the weight of all rows, in the units of the column.
+    pub(crate) fn variance(&self, total: f64) -> f64 {
+        self.squares() / total / self.scale / self.scale
     }
 }

@@ -6,6 +6,7 @@ mod mutual_information;
 mod variance;
 
 pub use chi_squared::Chi2;
+pub(crate) use column::Columns;
 pub use mutual_information::MutualInformation;
 pub use variance::{FClassification, FRegression};
 

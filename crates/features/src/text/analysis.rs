@@ -1,16 +1,18 @@
 //! The terms of a text.
 
-use perennial_core::{Error, Result};
+use perennial_core::{Error, Param, Result};
 use serde::{Deserialize, Serialize};
 
 /// The longest terms, in words or characters.
 const MOST: usize = 1000;
+pub(super) const MIN_WORD_LENGTH: Param =
+    Param::integer("min_word_length", "how many letters a word has at least").at_least(1.0).at_most(1000.0);
 
 /// What a term is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Analyzer {
-    /// A word, or some in a row: letters, digits and underscores side by side, at least two of them.
+    /// A word, or some in a row: letters, digits and underscores side by side, at least two of them unless told otherwise.
     #[default]
     Word,
     /// Some characters in a row, spaces included.
@@ -29,6 +31,13 @@ pub(super) struct Analysis {
     /// In order.
     #[serde(deserialize_with = "ordered")]
     pub(super) stop_words: Vec<String>,
+    #[serde(default = "two")]
+    pub(super) min_word_length: usize,
+}
+
+/// The letters of the shortest words, unless told otherwise.
+fn two() -> usize {
+    2
 }
 
 /// Words as somebody wrote them, in order.
@@ -44,7 +53,13 @@ pub(super) fn in_order(mut words: Vec<String>) -> Vec<String> {
 
 impl Default for Analysis {
     fn default() -> Self {
-        Analysis { analyzer: Analyzer::Word, ngram_range: (1, 1), lowercase: true, stop_words: Vec::new() }
+        Analysis {
+            analyzer: Analyzer::Word,
+            ngram_range: (1, 1),
+            lowercase: true,
+            stop_words: Vec::new(),
+            min_word_length: two(),
+        }
     }
 }
 
@@ -56,6 +71,14 @@ impl Analysis {
                 "ngram_range",
                 self.ngram_range,
                 "two lengths from 1 to 1000, the shorter first",
+            ));
+        }
+        MIN_WORD_LENGTH.check_count(self.min_word_length)?;
+        if self.min_word_length != two() && self.analyzer != Analyzer::Word {
+            return Err(Error::invalid_param(
+                "min_word_length",
+                self.min_word_length,
+                "2, as it was, as terms are characters and not words",
             ));
         }
         if !self.stop_words.is_empty() && self.analyzer != Analyzer::Word {
@@ -97,7 +120,8 @@ impl Analysis {
 
     fn words(&self, text: &str, memory: &mut Memory, mut give: impl FnMut(&str)) {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let words = text.split(|c: char| !is_word(c)).filter(|word| word.chars().nth(1).is_some());
+        let last = self.min_word_length.saturating_sub(1);
+        let words = text.split(|c: char| !is_word(c)).filter(|word| word.chars().nth(last).is_some());
         let known = |word: &&str| self.stop_words.binary_search_by(|stop| stop.as_str().cmp(word)).is_err();
         let words = words.filter(known);
         let (least, most) = self.ngram_range;
@@ -205,6 +229,12 @@ mod tests {
         let without = Analysis { stop_words: vec!["cat".to_owned()], ..analysis };
         assert_eq!(terms(&without, "the cat sat"), ["the", "sat", "the sat"]);
         assert!(terms(&without, "").is_empty() && terms(&without, "a b c").is_empty());
+        let short = Analysis { min_word_length: 1, ..Analysis::default() };
+        assert_eq!(terms(&short, "C and R, x_1"), ["c", "and", "r", "x_1"]);
+        let long = Analysis { min_word_length: 4, ..Analysis::default() };
+        assert_eq!(terms(&long, "The car, öläö"), ["öläö"]);
+        assert!(Analysis { min_word_length: 0, ..Analysis::default() }.check().is_err());
+        assert!(Analysis { analyzer: Analyzer::Char, ..long }.check().is_err());
     }
 
     #[test]

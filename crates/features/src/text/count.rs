@@ -9,7 +9,7 @@ use perennial_core::{
 use perennial_data::Table;
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, Analyzer, in_order};
+use super::analysis::{Analysis, Analyzer, MIN_WORD_LENGTH, in_order};
 use super::terms::{Documents, Limits, MAX_FEATURES};
 use super::vocabulary::{Row, corpus, known_terms, texts};
 
@@ -23,6 +23,7 @@ use super::vocabulary::{Row, corpus, known_terms, texts};
 /// | `ngram_range` | (1, 1) | 1 to 1000 | how many words, or characters, a term has: from, to |
 /// | `lowercase` | true | | whether texts are taken in lower case |
 /// | `stop_words` | none | | words that are passed over |
+/// | `min_word_length` | 2 | 1 to 1000 | how many letters a word has at least |
 /// | `min_df` | 1 | a number, or a share | in how many texts a term must be |
 /// | `max_df` | 1.0 | a number, or a share | in how many texts a term may be |
 /// | `max_features` | all | >= 1 | the most terms of a column: those that come most often |
@@ -51,7 +52,7 @@ pub struct CountVectorizer {
 
 impl CountVectorizer {
     /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[MAX_FEATURES];
+    pub const PARAMS: &'static [Param] = &[MIN_WORD_LENGTH, MAX_FEATURES];
 
     /// Words in lower case.
     pub fn new() -> Self {
@@ -83,6 +84,24 @@ impl CountVectorizer {
     #[must_use]
     pub fn stop_words<S: Into<String>>(mut self, stop_words: impl IntoIterator<Item = S>) -> Self {
         self.analysis.stop_words = in_order(stop_words.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many letters a word has at least.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, NoTarget};
+    /// use perennial_data::Table;
+    /// use perennial_features::text::CountVectorizer;
+    ///
+    /// let table = Table::builder().text("skills", ["C and R"]).build()?;
+    /// let model = CountVectorizer::new().min_word_length(1).fit(&table, &NoTarget)?;
+    /// assert_eq!(model.vocabulary("skills")?.collect::<Vec<_>>(), ["and", "c", "r"]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn min_word_length(mut self, min_word_length: usize) -> Self {
+        self.analysis.min_word_length = min_word_length;
         self
     }
 

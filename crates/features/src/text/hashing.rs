@@ -10,7 +10,7 @@ use perennial_data::{Table, murmur3};
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::analysis::{Analysis, Analyzer, Memory, in_order};
+use super::analysis::{Analysis, Analyzer, MIN_WORD_LENGTH, Memory, in_order};
 use super::tfidf::Norm;
 use super::vocabulary::texts;
 
@@ -27,6 +27,7 @@ use super::vocabulary::texts;
 /// | `ngram_range` | (1, 1) | 1 to 1000 | how many words, or characters, a term has: from, to |
 /// | `lowercase` | true | | whether texts are taken in lower case |
 /// | `stop_words` | none | | words that are passed over |
+/// | `min_word_length` | 2 | 1 to 1000 | how many letters a word has at least |
 /// | `binary` | false | | whether it only counts that a column has a term |
 /// | `norm` | `L2` | `L2`, `L1`, `None` | what the numbers of a row are divided by |
 /// | `alternate_sign` | true | | whether half of the terms subtract |
@@ -76,7 +77,7 @@ pub(crate) fn place(term: &str, n_features: usize, alternate_sign: bool) -> (u32
 
 impl HashingVectorizer {
     /// The numeric settings.
-    pub const PARAMS: &'static [Param] = &[N_FEATURES];
+    pub const PARAMS: &'static [Param] = &[N_FEATURES, MIN_WORD_LENGTH];
 
     /// Words in lower case.
     pub fn new() -> Self {
@@ -115,6 +116,13 @@ impl HashingVectorizer {
     #[must_use]
     pub fn stop_words<S: Into<String>>(mut self, stop_words: impl IntoIterator<Item = S>) -> Self {
         self.analysis.stop_words = in_order(stop_words.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many letters a word has at least.
+    #[must_use]
+    pub fn min_word_length(mut self, min_word_length: usize) -> Self {
+        self.analysis.min_word_length = min_word_length;
         self
     }
 

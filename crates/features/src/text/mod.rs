@@ -10,6 +10,8 @@ mod count;
 #[cfg(feature = "table")]
 mod hashing;
 #[cfg(feature = "table")]
+mod stop_words;
+#[cfg(feature = "table")]
 mod terms;
 mod tfidf;
 #[cfg(feature = "table")]
@@ -25,6 +27,8 @@ pub use count::{CountModel, CountVectorizer};
 pub(crate) use hashing::place;
 #[cfg(feature = "table")]
 pub use hashing::{HashingVectorizer, HashingVectorizerModel};
+#[cfg(feature = "table")]
+pub use stop_words::english_stop_words;
 #[cfg(feature = "table")]
 pub use terms::Documents;
 pub use tfidf::{Norm, TfidfModel, TfidfTransformer};

@@ -36,7 +36,10 @@ impl Documents {
     }
 }
 
-const SHARE: Param = Param::real("a share of the texts", "").at_least(0.0).at_most(1.0);
+const MIN_DF: Param =
+    Param::real("min_df", "in which share of the texts a term must be").at_least(0.0).at_most(1.0);
+const MAX_DF: Param =
+    Param::real("max_df", "in which share of the texts a term may be").at_least(0.0).at_most(1.0);
 pub(super) const MAX_FEATURES: Param =
     Param::integer("max_features", "the most terms of a column").at_least(1.0);
 
@@ -57,9 +60,9 @@ impl Default for Limits {
 
 impl Limits {
     pub(super) fn check(&self) -> Result<()> {
-        for limit in [self.min_df, self.max_df] {
+        for (param, limit) in [(MIN_DF, self.min_df), (MAX_DF, self.max_df)] {
             if let Documents::Share(share) = limit {
-                SHARE.check(share)?;
+                param.check(share)?;
             }
         }
         self.max_features.map_or(Ok(()), |most| MAX_FEATURES.check_count(most))
@@ -86,6 +89,13 @@ impl Limits {
         }
         // One text is any text that counts, however little it weighs.
         let least = if self.min_df == Documents::Count(1) { 0.0 } else { self.min_df.of(all) };
+        if least > all {
+            return Err(Error::invalid_param(
+                "min_df",
+                self.min_df,
+                format!("at most as many texts as there are, which are {all}"),
+            ));
+        }
         let most = self.max_df.of(all);
         if most < least {
             return Err(Error::invalid_param(

@@ -68,6 +68,12 @@ impl TfidfVectorizer {
         TfidfVectorizer { counts: self.counts.stop_words(stop_words), ..self }
     }
 
+    /// How many letters a word has at least.
+    #[must_use]
+    pub fn min_word_length(self, min_word_length: usize) -> Self {
+        TfidfVectorizer { counts: self.counts.min_word_length(min_word_length), ..self }
+    }
+
     /// In how many texts a term must be: a whole number, or a share.
     #[must_use]
     pub fn min_df(self, min_df: impl Into<Documents>) -> Self {

@@ -2,8 +2,8 @@
 
 use perennial_core::Estimator;
 use perennial_features::extraction::{
-    Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca,
-    PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
+    BetaLoss, Contrast, FastIca, GaussianRandomProjection, IncrementalPca, KernelPca, Nmf, NmfSolver,
+    Nystroem, Pca, PcaSolver, RandomFourierFeatures, SparseRandomProjection, TruncatedSvd, Umap,
 };
 use perennial_features::{
     Chi2, CyclicalFeatures, FeatureUnion, MutualInformation, PolynomialFeatures, SelectFdr, SelectFpr,
@@ -70,6 +70,16 @@ check!(
     Nmf::new().solver(NmfSolver::MultiplicativeUpdate),
     Tags::new().positive_only().most_rows(2000)
 );
+check!(
+    nmf_of_counts,
+    transformer,
+    Nmf::new()
+        .n_components(3)
+        .solver(NmfSolver::MultiplicativeUpdate)
+        .beta_loss(BetaLoss::KullbackLeibler)
+        .max_iter(40),
+    Tags::new().positive_only().most_rows(1000)
+);
 check!(fast_ica, transformer, FastIca::new().n_components(3).max_iter(50));
 check!(fast_ica_cube, transformer, FastIca::new().contrast(Contrast::Cube).max_iter(20));
 check!(nystroem, transformer, Nystroem::new().n_components(20));
@@ -77,6 +87,12 @@ check!(
     kernel_pca,
     transformer,
     KernelPca::new().n_components(3).kernel(Kernel::rbf(0.05)),
+    Tags::new().most_rows(300)
+);
+check!(
+    kernel_pca_and_back,
+    transformer,
+    KernelPca::new().n_components(2).fit_inverse_transform(true).alpha(0.5),
     Tags::new().most_rows(300)
 );
 check!(random_fourier, transformer, RandomFourierFeatures::new().n_components(20));

@@ -8,7 +8,8 @@
 use ndarray::{Array2, s};
 use perennial_core::{Csr, Estimator, FitTransform, Matrix, NoTarget, PartialFit, Train, Transformer};
 use perennial_features::extraction::{
-    FastIca, IncrementalPca, KernelPca, Nmf, NmfSolver, Nystroem, Pca, PcaSolver, TruncatedSvd, Tsne, Umap,
+    BetaLoss, FastIca, IncrementalPca, KernelPca, KernelPcaModel, Nmf, NmfSolver, Nystroem, Pca, PcaSolver,
+    TruncatedSvd, Tsne, Umap,
 };
 use perennial_numeric::kernel::Kernel;
 use perennial_numeric::neighbors::Metric;
@@ -179,6 +180,52 @@ fn penalised_factors_are_at_rest() {
     assert!(h.iter().chain(&w).filter(|value| **value == 0.0).count() > 5, "the penalty sets some to 0");
 }
 
+/// scikit-learn 1.9.1: `NMF(2, beta_loss="kullback-leibler", solver="mu", init="nndsvda", tol=1e-14, max_iter=20000, ..)` of
+/// `floor(|sin(1.7 i + 2.3 j)| * 9)`, and the first two rows from their parts.
+#[test]
+fn counts_are_parted_by_their_divergence() {
+    let x = Matrix::from(Array2::from_shape_fn((30, 5), |(i, j)| {
+        ((1.7 * i as f64 + 2.3 * j as f64).sin().abs() * 9.0).floor()
+    }));
+    let settings = Nmf::new().solver(NmfSolver::MultiplicativeUpdate).beta_loss(BetaLoss::KullbackLeibler);
+    let settings = settings.tolerance(1e-14).max_iter(20_000);
+    let free = [
+        [0.0, 4.843375364502542, 10.178414811325252, 4.9243201831621874, 1.0538896410217133],
+        [9.454785527000366, 5.148364443511158, 0.0, 4.822385524083489, 8.574464505393824],
+    ];
+    let penalised = settings.clone().alpha_w(0.01).alpha_h(0.02).l1_ratio(0.5);
+    let held = [
+        [0.0, 4.764197006390129, 9.922700845861486, 4.830945751463233, 1.0542538773648773],
+        [9.277849255217976, 5.070249724555883, 0.0, 4.762276895530254, 8.409720808436555],
+    ];
+    for (settings, error, truth) in
+        [(settings.clone(), 11.220149708432876, free), (penalised, 11.228377541715751, held)]
+    {
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        assert!((model.reconstruction_error() - error).abs() < 1e-6, "{}", model.reconstruction_error());
+        let back = model.inverse_transform(&model.transform(&x).unwrap()).unwrap();
+        for (row, truth) in back.dense().unwrap().rows().into_iter().zip(&truth) {
+            assert!(row.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-5), "{row} instead of {truth:?}");
+        }
+    }
+    // Sparse rows are the same rows.
+    let (mut ends, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
+    for row in x.dense().unwrap().rows() {
+        for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+            columns.push(column as u32);
+            values.push(value);
+        }
+        ends.push(values.len());
+    }
+    let sparse = Matrix::from(Csr::new(5, ends, columns, values).unwrap());
+    let error = settings.fit(&sparse, &NoTarget).unwrap().reconstruction_error();
+    assert!((error - 11.220149708432876).abs() < 1e-6, "{error}");
+    let early = settings.clone().max_iter(20).tolerance(1e-9).fit(&x, &NoTarget).unwrap();
+    assert!(!early.converged() && early.gap() > 1e-9, "{}", early.gap());
+    let refused = settings.solver(NmfSolver::CoordinateDescent).fit(&x, &NoTarget).unwrap_err().to_string();
+    assert!(refused.contains("`solver`") && refused.contains("MultiplicativeUpdate"), "{refused}");
+}
+
 #[test]
 fn few_components_of_a_kernel_are_those_of_all() {
     let x = Matrix::from(Array2::from_shape_fn((700, 3), |(i, j)| ((i * (j + 3)) % 31) as f64 / 10.0));
@@ -195,6 +242,45 @@ fn few_components_of_a_kernel_are_those_of_all() {
     let rows = Matrix::from(Array2::from_shape_fn((4_001, 1), |(i, _)| i as f64));
     let error = KernelPca::new().fit(&rows, &NoTarget).unwrap_err().to_string();
     assert!(error.contains("at most 80"), "{error}");
+}
+
+/// scikit-learn 1.9.1: `KernelPCA(n_components=2, fit_inverse_transform=True, kernel=.., gamma=0.05, alpha=..)` of 20 rows, and back again for
+/// the first three.
+#[test]
+fn projections_by_a_kernel_are_turned_back() {
+    let x = Matrix::from(Array2::from_shape_fn((20, 3), |(i, column)| match column {
+        0 => (i as f64 * 1.7).sin() * 3.0,
+        1 => (i as f64 * 0.9).cos() * 2.0,
+        _ => (i * 37 % 11) as f64 * 0.3,
+    }));
+    let rbf = [
+        [-0.3700232929761995, 1.3597373931822119, 1.3174836149441607],
+        [2.023912503391431, 0.5285906745146665, 1.9445603499095583],
+        [-0.5932858862479655, -0.3701016023456978, 1.3577591846780965],
+    ];
+    let linear = [
+        [-0.38790286528160234, 2.0925240383777712, -0.23795374963265736],
+        [2.648253431565763, 1.3342001963379295, 0.5694527188851595],
+        [-0.5896578259166667, -0.45205451308681643, -0.11632530969462707],
+    ];
+    let settings = KernelPca::new().n_components(2).fit_inverse_transform(true);
+    let rbf = (settings.clone().kernel(Kernel::rbf(0.05)).alpha(0.1), rbf);
+    for (settings, truth) in [rbf, (settings, linear)] {
+        let model = settings.fit(&x, &NoTarget).unwrap();
+        let back = model.inverse_transform(&model.transform(&x).unwrap()).unwrap();
+        for (row, truth) in back.dense().unwrap().rows().into_iter().zip(&truth) {
+            assert!(row.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-9), "{row} instead of {truth:?}");
+        }
+        let bytes = perennial_core::to_bytes(&model).unwrap();
+        assert_eq!(perennial_core::from_bytes::<KernelPcaModel>(&bytes).unwrap(), model);
+        let none = Matrix::from(Array2::zeros((0, 2)));
+        assert_eq!(model.inverse_transform(&none).unwrap().n_cols(), 3);
+        let error = model.inverse_transform(&x).unwrap_err().to_string();
+        assert!(error.contains("3 columns") && error.contains("2 components"), "{error}");
+    }
+    let model = KernelPca::new().n_components(2).fit(&x, &NoTarget).unwrap();
+    let error = model.inverse_transform(&model.transform(&x).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`fit_inverse_transform(true)`"), "{error}");
 }
 
 #[test]

@@ -5,6 +5,21 @@ use perennial_core::{Estimator, Matrix, NoTarget, Train, Transformer, from_bytes
 use perennial_features::{
     DictVectorizer, DictVectorizerModel, FeatureHasher, FeatureHasherModel, FieldValue, Record,
 };
+use perennial_testing::{Field, Fields, Tags, check};
+
+/// The rows of the kit as records.
+fn records(rows: &[Fields]) -> Vec<Record> {
+    let value = |field: &Field| match field {
+        Field::Number(number) => FieldValue::Number(*number),
+        Field::Text(text) => FieldValue::Text(text.clone()),
+    };
+    rows.iter().map(|row| row.iter().map(|(name, field)| (name.clone(), value(field))).collect()).collect()
+}
+
+check!(names_as_columns, records, DictVectorizer::new(), records, Tags::new().exact_solver());
+check!(names_with_a_separator, records, DictVectorizer::new().separator(": "), records);
+check!(hashed_names, records, FeatureHasher::new().n_features(32), records, Tags::new().exact_solver());
+check!(hashed_names_that_add, records, FeatureHasher::new().n_features(8).alternate_sign(false), records);
 
 fn record(fields: &[(&str, FieldValue)]) -> Record {
     fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
@@ -105,6 +120,11 @@ fn hashed_names_are_those_of_scikit_learn() {
     let back: FeatureHasherModel = from_bytes(&to_bytes(&model).unwrap()).unwrap();
     assert_eq!(back, model);
     assert!(hasher.clone().n_features(0).fit(&rows, &NoTarget).is_err());
+    // Two numbers of one column whose sum leaves the range.
+    let huge = [record(&[("a", number(1e308)), ("b", number(1e308))])];
+    let one = hasher.clone().n_features(1).alternate_sign(false).fit(&rows, &NoTarget).unwrap();
+    let error = one.transform(&huge).unwrap_err().to_string();
+    assert!(error.contains("add up"), "{error}");
     assert!(model.transform(&[record(&[("a", number(f64::INFINITY))])]).is_err());
 }
 

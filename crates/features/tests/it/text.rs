@@ -7,12 +7,59 @@ use perennial_core::{
 use perennial_data::{Column, Table};
 use perennial_features::VarianceThreshold;
 use perennial_features::text::{
-    Analyzer, CountModel, CountVectorizer, Norm, TfidfTransformer, TfidfVectorizer, TfidfVectorizerModel,
+    Analyzer, CountModel, CountVectorizer, HashingVectorizer, Norm, TfidfTransformer, TfidfVectorizer,
+    TfidfVectorizerModel,
 };
-use perennial_testing::check;
+use perennial_testing::{Tags, Text, check};
+
+/// A table of these texts in its only column.
+fn notes(texts: &[Text]) -> Table {
+    Table::new([("note", Column::text(texts.iter().map(Option::as_deref)))]).unwrap()
+}
 
 check!(tfidf, transformer, TfidfTransformer::new());
 check!(tfidf_plain, transformer, TfidfTransformer::new().norm(Norm::None).smooth_idf(false));
+check!(counts, texts, CountVectorizer::new(), notes, Tags::new().exact_solver());
+check!(
+    counts_within_limits,
+    texts,
+    CountVectorizer::new()
+        .min_word_length(1)
+        .ngram_range(1, 2)
+        .stop_words(["the"])
+        .min_df(2)
+        .max_df(0.9)
+        .max_features(40),
+    notes,
+    Tags::new().exact_solver()
+);
+check!(
+    counts_of_characters,
+    texts,
+    CountVectorizer::new().analyzer(Analyzer::CharWb).ngram_range(2, 3).binary(true).lowercase(false),
+    notes,
+    Tags::new().most_rows(4000)
+);
+check!(
+    counts_of_given_terms,
+    texts,
+    CountVectorizer::new().analyzer(Analyzer::Char).ngram_range(3, 3).vocabulary(["red", "car", "öl "]),
+    notes
+);
+check!(weighed_counts, texts, TfidfVectorizer::new().min_df(0.01), notes, Tags::new().exact_solver());
+check!(
+    weighed_counts_as_logarithms,
+    texts,
+    TfidfVectorizer::new().sublinear_tf(true).norm(Norm::L1).smooth_idf(false).max_features(30),
+    notes
+);
+check!(hashed_terms, texts, HashingVectorizer::new().n_features(64), notes, Tags::new().exact_solver());
+check!(
+    hashed_pairs,
+    texts,
+    HashingVectorizer::new().n_features(50).ngram_range(1, 2).alternate_sign(false).norm(Norm::None),
+    notes
+);
 
 const TEXTS: [Option<&str>; 5] = [
     Some("The red car, the RED bus!"),
@@ -168,7 +215,10 @@ fn little_weight_and_settings_of_a_file_count() {
 fn what_cannot_be_says_why() {
     let error = |settings: CountVectorizer| settings.fit(&table(), &NoTarget).unwrap_err().to_string();
     assert!(error(CountVectorizer::new().ngram_range(2, 1)).contains("ngram_range"));
-    assert!(error(CountVectorizer::new().min_df(1.5)).contains("1.5"));
+    assert!(error(CountVectorizer::new().min_df(1.5)).contains("parameter `min_df` is 1.5"));
+    assert!(error(CountVectorizer::new().max_df(-0.5)).contains("parameter `max_df` is -0.5"));
+    let rare = error(CountVectorizer::new().min_df(6));
+    assert!(rare.contains("`min_df`") && rare.contains("which are 5"), "{rare}");
     assert!(error(CountVectorizer::new().min_df(4)).contains("no terms that are kept"));
     assert!(error(CountVectorizer::new().min_df(3).max_df(1)).contains("max_df"));
     assert!(error(CountVectorizer::new().analyzer(Analyzer::Char).stop_words(["a"])).contains("stop_words"));
@@ -207,6 +257,9 @@ fn columns_are_kept_by_their_variance() {
         assert!(a.scores().iter().zip(b.scores()).all(|(a, b)| (a - b).abs() <= 1e-15 * b.abs()));
         assert_eq!(a.kept().collect::<Vec<_>>(), b.kept().collect::<Vec<_>>());
     }
+    // Far from 0, and so near to it that squares vanish.
+    let far = Matrix::from(array![[1e9, 1e-200, -0.0], [1e9 + 1.0, 3e-200, 0.0]]);
+    assert_eq!(settings.fit(&far, &NoTarget).unwrap().scores(), [0.25, f64::MIN_POSITIVE, 0.0]);
     let error =
         settings.threshold(2.0).fit(&dense.select(&[0, 1]).unwrap(), &NoTarget).unwrap_err().to_string();
     assert!(error.contains("threshold"), "{error}");

@@ -14,6 +14,8 @@ const THRESHOLD: Param = Param::real("threshold", "how probable a class must be 
     .above(0.0)
     .at_most(1.0)
     .search(0.6, 0.99);
+const K_BEST: Param =
+    Param::integer("k_best", "how many rows are labelled at a time").at_least(1.0).search_log(1.0, 1000.0);
 const MAX_ITER: Param = Param::integer("max_iter", "how often rows are labelled").at_least(1.0).at_most(1e6);
 
 /// A classifier for rows of which only some have a class: it labels others where it is sure, and learns again
@@ -25,6 +27,7 @@ const MAX_ITER: Param = Param::integer("max_iter", "how often rows are labelled"
 /// |---|---|---|---|
 /// | `unlabelled` | | | the class that stands for none |
 /// | `threshold` | 0.75 | 0 to 1 | how probable a class must be to be taken as true |
+/// | `k_best` | none | >= 1 | how many rows are labelled at a time, those that it is surest of, however sure that is |
 /// | `max_iter` | 10 | >= 1 | how often rows are labelled |
 ///
 /// ```
@@ -46,16 +49,18 @@ pub struct SelfTrainingClassifier<E> {
     estimator: E,
     unlabelled: String,
     threshold: f64,
+    k_best: Option<usize>,
     max_iter: usize,
 }
 
 impl<E> SelfTrainingClassifier<E> {
     /// The numeric settings with their ranges.
-    pub const PARAMS: &'static [Param] = &[THRESHOLD, MAX_ITER];
+    pub const PARAMS: &'static [Param] = &[THRESHOLD, K_BEST, MAX_ITER];
 
     /// `estimator` on rows of which those of the class `unlabelled` have none.
     pub fn new(estimator: E, unlabelled: impl Into<String>) -> Self {
-        SelfTrainingClassifier { estimator, unlabelled: unlabelled.into(), threshold: 0.75, max_iter: 10 }
+        let unlabelled = unlabelled.into();
+        SelfTrainingClassifier { estimator, unlabelled, threshold: 0.75, k_best: None, max_iter: 10 }
     }
 
     /// Sets how probable a class must be to be taken as true.
@@ -65,11 +70,51 @@ impl<E> SelfTrainingClassifier<E> {
         self
     }
 
+    /// Labels so many rows at a time, those that it is surest of (of equals the first), in the place of all that reach the threshold. Give
+    /// `max_iter` as well where all rows shall have a class in the end.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Classes, Estimator, Matrix};
+    /// use perennial_models::GaussianNaiveBayes;
+    /// use perennial_models::compose::SelfTrainingClassifier;
+    ///
+    /// let x = Matrix::from(array![[1.0], [1.3], [5.0], [5.4], [1.1], [3.0], [5.2]]);
+    /// let y = Classes::from_labels(["low", "low", "high", "high", "?", "?", "?"]);
+    /// let settings = SelfTrainingClassifier::new(GaussianNaiveBayes::new(), "?").k_best(2);
+    /// let once = settings.clone().max_iter(1).fit(&x, &y)?;
+    /// assert_eq!((once.n_labelled(), once.n_unlabelled()), (2, 1));
+    /// assert_eq!(settings.fit(&x, &y)?.n_unlabelled(), 0);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn k_best(mut self, k_best: usize) -> Self {
+        self.k_best = Some(k_best);
+        self
+    }
+
     /// Sets how often rows are labelled.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.max_iter = max_iter;
         self
+    }
+}
+
+impl<E> SelfTrainingClassifier<E> {
+    /// The places of the rows that are given a class, and that class.
+    fn sure(&self, said: &Probabilities) -> Vec<(usize, u32)> {
+        let best = said.most_likely();
+        let share = |place: usize| said.values()[[place, best.codes()[place] as usize]];
+        let mut places: Vec<usize> = (0..said.n_rows()).collect();
+        match self.k_best {
+            None => places.retain(|&place| share(place) >= self.threshold),
+            Some(k) => {
+                places.sort_by(|&a, &b| share(b).total_cmp(&share(a)).then(a.cmp(&b)));
+                places.truncate(k);
+            }
+        }
+        places.into_iter().map(|place| (place, best.codes()[place])).collect()
     }
 }
 
@@ -121,6 +166,7 @@ where
 
     fn fit_on(&self, train: &Train<'_, E::Input, Classes>) -> Result<Self::Model> {
         THRESHOLD.check(self.threshold)?;
+        self.k_best.map_or(Ok(()), |k| K_BEST.check_count(k))?;
         MAX_ITER.check_count(self.max_iter)?;
         // Without such a class all rows have one, and this is the classifier alone.
         let none = train.y.names().iter().position(|name| *name == self.unlabelled);
@@ -163,11 +209,7 @@ where
                 break;
             }
             let said = model.predict_proba(train.x.take(&open)?.borrow())?;
-            let best = said.most_likely();
-            let sure: Vec<(usize, u32)> = (0..open.len())
-                .map(|place| (place, best.codes()[place]))
-                .filter(|&(place, code)| said.values()[[place, code as usize]] >= self.threshold)
-                .collect();
+            let sure = self.sure(&said);
             if sure.is_empty() {
                 converged = true;
                 break;

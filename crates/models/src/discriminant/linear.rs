@@ -10,7 +10,7 @@ use perennial_core::{
 use perennial_numeric::linalg::{matmul, svd};
 use serde::{Deserialize, Serialize};
 
-use super::spread::{Groups, RELATIVE, Whitening, check_shape, covariance};
+use super::spread::{Groups, RELATIVE, Whitening, check_shape, covariance, decisions};
 use crate::classes::{check_names, given_priors, normalise_scores, probabilities, two_or_more};
 use crate::covariance::LedoitWolf;
 use crate::rows::tame;
@@ -270,6 +270,47 @@ impl LinearDiscriminantModel {
         self.means.view()
     }
 
+    /// With two classes the log odds of the second, `n_rows` x 1; with more the logarithms of the probabilities of all classes up to a
+    /// constant of the row, `n_rows` x classes, minus infinity for classes without rows.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Classes, Estimator, Matrix};
+    /// use perennial_models::LinearDiscriminantAnalysis;
+    ///
+    /// let x = Matrix::from(array![[0.0], [2.0], [4.0], [6.0]]);
+    /// let y = Classes::from_labels(["low", "low", "tall", "tall"]);
+    /// let model = LinearDiscriminantAnalysis::new().fit(&x, &y)?;
+    /// // The border lies in the middle of the means 1 and 5; rows spread by 1 around them.
+    /// let odds = model.decision_function(&Matrix::from(array![[3.0], [4.0]]))?;
+    /// assert!(odds[[0, 0]].abs() < 1e-12 && (odds[[1, 0]] - 4.0).abs() < 1e-12);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, a value is not finite, or a score leaves the range of `f64`.
+    pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
+        decisions(self.scores(x)?, self.classes.len())
+    }
+
+    /// The logarithms of the probabilities up to a constant of the row, rows x classes.
+    fn scores(&self, x: &Matrix) -> Result<Vec<f64>> {
+        let x = self.features.align(x)?;
+        x.check_finite(false)?;
+        let n_classes = self.classes.len();
+        if x.n_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        let centre = Array1::from(self.centre.clone());
+        let means = matmul(&(&self.means - &centre), &self.whiten);
+        // What all classes share, the length of the row, is left out.
+        let weights = matmul(&self.whiten, &means.t());
+        let products = matmul(&(&x.dense()?.view() - &centre), &weights);
+        let constant = |class: usize| self.priors[class].ln() - 0.5 * means.row(class).dot(&means.row(class));
+        let constants: Array1<f64> = (0..n_classes).map(constant).collect();
+        Ok((products + constants).into_raw_vec_and_offset().0)
+    }
+
     /// The share of the spread of the means that lies in each direction.
     pub fn explained_variance_ratio(&self) -> &[f64] {
         &self.ratios
@@ -311,21 +352,8 @@ impl Predictor for LinearDiscriminantModel {
 
 impl Classifier for LinearDiscriminantModel {
     fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
-        let x = self.features.align(x)?;
-        x.check_finite(false)?;
-        let n_classes = self.classes.len();
-        if x.n_rows() == 0 {
-            return probabilities(Vec::new(), &self.classes);
-        }
-        let centre = Array1::from(self.centre.clone());
-        let means = matmul(&(&self.means - &centre), &self.whiten);
-        // What all classes share, the length of the row, is left out.
-        let weights = matmul(&self.whiten, &means.t());
-        let products = matmul(&(&x.dense()?.view() - &centre), &weights);
-        let constant = |class: usize| self.priors[class].ln() - 0.5 * means.row(class).dot(&means.row(class));
-        let constants: Array1<f64> = (0..n_classes).map(constant).collect();
-        let mut scores = (products + constants).into_raw_vec_and_offset().0;
-        normalise_scores(&mut scores, n_classes);
+        let mut scores = self.scores(x)?;
+        normalise_scores(&mut scores, self.classes.len());
         probabilities(scores, &self.classes)
     }
 }

@@ -10,7 +10,7 @@ use perennial_core::{
 use perennial_numeric::linalg::matmul;
 use serde::{Deserialize, Serialize};
 
-use super::spread::{Groups, Whitening, check_shape, covariance};
+use super::spread::{Groups, Whitening, check_shape, covariance, decisions};
 use crate::classes::{check_names, given_priors, normalise_scores, probabilities, two_or_more};
 use crate::rows::tame;
 
@@ -141,6 +141,7 @@ impl Estimator for QuadraticDiscriminantAnalysis {
                 )));
             }
             whiten.mapv_inplace(|entry| entry / groups.unit);
+            let log_det = log_det + 2.0 * x.ncols() as f64 * groups.unit.ln();
             spreads[class as usize] = Some(Spread { whiten, log_det });
         }
         QuadraticDiscriminantModel::try_from(Parts {
@@ -173,19 +174,18 @@ impl QuadraticDiscriminantModel {
     pub fn means(&self) -> ArrayView2<'_, f64> {
         self.means.view()
     }
-}
 
-impl Predictor for QuadraticDiscriminantModel {
-    type Input = Matrix;
-    type Output = Classes;
-
-    fn predict(&self, x: &Matrix) -> Result<Classes> {
-        Ok(self.predict_proba(x)?.most_likely())
+    /// With two classes the log odds of the second, `n_rows` x 1; with more the logarithms of the densities of all classes times their
+    /// priors, but for a constant, `n_rows` x classes, minus infinity for classes without rows.
+    ///
+    /// # Errors
+    /// When the columns are not those it learned from, a value is not finite, or a score leaves the range of `f64`.
+    pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
+        decisions(self.scores(x)?, self.classes.len())
     }
-}
 
-impl Classifier for QuadraticDiscriminantModel {
-    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+    /// The logarithms of the probabilities up to a constant of the row, rows x classes.
+    fn scores(&self, x: &Matrix) -> Result<Vec<f64>> {
         let x = self.features.align(x)?;
         x.check_finite(false)?;
         let (n_rows, n_classes) = (x.n_rows(), self.classes.len());
@@ -199,7 +199,23 @@ impl Classifier for QuadraticDiscriminantModel {
                 scores[row * n_classes + class] = constant - 0.5 * distance;
             }
         }
-        normalise_scores(&mut scores, n_classes);
+        Ok(scores)
+    }
+}
+
+impl Predictor for QuadraticDiscriminantModel {
+    type Input = Matrix;
+    type Output = Classes;
+
+    fn predict(&self, x: &Matrix) -> Result<Classes> {
+        Ok(self.predict_proba(x)?.most_likely())
+    }
+}
+
+impl Classifier for QuadraticDiscriminantModel {
+    fn predict_proba(&self, x: &Matrix) -> Result<Probabilities> {
+        let mut scores = self.scores(x)?;
+        normalise_scores(&mut scores, self.classes.len());
         probabilities(scores, &self.classes)
     }
 }

@@ -48,6 +48,21 @@ impl Groups {
     }
 }
 
+/// How much speaks for each class, from the scores of rows x classes: with two classes one column, the log odds of the second.
+pub(super) fn decisions(scores: Vec<f64>, n_classes: usize) -> Result<Array2<f64>> {
+    let (width, scores) = match n_classes {
+        2 => (1, scores.chunks_exact(2).map(|pair| pair[1] - pair[0]).collect::<Vec<f64>>()),
+        _ => (n_classes, scores),
+    };
+    if let Some(place) = scores.iter().position(|score| score.is_nan() || *score == f64::INFINITY) {
+        return Err(Error::overflow(format!(
+            "row {} is so far from all classes that its scores leave the range of f64; check its units",
+            place / width
+        )));
+    }
+    Array2::from_shape_vec((scores.len() / width, width), scores).map_err(Error::other)
+}
+
 /// The covariance of centred rows, moved a share towards its mean variance on the diagonal.
 pub(super) fn covariance(
     centred: &ArrayRef2<f64>,

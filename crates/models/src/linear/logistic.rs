@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::StandardErrors;
 use super::design::Design;
 use super::iterative::Search;
-use super::logistic_information::{MOST_UNKNOWNS, class_covariances, sparse_information};
+use super::logistic_information::{MOST_UNKNOWNS, class_covariances, class_curvatures, sparse_information};
 use super::logistic_loss::Loss;
 use super::logistic_model::LogisticModel;
 use super::model::total_weight;
@@ -404,8 +404,13 @@ impl Estimator for LogisticRegression {
         let (mut robust, mut errors, mut covariances) = (Robust::default(), Vec::new(), Vec::new());
         let (two, size) = (present.len() == 2, minimum.x.len());
         let information = || match train.x.sparse() {
-            Some(csr) if two && size <= MOST_UNKNOWNS => {
-                Some(sparse_information(&design, csr, &minimum.x, |score| binary(1.0, score).curvature))
+            Some(csr) if size <= MOST_UNKNOWNS => {
+                let of_two = |scores: &[f64], curved: &mut [f64]| {
+                    curved[0] = binary(1.0, scores[0]).curvature;
+                };
+                let curvatures: &(dyn Fn(&[f64], &mut [f64]) + Sync) =
+                    if two { &of_two } else { &class_curvatures };
+                Some(sparse_information(&design, csr, &minimum.x, loss.n_vectors, curvatures))
             }
             None if two || size <= MOST_UNKNOWNS => {
                 let mut hessian = Array2::zeros((size, size));

@@ -16,6 +16,7 @@ use perennial_numeric::special::exp_in_place;
 
 use super::centred::add;
 use super::design::{Design, Numbers};
+use super::logistic_information::tie_classes;
 use super::logistic_sparse::{Gather, LANES, Scatter, turn, turn_back};
 
 /// The objective for the classes that have rows.
@@ -431,18 +432,7 @@ impl SecondOrder for Loss<'_> {
             let scale = design.scales[i % n];
             hessian[[i, i]] += design.alpha / design.total_weight / scale / scale;
         }
-        if k > 1 {
-            // The loss does not change when the same is added to all vectors. Making that direction costly moves no
-            // step, as the gradient has nothing there, and makes the matrix positive definite.
-            for j in 0..n + usize::from(design.intercept) {
-                let of = |vector: usize| if j < n { vector * n + j } else { k * n + vector };
-                for a in 0..k {
-                    for b in 0..k {
-                        hessian[[of(a), of(b)]] += 1.0 / (k * k) as f64;
-                    }
-                }
-            }
-        }
+        tie_classes(hessian, design, k);
     }
 }
 

@@ -186,8 +186,8 @@ impl LogisticModel {
     ///
     /// # Errors
     /// When `level` is not between 0 and 1, no row was of the class `base`, or there are no standard errors: the model is
-    /// penalised, has more than two classes and was fitted to sparse rows, with robust errors or with more than 500
-    /// unknowns, or its columns depend on each other.
+    /// penalised, has more than two classes and was fitted with robust errors or with more than 500 unknowns, or its columns depend on
+    /// each other.
     pub fn contrasts(&self, base: &str, level: f64) -> Result<Vec<(String, LikelihoodInference)>> {
         LEVEL.check(level)?;
         let names: Vec<&str> = self.present_classes().collect();
@@ -211,7 +211,7 @@ impl LogisticModel {
         }
         if self.covariances.is_empty() {
             return Err(Error::unsupported(
-                "this model has no standard errors: for more than two classes they need `no_penalty()`, dense rows, classical errors, at most 500 unknowns, and columns that do not depend on each other",
+                "this model has no standard errors: for more than two classes they need `no_penalty()`, classical errors, at most 500 unknowns, and columns that do not depend on each other",
             ));
         }
         let against_base = |class: usize| {

@@ -81,6 +81,7 @@ impl Estimator for KNeighborsClassifier {
             names: train.y.shared_names(),
             reach: Reach::Nearest(self.n_neighbors),
             weighting: self.weighting,
+            outlier: None,
         })
     }
 
@@ -89,7 +90,7 @@ impl Estimator for KNeighborsClassifier {
     }
 }
 
-/// The class that most of the rows within a radius have; where there are none, that of the nearest row.
+/// The class that most of the rows within a radius have; where there are none, that of the nearest row, or a class that is given.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -97,6 +98,7 @@ impl Estimator for KNeighborsClassifier {
 /// | `weighting` | uniform | | whether nearer rows count more |
 /// | `metric` | euclidean | | how distances are measured |
 /// | `search` | auto | | how the rows are searched |
+/// | `outlier_label` | that of the nearest row | | the class of rows without rows within the radius |
 ///
 /// ```
 /// use ndarray::array;
@@ -116,12 +118,13 @@ pub struct RadiusNeighborsClassifier {
     weighting: Weighting,
     metric: Metric,
     search: Search,
+    outlier_label: Option<String>,
 }
 
 impl Default for RadiusNeighborsClassifier {
     fn default() -> Self {
         let (weighting, metric, search) = (Weighting::Uniform, Metric::Euclidean, Search::Auto);
-        RadiusNeighborsClassifier { radius: 1.0, weighting, metric, search }
+        RadiusNeighborsClassifier { radius: 1.0, weighting, metric, search, outlier_label: None }
     }
 }
 
@@ -137,6 +140,28 @@ impl RadiusNeighborsClassifier {
         self.radius = radius;
         self
     }
+
+    /// Sets the class of rows that have no row within the radius, with probability 1, in place of that of the nearest row. A class that the
+    /// target does not have comes after those that it has.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use perennial_core::{Classes, Classifier, Estimator, Matrix, Predictor};
+    /// use perennial_models::RadiusNeighborsClassifier;
+    ///
+    /// let x = Matrix::from(array![[0.0], [1.0], [8.0]]);
+    /// let y = Classes::from_labels(["low", "low", "high"]);
+    /// let model = RadiusNeighborsClassifier::new().radius(1.5).outlier_label("unlike all").fit(&x, &y)?;
+    /// let fresh = Matrix::from(array![[4.0], [7.0]]);
+    /// assert_eq!(model.predict(&fresh)?.labels().collect::<Vec<_>>(), ["unlike all", "high"]);
+    /// assert_eq!(model.predict_proba(&fresh)?.names(), ["high", "low", "unlike all"]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn outlier_label(mut self, outlier_label: impl Into<String>) -> Self {
+        self.outlier_label = Some(outlier_label.into());
+        self
+    }
 }
 
 impl Estimator for RadiusNeighborsClassifier {
@@ -146,12 +171,21 @@ impl Estimator for RadiusNeighborsClassifier {
 
     fn fit_on(&self, train: &Train<'_, Matrix, Classes>) -> Result<NeighborsClassifierModel> {
         RADIUS.check(self.radius)?;
+        let mut names = train.y.shared_names();
+        let outlier = self.outlier_label.as_ref().map(|label| {
+            let known = names.iter().position(|name| name == label);
+            known.unwrap_or_else(|| {
+                names = names.iter().chain([label]).cloned().collect();
+                names.len() - 1
+            }) as u32
+        });
         Ok(NeighborsClassifierModel {
             memory: Memory::new(&train.ctx, train.x, self.metric, self.search)?,
             codes: train.y.codes().to_vec(),
-            names: train.y.shared_names(),
-            reach: Reach::Radius(self.radius),
+            names,
+            reach: if outlier.is_some() { Reach::Within(self.radius) } else { Reach::Radius(self.radius) },
             weighting: self.weighting,
+            outlier,
         })
     }
 
@@ -169,6 +203,8 @@ pub struct NeighborsClassifierModel {
     names: Arc<[String]>,
     reach: Reach,
     weighting: Weighting,
+    /// The class of rows that no row is near enough to answer for.
+    outlier: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -178,17 +214,20 @@ struct Parts {
     names: Arc<[String]>,
     reach: Reach,
     weighting: Weighting,
+    outlier: Option<u32>,
 }
 
 impl TryFrom<Parts> for NeighborsClassifierModel {
     type Error = Error;
 
-    fn try_from(Parts { memory, codes, names, reach, weighting }: Parts) -> Result<Self> {
+    fn try_from(Parts { memory, codes, names, reach, weighting, outlier }: Parts) -> Result<Self> {
         check_names(&names)?;
-        if codes.len() != memory.n_rows() || codes.iter().any(|&code| code as usize >= names.len()) {
+        let known = |code: &u32| (*code as usize) < names.len();
+        let answers = outlier.is_some() == matches!(reach, Reach::Within(_));
+        if codes.len() != memory.n_rows() || !codes.iter().chain(&outlier).all(known) || !answers {
             return Err(Error::corrupt("the classes of the rows are damaged"));
         }
-        Ok(NeighborsClassifierModel { memory, codes, names, reach, weighting })
+        Ok(NeighborsClassifierModel { memory, codes, names, reach, weighting, outlier })
     }
 }
 
@@ -225,6 +264,10 @@ impl Classifier for NeighborsClassifierModel {
         let mut rows_out = shares.chunks_exact_mut(n_classes);
         self.memory.answer(x, self.reach, self.weighting, |rows, weights| {
             let Some(out) = rows_out.next() else { return };
+            if let (Some(outlier), true) = (self.outlier, rows.is_empty()) {
+                out[outlier as usize] = 1.0;
+                return;
+            }
             for (&row, weight) in rows.iter().zip(weights) {
                 out[self.codes[row as usize] as usize] += weight;
             }

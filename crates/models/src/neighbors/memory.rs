@@ -29,6 +29,8 @@ pub(super) enum Reach {
     Nearest(usize),
     /// Those within a radius; the nearest where there are none.
     Radius(f64),
+    /// Those within a radius, and none where there are none.
+    Within(f64),
 }
 
 /// Training rows, dense or sparse, that answer.
@@ -68,7 +70,7 @@ impl Memory {
         }
     }
 
-    /// Hands each row of `x` the training rows that answer, and how much each counts.
+    /// Hands each row of `x` the training rows that answer, none where none is within the reach, and how much each counts.
     pub(super) fn answer(
         &self,
         x: &Matrix,
@@ -114,18 +116,19 @@ fn nearby(
                 .zip(found.distances().chunks_exact(k))
                 .for_each(|(rows, distances)| weigh(rows, distances));
         }
-        Reach::Radius(radius) => {
+        Reach::Radius(radius) | Reach::Within(radius) => {
+            let wants_nearest = matches!(reach, Reach::Radius(_));
             // Many rows may be within the radius, so only those of some queries are held.
             for start in (0..x.nrows()).step_by(QUERIES) {
                 let x = x.slice(s![start..(start + QUERIES).min(x.nrows()), ..]);
                 let found = index.within(&Context::new(), &x, radius)?;
-                let alone: Vec<usize> =
-                    (0..x.nrows()).filter(|&query| found.get(query).0.is_empty()).collect();
+                let alone = |query: &usize| wants_nearest && found.get(*query).0.is_empty();
+                let alone: Vec<usize> = (0..x.nrows()).filter(alone).collect();
                 let nearest = index.nearest(&x.select(Axis(0), &alone), 1)?;
                 let mut next = nearest.rows().chunks_exact(1).zip(nearest.distances().chunks_exact(1));
                 for query in 0..x.nrows() {
                     let (rows, distances) = found.get(query);
-                    if rows.is_empty() {
+                    if rows.is_empty() && wants_nearest {
                         next.next().into_iter().for_each(|(rows, distances)| weigh(rows, distances));
                     } else {
                         weigh(rows, distances);
@@ -147,10 +150,10 @@ fn sparse_nearby(
         let rows = start..(start + QUERIES).min(x.n_rows());
         let mut found = match reach {
             Reach::Nearest(k) => reference.nearest(x, rows.clone(), k)?,
-            Reach::Radius(radius) => reference.within(x, rows.clone(), radius)?,
+            Reach::Radius(radius) | Reach::Within(radius) => reference.within(x, rows.clone(), radius)?,
         };
         for (row, near) in rows.zip(&mut found) {
-            if near.0.is_empty() {
+            if near.0.is_empty() && matches!(reach, Reach::Radius(_)) {
                 *near = reference.nearest(x, row..row + 1, 1)?.pop().unwrap_or_default();
             }
             weigh(&near.0, &near.1);

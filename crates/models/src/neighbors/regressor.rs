@@ -176,7 +176,8 @@ impl TryFrom<Parts> for NeighborsRegressorModel {
     type Error = Error;
 
     fn try_from(Parts { memory, targets, reach, weighting }: Parts) -> Result<Self> {
-        if targets.len() != memory.n_rows() || !targets.iter().all(|target| target.is_finite()) {
+        let answers = !matches!(reach, Reach::Within(_));
+        if targets.len() != memory.n_rows() || !targets.iter().all(|target| target.is_finite()) || !answers {
             return Err(Error::corrupt("the targets of the rows are damaged"));
         }
         Ok(NeighborsRegressorModel { memory, targets, reach, weighting })

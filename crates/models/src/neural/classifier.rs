@@ -10,10 +10,11 @@ use perennial_core::{
 use serde::{Deserialize, Serialize};
 
 use super::data::Truth;
+use super::history::Epoch;
 use super::layer::Layer;
 use super::optimizer::{Optimizer, Schedule};
 use super::settings::{Settings, builders};
-use super::training::{Epoch, Fitted, Task};
+use super::training::{Fitted, Task};
 use crate::classes::{ClassWeight, check_further, check_names, normalise_scores, two_or_more};
 use crate::rows::tame_by;
 
@@ -204,9 +205,17 @@ impl MlpClassifierModel {
         &self.fitted.history
     }
 
-    /// Whether learning ended because the loss no longer fell, and not at `max_iter`.
+    /// Whether learning ended because the loss no longer fell, and not at `max_iter`. If not, take more passes, a larger learning
+    /// rate or a larger tolerance.
     pub fn converged(&self) -> bool {
         self.fitted.converged
+    }
+
+    /// How far learning was from its end, in the measure of its tolerance: by how much one of the last `n_iter_no_change` passes lowered
+    /// the loss that decides (that of the rows that are watched, where there are any), at most. At most `tolerance` where it converged;
+    /// of the first fit, whatever came later.
+    pub fn gap(&self) -> f64 {
+        self.fitted.gap
     }
 }
 

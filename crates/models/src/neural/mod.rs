@@ -7,6 +7,7 @@
 mod activation;
 mod classifier;
 mod data;
+mod history;
 mod inputs;
 mod layer;
 mod network;
@@ -17,7 +18,7 @@ mod settings;
 mod training;
 
 pub use classifier::{MlpClassifier, MlpClassifierModel};
+pub use history::Epoch;
 pub use layer::{Activation, Layer};
 pub use optimizer::{Optimizer, Schedule};
 pub use regressor::{MlpRegressor, MlpRegressorModel};
-pub use training::Epoch;

@@ -6,6 +6,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::data::Truth;
+use super::history::{Epoch, largest_fall};
 use super::inputs::{Inputs, Seen};
 use super::layer::Layer;
 use super::network::{MOST_KEPT, Network, Trace};
@@ -20,15 +21,6 @@ const CHUNK: usize = 64;
 const MOST_GRADIENTS: usize = 64;
 const MOST_NUMBERS: usize = 1 << 28;
 
-/// What one pass over the rows came to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// The mean loss of the training rows while they were learned from, without the penalty.
-    pub loss: f64,
-    /// The mean loss of the rows that are watched.
-    pub validation_loss: Option<f64>,
-}
-
 /// A network that has learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
@@ -41,6 +33,8 @@ pub(super) struct Fitted {
     running: Vec<f32>,
     pub(super) history: Vec<Epoch>,
     pub(super) converged: bool,
+    /// The largest fall of the loss in the last passes.
+    pub(super) gap: f64,
     /// What the optimiser knows, where it went on with further rows.
     memory: Option<State>,
     /// The mean weight of the first rows, as it was given; further weights are in this unit.
@@ -59,6 +53,7 @@ struct Parts {
     running: Vec<f32>,
     history: Vec<Epoch>,
     converged: bool,
+    gap: f64,
     memory: Option<State>,
     unit: f64,
 }
@@ -67,8 +62,19 @@ impl TryFrom<Parts> for Fitted {
     type Error = Error;
 
     fn try_from(parts: Parts) -> Result<Self> {
-        let Parts { features, layers, inputs, n_out, parameters, running, history, converged, memory, unit } =
-            parts;
+        let Parts {
+            features,
+            layers,
+            inputs,
+            n_out,
+            parameters,
+            running,
+            history,
+            converged,
+            gap,
+            memory,
+            unit,
+        } = parts;
         inputs.check(&features)?;
         let network = Network::build(&layers, inputs.width(), n_out)
             .map_err(|_| Error::corrupt("the layers of the network do not fit each other"))?;
@@ -77,6 +83,7 @@ impl TryFrom<Parts> for Fitted {
         let sound = n_out > 0
             && unit > 0.0
             && unit.is_finite()
+            && gap.is_finite()
             && parameters.len() == network.n_parameters + n_tables
             && running.len() == network.n_running
             && memory.as_ref().is_none_or(|memory| memory.is_sound(parameters.len()))
@@ -93,6 +100,7 @@ impl TryFrom<Parts> for Fitted {
             running,
             history,
             converged,
+            gap,
             memory,
             unit,
             network,
@@ -180,6 +188,7 @@ impl Task<'_> {
             running,
             history: Vec::new(),
             converged: false,
+            gap: 0.0,
             memory: None,
             unit: 1.0,
             network,
@@ -226,11 +235,12 @@ impl Task<'_> {
                 }
                 (None, true) => None,
             };
-            let judged = validation_loss.unwrap_or(loss);
+            let came_to = Epoch { loss, validation_loss };
+            let judged = came_to.judged();
             if !loss.is_finite() || !judged.is_finite() || !fitted.is_finite() {
                 return Err(diverged(epoch));
             }
-            fitted.history.push(Epoch { loss, validation_loss });
+            fitted.history.push(came_to);
             if judged < best_loss - settings.tolerance {
                 waited = 0;
             } else {
@@ -247,6 +257,7 @@ impl Task<'_> {
                 break;
             }
         }
+        fitted.gap = largest_fall(&fitted.history, settings.n_iter_no_change);
         if let Some((parameters, running)) = best {
             (fitted.parameters, fitted.running) = (parameters, running);
         }

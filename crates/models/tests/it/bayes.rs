@@ -54,6 +54,49 @@ fn first_three<M: Classifier<Input = Matrix>>(model: &M, x: &Matrix) -> Vec<f64>
     model.predict_proba(&first).unwrap().values().iter().copied().collect()
 }
 
+/// scikit-learn 1.9.1: `decision_function` of the first three rows, and of the class 1 against both others.
+fn scores_are_the_reference(x: &Matrix, y: &Classes) {
+    let first = x.take(&[0, 1, 2]).unwrap();
+    let two = Classes::from_labels(y.codes().iter().map(|&code| u8::from(code == 1)));
+    let linear = LinearDiscriminantAnalysis::new();
+    let found = linear.fit(x, y).unwrap().decision_function(&first).unwrap();
+    let truth = [
+        0.6837190433381469,
+        -3.238721411491139,
+        -0.8146039046311646,
+        -1.5808766485601784,
+        -1.847434380390304,
+        -0.6724717884335063,
+        -2.852905473973239,
+        -0.4482356765813553,
+        -1.3338871726737969,
+    ];
+    assert_close(found.as_slice().unwrap(), &truth, 1e-12, "linear scores");
+    let found = linear.fit(x, &two).unwrap().decision_function(&first).unwrap();
+    let truth = [-3.5610103695498494, -1.567648526184814, 0.6817790836943898];
+    assert_close(found.as_slice().unwrap(), &truth, 1e-12, "linear odds");
+
+    let quadratic = QuadraticDiscriminantAnalysis::new();
+    let found = quadratic.fit(x, y).unwrap().decision_function(&first).unwrap();
+    let truth = [
+        -2.75104141342254,
+        -91.73318979108909,
+        -4.360324392046035,
+        -3.868549958808032,
+        -2.7682297329917938,
+        -2.820378260707263,
+        -3.5717022565672414,
+        -1.1574817300869298,
+        -2.731204311436815,
+    ];
+    assert_close(found.as_slice().unwrap(), &truth, 1e-10, "quadratic scores");
+    let found = quadratic.fit(x, &two).unwrap().decision_function(&first).unwrap();
+    let truth = [-89.00787719502486, -0.23899359972023015, 1.217929255600199];
+    assert_close(found.as_slice().unwrap(), &truth, 1e-10, "quadratic odds");
+    assert_eq!(quadratic.fit(x, y).unwrap().decision_function(&x.take(&[]).unwrap()).unwrap().dim(), (0, 3));
+    assert_eq!(linear.fit(x, &two).unwrap().decision_function(&x.take(&[]).unwrap()).unwrap().dim(), (0, 1));
+}
+
 #[test]
 fn models_of_small_data_are_the_reference() {
     let (x, y) = small();
@@ -88,6 +131,8 @@ fn models_of_small_data_are_the_reference() {
     let found = first_three(&model, &x);
     assert_close(&found, &truth, 1e-12, "quadratic discriminant");
     assert!((found[1] / truth[1] - 1.0).abs() < 1e-9, "a tiny probability keeps its digits: {}", found[1]);
+
+    scores_are_the_reference(&x, &y);
 
     let model = BernoulliNaiveBayes::new().alpha(0.7).threshold(2.6).fit(&x, &y).unwrap();
     let truth = [

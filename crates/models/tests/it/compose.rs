@@ -109,6 +109,12 @@ check!(
     few().poor_score()
 );
 check!(self_training, classifier, SelfTrainingClassifier::new(GaussianNaiveBayes::new(), "?"), few());
+check!(
+    self_training_of_some,
+    classifier,
+    SelfTrainingClassifier::new(GaussianNaiveBayes::new(), "?").k_best(3),
+    few()
+);
 
 // X = [[5 sin(1.7 i) + 3 j cos(0.3 i^2)] for j in 0, 1], y = int((3 sin(1.7 i) + 4 cos(0.3 i^2) + sin(5.1 i)) // 2) % 3,
 // i < 50; scikit-learn 1.9.1, AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=5)
@@ -325,6 +331,33 @@ fn labels_spread_to_rows_that_have_none() {
     assert!(right > 290, "{right} of 300");
     let nothing = Classes::from_labels(vec!["none"; 300]);
     assert!(settings.fit(&example.x, &nothing).unwrap_err().to_string().contains("no row has a class"));
+}
+
+/// By hand: the nearest open row on each side is the surest, so the labels walk inwards, and none is left out for want of certainty.
+#[test]
+fn the_surest_rows_are_labelled_first() {
+    let x = Matrix::from(Array2::from_shape_fn((12, 1), |(i, _)| i as f64));
+    let y = Classes::from_labels((0..12).map(|i| match i {
+        0..3 => "low",
+        9..12 => "high",
+        _ => "?",
+    }));
+    let settings = SelfTrainingClassifier::new(GaussianNaiveBayes::new(), "?").k_best(2);
+    let left = |rounds: usize| {
+        let model = settings.clone().max_iter(rounds).fit(&x, &y).unwrap();
+        (model.n_labelled(), model.n_iterations(), model.converged())
+    };
+    assert_eq!((left(1), left(2)), ((2, 1, false), (4, 2, false)));
+    assert_eq!((left(3), left(10)), ((6, 3, true), (6, 3, true)));
+    let model = settings.fit(&x, &y).unwrap();
+    let said = model.predict(&x).unwrap();
+    assert!(said.labels().take(6).all(|label| label == "low"));
+    assert!(said.labels().skip(6).all(|label| label == "high"));
+    // More than there are is all of them at once, however unsure; the threshold has no say.
+    let all = settings.clone().k_best(99).threshold(1.0).fit(&x, &y).unwrap();
+    assert_eq!((all.n_labelled(), all.n_iterations()), (6, 1));
+    let error = settings.k_best(0).fit(&x, &y).unwrap_err().to_string();
+    assert!(error.contains("`k_best`"), "{error}");
 }
 
 #[test]

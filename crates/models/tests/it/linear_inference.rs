@@ -405,9 +405,27 @@ fn two_classes_and_sparse_rows_have_contrasts_too() {
         let (a, b) = (errors_of(&of(&dense).unwrap()), errors_of(&of(&sparse).unwrap()));
         assert_close(&a, &b, 1e-7, "sparse rows");
     }
-    // More classes: of dense rows, without penalty, classical, and of a class that is there.
+    // More classes, with some rows that do not count, and without an intercept.
+    let weights: Vec<f64> = (0..60).map(|i| f64::from(i % 4)).collect();
+    for (settings, weights) in [
+        (settings.clone(), vec![1.0; 60]),
+        (settings.clone(), weights.clone()),
+        (settings.clone().fit_intercept(false), weights.clone()),
+    ] {
+        let of = |x: &Matrix| Train::new(x, &y).weights(&weights).fit(&settings).unwrap().contrasts("b", 0.9);
+        for ((name, a), (other, b)) in of(&dense).unwrap().iter().zip(&of(&sparse).unwrap()) {
+            assert_eq!(name, other);
+            assert_close(&errors_of(a), &errors_of(b), 1e-6, "sparse rows of three classes");
+        }
+    }
+    // NumPy, as above, for rows of weight 0 to 3 in turn.
+    let model = Train::new(&sparse, &y).weights(&weights).fit(&settings).unwrap();
+    let a = [-0.79437461, 0.77484897, -2.73903722];
+    let a_errors = [0.46617348915033796, 0.5030595018151578, 0.6015909282055071];
+    contrast(&model.contrasts("b", 0.95).unwrap()[0], "a", &a, &a_errors, 1e-6);
+    // More classes: without penalty, classical, of not too many unknowns, and of a class that is there.
     let none = |model: LogisticModel| model.contrasts("a", 0.9).unwrap_err().to_string();
-    assert!(none(settings.fit(&sparse, &y).unwrap()).contains("dense rows"));
+    assert!(none(LogisticRegression::new().fit(&sparse, &y).unwrap()).contains("`no_penalty()`"));
     assert!(none(LogisticRegression::new().fit(&dense, &y).unwrap()).contains("`no_penalty()`"));
     let robust = settings.clone().standard_errors(StandardErrors::Hc0).fit(&dense, &y).unwrap();
     assert!(none(robust).contains("classical"));

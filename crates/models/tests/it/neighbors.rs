@@ -73,6 +73,42 @@ fn classifiers_give_the_shares_of_scikit_learn() {
     assert_eq!(model.predict(&queries()).unwrap(), nearest.predict(&queries()).unwrap());
 }
 
+/// By hand: of the rows 0, 1, 2 (low) and 8, 9 (high) those within 1.5.
+#[test]
+fn rows_without_neighbours_have_the_class_that_is_given() {
+    let cells = ndarray::array![[0.0], [1.0], [2.0], [8.0], [9.0]];
+    let asked = ndarray::array![[0.5], [5.0], [7.0], [1e6]];
+    let y = Classes::from_labels(["low", "low", "low", "high", "high"]);
+    let sparse = |rows: &ndarray::Array2<f64>| crate::linear_follow::sparse(rows);
+    let settings = RadiusNeighborsClassifier::new().radius(1.5);
+    for (x, asked) in
+        [(Matrix::from(cells.clone()), Matrix::from(asked.clone())), (sparse(&cells), sparse(&asked))]
+    {
+        let model = settings.clone().outlier_label("none").fit(&x, &y).unwrap();
+        let shares = model.predict_proba(&asked).unwrap();
+        assert_eq!(shares.names(), ["high", "low", "none"]);
+        let truth = ndarray::array![[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+        assert_eq!(shares.values().to_owned(), truth);
+        let bytes = perennial_core::to_bytes(&model).unwrap();
+        let back: perennial_models::neighbors::NeighborsClassifierModel =
+            perennial_core::from_bytes(&bytes).unwrap();
+        assert_eq!(back, model);
+        // A class of the target is no further class.
+        let model = settings.clone().outlier_label("low").fit(&x, &y).unwrap();
+        assert_eq!(
+            model.predict(&asked).unwrap().labels().collect::<Vec<_>>(),
+            ["low", "low", "high", "low"]
+        );
+        assert_eq!(model.class_names(), ["high", "low"]);
+        // Without one the nearest row answers.
+        let model = settings.fit(&x, &y).unwrap();
+        assert_eq!(
+            model.predict(&asked).unwrap().labels().collect::<Vec<_>>(),
+            ["low", "low", "high", "high"]
+        );
+    }
+}
+
 #[test]
 fn regressors_give_the_means_of_scikit_learn() {
     let fitted = |settings: KNeighborsRegressor| {

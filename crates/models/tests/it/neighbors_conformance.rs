@@ -31,6 +31,14 @@ check!(
     RadiusNeighborsClassifier::new().radius(1.5),
     Tags::new().most_rows(1000)
 );
+check!(
+    neighbors_classifier_outliers,
+    classifier,
+    RadiusNeighborsClassifier::new().radius(1.5).weighting(Weighting::Distance).outlier_label("far off"),
+    Tags::new()
+        .most_rows(1000)
+        .expect_fail("C01", "a class that the target does not have comes after those that it has")
+);
 check!(neighbors_centroid, decider, NearestCentroid::new(), Tags::new());
 check!(
     neighbors_centroid_medians,

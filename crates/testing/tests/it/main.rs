@@ -1,4 +1,5 @@
 //! The kit is proven by wrong estimators: each has one fault, and the check that must see it.
 
 mod mutants;
+mod rows;
 mod sound;
