@@ -37,7 +37,8 @@ fn zeros<R: Row>(subject: &Subject<'_, R>) -> Verdict {
     if !subject.capabilities().weights {
         return skip("takes no weights");
     }
-    let counts: [(&str, fn(usize) -> bool); 3] = [
+    type Counts = fn(usize) -> bool;
+    let counts: [(&str, Counts); 3] = [
         ("every fourth row", |row| !row.is_multiple_of(4)),
         ("every second row", |row| !row.is_multiple_of(2)),
         ("the first half", |row| row >= 60),
