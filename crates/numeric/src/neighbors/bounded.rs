@@ -11,6 +11,9 @@ const WORTH: usize = 1024;
 const TRIED: usize = 64;
 /// Where more than one point of so many is open, the block is searched whole.
 const SHARE: usize = 3;
+/// One centre of so many is taken for one that moved far; of fewer centres none.
+const FAR: usize = 8;
+const MANY: usize = 32;
 /// What roots and sums of `f64` may err by.
 const ROUNDING: f64 = 1e-9;
 
@@ -57,7 +60,8 @@ impl Points<'_> {
     /// As [`nearest`](Points::nearest).
     pub fn nearest_again(&self, centres: &[f64], nearest: &mut [u32], bounds: &mut Bounds) {
         let width = self.width();
-        if centres.len() < WORTH {
+        // Where squares may vanish bounds tell nothing.
+        if centres.len() < WORTH || self.scale() > 1e140 {
             return self.nearest(centres, nearest);
         }
         assert_eq!(nearest.len(), self.n_points(), "there must be one place for each point");
@@ -67,9 +71,17 @@ impl Points<'_> {
             bounds.known.resize(self.n_points(), Known::NOTHING);
         }
         let packed = self.pack_centres(centres);
+        let far = moves.as_ref().filter(|moves| !moves.far.is_empty()).map(|moves| {
+            let of_centre = |&centre: &u32| &centres[centre as usize * width..][..width];
+            let centres: Vec<f64> = moves.far.iter().flat_map(of_centre).copied().collect();
+            (self.pack_centres(&centres), centres)
+        });
         reduce::fill_chunks(&mut bounds.known, BLOCK, |first, known| {
             let block = Block { points: self, packed: &packed, centres, first };
-            match moves.as_ref().and_then(|moves| block.open(known, moves)) {
+            let open = moves.as_ref().and_then(|moves| {
+                block.open(known, moves).or_else(|| block.open_beside(known, moves, far.as_ref()?))
+            });
+            match open {
                 Some(open) => block.search_some(known, &open),
                 None => block.search_all(known),
             }
@@ -87,6 +99,9 @@ struct Moves {
     /// The centre that moved most, and how far any other has moved.
     most: usize,
     others: f64,
+    /// Those that moved most, ascending, and how far any other has moved.
+    far: Vec<u32>,
+    rest: f64,
 }
 
 impl Moves {
@@ -96,10 +111,15 @@ impl Moves {
         }
         let pairs = before.chunks_exact(width).zip(now.chunks_exact(width));
         let each: Vec<f64> = pairs.map(|(a, b)| apart(a, b).sqrt() * scale * (1.0 + ROUNDING)).collect();
-        let most = (0..each.len()).max_by(|&a, &b| each[a].total_cmp(&each[b]))?;
-        let others = (0..each.len()).filter(|&centre| centre != most);
-        let others = others.map(|centre| each[centre]).fold(0.0, f64::max);
-        Some(Moves { each, most, others })
+        let mut order: Vec<u32> = (0..each.len() as u32).collect();
+        order.sort_by(|&a, &b| each[b as usize].total_cmp(&each[a as usize]));
+        let nth = |place: usize| order.get(place).map_or(0.0, |&centre| each[centre as usize]);
+        let (most, others) = (*order.first()? as usize, nth(1));
+        let n_far = if each.len() < MANY { 0 } else { each.len() / FAR };
+        let rest = nth(n_far);
+        order.truncate(n_far);
+        order.sort_unstable();
+        Some(Moves { each, most, others, far: order, rest })
     }
 
     /// The bounds after the moves.
@@ -108,6 +128,13 @@ impl Moves {
         let own = known.nearest as usize;
         known.upper += self.each[own];
         known.lower -= if own == self.most { self.others } else { self.each[self.most] };
+    }
+
+    /// The bounds after the moves, the lower one of centres that did not move far.
+    #[inline(always)]
+    fn apply_rest(&self, known: &mut Known) {
+        known.upper += self.each[known.nearest as usize];
+        known.lower -= self.rest;
     }
 }
 
@@ -134,17 +161,70 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Moves the bounds, and lists the points that they leave open; `None` where those are many.
+    /// Moves the bounds, and lists the points that they leave open; `None`, and nothing is moved, where those are many.
     fn open(&self, known: &mut [Known], moves: &Moves) -> Option<Vec<u32>> {
+        self.tried(known, moves, false)?;
+        let mut open = Vec::new();
+        simd::widest(Test { block: self, step: 1, known, moves, among_rest: false, open: Some(&mut open) });
+        Some(open)
+    }
+
+    /// Tries a few points; `None` where many of them stay open.
+    fn tried(&self, known: &[Known], moves: &Moves, among_rest: bool) -> Option<()> {
         let step = (known.len() / TRIED).max(1);
         let mut tried: Vec<Known> = known.iter().copied().step_by(step).collect();
-        let n_open = simd::widest(Test { block: self, step, known: &mut tried, moves, open: None });
-        if n_open * SHARE > tried.len() {
-            return None;
-        }
+        let n_open =
+            simd::widest(Test { block: self, step, known: &mut tried, moves, among_rest, open: None });
+        (n_open * SHARE <= tried.len()).then_some(())
+    }
+
+    /// As [`open`](Block::open), where the centres that moved far are measured and the bounds tell of the others.
+    fn open_beside(
+        &self,
+        known: &mut [Known],
+        moves: &Moves,
+        (far, centres): &(Packed, Vec<f64>),
+    ) -> Option<Vec<u32>> {
+        self.tried(known, moves, true)?;
+        let mut which = vec![0; known.len()];
+        let (mut best, mut second) = (vec![0.0; known.len()], vec![0.0; known.len()]);
+        self.points.find_block(far, centres, self.first, [&mut best, &mut second], &mut which);
         let mut open = Vec::new();
-        simd::widest(Test { block: self, step: 1, known, moves, open: Some(&mut open) });
+        for (place, known) in known.iter_mut().enumerate() {
+            let of_far =
+                self.bounds(far, place, moves.far[which[place] as usize], best[place], second[place]);
+            // Of a point that had to be measured the sums tell nothing.
+            let nearest_far = if best[place].is_finite() { self.least(far, place, best[place]) } else { 0.0 };
+            moves.apply_rest(known);
+            if of_far.nearest == known.nearest {
+                *known = Known {
+                    upper: known.upper.min(of_far.upper),
+                    lower: known.lower.min(of_far.lower),
+                    ..*known
+                };
+            } else {
+                // Its own centre, where that moved far, is no rival of itself, and the bound only looser.
+                known.lower = known.lower.min(nearest_far);
+            }
+            if !known.is_sure() {
+                known.upper = self.measured(self.first + place, known.nearest);
+                if !known.is_sure() {
+                    open.push(place as u32);
+                }
+            }
+        }
         Some(open)
+    }
+
+    fn centre(&self, centre: u32) -> &[f64] {
+        let width = self.points.width();
+        &self.centres[centre as usize * width..][..width]
+    }
+
+    /// How far a point is from a centre at most.
+    #[inline(always)]
+    fn measured(&self, point: usize, centre: u32) -> f64 {
+        apart(self.points.point(point), self.centre(centre)).sqrt() * self.points.scale() * (1.0 + ROUNDING)
     }
 
     fn search_all(&self, known: &mut [Known]) {
@@ -152,7 +232,7 @@ impl Block<'_> {
         let (mut best, mut second) = (vec![0.0; known.len()], vec![0.0; known.len()]);
         self.points.find_block(self.packed, self.centres, self.first, [&mut best, &mut second], &mut nearest);
         for (place, known) in known.iter_mut().enumerate() {
-            *known = self.bounds(place, nearest[place], best[place], second[place]);
+            *known = self.bounds(self.packed, place, nearest[place], best[place], second[place]);
         }
     }
 
@@ -169,20 +249,23 @@ impl Block<'_> {
             self.points.find_few(self.packed, self.centres, &cells, [&mut best, &mut second], &mut nearest);
             for (index, &place) in open.iter().enumerate() {
                 let place = place as usize;
-                known[place] = self.bounds(place, nearest[index], best[index], second[index]);
+                known[place] = self.bounds(self.packed, place, nearest[index], best[index], second[index]);
             }
         }
     }
 
-    /// What the sums of the two nearest centres tell of a point.
-    fn bounds(&self, place: usize, nearest: u32, best: f32, second: f32) -> Known {
-        let (length, slack) = (self.points.squared_length(self.first + place), f64::from(self.packed.slack));
-        let square = |sum: f32, slack: f64| (length + 2.0 * (f64::from(sum) + slack)).max(0.0);
-        Known {
-            upper: (square(best, slack) * (1.0 + ROUNDING)).sqrt(),
-            lower: (square(second, -slack) * (1.0 - ROUNDING)).sqrt(),
-            nearest,
-        }
+    /// What the sums of the two nearest of some centres tell of a point.
+    fn bounds(&self, packed: &Packed, place: usize, nearest: u32, best: f32, second: f32) -> Known {
+        let length = self.points.squared_length(self.first + place);
+        let upper = (length + 2.0 * (f64::from(best) + f64::from(packed.slack))).max(0.0);
+        Known { upper: (upper * (1.0 + ROUNDING)).sqrt(), lower: self.least(packed, place, second), nearest }
+    }
+
+    /// How near a point can be at least to a centre with this sum.
+    fn least(&self, packed: &Packed, place: usize, sum: f32) -> f64 {
+        let length = self.points.squared_length(self.first + place);
+        let square = (length + 2.0 * (f64::from(sum) - f64::from(packed.slack))).max(0.0);
+        (square * (1.0 - ROUNDING)).sqrt()
     }
 }
 
@@ -193,6 +276,8 @@ struct Test<'a> {
     step: usize,
     known: &'a mut [Known],
     moves: &'a Moves,
+    /// Among the centres that did not move far.
+    among_rest: bool,
     open: Option<&'a mut Vec<u32>>,
 }
 
@@ -201,17 +286,17 @@ impl Kernel for Test<'_> {
 
     #[inline(always)]
     fn run(self) -> usize {
-        let Test { block, step, known, moves, mut open } = self;
-        let Block { points, centres, first, .. } = block;
-        let (width, mut n_open) = (points.width(), 0);
+        let Test { block, step, known, moves, among_rest, mut open } = self;
+        let mut n_open = 0;
         for (index, known) in known.iter_mut().enumerate() {
-            moves.apply(known);
+            match among_rest {
+                true => moves.apply_rest(known),
+                false => moves.apply(known),
+            }
             if known.is_sure() {
                 continue;
             }
-            let own = &centres[known.nearest as usize * width..][..width];
-            known.upper =
-                apart(points.point(first + index * step), own).sqrt() * points.scale() * (1.0 + ROUNDING);
+            known.upper = block.measured(block.first + index * step, known.nearest);
             if !known.is_sure() {
                 n_open += 1;
                 if let Some(open) = &mut open {
