@@ -46,6 +46,7 @@ mod compose;
 #[cfg(all(feature = "compose", feature = "neighbors"))]
 mod compose_classes;
 mod conformance;
+mod discriminants;
 #[cfg(all(feature = "cluster", feature = "compose", feature = "linear"))]
 mod endings;
 #[cfg(feature = "trees")]
