@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, s};
 use perennial_core::{
-    Context, Decided, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result, ResultExt,
+    Context, Decided, Error, ErrorKind, Estimator, Features, FitTransform, Matrix, NoTarget, Param, Result,
     Rows, Train, Transformer,
 };
 use perennial_numeric::kernel::{Function, Kernel, Points};
@@ -42,7 +42,7 @@ const N_ITERATIONS: usize = 12;
 /// | `n_components` | all | >= 1 | how many components to keep; as many as have variance, when these are fewer |
 /// | `kernel` | linear | | how alike two rows are |
 /// | `fit_inverse_transform` | false | | whether the way back from projections to rows is learned |
-/// | `alpha` | 1 | >= 0 | the penalty of the way back: larger is smoother |
+/// | `alpha` | 1 | 0 to 1e100 | the penalty of the way back: larger is smoother |
 ///
 /// ```
 /// use ndarray::array;
@@ -94,7 +94,7 @@ impl KernelPca {
     }
 
     /// Whether the way back from projections to rows is learned, for [`KernelPcaModel::inverse_transform`]: a kernel ridge regression of
-    /// the rows on their projections (Bakir, Weston and Schölkopf, 2004).
+    /// the rows on their projections (Bakir, Weston and Schölkopf, 2004). Chi-squared kernels have none, as projections may be below 0.
     #[must_use]
     pub fn fit_inverse_transform(mut self, fit_inverse_transform: bool) -> Self {
         self.fit_inverse_transform = fit_inverse_transform;
@@ -117,6 +117,13 @@ impl Estimator for KernelPca {
     fn fit_on(&self, train: &Train<'_, Matrix, NoTarget>) -> Result<KernelPcaModel> {
         self.n_components.map_or(Ok(()), |n| N_COMPONENTS.check_count(n))?;
         ALPHA.check(self.alpha)?;
+        if self.fit_inverse_transform && matches!(self.kernel, Kernel::Chi2 { .. } | Kernel::AdditiveChi2) {
+            return Err(Error::invalid_param(
+                "fit_inverse_transform",
+                true,
+                "false with chi-squared kernels, as projections have numbers below 0",
+            ));
+        }
         let x = train.x.dense()?;
         let n = x.nrows();
         if n > MOST_ROWS {
@@ -183,8 +190,12 @@ impl KernelPca {
         let projections = parts.projections();
         let mut gram = parts.function.points(&projections)?.gram(&projections)?;
         gram.diag_mut().iter_mut().for_each(|value| *value += self.alpha);
-        let factor = Cholesky::new_in(ctx, &gram)
-            .context("the kernels of the projections have no inverse; raise `alpha`")?;
+        let factor = Cholesky::new_in(ctx, &gram).map_err(|error| match error.kind() {
+            ErrorKind::Singular { .. } => {
+                error.context("the kernels of the projections have no inverse; raise `alpha`")
+            }
+            _ => error,
+        })?;
         Ok(factor.solve_columns(&parts.rows))
     }
 
@@ -375,5 +386,29 @@ impl Transformer for KernelPcaModel {
     fn decided(&self) -> Vec<Decided> {
         let why = format!("from the kernels of {} training rows", self.parts.rows.nrows());
         decided_components(self, self.parts.vectors.ncols(), &self.parts.features, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use perennial_core::CancelToken;
+
+    use super::*;
+
+    #[test]
+    fn only_kernels_without_an_inverse_ask_for_a_larger_alpha() {
+        let x = Matrix::from(ndarray::array![[0.0], [1.0], [2.0], [5.0]]);
+        let settings = KernelPca::new().kernel(Kernel::rbf(0.1)).alpha(0.0);
+        let mut parts = settings.fit(&x, &NoTarget).unwrap().parts;
+        let token = CancelToken::new();
+        token.cancel();
+        let error = settings.duals(&parts, &Context::new().with_cancel(token)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "{error}");
+        assert!(!error.to_string().contains("inverse"), "{error}");
+        // Projections that are all alike.
+        parts.vectors.fill(0.0);
+        let error = settings.duals(&parts, &Context::new()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Singular { .. }), "{error}");
+        assert!(error.to_string().contains("raise `alpha`"), "{error}");
     }
 }

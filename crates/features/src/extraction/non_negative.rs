@@ -138,7 +138,10 @@ impl<'a> NonNegative<'a> {
 
     /// The sum of `x (ln ratio - 1)` over the numbers that are not 0, for ratios that [`over`](NonNegative::over) gave.
     pub(super) fn log_sum(&self, ratios: &NonNegative<'_>) -> f64 {
-        let term = |value: f64, ratio: f64| if value > 0.0 { value * (ratio.ln() - 1.0) } else { 0.0 };
+        // Where the ratio of a tiny number vanishes, its term is nothing beside the others.
+        let term = |value: f64, ratio: f64| {
+            if value > 0.0 && ratio > 0.0 { value * (ratio.ln() - 1.0) } else { 0.0 }
+        };
         match (self, ratios) {
             (NonNegative::Dense(x), NonNegative::Dense(ratios)) => {
                 x.iter().zip(ratios.iter()).map(|(value, ratio)| term(*value, *ratio)).sum()

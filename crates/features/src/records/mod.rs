@@ -100,16 +100,17 @@ fn number(row: usize, name: &str, value: f64) -> Result<f64> {
 /// Sparse rows from the cells of each, in any order; those of one column add up.
 fn sparse(rows: impl Iterator<Item = Result<Vec<(u32, f64)>>>, features: &Features) -> Result<Matrix> {
     let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-    for cells in rows {
+    for (row, cells) in rows.enumerate() {
         let mut cells = cells?;
         // Stable, so that the order of a sum is that of the names.
         cells.sort_by_key(|(column, _)| *column);
         for run in cells.chunk_by(|a, b| a.0 == b.0) {
             let sum: f64 = run.iter().map(|(_, value)| value).sum();
             if !sum.is_finite() {
-                return Err(Error::overflow(
-                    "the numbers of fields that share a column add up to more than an `f64` can hold; give smaller ones",
-                ));
+                return Err(Error::overflow(format!(
+                    "the numbers of the fields of row {row} in column `{}` add up to more than an `f64` can hold; give smaller ones",
+                    features.name(run[0].0 as usize)
+                )));
             }
             if sum != 0.0 {
                 indices.push(run[0].0);

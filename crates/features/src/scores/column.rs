@@ -112,7 +112,7 @@ impl Column {
         Column { cells, rest: 0.0 }
     }
 
-    /// The deviations from the mean; none where all numbers are equal, whatever rounding would make of them.
+    /// The deviations from the mean, in units of a power of two; none where all numbers are equal, whatever rounding would make of them.
     pub(crate) fn centred(mut self, total: f64) -> Option<Centred> {
         let zeros = self.rest > 0.0;
         let first = if zeros { 0.0 } else { self.cells.first()?.value };
@@ -120,7 +120,8 @@ impl Column {
             return None;
         }
         let largest = self.cells.iter().fold(0.0_f64, |most, cell| most.max(cell.value.abs()));
-        let scale = 2.0_f64.powi(-(largest.log2().floor() as i32).clamp(-1000, 1000));
+        // All below 1/2, so that their sum is in range where that of their weights is.
+        let scale = 0.25 * 2.0_f64.powi(-(largest.log2().floor() as i32).clamp(-1000, 1023));
         self.cells.iter_mut().for_each(|cell| cell.value *= scale);
         let cells = &self.cells;
         let mean = reduce::sum_by(cells.len(), |at| cells[at].weight * cells[at].value) / total;

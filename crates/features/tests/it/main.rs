@@ -3,6 +3,7 @@
 mod conformance;
 mod endings;
 mod extraction;
+mod factor_edges;
 mod factors;
 mod maps;
 mod projections;

@@ -123,8 +123,9 @@ fn hashed_names_are_those_of_scikit_learn() {
     // Two numbers of one column whose sum leaves the range.
     let huge = [record(&[("a", number(1e308)), ("b", number(1e308))])];
     let one = hasher.clone().n_features(1).alternate_sign(false).fit(&rows, &NoTarget).unwrap();
-    let error = one.transform(&huge).unwrap_err().to_string();
-    assert!(error.contains("add up"), "{error}");
+    let error = one.transform(&[vec![rows[0].clone()], huge.to_vec()].concat()).unwrap_err().to_string();
+    let column = format!("row 1 in column `{}`", one.transform(&rows).unwrap().features().name(0));
+    assert!(error.contains("add up") && error.contains(&column), "{error}");
     assert!(model.transform(&[record(&[("a", number(f64::INFINITY))])]).is_err());
 }
 

@@ -2,13 +2,13 @@
 
 use ndarray::{Array2, array};
 use perennial_core::{
-    Classes, Csr, Estimator, Feature, Features, Matrix, Result, Rows, Train, Transformer, Values, from_bytes,
-    to_bytes,
+    Classes, Csr, Estimator, Feature, Features, Matrix, NoTarget, Result, Rows, Train, Transformer, Values,
+    from_bytes, to_bytes,
 };
 use perennial_data::samples;
 use perennial_features::{
     Chi2, ColumnScores, MutualInformation, ScoreColumns, SelectFdr, SelectFpr, SelectFwe, SelectKBest,
-    SelectModel, SelectPercentile,
+    SelectModel, SelectPercentile, VarianceThreshold,
 };
 
 fn diabetes() -> Result<(Matrix, Values, Classes)> {
@@ -310,4 +310,25 @@ fn p_values_of_ones_own_are_probabilities() -> Result<()> {
         assert!(error.contains("the p-value of column 0 is not from 0 to 1"), "{error}");
     }
     Ok(())
+}
+
+/// By hand: two thirds of the weight are 2/15 off the mean 49/30, a third is 4/15 off.
+#[test]
+fn weights_of_any_size_leave_means_in_range() {
+    let weights = [1e308, 5e307];
+    for unit in [1.0, 2f64.powi(-1000), 2f64.powi(400)] {
+        let x = Matrix::from(array![[1.5 * unit, 2.0 * unit], [1.9 * unit, 2.0 * unit]]);
+        let model = Train::new(&x, &NoTarget).weights(&weights).fit(&VarianceThreshold::new()).unwrap();
+        assert_eq!(model.kept().count(), 1);
+        let truth = (8.0 / 225.0) * unit * unit;
+        let found = model.scores()[0];
+        assert!(
+            (found - truth).abs() <= 1e-12 * truth.max(f64::MIN_POSITIVE * 1e13),
+            "{found} is not {truth}"
+        );
+    }
+    // Numbers and weights both near the limit; the variance is beyond it.
+    let x = Matrix::from(array![[1.5e308], [1.7e308]]);
+    let model = Train::new(&x, &NoTarget).weights(&weights).fit(&VarianceThreshold::new()).unwrap();
+    assert!(model.scores()[0] > 1e300, "{}", model.scores()[0]);
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::around;
 use super::bag::{Draws, MAX_FEATURES, MAX_SAMPLES, Member, N_ESTIMATORS, check_members, fit_members, seen};
 use super::balance::strata;
+use super::members::check_classes;
 use super::out_of_bag::{BaggingOutOfBag, left_out, share_explained, share_right};
 use crate::classes::{check_names, class_totals, two_or_more};
 use crate::rows::tame;
@@ -273,6 +274,12 @@ where
         let fitted = fit_members(&self.estimator, &self.draws, train, even.as_deref(), several, describe)?;
         let (members, described): (Vec<_>, Vec<_>) = fitted.into_iter().unzip();
         let (factors, left_out): (Vec<_>, Vec<_>) = described.into_iter().unzip();
+        // No rows are enough to learn the classes of the members.
+        let none = train.x.take(&[])?;
+        for Member { columns, model } in &members {
+            let said = model.predict_proba(seen(&none, columns)?.as_ref())?;
+            check_classes("bag", &said, train.y.names())?;
+        }
         let mut model = BaggingClassifierModel {
             features: train.x.features().clone(),
             classes: train.y.shared_names(),

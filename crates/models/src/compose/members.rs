@@ -1,7 +1,8 @@
 //! Several estimators of one input and one target.
 
 use perennial_core::{
-    Capabilities, Classes, Classifier, Estimator, Predictor, Probabilities, Result, Rows, Train, Values,
+    Capabilities, Classes, Classifier, Error, Estimator, Predictor, Probabilities, Result, Rows, Train,
+    Values,
 };
 use perennial_numeric::reduce;
 
@@ -53,6 +54,17 @@ pub trait ClassifierModels: Send + Sync {
     /// # Errors
     /// The error of the first that failed.
     fn predict_proba_all(&self, x: &Self::Input) -> Result<Vec<Probabilities>>;
+}
+
+/// Refuses a member whose classes are not those of the target, such as one with a class of its own for rows unlike all others.
+pub(super) fn check_classes(ensemble: &str, said: &Probabilities, classes: &[String]) -> Result<()> {
+    if said.names() == classes {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "a member of the {ensemble} knows the classes {:?}, and the target has {classes:?}; all must have the same, in one order",
+        said.names()
+    )))
 }
 
 fn fit_one<E: Estimator>(

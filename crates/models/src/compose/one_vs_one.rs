@@ -12,6 +12,7 @@ use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
 use super::around;
+use super::members::check_classes;
 use crate::classes::{check_names, two_or_more};
 use crate::coupling::couple;
 
@@ -114,7 +115,12 @@ where
             let mut own = Train::new(x.borrow(), &y).context(train.ctx.child(&format!("{a} or {b}")));
             own.weights = weights.as_deref();
             own.groups = groups.as_deref();
-            self.estimator.fit_on(&own).context(format!("class `{a}` against `{b}`"))
+            let fitted = self.estimator.fit_on(&own).and_then(|model| {
+                // No rows are enough to learn the classes of the member.
+                let said = model.predict_proba(own.x.take(&[])?.borrow())?;
+                check_classes("one-against-one model", &said, y.names()).map(|()| model)
+            });
+            fitted.context(format!("class `{a}` against `{b}`"))
         })?;
         Ok(OneVsOneModel { classes: train.y.shared_names(), present, members })
     }
@@ -145,6 +151,9 @@ impl<M: Classifier> Classifier for OneVsOneModel<M> {
         let n = self.present.len();
         let answers: Vec<Probabilities> =
             self.members.iter().map(|member| member.predict_proba(x)).collect::<Result<_>>()?;
+        if answers.iter().any(|answer| answer.names().len() != 2) {
+            return Err(Error::corrupt("a member of the one-against-one model has not two classes"));
+        }
         let mut shares = Array2::zeros((x.n_rows(), self.classes.len()));
         for (row, mut out) in shares.rows_mut().into_iter().enumerate() {
             let of_second: Vec<f64> = answers.iter().map(|answer| answer.values()[[row, 1]]).collect();

@@ -102,11 +102,12 @@ impl<E> SelfTrainingClassifier<E> {
 }
 
 impl<E> SelfTrainingClassifier<E> {
-    /// The places of the rows that are given a class, and that class.
-    fn sure(&self, said: &Probabilities) -> Vec<(usize, u32)> {
+    /// The places of the rows that are given a class, and that class: one of the target, and none that the classifier has beside them.
+    fn sure(&self, said: &Probabilities, n_classes: usize) -> Vec<(usize, u32)> {
         let best = said.most_likely();
         let share = |place: usize| said.values()[[place, best.codes()[place] as usize]];
-        let mut places: Vec<usize> = (0..said.n_rows()).collect();
+        let mut places: Vec<usize> =
+            (0..said.n_rows()).filter(|&place| (best.codes()[place] as usize) < n_classes).collect();
         match self.k_best {
             None => places.retain(|&place| share(place) >= self.threshold),
             Some(k) => {
@@ -209,7 +210,7 @@ where
                 break;
             }
             let said = model.predict_proba(train.x.take(&open)?.borrow())?;
-            let sure = self.sure(&said);
+            let sure = self.sure(&said, names.len());
             if sure.is_empty() {
                 converged = true;
                 break;

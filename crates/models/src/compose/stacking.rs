@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::shuffled;
 use super::cross_fit::each_fold;
-use super::members::{ClassifierModels, Members, RegressorModels};
+use super::members::{ClassifierModels, Members, RegressorModels, check_classes};
 use crate::classes::two_or_more;
 use crate::folds::{Assigned, Folds};
 
@@ -255,12 +255,7 @@ fn probability_columns<M: ClassifierModels>(
     classes: &[String],
 ) -> Result<Array2<f64>> {
     let all = models.predict_proba_all(x)?;
-    if let Some(odd) = all.iter().find(|one| one.names() != classes) {
-        return Err(Error::unsupported(format!(
-            "a member of the stack knows the classes {:?}, and the target has {classes:?}; all must have the same, in one order",
-            odd.names()
-        )));
-    }
+    all.iter().try_for_each(|one| check_classes("stack", one, classes))?;
     let views: Vec<_> = all.iter().map(|one| one.values().slice(ndarray::s![.., 1..])).collect();
     ndarray::concatenate(ndarray::Axis(1), &views).map_err(Error::other)
 }

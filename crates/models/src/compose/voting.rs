@@ -1,5 +1,6 @@
 //! Votes of several models.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -9,7 +10,7 @@ use perennial_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::members::{ClassifierModels, Members, RegressorModels};
+use super::members::{ClassifierModels, Members, RegressorModels, check_classes};
 use crate::classes::two_or_more;
 
 /// Several classifiers that vote.
@@ -155,6 +156,9 @@ where
         let shares = shares(self.weights.as_ref(), self.members.names().len())?;
         two_or_more(train.y, train.weights)?;
         let models = self.members.fit_all(train)?;
+        // No rows are enough to learn the classes of the members.
+        let said = models.predict_proba_all(train.x.take(&[])?.borrow())?;
+        said.iter().try_for_each(|one| check_classes("vote", one, train.y.names()))?;
         Ok(VotingClassifierModel { classes: train.y.shared_names(), models, shares, hard: self.hard })
     }
 

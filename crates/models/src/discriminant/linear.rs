@@ -206,7 +206,7 @@ impl Estimator for LinearDiscriminantAnalysis {
         let priors = given_priors(&self.priors, y.n_classes())?;
         two_or_more(y, weights)?;
         let groups = Groups::new(x, y, weights);
-        let priors = priors.unwrap_or_else(|| groups.priors());
+        let priors = groups.priors(priors, y.names())?;
         train.ctx.check()?;
         let total: f64 = groups.totals.iter().sum();
         let within = match self.auto_shrinkage {
@@ -260,7 +260,7 @@ impl LinearDiscriminantModel {
         &self.classes
     }
 
-    /// How probable each class is beforehand.
+    /// How probable each class is beforehand; 0 for classes without rows.
     pub fn priors(&self) -> &[f64] {
         &self.priors
     }
@@ -270,8 +270,8 @@ impl LinearDiscriminantModel {
         self.means.view()
     }
 
-    /// With two classes the log odds of the second, `n_rows` x 1; with more the logarithms of the probabilities of all classes up to a
-    /// constant of the row, `n_rows` x classes, minus infinity for classes without rows.
+    /// With two classes the log odds of the second, `n_rows` x 1, infinite where one has no prior; with more the logarithms of the
+    /// probabilities of all classes up to a constant of the row, `n_rows` x classes, minus infinity for classes without rows or prior.
     ///
     /// ```
     /// use ndarray::array;
@@ -290,7 +290,8 @@ impl LinearDiscriminantModel {
     /// # Errors
     /// When the columns are not those it learned from, a value is not finite, or a score leaves the range of `f64`.
     pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
-        decisions(self.scores(x)?, self.classes.len())
+        let possible: Vec<bool> = self.priors.iter().map(|prior| *prior > 0.0).collect();
+        decisions(self.scores(x)?, &possible)
     }
 
     /// The logarithms of the probabilities up to a constant of the row, rows x classes.

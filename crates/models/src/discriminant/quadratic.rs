@@ -120,7 +120,7 @@ impl Estimator for QuadraticDiscriminantAnalysis {
         let priors = given_priors(&self.priors, y.n_classes())?;
         let present = two_or_more(y, weights)?;
         let groups = Groups::new(x, y, weights);
-        let priors = priors.unwrap_or_else(|| groups.priors());
+        let priors = groups.priors(priors, y.names())?;
         let mut spreads = vec![None; y.n_classes()];
         for (done, &class) in present.iter().enumerate() {
             train.ctx.step(done, present.len())?;
@@ -165,7 +165,7 @@ impl QuadraticDiscriminantModel {
         &self.classes
     }
 
-    /// How probable each class is beforehand.
+    /// How probable each class is beforehand; 0 for classes without rows.
     pub fn priors(&self) -> &[f64] {
         &self.priors
     }
@@ -175,13 +175,15 @@ impl QuadraticDiscriminantModel {
         self.means.view()
     }
 
-    /// With two classes the log odds of the second, `n_rows` x 1; with more the logarithms of the densities of all classes times their
-    /// priors, but for a constant, `n_rows` x classes, minus infinity for classes without rows.
+    /// With two classes the log odds of the second, `n_rows` x 1, infinite where one has no prior; with more the logarithms of the
+    /// densities of all classes times their priors, but for a constant, `n_rows` x classes, minus infinity for classes without rows or prior.
     ///
     /// # Errors
     /// When the columns are not those it learned from, a value is not finite, or a score leaves the range of `f64`.
     pub fn decision_function(&self, x: &Matrix) -> Result<Array2<f64>> {
-        decisions(self.scores(x)?, self.classes.len())
+        let possible = |(prior, spread): (&f64, &Option<Spread>)| *prior > 0.0 && spread.is_some();
+        let possible: Vec<bool> = self.priors.iter().zip(&self.spreads).map(possible).collect();
+        decisions(self.scores(x)?, &possible)
     }
 
     /// The logarithms of the probabilities up to a constant of the row, rows x classes.

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayRef2, Axis};
 use perennial_core::{Classes, Error, Features, Result};
 use perennial_numeric::linalg::{eigh, gram};
 
-use crate::classes::class_totals;
+use crate::classes::{class_totals, some_prior};
 use crate::rows::power_of_two;
 
 /// The weight and the mean of each class, in units that keep squares in range.
@@ -42,25 +42,51 @@ impl Groups {
         Groups { unit, totals, means, centred }
     }
 
-    pub(super) fn priors(&self) -> Vec<f64> {
-        let total: f64 = self.totals.iter().sum();
-        self.totals.iter().map(|class| class / total).collect()
+    /// How probable the classes are beforehand, with the sum 1: as given, or the shares of their rows; 0 for classes without rows.
+    pub(super) fn priors(&self, given: Option<Vec<f64>>, names: &[String]) -> Result<Vec<f64>> {
+        let Some(mut priors) = given else {
+            let total: f64 = self.totals.iter().sum();
+            return Ok(self.totals.iter().map(|class| class / total).collect());
+        };
+        some_prior(&priors, &self.totals, names)?;
+        for (prior, total) in priors.iter_mut().zip(&self.totals) {
+            if *total == 0.0 {
+                *prior = 0.0;
+            }
+        }
+        let sum: f64 = priors.iter().sum();
+        Ok(priors.into_iter().map(|prior| prior / sum).collect())
     }
 }
 
 /// How much speaks for each class, from the scores of rows x classes: with two classes one column, the log odds of the second.
-pub(super) fn decisions(scores: Vec<f64>, n_classes: usize) -> Result<Array2<f64>> {
+/// A class that is not possible has the score minus infinity in every row.
+pub(super) fn decisions(scores: Vec<f64>, possible: &[bool]) -> Result<Array2<f64>> {
+    let n_classes = possible.len();
+    let lost = |(place, score): (usize, &f64)| {
+        score.is_nan()
+            || *score == f64::INFINITY
+            || (*score == f64::NEG_INFINITY && possible[place % n_classes])
+    };
+    if let Some(place) = scores.iter().enumerate().position(lost) {
+        return Err(far(place / n_classes));
+    }
     let (width, scores) = match n_classes {
         2 => (1, scores.chunks_exact(2).map(|pair| pair[1] - pair[0]).collect::<Vec<f64>>()),
         _ => (n_classes, scores),
     };
-    if let Some(place) = scores.iter().position(|score| score.is_nan() || *score == f64::INFINITY) {
-        return Err(Error::overflow(format!(
-            "row {} is so far from all classes that its scores leave the range of f64; check its units",
-            place / width
-        )));
+    // Two large scores may differ by more than there is room for.
+    let bounded = possible.iter().all(|possible| *possible);
+    if let Some(place) = scores.iter().position(|score| score.is_nan() || (bounded && score.is_infinite())) {
+        return Err(far(place / width));
     }
     Array2::from_shape_vec((scores.len() / width, width), scores).map_err(Error::other)
+}
+
+fn far(row: usize) -> Error {
+    Error::overflow(format!(
+        "row {row} is so far from the classes that its scores leave the range of f64; check its units"
+    ))
 }
 
 /// The covariance of centred rows, moved a share towards its mean variance on the diagonal.

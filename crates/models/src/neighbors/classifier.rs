@@ -142,7 +142,8 @@ impl RadiusNeighborsClassifier {
     }
 
     /// Sets the class of rows that have no row within the radius, with probability 1, in place of that of the nearest row. A class that the
-    /// target does not have comes after those that it has.
+    /// target does not have comes after those that it has. Votes, bags, stacks and one against one, which need members with the classes of
+    /// the target alone, refuse a classifier with such a class.
     ///
     /// ```
     /// use ndarray::array;

@@ -19,15 +19,16 @@ impl Epoch {
 }
 
 /// By how much one of the last `n` passes came below all before it, at most. The first pass counts with its whole loss, as losses fall
-/// to 0 at best.
-pub(super) fn largest_fall(history: &[Epoch], n: usize) -> f64 {
+/// to 0 at best. `most` is what none of them was above, where that is known: a difference may be rounded to more.
+pub(super) fn largest_fall(history: &[Epoch], n: usize, most: Option<f64>) -> f64 {
     let (mut least, mut falls) = (None, Vec::with_capacity(history.len()));
     for epoch in history {
         let loss = epoch.judged();
         falls.push(least.map_or(loss, |least: f64| least - loss));
         least = Some(least.map_or(loss, |least| least.min(loss)));
     }
-    falls[falls.len().saturating_sub(n)..].iter().copied().fold(0.0, f64::max)
+    let largest = falls[falls.len().saturating_sub(n)..].iter().copied().fold(0.0, f64::max);
+    most.map_or(largest, |most| largest.min(most))
 }
 
 #[cfg(test)]
@@ -41,12 +42,19 @@ mod tests {
         };
         let losses = of(&[4.0, 2.0, 3.0, 1.5, 1.75]);
         // Below all before: 4 (the first), 2, none, 0.5, none.
-        assert_eq!([1, 2, 3, 4, 5, 9].map(|n| largest_fall(&losses, n)), [0.0, 0.5, 0.5, 2.0, 4.0, 4.0]);
-        assert_eq!(largest_fall(&[], 3), 0.0);
+        assert_eq!(
+            [1, 2, 3, 4, 5, 9].map(|n| largest_fall(&losses, n, None)),
+            [0.0, 0.5, 0.5, 2.0, 4.0, 4.0]
+        );
+        assert_eq!(largest_fall(&[], 3, None), 0.0);
+        // 0.49 is not below 0.5 - 0.01, and yet further from 0.5.
+        let losses = of(&[0.5, 0.49]);
+        assert!(largest_fall(&losses, 1, None) > 0.01);
+        assert_eq!(largest_fall(&losses, 1, Some(0.01)), 0.01);
         let watched = [
             Epoch { loss: 1.0, validation_loss: Some(0.5) },
             Epoch { loss: 0.1, validation_loss: Some(0.4) },
         ];
-        assert!((largest_fall(&watched, 1) - 0.1).abs() < 1e-15);
+        assert!((largest_fall(&watched, 1, None) - 0.1).abs() < 1e-15);
     }
 }

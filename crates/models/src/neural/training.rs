@@ -257,7 +257,8 @@ impl Task<'_> {
                 break;
             }
         }
-        fitted.gap = largest_fall(&fitted.history, settings.n_iter_no_change);
+        let most = fitted.converged.then_some(settings.tolerance);
+        fitted.gap = largest_fall(&fitted.history, settings.n_iter_no_change, most);
         if let Some((parameters, running)) = best {
             (fitted.parameters, fitted.running) = (parameters, running);
         }

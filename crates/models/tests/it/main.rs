@@ -43,7 +43,10 @@ mod cluster_conformance;
 mod cluster_shapes;
 #[cfg(all(feature = "compose", feature = "linear", feature = "trees"))]
 mod compose;
+#[cfg(all(feature = "compose", feature = "neighbors"))]
+mod compose_classes;
 mod conformance;
+mod discriminants;
 #[cfg(all(feature = "cluster", feature = "compose", feature = "linear"))]
 mod endings;
 #[cfg(feature = "trees")]

@@ -7,6 +7,8 @@ use crate::simd::{self, Kernel};
 
 /// With fewer products for a point the search takes no longer than its bounds.
 const WORTH: usize = 1024;
+/// Where points are enlarged by more than this, squares of what they are as given come near to 0.
+const VANISHING: f64 = 1e140;
 /// Points of a block that are tried before all of them are.
 const TRIED: usize = 64;
 /// Where more than one point of so many is open, the block is searched whole.
@@ -60,8 +62,7 @@ impl Points<'_> {
     /// As [`nearest`](Points::nearest).
     pub fn nearest_again(&self, centres: &[f64], nearest: &mut [u32], bounds: &mut Bounds) {
         let width = self.width();
-        // Where squares may vanish bounds tell nothing.
-        if centres.len() < WORTH || self.scale() > 1e140 {
+        if centres.len() < WORTH || self.scale() > VANISHING {
             return self.nearest(centres, nearest);
         }
         assert_eq!(nearest.len(), self.n_points(), "there must be one place for each point");
@@ -341,6 +342,27 @@ mod tests {
         agree(5000, 3, 400, 10.0);
         agree(4100, 1100, 1, 1.0);
         agree(4100, 600, 2, 1e6);
+    }
+
+    /// Points within a circle of centres, which turns by parts of the way from one centre to the next.
+    #[test]
+    fn bounds_tell_nothing_where_squares_vanish() {
+        let (n_centres, step) = (512, std::f64::consts::TAU / 512.0);
+        let at = |angle: f64, length: f64| [length * angle.cos(), length * angle.sin()];
+        let mut random = Random::new(3);
+        let cells: Vec<f64> = (0..5000)
+            .flat_map(|_| at(random.uniform_in(0.0, 7.0), random.uniform_in(3e-201, 4.5e-201)))
+            .collect();
+        let points = Points::new(&cells, 2);
+        let (mut nearest, mut fresh) = (vec![0; 5000], vec![0; 5000]);
+        let mut bounds = Bounds::default();
+        for turn in [0.0, 0.3, 0.7, 0.9] {
+            let centres: Vec<f64> =
+                (0..n_centres).flat_map(|centre| at((f64::from(centre) + turn) * step, 1e-200)).collect();
+            points.nearest_again(&centres, &mut nearest, &mut bounds);
+            points.nearest(&centres, &mut fresh);
+            assert_eq!(nearest, fresh, "turned by {turn}");
+        }
     }
 
     #[test]

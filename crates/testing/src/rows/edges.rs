@@ -10,7 +10,7 @@ use super::kinds::Row;
 use super::step::{Checks, Subject};
 use crate::cancelling::{CANCEL_AFTER, PATIENCE};
 use crate::settings::at_the_edges;
-use crate::subject::{Verdict, ensure, skip};
+use crate::subject::{Verdict, ensure, is_typed, skip};
 
 pub(super) fn checks<R: Row>() -> Checks<R> {
     vec![
@@ -71,8 +71,14 @@ fn adversarial<R: Row>(subject: &Subject<'_, R>) -> Verdict {
         among.extend(rows.iter().cloned());
         subject.tolerates(&format!("{what} among others"), &among)?;
         // What was learned from ordinary rows must bear them as well.
-        if let Ok(answers) = model.apply(&rows) {
-            ensure!(answers.iter().all(|value| value.is_finite()), "{what}: a number at use is not finite");
+        match model.apply(&rows) {
+            Ok(answers) => {
+                ensure!(
+                    answers.iter().all(|value| value.is_finite()),
+                    "{what}: a number at use is not finite"
+                );
+            }
+            Err(error) => is_typed(&format!("{what} at use"), &error)?,
         }
     }
     Ok(())

@@ -27,6 +27,7 @@ enum Fault {
     TakesMissing,
     TellsOtherColumns,
     UnknownIsNan,
+    UntypedAtUse,
 }
 
 /// Counts words between spaces: the first `most` of them.
@@ -149,6 +150,10 @@ impl Transformer for WordsModel {
     type Output = Matrix;
 
     fn transform(&self, x: &[Text]) -> Result<Matrix> {
+        let known = |text: &Text| words_of(text).any(|word| self.words.iter().any(|known| known == word));
+        if self.fault == Fault::UntypedAtUse && !x.is_empty() && !x.iter().any(known) {
+            return Err(Error::other("no word is known"));
+        }
         self.named(self.counts(x))
     }
 }
@@ -178,6 +183,7 @@ fn wrong_steps_of_texts_are_caught() {
         (Fault::TakesMissing, "E17"),
         (Fault::TellsOtherColumns, "T03"),
         (Fault::UnknownIsNan, "E23"),
+        (Fault::UntypedAtUse, "E03"),
     ];
     for (fault, id) in mutants {
         let report = report(fault);

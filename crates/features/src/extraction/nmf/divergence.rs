@@ -146,5 +146,6 @@ fn one_row(
             break;
         }
     }
-    shares.iter_mut().zip(sums).for_each(|(share, sum)| *share *= total / sum);
+    // In this order: a part without numbers has no share, and the total over its sum may be infinite.
+    shares.iter_mut().zip(sums).for_each(|(share, sum)| *share = *share / sum * total);
 }
