@@ -57,7 +57,7 @@
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
-//! | `offset` | none | a name | the column that is added to the scores; not with more than two classes |
+//! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
 //! | `watch` | the loss | metrics | what is watched on the validation set |
@@ -79,6 +79,7 @@ mod combine;
 mod concordance;
 mod engine;
 mod explain;
+mod follow;
 mod groups;
 mod inputs;
 mod losses;

@@ -29,12 +29,16 @@ mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;
 #[cfg(feature = "trees")]
+mod boosting_offsets;
+#[cfg(feature = "trees")]
 mod boosting_own_losses;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
 #[cfg(all(feature = "outlier", feature = "trees"))]
 mod cancelling;
+#[cfg(feature = "trees")]
+mod checkpoints;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
