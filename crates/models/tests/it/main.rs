@@ -11,6 +11,8 @@ mod bayes;
 #[cfg(feature = "trees")]
 mod binning;
 #[cfg(feature = "trees")]
+mod binning_batches;
+#[cfg(feature = "trees")]
 mod boosting;
 #[cfg(feature = "trees")]
 mod boosting_bagging;
