@@ -22,6 +22,7 @@
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`]; [`RankingLoss::XeNdcg`], whose time grows with the rows alone |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
+//! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
 //! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
@@ -99,7 +100,9 @@ pub use booster::{Booster, History};
 pub use class_objective::{ClassObjective, StandardLoss};
 pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};
 pub use groups::Groups;
-pub use losses::{ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss};
+pub use losses::{
+    AcceleratedFailureTime, ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss, TimeDistribution,
+};
 pub use metric::{BoostingMetric, Watch, Watched};
 pub use objective::{Labels, Objective};
 pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoostingQuantileRegressorModel};

@@ -56,6 +56,8 @@ mod endings;
 mod ensemble;
 #[cfg(feature = "trees")]
 mod extra_trees;
+#[cfg(feature = "trees")]
+mod failure_times;
 mod fixtures;
 #[cfg(all(feature = "compose", feature = "linear"))]
 mod folds;
