@@ -132,7 +132,7 @@ fn a_booster_of_batches_is_that_of_the_matrix() {
 fn batches_that_do_not_fit_are_refused() {
     let x = mixed(100);
     let refused = |result: Result<Binned>, what: &str| {
-        let error = result.err().expect("this is refused");
+        let error = result.expect_err("this is refused");
         assert!(error.to_string().contains(what), "{error}");
     };
     let binner = Binner::new();

@@ -135,8 +135,11 @@ fn sparse_rows_go_on_beside_offsets() {
     for row in 0..n_rows {
         for column in 0..n_cols as u32 {
             // The offsets are the last three, and 0 where they are not stored.
-            let wanted =
-                if column as usize >= n_cols - 3 { row % 5 != 0 } else { (row + column as usize) % 97 == 0 };
+            let wanted = if column as usize >= n_cols - 3 {
+                row % 5 != 0
+            } else {
+                (row + column as usize).is_multiple_of(97)
+            };
             if wanted {
                 columns.push(column);
                 values.push(random.normal());

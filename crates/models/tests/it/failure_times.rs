@@ -1,5 +1,7 @@
 //! Failure times against XGBoost, digits and closed forms.
 
+use std::f64::consts::{FRAC_2_PI, LN_2};
+
 use perennial_core::{Estimator, Predictor};
 use perennial_models::boosting::{AcceleratedFailureTime, Labels, Objective, TimeDistribution};
 
@@ -108,7 +110,7 @@ fn failure_times_are_those_of_xgboost() {
 const FAR: [(f64, f64, f64, f64); 11] = [
     (-6.0, 9.865876455243758e-10, 6.075882855817676e-09, 3.645529717182241e-08),
     (-1.0, 0.17275377902344988, 0.2875999709391784, 0.3703137142233946),
-    (0.0, 0.6931471805599453, 0.7978845608028654, 0.6366197723675814),
+    (0.0, LN_2, 0.7978845608028654, FRAC_2_PI),
     (2.0, 3.783184333682032, 2.373215532822841, 0.8857208995859187),
     (4.5, 12.59241973571308, 4.704319844827732, 0.9611859007152245),
     (5.5, 17.77937635262526, 5.671410313897305, 0.9721382221455538),
