@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Checkpoints, Error, ErrorKind, Result};
 
 /// The surroundings of one piece of work.
 ///
@@ -28,12 +28,19 @@ pub struct Context {
     seed: u64,
     observer: Option<Arc<dyn Observer>>,
     cancel: CancelToken,
+    pub(crate) checkpoints: Option<Arc<Checkpoints>>,
 }
 
 impl Context {
     /// A context with seed 0, no observer, and nobody to cancel it.
     pub fn new() -> Self {
-        Context { path: Arc::from(""), seed: 0, observer: None, cancel: CancelToken::new() }
+        Context {
+            path: Arc::from(""),
+            seed: 0,
+            observer: None,
+            cancel: CancelToken::new(),
+            checkpoints: None,
+        }
     }
 
     /// Sets the root seed.
@@ -62,8 +69,7 @@ impl Context {
     pub fn child(&self, name: &str) -> Self {
         let path =
             if self.path.is_empty() { Arc::from(name) } else { format!("{}/{name}", self.path).into() };
-        let (observer, cancel) = (self.observer.clone(), self.cancel.clone());
-        Context { path, seed: mix_name(self.seed, name), observer, cancel }
+        Context { path, seed: mix_name(self.seed, name), ..self.clone() }
     }
 
     /// Where this work stands, such as `cv/fold3`; empty at the root.
@@ -113,6 +119,7 @@ impl fmt::Debug for Context {
             .field("seed", &self.seed)
             .field("observed", &self.observer.is_some())
             .field("cancelled", &self.cancel.is_cancelled())
+            .field("checkpoints", &self.checkpoints)
             .finish()
     }
 }
@@ -187,7 +194,7 @@ fn mix_name(seed: u64, name: &str) -> u64 {
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

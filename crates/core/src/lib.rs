@@ -3,6 +3,7 @@
 mod atomic;
 mod boxed;
 mod capabilities;
+mod checkpoint;
 mod class_outputs;
 mod clusters;
 mod context;
@@ -28,6 +29,7 @@ mod train;
 pub use atomic::write_atomic;
 pub use boxed::{BoxClassifier, BoxClassifierEstimator, BoxEstimator, BoxPredictor};
 pub use capabilities::Capabilities;
+pub use checkpoint::{Checkpoint, Checkpoints, Fingerprint};
 pub use class_outputs::ClassOutputs;
 pub use clusters::Clusters;
 pub use context::{CancelToken, Context, Observer, Progress};

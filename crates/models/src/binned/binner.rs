@@ -22,6 +22,7 @@ pub(crate) const N_BINS: Param =
 /// Codes of categories are whole numbers below 2^24 = 16,777,216.
 /// A sparse matrix, such as of words or of categories one by one, is put into bins without being written out: a byte for each
 /// cell, and zeros have the bin of 0.
+/// Rows that do not fit into memory are put into bins batch by batch: [`bin_batches`](Binner::bin_batches).
 /// The quantiles are exact up to 4 million rows; above, they come from 2 million rows drawn at random, which puts
 /// each of them within 0.12 % of its rank (with probability 0.99, by the inequality of Dvoretzky, Kiefer and Wolfowitz).
 ///
@@ -43,8 +44,8 @@ pub(crate) const N_BINS: Param =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Binner {
-    max_bins: usize,
-    seed: Option<u64>,
+    pub(super) max_bins: usize,
+    pub(super) seed: Option<u64>,
 }
 
 impl Default for Binner {

@@ -4,7 +4,7 @@ use ndarray::{ArrayRef2, CowArray, Ix1};
 use perennial_core::{Csr, Error, Matrix, Result};
 
 /// The most bins, a byte each, that a sparse matrix may become: 16 GiB, as many as a dense matrix of it may take.
-const MOST: usize = 1 << 34;
+pub(super) const MOST: usize = 1 << 34;
 
 /// The most columns of a sparse matrix: lists as long as these come before any of its cells.
 const MOST_COLUMNS: usize = 1 << 24;

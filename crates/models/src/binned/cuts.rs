@@ -69,27 +69,59 @@ pub(super) fn numeric(
     Bins::Numeric { cuts }
 }
 
-/// The distinct values that count, where they are at most so many. Their weights do not matter to the cuts then.
-fn few_values(column: ArrayView1<'_, f64>, weights: Option<&[f64]>, most: usize) -> Option<Vec<Point>> {
-    let mut known: Vec<u64> = Vec::with_capacity(most + 1);
-    let mut last = None;
-    for (row, &value) in column.iter().enumerate() {
-        if value.is_nan() || weights.is_some_and(|weights| !(weights[row] > 0.0)) {
-            continue;
-        }
+/// The bins of a column of which the values that quantiles are taken from were put aside, with the weights of their rows.
+pub(super) fn numeric_of(
+    few: Option<FewValues>,
+    values: &[f64],
+    weights: Option<&[f64]>,
+    max_bins: usize,
+) -> Bins {
+    let few = few.and_then(FewValues::points);
+    let points = few.unwrap_or_else(|| points(ArrayView1::from(values), 0..values.len(), weights));
+    Bins::Numeric { cuts: cut(&points, max_bins) }
+}
+
+/// The distinct values of a column, while they are at most so many.
+pub(super) struct FewValues {
+    known: Option<Vec<u64>>,
+    last: Option<u64>,
+    most: usize,
+}
+
+impl FewValues {
+    pub(super) fn new(most: usize) -> Self {
+        FewValues { known: Some(Vec::with_capacity(most + 1)), last: None, most }
+    }
+
+    /// Takes in a value of a row that counts; gives whether there are few up to now.
+    pub(super) fn add(&mut self, value: f64) -> bool {
+        let Some(known) = self.known.as_mut() else { return false };
         let key = key(value);
         // Values come in runs.
-        if last.replace(key) == Some(key) {
-            continue;
+        if value.is_nan() || self.last.replace(key) == Some(key) {
+            return true;
         }
         if let Err(place) = known.binary_search(&key) {
-            if known.len() == most {
-                return None;
+            if known.len() == self.most {
+                self.known = None;
+                return false;
             }
             known.insert(place, key);
         }
+        true
     }
-    Some(known.into_iter().map(|key| (value(key), 1.0)).collect())
+
+    /// The values, where they are few. Their weights do not matter to the cuts then.
+    fn points(self) -> Option<Vec<Point>> {
+        Some(self.known?.into_iter().map(|key| (value(key), 1.0)).collect())
+    }
+}
+
+fn few_values(column: ArrayView1<'_, f64>, weights: Option<&[f64]>, most: usize) -> Option<Vec<Point>> {
+    let mut few = FewValues::new(most);
+    let counts = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
+    column.iter().enumerate().filter(|(row, _)| counts(*row)).all(|(_, &value)| few.add(value));
+    few.points()
 }
 
 /// The cuts by the values of some rows.
@@ -186,21 +218,40 @@ pub(super) fn categories(
     max_bins: usize,
     name: &str,
 ) -> Result<Bins> {
-    let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
-    for (row, &code) in column.iter().enumerate().filter(|(_, code)| !code.is_nan()) {
+    let mut totals = Totals::default();
+    for (row, &code) in column.iter().enumerate() {
+        totals.add(code, row, weights.map_or(1.0, |weights| weights[row]), name)?;
+    }
+    Ok(totals.bins(max_bins))
+}
+
+/// The weight of each category.
+#[derive(Default)]
+pub(super) struct Totals(BTreeMap<u32, f64>);
+
+impl Totals {
+    /// Takes in the code of a row of the column `name`, or what stands for one that is missing.
+    pub(super) fn add(&mut self, code: f64, row: usize, weight: f64, name: &str) -> Result<()> {
+        if code.is_nan() {
+            return Ok(());
+        }
         if !(code >= 0.0 && code < f64::from(CATEGORIES) && code.fract() == 0.0) {
             return Err(Error::malformed(format!(
                 "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 to {}",
                 CATEGORIES - 1
             )));
         }
-        *totals.entry(code as u32).or_default() += weights.map_or(1.0, |weights| weights[row]);
+        *self.0.entry(code as u32).or_default() += weight;
+        Ok(())
     }
-    let mut order: Vec<(u32, f64)> = totals.into_iter().filter(|(_, total)| *total > 0.0).collect();
-    // The most frequent first; of equally frequent ones the lower code.
-    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    order.truncate(max_bins.min(MAX_BINS) - 1);
-    Ok(Bins::Categorical { kept: order.into_iter().map(|(code, _)| code).collect() })
+
+    pub(super) fn bins(self, max_bins: usize) -> Bins {
+        let mut order: Vec<(u32, f64)> = self.0.into_iter().filter(|(_, total)| *total > 0.0).collect();
+        // The most frequent first; of equally frequent ones the lower code.
+        order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        order.truncate(max_bins.min(MAX_BINS) - 1);
+        Bins::Categorical { kept: order.into_iter().map(|(code, _)| code).collect() }
+    }
 }
 
 #[cfg(test)]

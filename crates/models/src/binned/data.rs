@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_core::{Capabilities, Error, Features, Result, Rows, check_rows, memory};
+use perennial_core::{Capabilities, Error, Features, Fingerprint, Result, Rows, check_rows, memory};
 use perennial_numeric::reduce;
 
 use super::Binning;
@@ -16,12 +16,19 @@ use super::Binning;
 pub struct Binned {
     binning: Binning,
     n_rows: usize,
-    codes: Arc<[u8]>,
+    codes: Arc<Vec<u8>>,
 }
 
 impl Binned {
     pub(crate) fn new(binning: Binning, n_rows: usize, codes: Vec<u8>) -> Self {
-        Binned { binning, n_rows, codes: codes.into() }
+        Binned { binning, n_rows, codes: Arc::new(codes) }
+    }
+
+    /// Takes the rows into a fingerprint.
+    pub(crate) fn take_into(&self, of: &mut Fingerprint) -> Result<()> {
+        of.value(&self.binning)?;
+        of.bytes(&self.codes);
+        Ok(())
     }
 
     /// How values became bins.

@@ -4,6 +4,7 @@
 //! bins is found by adding up counts instead of sorting. Values are put into bins once; folds, trials and models
 //! share the result.
 
+mod batches;
 mod binner;
 mod bins;
 mod cells;

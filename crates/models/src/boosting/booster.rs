@@ -17,7 +17,8 @@ use crate::tree::{RowMajor, Tree};
 pub struct Booster {
     pub(super) features: Features,
     pub(super) ensemble: Ensemble,
-    pub(super) offset: Option<u32>,
+    /// The columns that are added to the scores: one for all of them, one for each, or none.
+    pub(super) offset: Vec<u32>,
     pub(super) history: Vec<History>,
     pub(super) best_round: Option<usize>,
     pub(super) made: Made,
@@ -47,7 +48,7 @@ pub struct History {
 struct Parts {
     features: Features,
     ensemble: Ensemble,
-    offset: Option<u32>,
+    offset: Vec<u32>,
     history: Vec<History>,
     best_round: Option<usize>,
     made: Made,
@@ -59,7 +60,8 @@ impl TryFrom<Parts> for Booster {
     fn try_from(parts: Parts) -> Result<Self> {
         let Parts { features, ensemble, offset, history, best_round, made } = parts;
         if ensemble.n_features() != features.len()
-            || offset.is_some_and(|column| column as usize >= features.len())
+            || offset.iter().any(|&column| column as usize >= features.len())
+            || (offset.len() > 1 && offset.len() != ensemble.n_outputs())
         {
             return Err(Error::corrupt("the trees of the model do not fit its features"));
         }
@@ -143,10 +145,7 @@ impl Booster {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         let mut scores = self.ensemble.scores_beside(&RowMajor::of(&x)?, None)?;
-        if let Some(column) = self.offset {
-            let offset = Inputs::column(&*x, column as usize)?;
-            self.add_offset(&offset, &mut scores);
-        }
+        self.add_offset(&self.offset_of(&x)?, &mut scores);
         Ok(scores)
     }
 
@@ -168,14 +167,12 @@ impl Booster {
     ) -> Result<impl ExactSizeIterator<Item = Vec<f64>> + use<'a>> {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
-        let offset = self.offset.map(|column| Inputs::column(&*x, column as usize)).transpose()?;
+        let offset = self.offset_of(&x)?;
         Ok(self.ensemble.staged(RowMajor::of_cow(x)?).enumerate().map(move |(round, mut scores)| {
             if self.is_forest() && round + 1 < self.n_rounds() {
                 self.grow_shares(&mut scores, round + 1);
             }
-            if let Some(offset) = &offset {
-                self.add_offset(offset, &mut scores);
-            }
+            self.add_offset(&offset, &mut scores);
             scores
         }))
     }
@@ -189,12 +186,21 @@ impl Booster {
     }
 
     pub(super) fn has_offset(&self) -> bool {
-        self.offset.is_some()
+        !self.offset.is_empty()
+    }
+
+    /// What is added to the scores of each row, column by column.
+    pub(super) fn offset_of(&self, x: &Matrix) -> Result<Vec<f64>> {
+        let columns = self.offset.iter().map(|&column| Inputs::column(x, column as usize));
+        Ok(columns.collect::<Result<Vec<_>>>()?.concat())
     }
 
     fn add_offset(&self, offset: &[f64], scores: &mut [f64]) {
-        for (scores, offset) in scores.chunks_exact_mut(self.ensemble.n_outputs()).zip(offset) {
-            scores.iter_mut().for_each(|score| *score += offset);
+        let n_scores = self.ensemble.n_outputs();
+        let n_rows = (scores.len() / n_scores).max(1);
+        for (output, offset) in (0..n_scores).zip(offset.chunks_exact(n_rows).cycle()) {
+            let own = scores.iter_mut().skip(output).step_by(n_scores);
+            own.zip(offset).for_each(|(score, offset)| *score += offset);
         }
     }
 
@@ -205,7 +211,7 @@ impl Booster {
                 "the bins are of other columns than those the model learned from; predict from the matrix",
             ));
         }
-        if let Some(column) = self.offset {
+        if let Some(&column) = self.offset.first() {
             Inputs::column(x, column as usize)?;
         }
         let n_scores = self.ensemble.n_outputs();

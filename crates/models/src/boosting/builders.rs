@@ -202,10 +202,17 @@ macro_rules! shared_settings {
 
         /// Names a column whose value is added to the score of each row, such as the logarithm of an exposure. It is asked
         /// nothing, and must be there in predictions too. Not with more than two classes, as what is the same for all of them
-        /// changes no probability.
+        /// changes no probability: these take [`offsets`](Self::offsets).
         #[must_use]
-        pub fn offset(mut self, column: &str) -> Self {
-            self.settings.offset = Some(column.to_owned());
+        pub fn offset(self, column: &str) -> Self {
+            self.offsets([column])
+        }
+
+        /// Names the columns that are added to the scores of each row, where it has several: one for each class that has rows, in
+        /// their order, or for each quantile. As for [`offset`](Self::offset), they are asked nothing.
+        #[must_use]
+        pub fn offsets<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+            self.settings.offset = columns.into_iter().map(Into::into).collect();
             self
         }
 

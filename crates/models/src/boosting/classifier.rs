@@ -195,10 +195,10 @@ impl<C: ClassObjective, W: BoostingMetric> GradientBoostingClassifier<C, W> {
         if n_classes <= 2 {
             return Ok(());
         }
-        if self.settings.offset.is_some() {
+        if self.settings.offset.len() == 1 {
             return Err(Error::unsupported(format!(
                 "`offset` is the same for the scores of all {n_classes} classes and changes no probability; leave it out, or \
-                 learn one class against the rest by `OneVsRestClassifier`"
+                 name a column for each class by `offsets`"
             )));
         }
         if !self.settings.monotone.is_empty() {

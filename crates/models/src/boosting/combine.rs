@@ -144,7 +144,7 @@ impl Booster {
         Ok(Booster {
             features: first.features.clone(),
             ensemble: Ensemble::new(first.features.len(), n_scores, base, trees)?,
-            offset: first.offset,
+            offset: first.offset.clone(),
             history: Vec::new(),
             best_round: None,
             made: Made {

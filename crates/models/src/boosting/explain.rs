@@ -4,7 +4,7 @@ use perennial_core::{Error, Result};
 
 use super::booster::Booster;
 use super::classifier::GradientBoostingClassifierModel;
-use super::losses::{ClassificationLoss, Cox, RegressionLoss};
+use super::losses::{AcceleratedFailureTime, ClassificationLoss, Cox, RegressionLoss};
 use super::objective::Objective;
 use super::quantile_regressor::GradientBoostingQuantileRegressorModel;
 use super::ranker::GradientBoostingRankerModel;
@@ -69,6 +69,16 @@ impl GradientBoostingClassifierModel {
 
 impl GradientBoostingRegressorModel<Cox> {
     /// The model in the form that can be written for LightGBM and XGBoost: the answers are hazards, as here.
+    ///
+    /// # Errors
+    /// When the model has an offset.
+    pub fn to_tree_model(&self) -> Result<TreeModel> {
+        self.booster().to_tree_model(Link::Exp)
+    }
+}
+
+impl GradientBoostingRegressorModel<AcceleratedFailureTime> {
+    /// The model in the form that can be written for LightGBM and XGBoost: the answers are times, as here.
     ///
     /// # Errors
     /// When the model has an offset.

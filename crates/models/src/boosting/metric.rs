@@ -149,7 +149,9 @@ pub enum Watch {
         at: usize,
     },
     /// Of the pairs of an event and a row known to last longer, the share in which the event has the higher score, ties
-    /// counting half (Harrell and others, 1982); targets as for [`Cox`](super::Cox).
+    /// counting half (Harrell and others, 1982); targets as for [`Cox`](super::Cox), and
+    /// scores that rise with the hazard as its do: those of [`AcceleratedFailureTime`](super::AcceleratedFailureTime) rise with the
+    /// time, so that a share of 0 is their best.
     Concordance,
 }
 

@@ -22,6 +22,7 @@
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`]; [`RankingLoss::XeNdcg`], whose time grows with the rows alone |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
+//! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
 //! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
@@ -57,7 +58,7 @@
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
-//! | `offset` | none | a name | the column that is added to the scores; not with more than two classes |
+//! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
 //! | `watch` | the loss | metrics | what is watched on the validation set |
@@ -79,6 +80,7 @@ mod combine;
 mod concordance;
 mod engine;
 mod explain;
+mod follow;
 mod groups;
 mod inputs;
 mod losses;
@@ -98,7 +100,9 @@ pub use booster::{Booster, History};
 pub use class_objective::{ClassObjective, StandardLoss};
 pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};
 pub use groups::Groups;
-pub use losses::{ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss};
+pub use losses::{
+    AcceleratedFailureTime, ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss, TimeDistribution,
+};
 pub use metric::{BoostingMetric, Watch, Watched};
 pub use objective::{Labels, Objective};
 pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoostingQuantileRegressorModel};

@@ -19,16 +19,14 @@ impl Booster {
     /// offset is not finite.
     pub fn score_row(&self, row: &[f64], scores: &mut [f64]) -> Result<()> {
         check_row(&self.features, row, self.ensemble.n_outputs(), scores.len())?;
-        let offset = self.offset.map_or(0.0, |column| row[column as usize]);
-        if !offset.is_finite() {
+        let offsets = self.offset.iter().map(|&column| row[column as usize]);
+        if let Some(offset) = offsets.clone().find(|offset| !offset.is_finite()) {
             return Err(Error::malformed(format!(
                 "the offset of the row is {offset}; every row needs a finite offset"
             )));
         }
         self.ensemble.score_row(row, scores);
-        if self.offset.is_some() {
-            scores.iter_mut().for_each(|score| *score += offset);
-        }
+        scores.iter_mut().zip(offsets.cycle()).for_each(|(score, offset)| *score += offset);
         Ok(())
     }
 }

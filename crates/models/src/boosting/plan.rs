@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use perennial_core::{Context, Error, Features, Result, Rows};
 
-use super::booster::{Booster, History, Made};
+use super::booster::{Booster, Made};
 use super::engine::groups::Groups;
-use super::engine::rounds::{self, Validation, Verdict, boost};
+use super::engine::rounds::{self, Validation, boost};
+use super::follow::Follow;
 use super::inputs::{Given, Inputs};
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::sampling;
 use super::settings::{Constraints, Mode, RowSampling, Settings};
-use super::stopping::Stopper;
 use crate::binned::check_sparse;
 use crate::ensemble::Ensemble;
 
@@ -52,6 +52,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         // Before anything is as long as the columns are many.
         train.x.csr().map_or(Ok(()), check_sparse)?;
         self.check_memory(train.x, validation.map(|given| given.x))?;
+        self.check_offsets()?;
         let constraints = settings.constraints(features)?;
         let labels = Labels::new(train.y, train.weights, train.groups);
         objective.check(&labels)?;
@@ -96,32 +97,19 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             n_before,
             deadline,
         };
-        let mut history = self.empty_history();
-        let higher = |metric: &dyn BoostingMetric| metric.higher_is_better();
-        let directions: Vec<bool> = match self.metrics {
-            [] => vec![false],
-            metrics => metrics.iter().map(|metric| higher(metric)).collect(),
-        };
-        let mut stopper = Stopper::new(settings.patience, settings.min_improvement, directions);
+        let mut follow = Follow::new(self, self.checkpoint(&input, &base)?);
         if let Some((_, labels, _, Some(start))) = &watched {
             // The model that is continued may be better than all that comes.
-            stopper.round(&self.values(labels, start)?);
+            follow.stopper.round(&self.values(labels, start)?);
         }
-        let may_stop = settings.patience.is_some() && !matches!(settings.mode, Mode::Dart { .. });
-        let watch = |labels: &Labels<'_>, scores: &[f64]| {
-            let values = self.values(labels, scores)?;
-            history.iter_mut().zip(&values).for_each(|(history, &value)| history.values.push(value));
-            let done = stopper.round(&values);
-            Ok(if done && may_stop { Verdict::Stop } else { Verdict::GoOn })
-        };
-        let learned = boost(objective, settings, &constraints, &input, base, watch, self.ctx)?;
+        let learned = boost(objective, settings, &constraints, &input, base, &mut follow, self.ctx)?;
         // A model that is continued was judged, also where no round could be added to it.
-        let judged = history.first().is_some_and(|first| !first.values.is_empty())
+        let judged = follow.history.first().is_some_and(|first| !first.values.is_empty())
             || (validation.is_some() && self.from.is_some());
         // The rounds up to the best; the first that was judged is that of the model that is continued, where there is one.
-        let best = judged.then(|| stopper.best_round() + usize::from(self.from.is_none()));
+        let best = judged.then(|| follow.stopper.best_round() + usize::from(self.from.is_none()));
         let mut new_trees = learned.trees;
-        if let (Some(best), true) = (best, may_stop) {
+        if let (Some(best), true) = (best, follow.may_stop) {
             new_trees.truncate(best * learned.base.len());
         }
         if settings.mode == Mode::Forest {
@@ -133,8 +121,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let booster = Booster {
             features: features.clone(),
             ensemble: Ensemble::new(features.len(), learned.base.len(), learned.base, trees)?,
-            offset: constraints.offset.map(|column| column as u32),
-            history: if judged { history } else { Vec::new() },
+            offset: constraints.offset.iter().map(|&column| column as u32).collect(),
+            history: if judged { std::mem::take(&mut follow.history) } else { Vec::new() },
             best_round: best.map(|best| best + n_before),
             made: Made {
                 mode: self.from.map_or(settings.mode, |from| from.made.mode),
@@ -145,19 +133,12 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         };
         check_monotone(&booster, &constraints)?;
         check_interactions(&booster, &constraints, n_before)?;
+        follow.done();
         Ok(booster)
     }
 
-    fn empty_history(&self) -> Vec<History> {
-        let names: Vec<String> = match self.metrics {
-            [] => vec!["loss".to_owned()],
-            metrics => metrics.iter().map(BoostingMetric::name).collect(),
-        };
-        names.into_iter().map(|metric| History { metric, values: Vec::new() }).collect()
-    }
-
     /// The watched metrics after a round.
-    fn values(&self, labels: &Labels<'_>, scores: &[f64]) -> Result<Vec<f64>> {
+    pub(super) fn values(&self, labels: &Labels<'_>, scores: &[f64]) -> Result<Vec<f64>> {
         if self.metrics.is_empty() {
             return Ok(vec![self.objective.loss(labels, scores)]);
         }
@@ -165,8 +146,22 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         self.metrics.iter().map(|metric| metric.value(&now)).collect()
     }
 
+    /// What is added to the scores of each row, column by column.
     fn offset<X: Inputs + ?Sized>(&self, x: &X, constraints: &Constraints) -> Result<Option<Vec<f64>>> {
-        constraints.offset.map(|column| x.column(column)).transpose()
+        let columns = constraints.offset.iter().map(|&column| x.column(column));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok((!columns.is_empty()).then(|| columns.concat()))
+    }
+
+    /// Refuses offsets of some scores and not of others.
+    fn check_offsets(&self) -> Result<()> {
+        let (n_offsets, n_scores) = (self.settings.offset.len(), self.objective.n_scores());
+        if n_offsets <= 1 || n_offsets == n_scores {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "`offsets` names {n_offsets} columns, and each row has {n_scores} scores; name one for each score, or one for all"
+        )))
     }
 
     /// The scores, score by score, of the model that is continued: the bits that learning it left.
@@ -176,7 +171,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
     }
 
     fn check_from(&self, from: &Booster, features: &Features, constraints: &Constraints) -> Result<Vec<f64>> {
-        if *from.features() != *features || from.offset != constraints.offset.map(|column| column as u32) {
+        let offset = constraints.offset.iter().map(|&column| column as u32);
+        if *from.features() != *features || !offset.eq(from.offset.iter().copied()) {
             return Err(Error::unsupported(
                 "the model to continue learned from other columns, or has another offset",
             ));
@@ -257,19 +253,22 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             Some((csr.n_rows() as u64).saturating_mul(8).saturating_mul(n_threads).saturating_add(copy))
         });
         let drawn = if self.settings.row_sampling == RowSampling::All { 0 } else { 8 };
+        let offsets = 8 * self.settings.offset.len() as u64;
+        // The scores once more, and the file that they are written to, which grows by doubling.
+        let kept = if self.ctx.keeps_checkpoints() { 3 } else { 0 };
         // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms; the rows that
         // count, those that are drawn and those of each stratum. Of the rows that are watched their bins, their scores and
         // answers.
         self.settings.check_memory(
             &[
                 rows.saturating_mul(columns).saturating_mul(2),
-                rows.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+                rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
                 rows.saturating_mul(scores).saturating_mul(4),
                 rows.saturating_mul(at_once).saturating_mul(8 + 8 + 4),
-                rows.saturating_mul(4 + drawn),
+                rows.saturating_mul(4 + drawn + offsets),
                 self.histogram_bytes(rows, columns),
-                watched_rows.saturating_mul(columns),
-                watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts)),
+                watched_rows.saturating_mul(columns.saturating_add(2 * offsets)),
+                watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
                 sparse.max().unwrap_or(0),
             ],
             || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,"),
@@ -397,7 +396,7 @@ mod tests {
         let constraints = |sets: &[&[usize]]| Constraints {
             directions: vec![0; 3],
             sets: sets.iter().map(|set| set.to_vec()).collect(),
-            offset: None,
+            offset: Vec::new(),
         };
         let free = fit(&[]);
         assert!(check_interactions(&free, &constraints(&[]), 0).is_ok());

@@ -5,7 +5,7 @@ use perennial_numeric::reduce;
 
 use super::booster::{Booster, Made};
 use super::engine::leaves::{self, Slopes};
-use super::inputs::{Given, Inputs};
+use super::inputs::Given;
 use super::metric::BoostingMetric;
 use super::objective::{Labels, Objective};
 use super::plan::Plan;
@@ -42,11 +42,10 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         )?;
         let mut scores: Vec<f64> =
             booster.ensemble.base().iter().flat_map(|&base| vec![base; n_rows]).collect();
-        if let Some(column) = booster.offset {
-            let offset = Inputs::column(&*x, column as usize)?;
-            for scores in scores.chunks_exact_mut(n_rows.max(1)) {
-                scores.iter_mut().zip(&offset).for_each(|(score, offset)| *score += offset);
-            }
+        let offset = booster.offset_of(&x)?;
+        let offsets = offset.chunks_exact(n_rows.max(1)).cycle();
+        for (scores, offset) in scores.chunks_exact_mut(n_rows.max(1)).zip(offsets) {
+            scores.iter_mut().zip(offset).for_each(|(score, offset)| *score += offset);
         }
         let x = RowMajor::of(&x)?;
         let (mut gradients, mut hessians) = (vec![0.0; scores.len()], vec![0.0; scores.len()]);

@@ -62,8 +62,8 @@ impl GradientBoostingRegressor {
 }
 
 impl<O, W> GradientBoostingRegressor<O, W> {
-    /// Sets what is made smaller: one of [`RegressionLoss`], [`Cox`](super::Cox) for survival times, or your own
-    /// [`Objective`].
+    /// Sets what is made smaller: one of [`RegressionLoss`], [`Cox`](super::Cox) or
+    /// [`AcceleratedFailureTime`](super::AcceleratedFailureTime) for survival times, or your own [`Objective`].
     #[must_use]
     pub fn loss<P: Objective>(self, loss: P) -> GradientBoostingRegressor<P, W> {
         GradientBoostingRegressor { loss, watch: self.watch, settings: self.settings }

@@ -1,5 +1,6 @@
 //! The settings that all boosters share.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use perennial_core::{Capabilities, Error, Features, Param, Result};
@@ -166,7 +167,7 @@ pub(crate) struct Settings {
     pub(crate) max_cat_to_onehot: usize,
     pub(crate) monotone: Vec<(String, Monotone)>,
     pub(crate) interactions: Vec<Vec<String>>,
-    pub(crate) offset: Option<String>,
+    pub(crate) offset: Vec<String>,
     pub(crate) patience: Option<usize>,
     pub(crate) min_improvement: f64,
     pub(crate) memory_limit: Option<u64>,
@@ -205,7 +206,7 @@ impl Default for Settings {
             max_cat_to_onehot: 4,
             monotone: Vec::new(),
             interactions: Vec::new(),
-            offset: None,
+            offset: Vec::new(),
             patience: Some(50),
             min_improvement: 0.0,
             memory_limit: None,
@@ -411,7 +412,7 @@ impl Settings {
             sets.iter().flatten().for_each(|&column| alone[column] = false);
             sets.extend((0..features.len()).filter(|&column| alone[column]).map(|column| vec![column]));
         }
-        let offset = self.offset.as_ref().map(|name| features.position(name)).transpose()?;
+        let offset = self.offset.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
         Ok(Constraints { directions, sets, offset })
     }
 }
@@ -423,14 +424,14 @@ pub(crate) struct Constraints {
     pub(crate) directions: Vec<i8>,
     /// The columns, ascending, that may stand on one way from the root to a leaf; no sets where all may.
     pub(crate) sets: Vec<Vec<usize>>,
-    /// The column that is added to the score and asked nothing.
-    pub(crate) offset: Option<usize>,
+    /// The columns that are added to the scores and asked nothing: one for all scores, one for each, or none.
+    pub(crate) offset: Vec<usize>,
 }
 
 impl Constraints {
     /// How many of the columns trees may ask.
     pub(crate) fn n_asked(&self, n_cols: usize) -> usize {
-        n_cols - usize::from(self.offset.is_some())
+        n_cols - self.offset.iter().collect::<BTreeSet<_>>().len()
     }
 
     /// Whether the scores follow a column in one direction only.

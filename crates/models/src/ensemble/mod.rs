@@ -202,8 +202,9 @@ impl Ensemble {
         reduce::fill_rows(&mut scores, self.n_outputs, TASK, |first, scores| {
             scores.chunks_exact_mut(self.n_outputs).for_each(|scores| scores.copy_from_slice(&self.base));
             if let Some(offset) = offset {
-                for (scores, offset) in scores.chunks_exact_mut(self.n_outputs).zip(&offset[first..]) {
-                    scores.iter_mut().for_each(|score| *score += offset);
+                for (row, scores) in (first..).zip(scores.chunks_exact_mut(self.n_outputs)) {
+                    let own = offset[row..].iter().step_by(n_rows).cycle();
+                    scores.iter_mut().zip(own).for_each(|(score, offset)| *score += offset);
                 }
             }
             let n_rows = scores.len() / self.n_outputs;

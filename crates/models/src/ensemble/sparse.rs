@@ -13,7 +13,7 @@ const UNASKED: u32 = u32::MAX;
 
 impl Ensemble {
     /// As [`scores`](Ensemble::scores), of rows that may be sparse, where the trees are added to the base and the offset of a
-    /// row.
+    /// row: one number for each row, or for each of its scores, score by score.
     pub(crate) fn scores_beside(&self, x: &RowMajor<'_>, offset: Option<&[f64]>) -> Result<Vec<f64>> {
         self.check_columns(x.n_cols())?;
         match x {
@@ -49,8 +49,10 @@ impl Ensemble {
                     }
                 }
             });
-            let offset = offset.map(|offset| &offset[first..first + n_now]);
-            scores.extend(narrow.sums(cells, n_now, narrow.n_rounds(), offset));
+            let of_rows = |column: &[f64]| column[first..first + n_now].to_vec();
+            let offset =
+                offset.map(|offset| offset.chunks_exact(n_rows).flat_map(of_rows).collect::<Vec<f64>>());
+            scores.extend(narrow.sums(cells, n_now, narrow.n_rounds(), offset.as_deref()));
         }
         Ok(scores)
     }

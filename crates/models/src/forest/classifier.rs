@@ -247,6 +247,11 @@ fn fit(
         samples
     };
     let counts = !bootstrap && !own.weight_each_tree && weights.is_none() && y.codes().len() <= Counted::MOST;
+    let checkpoint = forest.checkpoint(ctx, |of| {
+        of.value(&(y.names(), y.codes(), weights.is_some()))?;
+        weights.iter().for_each(|weights| of.numbers(weights.iter()));
+        Ok(())
+    })?;
     let trees = match n_classes {
         2 if counts => {
             let drawn = |counts: &[u32]| {
@@ -255,12 +260,12 @@ fn fit(
                 samples.extend(rows.map(|(row, (_, &class))| Counted::new(row, class)));
                 samples
             };
-            forest.grow(&Sums::counting(own.criterion.into()), &sampling, random, ctx, drawn)
+            forest.grow(&Sums::counting(own.criterion.into()), &sampling, random, ctx, checkpoint, drawn)
         }
-        2 => forest.grow(&Sums::new(own.criterion.into(), 1.0), &sampling, random, ctx, sample),
+        2 => forest.grow(&Sums::new(own.criterion.into(), 1.0), &sampling, random, ctx, checkpoint, sample),
         _ => {
             let criterion = own.criterion.into();
-            forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, sample)
+            forest.grow(&ManyClasses { criterion, n_classes }, &sampling, random, ctx, checkpoint, sample)
         }
     }?;
     let accuracy = |values: &Array2<f64>, n_trees: &[u32]| {

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use perennial_core::{Context, Error, Features, Result, Rows};
+use perennial_core::{Checkpoint, Context, Error, Features, Fingerprint, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
+use serde::{Deserialize, Serialize};
 
 use super::OutOfBag;
 use super::sampling::Sampling;
@@ -18,6 +19,9 @@ const MOST_BYTES: f64 = (1_u64 << 38) as f64;
 /// What a node takes beside its value.
 const NODE_BYTES: f64 = 64.0;
 
+/// Trees of each thread from one state on the disk to the next.
+const PER_THREAD: usize = 4;
+
 /// How a forest is grown.
 #[derive(Debug)]
 pub(super) struct Forest<'a> {
@@ -26,6 +30,8 @@ pub(super) struct Forest<'a> {
     pub(super) n_values: usize,
     pub(super) out_of_bag: bool,
     start: Start<'a>,
+    /// The settings, as they are saved.
+    settings: Vec<u8>,
 }
 
 /// Where growing begins, and when it ends.
@@ -49,7 +55,7 @@ pub(super) fn check_from(model: &Features, ours: &Features) -> Result<()> {
 }
 
 /// The trees, and for each the rows that it did not draw, as bits, where that is asked for.
-#[derive(Debug)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Trees {
     pub(super) trees: Vec<Tree>,
     pub(super) left_out: Vec<Vec<u64>>,
@@ -64,6 +70,7 @@ impl<'a> Forest<'a> {
         n_values: usize,
         out_of_bag: bool,
         start: Start<'a>,
+        settings: Vec<u8>,
     ) -> Result<Self> {
         let n_leaves = plan.limits.most_leaves(plan.binned.n_rows() as f64);
         let bytes =
@@ -76,22 +83,58 @@ impl<'a> Forest<'a> {
                 bytes / 1e9
             )));
         }
-        Ok(Forest { plan, n_trees, n_values, out_of_bag, start })
+        Ok(Forest { plan, n_trees, n_values, out_of_bag, start, settings })
     }
 
-    /// Grows all trees; `sample` tells what a tree sees of its rows, given how often each was drawn.
+    /// The state of this work on the disk, where states are kept; `describe` takes in the target and the weights.
+    pub(super) fn checkpoint(
+        &self,
+        ctx: &Context,
+        describe: impl FnOnce(&mut Fingerprint) -> Result<()>,
+    ) -> Result<Option<Checkpoint>> {
+        ctx.checkpoint(|of| {
+            of.bytes(&self.settings);
+            of.value(self.start.before)?;
+            self.plan.binned.take_into(of)?;
+            self.plan.fine.iter().for_each(|fine| fine.take_into(of));
+            describe(of)
+        })
+    }
+
+    /// The trees that were grown before the process ended.
+    fn resumed(&self, checkpoint: Option<&Checkpoint>) -> Result<Trees> {
+        let Some(bytes) = checkpoint.map_or(Ok(None), Checkpoint::load)? else { return Ok(Trees::default()) };
+        let resumed: Trees = perennial_core::from_bytes(&bytes)?;
+        let n_words = if self.out_of_bag { self.plan.binned.n_rows().div_ceil(64) } else { 0 };
+        let (n_cols, n_values) = (self.plan.binned.n_cols(), self.n_values);
+        let fits = |tree: &Tree| tree.n_features() == n_cols && tree.n_values() == n_values;
+        let sound = resumed.trees.len() <= self.n_trees
+            && resumed.left_out.len() == resumed.trees.len()
+            && resumed.left_out.iter().all(|words| words.len() == n_words)
+            && resumed.trees.iter().all(fits);
+        if sound {
+            Ok(resumed)
+        } else {
+            Err(Error::corrupt("the checkpoint does not fit the forest; delete it"))
+        }
+    }
+
+    /// Grows all trees but those that `checkpoint` holds; `sample` tells what a tree sees of its rows, given how often each was
+    /// drawn.
     pub(super) fn grow<L: Learning>(
         &self,
         learning: &L,
         sampling: &Sampling<'_>,
         random: &Random,
         ctx: &Context,
+        mut checkpoint: Option<Checkpoint>,
         sample: impl Fn(&[u32]) -> Vec<L::Row> + Sync,
     ) -> Result<Trees> {
         let first = self.start.before.len();
         let mut trees = self.start.before.to_vec();
         let mut left = self.left_out_before(sampling, random, ctx)?;
-        let n_done = AtomicUsize::new(0);
+        let mut added = self.resumed(checkpoint.as_ref())?;
+        let n_done = AtomicUsize::new(added.trees.len());
         let one = |index: usize| {
             ctx.check()?;
             let mut own = random.fork(index as u64);
@@ -102,20 +145,30 @@ impl<'a> Forest<'a> {
             ctx.step(n_done.fetch_add(1, Ordering::Relaxed) + 1, self.n_trees)?;
             Ok((tree, if self.out_of_bag { left_out(&counts) } else { Vec::new() }))
         };
-        // Where time is short, a few at a time: all that were begun are kept.
-        let at_once = self.start.deadline.map_or(self.n_trees, |_| rayon::current_num_threads().max(1));
-        let mut n_grown = 0;
-        while n_grown < self.n_trees {
+        let n_threads = rayon::current_num_threads().max(1);
+        // Where time is short, a few at a time: all that were begun are kept. A few more between two states.
+        let at_once = match (self.start.deadline, &checkpoint) {
+            (Some(_), _) => n_threads,
+            (None, Some(_)) => PER_THREAD * n_threads,
+            (None, None) => self.n_trees,
+        };
+        while added.trees.len() < self.n_trees {
+            let n_grown = added.trees.len();
             let n = at_once.min(self.n_trees - n_grown);
             for (tree, rows) in reduce::try_map_each(n, |place| one(first + n_grown + place))? {
-                trees.push(tree);
-                left.push(rows);
+                added.trees.push(tree);
+                added.left_out.push(rows);
             }
-            n_grown += n;
             if self.start.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break;
             }
+            if let Some(checkpoint) = checkpoint.as_mut().filter(|checkpoint| checkpoint.is_due()) {
+                checkpoint.save(&perennial_core::to_bytes(&added)?)?;
+            }
         }
+        checkpoint.into_iter().for_each(Checkpoint::done);
+        trees.append(&mut added.trees);
+        left.append(&mut added.left_out);
         Ok(Trees { trees, left_out: left })
     }
 

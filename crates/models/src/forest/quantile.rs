@@ -9,7 +9,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use serde::{Deserialize, Serialize};
 
-use super::grow::{Forest, Start};
+use super::grow::{Forest, Start, check_from};
 use super::regressor::trees;
 use super::settings::{self, forest_settings};
 use super::{MaxFeatures, model};
@@ -80,24 +80,76 @@ impl QuantileForestRegressor {
         let random = Random::new(train.ctx.seed(self.seed));
         let criterion = RegressionCriterion::SquaredError;
         let trees = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?.trees;
-        // Rows in the order of the target: a leaf that lists its rows so has its values in order.
-        let y = train.y.as_slice();
-        let mut order: Vec<u32> =
-            (0..y.len() as u32).filter(|&row| train.weight(row as usize) > 0.0).collect();
-        order.sort_by(|&a, &b| y[a as usize].total_cmp(&y[b as usize]));
-        let weights = tame(train.weights);
+        let Ordered { rows: order, values, weights } = Ordered::of(train.y.as_slice(), train.weights);
         let x = x.dense()?;
         let leaves = reduce::try_map_each(trees.len(), |index| {
             train.ctx.check()?;
             Ok(Leaves::of(&trees[index], &trees[index].leaves(x)?, &order))
         })?;
-        Ok(QuantileForestModel {
-            features: train.x.features().clone(),
-            trees,
-            leaves,
-            values: order.iter().map(|&row| y[row as usize]).collect(),
-            weights: order.iter().map(|&row| weights.as_ref().map_or(1.0, |w| w[row as usize])).collect(),
-        })
+        Ok(QuantileForestModel { features: train.x.features().clone(), trees, leaves, values, weights })
+    }
+
+    fn fit_matrix(&self, train: &Train<'_, Matrix, Values>, start: Start<'_>) -> Result<QuantileForestModel> {
+        let binned = self.bins(train, 1, &start)?;
+        let fine = self.parts(train, &binned)?;
+        self.fit_binned(&train.with_input(&binned, None), fine, start, train.x)
+    }
+
+    /// Adds `n_trees` trees to those of a fitted forest, from the rows it learned from: its leaves keep their targets. With the same
+    /// settings and seed the forest is, to the last bit, that of so many trees in one fit.
+    ///
+    /// ```
+    /// use perennial_core::{Estimator, Matrix, Train, Values};
+    /// use perennial_models::QuantileForestRegressor;
+    ///
+    /// let x = Matrix::from(ndarray::Array2::from_shape_fn((100, 1), |(row, _)| (row % 10) as f64));
+    /// let y: Values = (0..100).map(f64::from).collect();
+    /// let settings = QuantileForestRegressor::new().n_trees(10);
+    /// let more = settings.fit_from(&settings.fit(&x, &y)?, &Train::new(&x, &y))?;
+    /// assert_eq!(more, settings.n_trees(20).fit(&x, &y)?);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for a fit, or when the columns, rows, targets or weights are others than those the forest learned from.
+    pub fn fit_from(
+        &self,
+        model: &QuantileForestModel,
+        train: &Train<'_, Matrix, Values>,
+    ) -> Result<QuantileForestModel> {
+        train.check(&self.capabilities())?;
+        check_from(model.features(), train.x.features())?;
+        let same = |same: bool| match same {
+            true => Ok(()),
+            false => Err(Error::unsupported(
+                "the quantile forest to continue keeps other rows in its leaves; give the rows it learned from, or learn a new one",
+            )),
+        };
+        let ordered = Ordered::of(train.y.as_slice(), train.weights);
+        same(ordered.values == model.values && ordered.weights == model.weights)?;
+        let more = self.fit_matrix(train, Start { before: model.trees(), ..self.start() })?;
+        same(more.leaves[..model.leaves.len()] == model.leaves[..])?;
+        Ok(more)
+    }
+}
+
+/// The rows that count in the order of the target: a leaf that lists its rows so has its values in order.
+struct Ordered {
+    rows: Vec<u32>,
+    values: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Ordered {
+    fn of(y: &[f64], weights: Option<&[f64]>) -> Self {
+        let counts = |row: &u32| weights.is_none_or(|weights| weights[*row as usize] > 0.0);
+        let mut rows: Vec<u32> = (0..y.len() as u32).filter(counts).collect();
+        rows.sort_by(|&a, &b| y[a as usize].total_cmp(&y[b as usize]));
+        let values = rows.iter().map(|&row| y[row as usize]).collect();
+        let tamed = tame(weights);
+        let weight = |row: &u32| tamed.as_ref().map_or(1.0, |weights| weights[*row as usize]);
+        let weights = rows.iter().map(weight).collect();
+        Ordered { rows, values, weights }
     }
 }
 
@@ -107,10 +159,7 @@ impl Estimator for QuantileForestRegressor {
     type Model = QuantileForestModel;
 
     fn fit_on(&self, train: &Train<'_, Matrix, Values>) -> Result<QuantileForestModel> {
-        let start = self.start();
-        let binned = self.bins(train, 1, &start)?;
-        let fine = self.parts(train, &binned)?;
-        self.fit_binned(&train.with_input(&binned, None), fine, start, train.x)
+        self.fit_matrix(train, self.start())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -190,9 +190,14 @@ pub(super) fn trees(
         ));
         samples
     };
+    let checkpoint = forest.checkpoint(&train.ctx, |of| {
+        of.numbers(y);
+        weights.iter().for_each(|weights| of.numbers(weights.iter()));
+        Ok(())
+    })?;
     match criterion.of_sums() {
-        Some(sums) => forest.grow(&Sums::new(sums, unit), &sampling, random, &train.ctx, sample),
-        None => forest.grow(&Medians { unit }, &sampling, random, &train.ctx, sample),
+        Some(sums) => forest.grow(&Sums::new(sums, unit), &sampling, random, &train.ctx, checkpoint, sample),
+        None => forest.grow(&Medians { unit }, &sampling, random, &train.ctx, checkpoint, sample),
     }
 }
 

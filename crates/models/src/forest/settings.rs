@@ -306,7 +306,8 @@ macro_rules! forest_settings {
                 let monotone = directions(&self.monotone, binned.features())?;
                 let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
                 let plan = Plan { binned, fine, limits, random_cuts, monotone };
-                Forest::new(plan, self.n_trees, n_values, self.out_of_bag, start)
+                let settings = perennial_core::to_bytes(&(stringify!($name), self))?;
+                Forest::new(plan, self.n_trees, n_values, self.out_of_bag, start, settings)
             }
         }
     };

@@ -2,7 +2,9 @@
 //! path. Rankers do so beside their other tests. Not here: `Fair` and `Huber` beside each other setting, classes by losses of one's
 //! own, and what only bounds the work, such as `time_limit` and `memory_limit`.
 
-use perennial_models::boosting::{ClassificationLoss, Cox, Growth, Mode, RegressionLoss, RowSampling, Watch};
+use perennial_models::boosting::{
+    AcceleratedFailureTime, ClassificationLoss, Cox, Growth, Mode, RegressionLoss, RowSampling, Watch,
+};
 use perennial_models::{
     ClassWeight, GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRegressor,
 };
@@ -133,6 +135,12 @@ check!(
     other_target()
 );
 check!(boosted_cox, regressor, steered(Way::Times, short().loss(Cox)), other_target());
+check!(
+    boosted_failure_times,
+    regressor,
+    steered(Way::Times, short().loss(AcceleratedFailureTime::default())),
+    other_target()
+);
 check!(
     boosted_focal,
     regressor,

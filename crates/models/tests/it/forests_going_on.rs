@@ -57,6 +57,8 @@ fn more_trees_are_those_that_would_have_followed() {
         let (whole, both) =
             both!(ExtraTreesClassifier::new().criterion(Criterion::Entropy), &x, &classes, weights);
         assert_eq!(whole, both);
+        let (whole, both) = both!(QuantileForestRegressor::new().max_depth(5), &x, &y, weights);
+        assert_eq!(whole, both);
     }
 }
 
@@ -87,6 +89,19 @@ fn what_does_not_go_on_is_refused() {
     assert!(limited.fit(&x, &y).is_ok());
     let many = settings.clone().n_trees(400).max_depth(3).fit(&x, &y).unwrap();
     refused(limited.fit_from(&many, &train).unwrap_err(), "`memory_limit`");
+
+    // Its leaves keep rows: no others can stand beside them.
+    let quantiles = QuantileForestRegressor::new().n_trees(3).max_depth(4);
+    let kept = quantiles.fit(&x, &y).unwrap();
+    refused(quantiles.fit_from(&kept, &few).unwrap_err(), "keeps other rows");
+    let turned: Vec<usize> = (0..500).rev().collect();
+    let other_x = x.take(&turned).unwrap();
+    refused(quantiles.fit_from(&kept, &Train::new(&other_x, &y)).unwrap_err(), "keeps other rows");
+    refused(
+        quantiles.fit_from(&kept, &Train::new(&x, &y).weights(&[2.0; 500])).unwrap_err(),
+        "keeps other rows",
+    );
+    refused(quantiles.fit_from(&kept, &Train::new(&narrow, &y)).unwrap_err(), "other columns");
 
     let classes = signs(&y);
     let settings = RandomForestClassifier::new().n_trees(4);

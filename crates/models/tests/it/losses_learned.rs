@@ -2,11 +2,11 @@
 
 use ndarray::Array2;
 use perennial_core::{Classes, Classifier, Estimator, Matrix, Predictor, Train, Values};
-use perennial_models::boosting::{RankingLoss, RegressionLoss};
+use perennial_models::boosting::{Objective, RankingLoss, RegressionLoss};
 use perennial_models::{GradientBoostingClassifier, GradientBoostingRanker, GradientBoostingRegressor};
 
 /// The targets of both groups, eight times each, and the column that tells the groups apart.
-fn groups(low: &[f64], high: &[f64]) -> (Matrix, Values) {
+pub(crate) fn groups(low: &[f64], high: &[f64]) -> (Matrix, Values) {
     let of = |group: f64, targets: &[f64]| {
         targets.repeat(8).into_iter().map(move |y| (group, y)).collect::<Vec<_>>()
     };
@@ -16,16 +16,16 @@ fn groups(low: &[f64], high: &[f64]) -> (Matrix, Values) {
 }
 
 /// Steps until nothing moves any more, without anything that holds them back.
-fn regressor(loss: RegressionLoss) -> GradientBoostingRegressor {
+pub(crate) fn regressor<O: Objective>(loss: O) -> GradientBoostingRegressor<O> {
     let settings = GradientBoostingRegressor::new().loss(loss).n_trees(400).learning_rate(0.3);
     settings.l2(0.0).min_child_weight(0.0).min_samples_leaf(1).max_leaves(2)
 }
 
-fn both() -> Matrix {
+pub(crate) fn both() -> Matrix {
     Matrix::from(ndarray::array![[0.0], [1.0]])
 }
 
-fn close(found: &[f64], truth: [f64; 2], tolerance: f64) {
+pub(crate) fn close(found: &[f64], truth: [f64; 2], tolerance: f64) {
     let near = |(found, truth): (&f64, f64)| (found - truth).abs() < tolerance * (1.0 + truth.abs());
     assert!(found.iter().zip(truth).all(near), "{found:?} instead of {truth:?}");
 }

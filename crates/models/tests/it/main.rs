@@ -11,6 +11,8 @@ mod bayes;
 #[cfg(feature = "trees")]
 mod binning;
 #[cfg(feature = "trees")]
+mod binning_batches;
+#[cfg(feature = "trees")]
 mod boosting;
 #[cfg(feature = "trees")]
 mod boosting_bagging;
@@ -29,12 +31,16 @@ mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;
 #[cfg(feature = "trees")]
+mod boosting_offsets;
+#[cfg(feature = "trees")]
 mod boosting_own_losses;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
 #[cfg(all(feature = "outlier", feature = "trees"))]
 mod cancelling;
+#[cfg(feature = "trees")]
+mod checkpoints;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]
@@ -53,6 +59,8 @@ mod endings;
 mod ensemble;
 #[cfg(feature = "trees")]
 mod extra_trees;
+#[cfg(feature = "trees")]
+mod failure_times;
 mod fixtures;
 #[cfg(all(feature = "compose", feature = "linear"))]
 mod folds;

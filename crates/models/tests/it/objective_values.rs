@@ -6,7 +6,7 @@ use perennial_numeric::random::Random;
 use crate::objectives::{close, derivatives};
 
 /// Rows, the sum of their gradients and that of their hessians.
-type Leaf = (usize, usize, f64, f64);
+pub(crate) type Leaf = (usize, usize, f64, f64);
 
 /// From LightGBM 4.7.0 and XGBoost 3.2.0: one round on the number of the row as the only feature, no regularisation,
 /// no limits on leaves, the scores as `init_score` (`base_margin`); gradient = -leaf_value * leaf_weight and hessian =
@@ -143,7 +143,7 @@ mod reference {
 /// They keep gradients in single precision.
 const SINGLE: f64 = 5e-7;
 
-fn assert_leaves(
+pub(crate) fn assert_leaves(
     objective: &impl Objective,
     labels: &Labels<'_>,
     scores: &[f64],
@@ -158,7 +158,7 @@ fn assert_leaves(
             let rows = output * labels.n_rows() + start..output * labels.n_rows() + end;
             let what = format!("{objective:?} score {output} rows {start}..{end}");
             close(gradients[rows.clone()].iter().sum(), gradient, tolerance, &format!("{what} gradient"));
-            if compare_hessians {
+            if compare_hessians && !curve.is_nan() {
                 close(hessians[rows].iter().sum(), curve, tolerance, &format!("{what} hessian"));
             }
         }

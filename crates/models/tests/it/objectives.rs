@@ -1,7 +1,8 @@
 //! The losses of boosting against finite differences and what must hold of every loss.
 
 use perennial_models::boosting::{
-    ClassificationLoss, Cox, Labels, Objective, Quantiles, RankingLoss, RegressionLoss,
+    AcceleratedFailureTime, ClassificationLoss, Cox, Labels, Objective, Quantiles, RankingLoss,
+    RegressionLoss, TimeDistribution,
 };
 use perennial_numeric::random::Random;
 
@@ -62,6 +63,13 @@ fn with_each_loss(n: usize, seed: u64, test: impl Fn(&dyn Case)) {
         test(&(loss, labels(y)));
     }
     test(&(Cox, labels(&times)));
+    for (distribution, scale) in [
+        (TimeDistribution::LogNormal, 0.7),
+        (TimeDistribution::LogLogistic, 0.6),
+        (TimeDistribution::Weibull, 1.2),
+    ] {
+        test(&(AcceleratedFailureTime { distribution, scale }, labels(&times)));
+    }
     test(&(Quantiles::new([0.1, 0.4, 0.9]), labels(&any)));
 }
 
@@ -138,7 +146,9 @@ fn second_derivatives_are_the_slopes_of_the_gradients() {
     with_each_loss(n, 2, |case| {
         let name = case.name();
         let exact = ["SquaredError", "CrossEntropy", "Logistic", "Cox", "Softmax { n_classes: 4 }"];
-        if !exact.contains(&name.as_str()) && !name.starts_with("Focal") && !name.starts_with("Ldam") {
+        let bounded = name.starts_with("Focal") || name.contains("Weibull");
+        if !exact.contains(&name.as_str()) && !bounded && !name.starts_with("Ldam") && !name.contains("Time")
+        {
             return;
         }
         let mut random = Random::new(12);
@@ -152,8 +162,9 @@ fn second_derivatives_are_the_slopes_of_the_gradients() {
                 case.derivatives(&scores).0[place]
             };
             let curve = (gradient(1e-5) - gradient(-1e-5)) / 2e-5;
-            if name.starts_with("Focal") && hessians[place] > curve + 1e-6 {
-                // Where the focal loss is not convex enough, the upper bound is that of the logistic loss.
+            if bounded && hessians[place] > curve + 1e-6 {
+                // Where the focal loss is not convex enough, the upper bound is that of the logistic loss; Weibull's is no less than
+                // that of an event where it is expected.
                 continue;
             }
             compared += 1;
@@ -321,6 +332,12 @@ fn targets_out_of_range_are_named() {
     assert!(refusal(&ClassificationLoss::Focal { gamma: -1.0, alpha: 0.5 }, &[0.0]).contains("`gamma`"));
     assert!(refusal(&ClassificationLoss::Ldam { margins: [0.1, -1.0] }, &[0.0]).contains("`max_margin`"));
     assert!(refusal(&Cox, &[-1.0, -2.0]).contains("no row has an event"));
+    let times = AcceleratedFailureTime::default();
+    assert!(refusal(&times, &[-1.0, -2.0]).contains("no row has an event"));
+    assert!(refusal(&times, &[1.0, -0.0]).contains("-0.0 at row 1"));
+    for scale in [0.0, -1.0, f64::NAN, 1e9] {
+        assert!(refusal(&AcceleratedFailureTime { scale, ..times }, &[1.0]).contains("`scale`"));
+    }
     assert!(refusal(&RankingLoss::default(), &[1.0, 0.0]).contains("query"));
     let graded = Labels::new(&[1.0, 0.5], None, Some(&[0, 0]));
     assert!(RankingLoss::Pairwise.check(&graded).unwrap_err().to_string().contains("0.5 at row 1"));

@@ -1,4 +1,5 @@
 //! Integration tests, in one binary.
 
+mod on_bins;
 mod search;
 mod space;

@@ -100,7 +100,7 @@ impl<'a> Grower<'a> {
     ) -> Self {
         let settings = shared.settings;
         let mut columns = vec![true; shared.binned.n_cols()];
-        if let Some(offset) = shared.constraints.offset {
+        for &offset in &shared.constraints.offset {
             columns[offset] = false;
         }
         let columns = sample(&columns, settings.columns_by_tree, &mut random.stream("columns"));

@@ -12,6 +12,8 @@ use super::grow::{Grower, Grown, Shared, Spare};
 use super::leaves::{self, Slopes};
 use super::walk::BinnedTree;
 use crate::binned::Binned;
+use crate::boosting::follow::{Follow, State};
+use crate::boosting::metric::BoostingMetric;
 use crate::boosting::objective::{Labels, Objective};
 use crate::boosting::sampling::{self, Bag};
 use crate::boosting::settings::{Constraints, Mode, RowSampling, Settings};
@@ -24,7 +26,7 @@ pub(crate) struct Input<'a> {
     pub(crate) labels: &'a Labels<'a>,
     /// The columns that can be split.
     pub(crate) columns: Vec<usize>,
-    /// What is added to the score of each row; the same for each of its scores.
+    /// What is added to the score of each row: the same for each of its scores, or score by score.
     pub(crate) offset: Option<Vec<f64>>,
     /// The scores of the model that is continued, with the offset.
     pub(crate) start: Option<Vec<f64>>,
@@ -69,22 +71,23 @@ fn start(base: &[f64], n_rows: usize, offset: Option<&[f64]>, given: Option<&[f6
         }
     };
     if let (Some(offset), None) = (offset, given) {
-        for scores in scores.chunks_exact_mut(n_rows.max(1)) {
+        let offsets = offset.chunks_exact(n_rows.max(1)).cycle();
+        for (scores, offset) in scores.chunks_exact_mut(n_rows.max(1)).zip(offsets) {
             scores.iter_mut().zip(offset).for_each(|(score, offset)| *score += offset);
         }
     }
     scores
 }
 
-/// Adds trees until there are enough of them, nothing more can be learned, or `watch`, which gets the scores of the
+/// Adds trees until there are enough of them, nothing more can be learned, or `follow`, which gets the scores of the
 /// validation rows after each round, has seen enough.
-pub(crate) fn boost<O: Objective>(
+pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     objective: &O,
     settings: &Settings,
     constraints: &Constraints,
     input: &Input<'_>,
     base: Vec<f64>,
-    mut watch: impl FnMut(&Labels<'_>, &[f64]) -> Result<Verdict>,
+    follow: &mut Follow<'_, O, W>,
     ctx: &Context,
 ) -> Result<Boosted> {
     let Input { binned, labels, .. } = *input;
@@ -124,7 +127,12 @@ pub(crate) fn boost<O: Objective>(
     // Whether derivatives are drawn anew in each round.
     let mut noisy = false;
     let mut stop = StopReason::Rounds;
-    for round in 0..settings.n_trees {
+    let before = State { trees: &[], scores: &scores, watched: watched.as_deref() };
+    if let Some(resumed) = follow.resume(binned.n_cols(), before)? {
+        (trees, scores, watched) = (resumed.trees, resumed.scores, resumed.watched);
+    }
+    let first = trees.len() / n_scores;
+    for round in first..settings.n_trees {
         ctx.step(round, settings.n_trees)?;
         let number = input.n_before + round;
         let of_round = |number: usize| random.stream("rounds").fork(number as u64);
@@ -133,7 +141,7 @@ pub(crate) fn boost<O: Objective>(
         for &index in &dropped {
             add_round(&trees, index, n_scores, binned, -1.0, &mut scores, ctx)?;
         }
-        if round == 0 || !is_forest || sampling_changes || noisy {
+        if round == first || !is_forest || sampling_changes || noisy {
             let noise = random.stream("noise");
             noisy = objective.drawn_derivatives(labels, &scores, &mut gradients, &mut hessians, &noise);
             if !noisy {
@@ -194,9 +202,9 @@ pub(crate) fn boost<O: Objective>(
                 Some(start) => {
                     let n_rounds = (newest + 1) as f64;
                     let mean = start.iter().zip(watched).map(|(start, sum)| start + (sum - start) / n_rounds);
-                    watch(validation.labels, &mean.collect::<Vec<f64>>())?
+                    follow.watch(validation.labels, &mean.collect::<Vec<f64>>())?
                 }
-                None => watch(validation.labels, watched)?,
+                None => follow.watch(validation.labels, watched)?,
             };
             if verdict == Verdict::Stop {
                 stop = StopReason::NoImprovement;
@@ -207,6 +215,9 @@ pub(crate) fn boost<O: Objective>(
         if round + 1 < settings.n_trees && late() {
             stop = StopReason::TimeLimit;
             break;
+        }
+        if round + 1 < settings.n_trees {
+            follow.keep(State { trees: &trees, scores: &scores, watched: watched.as_deref() })?;
         }
     }
     Ok(Boosted { base, trees, stop })
@@ -222,10 +233,13 @@ pub(crate) fn base_beside<O: Objective>(
     const STEPS: usize = 200;
     let n_rows = labels.n_rows();
     let rows: Vec<u32> = (0..n_rows as u32).filter(|&row| labels.weight(row as usize) > 0.0).collect();
-    let weighted_mean = labels.mean_by(|row| offset[row]);
+    let own = |output: usize| &offset[output * n_rows % offset.len()..];
+    let weighted_mean = |output: usize| labels.mean_by(|row| own(output)[row]);
     // Near the answer where offsets differ little.
-    let mut base: Vec<f64> =
-        objective.base_scores(labels)?.into_iter().map(|base| base - weighted_mean).collect();
+    let mut base: Vec<f64> = (0..)
+        .zip(objective.base_scores(labels)?)
+        .map(|(output, base)| base - weighted_mean(output))
+        .collect();
     let (mut gradients, mut hessians) = (vec![0.0; n_rows * base.len()], vec![0.0; n_rows * base.len()]);
     for _ in 0..STEPS {
         ctx.check()?;

@@ -1,6 +1,7 @@
 //! The losses that come with the library.
 
 mod classification;
+mod failure_time;
 mod location;
 mod quantiles;
 mod ranking;
@@ -10,6 +11,7 @@ mod xe_ndcg;
 
 pub use classification::ClassificationLoss;
 pub(super) use classification::MAX_MARGIN;
+pub use failure_time::{AcceleratedFailureTime, TimeDistribution};
 pub use quantiles::Quantiles;
 pub use ranking::RankingLoss;
 pub(super) use ranking::{check_grades, mean_ndcg};

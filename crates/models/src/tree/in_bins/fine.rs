@@ -4,7 +4,7 @@
 //! little for their mean to be as good as that of exact trees.
 
 use ndarray::ArrayRef2;
-use perennial_core::{Context, Result};
+use perennial_core::{Context, Fingerprint, Result};
 use perennial_numeric::reduce;
 
 use super::cut::midway;
@@ -63,6 +63,11 @@ impl<'a> Fine<'a> {
             Ok(FineColumn { parts, cuts, edges: edges.clone() })
         })?;
         Ok(Fine { x, columns })
+    }
+
+    /// Takes the rows into a fingerprint, from which all parts follow.
+    pub(crate) fn take_into(&self, of: &mut Fingerprint) {
+        of.numbers(self.x.iter());
     }
 
     /// The rows before they were put into bins.

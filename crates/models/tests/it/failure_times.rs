@@ -1,0 +1,170 @@
+//! Failure times against XGBoost, digits and closed forms.
+
+use std::f64::consts::{FRAC_2_PI, LN_2};
+
+use perennial_core::{Estimator, Predictor};
+use perennial_models::boosting::{AcceleratedFailureTime, Labels, Objective, TimeDistribution};
+
+use crate::losses_learned::{both, close as all_close, groups, regressor};
+use crate::objective_values::{Leaf, assert_leaves};
+use crate::objectives::{close, derivatives};
+
+/// From XGBoost 3.2.0, as the leaves of the other losses, with the loss, which is its `aft-nloglik`.
+mod reference {
+    use super::Leaf;
+
+    /// Times around their scores, by `survival:aft` with scale 1 and then 0.7.
+    pub(super) const NORMAL: [(f64, &[Leaf]); 2] = [
+        (
+            1.6657687539451629,
+            &[
+                (0, 1, -0.616290748, 1.0),
+                (1, 2, 1.25667489, 1.0),
+                (2, 3, -1.4439831746, 0.788541734),
+                (3, 4, 0.013705615, 1.0),
+                (4, 5, -0.5960932587, 0.556589544),
+                (5, 6, -1.6885371691, 0.822891533),
+            ],
+        ),
+        (
+            1.909869758212153,
+            &[
+                (0, 1, -1.2577362102, 2.04081631),
+                (1, 2, 2.5646428364, 2.04081631),
+                (2, 3, -2.5084913216, 1.69587016),
+                (3, 4, 0.0279706445, 2.04081631),
+                (4, 5, -0.7403977021, 1.05836177),
+                (5, 6, -3.0345999885, 1.76970816),
+            ],
+        ),
+    ];
+    pub(super) const LOGISTIC: [(f64, &[Leaf]); 2] = [
+        (
+            1.6353290084529242,
+            &[
+                (0, 1, -0.2987489126, 0.455374539),
+                (1, 2, 0.5569063309, 0.344927639),
+                (2, 3, -0.7105168337, 0.20568268),
+                (3, 4, 0.0068527003, 0.499976516),
+                (4, 5, -0.4163838832, 0.243008345),
+                (5, 6, -0.7687377714, 0.177780047),
+            ],
+        ),
+        (
+            1.6380849955789991,
+            &[
+                (0, 1, -0.5911664723, 0.84566927),
+                (1, 2, 1.0216278368, 0.498546511),
+                (2, 3, -1.1184434107, 0.346860737),
+                (3, 4, 0.0139848747, 1.0203104),
+                (4, 5, -0.5452863667, 0.481643319),
+                (5, 6, -1.2108748675, 0.2636033),
+            ],
+        ),
+    ];
+    /// Without the second derivatives of events earlier than expected, which are bounded here.
+    pub(super) const EXTREME: [(f64, &[Leaf]); 2] = [
+        (
+            2.035835595774094,
+            &[
+                (0, 1, -0.8520455593, 1.85204554),
+                (1, 2, 0.7154012195, f64::NAN),
+                (2, 3, -2.45443177, 2.45443177),
+                (3, 4, 0.0136121208, f64::NAN),
+                (4, 6, -4.0375495, 4.0375495),
+            ],
+        ),
+        (
+            2.5258069156832463,
+            &[
+                (0, 1, -2.0170018483, 4.92224741),
+                (1, 2, 1.1913058646, f64::NAN),
+                (2, 3, -5.1519868771, 7.35998201),
+                (3, 4, 0.0276985979, f64::NAN),
+                (4, 6, -8.8279328787, 12.6113329),
+            ],
+        ),
+    ];
+}
+
+#[test]
+fn failure_times_are_those_of_xgboost() {
+    let y = [2.5, 0.7, -11.0, 4.0, -1.3, -30.0];
+    let scores = [0.3_f32, 0.9, 1.5, 1.4, 0.6, 2.2].map(f64::from);
+    let labels = Labels::new(&y, None, None);
+    for (distribution, reference) in [
+        (TimeDistribution::LogNormal, reference::NORMAL),
+        (TimeDistribution::LogLogistic, reference::LOGISTIC),
+        (TimeDistribution::Weibull, reference::EXTREME),
+    ] {
+        for (scale, (loss, leaves)) in [1.0, 0.7].into_iter().zip(reference) {
+            let times = AcceleratedFailureTime { distribution, scale };
+            // It standardises in single precision.
+            assert_leaves(&times, &labels, &scores, &[leaves], true, 2e-6);
+            close(times.loss(&labels, &scores), loss, 2e-6, &format!("{times:?}"));
+        }
+    }
+}
+
+/// From 200 digits: `-ln`, hazard and its slope of the share of a normal distribution above `z`.
+const FAR: [(f64, f64, f64, f64); 11] = [
+    (-6.0, 9.865876455243758e-10, 6.075882855817676e-09, 3.645529717182241e-08),
+    (-1.0, 0.17275377902344988, 0.2875999709391784, 0.3703137142233946),
+    (0.0, LN_2, 0.7978845608028654, FRAC_2_PI),
+    (2.0, 3.783184333682032, 2.373215532822841, 0.8857208995859187),
+    (4.5, 12.59241973571308, 4.704319844827732, 0.9611859007152245),
+    (5.5, 17.77937635262526, 5.671410313897305, 0.9721382221455538),
+    (12.0, 75.4106730015688, 12.082214175254284, 0.9933292736641541),
+    (60.0, 1805.013560680567, 60.016657420241124, 0.9997226841165853),
+    (199.0, 19806.712268608222, 199.00502487187237, 0.9999747519375635),
+    (201.0, 20206.722268191596, 201.0049748781214, 0.9999752518125925),
+    (5000.0, 12500009.436131764, 5000.000199999984, 9.9999996e-1),
+];
+
+#[test]
+fn normal_tails_of_times_keep_their_digits() {
+    for (z, loss, slope, curve) in FAR {
+        let labels = Labels::new(&[-1.0], None, None);
+        let times = AcceleratedFailureTime::default();
+        let (gradients, hessians) = derivatives(&times, &labels, &[-z]);
+        close(times.loss(&labels, &[-z]) / loss, 1.0, 1e-12, "loss");
+        close(-gradients[0] / slope, 1.0, 1e-12, "slope");
+        close(hessians[0] / curve, 1.0, 1e-9, "curve");
+    }
+}
+
+/// The likelihood of Weibull's times is largest where the sum of `(time / scale) ^ shape` over all rows is the number of events, and
+/// that of log-normal times without gaps at their geometric mean.
+#[test]
+fn times_have_the_logarithm_of_their_scale_as_score() {
+    let (x, y) = groups(&[1.0, 2.0, 4.0, -8.0], &[10.0, 30.0, -20.0, -5.0]);
+    let weibull = AcceleratedFailureTime { distribution: TimeDistribution::Weibull, scale: 0.5 };
+    let model = regressor(weibull).fit(&x, &y).unwrap();
+    let truth = [(85.0_f64 / 3.0).sqrt(), (1425.0_f64 / 2.0).sqrt()];
+    all_close(model.predict(&both()).unwrap().as_slice(), truth, 1e-5);
+    let (x, y) = groups(&[1.0, 2.0, 4.0], &[10.0, 40.0, 20.0]);
+    let normal = AcceleratedFailureTime { scale: 0.3, ..AcceleratedFailureTime::default() };
+    all_close(regressor(normal).fit(&x, &y).unwrap().predict(&both()).unwrap().as_slice(), [2.0, 20.0], 1e-5);
+}
+
+/// Where there is no formula, the best score of each group is found by trying many.
+#[test]
+fn times_that_are_not_over_count_as_longer() {
+    let targets = [&[1.0, 2.0, -2.5, 4.0][..], &[10.0, -30.0, 25.0, -12.0]];
+    let (x, y) = groups(targets[0], targets[1]);
+    for distribution in [TimeDistribution::LogNormal, TimeDistribution::LogLogistic] {
+        let loss = AcceleratedFailureTime { distribution, scale: 0.8 };
+        let best = targets.map(|targets| {
+            let labels = Labels::new(targets, None, None);
+            let losses = (0..6000).map(|step| f64::from(step) * 1e-3);
+            let of = |score: f64| loss.loss(&labels, &vec![score; targets.len()]);
+            losses.min_by(|&a, &b| of(a).total_cmp(&of(b))).unwrap()
+        });
+        let scores = regressor(loss).fit(&x, &y).unwrap().booster().scores(&both()).unwrap();
+        all_close(&scores, best, 1e-3);
+        // The mean of the logarithms would take the end of watching for an event.
+        let mean =
+            |targets: &[f64]| targets.iter().map(|y: &f64| y.abs().ln()).sum::<f64>() / targets.len() as f64;
+        assert!(scores[0] > mean(targets[0]) + 0.05 && scores[1] > mean(targets[1]) + 0.2, "{scores:?}");
+    }
+}
