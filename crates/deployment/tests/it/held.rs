@@ -49,7 +49,12 @@ fn what_fails_names_row_column_and_rule() {
     assert_eq!(reply.error(), "column `a` is `11.0` at row 1, above the maximum 10 (2 rows)");
     // Rows are counted in the request, also behind one that would be set aside.
     let reply = predict(at, json!([[1, 6, 3], [11, 2, 3]]));
-    assert_eq!((reply.status, reply.error().contains("`a` is `11.0` at row 1")), (422, true), "{}", reply.body);
+    assert_eq!(
+        (reply.status, reply.error().contains("`a` is `11.0` at row 1")),
+        (422, true),
+        "{}",
+        reply.body
+    );
     // What the schema refuses is refused as before.
     let reply = predict(at, json!([[null, 2, 3]]));
     assert_eq!((reply.status, reply.error().contains("column `a`, row 0: null")), (422, true));
