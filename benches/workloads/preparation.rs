@@ -11,9 +11,10 @@ use perennial::evaluation::metric::ranking::roc_auc;
 use perennial::features::PolynomialFeatures;
 use perennial::models::linear::{BayesianRidge, LogisticRegression};
 use perennial::preprocessing::{
-    Bins, Columns, EditedNearestNeighbours, IterativeImputer, KBinsDiscretizer, KnnImputer, MinMaxScaler,
-    OneHotEncoder, OrdinalEncoder, OutputDistribution, PowerTransformer, QuantileTransformer, Resampler,
-    RobustScaler, SimpleImputer, Smote, StandardScaler, TargetEncoder, Unknown, numeric,
+    Bins, Columns, CountEncoder, EditedNearestNeighbours, HashingEncoder, IterativeImputer, KBinsDiscretizer,
+    KnnImputer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, OutputDistribution, PowerTransformer,
+    QuantileTransformer, Resampler, RobustScaler, SimpleImputer, Smote, StandardScaler, TargetEncoder,
+    Unknown, numeric,
 };
 
 use crate::measure::{Bench, Record};
@@ -98,6 +99,53 @@ pub(crate) fn target_enc(bench: &Bench) -> Result<Record> {
     let encoder = TargetEncoder::of_values().cross_fit(5);
     let about = "mixed_1m (1e6 x c_low+c_mid+c_high) texts";
     let fitted = bench.fit("cross-fitted 5 folds", about, || {
+        let train = Train::new(&table, &y);
+        train.check(&encoder.capabilities())?;
+        Ok(encoder.fit_transform_on(&train)?.1)
+    })?;
+    Ok(fitted.record.quality("cols", fitted.model.n_cols() as f64))
+}
+
+/// A million rows, each with a word of its own.
+fn distinct() -> Result<Table> {
+    let word = |row: u64| format!("{:012x}", row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16);
+    let words: Vec<String> = (0..1_000_000).map(word).collect();
+    Table::new([("key", Column::text(words.iter().map(String::as_str)))])
+}
+
+const DISTINCT: &str = "1e6 different words";
+
+fn encode_distinct<E>(bench: &Bench, params: &str, encoder: &E) -> Result<Record>
+where
+    E: FitTransform<Input = Table, Target = NoTarget, Model: Transformer<Output = Matrix>>,
+{
+    let table = distinct()?;
+    let fitted = bench.fit(params, DISTINCT, || fit_transform(encoder, &table))?;
+    Ok(fitted.record.quality("cols", fitted.model.n_cols() as f64))
+}
+
+/// No word is frequent, so that all share one column; a column for each is refused.
+pub(crate) fn onehot_distinct(bench: &Bench) -> Result<Record> {
+    encode_distinct(bench, "min_frequency 2", &OneHotEncoder::new().min_frequency(2.0))
+}
+
+pub(crate) fn ordinal_distinct(bench: &Bench) -> Result<Record> {
+    encode_distinct(bench, "1 column", &OrdinalEncoder::new())
+}
+
+pub(crate) fn count_distinct(bench: &Bench) -> Result<Record> {
+    encode_distinct(bench, "1 column", &CountEncoder::new())
+}
+
+pub(crate) fn hashing_distinct(bench: &Bench) -> Result<Record> {
+    encode_distinct(bench, "16 columns", &HashingEncoder::new())
+}
+
+pub(crate) fn target_distinct(bench: &Bench) -> Result<Record> {
+    let table = distinct()?;
+    let y: Values = (0..table.n_rows()).map(|row| (row % 10) as f64).collect();
+    let encoder = TargetEncoder::of_values().cross_fit(5);
+    let fitted = bench.fit("cross-fitted 5 folds", DISTINCT, || {
         let train = Train::new(&table, &y);
         train.check(&encoder.capabilities())?;
         Ok(encoder.fit_transform_on(&train)?.1)

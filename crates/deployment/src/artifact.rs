@@ -7,16 +7,19 @@ use std::path::Path;
 use perennial_core::{
     Classifier, Error, Persist, Predictor, Result, ResultExt, Values, from_bytes, write_atomic,
 };
-use perennial_data::{Schema, Table};
+use perennial_data::{Contract, Schema, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::header::Header;
-use crate::{Answer, Answers, ArtifactBuilder, DataRecord, Metric, Task, layout};
+use crate::{Answer, Answers, ArtifactBuilder, DataRecord, Metric, Task, contract, layout};
 
 /// The section of the model.
 pub(crate) const MODEL: &str = "model";
 /// The section of the golden rows and their answers.
 pub(crate) const GOLDEN: &str = "golden";
+
+/// The section of the contract.
+pub(crate) const CONTRACT: &str = "contract";
 
 /// Artifacts on disk are at most this large.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -191,6 +194,17 @@ impl Artifact {
     /// When the section cannot be read.
     pub fn golden_answers(&self) -> Result<Answers> {
         self.golden().map(|golden| golden.answers)
+    }
+
+    /// The contract of the rows that the model takes, where it was given by [`ArtifactBuilder::contract`].
+    ///
+    /// # Errors
+    /// When the section cannot be read.
+    pub fn contract(&self) -> Result<Option<Contract>> {
+        match self.sections().any(|name| name == CONTRACT) {
+            true => contract::read(self.section_bytes(CONTRACT)?).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn golden(&self) -> Result<Golden> {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use perennial_core::{Error, Persist, Result, ResultExt, Rows, to_bytes};
-use perennial_data::{Table, content_hash};
+use perennial_data::{Contract, Table, content_hash};
 
-use crate::artifact::{GOLDEN, Golden, MODEL, kind_of};
+use crate::artifact::{CONTRACT, GOLDEN, Golden, MODEL, kind_of};
 use crate::header::Header;
 use crate::name::check_name;
-use crate::{Answer, Artifact, DataRecord, Metric, layout};
+use crate::{Answer, Artifact, DataRecord, Metric, contract, layout};
 
 /// How many golden rows an artifact has at most, beside those that show missing cells.
 const GOLDEN_ROWS: usize = 16;
@@ -20,6 +20,7 @@ const GOLDEN_ROWS: usize = 16;
 pub struct ArtifactBuilder {
     header: Header,
     sections: Vec<(String, Vec<u8>)>,
+    contract: Option<Contract>,
 }
 
 impl fmt::Debug for ArtifactBuilder {
@@ -60,7 +61,7 @@ impl ArtifactBuilder {
             (MODEL.to_owned(), estimator.encode(model)?),
             (GOLDEN.to_owned(), to_bytes(&Golden { rows, answers })?),
         ];
-        Ok(ArtifactBuilder { header, sections })
+        Ok(ArtifactBuilder { header, sections, contract: None })
     }
 
     /// Sets the version of the model; without it, it is `1`.
@@ -117,6 +118,14 @@ impl ArtifactBuilder {
         self
     }
 
+    /// Sends a contract with the model: a `Server` holds requests to what it says of single rows
+    /// ([`Contract::of_single_rows`]), and [`Artifact::contract`] gives it back to whoever answers a table, who sifts it before. A
+    /// contract of a table with its target is that of the rows without it by [`Contract::drop`].
+    pub fn contract(mut self, contract: Contract) -> Self {
+        self.contract = Some(contract);
+        self
+    }
+
     /// Adds a section of any bytes, such as the reference profile of monitoring.
     pub fn section(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         self.sections.push((name.into(), bytes.into()));
@@ -127,8 +136,12 @@ impl ArtifactBuilder {
     ///
     /// # Errors
     /// When a name, metric, card field or section is wrong or given twice, or the target is among the columns
-    /// that the model takes.
-    pub fn build(self) -> Result<Artifact> {
+    /// that the model takes, or no row of these columns could keep the contract.
+    pub fn build(mut self) -> Result<Artifact> {
+        if let Some(kept) = self.contract.take() {
+            contract::of_requests(&kept, &self.header.input)?;
+            self.sections.push((CONTRACT.to_owned(), contract::written(&kept)?.into_bytes()));
+        }
         for (name, _) in &self.sections {
             check_name(name)?;
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod artifact;
 mod builder;
+mod contract;
 mod header;
 mod layout;
 mod name;

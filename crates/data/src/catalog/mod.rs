@@ -3,6 +3,7 @@
 mod croissant;
 mod croissant_in;
 mod places;
+mod purpose;
 mod source;
 
 use std::collections::BTreeSet;
@@ -157,9 +158,10 @@ impl Catalog {
     /// the contract.
     ///
     /// # Errors
-    /// When no source has that name, its file cannot be read or has another checksum, or the rows break the contract.
+    /// When no source has that name, its file cannot be read or has another checksum, or the rows break the contract; and when it
+    /// says what it may be used for, see [`open_for`](Catalog::open_for).
     pub fn open(&self, places: impl Into<Places>, name: &str) -> Result<Table> {
-        self.find(name)?.open(&places.into()).context(format!("source `{name}`"))
+        self.find(name)?.is_for_all()?.open(&places.into()).context(format!("source `{name}`"))
     }
 
     /// As [`open`](Catalog::open), with what reading would refuse and the rows that the contract sets aside in a second table: `line`,
@@ -167,40 +169,12 @@ impl Catalog {
     ///
     /// # Errors
     /// When no source has that name, its file cannot be read or has another checksum, or the contract fails, see
-    /// [`Contract::sift`](crate::Contract::sift).
+    /// [`Contract::sift`](crate::Contract::sift); and when it says what it may be used for, as what is set aside holds all of a row.
     pub fn open_with_quarantine(&self, places: impl Into<Places>, name: &str) -> Result<(Table, Table)> {
-        self.find(name)?.open_with_quarantine(&places.into()).context(format!("source `{name}`"))
-    }
-
-    /// The source of a name, if it may be used for a purpose, whatever the case: to be asked before [`open`](Catalog::open), and where a model that learned
-    /// from the source is put to a new use. A source that says no purposes may be used for none that has to be asked for.
-    ///
-    /// ```
-    /// use perennial_data::{Catalog, Source};
-    ///
-    /// let catalog = Catalog::new().source(Source::new("orders", "orders.csv").purposes(["forecasts", "fraud detection"]));
-    /// assert_eq!(catalog.require("orders", "Forecasts")?.name(), "orders");
-    /// let error = catalog.require("orders", "advertising").unwrap_err();
-    /// assert!(error.to_string().contains("`orders` may not be used for `advertising`"));
-    /// # Ok::<(), perennial_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When no source has that name, and [`ErrorKind::ContractViolation`](perennial_core::ErrorKind::ContractViolation) when the purpose is none of its own.
-    pub fn require(&self, name: &str, purpose: &str) -> Result<&Source> {
-        let source = self.find(name)?;
-        let wanted = purpose.trim().to_lowercase();
-        if source.purposes.iter().any(|known| known.trim().to_lowercase() == wanted) {
-            return Ok(source);
-        }
-        let known = match source.purposes.as_slice() {
-            [] => "it says no purposes".to_owned(),
-            purposes => format!("its purposes are: {}", purposes.join(", ")),
-        };
-        let owner = if source.owner.is_empty() { "who is not said" } else { &source.owner };
-        Err(Error::contract_violation(format!(
-            "the source `{name}` may not be used for `{purpose}`; {known}; ask its owner, {owner}"
-        )))
+        self.find(name)?
+            .is_for_all()?
+            .open_with_quarantine(&places.into())
+            .context(format!("source `{name}`"))
     }
 
     fn find(&self, name: &str) -> Result<&Source> {
@@ -212,7 +186,7 @@ impl Catalog {
 
     /// Compares the catalog with the files in its directory, at a moment in microseconds since 1970-01-01 UTC: names stand once;
     /// owner, licence and access are said; files are there, can be read and have their checksum; rows keep their contract and
-    /// are fresh; what is below personal holds no personal data that [`find_pii`](crate::find_pii) sees; what is personal is not open to all
+    /// are fresh; columns with purposes are there; what is below personal holds no personal data that [`find_pii`](crate::find_pii) sees; what is personal is not open to all
     /// users of the machine; and no data file lies in the directory that the catalog does not name.
     ///
     /// Objects and databases are asked as files are read; of a server of files a checksum is required.

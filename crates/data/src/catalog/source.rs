@@ -1,5 +1,6 @@
 //! One source of a catalog: where it is, how it is read, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ pub enum Sensitivity {
 /// | `access` | none | who may read it; must be there, but for public data |
 /// | `licence` | empty | on which terms; must be there |
 /// | `tags` | none | words to find it by |
-/// | `purposes` | none | what it may be used for, such as `"fraud detection"`; [`Catalog::require`](crate::Catalog::require) refuses others |
+/// | `purposes` | none | what it may be used for, such as `"fraud detection"`; [`Catalog::require`](crate::Catalog::require) refuses others, and it is opened by [`Catalog::open_for`](crate::Catalog::open_for) alone |
+/// | `column_purposes` | none | of columns that may be used for fewer of these, what they may be used for |
 /// | `sensitivity` | internal | how much harm it does in wrong hands |
 /// | `time`, `max_age_days` | none | a column of days or moments, and how old its newest may be |
 /// | `sha256` | none | the checksum of the file, in hexadecimal digits; of SQLite without a log beside it |
@@ -68,6 +70,8 @@ pub struct Source {
     pub(super) tags: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) purposes: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) column_purposes: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     sensitivity: Sensitivity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +122,7 @@ impl Source {
             licence: String::new(),
             tags: Vec::new(),
             purposes: Vec::new(),
+            column_purposes: BTreeMap::new(),
             sensitivity: Sensitivity::default(),
             time: None,
             max_age_days: None,
@@ -160,6 +165,17 @@ impl Source {
     #[must_use]
     pub fn purposes<S: Into<String>>(mut self, purposes: impl IntoIterator<Item = S>) -> Self {
         self.purposes = purposes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What a column may be used for, where that is less than what the source may be used for.
+    #[must_use]
+    pub fn column_purposes<S: Into<String>>(
+        mut self,
+        column: impl Into<String>,
+        purposes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.column_purposes.insert(column.into(), purposes.into_iter().map(Into::into).collect());
         self
     }
 
@@ -400,6 +416,7 @@ impl Source {
             }
         };
         problems.extend(self.stale(&table, now));
+        problems.extend(self.wrong_purposes(&table));
         if self.sensitivity < Sensitivity::Personal {
             problems.extend(find_pii(&table).into_iter().map(|found| {
                 format!(

@@ -260,6 +260,16 @@ fn listed<T: fmt::Display>(items: &[T]) -> String {
 }
 
 /// What is expected, to follow "expected".
+/// The columns, if it looks at some, and what is expected of them.
+impl fmt::Display for super::Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expect.columns().as_slice() {
+            [] => self.expect.fmt(f),
+            columns => write!(f, "`{}`: {}", columns.join("`, `"), self.expect),
+        }
+    }
+}
+
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = |how: &Matching| match how {

@@ -359,8 +359,22 @@ impl Contract {
         contract
     }
 
-    /// What it says of rows each of which may come alone.
-    fn of_single_rows(&self) -> Self {
+    /// What it says of rows each of which may come alone, as in a request to a server: columns, types, missing cells, ranges, levels
+    /// and the rules about cells. How many rows there are, what must be unique or in order, statistics and rules for a share of
+    /// the rows are left out.
+    ///
+    /// ```
+    /// use perennial_data::{Contract, Rule, Table};
+    ///
+    /// let ages = |ages: &[i64]| Table::builder().integer("age", ages.to_vec()).build();
+    /// let contract = Contract::infer(&ages(&[31, 54])?).min_rows(2).rule(Rule::increasing("age"));
+    /// assert!(!contract.check(&ages(&[40])?).is_met());
+    /// assert!(contract.of_single_rows().check(&ages(&[40])?).is_met());
+    /// assert!(!contract.of_single_rows().check(&ages(&[540])?).is_met());
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn of_single_rows(&self) -> Self {
         let mut contract = Contract { min_rows: 0, ..self.clone() };
         contract.columns.iter_mut().for_each(|column| column.unique = false);
         let is_one_by_one = |rule: &Rule| rule.mostly == 1.0 || cells::about(&rule.expect).is_none();

@@ -17,6 +17,16 @@ pub enum Severity {
     Fail,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Warn => "warn",
+            Severity::Quarantine => "quarantine",
+            Severity::Fail => "fail",
+        })
+    }
+}
+
 /// What a [`Violation`] breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +56,25 @@ pub enum Check {
     Mature,
     /// A [`Rule`](crate::Rule) is kept; the violation says which.
     Rule,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Check::RowCount => "row_count",
+            Check::MissingColumn => "missing_column",
+            Check::ExtraColumn => "extra_column",
+            Check::Type => "type",
+            Check::Nulls => "nulls",
+            Check::Minimum => "minimum",
+            Check::Maximum => "maximum",
+            Check::Allowed => "allowed",
+            Check::Unique => "unique",
+            Check::Fresh => "fresh",
+            Check::Mature => "mature",
+            Check::Rule => "rule",
+        })
+    }
 }
 
 /// One way in which a table breaks its contract.

@@ -462,24 +462,3 @@ fn answers_of_databases_become_the_types_of_the_contract() -> Result<()> {
     }
     Ok(())
 }
-
-#[test]
-fn a_source_is_used_for_its_purposes_alone() -> Result<()> {
-    let orders = || source().purposes(["Churn model", "forecasts"]);
-    let catalog = Catalog::new().source(orders()).source(Source::new("open", "open.csv"));
-    assert_eq!(catalog.require("orders", " churn MODEL ")?, &orders());
-    for (name, purpose, words) in [
-        ("orders", "advertising", "its purposes are: Churn model, forecasts; ask its owner, sales"),
-        ("orders", "", "may not be used for ``"),
-        ("open", "forecasts", "it says no purposes; ask its owner, who is not said"),
-    ] {
-        let error = catalog.require(name, purpose).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::ContractViolation { .. }));
-        assert!(error.to_string().contains(words), "{error}");
-    }
-    assert!(matches!(catalog.require("none", "forecasts").unwrap_err().kind(), ErrorKind::Unknown { .. }));
-    let directory = tempfile::tempdir().unwrap();
-    catalog.write(directory.path().join("catalog.toml"))?;
-    assert_eq!(Catalog::read(directory.path().join("catalog.toml"))?, catalog);
-    Ok(())
-}

@@ -161,3 +161,21 @@ fn short_texts_stay_where_long_ones_repeat() {
     review.accept("near:text", "a test").unwrap();
     assert_eq!(review.apply(&table, "Ada").unwrap().0.n_rows(), 501);
 }
+
+/// Rows of a large table: looking for near ones would cost what the table has, not what is shown of it.
+#[test]
+fn nobody_looks_for_near_rows_among_too_many_bytes() {
+    let text = "The quick brown fox jumps over the lazy dog near the river bank at noon";
+    let again = format!("{text}s");
+    let texts = Column::text([text, again.as_str()]);
+    // 8 bytes for each cell, and 2^25 bytes are looked at.
+    let of = |n: usize| {
+        let numbers = Table::new([("n", Column::real((0..n).map(|row| row as f64 / 4.0)))]).unwrap();
+        let table =
+            Table::new([("text", texts.clone()), ("n", numbers.head(2).column("n").unwrap().clone())]);
+        ids(&auto_clean(&table.unwrap())).join(" ")
+    };
+    assert_eq!(of(1000), "near:text");
+    assert_eq!(of((1 << 22) - 1000), "near:text");
+    assert_eq!(of((1 << 22) + 1000), "");
+}

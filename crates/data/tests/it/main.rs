@@ -41,6 +41,8 @@ mod parquet_files;
 mod personal;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "catalog")]
+mod purposes;
 mod reshape;
 mod round_trip;
 mod rules;

@@ -5,19 +5,23 @@ use perennial_data::{Column, ColumnType, CsvReader, Field, Schema, Table};
 use super::json::Json;
 use super::refusal::Refusal;
 
-/// The table that the model takes, from the cells of each column in the order of the schema.
-pub(crate) fn table(schema: &Schema, columns: Vec<Vec<Json>>) -> Result<Table, Refusal> {
-    let columns = schema
-        .columns()
-        .iter()
-        .zip(columns)
-        .map(|(field, cells)| Ok((field.name.as_str(), column(field, &cells)?)));
+/// The table that the model takes, from the cells of each column in the order of the schema. Cells may be missing where they were
+/// when learning, and in the columns that `may_miss` names.
+pub(crate) fn table(
+    schema: &Schema,
+    columns: Vec<Vec<Json>>,
+    may_miss: impl Fn(&str) -> bool,
+) -> Result<Table, Refusal> {
+    let columns = schema.columns().iter().zip(columns).map(|(field, cells)| {
+        let nullable = field.nullable || may_miss(&field.name);
+        Ok((field.name.as_str(), column(field, nullable, &cells)?))
+    });
     let table = Table::new(columns.collect::<Result<Vec<_>, Refusal>>()?)?;
     Ok(schema.align(&table)?)
 }
 
-fn column(field: &Field, cells: &[Json]) -> Result<Column, Refusal> {
-    if let Some(row) = cells.iter().position(|cell| *cell == Json::Null && !field.nullable) {
+fn column(field: &Field, nullable: bool, cells: &[Json]) -> Result<Column, Refusal> {
+    if let Some(row) = cells.iter().position(|cell| *cell == Json::Null && !nullable) {
         return Err(Refusal::unfit(format!(
             "column `{}`, row {row}: null, but this column must not be missing",
             field.name

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use perennial_data::{Contract, ContractReport};
+
+use super::held;
+
 /// Upper bounds in seconds: those of OpenTelemetry's `http.server.request.duration`.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
@@ -17,6 +21,9 @@ struct Counts {
     requests: BTreeMap<u16, u64>,
     rows: u64,
     panics: u64,
+    set_aside: u64,
+    /// Rows that broke a contract: by severity, column, check and rule.
+    broken: BTreeMap<[String; 4], u64>,
     /// How many requests took at most this long, bound by bound, not added up.
     durations: [u64; BOUNDS.len()],
     seconds: f64,
@@ -53,6 +60,26 @@ impl Metrics {
         self.with(model, |counts| counts.panics += 1);
     }
 
+    /// Counts rows that a contract set aside.
+    pub(crate) fn set_aside(&self, model: &str, rows: usize) {
+        self.with(model, |counts| counts.set_aside += rows as u64);
+    }
+
+    /// Counts the rows that broke each part of a contract; the labels are the words of the contract.
+    pub(crate) fn broken(&self, model: &str, report: &ContractReport, contract: &Contract) {
+        if report.violations().is_empty() {
+            return;
+        }
+        self.with(model, |counts| {
+            for found in report.violations() {
+                let (column, check, rule) = held::label(found, contract);
+                // What is not about rows is about the request.
+                *counts.broken.entry([found.severity.to_string(), column, check, rule]).or_default() +=
+                    found.count.max(1) as u64;
+            }
+        });
+    }
+
     /// The text format of Prometheus, version 0.0.4.
     pub(crate) fn render(&self) -> String {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +103,21 @@ impl Metrics {
         family("perennial_panics_total", "counter", "Panics of the model.", &|out, model, counts| {
             let _ = writeln!(out, "perennial_panics_total{{model=\"{model}\"}} {}", counts.panics);
         });
+        let name = "perennial_quarantined_rows_total";
+        family(name, "counter", "Rows that a contract set aside.", &|out, model, counts| {
+            let _ = writeln!(out, "{name}{{model=\"{model}\"}} {}", counts.set_aside);
+        });
+        let name = "perennial_contract_rows_total";
+        family(name, "counter", "Rows that broke a part of a contract.", &|out, model, counts| {
+            for ([severity, column, check, rule], count) in &counts.broken {
+                let (column, rule) = (escaped(column), escaped(rule));
+                let _ = writeln!(
+                    out,
+                    "{name}{{model=\"{model}\",severity=\"{severity}\",column=\"{column}\",check=\"{check}\",rule=\"{rule}\"}} \
+                     {count}"
+                );
+            }
+        });
         let name = "perennial_request_duration_seconds";
         family(name, "histogram", "Time from the request to its answer.", &|out, model, counts| {
             let mut sum = 0;
@@ -90,4 +132,9 @@ impl Metrics {
         });
         out
     }
+}
+
+/// The value of a label: names of columns and words of rules may hold anything.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

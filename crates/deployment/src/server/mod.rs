@@ -2,6 +2,7 @@
 
 mod cells;
 mod connection;
+mod held;
 mod json;
 mod metrics;
 mod refusal;
@@ -18,10 +19,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use perennial_core::{Classifier, Error, Persist, Predictor, Result, Values};
-use perennial_data::{Schema, Table};
+use perennial_data::{Contract, Schema, Table};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{Answer, Answers, Artifact, Task};
+use held::Held;
 use routes::State;
 
 type AnswerFn = Box<dyn Fn(&Table) -> Result<Answers> + Send + Sync>;
@@ -37,6 +39,7 @@ pub(crate) struct Served {
     schema: Schema,
     answer: AnswerFn,
     observer: Option<Observer>,
+    held: Option<Held>,
 }
 
 impl fmt::Debug for Served {
@@ -63,6 +66,11 @@ pub(crate) struct Limits {
 ///
 /// It speaks the Open Inference Protocol, version 2, and answers rows at `/v1/models/{name}:predict`. A model
 /// that does not give its golden answers bit for bit cannot be served.
+///
+/// Rows of requests are held to the contract in the artifact ([`ArtifactBuilder::contract`](crate::ArtifactBuilder::contract)), as far
+/// as it says something of single rows. A row that breaks what fails gives status 422 with row, column and rule; what warns is
+/// counted and answered; rows that are to be set aside are not shown to the model, and the others are answered. `/metrics` counts
+/// all three by rule.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
@@ -133,6 +141,7 @@ impl Server {
             schema: artifact.input().clone(),
             answer: Box::new(move |rows| model.answer(rows)),
             observer: None,
+            held: artifact.contract()?.map(|contract| Held::new(&contract, artifact.input())).transpose()?,
         };
         let second = Duration::from_secs(1);
         Ok(Server {
@@ -172,6 +181,39 @@ impl Server {
     pub fn on_prediction(mut self, observer: impl Fn(&Table, &Answers) + Send + Sync + 'static) -> Self {
         let observer: Observer = Arc::new(observer);
         self.models.values_mut().for_each(|served| served.observer = Some(observer.clone()));
+        self
+    }
+
+    /// Holds the requests to the models that are here now to this contract instead of the one in their artifact.
+    ///
+    /// ```no_run
+    /// # use perennial_core::{Persist, Predictor, Result, Values};
+    /// # use perennial_data::Table;
+    /// use perennial_data::{Contract, Rule};
+    /// use perennial_deployment::{Artifact, Server};
+    ///
+    /// # fn serve<E>(artifact: &Artifact, pipeline: &E) -> Result<()>
+    /// # where E: Persist<Input = Table>, E::Model: Predictor<Input = Table, Output = Values> + 'static {
+    /// let ages = Contract::new().extra_columns(true).rule(Rule::between("age", 0..=120).quarantine());
+    /// Server::regressor(artifact, pipeline)?.contract(&ages)?.start()?.wait()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When no row of the columns that a model takes could keep the contract: it needs others, or of another type.
+    pub fn contract(mut self, contract: &Contract) -> Result<Self> {
+        for served in self.models.values_mut() {
+            served.held = Some(Held::new(contract, &served.schema)?);
+        }
+        Ok(self)
+    }
+
+    /// Calls `watcher` with the rows that a contract sets aside, of the models that are here now and have one: as they were, with the
+    /// columns `quarantine row` and `quarantine reason`. It runs on the thread that makes the predictions, so it must be quick.
+    pub fn on_quarantine(mut self, watcher: impl Fn(&Table) + Send + Sync + 'static) -> Self {
+        let watcher: Arc<dyn Fn(&Table) + Send + Sync> = Arc::new(watcher);
+        let held = self.models.values_mut().filter_map(|served| served.held.as_mut());
+        held.for_each(|held| held.watcher = Some(watcher.clone()));
         self
     }
 

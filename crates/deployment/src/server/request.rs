@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use perennial_data::{ColumnType, Schema, Table};
 
+use super::Served;
 use super::cells;
 use super::json::{Json, JsonError};
 use super::refusal::Refusal;
@@ -31,9 +32,10 @@ impl Request {
     pub(crate) fn parse(
         body: &[u8],
         protocol: Protocol,
-        schema: &Schema,
+        served: &Served,
         max_rows: usize,
     ) -> Result<Self, Refusal> {
+        let schema = &served.schema;
         // Each cell may stand in a list of its own, and each row too.
         let values = 1024 + (max_rows as u64 + 1).saturating_mul(2 * schema.columns().len() as u64 + 1);
         let json = Json::parse(body, values).map_err(|error| match error {
@@ -74,7 +76,8 @@ impl Request {
             }
         };
         let outputs = parts.remove("outputs").map(output_names).transpose()?;
-        Ok(Request { rows: cells::table(schema, columns)?, id, outputs })
+        let may_miss = |name: &str| served.held.as_ref().is_some_and(|held| held.sets_missing_aside(name));
+        Ok(Request { rows: cells::table(schema, columns, may_miss)?, id, outputs })
     }
 }
 

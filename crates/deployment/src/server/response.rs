@@ -2,44 +2,87 @@
 
 use hyper::StatusCode;
 use perennial_data::Schema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::Served;
+use super::held::Aside;
 use super::refusal::Refusal;
 use super::request::datatype_of;
 use crate::{Answers, Task};
 
+/// The tensors of rows that were set aside: their numbers, and why.
+const QUARANTINE_ROW: &str = "quarantine_row";
+const QUARANTINE_REASON: &str = "quarantine_reason";
+
+/// Answers in the places of their rows, and null in those of the rows that were set aside.
+struct Placed<'a, T> {
+    answers: &'a [T],
+    aside: &'a [usize],
+}
+
+impl<T: Serialize> Serialize for Placed<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut answers, mut aside) = (self.answers.iter(), self.aside.iter().copied().peekable());
+        let n_rows = self.answers.len() + self.aside.len();
+        serializer.collect_seq((0..n_rows).map(|row| match aside.next_if_eq(&row) {
+            Some(_) => None,
+            None => answers.next(),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct Quarantined<'a> {
+    row: usize,
+    reason: &'a str,
+}
+
 /// The answer to `{"instances": ..}` and `{"records": ..}`.
-pub(crate) fn rows(answers: &Answers) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn rows(answers: &Answers, aside: &Aside) -> Result<Vec<u8>, Refusal> {
     #[derive(Serialize)]
     struct Numbers<'a> {
-        predictions: &'a [f64],
+        predictions: Placed<'a, f64>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        quarantined: Vec<Quarantined<'a>>,
     }
     #[derive(Serialize)]
     struct Classified<'a> {
-        predictions: Vec<&'a str>,
-        probabilities: Vec<&'a [f64]>,
+        predictions: Placed<'a, &'a str>,
+        probabilities: Placed<'a, &'a [f64]>,
         classes: &'a [String],
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        quarantined: Vec<Quarantined<'a>>,
     }
+    let reasons = aside.rows.iter().zip(&aside.reasons);
+    let quarantined = reasons.map(|(&row, reason)| Quarantined { row, reason }).collect();
+    let aside = aside.rows.as_slice();
     match answers {
-        Answers::Values(values) => write(&Numbers { predictions: finite(values.as_slice())? }),
+        Answers::Values(values) => write(&Numbers {
+            predictions: Placed { answers: finite(values.as_slice())?, aside },
+            quarantined,
+        }),
         Answers::Classes { classes, probabilities } => {
             let shares: Vec<f64> = probabilities.values().iter().copied().collect();
             let width = probabilities.names().len().max(1);
+            let labels: Vec<&str> = classes.labels().collect();
+            let shares: Vec<&[f64]> = finite(&shares)?.chunks(width).collect();
             write(&Classified {
-                predictions: classes.labels().collect(),
-                probabilities: finite(&shares)?.chunks(width).collect(),
+                predictions: Placed { answers: &labels, aside },
+                probabilities: Placed { answers: &shares, aside },
                 classes: probabilities.names(),
+                quarantined,
             })
         }
     }
 }
 
-/// The answer of the Open Inference Protocol: tensors named `prediction` and `probabilities`.
+/// The answer of the Open Inference Protocol: tensors named `prediction` and `probabilities`. A tensor has no place for what is
+/// missing, so rows that were set aside are left out, and two tensors more, wanted or not, say which these are.
 pub(crate) fn tensors(
     served: &Served,
     answers: &Answers,
+    aside: &Aside,
     id: Option<&str>,
     wanted: Option<&[String]>,
 ) -> Result<Vec<u8>, Refusal> {
@@ -47,6 +90,7 @@ pub(crate) fn tensors(
     #[serde(untagged)]
     enum Data<'a> {
         Numbers(&'a [f64]),
+        Rows(&'a [usize]),
         Names(Vec<&'a str>),
     }
     #[derive(Serialize)]
@@ -93,6 +137,13 @@ pub(crate) fn tensors(
         }
         outputs.retain(|output| wanted.iter().any(|name| name == output.name));
     }
+    if !aside.rows.is_empty() {
+        let reasons = aside.reasons.iter().map(String::as_str).collect();
+        let shape = || vec![aside.rows.len()];
+        let tensor = |name, datatype, data| Tensor { name, datatype, shape: shape(), data };
+        outputs.push(tensor(QUARANTINE_ROW, "INT64", Data::Rows(&aside.rows)));
+        outputs.push(tensor(QUARANTINE_REASON, "BYTES", Data::Names(reasons)));
+    }
     write(&Body { model_name: &served.name, model_version: &served.version, id, outputs })
 }
 
@@ -117,6 +168,10 @@ pub(crate) fn model_metadata(served: &Served) -> serde_json::Value {
                 "parameters": {"classes": classes},
             }));
         }
+    }
+    if served.held.is_some() {
+        outputs.push(json!({"name": QUARANTINE_ROW, "datatype": "INT64", "shape": [-1]}));
+        outputs.push(json!({"name": QUARANTINE_REASON, "datatype": "BYTES", "shape": [-1]}));
     }
     json!({
         "name": served.name,

@@ -14,6 +14,7 @@ use hyper::{Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant as Moment, timeout, timeout_at};
 
+use super::held::Aside;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use super::request::{Protocol, Request};
@@ -243,20 +244,26 @@ async fn predict(
 }
 
 fn answer(state: &State, served: &Served, body: &[u8], protocol: Protocol) -> Result<Vec<u8>, Refusal> {
-    let request = Request::parse(body, protocol, &served.schema, state.limits.max_batch_rows)?;
-    let answers = (served.answer)(&request.rows)?;
-    let written = match protocol {
-        Protocol::Rows => response::rows(&answers)?,
-        Protocol::Tensors => {
-            response::tensors(served, &answers, request.id.as_deref(), request.outputs.as_deref())?
-        }
+    let Request { rows, id, outputs } = Request::parse(body, protocol, served, state.limits.max_batch_rows)?;
+    let (rows, aside) = match &served.held {
+        Some(held) => held.part(rows, &served.name, &state.metrics)?,
+        None => (rows, Aside::default()),
     };
-    state.metrics.rows(&served.name, request.rows.n_rows());
+    let answers = (served.answer)(&rows)?;
+    let written = match protocol {
+        Protocol::Rows => response::rows(&answers, &aside)?,
+        Protocol::Tensors => response::tensors(served, &answers, &aside, id.as_deref(), outputs.as_deref())?,
+    };
+    state.metrics.rows(&served.name, rows.n_rows());
     if let Some(observer) = &served.observer {
-        // What watches the model must not keep its answer back.
-        if catch_unwind(AssertUnwindSafe(|| observer(&request.rows, &answers))).is_err() {
-            state.metrics.panic(&served.name);
-        }
+        unharmed(&served.name, &state.metrics, || observer(&rows, &answers));
     }
     Ok(written)
+}
+
+/// Calls what watches a model, which must not keep its answer back.
+pub(crate) fn unharmed(model: &str, metrics: &Metrics, watch: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(watch)).is_err() {
+        metrics.panic(model);
+    }
 }

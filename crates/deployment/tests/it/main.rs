@@ -3,6 +3,8 @@
 mod artifact;
 mod forged;
 #[cfg(feature = "server")]
+mod held;
+#[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
 mod recipes;

@@ -19,6 +19,7 @@ mod reference_parts;
 mod resampling;
 mod scales;
 mod schemas;
+mod settings;
 mod sparse;
 mod supervised;
 mod tabular;

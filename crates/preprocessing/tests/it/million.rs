@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use perennial_core::{ErrorKind, Estimator, NoTarget, Transformer, Values};
 use perennial_data::{Column, Table};
-use perennial_preprocessing::{HashingEncoder, OneHotEncoder, OrdinalEncoder, TargetEncoder};
+use perennial_preprocessing::{CountEncoder, HashingEncoder, OneHotEncoder, OrdinalEncoder, TargetEncoder};
 
 /// Bytes of the largest memory that this process has had.
 fn peak() -> Option<u64> {
@@ -42,6 +42,17 @@ fn a_million_categories_are_encoded_in_time_and_memory() {
     timed("ordinal", &|| {
         let model = OrdinalEncoder::new().fit(&table, &NoTarget).unwrap();
         assert_eq!(model.transform(&table).unwrap().n_cols(), 1);
+    });
+    timed("count", &|| {
+        let counts = CountEncoder::new().fit(&table, &NoTarget).unwrap().transform(&table).unwrap();
+        assert!(counts.dense().unwrap().iter().all(|count| *count == 1.0));
+    });
+    // No word is frequent: all of them share one column.
+    timed("one-hot of frequent words", &|| {
+        let model = OneHotEncoder::new().min_frequency(2.0).fit(&table, &NoTarget).unwrap();
+        let x = model.transform(&table).unwrap();
+        assert_eq!(x.features().names().collect::<Vec<_>>(), ["key=other"]);
+        assert!(x.dense().unwrap().iter().all(|cell| *cell == 1.0));
     });
     println!("{seconds:?}, peak {:?} MiB", peak().map(|bytes| bytes >> 20));
     // A build for tests beside other work says nothing of time.
