@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod adversarial;
 mod audit;
 mod average_precisions;
 mod calibration;

@@ -423,7 +423,9 @@ fn bca_shares(estimate: f64, replicates: &[f64], left_out: &[f64], tail: f64) ->
         let d = mean - value;
         (squares + d * d, cubes + d * d * d)
     });
-    let acceleration = if squares > 0.0 { cubes / (6.0 * f64::powf(squares, 1.5)) } else { 0.0 };
+    // Squares beyond the range of f64 tell no skewness.
+    let known = squares > 0.0 && squares.is_finite() && cubes.is_finite();
+    let acceleration = if known { cubes / (6.0 * f64::powf(squares, 1.5)) } else { 0.0 };
     let z = normal_quantile(1.0 - tail, tail);
     // A level that no number of replicates tells from 1.
     if !z.is_finite() {
