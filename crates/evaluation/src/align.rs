@@ -69,7 +69,12 @@ pub(crate) fn check_rows_of(n_truth: usize, n_answers: usize, weights: Option<&[
     if n_answers != n_truth {
         return Err(Error::length_mismatch("the answers", n_truth, n_answers));
     }
-    weights.map_or(Ok(()), |weights| check_weights(weights, n_truth))
+    let Some(weights) = weights else { return Ok(()) };
+    check_weights(weights, n_truth)?;
+    match weights.iter().sum::<f64>().is_finite() {
+        true => Ok(()),
+        false => Err(Error::overflow("the sum of the weights is beyond the range of f64; scale the weights")),
+    }
 }
 
 /// Refuses a target in which fewer than two classes have rows with weight.

@@ -1,8 +1,10 @@
 //! How sure a score is.
 
+mod influence;
 mod jackknife;
 mod unseen;
 
+pub(crate) use influence::reach;
 pub(crate) use unseen::{share as unseen_share, unseen_of_classes};
 
 use perennial_core::{Error, Result, check_weights};
@@ -234,11 +236,29 @@ impl<'a> IntervalOptions<'a> {
     /// # Errors
     /// As [`of_rows`](IntervalOptions::of_rows).
     pub fn of_counts(&self, n_rows: usize, statistic: impl Fn(&[u32]) -> f64 + Sync) -> Result<Interval> {
-        self.of_any_counts(n_rows, &statistic)
+        let [found] = self.of_any_counts(n_rows, &|counts: &[u32]| [statistic(counts)])?;
+        Ok(found)
     }
 
-    /// Compiled once, and not for each statistic.
-    fn of_any_counts(&self, n_rows: usize, statistic: &(dyn Fn(&[u32]) -> f64 + Sync)) -> Result<Interval> {
+    /// As [`of_counts`](IntervalOptions::of_counts), of several statistics of the same draws: each has the interval that it would have
+    /// alone, and rows are drawn once.
+    ///
+    /// # Errors
+    /// As [`of_rows`](IntervalOptions::of_rows), where any of them has none.
+    pub fn of_counts_together<const K: usize>(
+        &self,
+        n_rows: usize,
+        statistics: impl Fn(&[u32]) -> [f64; K] + Sync,
+    ) -> Result<[Interval; K]> {
+        self.of_any_counts(n_rows, &statistics)
+    }
+
+    /// Compiled once for so many statistics, and not for each of them.
+    fn of_any_counts<const K: usize>(
+        &self,
+        n_rows: usize,
+        statistic: &(dyn Fn(&[u32]) -> [f64; K] + Sync),
+    ) -> Result<[Interval; K]> {
         let (rows, groups) = (self.counted(n_rows)?, self.groups_of(n_rows)?);
         let n_counted = rows.as_ref().map_or(n_rows, Vec::len);
         let row_of = |place: usize| rows.as_ref().map_or(place, |rows| rows[place]);
@@ -249,7 +269,7 @@ impl<'a> IntervalOptions<'a> {
             statistic(&of_rows)
         };
         match (self.dependence, groups) {
-            (Dependence::Blocks(length), _) => self.bootstrap.interval_blocks(n_counted, length, |drawn| {
+            (Dependence::Blocks(length), _) => self.bootstrap.intervals_blocks(n_counted, length, |drawn| {
                 let mut counts = vec![0; n_rows];
                 drawn.iter().for_each(|&place| counts[row_of(place)] += 1);
                 statistic(&counts)
@@ -257,10 +277,10 @@ impl<'a> IntervalOptions<'a> {
             (_, Some(groups)) => {
                 let own: Vec<u32> = (0..n_counted).map(|place| groups[row_of(place)]).collect();
                 let (units, n_units) = numbered(&own);
-                self.bootstrap.interval_counted(n_units, |counts| of_units(&|place| units[place], counts))
+                self.bootstrap.intervals_counted(n_units, |counts| of_units(&|place| units[place], counts))
             }
-            _ if rows.is_none() => self.bootstrap.interval_counted(n_rows, statistic),
-            _ => self.bootstrap.interval_counted(n_counted, |counts| of_units(&|place| place, counts)),
+            _ if rows.is_none() => self.bootstrap.intervals_counted(n_rows, statistic),
+            _ => self.bootstrap.intervals_counted(n_counted, |counts| of_units(&|place| place, counts)),
         }
     }
 

@@ -222,7 +222,7 @@ impl<'a> LeakageScan<'a> {
                     reasons.filter(|reasons| !reasons.is_empty()).map(|reasons| reasons.join("; "));
             }
         }
-        Ok(AuditReport { findings })
+        Ok(AuditReport { findings, ..AuditReport::default() })
     }
 
     /// What numbers of rows may explain: of few rows they explain more by chance, about 15 / n in one of ten thousand

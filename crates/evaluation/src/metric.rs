@@ -33,6 +33,8 @@ mod scorer;
 mod share_sums;
 mod shares;
 mod survival;
+mod tweedie_share;
+mod tweedie_sums;
 mod values;
 
 pub use crate::IntervalOptions;
@@ -47,7 +49,7 @@ pub use classes::{
 };
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use deviance::{
-    D2Pinball, D2Tweedie, ExplainedVariance, MeanSquaredLogError, MeanTweedieDeviance,
+    D2Pinball, ExplainedVariance, MeanSquaredLogError, MeanTweedieDeviance,
     SymmetricMeanAbsolutePercentageError,
 };
 pub use distributions::{Crps, QuantileLoss, WeightedIntervalScore};
@@ -70,6 +72,8 @@ pub use scorer::{Scored, Scorer};
 pub use share_sums::ShareSums;
 pub use shares::{D2Brier, D2LogLoss, ThresholdScore};
 pub use survival::{Concordance, EventTimes};
+pub use tweedie_share::D2Tweedie;
+pub use tweedie_sums::TweedieSums;
 pub(crate) use values::checked_pair as paired_values;
 #[cfg(feature = "report")]
 pub(crate) use values::weighted_quantile;
@@ -343,8 +347,19 @@ fn mean_by(n_rows: usize, weights: Option<&[f64]>, value: impl Fn(usize) -> f64 
         None => reduce::sum_by(n_rows, value) / n_rows as f64,
         Some(weights) => {
             // Rows without weight must not count, even where their value is beyond the range of f64.
-            let term = |row| if weights[row] == 0.0 { 0.0 } else { weights[row] * value(row) };
-            reduce::sum_by(n_rows, term) / reduce::sum(weights)
+            let mean = |unit: f64| {
+                let term = |row| if weights[row] == 0.0 { 0.0 } else { weights[row] * unit * value(row) };
+                (reduce::sum_by(n_rows, term), reduce::sum_by(n_rows, |row| weights[row] * unit))
+            };
+            let (sum, total) = mean(1.0);
+            match total.is_finite() {
+                true => sum / total,
+                // Weights so large that they cannot be added up, in a smaller unit.
+                false => {
+                    let (sum, total) = mean(1.0 / n_rows as f64);
+                    sum / total
+                }
+            }
         }
     }
 }

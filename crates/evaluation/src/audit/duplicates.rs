@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, Axis};
 use perennial_core::{Matrix, Result, Rows};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
+use perennial_statistics::describe::quantile_sorted;
 
 use crate::Split;
 
@@ -48,6 +49,11 @@ pub(super) fn identical(x: &Matrix) -> Vec<u32> {
     same
 }
 
+/// So many values tell the quartiles of a column.
+const SAMPLE: usize = 1000;
+/// How far the quartiles of normal numbers are apart, in deviations.
+const NORMAL_QUARTILES: f64 = 1.348_979_500_392_163_6;
+
 /// The columns in standard deviations, and the rows in the order of one direction.
 pub(super) struct Scaled {
     x: Array2<f64>,
@@ -58,6 +64,25 @@ pub(super) struct Scaled {
 impl Scaled {
     /// Rows with a value that is not finite are near to none.
     pub(super) fn new(x: &Matrix, near: f64) -> Result<Self> {
+        Scaled::by(x, near, |_| None)
+    }
+
+    /// As [`new`](Scaled::new), of columns that are measured by their quartiles where these are nearer to each other than those of normal
+    /// numbers: few large values must not make all others near.
+    pub(super) fn robust(x: &Matrix, near: f64) -> Result<Self> {
+        Scaled::by(x, near, |known| {
+            // Drawn, as rows may take turns.
+            let rows = Random::new(0).stream("quartiles").sample(known.len(), known.len().min(SAMPLE));
+            let mut sample: Vec<f64> = rows.into_iter().map(|row| known[row]).collect();
+            sample.sort_by(f64::total_cmp);
+            let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile_sorted(&sample, share));
+            let rounding = 1e-12 * low.abs().max(high.abs());
+            (high - low > rounding).then_some((middle, (high - low) / NORMAL_QUARTILES))
+        })
+    }
+
+    /// Of columns in deviations around their mean, or in another unit around another centre where that is less.
+    fn by(x: &Matrix, near: f64, unit: impl Fn(&[f64]) -> Option<(f64, f64)>) -> Result<Self> {
         let mut x = x.to_dense()?.dense()?.to_owned();
         for mut column in x.axis_iter_mut(Axis(1)) {
             let known: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
@@ -67,8 +92,10 @@ impl Scaled {
             let (mean, variance) = reduce::mean_variance(&scaled, 0);
             let deviation = variance.sqrt();
             let usual = most > 0.0 && deviation > 1e-12;
+            let other = if usual { unit(&scaled).filter(|(_, unit)| *unit < deviation) } else { None };
+            let (centre, deviation) = other.unwrap_or((mean, deviation));
             column.mapv_inplace(|value| match value.is_finite() {
-                true if usual => (value / most - mean) / deviation,
+                true if usual => (value / most - centre) / deviation,
                 true => 0.0,
                 false => f64::NAN,
             });
@@ -84,12 +111,50 @@ impl Scaled {
         Ok(Scaled { x, along, reach: near * (p as f64).sqrt() })
     }
 
-    /// The tested rows that have a near row, but no copy, among those learned from.
-    pub(super) fn near(&self, split: &Split, same: &[u32]) -> Vec<usize> {
-        // Two near rows are near in every direction, so only rows near in one are compared.
+    /// The rows learned from, in the order of one direction.
+    fn learned(&self, split: &Split) -> Vec<usize> {
         let mut learned: Vec<usize> =
             split.train.iter().copied().filter(|&row| self.along[row].is_finite()).collect();
         learned.sort_by(|&a, &b| self.along[a].total_cmp(&self.along[b]).then(a.cmp(&b)));
+        learned
+    }
+
+    /// How many pairs of a tested row and one learned from that are no copies are near, and how many are within four times as far; nothing
+    /// where more pairs than so many have to be compared.
+    pub(super) fn pairs(&self, split: &Split, same: &[u32], most: usize) -> Option<[usize; 2]> {
+        let learned = self.learned(split);
+        let reach = 4.0 * self.reach * (1.0 + 1e-9);
+        let beside = |row: usize| {
+            let at = self.along[row];
+            let first = learned.partition_point(|&other| self.along[other] < at - reach);
+            let last = learned.partition_point(|&other| self.along[other] <= at + reach);
+            // None of a row that is at no place.
+            &learned[first..last.max(first)]
+        };
+        let tested: Vec<usize> =
+            split.test.iter().copied().filter(|&row| self.along[row].is_finite()).collect();
+        if tested.iter().map(|&row| beside(row).len()).sum::<usize>() > most {
+            return None;
+        }
+        let found = reduce::map_chunks(tested.len(), 256, |places| {
+            let mut pairs = [0; 2];
+            for &row in &tested[places] {
+                for &other in beside(row).iter().filter(|&&other| same[other] != same[row]) {
+                    if self.within(row, other, 4.0 * self.reach) {
+                        pairs[1] += 1;
+                        pairs[0] += usize::from(self.within(row, other, self.reach));
+                    }
+                }
+            }
+            pairs
+        });
+        Some(found.into_iter().fold([0; 2], |sum, pairs| [sum[0] + pairs[0], sum[1] + pairs[1]]))
+    }
+
+    /// The tested rows that have a near row, but no copy, among those learned from.
+    pub(super) fn near(&self, split: &Split, same: &[u32]) -> Vec<usize> {
+        // Two near rows are near in every direction, so only rows near in one are compared.
+        let learned = self.learned(split);
         let mut copies: Vec<u32> = split.train.iter().map(|&row| same[row]).collect();
         copies.sort_unstable();
         let reach = self.reach * (1.0 + 1e-9);
@@ -102,7 +167,7 @@ impl Scaled {
             learned[first..]
                 .iter()
                 .take_while(|&&other| self.along[other] <= at + reach)
-                .any(|&other| self.within(row, other))
+                .any(|&other| self.within(row, other, self.reach))
         };
         let tested = &split.test;
         let found = reduce::map_chunks(tested.len(), 256, |places| {
@@ -111,8 +176,8 @@ impl Scaled {
         found.concat()
     }
 
-    fn within(&self, a: usize, b: usize) -> bool {
-        let limit = self.reach * self.reach;
+    fn within(&self, a: usize, b: usize, reach: f64) -> bool {
+        let limit = reach * reach;
         let mut sum = 0.0;
         for (a, b) in self.x.row(a).iter().zip(self.x.row(b)) {
             sum += (a - b) * (a - b);

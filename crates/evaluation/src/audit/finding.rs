@@ -130,6 +130,9 @@ impl fmt::Display for Finding {
 pub struct AuditReport {
     /// What was found, waived or not.
     pub findings: Vec<Finding>,
+    /// What was not looked for, as it would have taken long: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
 }
 
 impl AuditReport {
@@ -178,6 +181,7 @@ impl AuditReport {
     #[must_use]
     pub fn and(mut self, other: AuditReport) -> Self {
         self.findings.extend(other.findings);
+        self.skipped.extend(other.skipped);
         self
     }
 }
@@ -185,12 +189,12 @@ impl AuditReport {
 impl fmt::Display for AuditReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.findings.is_empty() {
-            return f.write_str("nothing was found");
+            f.write_str("nothing was found")?;
         }
         for (place, finding) in self.findings.iter().enumerate() {
             write!(f, "{}{finding}", if place == 0 { "" } else { "\n" })?;
         }
-        Ok(())
+        self.skipped.iter().try_for_each(|skipped| write!(f, "\n{skipped}"))
     }
 }
 

@@ -84,6 +84,14 @@ impl SeedRanking {
             SeedScores { name: (*name).to_owned(), mean, deviation: variance.sqrt(), best, scores }
         });
         let mut models: Vec<SeedScores> = scored.collect();
+        if let Some(far) =
+            models.iter().find(|model| !(model.mean.is_finite() && model.deviation.is_finite()))
+        {
+            return Err(Error::overflow(format!(
+                "the scores of `{}` are too large to be averaged in f64; scale them",
+                far.name
+            )));
+        }
         models.sort_by(|a, b| (sign * b.mean).total_cmp(&(sign * a.mean)));
         let (mut reversed, mut pairs) = (0.0, 0.0);
         for (place, better) in models.iter().enumerate() {

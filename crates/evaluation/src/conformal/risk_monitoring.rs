@@ -131,8 +131,9 @@ impl RiskMonitoring {
     /// Compares with a limit that is known, such as one that was agreed on: all of `delta` is then for the losses in use.
     ///
     /// # Errors
-    /// When the limit is not a finite number.
+    /// When a setting is out of range, or the limit is not a finite number.
     pub fn limit(mut self, limit: f64) -> Result<Self> {
+        self.check(&[])?;
         if !limit.is_finite() {
             return Err(Error::invalid_param("limit", limit, "a finite number"));
         }

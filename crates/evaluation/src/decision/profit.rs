@@ -44,7 +44,13 @@ pub fn profit_at_k(
         let share = (k - depths[before]) / (depths[above] - depths[before]);
         Ok(sweep.cuts[before].value + share * (cut.value - sweep.cuts[before].value))
     };
-    ks.iter().map(profit).collect()
+    let found = ks.iter().map(profit).collect::<Result<Vec<f64>>>()?;
+    match found.iter().all(|profit| profit.is_finite()) {
+        true => Ok(found),
+        false => Err(Error::overflow(
+            "what the rows are worth is beyond the range of f64; scale the values or the weights",
+        )),
+    }
 }
 
 /// A `k` that is not above the weight of all rows.

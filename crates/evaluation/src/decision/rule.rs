@@ -313,7 +313,7 @@ impl ThresholdRule {
     /// What a given threshold does on rows, with intervals.
     ///
     /// # Errors
-    /// As [`choose`](ThresholdRule::choose), but for bounds, which are not looked at.
+    /// As [`choose`](ThresholdRule::choose), but for bounds, which are not looked at; or when the threshold is NaN.
     pub fn judge(
         &self,
         threshold: f64,
@@ -321,50 +321,43 @@ impl ThresholdRule {
         positive: &[bool],
         options: &IntervalOptions<'_>,
     ) -> Result<ThresholdChoice> {
+        if threshold.is_nan() {
+            return Err(Error::invalid_param("threshold", threshold, "a number"));
+        }
         let weights = options.row_weights();
         Sweep::new(scores, positive, weights, self.objective.values())?;
         let called: Vec<bool> = scores.iter().map(|score| *score >= threshold).collect();
-        let sums = |counts: &[u32]| {
-            let mut sums = [[0.0; 2]; 2];
-            for (row, &count) in counts.iter().enumerate() {
-                let weight = f64::from(count) * weights.map_or(1.0, |weights| weights[row]);
-                sums[usize::from(positive[row])][usize::from(called[row])] += weight;
-            }
-            let (positives, negatives) = (sums[1][0] + sums[1][1], sums[0][0] + sums[0][1]);
-            let cut = Cut {
-                threshold,
-                flagged: 0,
-                true_positive: sums[1][1],
-                false_positive: sums[0][1],
-                value: 0.0,
-            };
-            (Sweep { cuts: Vec::new(), positives, negatives }, cut)
-        };
         let n_rows = scores.len();
+        let cells: Vec<usize> =
+            (0..n_rows).map(|row| 2 * usize::from(positive[row]) + usize::from(called[row])).collect();
+        // What was to be largest, precision and recall.
+        let scores = |counts: &[u32]| {
+            let mut sums = [0.0; 4];
+            for (row, (&count, &cell)) in counts.iter().zip(&cells).enumerate() {
+                sums[cell] += f64::from(count) * weights.map_or(1.0, |weights| weights[row]);
+            }
+            let [_, false_positive, _, true_positive] = sums;
+            let cut = Cut { threshold, flagged: 0, true_positive, false_positive, value: 0.0 };
+            let sweep =
+                Sweep { cuts: Vec::new(), positives: sums[2] + sums[3], negatives: sums[0] + sums[1] };
+            [self.objective.at(&sweep, &cut), cut.precision(), sweep.recall(&cut)]
+        };
+        let [value, precision, recall] = options.of_counts_together(n_rows, scores)?;
         let value = match self.objective.values() {
             Some(values) => {
                 let worth: Vec<f64> =
                     (0..n_rows).map(|row| values.row(row).of(positive[row], called[row])).collect();
                 options.of_mean(&worth)?
             }
-            None => options.of_counts(n_rows, |counts| {
-                let (sweep, cut) = sums(counts);
-                self.objective.at(&sweep, &cut)
-            })?,
+            None => value,
         };
         let flags: Vec<f64> = called.iter().map(|&called| f64::from(u8::from(called))).collect();
-        let of = |share: &(dyn Fn(&Sweep, &Cut) -> f64 + Sync)| {
-            options.of_counts(n_rows, |counts| {
-                let (sweep, cut) = sums(counts);
-                share(&sweep, &cut)
-            })
-        };
         Ok(ThresholdChoice {
             threshold,
             objective: self.objective.name().to_owned(),
             value,
-            precision: of(&|_, cut| cut.precision())?,
-            recall: of(&|sweep, cut| sweep.recall(cut))?,
+            precision,
+            recall,
             flagged: options.of_mean(&flags)?,
         })
     }

@@ -124,13 +124,15 @@ pub fn cost_intervals(
     let weights = options.row_weights();
     Sweep::new(scores, positive, weights, None)?.two_sides()?;
     let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    let costs = Costs { order: &ranked(scores, weights), scores, positive };
+    let costs = Costs::new(&ranked(scores, weights), scores, positive);
     let n_rows = scores.len();
     let of_mix = |&mix: &f64| {
         let drawn = |counts: &[u32], row: usize| f64::from(counts[row]) * weight(row);
         let (_, called) = costs.least(mix, weight);
-        let least = options.of_counts(n_rows, |counts| costs.least(mix, |row| drawn(counts, row)).0)?;
-        let same = options.of_counts(n_rows, |counts| costs.at(called, mix, |row| drawn(counts, row)))?;
+        let [least, same] = options.of_counts_together(n_rows, |counts| {
+            let weight = |row| drawn(counts, row);
+            [costs.least(mix, weight).0, costs.at(called, mix, weight)]
+        })?;
         let left_out = options.map_counts(n_rows, CHOICES, |counts| {
             let (_, called) = costs.least(mix, |row| drawn(counts, row));
             costs.at(called, mix, |row| if counts[row] == 0 { weight(row) } else { 0.0 })
@@ -151,17 +153,31 @@ pub fn cost_intervals(
 }
 
 /// Rows from the highest score down, and what it costs to call the first of them.
-struct Costs<'a> {
-    order: &'a [usize],
-    scores: &'a [f64],
-    positive: &'a [bool],
+struct Costs {
+    rows: Vec<Place>,
 }
 
-impl Costs<'_> {
+struct Place {
+    row: usize,
+    side: usize,
+    /// Whether the next row has another score.
+    last: bool,
+}
+
+impl Costs {
+    fn new(order: &[usize], scores: &[f64], positive: &[bool]) -> Self {
+        let mut rows = Vec::with_capacity(order.len());
+        for tied in tied(order, scores) {
+            rows.extend(tied.iter().map(|&row| Place { row, side: usize::from(positive[row]), last: false }));
+            rows.last_mut().into_iter().for_each(|place| place.last = true);
+        }
+        Costs { rows }
+    }
+
     /// The weights of negative and positive rows.
-    fn sides(&self, rows: &[usize], weight: impl Fn(usize) -> f64) -> [f64; 2] {
-        rows.iter().fold([0.0; 2], |mut sides, &row| {
-            sides[usize::from(self.positive[row])] += weight(row);
+    fn sides(rows: &[Place], weight: impl Fn(usize) -> f64) -> [f64; 2] {
+        rows.iter().fold([0.0; 2], |mut sides, place| {
+            sides[place.side] += weight(place.row);
             sides
         })
     }
@@ -176,22 +192,22 @@ impl Costs<'_> {
 
     /// The cost of calling so many rows.
     fn at(&self, called: usize, mix: f64, weight: impl Fn(usize) -> f64) -> f64 {
-        let all = self.sides(self.order, &weight);
-        Costs::of(self.sides(&self.order[..called], &weight), all, mix)
+        let all = Costs::sides(&self.rows, &weight);
+        Costs::of(Costs::sides(&self.rows[..called], &weight), all, mix)
     }
 
     /// The least cost, and how many rows are called then.
     fn least(&self, mix: f64, weight: impl Fn(usize) -> f64) -> (f64, usize) {
-        let all = self.sides(self.order, &weight);
-        let (mut called, mut place) = ([0.0; 2], 0);
+        let all = Costs::sides(&self.rows, &weight);
+        let mut called = [0.0; 2];
         let mut best = (Costs::of(called, all, mix), 0);
-        for tied in tied(self.order, self.scores) {
-            let own = self.sides(tied, &weight);
-            called = [called[0] + own[0], called[1] + own[1]];
-            place += tied.len();
-            let cost = Costs::of(called, all, mix);
-            if cost < best.0 {
-                best = (cost, place);
+        for (place, row) in self.rows.iter().enumerate() {
+            called[row.side] += weight(row.row);
+            if row.last {
+                let cost = Costs::of(called, all, mix);
+                if cost < best.0 {
+                    best = (cost, place + 1);
+                }
             }
         }
         best

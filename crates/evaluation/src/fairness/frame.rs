@@ -163,13 +163,13 @@ impl MetricFrame {
             Ok(own.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
         };
         let gap =
-            gap(&options.interval(), truth.n_rows(), of_groups, |rows| {
+            gap(&options.interval(), truth.n_rows(), of_groups, |counts| {
                 let n_groups = groups.names.len();
                 if let Some(scores) = &row_scores {
                     let mut sums = vec![(0.0, 0.0); n_groups];
-                    for &row in rows {
+                    for (row, &count) in counts.iter().enumerate() {
                         let sum = &mut sums[groups.of_row[row]];
-                        let weight = weights.map_or(1.0, |weights| weights[row]);
+                        let weight = f64::from(count) * weights.map_or(1.0, |weights| weights[row]);
                         // A row without weight does not count, even where its score is beyond the range of f64.
                         if weight > 0.0 {
                             *sum = (sum.0 + weight * scores[row], sum.1 + weight);
@@ -179,7 +179,9 @@ impl MetricFrame {
                     return Apart::of(means.map(|(sum, _)| sum.0 / sum.1));
                 }
                 let mut members = vec![Vec::new(); n_groups];
-                rows.iter().for_each(|&row| members[groups.of_row[row]].push(row));
+                for (row, &count) in counts.iter().enumerate() {
+                    members[groups.of_row[row]].extend(std::iter::repeat_n(row, count as usize));
+                }
                 let scored = members.iter().zip(&kept).filter(|(_, kept)| **kept);
                 // A draw in which the metric is not defined for a group says nothing of that group.
                 Apart::of(scored.map(|(rows, _)| {

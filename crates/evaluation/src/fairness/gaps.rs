@@ -70,16 +70,15 @@ impl Apart {
     }
 }
 
-/// The gap with its intervals, where it is defined. The difference is told by the interval of each group at a level; of the
-/// ratio rows are drawn anew, and a draw that leaves a single group says nothing and counts as the rows themselves.
+/// The gap with its intervals, where it is defined, from how often each row is there. The difference is told by the interval of each group
+/// at a level; of the ratio rows are drawn anew, and a draw that leaves a single group says nothing and counts as the rows themselves.
 pub(super) fn gap(
     options: &IntervalOptions<'_>,
     n_rows: usize,
     of_groups: impl Fn(f64) -> Result<Vec<Interval>>,
-    of_rows: impl Fn(&[usize]) -> Option<Apart> + Sync,
+    of_counts: impl Fn(&[u32]) -> Option<Apart> + Sync,
 ) -> Result<Option<Gap>> {
-    let all: Vec<usize> = (0..n_rows).collect();
-    let Some(here) = of_rows(&all) else { return Ok(None) };
+    let Some(here) = of_counts(&vec![1; n_rows]) else { return Ok(None) };
     let difference = difference(options.confidence(), n_rows, |level| Ok(vec![of_groups(level)?]))?
         .unwrap_or(Interval {
             estimate: here.difference,
@@ -87,7 +86,7 @@ pub(super) fn gap(
             high: here.difference,
             level: options.confidence(),
         });
-    with_ratio(options, n_rows, here, difference, of_rows).map(Some)
+    with_ratio(options, n_rows, here, difference, of_counts).map(Some)
 }
 
 /// A gap of this difference.
@@ -96,13 +95,13 @@ pub(super) fn with_ratio(
     n_rows: usize,
     here: Apart,
     difference: Interval,
-    of_rows: impl Fn(&[usize]) -> Option<Apart> + Sync,
+    of_counts: impl Fn(&[u32]) -> Option<Apart> + Sync,
 ) -> Result<Gap> {
     let ratio = match here.ratio {
         None => None,
         // A draw with a number below 0 has no ratio, and then the rows have none of which one could be sure.
         Some(_) => where_defined(
-            options.of_rows(n_rows, |rows| of_rows(rows).unwrap_or(here).ratio.unwrap_or(f64::NAN)),
+            options.of_counts(n_rows, |counts| of_counts(counts).unwrap_or(here).ratio.unwrap_or(f64::NAN)),
         )?,
     };
     // Numbers that may be the same may have the ratio 1.

@@ -103,9 +103,12 @@ impl FairnessReport {
         let (true_sides, given_sides) = (is(truth)?, is(given)?);
         let (supports, kept) = groups.supports(weights, options.min_support);
         enough_groups(&kept)?;
-        let count = |rows: &mut dyn Iterator<Item = usize>| {
+        let count = |drawn: &[u32]| {
             let mut counts = vec![Counts::default(); groups.names.len()];
-            rows.for_each(|row| counts[groups.of_row[row]][true_sides[row]][given_sides[row]] += weight(row));
+            for (row, &times) in drawn.iter().enumerate() {
+                counts[groups.of_row[row]][true_sides[row]][given_sides[row]] +=
+                    f64::from(times) * weight(row);
+            }
             counts
                 .into_iter()
                 .zip(&kept)
@@ -114,7 +117,7 @@ impl FairnessReport {
                 .collect::<Vec<_>>()
         };
         let n_rows = truth.n_rows();
-        let counts = count(&mut (0..n_rows));
+        let counts = count(&vec![1; n_rows]);
         let mut squares = vec![[0.0; 2]; groups.names.len()];
         (0..n_rows).for_each(|row| squares[groups.of_row[row]][true_sides[row]] += weight(row) * weight(row));
         let kept_squares: Vec<[f64; 2]> =
@@ -132,8 +135,7 @@ impl FairnessReport {
         };
         let settings = options.interval();
         let of = |sides: &[usize], rates: &(dyn Fn(&[Counts]) -> Option<Apart> + Sync)| {
-            let of_rows = |rows: &[usize]| rates(&count(&mut rows.iter().copied()));
-            gap(&settings, n_rows, |level| Ok(of_sides(sides, level)), of_rows)
+            gap(&settings, n_rows, |level| Ok(of_sides(sides, level)), |drawn| rates(&count(drawn)))
         };
         let of_truth =
             |counts: &[Counts], truth: usize| Apart::of(counts.iter().map(|counts| rate(counts, truth)));
@@ -144,8 +146,7 @@ impl FairnessReport {
         let families = |level: f64| Ok(vec![of_sides(&[1], level), of_sides(&[0], level)]);
         let equalized_odds = match (of_odds(&counts), difference(options.level, n_rows, families)?) {
             (Some(here), Some(difference)) => {
-                let of_rows = |rows: &[usize]| of_odds(&count(&mut rows.iter().copied()));
-                Some(with_ratio(&settings, n_rows, here, difference, of_rows)?)
+                Some(with_ratio(&settings, n_rows, here, difference, |drawn| of_odds(&count(drawn)))?)
             }
             _ => None,
         };

@@ -5,7 +5,7 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 use perennial_statistics::interval::Interval;
 
-use super::{Dependence, IntervalOptions, check_groups, numbered, two_sided_t};
+use super::{Dependence, IntervalOptions, check_groups, numbered, reach, two_sided_t};
 
 /// More units than this are left out several at a time.
 const MOST_UNITS: usize = 1000;
@@ -49,34 +49,29 @@ impl IntervalOptions<'_> {
     ) -> Result<Interval> {
         let units = self.units(n_rows)?;
         let n_units = units.len() as f64;
-        let reach = two_sided_t(n_units - 1.0, self.level)?;
-        let estimate = statistic(&[]);
-        if !estimate.is_finite() {
-            return Err(Error::overflow(format!("the score is {estimate}; check the rows")));
-        }
-        let without = reduce::map_each(units.len(), |unit| statistic(&units[unit]));
-        if let Some(unit) = without.iter().position(|score| !score.is_finite()) {
-            return Err(Error::insufficient_data(format!(
-                "without row {}{} the score is not defined, so nothing is known of how sure it is; give more rows",
-                units[unit][0],
-                if units[unit].len() > 1 { " and those that belong with it" } else { "" }
-            )));
-        }
-        // How many units of its size the rows are.
-        let n_counted = units.iter().map(Vec::len).sum::<usize>() as f64;
-        let sizes: Vec<f64> = units.iter().map(|unit| n_counted / unit.len() as f64).collect();
-        let pairs = || without.iter().zip(&sizes);
-        // As differences from the estimate, so that a score that never changes has an interval of no width.
-        let centre =
-            estimate + pairs().map(|(score, size)| (1.0 - 1.0 / size) * (estimate - score)).sum::<f64>();
-        let variance = pairs()
-            .map(|(score, size)| {
-                let pseudo = estimate + (size - 1.0) * (estimate - score);
-                (pseudo - centre).powi(2) / (size - 1.0)
-            })
-            .sum::<f64>()
-            / n_units;
-        let half = reach * variance.sqrt();
+        let by = two_sided_t(n_units - 1.0, self.level)?;
+        let Left { estimate, centre, spread } = left(&units, statistic)?;
+        let half = by * (spread.iter().sum::<f64>() / n_units).sqrt();
+        Ok(Interval { estimate, low: centre - half, high: centre + half, level: self.level })
+    }
+
+    /// As [`of_left_out`](IntervalOptions::of_left_out), of a statistic that hangs on few rows far from the others, as a logarithm of what is
+    /// left of a deviance does: the interval reaches further the fewer rows its variance comes from, as [`reach`] says.
+    ///
+    /// # Errors
+    /// As [`of_left_out`](IntervalOptions::of_left_out).
+    pub(crate) fn of_left_out_with_tails(
+        &self,
+        n_rows: usize,
+        statistic: impl Fn(&[usize]) -> f64 + Sync,
+    ) -> Result<Interval> {
+        let units = self.units(n_rows)?;
+        let Left { estimate, centre, spread } = left(&units, &statistic)?;
+        // `reach` corrects for the mean itself.
+        let n = units.len() as f64;
+        let own = spread.iter().map(|square| square / n * ((n - 1.0) / n));
+        let powers = own.fold([0.0; 2], |[squares, fourths], own| [squares + own, fourths + own * own]);
+        let half = reach(powers, n, self.level)?;
         Ok(Interval { estimate, low: centre - half, high: centre + half, level: self.level })
     }
 
@@ -124,4 +119,40 @@ impl IntervalOptions<'_> {
         rows.iter().zip(&unit_of_row).for_each(|(&row, &unit)| units[place[unit]].push(row));
         Ok(units)
     }
+}
+
+/// What a statistic is without each unit in turn.
+struct Left {
+    estimate: f64,
+    /// The estimate without what few rows make it too high or too low by.
+    centre: f64,
+    /// Of each unit what it says the variance of the estimate is.
+    spread: Vec<f64>,
+}
+
+fn left(units: &[Vec<usize>], statistic: &(dyn Fn(&[usize]) -> f64 + Sync)) -> Result<Left> {
+    let estimate = statistic(&[]);
+    if !estimate.is_finite() {
+        return Err(Error::overflow(format!("the score is {estimate}; check the rows")));
+    }
+    let without = reduce::map_each(units.len(), |unit| statistic(&units[unit]));
+    if let Some(unit) = without.iter().position(|score| !score.is_finite()) {
+        return Err(Error::insufficient_data(format!(
+            "without row {}{} the score is not defined, so nothing is known of how sure it is; give more rows",
+            units[unit][0],
+            if units[unit].len() > 1 { " and those that belong with it" } else { "" }
+        )));
+    }
+    // How many units of its size the rows are.
+    let n_counted = units.iter().map(Vec::len).sum::<usize>() as f64;
+    let sizes: Vec<f64> = units.iter().map(|unit| n_counted / unit.len() as f64).collect();
+    let pairs = || without.iter().zip(&sizes);
+    // As differences from the estimate, so that a score that never changes has an interval of no width.
+    let centre = estimate + pairs().map(|(score, size)| (1.0 - 1.0 / size) * (estimate - score)).sum::<f64>();
+    let of_unit = |(score, size): (&f64, &f64)| {
+        let pseudo = estimate + (size - 1.0) * (estimate - score);
+        (pseudo - centre).powi(2) / (size - 1.0)
+    };
+    let spread = pairs().map(of_unit).collect();
+    Ok(Left { estimate, centre, spread })
 }

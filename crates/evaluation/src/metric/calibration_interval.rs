@@ -78,15 +78,12 @@ pub(super) fn by_inversion(
             "the rows are worth {n_units} that are independent of each other; an interval needs 2 at least"
         )));
     }
-    let tail = 0.5 * (1.0 - level);
-    // As wide as Student's interval of few rows.
-    let wider = two_sided_t(n_units - 1.0, level)? * (n_units / (n_units - 1.0)).sqrt()
-        / normal_quantile(1.0 - tail, tail);
+    let wider = of_few_rows(n_units, level)?;
     let weights = options.row_weights();
-    let of_rows = |counts: &dyn Fn(usize) -> f64| -> Vec<f64> {
+    let of_rows = |counts: &[u32]| -> Vec<f64> {
         let mut sums = vec![[0.0; 2]; binned.n_bins];
-        for (row, bin) in binned.bins.iter().enumerate() {
-            let weight = counts(row) * weights.map_or(1.0, |weights| weights[row]);
+        for (row, (bin, &count)) in binned.bins.iter().zip(counts).enumerate() {
+            let weight = f64::from(count) * weights.map_or(1.0, |weights| weights[row]);
             if let (Some(bin), true) = (bin, weight > 0.0) {
                 let sum: &mut [f64; 2] = &mut sums[*bin];
                 *sum = [sum[0] + weight * binned.gaps[row], sum[1] + weight];
@@ -100,26 +97,50 @@ pub(super) fn by_inversion(
         };
         sums.into_iter().map(gap).collect()
     };
-    let own = of_rows(&|_| 1.0);
-    let most = (MOST_GAPS / binned.n_bins.max(1)).max(LEAST_REPLICATES);
-    let moves = options.map_counts(n_rows, most, |counts| {
-        let drawn = of_rows(&|row| f64::from(counts[row]));
+    let own = of_rows(&vec![1; n_rows]);
+    let moves = options.map_counts(n_rows, most_replicates(binned.n_bins), |counts| {
+        let drawn = of_rows(counts);
         drawn.iter().zip(&own).map(|(drawn, own)| wider * (drawn - own)).collect::<Vec<f64>>()
     })?;
-    let alike = if worst { 1.0 } else { 1.0 / binned.n_bins as f64 };
+    // As much as sums of so many rows may be off.
+    let rounding = f64::EPSILON * n_rows.max(64) as f64;
+    Ok(inverted(&own, moves, worst, estimate, [n_units, level, rounding]))
+}
+
+/// The same, from the gaps of the bins and how resamples move them, of rows that are worth so many, at this level; what moves less than
+/// rounding does not move.
+pub(super) fn inverted(
+    own: &[f64],
+    moves: Vec<Vec<f64>>,
+    worst: bool,
+    estimate: f64,
+    [n_units, level, rounding]: [f64; 3],
+) -> Interval {
+    let tail = 0.5 * (1.0 - level);
+    let alike = if worst { 1.0 } else { 1.0 / own.len() as f64 };
     let shape = own.iter().map(|gap| if estimate > 0.0 { gap / estimate } else { alike }).collect();
     let gaps = Gaps { shape, moves, worst };
     let may_be_low = |truth: f64| gaps.share(truth, |error| error >= estimate) >= tail;
     let may_be_high = |truth: f64| gaps.share(truth, |error| error <= estimate) >= tail;
     let low = if may_be_low(0.0) { 0.0 } else { halve(0.0, estimate, |truth| !may_be_low(truth)) };
     let high = if may_be_high(1.0) { 1.0 } else { halve(0.0, 1.0, may_be_high) };
-    let (least, most) = gaps.with_these_signs(&own, estimate, tail);
-    // As much as sums of so many rows may be off.
-    let rounding = f64::EPSILON * n_rows.max(64) as f64;
+    let (least, most) = gaps.with_these_signs(own, estimate, tail);
     let still = gaps.moves.iter().flatten().all(|moved| moved.abs() <= rounding);
     let by = if still { unseen_share(n_units, level) } else { 0.0 };
     let (low, high) = (low.min(least) - by, high.max(low).max(most) + by);
-    Ok(Interval { estimate, low: low.max(0.0), high: high.min(1.0), level })
+    Interval { estimate, low: low.max(0.0), high: high.min(1.0), level }
+}
+
+/// No more resamples than this are drawn of so many bins.
+pub(super) fn most_replicates(n_bins: usize) -> usize {
+    (MOST_GAPS / n_bins.max(1)).max(LEAST_REPLICATES)
+}
+
+/// How many times as far resamples must move for an interval as wide as Student's of few rows.
+pub(super) fn of_few_rows(n_units: f64, level: f64) -> Result<f64> {
+    let tail = 0.5 * (1.0 - level);
+    Ok(two_sided_t(n_units - 1.0, level)? * (n_units / (n_units - 1.0)).sqrt()
+        / normal_quantile(1.0 - tail, tail))
 }
 
 /// Where what holds at the start ceases to hold.

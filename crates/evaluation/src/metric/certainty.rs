@@ -185,6 +185,11 @@ impl Metric for CalibrationError {
 }
 
 impl CalibrationError {
+    /// Whether it is the largest gap of a bin.
+    pub(super) fn is_worst(&self) -> bool {
+        self.worst
+    }
+
     /// Refuses a number of bins that there cannot be, and bins that depend on all rows.
     pub(super) fn check_mergeable(&self) -> Result<()> {
         N_BINS.check_count(self.n_bins)?;
@@ -196,13 +201,14 @@ impl CalibrationError {
         }
     }
 
-    /// Of each bin of equal width the weight, and the weighted sums of what was said and of what was there.
+    /// Of each bin of equal width the weight, and the weighted sums of what was said and of what was there; the sum of the squares of the
+    /// weights, and so weighted those of the gaps between both and of their squares.
     pub(super) fn bins(
         &self,
         prediction: &Probabilities,
         columns: &[usize],
         weights: Option<&[f64]>,
-    ) -> Vec<[f64; 3]> {
+    ) -> Vec<[f64; 6]> {
         let n_bins = self.n_bins as f64;
         let answers = (prediction.values().ncols() > 2).then(|| prediction.most_likely());
         let of_row = |row: usize| {
@@ -212,18 +218,20 @@ impl CalibrationError {
             (prediction.values()[[row, given]], f64::from(u8::from(columns[row] == given)))
         };
         let part = |rows: std::ops::Range<usize>| {
-            let mut bins = vec![[0.0; 3]; self.n_bins];
+            let mut bins = vec![[0.0; 6]; self.n_bins];
             for row in rows {
                 let (share, right) = of_row(row);
                 let bin = ((share * n_bins).ceil() - 1.0).clamp(0.0, n_bins - 1.0) as usize;
                 let weight = weights.map_or(1.0, |weights| weights[row]);
-                for (sum, value) in bins[bin].iter_mut().zip([1.0, share, right]) {
+                let gap = share - right;
+                let own = [1.0, share, right, weight, weight * gap, weight * gap * gap];
+                for (sum, value) in bins[bin].iter_mut().zip(own) {
                     *sum += weight * value;
                 }
             }
             bins
         };
-        let add = |mut left: Vec<[f64; 3]>, right: Vec<[f64; 3]>| {
+        let add = |mut left: Vec<[f64; 6]>, right: Vec<[f64; 6]>| {
             left.iter_mut().flatten().zip(right.iter().flatten()).for_each(|(left, right)| *left += right);
             left
         };
@@ -231,7 +239,7 @@ impl CalibrationError {
     }
 
     /// The score, from bins.
-    pub(super) fn of_bins(&self, bins: &[[f64; 3]]) -> f64 {
+    pub(super) fn of_bins<const N: usize>(&self, bins: &[[f64; N]]) -> f64 {
         let gaps = bins.iter().filter(|bin| bin[0] > 0.0).map(|bin| (bin[0], (bin[1] - bin[2]).abs()));
         match self.worst {
             true => gaps.map(|(weight, gap)| gap / weight).fold(0.0, f64::max),

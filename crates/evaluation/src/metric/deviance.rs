@@ -48,7 +48,7 @@ macro_rules! of_values {
 }
 
 /// What is compared with a baseline needs two rows or more.
-fn two_rows(n_rows: usize, name: &str) -> Result<()> {
+pub(super) fn two_rows(n_rows: usize, name: &str) -> Result<()> {
     if n_rows >= 2 {
         return Ok(());
     }
@@ -58,7 +58,7 @@ fn two_rows(n_rows: usize, name: &str) -> Result<()> {
 }
 
 /// One minus a loss as a share of that of a constant; as for [`R2`](super::R2) where the constant is perfect.
-fn share(loss: f64, of_constant: f64) -> f64 {
+pub(super) fn share(loss: f64, of_constant: f64) -> f64 {
     match (loss == 0.0, of_constant == 0.0) {
         (true, true) => 1.0,
         (false, true) => 0.0,
@@ -200,7 +200,11 @@ impl MeanTweedieDeviance {
         MeanTweedieDeviance::new(2.0)
     }
 
-    fn check(self, truth: &[f64], prediction: &[f64]) -> Result<()> {
+    pub(super) fn power(self) -> f64 {
+        self.power
+    }
+
+    pub(super) fn check(self, truth: &[f64], prediction: &[f64]) -> Result<()> {
         POWER.check(self.power)?;
         if self.power > 0.0 && self.power < 1.0 {
             return Err(Error::invalid_param("power", self.power, "0, or a number from 1 to 10".to_owned()));
@@ -215,7 +219,7 @@ impl MeanTweedieDeviance {
         }
     }
 
-    fn of(self, y: f64, mu: f64) -> f64 {
+    pub(super) fn of(self, y: f64, mu: f64) -> f64 {
         let p = self.power;
         2.0 * match p {
             0.0 => (y - mu).powi(2) / 2.0,
@@ -225,6 +229,26 @@ impl MeanTweedieDeviance {
                 let own = if y > 0.0 { y.powf(2.0 - p) / ((1.0 - p) * (2.0 - p)) } else { 0.0 };
                 own - y * mu.powf(1.0 - p) / (1.0 - p) + mu.powf(2.0 - p) / (2.0 - p)
             }
+        }
+    }
+
+    /// What the deviance from any mean has of a truth, but for a multiple of it and a constant.
+    pub(super) fn own_term(self, y: f64) -> f64 {
+        let p = self.power;
+        2.0 * match p {
+            1.0 if y > 0.0 => y * y.ln(),
+            2.0 => -y.ln(),
+            _ if y == 0.0 => 0.0,
+            _ => y.powf(2.0 - p) / ((1.0 - p) * (2.0 - p)),
+        }
+    }
+
+    /// By how much the deviance of a truth from a mean grows with the truth, besides its own term.
+    pub(super) fn slope(self, mean: f64) -> f64 {
+        let p = self.power;
+        match p {
+            1.0 => -2.0 * (mean.ln() + 1.0),
+            _ => -2.0 * mean.powf(1.0 - p) / (1.0 - p),
         }
     }
 }
@@ -240,38 +264,6 @@ of_values!(
     |metric, truth, prediction| {
         metric.check(truth, prediction)?;
         Some(truth.iter().zip(prediction).map(|(&t, &p)| metric.of(t, p)).collect())
-    }
-);
-
-/// The share of a deviance that is explained, beside the mean of the truth as a constant answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct D2Tweedie {
-    deviance: MeanTweedieDeviance,
-}
-
-impl D2Tweedie {
-    /// Of the deviance of this power.
-    pub fn new(power: f64) -> Self {
-        D2Tweedie { deviance: MeanTweedieDeviance::new(power) }
-    }
-}
-
-of_values!(
-    D2Tweedie,
-    true,
-    |metric| format!("d2_tweedie_{}", metric.deviance.power),
-    |metric, truth, prediction, weights| {
-        two_rows(truth.len(), "d2_tweedie")?;
-        metric.deviance.check(truth, prediction)?;
-        let mean = mean_by(truth.len(), weights, |row| truth[row]);
-        let deviance = |answer: &(dyn Fn(usize) -> f64 + Sync)| {
-            mean_by(truth.len(), weights, |row| metric.deviance.of(truth[row], answer(row)))
-        };
-        let (own, of_mean) = (deviance(&|row| prediction[row]), deviance(&|_| mean));
-        // Of equal truths the mean is perfect but for rounding.
-        let equal = truth.iter().all(|value| *value == truth[0]);
-        share(own, if equal { 0.0 } else { of_mean })
     }
 );
 

@@ -59,7 +59,7 @@ impl Moments {
 }
 
 /// What tells how sure squared errors `e` and the truth's squared distances from its mean are: of the rows with weight `w` their number, the sum
-/// of `w`, and those of `w^2 e^4`, of `w^2 e^2 d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
+/// of `w`, and those of `w^2 e^4`, of `w^2 e^3`, of `w^2 e^2 d^k`, of `w^2 e d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Products {
@@ -67,7 +67,11 @@ struct Products {
     weight: f64,
     centre: f64,
     errors: f64,
+    /// How many rows the odd powers of errors are known of: none of what older versions wrote.
+    n_odd: u64,
+    cubes: f64,
     mixed: [f64; 3],
+    linear: [f64; 3],
     truth: [f64; 5],
 }
 
@@ -75,13 +79,16 @@ impl Products {
     fn add(&mut self, weight: f64, truth: f64, error: f64) {
         let (w, e, d) = (weight * weight, error * error, truth - self.centre);
         self.n_rows += 1;
+        self.n_odd += 1;
         self.weight += weight;
         self.errors += w * e * e;
+        self.cubes += w * e * error;
         let mut power = w;
         for k in 0..5 {
             self.truth[k] += power;
             if k < 3 {
                 self.mixed[k] += power * e;
+                self.linear[k] += power * error;
             }
             power *= d;
         }
@@ -91,10 +98,11 @@ impl Products {
     fn about(&self, centre: f64) -> Self {
         let by = self.centre - centre;
         let [a, b, c, d, e] = self.truth;
-        let [p, q, r] = self.mixed;
+        let moved = |[p, q, r]: [f64; 3]| [p, q + by * p, r + by * (2.0 * q + by * p)];
         Products {
             centre,
-            mixed: [p, q + by * p, r + by * (2.0 * q + by * p)],
+            mixed: moved(self.mixed),
+            linear: moved(self.linear),
             truth: [
                 a,
                 b + by * a,
@@ -110,11 +118,20 @@ impl Products {
         let (mut own, theirs) = (self.about(centre), other.about(centre));
         own.n_rows += theirs.n_rows;
         own.weight += theirs.weight;
+        own.n_odd += theirs.n_odd;
         own.errors += theirs.errors;
+        own.cubes += theirs.cubes;
+        own.linear.iter_mut().zip(theirs.linear).for_each(|(own, theirs)| *own += theirs);
         own.mixed.iter_mut().zip(theirs.mixed).for_each(|(own, theirs)| *own += theirs);
         own.truth.iter_mut().zip(theirs.truth).for_each(|(own, theirs)| *own += theirs);
         own
     }
+}
+
+fn older() -> Error {
+    Error::unsupported(
+        "these sums were begun by an older version, which did not keep what intervals need; add the rows anew",
+    )
 }
 
 impl ErrorSums {
@@ -281,12 +298,48 @@ impl ErrorSums {
         Ok(Interval { estimate, low, high: 1.0 - left * (-half).exp(), level })
     }
 
+    /// How sure the share of the variance that is explained is when a constant error does not count, as
+    /// [`r2_interval`](Self::r2_interval).
+    ///
+    /// # Errors
+    /// As [`explained_variance`](Self::explained_variance) and [`r2_interval`](Self::r2_interval).
+    pub fn explained_variance_interval(&self, level: f64) -> Result<Interval> {
+        let estimate = self.explained_variance()?;
+        self.check_products()?;
+        let Products { n_rows, errors, cubes, mixed, linear, truth, n_odd, .. } =
+            self.products.about(self.truth.mean);
+        if n_odd != n_rows {
+            return Err(older());
+        }
+        let (u, t, c) = (self.error.squares, self.truth.squares, self.error.mean);
+        if t == 0.0 {
+            return Err(Error::insufficient_data(
+                "all truths are the same, so there is no variance to explain and `explained_variance` has no interval; use an absolute error",
+            ));
+        }
+        if u == 0.0 {
+            return two_sided_t(1.0, level).map(|_| Interval {
+                estimate,
+                low: estimate,
+                high: estimate,
+                level,
+            });
+        }
+        // About the mean of the errors.
+        let fourth = errors - c * (4.0 * cubes - c * (6.0 * mixed[0] - c * (4.0 * linear[0] - c * truth[0])));
+        let both = mixed[2] - c * (2.0 * linear[2] - c * truth[2]);
+        let squares = fourth.max(0.0) / u / u - 2.0 * (both / u / t) + truth[4] / t / t;
+        let half = self.logarithm_half(squares, errors.min(truth[4]), n_rows, level, "explained_variance")?;
+        let left = 1.0 - estimate;
+        let low = 1.0 - left * half.exp();
+        check_end(low, n_rows as f64, level)?;
+        Ok(Interval { estimate, low, high: 1.0 - left * (-half).exp(), level })
+    }
+
     /// Refuses sums that were read from what a version without products wrote, and to which rows may have been added since.
     fn check_products(&self) -> Result<()> {
         if (self.products.weight - self.weight).abs() > 1e-9 * self.weight {
-            return Err(Error::unsupported(
-                "these sums were begun by an older version, which did not keep what intervals need; add the rows anew",
-            ));
+            return Err(older());
         }
         Ok(())
     }

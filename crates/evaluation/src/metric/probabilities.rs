@@ -4,7 +4,7 @@ use perennial_core::{Classes, Error, Probabilities, Result, Rows};
 use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::ranking::{Ranked, average_precision, roc_auc, roc_auc_interval};
+use super::ranking::{Ranked, average_precision, of_log_odds, roc_auc, roc_auc_interval};
 use super::{Metric, check_pairs, mean_by};
 use crate::IntervalOptions;
 
@@ -288,6 +288,9 @@ of_ranking!(
 );
 of_ranking!(
     /// The mean of the precision at each row of the class, from the most probable down.
+    ///
+    /// The interval is that of its log-odds (Boyd, Eng and Page, 2013), from what each row or group adds to the score (Jaeckel, 1972). It is
+    /// the bootstrap's where that is asked for, rows are drawn in blocks, or there are fewer than two rows of the class or of others.
     AveragePrecision, "average_precision", average_precision
 );
 
@@ -351,12 +354,62 @@ impl Metric for AveragePrecision {
     ) -> Result<f64> {
         self.score_any(truth, prediction, weights)
     }
+
     fn interval(
         &self,
         truth: &Classes,
         prediction: &Probabilities,
         options: &IntervalOptions<'_>,
     ) -> Result<Interval> {
-        self.resampled(truth, prediction, options, Ranked::average_precision)
+        match self.by_influence(truth, prediction, options)? {
+            Some(interval) => Ok(interval),
+            None => self.resampled(truth, prediction, options, Ranked::average_precision),
+        }
+    }
+}
+
+impl AveragePrecision {
+    /// The interval from what each row adds to the score; nothing where that does not tell.
+    fn by_influence(
+        &self,
+        truth: &Classes,
+        prediction: &Probabilities,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Option<Interval>> {
+        let weights = options.row_weights();
+        let score = self.score_weighted(truth, prediction, weights)?;
+        let columns = true_columns(truth, prediction, weights)?;
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let wanted = match positive_column(prediction, self.positive.as_deref())? {
+            Some(column) => vec![(column, 1.0)],
+            None => {
+                let of_class = self.class_weights(prediction.names().len(), &columns, weight);
+                let total: f64 = of_class.iter().sum();
+                of_class.into_iter().map(|own| own / total).enumerate().collect()
+            }
+        };
+        // How much each class counts hangs on the rows as well.
+        let moves = self.by_prevalence && wanted.len() > 1;
+        let total: f64 = (0..columns.len()).map(weight).sum();
+        let mut rarer = f64::INFINITY;
+        let mut added = vec![0.0; columns.len()];
+        for (column, share) in wanted {
+            let (scores, positive) = one_against_rest(prediction, column, &columns);
+            let worths = options.worths(columns.len(), 2, |row| usize::from(positive[row]));
+            rarer = worths.into_iter().fold(rarer, f64::min);
+            if rarer < 2.0 {
+                return Ok(None);
+            }
+            let (own, influences) = Ranked::new(&scores, &positive)?.precision_influences(weights);
+            for (row, (added, influence)) in added.iter_mut().zip(influences).enumerate() {
+                *added += share * influence;
+                if moves && positive[row] {
+                    *added += weight(row) / total * (own - score);
+                }
+            }
+        }
+        let found = options.of_influences(&added)?;
+        let of_score = |reach| of_log_odds(score, reach, rarer, options.confidence());
+        Ok(found.filter(|reach| reach.is_finite() && score > 0.0).map(of_score))
     }
 }

@@ -6,31 +6,54 @@ use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::probabilities::{Binary, Brier, LogLoss, true_columns};
-use super::ranking::threshold_counts;
-use super::{Metric, bootstrap, mean_by};
+use super::ranking::{Ranked, threshold_counts};
+use super::{Metric, mean_by};
 use crate::IntervalOptions;
 use crate::decision::cost_intervals;
 
-/// The losses of answering every row with the shares of the classes.
-fn of_shares(
-    truth: &Classes,
-    prediction: &Probabilities,
-    weights: Option<&[f64]>,
-    loss: &dyn Fn(&Probabilities, usize, usize) -> f64,
-) -> Result<f64> {
-    let columns = true_columns(truth, prediction, weights)?;
-    let mut shares = vec![0.0; prediction.names().len()];
-    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
-    columns.iter().enumerate().for_each(|(row, &column)| shares[column] += weight(row));
-    let total: f64 = reduce::sum(&shares);
+/// The mean log loss of answering every row with the shares of the classes.
+fn log_loss_of_shares(shares: &[f64]) -> f64 {
+    shares.iter().map(|share| -share * share.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()).sum()
+}
+
+/// The Brier score of the same.
+fn brier_of_shares(shares: &[f64]) -> f64 {
+    // So that no share of nearly 1 is taken from 1.
+    let of_class = |class: usize| -> f64 {
+        let others = shares.iter().enumerate().filter(|(other, _)| *other != class);
+        shares[class] * others.map(|(_, share)| share).sum::<f64>()
+    };
+    let sum: f64 = (0..shares.len()).map(of_class).sum();
+    if shares.len() == 2 { 0.5 * sum } else { sum }
+}
+
+/// The loss, as a share of that of the class shares, of rows with these weights; nothing where all of them are of one class.
+fn beside(
+    columns: &[usize],
+    n_classes: usize,
+    weight: impl Fn(usize) -> f64,
+    loss: impl Fn(usize) -> f64,
+    of_shares: fn(&[f64]) -> f64,
+) -> Option<f64> {
+    let (mut shares, mut sum) = (vec![0.0; n_classes], 0.0);
+    for (row, &column) in columns.iter().enumerate() {
+        let weight = weight(row);
+        if weight > 0.0 {
+            shares[column] += weight;
+            sum += weight * loss(row);
+        }
+    }
+    let total: f64 = shares.iter().sum();
+    if shares.iter().filter(|share| **share > 0.0).count() < 2 {
+        return None;
+    }
     shares.iter_mut().for_each(|share| *share /= total);
-    let row = ndarray::Array2::from_shape_fn((1, shares.len()), |(_, class)| shares[class]);
-    let constant = Probabilities::new(row, prediction.shared_names())?;
-    Ok(shares.iter().enumerate().map(|(class, share)| share * loss(&constant, 0, class)).sum())
+    let baseline = of_shares(&shares);
+    (baseline > 0.0).then(|| sum / total / baseline)
 }
 
 macro_rules! beside_shares {
-    ($(#[$doc:meta])* $metric:ident, $name:literal, $loss:ident) => {
+    ($(#[$doc:meta])* $metric:ident, $name:literal, $loss:ident, $of_shares:ident) => {
         $(#[$doc])*
         ///
         /// Rows of a single class are an error: nothing can be better than their share.
@@ -57,17 +80,40 @@ macro_rules! beside_shares {
                 weights: Option<&[f64]>,
             ) -> Result<f64> {
                 let columns = true_columns(truth, prediction, weights)?;
-                let baseline = of_shares(truth, prediction, weights, &$loss::loss)?;
-                let loss = mean_by(columns.len(), weights, |row| $loss::loss(prediction, row, columns[row]));
-                let counts = |row: usize| weights.is_none_or(|weights| weights[row] > 0.0);
-                let mut there = (0..columns.len()).filter(|&row| counts(row)).map(|row| columns[row]);
-                let first = there.next();
-                if there.all(|column| Some(column) == first) || baseline <= 0.0 {
+                let mut shares = vec![0.0; prediction.names().len()];
+                let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+                columns.iter().enumerate().for_each(|(row, &column)| shares[column] += weight(row));
+                let n_there = shares.iter().filter(|share| **share > 0.0).count();
+                let total: f64 = reduce::sum(&shares);
+                shares.iter_mut().for_each(|share| *share /= total);
+                let baseline = $of_shares(&shares);
+                if n_there < 2 || !(baseline > 0.0) {
                     return Err(Error::insufficient_data(concat!(
                         "`", $name, "` compares with the shares of the classes, and all rows are of one class; check how the rows were split"
                     )));
                 }
+                let loss = mean_by(columns.len(), weights, |row| $loss::loss(prediction, row, columns[row]));
                 Ok(1.0 - loss / baseline)
+            }
+
+            fn interval(
+                &self,
+                truth: &Classes,
+                prediction: &Probabilities,
+                options: &IntervalOptions<'_>,
+            ) -> Result<Interval> {
+                let weights = options.row_weights();
+                self.score_weighted(truth, prediction, weights)?;
+                let columns = true_columns(truth, prediction, weights)?;
+                let losses: Vec<f64> =
+                    (0..columns.len()).map(|row| $loss::loss(prediction, row, columns[row])).collect();
+                let n_classes = prediction.names().len();
+                options.of_counts(columns.len(), |counts| {
+                    let weight =
+                        |row: usize| f64::from(counts[row]) * weights.map_or(1.0, |weights| weights[row]);
+                    let left = beside(&columns, n_classes, weight, |row| losses[row], $of_shares);
+                    left.map_or(f64::NAN, |left| 1.0 - left)
+                })
             }
         }
     };
@@ -75,12 +121,12 @@ macro_rules! beside_shares {
 
 beside_shares!(
     /// The share of the log loss of the class shares that is taken away: 1 is perfect, 0 is as good as the shares.
-    D2LogLoss, "d2_log_loss", LogLoss
+    D2LogLoss, "d2_log_loss", LogLoss, log_loss_of_shares
 );
 beside_shares!(
     /// The share of the Brier score of the class shares that is taken away (the Brier skill score): 1 is perfect, 0 is as
     /// good as the shares.
-    D2Brier, "d2_brier", Brier
+    D2Brier, "d2_brier", Brier, brier_of_shares
 );
 
 /// What is looked at on the curve of thresholds.
@@ -187,17 +233,28 @@ impl Metric for ThresholdScore {
         prediction: &Probabilities,
         options: &IntervalOptions<'_>,
     ) -> Result<Interval> {
-        if self.point != Point::KolmogorovSmirnov {
-            return bootstrap(self, truth, prediction, options);
-        }
         let weights = options.row_weights();
         let estimate = self.score_weighted(truth, prediction, weights)?;
         let Binary { scores, positive } = Binary::new(truth, prediction, self.positive.as_deref(), weights)?;
-        // Where both classes weigh the same, it is what is left of the cost of calling none.
-        let [cost] = cost_intervals(&scores, &positive, &[0.5], options)?[..] else {
-            return bootstrap(self, truth, prediction, options);
-        };
-        Ok(Interval { estimate, low: 1.0 - 2.0 * cost.high, high: 1.0 - 2.0 * cost.low, level: cost.level })
+        if self.point == Point::KolmogorovSmirnov {
+            // Where both classes weigh the same, it is what is left of the cost of calling none.
+            let costs = cost_intervals(&scores, &positive, &[0.5], options)?;
+            let of = |cost: &Interval| Interval {
+                estimate,
+                low: 1.0 - 2.0 * cost.high,
+                high: 1.0 - 2.0 * cost.low,
+                level: cost.level,
+            };
+            return costs.first().map(of).ok_or_else(|| Error::empty("there are no rows to score"));
+        }
+        let ranked = Ranked::new(&scores, &positive)?;
+        options.of_counts(scores.len(), |counts| {
+            let (cuts, all) = ranked.cuts(counts, weights);
+            match all[0] > 0.0 && all[1] > 0.0 {
+                true => self.best_of(&cuts, all).unwrap_or(f64::NAN),
+                false => f64::NAN,
+            }
+        })
     }
 
     fn score_weighted(

@@ -1,10 +1,11 @@
 //! How well scores order the times of events of which some were not waited for.
 
 use perennial_core::{Error, Result, Rows, Values, check_numbers, check_weights};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::{Metric, check_pairs};
-use crate::Stack;
+use crate::{IntervalOptions, Stack};
 
 /// For each row a time, and whether the event happened then; otherwise nothing is known but that it had not happened yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,16 +93,32 @@ impl Stack for EventTimes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Concordance;
 
-impl Concordance {
-    fn sums(truth: &EventTimes, scores: &[f64], weight: impl Fn(usize) -> f64) -> (f64, f64) {
-        let mut ranks: Vec<f64> = scores.to_vec();
-        ranks.sort_by(f64::total_cmp);
-        ranks.dedup();
-        let rank = |row: usize| ranks.partition_point(|other| *other < scores[row]);
-        // From the latest down: who is in the tree is later than the row that asks.
-        let mut order: Vec<usize> = (0..scores.len()).filter(|&row| weight(row) > 0.0).collect();
+/// Rows from the latest time down, with the place of their score from the lowest up: resamples are scored without sorting again.
+struct InTime<'a> {
+    truth: &'a EventTimes,
+    order: Vec<usize>,
+    ranks: Vec<usize>,
+    n_ranks: usize,
+}
+
+impl<'a> InTime<'a> {
+    fn new(truth: &'a EventTimes, scores: &[f64]) -> Self {
+        let mut different: Vec<f64> = scores.to_vec();
+        different.sort_by(f64::total_cmp);
+        different.dedup();
+        let rank = |score: &f64| different.partition_point(|other| other < score);
+        let ranks = scores.iter().map(rank).collect();
+        let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| truth.times[b].total_cmp(&truth.times[a]).then(a.cmp(&b)));
-        let mut tree = vec![0.0; ranks.len() + 1];
+        InTime { truth, order, ranks, n_ranks: different.len() }
+    }
+
+    /// The weights of pairs in the right order, and of all that can be compared.
+    fn sums(&self, weight: impl Fn(usize) -> f64) -> (f64, f64) {
+        let (truth, rank) = (self.truth, |row: usize| self.ranks[row]);
+        // Who is in the tree is later than the row that asks.
+        let order: Vec<usize> = self.order.iter().copied().filter(|&row| weight(row) > 0.0).collect();
+        let mut tree = vec![0.0; self.n_ranks + 1];
         let (mut total, mut right, mut pairs) = (0.0, 0.0, 0.0);
         let mut start = 0;
         let add = |tree: &mut [f64], row: usize, total: &mut f64| {
@@ -163,12 +180,29 @@ impl Metric for Concordance {
         // In units of the largest one, products of weights stay in range.
         let largest = weights.map_or(1.0, |weights| weights.iter().copied().fold(0.0, f64::max));
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row] / largest);
-        let (right, pairs) = Self::sums(truth, prediction.as_slice(), weight);
+        let (right, pairs) = InTime::new(truth, prediction.as_slice()).sums(weight);
         if pairs > 0.0 {
             return Ok((right / pairs).clamp(0.0, 1.0));
         }
         Err(Error::insufficient_data(
             "`concordance` needs two rows of which it is known whose event came first; no pair of rows is so",
         ))
+    }
+
+    fn interval(
+        &self,
+        truth: &EventTimes,
+        prediction: &Values,
+        options: &IntervalOptions<'_>,
+    ) -> Result<Interval> {
+        let weights = options.row_weights();
+        self.score_weighted(truth, prediction, weights)?;
+        let largest = weights.map_or(1.0, |weights| weights.iter().copied().fold(0.0, f64::max));
+        let rows = InTime::new(truth, prediction.as_slice());
+        options.of_counts(truth.n_rows(), |counts| {
+            let weight = |row: usize| weights.map_or(1.0, |weights| weights[row] / largest);
+            let (right, pairs) = rows.sums(|row| f64::from(counts[row]) * weight(row));
+            if pairs > 0.0 { (right / pairs).clamp(0.0, 1.0) } else { f64::NAN }
+        })
     }
 }

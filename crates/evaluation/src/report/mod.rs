@@ -2,6 +2,7 @@
 
 mod classes;
 mod explained;
+mod learned;
 mod page;
 mod pictures;
 mod spread;

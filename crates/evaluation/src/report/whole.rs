@@ -3,11 +3,12 @@
 use perennial_core::{Classes, Classifier, Context, Error, Predictor, Result, Rows, Values};
 
 use super::Report;
+use super::learned::{self, Compared, Work};
 use crate::errors::{Disturbance, LabelIssues, SliceFinder, Stress, residual_patterns};
 use crate::metric::{LogLoss, MeanAbsoluteError, where_defined};
 use crate::{
-    Diagnosis, Diagnostic, IntervalOptions, Judges, Metric, PermutationImportance, SliceOptions, Slices,
-    Tabular, score_slices,
+    CrossValidation, Curve, Diagnosis, Diagnostic, IntervalOptions, Judges, Metric, PermutationImportance,
+    SliceOptions, Slices, Strata, Tabular, score_slices,
 };
 
 /// What a whole report looks into.
@@ -20,16 +21,24 @@ use crate::{
 /// | `max_slices` | 6 | how many slices are looked for; 0 for none |
 /// | `slices` | none | slices that are declared |
 /// | `diagnosis` | nothing told | what is known besides, such as a cross-validation against a baseline |
+/// | `learned_from` | not known | the rows that the model has learned from: do features tell the same of the target there? |
+/// | `learning_curve` | none | how the estimator does when it learns from fewer rows |
+/// | `baselines` | none | what the estimator is compared with, on the same folds |
+/// | `cross_validation` | [`CrossValidation::new`] | weights, groups, times and audit of the rows of these two |
 /// | `context` | a new one | seed and cancelling |
 #[derive(Clone, Debug)]
 pub struct ReportOptions<'a> {
-    interval: IntervalOptions<'a>,
     n_repeats: usize,
     severities: Vec<f64>,
     max_slices: usize,
     slices: Slices,
     diagnosis: Diagnosis,
-    ctx: Context,
+    pub(super) interval: IntervalOptions<'a>,
+    pub(super) learned: Option<learned::Rows>,
+    pub(super) curve: Option<Work<'a, Curve>>,
+    pub(super) models: Option<Work<'a, Compared>>,
+    pub(super) cross_validation: CrossValidation<'a>,
+    pub(super) ctx: Context,
 }
 
 impl Default for ReportOptions<'_> {
@@ -41,6 +50,10 @@ impl Default for ReportOptions<'_> {
             max_slices: 6,
             slices: Slices::new(),
             diagnosis: Diagnosis::new(),
+            learned: None,
+            curve: None,
+            models: None,
+            cross_validation: CrossValidation::new(),
             ctx: Context::new(),
         }
     }
@@ -115,8 +128,9 @@ impl Report {
     /// declared and those that are found, labels that are likely wrong, what each feature is worth, how the score falls as features get
     /// worse, and the usual mistakes. What the rows do not tell is said in a note.
     ///
-    /// A learning curve, models on the same folds, comparisons and pictures are added by [`curve`](Report::curve),
-    /// [`models`](Report::models), [`comparison`](Report::comparison) and [`picture`](Report::picture).
+    /// The options also take the rows that the model has learned from, and ask for a learning curve and for baselines. What was made before is
+    /// added by [`curve`](Report::curve), [`models`](Report::models), [`comparison`](Report::comparison) and
+    /// [`picture`](Report::picture).
     ///
     /// ```
     /// use ndarray::Array2;
@@ -243,8 +257,9 @@ impl Report {
     ) -> Result<Self>
     where
         P: Predictor<Input: Tabular>,
-        M: Metric + Judges<P>,
+        M: Metric<Truth: Strata> + Judges<P>,
     {
+        (self, diagnosis) = self.learned(x, y, diagnosis, options)?;
         let weights = options.interval.row_weights();
         if options.n_repeats > 0 {
             let importance = PermutationImportance::new()

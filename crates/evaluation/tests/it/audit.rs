@@ -385,3 +385,69 @@ fn near_copies_of_tables_are_found_by_their_numbers_or_refused() {
     let waived = audit.waive(Check::NearDuplicateRows, "twins").split(&folds, &inputs).unwrap();
     assert_eq!(cross.splits(&words, &y, &waived).unwrap().report().findings.len(), 1);
 }
+
+/// Normal numbers, the last rows of which are the first ones and a little more.
+fn nearly_copied(n: usize, p: usize, n_copied: usize, by: f64) -> Matrix {
+    let mut random = Random::new(17);
+    let mut x = Array2::from_shape_fn((n, p), |_| random.normal());
+    for row in 0..n_copied {
+        for column in 0..p {
+            x[[n - 1 - row, column]] = x[[row, column]] + by * random.normal();
+        }
+    }
+    Matrix::from(x)
+}
+
+#[test]
+fn near_copies_are_warned_of_untold() {
+    let folds = KFold::new(5).shuffle(false);
+    let report = |x: &Matrix| {
+        let inputs = SplitInputs::new(x.n_rows()).rows(x);
+        SplitAudit::new().report(&folds.split(&inputs).unwrap(), &inputs).unwrap()
+    };
+    let found = report(&nearly_copied(500, 5, 20, 1e-5));
+    assert_eq!(checks(&found), [Check::NearDuplicateRows]);
+    // Each of a pair is tested once.
+    assert_eq!((found.findings[0].count, found.findings[0].severity), (40, Severity::Warning));
+    assert!(found.open().next().is_none() && found.skipped.is_empty());
+    assert!(found.to_string().contains("within 0.001 standard deviations"), "{found}");
+    // The same beside values that are far larger than all others.
+    let mut large = nearly_copied(500, 5, 20, 1e-5).dense().unwrap().to_owned();
+    large.row_mut(250).fill(1e12);
+    assert_eq!(report(&Matrix::from(large)).findings[0].count, 40);
+    // Near by chance: nothing, on a line, and of whole numbers.
+    assert!(report(&nearly_copied(500, 5, 0, 0.0)).is_empty());
+    let mut random = Random::new(2);
+    let on_a_line = Array2::from_shape_fn((2000, 1), |_| random.normal());
+    let powers =
+        Array2::from_shape_fn((2000, 4), |(row, column)| on_a_line[[row, 0]].powi(1 + column as i32));
+    assert!(report(&Matrix::from(powers)).is_empty());
+    let whole = Array2::from_shape_fn((400, 3), |_| random.below(1_000_000) as f64);
+    assert!(report(&Matrix::from(whole)).is_empty());
+    // Two columns are too few, and a reason stays.
+    assert!(report(&nearly_copied(500, 2, 20, 1e-6)).is_empty());
+    let x = nearly_copied(500, 5, 20, 1e-5);
+    let inputs = SplitInputs::new(500).rows(&x);
+    let audit = SplitAudit::new().waive(Check::NearDuplicateRows, "two visits");
+    let waived = audit.split(&folds, &inputs).unwrap();
+    assert_eq!(waived.report().findings[0].waiver.as_deref(), Some("two visits"));
+}
+
+#[test]
+fn many_rows_are_not_looked_at_untold() {
+    let report = |x: &Matrix, folds: usize| {
+        let inputs = SplitInputs::new(x.n_rows()).rows(x);
+        SplitAudit::new().report(&KFold::new(folds).split(&inputs).unwrap(), &inputs).unwrap()
+    };
+    let many = report(&nearly_copied(20_001, 3, 0, 0.0), 10);
+    assert!(many.is_empty() && many.skipped[0].contains("200010 rows in all splits"), "{many}");
+    assert!(many.to_string().contains("`SplitAudit::near`"));
+    let text = serde_json::to_string(&many).unwrap();
+    assert_eq!(serde_json::from_str::<AuditReport>(&text).unwrap(), many);
+    // Half of the rows are nearly the same, and so is the other half: each would be compared with each.
+    let alike = Matrix::from(Array2::from_shape_fn((6000, 3), |(row, column)| {
+        (row % 2) as f64 + 1e-9 * (row * (column + 7) % 6007) as f64
+    }));
+    let found = report(&alike, 2);
+    assert!(found.skipped[0].contains("more than 5000000 pairs of rows to compare"), "{found}");
+}

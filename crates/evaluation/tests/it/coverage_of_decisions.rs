@@ -70,8 +70,35 @@ fn average_precision() {
     // The integral of the precision over the recall, by scipy 1.17.
     covers_all(REPETITIONS, [("bootstrap of an average precision", 0.676_765_667_6, 0.93)], |random| {
         let (truth, answer) = scored(300, random);
-        [AveragePrecision::new().interval(&truth, &answer, &options()).unwrap()]
+        [AveragePrecision::new().interval(&truth, &answer, &options().bootstrap()).unwrap()]
     });
+    covers("average precision", 0.676_765_667_6, |random| {
+        let (truth, answer) = scored(300, random);
+        AveragePrecision::new().interval(&truth, &answer, &options()).unwrap()
+    });
+    covers("average precision of weighted rows", 0.676_765_667_6, |random| {
+        let (truth, answer) = scored(300, random);
+        let weights: Vec<f64> = (0..300).map(|_| 0.5 + random.uniform()).collect();
+        AveragePrecision::new().interval(&truth, &answer, &options().weights(&weights)).unwrap()
+    });
+    // A tenth of the rows is positive.
+    covers("average precision of few positives", 0.292_835_643_5, |random| {
+        let (scores, positive) = apart(300, 0.1, 1.0, random);
+        let (truth, answer) = as_probabilities(&scores, &positive);
+        AveragePrecision::new().interval(&truth, &answer, &options()).unwrap()
+    });
+}
+
+/// Scores of which the probabilities of `yes` are a rising function.
+fn as_probabilities(scores: &[f64], positive: &[bool]) -> (Classes, Probabilities) {
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let codes = positive.iter().map(|positive| u32::from(*positive)).collect();
+    let share = |row: usize| 1.0 / (1.0 + (-scores[row]).exp());
+    let values = Array2::from_shape_fn((scores.len(), 2), |(row, class)| match class {
+        1 => share(row),
+        _ => 1.0 - share(row),
+    });
+    (Classes::new(codes, names.clone()).unwrap(), Probabilities::new(values, names).unwrap())
 }
 
 /// Three classes with shares of 0.5, 0.3 and 0.2; the own one's score is one deviation higher than those of the others.

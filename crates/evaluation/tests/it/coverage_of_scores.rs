@@ -1,10 +1,11 @@
 //! Do intervals of scores that are no mean over rows hold the truth as often as they say?
 
 use ndarray::Array2;
-use perennial_core::{Classes, Probabilities, Values};
+use perennial_core::{Classes, Probabilities, Rows, Values};
 use perennial_evaluation::metric::{
-    CalibrationError, Concordance, D2Brier, D2LogLoss, D2Pinball, D2Tweedie, EventTimes, ExplainedVariance,
-    MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RocAuc, Scorer, ThresholdScore,
+    CalibrationError, CalibrationSums, Concordance, D2Brier, D2LogLoss, D2Pinball, D2Tweedie, EventTimes,
+    ExplainedVariance, MaxError, MeanAbsoluteError, MedianAbsoluteError, R2, RocAuc, Scorer, ThresholdScore,
+    TweedieSums,
 };
 use perennial_evaluation::{ComparisonOptions, IntervalOptions, Metric, TestSample, compare};
 use perennial_numeric::random::Random;
@@ -128,6 +129,64 @@ fn calibration_errors_of_the_worst_bin() {
 }
 
 #[test]
+fn merged_calibration_errors() {
+    for (kind, metric, error, times) in [
+        ("merged calibration error, far too sure", CalibrationError::new(), 0.104_886_535_6, 2.0),
+        ("merged calibration error, none", CalibrationError::new(), 0.0, 1.0),
+        ("merged worst calibration error", CalibrationError::worst(), 0.145_097_176_2, 2.0),
+    ] {
+        let share = coverage(first(2000), kind, error, |random| {
+            let mut sums = CalibrationSums::new(metric).unwrap();
+            for n in [150, 250] {
+                let (truth, answer) = said(n, times, random);
+                sums.add(&truth, &answer, None).unwrap();
+            }
+            sums.interval(0.95).unwrap()
+        });
+        assert!((0.945..=0.99).contains(&share), "{kind}: {share}");
+    }
+}
+
+#[test]
+fn merged_calibration_errors_are_as_sure_as_those_of_rows() {
+    let mut random = Random::new(31);
+    for times in [1.0, 1.5, 2.5] {
+        for metric in [CalibrationError::new(), CalibrationError::new().n_bins(4)] {
+            let (truth, answer) = said(3000, times, &mut random);
+            let weights: Vec<f64> = (0..3000).map(|row| f64::from(row % 3)).collect();
+            for weights in [None, Some(&weights[..])] {
+                let options = match weights {
+                    Some(weights) => options().replicates(2000).weights(weights),
+                    None => options().replicates(2000),
+                };
+                let of_rows = metric.interval(&truth, &answer, &options).unwrap();
+                let mut sums = CalibrationSums::new(metric).unwrap();
+                sums.add(&truth, &answer, weights).unwrap();
+                let merged = sums.interval(0.95).unwrap();
+                let near = 0.15 * of_rows.width();
+                assert!((merged.low - of_rows.low).abs() < near, "{merged:?} {of_rows:?}");
+                assert!((merged.high - of_rows.high).abs() < near, "{merged:?} {of_rows:?}");
+            }
+        }
+    }
+    // What a version wrote that did not keep the squares has a score alone, and so has all that it is merged with.
+    let (truth, answer) = said(50, 1.0, &mut random);
+    let mut sums = CalibrationSums::new(CalibrationError::new()).unwrap();
+    assert!(sums.interval(0.95).is_err());
+    sums.add(&truth, &answer, None).unwrap();
+    assert!(sums.interval(1.0).is_err() && sums.interval(0.9).is_ok());
+    let mut old = serde_json::to_value(&sums).unwrap();
+    old.as_object_mut().unwrap().remove("squares").unwrap();
+    let old: CalibrationSums = serde_json::from_value(old).unwrap();
+    sums.merge(&old).unwrap();
+    assert!(sums.score().is_ok());
+    assert!(sums.interval(0.95).unwrap_err().to_string().contains("older version"));
+    let mut huge = CalibrationSums::new(CalibrationError::new()).unwrap();
+    huge.add(&truth, &answer, Some(&[1e200; 50])).unwrap();
+    assert!(huge.interval(0.95).unwrap_err().to_string().contains("scale the weights"));
+}
+
+#[test]
 fn largest_errors_have_no_interval() {
     let zeros: Values = std::iter::repeat_n(0.0, 50).collect();
     let answer: Values = (0..50).map(|row| f64::from(row) / 50.0).collect();
@@ -167,19 +226,31 @@ fn shares_of_pinball() {
 #[test]
 fn shares_of_deviances() {
     // Exponential numbers around means whose logarithm is normal: half of its variance as a share of that and Euler's constant.
-    let share_of = |deviation: f64| {
-        let kind = format!("D2 gamma, logarithms of means {deviation} apart");
-        let of_means = 0.5 * deviation * deviation;
-        coverage(first(2000), &kind, of_means / (of_means + 0.577_215_664_9), |random| {
-            let answer: Vec<f64> = (0..300).map(|_| (deviation * random.normal()).exp()).collect();
-            let truth: Values = answer.iter().map(|mean| -mean * (1.0 - random.uniform()).ln()).collect();
-            D2Tweedie::new(2.0).interval(&truth, &answer.into(), &options()).unwrap()
-        })
+    let rows = |n: usize, deviation: f64, random: &mut Random| -> (Values, Values) {
+        let answer: Vec<f64> = (0..n).map(|_| (deviation * random.normal()).exp()).collect();
+        let truth: Values = answer.iter().map(|mean| -mean * (1.0 - random.uniform()).ln()).collect();
+        (truth, answer.into())
     };
-    let (near, far) = (share_of(0.5), share_of(1.0));
-    assert!((0.925..=0.97).contains(&near), "{near}");
-    // The mean of numbers that are so far apart is not known well from 300 of them.
-    assert!((0.89..=0.949).contains(&far), "{far}");
+    let explained = |deviation: f64| {
+        let of_means = 0.5 * deviation * deviation;
+        of_means / (of_means + 0.577_215_664_9)
+    };
+    for (n, deviation) in [(300, 0.5), (300, 1.0), (100, 0.5)] {
+        let kind = format!("D2 gamma, logarithms of means {deviation} apart, {n} rows");
+        covers(&kind, explained(deviation), |random| {
+            let (truth, answer) = rows(n, deviation, random);
+            D2Tweedie::new(2.0).interval(&truth, &answer, &options()).unwrap()
+        });
+    }
+    covers("merged D2 gamma", explained(0.5), |random| {
+        let (truth, answer) = rows(300, 0.5, random);
+        let mut sums = TweedieSums::new(2.0).unwrap();
+        for part in [0..120, 120..300] {
+            let part: Vec<usize> = part.collect();
+            sums.add(&truth.take(&part).unwrap(), &answer.take(&part).unwrap(), None).unwrap();
+        }
+        sums.interval(0.95).unwrap()
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Integration tests, in one binary.
 
+mod adversarial;
 mod audit;
+mod average_precisions;
 mod calibration;
 mod capacity;
 mod charts;
@@ -20,6 +22,7 @@ mod cross_validation;
 mod curves;
 mod decision;
 mod degenerate;
+mod deviances;
 mod errors;
 mod explain;
 mod fairness;

@@ -1,8 +1,11 @@
 //! Intervals of what parts of the rows leave behind.
 
+use ndarray::Array2;
 use perennial_core::{Classes, Probabilities, Rows, Values};
 use perennial_evaluation::metric::ranking::{RankSums, average_precision};
-use perennial_evaluation::metric::{D2Brier, D2LogLoss, ErrorSums, RootMeanSquaredError, ShareSums};
+use perennial_evaluation::metric::{
+    AveragePrecision, D2Brier, D2LogLoss, ErrorSums, RootMeanSquaredError, ShareSums,
+};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
 use perennial_statistics::distribution::{Distribution, StudentT};
@@ -11,6 +14,15 @@ use perennial_statistics::interval::clopper_pearson;
 use crate::conformal::close;
 use crate::coverage::{covers, scored};
 use crate::coverage_of_decisions::ranked;
+
+/// Student's interval from what each unit adds, of as many degrees of freedom as their variance has (Satterthwaite, 1946).
+pub(crate) fn reach(added: &[f64]) -> f64 {
+    let n = added.len() as f64;
+    let power = |power: i32| added.iter().map(|added| added.powi(power)).sum::<f64>();
+    let kurtosis = n * power(4) / power(2).powi(2);
+    let df = (2.0 * n / (kurtosis - 1.0 + 2.0 / (n - 1.0))).min(n - 1.0);
+    StudentT::new(df).unwrap().isf(0.025) * (power(2) * n / (n - 1.0)).sqrt()
+}
 
 /// Truth of which the answers explain half.
 pub(crate) fn halves(n: usize, random: &mut Random) -> (Vec<f64>, Vec<f64>) {
@@ -37,6 +49,12 @@ fn coverage_of_merged_errors_and_ranks() {
         let (truth, answer) = halves(150, random);
         sums(&truth, &answer, None, 40).r2_interval(0.95).unwrap()
     });
+    // Answers that are too high by as much as the truth varies.
+    covers("merged explained variance", 0.5, |random| {
+        let (truth, answer) = halves(150, random);
+        let answer: Vec<f64> = answer.iter().map(|answer| answer + 1.5).collect();
+        sums(&truth, &answer, None, 40).explained_variance_interval(0.95).unwrap()
+    });
     covers("merged root mean square", 1.0, |random| {
         let (truth, answer) = halves(150, random);
         sums(&truth, &answer, None, 40).root_mean_squared_error_interval(0.95).unwrap()
@@ -57,7 +75,7 @@ fn error_intervals_are_linearised_by_hand() {
     let (truth, answer) = halves(60, &mut random);
     // Far from 0, so that sums about 0 would lose their digits.
     let truth: Vec<f64> = truth.iter().map(|t| t + 3e5).collect();
-    let answer: Vec<f64> = answer.iter().map(|a| a + 3e5).collect();
+    let answer: Vec<f64> = answer.iter().map(|a| a + 3e5 - 2.5).collect();
     let weights: Vec<f64> = (0..60).map(|row| f64::from(row % 4)).collect();
     for weights in [None, Some(&weights[..])] {
         let w = |row: usize| weights.map_or(1.0, |weights| weights[row]);
@@ -73,6 +91,10 @@ fn error_intervals_are_linearised_by_hand() {
         let reach = StudentT::new(n - 1.0).unwrap().isf(0.025) * (n / (n - 1.0)).sqrt() * n
             / (n - 1.959_963_984_540_054);
         let of_r2 = reach * sum(&|row| (w(row) * (error(row) / u - spread(row) / t)).powi(2)).sqrt();
+        let off = sum(&|row| w(row) * (truth[row] - answer[row])) / total;
+        let about = |row: usize| (truth[row] - answer[row] - off).powi(2);
+        let v = sum(&|row| w(row) * about(row));
+        let of_variance = reach * sum(&|row| (w(row) * (about(row) / v - spread(row) / t)).powi(2)).sqrt();
         let of_rmse = 0.5 * reach * sum(&|row| (w(row) * (error(row) / u - 1.0 / total)).powi(2)).sqrt();
         for part in [60, 7, 2] {
             let sums = sums(&truth, &answer, weights, part);
@@ -80,6 +102,10 @@ fn error_intervals_are_linearised_by_hand() {
             close(found.estimate, 1.0 - u / t, 1e-9);
             close(found.low, 1.0 - u / t * of_r2.exp(), 1e-8);
             close(found.high, 1.0 - u / t * (-of_r2).exp(), 1e-8);
+            let found = sums.explained_variance_interval(0.95).unwrap();
+            close(found.estimate, 1.0 - v / t, 1e-9);
+            close(found.low, 1.0 - v / t * of_variance.exp(), 1e-8);
+            close(found.high, 1.0 - v / t * (-of_variance).exp(), 1e-8);
             let found = sums.root_mean_squared_error_interval(0.95).unwrap();
             let options = IntervalOptions::new();
             let options = match weights {
@@ -104,6 +130,9 @@ fn error_intervals_without_a_variance_are_errors() {
     let perfect = of(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]);
     let found = perfect.r2_interval(0.95).unwrap();
     assert_eq!((found.low, found.high), (1.0, 1.0));
+    let found = of(&[1.0, 2.0, 3.0], &[3.0, 4.0, 5.0]).explained_variance_interval(0.95).unwrap();
+    assert_eq!((found.low, found.high), (1.0, 1.0));
+    assert!(of(&[2.0; 3], &[1.0, 2.0, 3.0]).explained_variance_interval(0.95).is_err());
     assert_eq!(perfect.root_mean_squared_error_interval(0.95).unwrap().high, 0.0);
     let constant = of(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]).r2_interval(0.95).unwrap_err();
     assert!(constant.to_string().contains("all truths are the same"), "{constant}");
@@ -163,7 +192,11 @@ fn sums_without_products_have_scores_alone() {
             old.merge(&whole);
         }
         close(old.r2().unwrap(), whole.r2().unwrap(), 1e-12);
-        for found in [old.r2_interval(0.95), old.root_mean_squared_error_interval(0.95)] {
+        for found in [
+            old.r2_interval(0.95),
+            old.root_mean_squared_error_interval(0.95),
+            old.explained_variance_interval(0.95),
+        ] {
             assert!(found.unwrap_err().to_string().contains("begun by an older version"));
         }
     }
@@ -181,11 +214,7 @@ fn precision_intervals_are_those_of_small_weights() {
         (with(1e-5) - with(-1e-5)) / 2e-5
     };
     let own = score(&[1.0; 50]);
-    let variance = (0..50).map(|row| of_row(row).powi(2)).sum::<f64>() * 50.0 / 49.0;
-    let m = positive.iter().filter(|positive| **positive).count() as f64;
-    // Of the rarer class.
-    let half =
-        StudentT::new(m.min(50.0 - m) - 1.0).unwrap().isf(0.025) * variance.sqrt() / (own * (1.0 - own));
+    let half = reach(&(0..50).map(of_row).collect::<Vec<f64>>()) / (own * (1.0 - own));
     let odds = own / (1.0 - own);
     let share = |odds: f64| odds / (1.0 + odds);
     let mut sums = RankSums::new();
@@ -194,6 +223,16 @@ fn precision_intervals_are_those_of_small_weights() {
     close(found.estimate, own, 1e-12);
     close(found.low, share(odds * (-half).exp()), 1e-7);
     close(found.high, share(odds * half.exp()), 1e-7);
+    // The rows themselves have the same.
+    let truth = Classes::from_labels(positive.iter().map(|positive| if *positive { "yes" } else { "no" }));
+    let said = Array2::from_shape_fn((50, 2), |(row, class)| {
+        let share = scores[row] / 23.0;
+        if class == 1 { share } else { 1.0 - share }
+    });
+    let said = Probabilities::new(said, truth.shared_names()).unwrap();
+    let of_rows = AveragePrecision::new().interval(&truth, &said, &IntervalOptions::new()).unwrap();
+    close(of_rows.low, found.low, 1e-12);
+    close(of_rows.high, found.high, 1e-12);
     // Scores that are held together widen it.
     let mut few = RankSums::with_max_scores(8).unwrap();
     few.add(&scores, &positive, None).unwrap();
@@ -210,7 +249,8 @@ fn precision_intervals_that_rows_do_not_tell() {
     };
     let apart = of(&[3.0, 4.0, 5.0, 1.0, 2.0], &[true, true, true, false, false], None).unwrap();
     let bound = clopper_pearson(2, 2, 0.95).unwrap().low;
-    assert_eq!((apart.estimate, apart.low, apart.high), (1.0, bound, 1.0));
+    assert_eq!((apart.estimate, apart.high), (1.0, 1.0));
+    close(apart.low, bound, 1e-12);
     assert!(
         of(&[3.0, 1.0, 2.0], &[true, false, false], None).unwrap_err().to_string().contains("2 rows of each")
     );

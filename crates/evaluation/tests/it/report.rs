@@ -176,7 +176,8 @@ fn ranked_rows_are_bootstrapped_as_any_metric() {
             );
         };
         near(auc, RocAuc::new().interval(&truth, &answer, &options).unwrap());
-        near(precision, AveragePrecision::new().interval(&truth, &answer, &options).unwrap());
+        let drawn = options.clone().bootstrap();
+        near(precision, AveragePrecision::new().interval(&truth, &answer, &drawn).unwrap());
         near(of_class, Precision::of("class 1").interval(&truth, &answer.most_likely(), &options).unwrap());
     }
     let alone = Classes::new(vec![1, 1], truth.shared_names()).unwrap();

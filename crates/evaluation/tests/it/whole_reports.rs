@@ -1,12 +1,12 @@
 //! Train scores, what they tell a diagnosis, and a report by one call.
 
 use ndarray::Array2;
-use perennial_core::{Matrix, Predictor, Rows, Values};
+use perennial_core::{Classes, Context, Estimator, Matrix, Predictor, Result, Rows, Train, Values};
 use perennial_evaluation::metric::{MeanAbsoluteError, MeanSquaredError};
 use perennial_evaluation::split::KFold;
 use perennial_evaluation::{
     CrossValidation, Diagnosis, Diagnostic, IntervalOptions, Metric, Report, ReportOptions, Slices,
-    cross_validate, cross_validate_all,
+    cross_validate, cross_validate_all, learning_curve,
 };
 use perennial_numeric::random::Random;
 
@@ -70,10 +70,7 @@ fn a_cross_validation_tells_a_diagnosis_of_overfitting() {
 #[test]
 fn a_classifier_has_a_whole_report_by_one_call() {
     let (x, y) = coin(300, 7);
-    let fit = |x: &Matrix| {
-        use perennial_core::{Estimator, Train};
-        Sigmoid.fit_on(&Train::new(x, &y)).unwrap()
-    };
+    let fit = |x: &Matrix| Sigmoid.fit_on(&Train::new(x, &y)).unwrap();
     let model = fit(&x);
     let low: Vec<bool> = x.dense().unwrap().column(0).iter().map(|x| *x < 0.0).collect();
     let options = ReportOptions::new()
@@ -172,4 +169,128 @@ fn relations_that_change_and_rounds_too_many() {
     assert!(Diagnosis::new().rounds(&[], &[], true).is_err());
     assert!(Diagnosis::new().rounds(&[1.0], &[1.0, 2.0], true).is_err());
     assert!(Diagnosis::new().rounds(&[1.0], &[f64::NAN], true).is_err());
+}
+
+/// Always the same number.
+#[derive(Debug, Clone)]
+struct Always(f64);
+
+#[derive(Debug, Clone)]
+struct AlwaysModel(f64);
+
+impl Estimator for Always {
+    type Input = Matrix;
+    type Target = Values;
+    type Model = AlwaysModel;
+
+    fn fit_on(&self, _: &Train<'_, Matrix, Values>) -> Result<AlwaysModel> {
+        Ok(AlwaysModel(self.0))
+    }
+}
+
+impl Predictor for AlwaysModel {
+    type Input = Matrix;
+    type Output = Values;
+
+    fn predict(&self, x: &Matrix) -> Result<Values> {
+        Ok(std::iter::repeat_n(self.0, x.n_rows()).collect())
+    }
+}
+
+#[test]
+fn what_a_report_is_told_of_how_the_model_came_about() {
+    let (x, y) = line(200, 3);
+    let (tested, of_tested) = line(120, 4);
+    let estimator = Slope { alpha: 0.1 };
+    let model = estimator.fit(&x, &y).unwrap();
+    let folds = || KFold::new(4).seed(3);
+    let plain = ReportOptions::new()
+        .interval(IntervalOptions::new().replicates(50))
+        .n_repeats(0)
+        .severities([])
+        .max_slices(0);
+    let baselines = [("zero", Always(0.0)), ("one", Always(1.0))];
+    let options = plain
+        .clone()
+        .learned_from(&x, &y)
+        .learning_curve(&estimator, &x, &y, folds(), MeanAbsoluteError)
+        .baselines(&estimator, baselines.clone(), &x, &y, folds(), MeanAbsoluteError);
+    let report = Report::of_regressor("A line", &model, &tested, &of_tested, &options).unwrap();
+    let curve = &report.curves[0];
+    assert_eq!(
+        curve.points.iter().map(|point| point.at).collect::<Vec<f64>>(),
+        [0.1, 0.325, 0.55, 0.775, 1.0]
+    );
+    let table = report.models.as_ref().unwrap();
+    assert_eq!(table.models[0].name, "model");
+    assert_eq!(table.models.iter().filter(|model| model.is_baseline).count(), 2);
+    let findings = report.findings.as_ref().unwrap();
+    for known in [
+        Diagnostic::RelationChange,
+        Diagnostic::Overfit,
+        Diagnostic::Underfit,
+        Diagnostic::NoBetterThanBaseline,
+    ] {
+        assert!(findings.passed.contains(&known), "{known:?} in {findings:?}");
+    }
+    // The same as by hand, and the same each time.
+    let told = CrossValidation::new().context(Context::new().child("learning_curve"));
+    let by_hand =
+        learning_curve(&estimator, &x, &y, &folds(), &MeanAbsoluteError, &[0.1, 1.0], &told).unwrap();
+    let means = |curve: &perennial_evaluation::Curve| -> Vec<f64> {
+        [&curve.points[0], &curve.points[curve.points.len() - 1]].map(|point| point.test.mean()).to_vec()
+    };
+    assert_eq!(means(curve), means(&by_hand));
+    let again = Report::of_regressor("A line", &model, &tested, &of_tested, &options.clone()).unwrap();
+    assert_eq!(again.findings, report.findings);
+    assert_eq!(means(&again.curves[0]), means(curve));
+    // What was told before stays, and what cannot be done is an error with its place.
+    let diagnosis = Diagnosis::new().scores(&[0.1, 0.1], &[5.0, 5.0], false).unwrap();
+    let told =
+        Report::of_regressor("A line", &model, &tested, &of_tested, &options.diagnosis(diagnosis)).unwrap();
+    assert!(told.findings.unwrap().found.iter().any(|found| found.diagnostic == Diagnostic::Overfit));
+    let none: [(&str, Always); 0] = [];
+    for (options, says) in [
+        (plain.clone().baselines(&estimator, none, &x, &y, folds(), MeanAbsoluteError), "no baselines"),
+        (
+            plain.clone().learning_curve(&estimator, &x, &y, KFold::new(500), MeanAbsoluteError),
+            "learning curve",
+        ),
+    ] {
+        let error = Report::of_regressor("A line", &model, &tested, &of_tested, &options).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    // A target that the features turn against, and too few rows to tell.
+    let turned: Values = of_tested.as_slice().iter().map(|y| -y).collect();
+    let options = plain.clone().learned_from(&x, &y);
+    let report = Report::of_regressor("A line", &model, &tested, &turned, &options).unwrap();
+    assert_eq!(report.findings.unwrap().found[0].diagnostic, Diagnostic::RelationChange);
+    let few = (tested.take(&[0, 1, 2]).unwrap(), of_tested.take(&[0, 1, 2]).unwrap());
+    let report = Report::of_regressor("A line", &model, &few.0, &few.1, &options).unwrap();
+    assert!(report.notes.iter().any(|note| note.starts_with("No relations: 3 rows")), "{:?}", report.notes);
+}
+
+#[test]
+fn relations_of_two_classes_are_looked_at_by_their_names() {
+    let (x, y) = coin(200, 5);
+    let (tested, of_tested) = coin(150, 6);
+    let model = Sigmoid.fit(&x, &y).unwrap();
+    let plain = ReportOptions::new()
+        .interval(IntervalOptions::new().replicates(50))
+        .n_repeats(0)
+        .severities([])
+        .max_slices(0)
+        .learned_from(&x, &y);
+    let looked = |truth: &Classes, options: &ReportOptions<'_>| {
+        Report::of_classifier("Coins", &model, &tested, truth, options).unwrap().findings.unwrap()
+    };
+    assert!(looked(&of_tested, &plain).passed.contains(&Diagnostic::RelationChange));
+    // The same classes in another order.
+    let codes = of_tested.codes().iter().map(|code| 1 - code).collect();
+    let other = Classes::new(codes, vec!["yes".to_owned(), "no".to_owned()]).unwrap();
+    assert!(looked(&other, &plain).passed.contains(&Diagnostic::RelationChange));
+    // Numbers were learned from: nothing is compared.
+    let (_, numbers) = line(200, 5);
+    let unlike = plain.clone().learned_from(&x, &numbers);
+    assert!(looked(&of_tested, &unlike).unknown.contains(&Diagnostic::RelationChange));
 }

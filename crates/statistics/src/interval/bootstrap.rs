@@ -128,7 +128,9 @@ impl Bootstrap {
         S: Fn(&[usize]) -> f64 + Sync,
     {
         let draw = |random: &mut Random| (0..n_rows).map(|_| random.below(n_rows)).collect();
-        self.run_rows(n_rows, n_rows, 1.0, &statistic, draw, |row| row)
+        let [found] =
+            self.run_rows(n_rows, n_rows, [1.0], &|rows: &[usize]| [statistic(rows)], draw, |row| row)?;
+        Ok(found)
     }
 
     /// Of independent rows, by a statistic of how often each of them is drawn.
@@ -156,10 +158,36 @@ impl Bootstrap {
     where
         S: Fn(&[u32]) -> f64 + Sync,
     {
+        let [found] = self.intervals_counted(n_rows, |counts| [statistic(counts)])?;
+        Ok(found)
+    }
+
+    /// As [`interval_counted`](Bootstrap::interval_counted), of several statistics of the same draws: each has the interval that it would have
+    /// alone, and rows are drawn once.
+    ///
+    /// ```
+    /// use perennial_statistics::interval::Bootstrap;
+    ///
+    /// let x = [3.1, 4.7, 2.2, 8.9, 5.5, 6.1, 4.4, 3.8, 7.0, 5.2];
+    /// let power = |counts: &[u32], power| -> f64 {
+    ///     counts.iter().zip(x).map(|(&count, x)| f64::from(count) * f64::powi(x, power)).sum::<f64>() / 10.0
+    /// };
+    /// let both = Bootstrap::new().intervals_counted(10, |counts| [power(counts, 1), power(counts, 2)])?;
+    /// assert_eq!(both[0], Bootstrap::new().interval_counted(10, |counts| power(counts, 1))?);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`interval`](Bootstrap::interval), where any of them has none.
+    pub fn intervals_counted<const K: usize>(
+        &self,
+        n_rows: usize,
+        statistics: impl Fn(&[u32]) -> [f64; K] + Sync,
+    ) -> Result<[Interval; K]> {
         let draws = Draws::new();
         let draw = |random: &mut Random| draws.counts(random, n_rows);
         let leave_out = |parts: &[u32], part| parts.iter().map(|other| u32::from(*other != part)).collect();
-        self.run(n_rows, 1.0, &vec![1; n_rows], &statistic, draw, leave_out)
+        self.run(n_rows, [1.0; K], &vec![1; n_rows], &statistics, draw, leave_out)
     }
 
     /// What a function makes of each resample of independent rows, in their order: how often each row is drawn.
@@ -229,7 +257,10 @@ impl Bootstrap {
         let draw = |random: &mut Random| {
             (0..members.len()).flat_map(|_| members[random.below(members.len())].iter().copied()).collect()
         };
-        self.run_rows(groups.len(), members.len(), 1.0, &statistic, draw, |row| unit_of_row[row])
+        let statistic = |rows: &[usize]| [statistic(rows)];
+        let [found] =
+            self.run_rows(groups.len(), members.len(), [1.0], &statistic, draw, |row| unit_of_row[row])?;
+        Ok(found)
     }
 
     /// Of rows in the order of time: blocks of `length` neighbouring rows are drawn, and the end is
@@ -244,64 +275,88 @@ impl Bootstrap {
     where
         S: Fn(&[usize]) -> f64 + Sync,
     {
-        LENGTH.check_count(length)?;
-        let draw = |random: &mut Random| blocks(random, n_rows, length);
-        let wider = joints(n_rows, length, &statistic);
-        self.run_rows(n_rows, n_rows.div_ceil(length), wider, &statistic, draw, |row| row / length)
+        let [found] = self.intervals_blocks(n_rows, length, |rows| [statistic(rows)])?;
+        Ok(found)
     }
 
-    /// By a statistic of rows; `unit_of` tells which of the `n_units` a row comes and goes with. The interval reaches
+    /// As [`interval_blocks`](Bootstrap::interval_blocks), of several statistics of the same draws.
+    ///
+    /// # Errors
+    /// As [`interval_blocks`](Bootstrap::interval_blocks), where any of them has none.
+    pub fn intervals_blocks<const K: usize>(
+        &self,
+        n_rows: usize,
+        length: usize,
+        statistics: impl Fn(&[usize]) -> [f64; K] + Sync,
+    ) -> Result<[Interval; K]> {
+        LENGTH.check_count(length)?;
+        let draw = |random: &mut Random| blocks(random, n_rows, length);
+        let wider =
+            std::array::from_fn(|which| joints(n_rows, length, &|rows: &[usize]| statistics(rows)[which]));
+        self.run_rows(n_rows, n_rows.div_ceil(length), wider, &statistics, draw, |row| row / length)
+    }
+
+    /// By statistics of rows; `unit_of` tells which of the `n_units` a row comes and goes with. Each interval reaches
     /// `wider` times as many standard errors as that of independent units.
-    fn run_rows(
+    fn run_rows<const K: usize>(
         &self,
         n_rows: usize,
         n_units: usize,
-        wider: f64,
-        statistic: &(impl Fn(&[usize]) -> f64 + Sync),
+        wider: [f64; K],
+        statistics: &(impl Fn(&[usize]) -> [f64; K] + Sync),
         draw: impl Fn(&mut Random) -> Vec<usize> + Sync,
         unit_of: impl Fn(usize) -> usize + Sync,
-    ) -> Result<Interval> {
+    ) -> Result<[Interval; K]> {
         let all: Vec<usize> = (0..n_rows).collect();
         let leave_out =
             |parts: &[u32], part| (0..n_rows).filter(|&row| parts[unit_of(row)] != part).collect();
-        self.run(n_units, wider, &all, statistic, draw, leave_out)
+        self.run(n_units, wider, &all, statistics, draw, leave_out)
     }
 
-    /// By a statistic of samples: `draw` makes a new one, `leave_out` gives `all` without one part of the units.
-    fn run<T: Sync>(
+    /// By statistics of samples: `draw` makes a new one, `leave_out` gives `all` without one part of the units.
+    fn run<T: Sync, const K: usize>(
         &self,
         n_units: usize,
-        wider: f64,
+        wider: [f64; K],
         all: &[T],
-        statistic: &(impl Fn(&[T]) -> f64 + Sync),
+        statistics: &(impl Fn(&[T]) -> [f64; K] + Sync),
         draw: impl Fn(&mut Random) -> Vec<T> + Sync,
         leave_out: impl Fn(&[u32], u32) -> Vec<T> + Sync,
-    ) -> Result<Interval> {
+    ) -> Result<[Interval; K]> {
         REPLICATES.check_count(self.replicates)?;
         let tail = tail_share(self.level)?;
         if n_units < 2 {
             let what = format!("the bootstrap has {n_units} units to draw from; at least 2 are needed");
             return Err(Error::insufficient_data(what));
         }
-        let tail = widened(tail, n_units, wider)?;
-        let estimate = statistic(all);
-        check_finite(&[estimate], "all rows")?;
+        let estimates = statistics(all);
+        check_finite(&estimates, "all rows")?;
         let random = Random::new(self.seed);
-        let mut replicates =
-            map_each(self.replicates, |replicate| statistic(&draw(&mut random.fork(replicate as u64))));
-        check_finite(&replicates, "a resample")?;
-        let (low, high) = match self.method {
-            BootstrapMethod::Percentile => (tail, 1.0 - tail),
+        let drawn =
+            map_each(self.replicates, |replicate| statistics(&draw(&mut random.fork(replicate as u64))));
+        check_finite(drawn.as_flattened(), "a resample")?;
+        let left_out = match self.method {
+            BootstrapMethod::Percentile => Vec::new(),
             BootstrapMethod::Bca => {
                 let parts = parts(n_units, &random);
-                let left_out = map_each(n_parts(n_units), |part| statistic(&leave_out(&parts, part as u32)));
-                check_finite(&left_out, "the rows that remain when some are left out")?;
-                bca_shares(estimate, &replicates, &left_out, tail)
+                map_each(n_parts(n_units), |part| statistics(&leave_out(&parts, part as u32)))
             }
         };
-        replicates.sort_by(f64::total_cmp);
-        let [low, high] = [low, high].map(|share| of_replicates(&replicates, share));
-        Ok(Interval { estimate, low, high, level: self.level })
+        check_finite(left_out.as_flattened(), "the rows that remain when some are left out")?;
+        let mut found =
+            estimates.map(|estimate| Interval { estimate, low: 0.0, high: 0.0, level: self.level });
+        for (which, interval) in found.iter_mut().enumerate() {
+            let of = |samples: &[[f64; K]]| samples.iter().map(|sample| sample[which]).collect::<Vec<f64>>();
+            let tail = widened(tail, n_units, wider[which])?;
+            let mut replicates = of(&drawn);
+            let (low, high) = match self.method {
+                BootstrapMethod::Percentile => (tail, 1.0 - tail),
+                BootstrapMethod::Bca => bca_shares(interval.estimate, &replicates, &of(&left_out), tail),
+            };
+            replicates.sort_by(f64::total_cmp);
+            [interval.low, interval.high] = [low, high].map(|share| of_replicates(&replicates, share));
+        }
+        Ok(found)
     }
 }
 
@@ -368,8 +423,14 @@ fn bca_shares(estimate: f64, replicates: &[f64], left_out: &[f64], tail: f64) ->
         let d = mean - value;
         (squares + d * d, cubes + d * d * d)
     });
-    let acceleration = if squares > 0.0 { cubes / (6.0 * f64::powf(squares, 1.5)) } else { 0.0 };
+    // Squares beyond the range of f64 tell no skewness.
+    let known = squares > 0.0 && squares.is_finite() && cubes.is_finite();
+    let acceleration = if known { cubes / (6.0 * f64::powf(squares, 1.5)) } else { 0.0 };
     let z = normal_quantile(1.0 - tail, tail);
+    // A level that no number of replicates tells from 1.
+    if !z.is_finite() {
+        return (0.0, 1.0);
+    }
     let corrected = |z: f64| {
         let moved = bias + z;
         let room = 1.0 - acceleration * moved;

@@ -148,3 +148,21 @@ fn resamples_are_given_as_counts() {
     assert!(Bootstrap::new().replicates(0).map_counted(5, |_| ()).is_err());
     assert!(Bootstrap::new().map_blocks(5, 0, |_| ()).is_err());
 }
+
+#[test]
+fn statistics_of_the_same_draws_have_the_intervals_they_have_alone() {
+    let x = draw(40, 9);
+    let power = |rows: &[usize], power| rows.iter().map(|&row| f64::powi(x[row], power)).sum::<f64>();
+    for method in [BootstrapMethod::Bca, BootstrapMethod::Percentile] {
+        let bootstrap = Bootstrap::new().replicates(200).method(method).seed(4);
+        let both = bootstrap.intervals_blocks(40, 5, |rows| [power(rows, 1), power(rows, 2)]).unwrap();
+        for (found, exponent) in both.iter().zip([1, 2]) {
+            let alone = bootstrap.interval_blocks(40, 5, |rows| power(rows, exponent)).unwrap();
+            assert_eq!(*found, alone);
+        }
+        // One that is not finite is an error of all, and of none there is nothing.
+        let odd = bootstrap.intervals_counted(40, |counts| [1.0, if counts[0] > 1 { f64::NAN } else { 0.0 }]);
+        assert!(odd.unwrap_err().to_string().contains("on a resample"));
+        assert!(bootstrap.intervals_counted::<0>(40, |_| []).is_ok());
+    }
+}

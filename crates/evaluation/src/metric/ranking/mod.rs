@@ -2,6 +2,7 @@
 
 mod curves;
 mod labels;
+mod precision;
 mod queries;
 mod rank_points;
 mod rank_sums;
@@ -20,6 +21,7 @@ use perennial_core::{Error, Result};
 use perennial_statistics::distribution::{Distribution, Normal};
 use perennial_statistics::interval::{Interval, clopper_pearson};
 
+pub(super) use precision::of_log_odds;
 pub(super) use ranked::Ranked;
 use sides::{Sides, weighted};
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use perennial_core::{Error, Param, Result, check_numbers};
-use perennial_statistics::interval::{Interval, clopper_pearson};
+use perennial_statistics::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::delong;
+use super::precision::{PrecisionParts, of_log_odds};
 use super::sides::key_of;
-use crate::interval::two_sided_t;
+use crate::interval::reach;
 use crate::metric::check_pairs;
 
 /// What a stream of scores leaves behind: areas under curves, the curves, and what thresholds and depths reach, of rows that come in
@@ -269,8 +270,8 @@ impl RankSums {
     }
 
     /// The average precision and how sure it is: what each row adds to it (the infinitesimal jackknife: Jaeckel, 1972) gives its variance, and
-    /// the interval is that of its log-odds (Boyd, Eng and Page, 2013), by Student's distribution of as many rows as there are of the rarer
-    /// class. It is wider on both sides by how far the average precision can be off.
+    /// the interval is that of its log-odds (Boyd, Eng and Page, 2013), by Student's distribution with the fewer degrees of freedom the fewer rows
+    /// the variance comes from (Satterthwaite, 1946). It is wider on both sides by how far the average precision can be off.
     ///
     /// Where no negative row is above a positive one the variance says nothing; then the interval is that of as many successes out of as
     /// many as there are rows of the rarer class.
@@ -299,45 +300,17 @@ impl RankSums {
                 "the interval of `average_precision` needs at least 2 rows of each class; there are {m} positive and {n} negative rows"
             )));
         }
-        // From the lowest score up: what a row changes of the precision at all positive rows below it and at its own.
-        let (mut found, mut passed) = (m, n);
-        let (mut of_positive, mut of_negative, mut squares) = (0.0, 0.0, 0.0);
-        let own = self.tied_average_precision(m);
-        for [negative, positive] in self.sums.values().copied() {
-            let all = found + passed;
-            of_positive += positive * (passed / all / all);
-            of_negative += positive * (found / all / all);
-            squares += positive * (found / all - own + of_positive).powi(2) + negative * of_negative.powi(2);
-            found -= positive;
-            passed -= negative;
+        let sums: Vec<[f64; 2]> = self.sums.values().copied().collect();
+        let PrecisionParts { score, added } = PrecisionParts::new(&sums);
+        let mut powers = [0.0; 2];
+        for (rows, added) in sums.iter().flatten().zip(added.iter().flatten()) {
+            let square = added * added;
+            powers = [powers[0] + rows * square, powers[1] + rows * square * square];
         }
-        let rows = n + m;
-        let deviation = (squares * (rows / (rows - 1.0))).sqrt() / m;
-        let (low, high) = match own < 1.0 {
-            true => {
-                let half = two_sided_t(rarer - 1.0, level)? * deviation / (own * (1.0 - own));
-                let odds = own / (1.0 - own);
-                let share = |odds: f64| if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
-                (share(odds * (-half).exp()), share(odds * half.exp()))
-            }
-            false => (clopper_pearson(rarer as u64, rarer as u64, level)?.low, 1.0),
-        };
+        let Interval { low, high, .. } = of_log_odds(score, reach(powers, n + m, level)?, rarer, level);
         // The tied score lies between the ends of what it can be.
         let (low, high) = (low.min(estimate), high.max(estimate));
         Ok(Interval { estimate, low: (low - error).max(0.0), high: (high + error).min(1.0), level })
-    }
-
-    /// The average precision where rows whose order is not known are tied.
-    fn tied_average_precision(&self, positives: f64) -> f64 {
-        let (mut found, mut passed, mut sum) = (0.0, 0.0, 0.0);
-        for [negative, positive] in self.sums.values().rev() {
-            found += positive;
-            passed += negative;
-            if *positive > 0.0 {
-                sum += positive * (found / (found + passed));
-            }
-        }
-        sum / positives
     }
 
     /// Refuses rows with weights, of which it is not known how many there are.

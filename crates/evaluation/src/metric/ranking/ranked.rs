@@ -4,6 +4,7 @@ use std::ops::AddAssign;
 
 use perennial_core::{Error, Result, check_numbers};
 
+use super::precision::PrecisionParts;
 use super::sides::key_of;
 use crate::metric::check_pairs;
 
@@ -100,5 +101,43 @@ impl Ranked {
             }
         });
         if found > 0.0 { sum / found } else { 0.0 }
+    }
+
+    /// The average precision, and what each row adds to it; some weight is positive.
+    pub(in crate::metric) fn precision_influences(&self, weights: Option<&[f64]>) -> (f64, Vec<f64>) {
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let mut sums = Vec::new();
+        self.each_score(weight, |tied| sums.push(tied));
+        sums.reverse();
+        let PrecisionParts { score, added } = PrecisionParts::new(&sums);
+        let mut influences = vec![0.0; self.rows.len()];
+        let mut scores = added.iter().rev();
+        let mut own = scores.next();
+        for place in &self.rows {
+            let row = place.row as usize;
+            influences[row] = own.map_or(0.0, |added| weight(row) * added[usize::from(place.positive)]);
+            if place.last {
+                own = scores.next();
+            }
+        }
+        (score, influences)
+    }
+
+    /// The weights of positive and negative rows down to each score, of rows that come so often, and those of all positive and negative
+    /// rows.
+    pub(in crate::metric) fn cuts(
+        &self,
+        counts: &[u32],
+        weights: Option<&[f64]>,
+    ) -> (Vec<[f64; 2]>, [f64; 2]) {
+        let weight = |row: usize| f64::from(counts[row]) * weights.map_or(1.0, |weights| weights[row]);
+        let (mut cuts, mut down) = (Vec::new(), [0.0; 2]);
+        self.each_score(weight, |[negative, positive]| {
+            if negative + positive > 0.0 {
+                down = [down[0] + positive, down[1] + negative];
+                cuts.push(down);
+            }
+        });
+        (cuts, down)
     }
 }
