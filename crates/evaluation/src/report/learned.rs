@@ -18,7 +18,9 @@ const SHARES: [f64; 5] = [0.1, 0.325, 0.55, 0.775, 1.0];
 const MODEL: &str = "model";
 
 /// Work that is done when the report is made.
-pub(super) struct Work<'a, T>(Arc<dyn Fn(&ReportOptions<'a>) -> Result<T> + Send + Sync + 'a>);
+pub(super) struct Work<'a, T>(Arc<Worker<'a, T>>);
+
+type Worker<'a, T> = dyn Fn(&ReportOptions<'a>) -> Result<T> + Send + Sync + 'a;
 
 impl<T> Clone for Work<'_, T> {
     fn clone(&self) -> Self {

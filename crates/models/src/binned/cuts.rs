@@ -76,9 +76,11 @@ pub(super) fn numeric_of(
     weights: Option<&[f64]>,
     max_bins: usize,
 ) -> Bins {
-    let few = few.and_then(FewValues::points);
-    let points = few.unwrap_or_else(|| points(ArrayView1::from(values), 0..values.len(), weights));
-    Bins::Numeric { cuts: cut(&points, max_bins) }
+    let cuts = match few.and_then(FewValues::points) {
+        Some(points) => cut(points.into_iter(), max_bins),
+        None => of_rows(ArrayView1::from(values), 0..values.len(), weights, max_bins, &Keys::default()),
+    };
+    Bins::Numeric { cuts }
 }
 
 /// The distinct values of a column, while they are at most so many.
