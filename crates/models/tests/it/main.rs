@@ -51,6 +51,8 @@ mod cluster_shapes;
 mod compose;
 #[cfg(all(feature = "compose", feature = "neighbors"))]
 mod compose_classes;
+#[cfg(all(feature = "compose", feature = "linear"))]
+mod compose_stacks;
 mod conformance;
 mod discriminants;
 #[cfg(all(feature = "cluster", feature = "compose", feature = "linear"))]
