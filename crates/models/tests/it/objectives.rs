@@ -170,7 +170,7 @@ fn second_derivatives_are_the_slopes_of_the_gradients() {
             compared += 1;
             close(hessians[place], curve, 1e-6, &format!("{name} hessian {place}"));
         }
-        assert!(compared > n / 2, "{name}: {compared}");
+        assert!(compared > n / 5, "{name}: {compared}");
     });
 }
 
