@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind as IoErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -21,7 +21,9 @@ const MOST_SHOWN: usize = 80;
 ///
 /// A directory belongs to one run at a time. Each fit has a file in it, named after the path of its context and a hash of what it
 /// learns from: settings, rows and version of the library. A fit of other settings or rows has another name, so it neither reads nor
-/// overwrites what is there. A fit that ends removes its file; what is left belongs to fits that did not end, and may be deleted.
+/// overwrites what is there. A loss or metric of your own is told by what its `Debug` shows: let that hold all of its settings. A fit
+/// that ends removes its file; what is left belongs to fits that did not end, and may be deleted. A fit whose state cannot be kept
+/// fails, at its beginning where the directory takes no files.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
@@ -172,7 +174,8 @@ impl Context {
     /// result depends on, the seed included, so that no other work takes it for its own; it is called only where states are kept.
     ///
     /// # Errors
-    /// Those of `describe`.
+    /// Those of `describe`, and [`ErrorKind::Io`](crate::ErrorKind::Io) when the directory cannot be made or takes no files: better
+    /// now than after hours.
     pub fn checkpoint(
         &self,
         describe: impl FnOnce(&mut Fingerprint) -> Result<()>,
@@ -188,6 +191,12 @@ impl Context {
         let path: String = self.path().chars().take(MOST_SHOWN).map(shown).collect();
         let name = if path.is_empty() { "fit" } else { &path };
         let file = kept.directory.join(format!("{name}-{fingerprint:032x}.checkpoint"));
+        make(&kept.directory)?;
+        let trial = kept.directory.join(format!("{}trial.tmp", temporaries_of(&file)));
+        fs::write(&trial, MAGIC).map_err(|error| {
+            Error::io(format!("cannot keep states in the directory `{}`", kept.directory.display()), error)
+        })?;
+        let _ = fs::remove_file(&trial);
         Ok(Some(Checkpoint { file, fingerprint, every: kept.every, last: Instant::now() }))
     }
 
@@ -197,7 +206,22 @@ impl Context {
     }
 }
 
+fn make(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)
+        .map_err(|error| Error::io(format!("cannot make the directory `{}`", directory.display()), error))
+}
+
+/// What the names of all temporary files beside this one begin with.
+fn temporaries_of(file: &Path) -> String {
+    format!(".{}.", file.file_name().unwrap_or_default().to_string_lossy())
+}
+
 impl Checkpoint {
+    /// The file that the state is kept in, for messages.
+    pub fn path(&self) -> &Path {
+        &self.file
+    }
+
     /// What [`save`](Checkpoint::save) kept last, in this process or in one before; `None` where there is nothing.
     ///
     /// # Errors
@@ -231,11 +255,7 @@ impl Checkpoint {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the operating system refuses.
     pub fn save(&mut self, state: &[u8]) -> Result<()> {
-        if let Some(directory) = self.file.parent() {
-            fs::create_dir_all(directory).map_err(|error| {
-                Error::io(format!("cannot make the directory `{}`", directory.display()), error)
-            })?;
-        }
+        self.file.parent().map_or(Ok(()), make)?;
         let mut bytes = self.header(state);
         bytes.reserve_exact(state.len());
         bytes.extend_from_slice(state);
@@ -244,9 +264,18 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Removes the state: the work has come to its end. A file that cannot be removed stays, and would only be read by the same work.
+    /// Removes the state, and what processes that were killed while they saved it left behind: the work has come to its end. A file
+    /// that cannot be removed stays, and would only be read by the same work.
     pub fn done(self) {
         let _ = fs::remove_file(&self.file);
+        let Some(Ok(entries)) = self.file.parent().map(fs::read_dir) else { return };
+        let beginning = temporaries_of(&self.file);
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(&beginning) && name.ends_with(".tmp") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// What stands before a state: what work it is of, and its own hash.
@@ -340,8 +369,41 @@ mod tests {
     #[test]
     fn nothing_is_kept_unless_asked() {
         assert!(Context::new().checkpoint(|_| panic!("this is not called")).unwrap().is_none());
-        let waits = Context::new().with_checkpoints(Checkpoints::new("never made"));
-        assert!(waits.keeps_checkpoints() && !of(&waits, "ridge").is_due());
+        let directory = Directory::new("waits");
+        let waits = Context::new().with_checkpoints(Checkpoints::new(&directory.0));
+        assert!(waits.keeps_checkpoints() && !directory.0.exists());
+        assert!(!of(&waits, "ridge").is_due());
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_files_is_refused_at_once() {
+        let directory = Directory::new("refused");
+        assert!(of(&directory.context(), "ridge").path().starts_with(&directory.0));
+        // The trial leaves nothing.
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+        let taken = directory.0.join("taken");
+        fs::write(&taken, b"a file").unwrap();
+        let ctx = Context::new().with_checkpoints(Checkpoints::new(&taken));
+        let error = ctx.checkpoint(|of| of.value("ridge")).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Io { .. }), "{error:?}");
+        assert!(error.to_string().contains("taken"), "{error}");
+    }
+
+    #[test]
+    fn what_was_left_half_written_goes_with_the_state() {
+        let directory = Directory::new("left");
+        let ctx = directory.context();
+        of(&ctx, "ridge").save(b"a state").unwrap();
+        of(&ctx, "lasso").save(b"another").unwrap();
+        let left = |what: &str| {
+            let path = directory.0.join(format!("{}1.7.tmp", temporaries_of(of(&ctx, what).path())));
+            fs::write(&path, b"a part").unwrap();
+            path
+        };
+        let (own, other) = (left("ridge"), left("lasso"));
+        of(&ctx, "ridge").done();
+        assert!(!own.exists() && other.exists());
+        assert!(of(&ctx, "lasso").path().exists() && !of(&ctx, "ridge").path().exists());
     }
 
     #[test]

@@ -11,18 +11,31 @@ use super::cells::{Cells, MOST};
 use super::cuts::{self, FewValues, Totals};
 use super::{Binned, Binner, Binning, Bins, N_BINS};
 
-/// Up to so many bytes of values are held while bins are learned, or as many as the bins will take.
+/// Up to so many bytes of values are held while bins are learned, where the bins will take less.
 const HELD: usize = 16 << 20;
+/// The bytes of a value.
+const WIDTH: usize = 8;
+
+/// How many columns are learned at once, where so many values of each are held. Bins take a byte for each cell, so that the values of
+/// every eighth column take about as much.
+fn at_once(n_rows: usize, n_cols: usize, held: usize) -> usize {
+    let column = WIDTH * held.max(1);
+    (HELD / column).max((n_rows * n_cols).div_ceil(column)).max(1)
+}
 
 impl Binner {
     /// Learns the bins of rows that come in batches and puts all of them there: the bits of
     /// [`fit_transform_on`](perennial_core::FitTransform::fit_transform_on) on all rows at once, of which only a byte for each cell
     /// is held.
     ///
-    /// `open` gives the same batches from the start each time it is called: once to count the rows, up to nine times to learn, some of
-    /// the columns each time, so that never more values are held than the bins will take (or 16 MiB), and once to fill the bins. Few
-    /// columns, or more than 16 million rows, of which quantiles come from 2 million, are learned in one go. To order the values of a
-    /// column takes some 40 bytes for each of them, beside the rest.
+    /// `open` gives the same batches from the start each time it is called: once to count the rows, up to eight times to learn, an
+    /// eighth of the columns each time and at least one, so that hardly more values are held than the bins will take, 16 MiB, or those
+    /// of one column, and once to fill the bins. Few columns, or more than 16 million rows, of which quantiles come from 2 million, are
+    /// learned in one go. To order the values of a column takes some 40 bytes for each of them, beside the rest.
+    ///
+    /// Above 4 million rows those that quantiles come from are drawn, by the seed of this binner. Estimators that learn from a matrix
+    /// draw by their own seed where they have one, or else by that of the part `bins` of their context: for their bins set the same seed
+    /// on both, or call [`bin_batches_in`](Binner::bin_batches_in) with `&ctx.child("bins")`.
     ///
     /// ```
     /// use ndarray::Array2;
@@ -72,7 +85,7 @@ impl Binner {
         let rows = cuts::drawn(shape.n_rows, weights, &Random::new(ctx.seed(self.seed)));
         let held = rows.as_ref().map_or(shape.n_rows, Vec::len);
         let n_cols = shape.features.len();
-        let at_once = (HELD.max(shape.n_rows * n_cols) / (8 * held.max(1))).max(1);
+        let at_once = at_once(shape.n_rows, n_cols, held);
         let drawn = Drawn { rows: rows.as_deref(), weights, max_bins: self.max_bins };
         let mut columns = Vec::with_capacity(n_cols);
         while columns.len() < n_cols {
@@ -88,7 +101,8 @@ impl Binning {
     /// is called: once to count the rows, and once to fill the bins.
     ///
     /// # Errors
-    /// Those of the batches; when they have other columns or infinite values, or are not the same both times.
+    /// Those of the batches; when they have other columns than those that the bins are learned from, columns of other kinds or infinite
+    /// values, or are not the same both times.
     pub fn transform_batches<I>(&self, mut open: impl FnMut() -> Result<I>) -> Result<Binned>
     where
         I: IntoIterator<Item = Result<Matrix>>,
@@ -149,8 +163,8 @@ impl Shape {
             let batch = features.align(&batch).map_err(|error| error.context(format!("row {first} on")))?;
             if batch.features() != features {
                 return Err(Error::unsupported(format!(
-                    "from row {first} on columns hold other kinds than the first batch, so that the same code may mean another \
-                     category; make all batches by one fitted step"
+                    "from row {first} on columns hold other kinds than those that the bins are learned from, so that the same code \
+                     may mean another category; make all batches by one fitted step"
                 )));
             }
             batch.check_finite(true).map_err(|error| error.context(format!("row {first} on")))?;
@@ -285,5 +299,26 @@ impl Drawn<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_times_are_enough_and_little_is_held() {
+        for n_cols in [1, 2, 7, 8, 9, 15, 16, 17, 100, 1000] {
+            for n_rows in [1, 1000, 1_100_000, 3_900_000, 4_000_000, 9_000_000, 40_000_000] {
+                let held = if n_rows > 4_000_000 { 2_000_000 } else { n_rows };
+                let at_once = at_once(n_rows, n_cols, held);
+                assert!(n_cols.div_ceil(at_once) <= 8, "{n_rows} {n_cols}: {at_once}");
+                // One column more than fits.
+                let bytes = WIDTH * held * at_once;
+                assert!(bytes <= HELD.max(n_rows * n_cols) + WIDTH * held, "{n_rows} {n_cols}: {at_once}");
+            }
+        }
+        assert_eq!(at_once(1_100_000, 15, 1_100_000), 2);
+        assert_eq!(at_once(16_000_000, 40, 2_000_000), 40);
     }
 }

@@ -83,7 +83,11 @@ impl<'a, O: Objective, W: BoostingMetric> Follow<'a, O, W> {
         let Some(bytes) = self.checkpoint.as_ref().map_or(Ok(None), Checkpoint::load)? else {
             return Ok(None);
         };
-        let resumed: Resumed = perennial_core::from_bytes(&bytes)?;
+        let place = || match &self.checkpoint {
+            Some(checkpoint) => format!("checkpoint `{}`", checkpoint.path().display()),
+            None => "checkpoint".to_owned(),
+        };
+        let resumed: Resumed = perennial_core::from_bytes(&bytes).map_err(|error| error.context(place()))?;
         let n_scores = self.plan.objective.n_scores().max(1);
         let n_rounds = resumed.trees.len() / n_scores;
         let n_judged = if before.watched.is_some() { n_rounds } else { 0 };
@@ -95,9 +99,9 @@ impl<'a, O: Objective, W: BoostingMetric> Follow<'a, O, W> {
             && resumed.history.len() == self.history.len()
             && resumed.history.iter().all(|history| history.values.len() == n_judged);
         if !sound {
-            return Err(Error::corrupt(
-                "the checkpoint does not fit what is learned; delete it to begin anew",
-            ));
+            return Err(
+                Error::corrupt("it does not fit what is learned; delete it to begin anew").context(place())
+            );
         }
         for round in 0..n_judged {
             let values: Vec<f64> = resumed.history.iter().map(|history| history.values[round]).collect();
@@ -126,9 +130,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
     /// The state of this work on the disk, where states are kept: it is that of these settings and rows alone.
     pub(super) fn checkpoint(&self, input: &Input<'_>, base: &[f64]) -> Result<Option<Checkpoint>> {
         self.ctx.checkpoint(|of| {
-            of.value(&("boosting", self.settings, format!("{:?}", self.objective)))?;
+            of.value(&("boosting", self.settings, format!("{:#?}", self.objective)))?;
             for metric in self.metrics {
-                of.value(&(metric.name(), metric.higher_is_better(), format!("{metric:?}")))?;
+                of.value(&(metric.name(), metric.higher_is_better(), format!("{metric:#?}")))?;
             }
             of.numbers(base);
             of.value(&input.n_before)?;

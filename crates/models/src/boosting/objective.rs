@@ -245,10 +245,10 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// Whether scores that were learned by `model` mean the same by this loss, so that a model of it may be continued. By
-    /// itself it compares what [`Debug`](std::fmt::Debug) shows, in which derived ones hold all numbers to the last digit;
-    /// write your own where yours hides a setting.
+    /// itself it compares what [`Debug`](std::fmt::Debug) shows as `{:#?}`, in which derived ones hold all numbers to the last digit,
+    /// and those of long arrays leave none out; write your own where yours hides a setting.
     fn same_as(&self, model: &Self) -> bool {
-        format!("{self:?}") == format!("{model:?}")
+        format!("{self:#?}") == format!("{model:#?}")
     }
 
     /// Whether the scores of models by the two losses may be averaged; by itself where one may be continued by the other.

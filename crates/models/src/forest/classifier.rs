@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Classes, Classifier, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Predictor,
-    Probabilities, Result, Rows, Train,
+    Capabilities, Checkpoint, Classes, Classifier, Error, Estimator, Features, FitTransform, Matrix,
+    NoTarget, Predictor, Probabilities, Result, Rows, Train,
 };
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ macro_rules! classifier {
                 fine: Option<Fine<'_>>,
                 start: Start<'_>,
             ) -> Result<ForestClassifierModel> {
-                let forest = self.plan(train.x, fine, train.y.n_classes(), start)?;
+                let forest = self.plan(train.x, fine, train.y.n_classes(), start, &train.ctx)?;
                 let own = Own {
                     criterion: self.criterion,
                     class_weight: &self.class_weight,
@@ -252,7 +252,7 @@ fn fit(
         weights.iter().for_each(|weights| of.numbers(weights.iter()));
         Ok(())
     })?;
-    let trees = match n_classes {
+    let (trees, kept) = match n_classes {
         2 if counts => {
             let drawn = |counts: &[u32]| {
                 let rows = (0..).zip(counts.iter().zip(y.codes())).filter(|(_, (count, _))| **count > 0);
@@ -282,12 +282,14 @@ fn fit(
         .out_of_bag
         .then(|| OutOfBag::of(&trees, &forest.plan, n_classes, ctx, accuracy))
         .transpose()?;
-    Ok(ForestClassifierModel {
+    let model = ForestClassifierModel {
         features: binned.features().clone(),
         classes: y.shared_names(),
         trees: Averaged::new(trees.trees),
         out_of_bag,
-    })
+    };
+    kept.into_iter().for_each(Checkpoint::done);
+    Ok(model)
 }
 
 /// A fitted forest of classes.

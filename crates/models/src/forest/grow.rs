@@ -104,7 +104,11 @@ impl<'a> Forest<'a> {
     /// The trees that were grown before the process ended.
     fn resumed(&self, checkpoint: Option<&Checkpoint>) -> Result<Trees> {
         let Some(bytes) = checkpoint.map_or(Ok(None), Checkpoint::load)? else { return Ok(Trees::default()) };
-        let resumed: Trees = perennial_core::from_bytes(&bytes)?;
+        let place = || match checkpoint {
+            Some(checkpoint) => format!("checkpoint `{}`", checkpoint.path().display()),
+            None => "checkpoint".to_owned(),
+        };
+        let resumed: Trees = perennial_core::from_bytes(&bytes).map_err(|error| error.context(place()))?;
         let n_words = if self.out_of_bag { self.plan.binned.n_rows().div_ceil(64) } else { 0 };
         let (n_cols, n_values) = (self.plan.binned.n_cols(), self.n_values);
         let fits = |tree: &Tree| tree.n_features() == n_cols && tree.n_values() == n_values;
@@ -115,12 +119,12 @@ impl<'a> Forest<'a> {
         if sound {
             Ok(resumed)
         } else {
-            Err(Error::corrupt("the checkpoint does not fit the forest; delete it"))
+            Err(Error::corrupt("it does not fit the forest; delete it to begin anew").context(place()))
         }
     }
 
     /// Grows all trees but those that `checkpoint` holds; `sample` tells what a tree sees of its rows, given how often each was
-    /// drawn.
+    /// drawn. The checkpoint is given back: the trees may be asked for much more before the fit has ended.
     pub(super) fn grow<L: Learning>(
         &self,
         learning: &L,
@@ -129,7 +133,7 @@ impl<'a> Forest<'a> {
         ctx: &Context,
         mut checkpoint: Option<Checkpoint>,
         sample: impl Fn(&[u32]) -> Vec<L::Row> + Sync,
-    ) -> Result<Trees> {
+    ) -> Result<(Trees, Option<Checkpoint>)> {
         let first = self.start.before.len();
         let mut trees = self.start.before.to_vec();
         let mut left = self.left_out_before(sampling, random, ctx)?;
@@ -159,17 +163,16 @@ impl<'a> Forest<'a> {
                 added.trees.push(tree);
                 added.left_out.push(rows);
             }
-            if self.start.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                break;
-            }
             if let Some(checkpoint) = checkpoint.as_mut().filter(|checkpoint| checkpoint.is_due()) {
                 checkpoint.save(&perennial_core::to_bytes(&added)?)?;
             }
+            if self.start.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                break;
+            }
         }
-        checkpoint.into_iter().for_each(Checkpoint::done);
         trees.append(&mut added.trees);
         left.append(&mut added.left_out);
-        Ok(Trees { trees, left_out: left })
+        Ok((Trees { trees, left_out: left }, checkpoint))
     }
 
     /// The rows that the trees of the forest that is continued did not draw: drawn again.

@@ -10,6 +10,8 @@ const NODE_BYTES: f64 = 100.0;
 const SAMPLE_BYTES: f64 = 48.0;
 /// The most places between which all bins of a column are cut again.
 const PLACES: f64 = 65_280.0;
+/// What a state that is written takes, beside the trees that it is of.
+const STATE_SHARE: f64 = 1.5;
 
 /// What the memory of a forest depends on.
 pub(super) struct Need<'a> {
@@ -27,6 +29,8 @@ pub(super) struct Need<'a> {
     pub(super) out_of_bag: bool,
     /// Whether the rows of each leaf are kept.
     pub(super) keeps_rows: bool,
+    /// Whether states are kept on the disk, each of which is written from a copy of the trees.
+    pub(super) keeps_checkpoints: bool,
 }
 
 impl Need<'_> {
@@ -49,7 +53,8 @@ impl Need<'_> {
         let left_out =
             if self.out_of_bag { trees * rows / 8.0 + 8.0 * rows * self.n_values as f64 } else { 0.0 };
         let kept = if self.keeps_rows { trees * (4.0 * rows + 8.0 * n_leaves) } else { 0.0 };
-        bins + again + growing + grown + left_out + kept
+        let states = if self.keeps_checkpoints { STATE_SHARE * (grown + left_out) } else { 0.0 };
+        bins + again + growing + grown + left_out + kept + states
     }
 
     /// Refuses to start where more than so many bytes may be needed.

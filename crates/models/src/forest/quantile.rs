@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Outputs, Param, Predictor,
-    Result, Train, Values, check_numbers,
+    Capabilities, Checkpoint, Context, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Outputs,
+    Param, Predictor, Result, Train, Values, check_numbers,
 };
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
@@ -76,16 +76,14 @@ impl QuantileForestRegressor {
                 "a quantile forest keeps no out-of-bag predictions; leave `out_of_bag` out",
             ));
         }
-        let forest = self.plan(train.x, fine, 1, start)?;
+        let forest = self.plan(train.x, fine, 1, start, &train.ctx)?;
         let random = Random::new(train.ctx.seed(self.seed));
         let criterion = RegressionCriterion::SquaredError;
-        let trees = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?.trees;
+        let (grown, kept) = trees(&forest, criterion, self.bootstrap, self.max_samples, train, &random)?;
+        let trees = grown.trees;
         let Ordered { rows: order, values, weights } = Ordered::of(train.y.as_slice(), train.weights);
-        let x = x.dense()?;
-        let leaves = reduce::try_map_each(trees.len(), |index| {
-            train.ctx.check()?;
-            Ok(Leaves::of(&trees[index], &trees[index].leaves(x)?, &order))
-        })?;
+        let leaves = Leaves::of_all(&trees, x, &order, &train.ctx)?;
+        kept.into_iter().for_each(Checkpoint::done);
         Ok(QuantileForestModel { features: train.x.features().clone(), trees, leaves, values, weights })
     }
 
@@ -127,9 +125,8 @@ impl QuantileForestRegressor {
         };
         let ordered = Ordered::of(train.y.as_slice(), train.weights);
         same(ordered.values == model.values && ordered.weights == model.weights)?;
-        let more = self.fit_matrix(train, Start { before: model.trees(), ..self.start() })?;
-        same(more.leaves[..model.leaves.len()] == model.leaves[..])?;
-        Ok(more)
+        same(Leaves::of_all(model.trees(), train.x, &ordered.rows, &train.ctx)? == model.leaves)?;
+        self.fit_matrix(train, Start { before: model.trees(), ..self.start() })
     }
 }
 
@@ -177,6 +174,15 @@ struct Leaves {
 }
 
 impl Leaves {
+    /// Those of each tree; `order` lists the rows that count by their target.
+    fn of_all(trees: &[Tree], x: &Matrix, order: &[u32], ctx: &Context) -> Result<Vec<Self>> {
+        let x = x.dense()?;
+        reduce::try_map_each(trees.len(), |index| {
+            ctx.check()?;
+            Ok(Leaves::of(&trees[index], &trees[index].leaves(x)?, order))
+        })
+    }
+
     fn of(tree: &Tree, leaf_of: &[u32], order: &[u32]) -> Self {
         let mut starts = vec![0; tree.n_nodes() + 1];
         order.iter().for_each(|&row| starts[leaf_of[row as usize] as usize + 1] += 1);

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 use perennial_core::{
-    Capabilities, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Predictor, Result, Rows, Train,
-    Values,
+    Capabilities, Checkpoint, Error, Estimator, Features, FitTransform, Matrix, NoTarget, Predictor, Result,
+    Rows, Train, Values,
 };
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ macro_rules! regressor {
                 fine: Option<Fine<'_>>,
                 start: Start<'_>,
             ) -> Result<ForestRegressorModel> {
-                let forest = self.plan(train.x, fine, 1, start)?;
+                let forest = self.plan(train.x, fine, 1, start, &train.ctx)?;
                 let random = Random::new(train.ctx.seed(self.seed));
                 fit(&forest, self.criterion, self.bootstrap, self.max_samples, train, &random)
             }
@@ -157,7 +157,7 @@ regressor! {
     ExtraTreesRegressor, true, false
 }
 
-/// Grows the trees, and says how often each tree drew each row through `sampling`.
+/// Grows the trees, and gives the state of this work on the disk: it is done where the model is there.
 pub(super) fn trees(
     forest: &Forest<'_>,
     criterion: RegressionCriterion,
@@ -165,7 +165,7 @@ pub(super) fn trees(
     max_samples: Option<f64>,
     train: &Train<'_, Binned, Values>,
     random: &Random,
-) -> Result<Trees> {
+) -> Result<(Trees, Option<Checkpoint>)> {
     let y = train.y.as_slice();
     if let (RegressionCriterion::Poisson, Some(row)) = (criterion, y.iter().position(|&value| value < 0.0)) {
         return Err(Error::unsupported(format!(
@@ -209,11 +209,12 @@ fn fit(
     train: &Train<'_, Binned, Values>,
     random: &Random,
 ) -> Result<ForestRegressorModel> {
-    let trees = trees(forest, criterion, bootstrap, max_samples, train, random)?;
+    let (trees, kept) = trees(forest, criterion, bootstrap, max_samples, train, random)?;
     let score = |values: &Array2<f64>, n_trees: &[u32]| r_squared(train, values, n_trees);
     let out_of_bag =
         forest.out_of_bag.then(|| OutOfBag::of(&trees, &forest.plan, 1, &train.ctx, score)).transpose()?;
     let trees = Averaged::new(trees.trees);
+    kept.into_iter().for_each(Checkpoint::done);
     Ok(ForestRegressorModel { features: train.x.features().clone(), trees, out_of_bag })
 }
 
@@ -303,5 +304,34 @@ impl Predictor for ForestRegressorModel {
         let x = self.features.align(x)?;
         x.check_finite(true)?;
         Ok(self.trees.means(&RowMajor::of(&x)?, 1).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use perennial_core::{Checkpoints, Context};
+
+    use super::*;
+
+    #[test]
+    fn the_state_stays_until_the_fit_has_ended() {
+        let directory = std::env::temp_dir().join(format!("perennial_forest_{}", std::process::id()));
+        let kept = Checkpoints::new(&directory).every(Duration::ZERO);
+        let x = Matrix::from(Array2::from_shape_fn((60, 1), |(row, _)| row as f64));
+        let y: Values = (0..60).map(f64::from).collect();
+        let binned = Binner::new().fit_transform_on(&Train::new(&x, &NoTarget)).unwrap().1;
+        let train = Train::new(&binned, &y).context(Context::new().with_checkpoints(kept));
+        // The time is over after the first trees: what they are asked for later comes after all the same.
+        let settings = RandomForestRegressor::new().n_trees(5).out_of_bag(true).time_limit(Duration::ZERO);
+        let forest = settings.plan(&binned, None, 1, settings.start(), &train.ctx).unwrap();
+        let random = Random::new(1);
+        let (_, state) = trees(&forest, settings.criterion, true, None, &train, &random).unwrap();
+        let state = state.unwrap();
+        assert!(state.path().exists());
+        settings.fit_binned(&train, None, settings.start()).unwrap();
+        assert!(!state.path().exists());
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

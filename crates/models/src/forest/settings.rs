@@ -182,7 +182,8 @@ macro_rules! forest_settings {
             }
 
             /// Refuses to start where learning could take more than so many bytes beside its input, the trees at their largest
-            /// included. Trees that grow at the same time count by the number of threads: where there are more, more is needed.
+            /// included, and what it takes to write them where states are kept on the disk. Trees that grow at the same time count by
+            /// the number of threads: where there are more, more is needed.
             #[must_use]
             pub fn memory_limit(mut self, bytes: u64) -> Self {
                 self.memory_limit = Some(bytes);
@@ -224,6 +225,7 @@ macro_rules! forest_settings {
                 n_values: usize,
                 n_before: usize,
                 from_matrix: bool,
+                ctx: &perennial_core::Context,
             ) -> Result<()> {
                 let need = crate::forest::memory::Need {
                     limits: &self.limits(n_cols),
@@ -236,6 +238,7 @@ macro_rules! forest_settings {
                     random_cuts: $random_cuts,
                     out_of_bag: self.out_of_bag,
                     keeps_rows: $keeps_rows,
+                    keeps_checkpoints: ctx.keeps_checkpoints(),
                 };
                 need.check(self.memory_limit)
             }
@@ -257,7 +260,7 @@ macro_rules! forest_settings {
                 crate::binned::N_BINS.check_count(self.max_bins)?;
                 self.check_settings(train.x.n_cols())?;
                 let shape = [perennial_core::Rows::n_rows(train.x), train.x.n_cols()];
-                self.check_memory(shape, n_values, start.before.len(), true)?;
+                self.check_memory(shape, n_values, start.before.len(), true, &train.ctx)?;
                 let mut binner = Binner::new().max_bins(self.max_bins);
                 if let Some(seed) = self.seed {
                     binner = binner.seed(seed);
@@ -298,11 +301,12 @@ macro_rules! forest_settings {
                 fine: Option<Fine<'a>>,
                 n_values: usize,
                 start: Start<'a>,
+                ctx: &perennial_core::Context,
             ) -> Result<Forest<'a>> {
                 self.check_settings(binned.n_cols())?;
                 let limits = self.limits(binned.n_cols());
                 let shape = [perennial_core::Rows::n_rows(binned), binned.n_cols()];
-                self.check_memory(shape, n_values, start.before.len(), false)?;
+                self.check_memory(shape, n_values, start.before.len(), false, ctx)?;
                 let monotone = directions(&self.monotone, binned.features())?;
                 let random_cuts = $random_cuts.then(|| crate::tree::in_bins::ByRows::new(binned));
                 let plan = Plan { binned, fine, limits, random_cuts, monotone };

@@ -156,7 +156,10 @@ fn batches_that_do_not_fit_are_refused() {
     refused(with(&[-1.0; 100]), "weights");
     refused(Binner::new().max_bins(1).bin_batches(|| Ok(batches(&x, 9))), "max_bins");
     let of = |x: &Matrix| Binner::new().fit(x, &NoTarget).unwrap();
-    refused(of(&x).transform_batches(|| Ok([Ok(other.clone())])), "other kinds");
+    refused(
+        of(&x).transform_batches(|| Ok([Ok(other.clone())])),
+        "than those that the bins are learned from",
+    );
 
     let token = CancelToken::new();
     token.cancel();

@@ -50,6 +50,28 @@ fn constants_beside_offsets_keep_the_share_of_each_class() {
     }
 }
 
+/// Scores that step each as if the others stayed go to and fro here, further each time.
+#[test]
+fn constants_of_rare_classes_beside_wide_offsets_are_found() {
+    let n_rows = 4000;
+    let mut random = Random::new(8);
+    let cell = |(_, column): (usize, usize)| if column < 3 { 2.0 * random.normal() } else { 0.0 };
+    let x = Array2::from_shape_fn((n_rows, 5), cell);
+    let x = Matrix::from(x);
+    let class = |row: usize| match row % 1000 {
+        0..700 => 0,
+        700..999 => 1,
+        _ => 2,
+    };
+    let y = Classes::from_labels((0..n_rows).map(class));
+    let model = classifier().min_gain(1e12).fit(&x, &y).unwrap();
+    let probabilities = model.predict_proba(&x).unwrap();
+    for (class, seen) in [2800.0, 1196.0, 4.0].into_iter().enumerate() {
+        let expected = probabilities.values().column(class).sum();
+        assert!((expected - seen).abs() < 1e-6 * seen, "{class}: {expected} {seen}");
+    }
+}
+
 #[test]
 fn each_score_has_its_own_offset() {
     let (x, y) = example(2);

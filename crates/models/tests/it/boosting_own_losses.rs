@@ -1,8 +1,10 @@
 //! Losses of one's own, in the places of those that are there.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use perennial_core::{Classes, Classifier, Error, Estimator, Matrix, Predictor, Result, Train, Values};
-use perennial_models::boosting::{ClassObjective, ClassificationLoss, Labels, Objective, RankingLoss};
+use perennial_models::boosting::{
+    ClassObjective, ClassificationLoss, Labels, Objective, RankingLoss, RegressionLoss,
+};
 use perennial_models::{GradientBoostingClassifier, GradientBoostingRanker};
 use perennial_numeric::random::Random;
 use serde::{Deserialize, Serialize};
@@ -110,4 +112,31 @@ fn one_of_ranks_sees_which_rows_compete() -> Result<()> {
         Train::new(&x, &grades).groups(&one_group).fit(&settings().loss(Own(RankingLoss::default())))?;
     assert_ne!(otherwise.predict(&x)?, own.predict(&x)?);
     Ok(())
+}
+
+/// A loss with a table, which `{:?}` would cut.
+#[derive(Clone, Debug, PartialEq)]
+struct WithTable(Array1<f64>);
+
+impl Objective for WithTable {
+    fn base_scores(&self, labels: &Labels<'_>) -> Result<Vec<f64>> {
+        RegressionLoss::SquaredError.base_scores(labels)
+    }
+
+    fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        RegressionLoss::SquaredError.derivatives(labels, scores, gradients, hessians);
+    }
+
+    fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64 {
+        RegressionLoss::SquaredError.loss(labels, scores)
+    }
+}
+
+#[test]
+fn all_numbers_of_a_long_table_tell_losses_apart() {
+    let table = Array1::from_shape_fn(2000, |place| place as f64);
+    let mut other = table.clone();
+    other[1000] = 0.5;
+    assert!(WithTable(table.clone()).same_as(&WithTable(table.clone())));
+    assert!(!WithTable(table).same_as(&WithTable(other)));
 }

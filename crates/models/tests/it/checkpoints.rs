@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use perennial_core::{
-    CancelToken, Checkpoints, Classes, Context, ErrorKind, Estimator, Matrix, Observer, Persist, Progress,
-    Rows, Train, Values,
+    CancelToken, Checkpoints, Classes, Context, ErrorKind, Estimator, Fingerprint, Matrix, Observer, Persist,
+    Progress, Rows, Train, Values,
 };
 use perennial_models::boosting::{Mode, RankingLoss, RegressionLoss, RowSampling, StopReason, Watch};
 use perennial_models::{
@@ -237,6 +237,52 @@ fn states_count_as_memory() {
     };
     let least = (0..1000).map(|step| step * 1000).find(|&limit| passes(limit, Context::new())).unwrap();
     assert!(!passes(least + 2000 * 8, kept()) && passes(least + 2000 * 24, kept()));
+}
+
+#[test]
+fn states_of_forests_count_as_memory() {
+    let (x, y) = data(500, 2, 21);
+    let directory = Directory::new();
+    let passes = |limit: u64, ctx: Context| {
+        let settings = RandomForestRegressor::new().n_trees(5).memory_limit(limit);
+        Train::new(&x, &y).context(ctx).fit(&settings).is_ok()
+    };
+    let kept = || Context::new().with_checkpoints(Checkpoints::new(&directory.0));
+    let least = (0..1000).map(|step| step * 20_000).find(|&limit| passes(limit, Context::new())).unwrap();
+    // The trees may have 999 nodes each, of some 100 bytes.
+    assert!(!passes(least + 5 * 999 * 100, kept()) && passes(least + 2 * 5 * 999 * 100, kept()));
+}
+
+/// What stands before a state is right, and the state is that of other work.
+#[test]
+fn states_that_do_not_fit_are_refused_by_the_name_of_their_file() {
+    let (x, y) = data(300, 3, 22);
+    let forest = RandomForestRegressor::new().n_trees(30);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for is_forest in [false, true] {
+        let directory = Directory::new();
+        let fit = |at: usize| {
+            let train = Train::new(&x, &y).context(stopping(&directory.0, at).0);
+            match is_forest {
+                true => pool.install(|| train.fit(&forest).err()),
+                false => train.fit(&regressor()).err(),
+            }
+        };
+        assert!(fit(20).is_some());
+        let [file] = &directory.files()[..] else { panic!("there is one state") };
+        let whole = std::fs::read(file).unwrap();
+        // Lists without trees, and one that is cut off.
+        for state in [&[0, 1, 0][..], &[0, 0, 0, 0], &[7]] {
+            let mut of = Fingerprint::new();
+            of.bytes(state);
+            let bytes = [&whole[..24], &of.finish().to_le_bytes(), state].concat();
+            std::fs::write(file, bytes).unwrap();
+            let error = fit(usize::MAX).unwrap();
+            assert!(matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error}");
+            let name = file.file_name().unwrap().to_string_lossy();
+            assert!(error.to_string().contains(&*name), "{error}");
+        }
+    }
 }
 
 const CHILD: &str = "PERENNIAL_MODELS_TEST_CHECKPOINTS";

@@ -2,7 +2,9 @@
 
 use std::f64::consts::{FRAC_2_PI, LN_2};
 
-use perennial_core::{Estimator, Predictor};
+use ndarray::Array2;
+use perennial_core::{Estimator, Matrix, Predictor, Values};
+use perennial_models::GradientBoostingRegressor;
 use perennial_models::boosting::{AcceleratedFailureTime, Labels, Objective, TimeDistribution};
 
 use crate::losses_learned::{both, close as all_close, groups, regressor};
@@ -167,4 +169,64 @@ fn times_that_are_not_over_count_as_longer() {
             |targets: &[f64]| targets.iter().map(|y: &f64| y.abs().ln()).sum::<f64>() / targets.len() as f64;
         assert!(scores[0] > mean(targets[0]) + 0.05 && scores[1] > mean(targets[1]) + 0.2, "{scores:?}");
     }
+}
+
+/// The parabola through a far `z` lies above the loss: a step by its curvature ends where the slope is no longer one.
+#[test]
+fn curvatures_of_log_logistic_times_do_not_vanish() {
+    let times = AcceleratedFailureTime { distribution: TimeDistribution::LogLogistic, ..Default::default() };
+    let of = |y: f64, z: f64| {
+        let (gradients, hessians) = derivatives(&times, &Labels::new(&[y], None, None), &[-z]);
+        (-gradients[0], hessians[0])
+    };
+    for z in [-700.0, -40.0, -3.5, 3.5, 40.0, 700.0_f64] {
+        let (slope, curve) = of(1.0, z);
+        close(slope, (0.5 * z).tanh(), 1e-14, "slope of an event");
+        close(curve, (0.5 * z).tanh() / z, 1e-14, "curve of an event");
+    }
+    for z in [3.5, 40.0, 700.0_f64] {
+        let (slope, curve) = of(-1.0, z);
+        close(slope, 1.0 / (1.0 + (-z).exp()), 1e-14, "slope");
+        close(curve, (0.5 * z).tanh() / (2.0 * z), 1e-14, "curve");
+    }
+    // Within three scales, and where nothing pulls, it is exact.
+    let share = |z: f64| 1.0 / (1.0 + (-z).exp()) / (1.0 + z.exp());
+    for z in [-2.9, 0.0, 2.9] {
+        close(of(1.0, z).1, 2.0 * share(z), 1e-13, "curve of an event");
+        close(of(-1.0, z).1, share(z), 1e-13, "curve");
+    }
+    close(of(-1.0, -9.0).1 / share(-9.0), 1.0, 1e-12, "curve");
+}
+
+/// Two groups, each of one time: the answers are these times, however many scales lie between them.
+#[test]
+fn times_far_apart_are_learned() {
+    let loss = |scale| AcceleratedFailureTime { distribution: TimeDistribution::LogLogistic, scale };
+    for (scale, n_rows, [early, late]) in [(1.0, 2000, [1.0, 1e6]), (0.1, 200, [1.0, 1000.0])] {
+        let x = Matrix::from(Array2::from_shape_fn((n_rows, 1), |(row, _)| (row % 2) as f64));
+        let y: Values = (0..n_rows).map(|row| if row % 2 == 0 { early } else { late }).collect();
+        let model = GradientBoostingRegressor::new().loss(loss(scale)).fit(&x, &y).unwrap();
+        let times = model.predict(&both()).unwrap();
+        assert!((times.as_slice()[0] / early - 1.0).abs() < 1e-3, "{times:?}");
+        assert!((times.as_slice()[1] / late - 1.0).abs() < 1e-3, "{times:?}");
+    }
+}
+
+/// Weibull's best score is the logarithm of the mean of `time ^ (1 / scale)`, times the scale, so that of the late half alone where it is
+/// far away. Of log-logistic times, one of which is far below, the others are where twice their slope, `tanh(z / 2)`, is 1: at `ln(3)`.
+#[test]
+fn base_scores_are_found_however_narrow_the_noise() {
+    let base = |distribution, scale, y: &[f64]| {
+        let times = AcceleratedFailureTime { distribution, scale };
+        times.base_scores(&Labels::new(y, None, None)).unwrap()[0]
+    };
+    let late = 1e6_f64.ln();
+    for scale in [1e-6, 1e-3, 0.02, 0.1] {
+        close(base(TimeDistribution::Weibull, scale, &[1.0, 1e6]), late - scale * LN_2, 1e-12, "Weibull");
+        let found = base(TimeDistribution::LogLogistic, scale, &[1.0, 1e6, 1e6]);
+        close(found, late - scale * 3_f64.ln(), 1e-12, "log-logistic");
+    }
+    // The whole range of numbers: two times and a row that lasted longer than the first.
+    let far = base(TimeDistribution::Weibull, 1.0, &[1e-300, 1e300, -1e200]);
+    close(far, 1e300_f64.ln() - LN_2, 1e-12, "far");
 }

@@ -1,8 +1,10 @@
 //! Forests that get more trees, and those that time is short for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_core::{Classes, Estimator, Matrix, Rows, Train, Values};
+use perennial_core::{Classes, Context, Estimator, Matrix, Observer, Progress, Rows, Train, Values};
 use perennial_models::tree::{Criterion, Monotone};
 use perennial_models::{
     ClassWeight, ExtraTreesClassifier, ExtraTreesRegressor, QuantileForestRegressor, RandomForestClassifier,
@@ -22,6 +24,16 @@ macro_rules! both {
         let begun = train().fit(&$settings.n_trees(5)).unwrap();
         (whole, $settings.n_trees(7).fit_from(&begun, &train()).unwrap())
     }};
+}
+
+/// Counts steps.
+#[derive(Default)]
+struct Steps(AtomicUsize);
+
+impl Observer for Steps {
+    fn step(&self, _: &Progress<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn example() -> (Matrix, Values, Vec<f64>) {
@@ -96,7 +108,12 @@ fn what_does_not_go_on_is_refused() {
     refused(quantiles.fit_from(&kept, &few).unwrap_err(), "keeps other rows");
     let turned: Vec<usize> = (0..500).rev().collect();
     let other_x = x.take(&turned).unwrap();
-    refused(quantiles.fit_from(&kept, &Train::new(&other_x, &y)).unwrap_err(), "keeps other rows");
+    let steps = Arc::new(Steps::default());
+    let ctx = Context::new().with_observer(steps.clone());
+    let other = Train::new(&other_x, &y).context(ctx);
+    refused(quantiles.fit_from(&kept, &other).unwrap_err(), "keeps other rows");
+    // Before a tree is grown.
+    assert_eq!(steps.0.load(Ordering::Relaxed), 0);
     refused(
         quantiles.fit_from(&kept, &Train::new(&x, &y).weights(&[2.0; 500])).unwrap_err(),
         "keeps other rows",

@@ -223,7 +223,8 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     Ok(Boosted { base, trees, stop })
 }
 
-/// The best constant scores beside an offset, by the steps that leaves take: what is best without it is not.
+/// The best constant scores beside an offset, by the steps that leaves take: what is best without it is not. Several scores that
+/// step at once, each as if the others stayed, may go too far together: then all take the same share of their steps.
 pub(crate) fn base_beside<O: Objective>(
     objective: &O,
     labels: &Labels<'_>,
@@ -241,23 +242,39 @@ pub(crate) fn base_beside<O: Objective>(
         .map(|(output, base)| base - weighted_mean(output))
         .collect();
     let (mut gradients, mut hessians) = (vec![0.0; n_rows * base.len()], vec![0.0; n_rows * base.len()]);
+    let mut share = 1.0;
     for _ in 0..STEPS {
         ctx.check()?;
         let scores = start(&base, n_rows, Some(offset), None);
         objective.derivatives(labels, &scores, &mut gradients, &mut hessians);
-        let mut moved = false;
-        for (output, base) in base.iter_mut().enumerate() {
+        let step = |output: usize| {
             let place = output * n_rows..(output + 1) * n_rows;
             let slopes =
                 Slopes { gradients: &gradients[place.clone()], hessians: &hessians[place], is_count: false };
             let (gradient, hessian) = slopes.sums(&rows);
             let newton = if hessian > 0.0 { -gradient / hessian } else { 0.0 };
-            let step = objective.leaf_score(labels, &scores, &rows, output).unwrap_or(newton);
-            if !(*base + step).is_finite() {
-                return Err(Error::overflow(
-                    "no constant fits beside the offset: scale the target or the offset down",
-                ));
+            objective.leaf_score(labels, &scores, &rows, output).unwrap_or(newton)
+        };
+        let steps: Vec<f64> = (0..base.len()).map(step).collect();
+        if base.iter().zip(&steps).any(|(base, step)| !(base + step).is_finite()) {
+            return Err(Error::overflow(
+                "no constant fits beside the offset: scale the target or the offset down",
+            ));
+        }
+        if base.len() > 1 {
+            let loss_at = |share: f64| {
+                let moved: Vec<f64> =
+                    base.iter().zip(&steps).map(|(base, step)| base + share * step).collect();
+                objective.loss(labels, &start(&moved, n_rows, Some(offset), None))
+            };
+            match best_share(share, objective.loss(labels, &scores), loss_at) {
+                Some(found) => share = found,
+                None => break,
             }
+        }
+        let mut moved = false;
+        for (base, step) in base.iter_mut().zip(&steps) {
+            let step = share * step;
             *base += step;
             moved |= step.abs() > 1e-12 * (1.0 + base.abs());
         }
@@ -266,6 +283,30 @@ pub(crate) fn base_beside<O: Objective>(
         }
     }
     Ok(base)
+}
+
+/// The share of a step after which the loss is least, of the one before, its halves and, up to 1, its doubles; `None` where the loss,
+/// which is `now` before the step, rises by all of them.
+fn best_share(mut share: f64, now: f64, loss_at: impl Fn(f64) -> f64) -> Option<f64> {
+    const LEAST: f64 = 1e-9;
+    // Losses that differ by no more are the same but for rounding.
+    let noise = 1e-13 * now.abs();
+    let mut reached = loss_at(share);
+    while share > LEAST {
+        let half = loss_at(0.5 * share);
+        if reached <= now + noise && !(half < reached - noise) {
+            break;
+        }
+        (share, reached) = (0.5 * share, half);
+    }
+    while share < 1.0 {
+        let double = loss_at(2.0 * share);
+        if !(double < reached - noise) {
+            break;
+        }
+        (share, reached) = (2.0 * share, double);
+    }
+    (reached <= now + noise).then_some(share)
 }
 
 /// What the trees of one round share.

@@ -13,6 +13,8 @@ const SCALE: Param =
 
 /// Standardised differences are cut here, so that sums of squares of what follows from them stay finite.
 const LARGEST: f64 = 300.0;
+/// From here on the curvature of log-logistic times is that of a parabola above the loss.
+const FAR: f64 = 3.0;
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// How the logarithm of a time lies around its score.
@@ -40,8 +42,9 @@ pub enum TimeDistribution {
 /// | `distribution` | `LogNormal` | see [`TimeDistribution`] | how the logarithm of a time lies around the score |
 /// | `scale` | 1 | 1e-6 to 1e6 | the standard deviation of log-normal noise, and the unit of the other two |
 ///
-/// Second derivatives are exact, but for events of Weibull's far earlier than expected: theirs stay at 1 / `scale`^2, as their
-/// vanishing would make steps as long as they please.
+/// Second derivatives are exact where they do not vanish; where they do, steps would be as long as they please. Events of Weibull's
+/// far earlier than expected keep 1 / `scale`^2, and log-logistic times more than three scales from their score, those without an
+/// event only above it, have the curvature of the parabola that lies above the loss and touches it there and as far on the other side.
 ///
 /// ```
 /// use ndarray::Array2;
@@ -75,14 +78,15 @@ impl Default for AcceleratedFailureTime {
 }
 
 impl TimeDistribution {
-    /// The negative logarithm of the density of an event at `z`, and its first and second derivative.
+    /// The negative logarithm of the density of an event at `z`, its first derivative, and its second or a bound of it.
     #[inline(always)]
     fn event(self, z: f64) -> [f64; 3] {
         match self {
             Self::LogNormal => [0.5 * z * z + LN_SQRT_2PI, z, 1.0],
             Self::LogLogistic => {
                 let [below, above] = shares(z);
-                [2.0 * softplus(z) - z, below - above, 2.0 * below * above]
+                let curve = if z.abs() > FAR { (below - above) / z } else { 2.0 * below * above };
+                [2.0 * softplus(z) - z, below - above, curve]
             }
             Self::Weibull => {
                 let hazard = exp(z.min(LARGEST));
@@ -91,7 +95,7 @@ impl TimeDistribution {
         }
     }
 
-    /// The negative logarithm of the share that lasts longer than `z`, and its first and second derivative.
+    /// The negative logarithm of the share that lasts longer than `z`, its first derivative, and its second or a bound of it.
     #[inline(always)]
     fn lasting(self, z: f64) -> [f64; 3] {
         match self {
@@ -109,7 +113,8 @@ impl TimeDistribution {
             }
             Self::LogLogistic => {
                 let [below, above] = shares(z);
-                [softplus(z), below, below * above]
+                let curve = if z > FAR { (below - above) / (2.0 * z) } else { below * above };
+                [softplus(z), below, curve]
             }
             Self::Weibull => [exp(z.min(LARGEST)); 3],
         }
@@ -168,6 +173,8 @@ impl Objective for AcceleratedFailureTime {
         // The loss is convex: the slope rises, and what is best lies between where it is negative and where it is positive.
         let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut base = labels.mean_by(|row| labels.y[row].abs().ln());
+        let mut reach = self.scale;
+        let (mut moved, mut before) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..STEPS {
             let slope = labels.mean_by(|row| self.slopes(labels.y[row], base).0);
             let curve = labels.mean_by(|row| self.slopes(labels.y[row], base).1);
@@ -176,9 +183,16 @@ impl Objective for AcceleratedFailureTime {
             } else {
                 low = base
             }
-            let newton = base - (slope / curve).clamp(-2.0 * self.scale, 2.0 * self.scale);
-            let next = if low < newton && newton < high { newton } else { low.midpoint(high) };
-            let moved = (next - base).abs();
+            let newton = base - slope / curve;
+            let next = if low.is_finite() && high.is_finite() {
+                // Steps that do not become half as long in two are too short, or go to and fro.
+                let shrinks = 2.0 * (newton - base).abs() <= before;
+                if shrinks && low < newton && newton < high { newton } else { low.midpoint(high) }
+            } else {
+                reach *= 2.0;
+                base - reach.copysign(slope)
+            };
+            (before, moved) = (moved, (next - base).abs());
             if slope == 0.0 || !next.is_finite() || moved <= 1e-14 * (1.0 + base.abs()) {
                 break;
             }
