@@ -408,14 +408,6 @@ impl Contract {
             .map(|(at, _)| at)
     }
 
-    /// With some columns as texts, which any cell is, so that no reader shows one that is not of its type.
-    #[cfg(feature = "catalog")]
-    pub(crate) fn with_texts(mut self, names: &[&str]) -> Self {
-        let texts = self.columns.iter_mut().filter(|column| names.contains(&column.name.as_str()));
-        texts.for_each(|column| column.column_type = ColumnType::Text);
-        self
-    }
-
     /// The columns whose cells must be of their type, for readers.
     pub(crate) fn types(&self) -> impl Iterator<Item = (&str, ColumnType)> {
         let must = self.columns.iter().filter(|column| column.severity != Severity::Warn);
