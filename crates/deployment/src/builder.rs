@@ -120,13 +120,15 @@ impl ArtifactBuilder {
 
     /// Sends a contract with the model: a `Server` holds requests to what it says of single rows
     /// ([`Contract::of_single_rows`]), and [`Artifact::contract`] gives it back to whoever answers a table, who sifts it before. A
-    /// contract of a table with its target is that of the rows without it by [`Contract::drop`].
+    /// contract of a table with its target is that of the rows without it by [`Contract::drop`]. Clients see the bounds in errors;
+    /// of personal data write rounder ones than [`Contract::infer`] finds.
     pub fn contract(mut self, contract: Contract) -> Self {
         self.contract = Some(contract);
         self
     }
 
-    /// Adds a section of any bytes, such as the reference profile of monitoring.
+    /// Adds a section of any bytes, such as the reference profile of monitoring. The names `model`, `golden` and `contract` are taken
+    /// by what the library writes itself.
     pub fn section(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         self.sections.push((name.into(), bytes.into()));
         self
@@ -138,6 +140,12 @@ impl ArtifactBuilder {
     /// When a name, metric, card field or section is wrong or given twice, or the target is among the columns
     /// that the model takes, or no row of these columns could keep the contract.
     pub fn build(mut self) -> Result<Artifact> {
+        if self.sections.iter().any(|(name, _)| name == CONTRACT) {
+            return Err(Error::invalid_name(format!(
+                "the section `{CONTRACT}` is that of `ArtifactBuilder::contract`; give the contract there, or name the section \
+                 differently"
+            )));
+        }
         if let Some(kept) = self.contract.take() {
             contract::of_requests(&kept, &self.header.input)?;
             self.sections.push((CONTRACT.to_owned(), contract::written(&kept)?.into_bytes()));

@@ -161,7 +161,7 @@ impl Catalog {
     /// When no source has that name, its file cannot be read or has another checksum, or the rows break the contract; and when it
     /// says what it may be used for, see [`open_for`](Catalog::open_for).
     pub fn open(&self, places: impl Into<Places>, name: &str) -> Result<Table> {
-        self.find(name)?.is_for_all()?.open(&places.into()).context(format!("source `{name}`"))
+        self.find(name)?.is_for_all()?.open(&places.into(), &[]).context(format!("source `{name}`"))
     }
 
     /// As [`open`](Catalog::open), with what reading would refuse and the rows that the contract sets aside in a second table: `line`,

@@ -199,15 +199,19 @@ fn is_whole(path: &Path) -> Result<()> {
 }
 
 /// The answer of a database with columns as the types that contracts say: databases have fewer types, and a column without a cell
-/// has none.
-pub(super) fn typed<'a>(answer: &Table, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
+/// has none. Hidden columns stay as they are.
+pub(super) fn typed<'a>(
+    answer: &Table,
+    contracts: impl Iterator<Item = &'a Contract>,
+    hidden: &[&str],
+) -> Result<Table> {
     let mut types = BTreeMap::new();
     for (name, column_type) in contracts.flat_map(Contract::types) {
         types.entry(name).or_insert(column_type);
     }
     let n_rows = answer.n_rows();
     let typed = |(name, column): (&str, &Column)| {
-        let column = match types.get(name) {
+        let column = match types.get(name).filter(|_| !hidden.contains(&name)) {
             Some(column_type) if column.null_count() == n_rows => Column::nulls(*column_type, n_rows),
             Some(column_type) => column.coerce(*column_type).context(format!("column `{name}`"))?,
             None => column.clone(),

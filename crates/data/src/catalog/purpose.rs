@@ -44,6 +44,25 @@ impl Source {
         Ok(())
     }
 
+    /// The columns that may not be used for a purpose.
+    fn hidden_from(&self, purpose: &str) -> Vec<&str> {
+        let hidden = self.column_purposes.iter().filter(|(_, known)| !is_among(known, purpose));
+        hidden.map(|(column, _)| column.as_str()).collect()
+    }
+
+    pub(super) fn has_no_column(&self, column: &str) -> Error {
+        Error::contract_violation(format!(
+            "the purposes of columns name `{column}`, which is not there; another column may be the one that they are to guard, so \
+             none is opened until the catalog has its name"
+        ))
+    }
+
+    /// Whether all columns that have purposes are there: one that is misspelt guards nothing.
+    pub(super) fn knows_columns_of(&self, table: &Table) -> Result<()> {
+        let missing = self.column_purposes.keys().find(|column| !table.contains(column));
+        missing.map_or(Ok(()), |column| Err(self.has_no_column(column)))
+    }
+
     /// What is wrong with the purposes of columns, beside the table.
     pub(super) fn wrong_purposes(&self, table: &Table) -> Vec<String> {
         let mut problems = Vec::new();
@@ -87,7 +106,8 @@ impl Catalog {
 
     /// The columns of a source that a purpose needs, read as by [`open`](Catalog::open), if the source and each of the columns may
     /// be used for it. Who says a purpose says its columns too: a column that the file gets later is not used by accident. Nothing is read
-    /// where the purpose is refused.
+    /// where the purpose is refused. Of columns that may not be used for it no cell is shown, so the contract is held without them, as by
+    /// [`Contract::drop`](crate::Contract::drop).
     ///
     /// ```
     /// use perennial_data::{Catalog, Source};
@@ -104,7 +124,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`ErrorKind::ContractViolation`](perennial_core::ErrorKind::ContractViolation) when the purpose is none of the source or of
-    /// one of the columns, and as for [`open`](Catalog::open); when there is no such column.
+    /// one of the columns, or columns that are not there have purposes, and as for [`open`](Catalog::open); when there is no such column.
     pub fn open_for<S: AsRef<str>>(
         &self,
         places: impl Into<Places>,
@@ -114,7 +134,7 @@ impl Catalog {
     ) -> Result<Table> {
         let source = self.require(name, purpose)?;
         source.check_columns(purpose, columns)?;
-        let open = || source.open(&places.into())?.select(columns);
+        let open = || source.open(&places.into(), &source.hidden_from(purpose))?.select(columns);
         open().context(format!("source `{name}`"))
     }
 }

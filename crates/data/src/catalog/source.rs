@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::places::{Found, Places, hex, table_of, typed};
-use crate::csv::{DEFAULT_LIMITS, Limits, decompressed};
+use crate::csv::{CsvError, DEFAULT_LIMITS, Limits, decompressed};
 use crate::objects::shown;
 use crate::{Contract, CsvReader, Format, JsonLinesReader, Table, find_pii};
 
@@ -269,17 +269,25 @@ impl Source {
         self.of_csv().into_iter().chain(&self.contract)
     }
 
-    /// The table, with these contracts for the types of its columns, and nothing more is looked at.
-    fn read<'a>(&self, found: &Found, contracts: impl Iterator<Item = &'a Contract>) -> Result<Table> {
+    /// The table, with these contracts for the types of its columns, and nothing more is looked at. What hidden columns have is not
+    /// as it was.
+    fn read<'a>(
+        &self,
+        found: &Found,
+        contracts: impl Iterator<Item = &'a Contract>,
+        hidden: &[&str],
+    ) -> Result<Table> {
         if let Found::Answer(answer) = found {
-            return typed(answer, contracts);
+            return typed(answer, contracts, hidden);
         }
         let csv = |contracts| {
             let csv = self.csv_reader().without_contract();
-            Iterator::fold(contracts, csv, CsvReader::types_of)
+            Iterator::fold(contracts, csv, CsvReader::types_of).with_texts(hidden)
         };
-        let json_lines =
-            |contracts| Iterator::fold(contracts, JsonLinesReader::new(), JsonLinesReader::types_of);
+        let json_lines = |contracts| {
+            let reader = JsonLinesReader::new().without_cells_of(hidden);
+            Iterator::fold(contracts, reader, JsonLinesReader::types_of)
+        };
         match (self.written_as()?, found) {
             (Format::Csv | Format::Tsv, Found::Bytes(bytes)) => csv(contracts).read_bytes(bytes),
             (Format::JsonLines, Found::Bytes(bytes)) => {
@@ -296,13 +304,21 @@ impl Source {
         }
     }
 
-    /// The table, if the file has its checksum and the rows keep the contract.
-    pub(super) fn open(&self, places: &Places) -> Result<Table> {
+    /// The table without hidden columns, if the file has its checksum and the rows keep what the contract says of the others. No
+    /// error shows a cell that is hidden.
+    pub(super) fn open(&self, places: &Places, hidden: &[&str]) -> Result<Table> {
         let found = Found::new(self, places)?;
         self.check_sum(&found)?;
         let found = found.answered()?;
-        let table = self.read(&found, self.contracts())?;
-        self.contracts().try_for_each(|contract| contract.enforce(&table))?;
+        let table = self.read(&found, self.contracts(), hidden).map_err(|error| match error.find() {
+            Some(CsvError::MissingColumn { column }) if hidden.contains(&column.as_str()) => {
+                self.has_no_column(column)
+            }
+            _ => error,
+        })?;
+        self.knows_columns_of(&table)?;
+        let table = table.drop(hidden)?;
+        self.contracts().try_for_each(|contract| contract.drop(hidden).enforce(&table))?;
         Ok(table)
     }
 
@@ -347,7 +363,7 @@ impl Source {
                 }
             }
             _ => {
-                let sifted = contract.sift(&self.read(&found, self.contracts())?)?;
+                let sifted = contract.sift(&self.read(&found, self.contracts(), &[])?)?;
                 Ok((sifted.kept, sifted.quarantine))
             }
         }
@@ -399,7 +415,7 @@ impl Source {
                 return problems;
             }
         };
-        let table = match self.read(&found, self.contracts()) {
+        let table = match self.read(&found, self.contracts(), &[]) {
             Ok(table) => {
                 let reports = self.contracts().map(|contract| contract.check_at(&table, now));
                 let broken = reports.filter(|report| !report.is_met());
@@ -409,7 +425,7 @@ impl Source {
             Err(error) => {
                 problems.push(error.to_string());
                 // One cell that is not of its type must not hide what else is wrong.
-                match self.read(&found, std::iter::empty()) {
+                match self.read(&found, std::iter::empty(), &[]) {
                     Ok(table) if self.contracts().next().is_some() => table,
                     _ => return problems,
                 }

@@ -193,6 +193,8 @@ impl Expect {
             E::Unique { .. } | E::Ordered { .. } | E::ZScore { .. } | E::OneLabel { .. } => false,
             E::Exists { .. } | E::Types { .. } => true,
             E::ColumnCount { .. } | E::ColumnsOrdered { .. } | E::ColumnsSet { .. } => true,
+            // The cells of a table are among some values where that of each row is.
+            E::Distinct { are: Sets::Among, .. } => true,
             other => super::cells::about(other).is_some(),
         }
     }
@@ -207,6 +209,8 @@ impl Expect {
                 return Some(E::ColumnsSet { columns: others(columns), more: *more });
             }
             E::ColumnCount { .. } => return None,
+            // It looks at all columns.
+            E::OneLabel { columns, .. } if columns.is_empty() => return None,
             _ => {}
         }
         (!self.columns().into_iter().any(is_left_out)).then(|| self.clone())
@@ -259,7 +263,6 @@ fn listed<T: fmt::Display>(items: &[T]) -> String {
     text
 }
 
-/// What is expected, to follow "expected".
 /// The columns, if it looks at some, and what is expected of them.
 impl fmt::Display for super::Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -270,6 +273,7 @@ impl fmt::Display for super::Rule {
     }
 }
 
+/// What is expected, to follow "expected".
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = |how: &Matching| match how {

@@ -1,5 +1,7 @@
 //! The part of JSON Schema that says what a single value is.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -13,13 +15,22 @@ pub(super) enum JsonSchema {
 /// One word of a schema.
 pub(super) enum Word {
     Type(Vec<String>),
-    Enum(Vec<Value>),
+    /// The keys of some values.
+    Enum(BTreeSet<String>),
     Required(Vec<String>),
-    Properties { known: Vec<(String, JsonSchema)>, others: Box<JsonSchema> },
+    Properties {
+        known: BTreeMap<String, JsonSchema>,
+        others: Box<JsonSchema>,
+    },
     Items(Box<JsonSchema>),
     NItems(f64, f64),
     UniqueItems,
-    Between { min: f64, max: f64, above: f64, below: f64 },
+    Between {
+        min: f64,
+        max: f64,
+        above: f64,
+        below: f64,
+    },
     MultipleOf(f64),
     Length(f64, f64),
     Pattern(Regex),
@@ -74,8 +85,8 @@ impl JsonSchema {
                     }
                     Word::Type(names)
                 }
-                "enum" => Word::Enum(value.as_array().ok_or_else(wrong)?.clone()),
-                "const" => Word::Enum(vec![value.clone()]),
+                "enum" => Word::Enum(value.as_array().ok_or_else(wrong)?.iter().map(key).collect()),
+                "const" => Word::Enum(BTreeSet::from([key(value)])),
                 "required" => Word::Required(strings(value).ok_or_else(wrong)?),
                 "properties" => {
                     properties(value.as_object().ok_or_else(wrong)?, map.get("additionalProperties"))?
@@ -141,18 +152,38 @@ fn between(end: impl Fn(&mut (f64, f64, f64, f64)) -> &mut f64, value: f64) -> W
     Word::Between { min: ends.0, max: ends.1, above: ends.2, below: ends.3 }
 }
 
-/// Equal as JSON Schema has it: numbers by their value.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+/// A text that two values share where they are equal as JSON Schema has it: numbers by their value, objects whatever the order.
+/// A request may bring a million values, which are too many to compare each with each.
+fn key(value: &Value) -> String {
+    let mut key = String::new();
+    add_key(value, &mut key);
+    key
+}
+
+fn add_key(value: &Value, key: &mut String) {
+    match value {
+        // Zero equals minus zero.
+        Value::Number(number) => key.push_str(&format!("{:?}", number.as_f64().map(|number| number + 0.0))),
+        Value::Array(items) => {
+            key.push('[');
+            for item in items {
+                add_key(item, key);
+                key.push(',');
+            }
+            key.push(']');
         }
-        (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left.iter().all(|(name, left)| right.get(name).is_some_and(|right| same(left, right)))
+        Value::Object(map) => {
+            let parts: BTreeMap<&String, &Value> = map.iter().collect();
+            key.push('{');
+            for (name, part) in parts {
+                key.push_str(&Value::from(name.as_str()).to_string());
+                key.push(':');
+                add_key(part, key);
+                key.push(',');
+            }
+            key.push('}');
         }
-        _ => a == b,
+        other => key.push_str(&other.to_string()),
     }
 }
 
@@ -170,25 +201,20 @@ impl Word {
                 "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
                 _ => false,
             }),
-            Word::Enum(values) => values.iter().any(|known| same(known, value)),
+            Word::Enum(keys) => keys.contains(&key(value)),
             Word::Required(names) => {
                 value.as_object().is_none_or(|map| names.iter().all(|name| map.contains_key(name)))
             }
             Word::Properties { known, others } => value.as_object().is_none_or(|map| {
-                map.iter().all(|(name, value)| {
-                    let schema = known.iter().find(|(known, _)| known == name);
-                    schema.map_or(&**others, |(_, schema)| schema).accepts(value)
-                })
+                map.iter().all(|(name, value)| known.get(name).unwrap_or(others).accepts(value))
             }),
             Word::Items(schema) => {
                 value.as_array().is_none_or(|items| items.iter().all(|item| schema.accepts(item)))
             }
             Word::NItems(min, max) => value.as_array().is_none_or(|items| within(items.len(), min, max)),
             Word::UniqueItems => value.as_array().is_none_or(|items| {
-                items
-                    .iter()
-                    .enumerate()
-                    .all(|(at, item)| !items[..at].iter().any(|before| same(before, item)))
+                let mut seen = BTreeSet::new();
+                items.iter().all(|item| seen.insert(key(item)))
             }),
             Word::Between { min, max, above, below } => value.as_f64().is_none_or(|number| {
                 (*min..=*max).contains(&number)

@@ -345,11 +345,14 @@ impl Contract {
     }
 
     /// The contract of a table without these columns, such as the target: what it says of them, and rules that look at one of
-    /// them or at how many columns there are, are gone.
+    /// them or at all, or at how many columns there are, are gone.
     #[must_use]
     pub fn drop<S: AsRef<str>>(&self, names: &[S]) -> Self {
-        let is_left_out = |name: &str| names.iter().any(|left_out| left_out.as_ref() == name);
         let mut contract = self.clone();
+        if names.is_empty() {
+            return contract;
+        }
+        let is_left_out = |name: &str| names.iter().any(|left_out| left_out.as_ref() == name);
         contract.columns.retain(|column| !is_left_out(&column.name));
         let rule = |rule: &Rule| Some(Rule { expect: rule.expect.without(&is_left_out)?, ..rule.clone() });
         contract.rules = self.rules.iter().filter_map(rule).collect();
@@ -360,8 +363,9 @@ impl Contract {
     }
 
     /// What it says of rows each of which may come alone, as in a request to a server: columns, types, missing cells, ranges, levels
-    /// and the rules about cells. How many rows there are, what must be unique or in order, statistics and rules for a share of
-    /// the rows are left out.
+    /// and the rules about cells. How many rows there are, what must be unique or in order, statistics, rules for a share of
+    /// the rows and the age of rows and labels ([`fresh`](Contract::fresh), [`mature`](Contract::mature), which
+    /// [`check_at`](Contract::check_at) holds) are left out.
     ///
     /// ```
     /// use perennial_data::{Contract, Rule, Table};
@@ -375,11 +379,33 @@ impl Contract {
     /// ```
     #[must_use]
     pub fn of_single_rows(&self) -> Self {
-        let mut contract = Contract { min_rows: 0, ..self.clone() };
+        let rules = self.single_row_rules().filter_map(|at| self.rules.get(at).cloned()).collect();
+        let (fresh, mature) = (None, None);
+        let mut contract = Contract { min_rows: 0, rules, fresh, mature, ..self.clone() };
         contract.columns.iter_mut().for_each(|column| column.unique = false);
-        let is_one_by_one = |rule: &Rule| rule.mostly == 1.0 || cells::about(&rule.expect).is_none();
-        contract.rules.retain(|rule| is_one_by_one(rule) && rule.expect.is_of_single_rows());
         contract
+    }
+
+    /// The positions in [`rules`](Contract::rules) of those that [`of_single_rows`](Contract::of_single_rows) keeps, in order: the rule that a
+    /// [`Violation`] of it names, as this contract counts.
+    ///
+    /// ```
+    /// use perennial_data::{Contract, Rule, Table};
+    ///
+    /// let contract = Contract::new().extra_columns(true).rule(Rule::unique(["age"])).rule(Rule::between("age", 0..=120));
+    /// let report = contract.of_single_rows().check(&Table::builder().integer("age", [540]).build()?);
+    /// assert_eq!(report.violations()[0].rule, Some(0));
+    /// assert_eq!(contract.single_row_rules().collect::<Vec<_>>(), [1]);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    pub fn single_row_rules(&self) -> impl Iterator<Item = usize> {
+        // What is no share stays, to be refused.
+        let is_a_share = |rule: &Rule| (0.0..1.0).contains(&rule.mostly);
+        let is_one_by_one = move |rule: &Rule| !is_a_share(rule) || cells::about(&rule.expect).is_none();
+        let rules = self.rules.iter().enumerate();
+        rules
+            .filter(move |(_, rule)| is_one_by_one(rule) && rule.expect.is_of_single_rows())
+            .map(|(at, _)| at)
     }
 
     /// The columns whose cells must be of their type, for readers.

@@ -6,7 +6,7 @@ use perennial_core::{Error, Result, ResultExt};
 use sha2::{Digest, Sha256};
 
 use super::cells::{self, Fault};
-use super::expect::{Expect, Sets};
+use super::expect::Expect;
 use super::report::Severity;
 use super::rule::{Rule, Statistic};
 use super::{Contract, whole};
@@ -55,7 +55,7 @@ impl Parts {
     /// # Errors
     /// When the contract has a rule that needs all rows at once.
     pub(crate) fn new(contract: &Contract) -> Result<Self> {
-        let mut of_rows = contract.of_single_rows();
+        let of_rows = contract.of_single_rows();
         let unique = contract.columns.iter().filter(|column| column.unique);
         let unique = unique.map(|column| {
             let rule = Rule::unique([column.name.clone()]);
@@ -74,11 +74,6 @@ impl Parts {
             use Statistic as S;
             let state = match &rule.expect {
                 expect if (rule.mostly == 1.0 || !has_share) && expect.is_of_single_rows() => continue,
-                // The cells of the table are among some values where those of each part are.
-                Expect::Distinct { are: Sets::Among, .. } => {
-                    of_rows.rules.push(rule);
-                    continue;
-                }
                 Expect::Unique { .. } => State::Seen(BTreeSet::new()),
                 Expect::Ordered { .. } => State::Last(None),
                 Expect::Statistic { of: S::Min | S::Max | S::Missing | S::MissingShare, .. } => {

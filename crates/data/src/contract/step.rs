@@ -222,7 +222,11 @@ impl<X: AsTable> ContractCheckModel<X> {
     /// When two columns have one name.
     pub fn warnings_of(&self, x: &X) -> Result<Vec<Violation>> {
         let report = self.rows.check(&*x.as_table()?);
-        Ok(report.violations.into_iter().filter(|violation| violation.severity == Severity::Warn).collect())
+        let rules: Vec<usize> = self.contract.single_row_rules().collect();
+        let warnings = report.violations.into_iter().filter(|violation| violation.severity == Severity::Warn);
+        let as_written =
+            |found: Violation| Violation { rule: found.rule.and_then(|at| rules.get(at).copied()), ..found };
+        Ok(warnings.map(as_written).collect())
     }
 }
 

@@ -283,6 +283,16 @@ impl CsvReader {
         self
     }
 
+    /// With some columns as texts, which any cell is, so that no cell of theirs is shown.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn with_texts(mut self, names: &[&str]) -> Self {
+        for name in names {
+            self.levels.remove(*name);
+            self.types.insert((*name).to_owned(), ColumnType::Text);
+        }
+        self
+    }
+
     pub(super) fn held(&self, table: Table) -> Result<Table> {
         self.contract.as_ref().map_or(Ok(()), |contract| contract.enforce(&table)).map(|()| table)
     }

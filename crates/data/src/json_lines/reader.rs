@@ -55,11 +55,14 @@ pub struct JsonLinesReader {
     /// What types come from where the rows are not held to it.
     #[serde(skip)]
     typed_by: Option<Contract>,
+    /// Columns of which no cell is looked at.
+    #[serde(skip)]
+    hidden: BTreeSet<String>,
 }
 
 impl Default for JsonLinesReader {
     fn default() -> Self {
-        let types = BTreeMap::new();
+        let (types, hidden) = (BTreeMap::new(), BTreeSet::new());
         let (schema, contract, typed_by) = (None, None, None);
         let Limits { bytes: max_bytes, line: max_line_bytes } = DEFAULT_LIMITS;
         let (max_columns, max_cells) = (100_000, None);
@@ -72,6 +75,7 @@ impl Default for JsonLinesReader {
             types,
             contract,
             typed_by,
+            hidden,
         }
     }
 }
@@ -152,6 +156,13 @@ impl JsonLinesReader {
     #[cfg(feature = "catalog")]
     pub(crate) fn types_of(mut self, contract: &Contract) -> Self {
         self.typed_by = Some(contract.clone());
+        self
+    }
+
+    /// With missing cells in some columns, whatever the lines have there, so that no error shows one.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn without_cells_of(mut self, names: &[&str]) -> Self {
+        self.hidden = names.iter().map(|name| (*name).to_owned()).collect();
         self
     }
 
@@ -433,14 +444,17 @@ impl JsonLinesReader {
                 self.max_line_bytes
             )));
         }
-        serde_json::from_slice::<Row>(line).map_err(|error| {
+        let mut row = serde_json::from_slice::<Row>(line).map_err(|error| {
             // The line that it counts is the one that it was given.
             let byte = byte + error.column().saturating_sub(1).min(line.len());
             Error::malformed(format!(
                 "line {number} (byte {byte}) is no object of texts, numbers, booleans and nulls: {error}"
             ))
             .with_source(error)
-        })
+        })?;
+        let hidden = row.0.iter_mut().filter(|(name, _)| self.hidden.contains(name));
+        hidden.for_each(|(_, cell)| *cell = Cell::Null);
+        Ok(row)
     }
 
     /// A row that goes with those before it, and how many columns there are with it.

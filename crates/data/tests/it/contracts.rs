@@ -162,3 +162,83 @@ fn spellings_labels_and_special_characters() {
         assert_eq!(serde_json::from_str::<Contract>(&json).unwrap(), contract, "{json}");
     }
 }
+
+#[test]
+fn a_row_alone_is_held_to_what_it_can_break_alone() -> Result<()> {
+    use perennial_core::{Estimator, NoTarget, Transformer};
+    use perennial_data::ContractCheck;
+    let cities = |cities: [&'static str; 2]| Table::builder().text("city", cities).build();
+    let contract = Contract::new()
+        .extra_columns(true)
+        .min_rows(2)
+        .fresh("day", 1.0)
+        .rule(Rule::unique(["city"]))
+        .rule(Rule::distinct_among("city", ["Bern", "Basel"]))
+        .rule(Rule::present("city").mostly(0.5))
+        .rule(Rule::length("city", ..=4).warn());
+    let rows = contract.of_single_rows();
+    assert_eq!(contract.single_row_rules().collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(rows.rules(), [contract.rules()[1].clone(), contract.rules()[3].clone()]);
+    // Nothing is left of how old rows may be.
+    assert!(rows.check_at(&cities(["Bern", "Bern"])?, 0).is_met());
+    let model = ContractCheck::new(contract).fit(&cities(["Bern", "Basel"])?, &NoTarget)?;
+    let error = model.transform(&cities(["Bern", "Chur"])?).unwrap_err().to_string();
+    assert!(error.contains("column `city` has the cell `Chur`"), "{error}");
+    // The rule has the number that it has in the contract as it was written.
+    let warnings = model.warnings_of(&cities(["Bern", "Basel"])?)?;
+    assert_eq!(warnings.iter().map(|warning| warning.rule).collect::<Vec<_>>(), [Some(3)]);
+    // What is no share is refused and does not vanish.
+    for share in [95.0, -0.5, f64::NAN] {
+        let wrong = Contract::new().extra_columns(true).rule(Rule::present("city").mostly(share));
+        let report = wrong.of_single_rows().check(&cities(["Bern", "Bern"])?);
+        assert!(report.to_string().contains("give a number from 0 to 1"), "{share}: {report}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_looks_at_all_columns_goes_with_one_of_them() {
+    let all = Vec::<String>::new;
+    let contract = Contract::new().rule(Rule::column_count(2..=2)).rule(Rule::one_label("paid", all()));
+    assert_eq!(contract.drop::<&str>(&[]), contract);
+    // Without `id` the rows are the same, though their labels differ.
+    let rows = Table::builder().integer("age", [31, 31]).boolean("paid", [true, false]).build().unwrap();
+    let open = Contract::new().extra_columns(true).rule(Rule::one_label("paid", all()));
+    assert!(!open.check(&rows).is_met());
+    assert!(open.drop(&["id"]).check(&rows).is_met());
+}
+
+#[test]
+fn values_of_json_are_equal_by_what_they_say() {
+    let is_met = |schema: &str, text: &str| {
+        let table = Table::new([("json", Column::text([Some(text)]))]).unwrap();
+        Contract::new().extra_columns(true).rule(Rule::json_schema("json", schema)).check(&table).is_met()
+    };
+    let unique = r#"{"uniqueItems": true}"#;
+    for text in [
+        "[]",
+        r#"["1", 1, null, "null", false, "false"]"#,
+        r#"[[1, 2], ["1,2"], [[1, 2]], [12], []]"#,
+        r#"[{}, [], {"a": 1}, {"a": "1"}, {"b": 1}]"#,
+        r#"["a\",\"b", "a", "b", "[]", "{}"]"#,
+    ] {
+        assert!(is_met(unique, text), "{text}");
+    }
+    for text in [
+        "[1, 2, 1.0]",
+        "[0, -0.0]",
+        r#"["é", "\u00e9"]"#,
+        r#"[{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}]"#,
+        "[[], []]",
+    ] {
+        assert!(!is_met(unique, text), "{text}");
+    }
+    let among = r#"{"enum": [1, {"a": [2]}]}"#;
+    assert!(is_met(among, "1.0") && is_met(among, r#"{"a": [2.0]}"#));
+    assert!(!is_met(among, r#""1""#) && !is_met(among, r#"{"a": 2}"#));
+    // Not each is compared with each: that would take many minutes.
+    let many: Vec<String> = (0..400_000).map(|number: u32| number.to_string()).collect();
+    let started = std::time::Instant::now();
+    assert!(is_met(unique, &format!("[{}]", many.join(","))));
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}

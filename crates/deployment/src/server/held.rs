@@ -1,32 +1,25 @@
 //! Requests that are held to a contract.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::sync::Arc;
 
 use perennial_core::Result;
-use perennial_data::{Check, Contract, Schema, Severity, Table};
+use perennial_data::{Contract, Schema, Severity, Table, Violation};
 
+use super::Served;
 use super::cells;
 use super::json::Json;
 use super::metrics::Metrics;
 use super::refusal::Refusal;
 use crate::contract;
 
-type Watcher = Arc<dyn Fn(&Table) + Send + Sync>;
-
 /// What a contract says of rows each of which may come alone.
+#[derive(Debug)]
 pub(crate) struct Held {
     contract: Contract,
+    /// Its rules as they are counted: by their position in the contract that was given, and in words.
+    rules: Vec<String>,
     /// The columns of which a missing cell sets its row aside: such a cell is for the contract and not for the schema.
     set_aside_missing: BTreeSet<String>,
-    pub(crate) watcher: Option<Watcher>,
-}
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").field("contract", &self.contract).finish_non_exhaustive()
-    }
 }
 
 /// The rows of a request that were set aside, and why.
@@ -38,7 +31,12 @@ pub(crate) struct Aside {
 
 impl Held {
     pub(crate) fn new(contract: &Contract, schema: &Schema) -> Result<Self> {
+        let positions: Vec<usize> = contract.single_row_rules().collect();
         let contract = contract::of_requests(contract, schema)?;
+        // Two rules can have the same words, and differ in what follows or in the values that are not shown.
+        let rules = positions.iter().zip(contract.rules());
+        let rules =
+            rules.map(|(at, rule)| format!("{at} {rule}").chars().take(200).collect::<String>()).collect();
         let missing = schema.columns().iter().map(|_| vec![Json::Null]).collect();
         let set_aside_missing = match cells::table(schema, missing, |_| true) {
             Err(_) => BTreeSet::new(),
@@ -48,7 +46,7 @@ impl Held {
                 aside.filter_map(|found| found.column.clone()).collect()
             }
         };
-        Ok(Held { contract, set_aside_missing, watcher: None })
+        Ok(Held { contract, rules, set_aside_missing })
     }
 
     /// Whether a missing cell of a column is for the contract.
@@ -60,9 +58,10 @@ impl Held {
     pub(crate) fn part(
         &self,
         rows: Table,
-        model: &str,
+        served: &Served,
         metrics: &Metrics,
     ) -> Result<(Table, Aside), Refusal> {
+        let model = served.name.as_str();
         let report = self.contract.check(&rows);
         let (kept, aside, report) = if report.is_met() {
             (rows, None, report)
@@ -70,7 +69,7 @@ impl Held {
             match self.contract.sift(&rows) {
                 Ok(sifted) => (sifted.kept, Some(sifted.quarantine), sifted.report),
                 Err(error) => {
-                    metrics.broken(model, &report, &self.contract);
+                    metrics.broken(model, &report, self);
                     let failed = report.violations().iter().filter(|found| found.severity == Severity::Fail);
                     // The rows of these are those of the request; the error counts those that would go on.
                     let failed: Vec<String> = failed.map(ToString::to_string).collect();
@@ -81,11 +80,11 @@ impl Held {
                 }
             }
         };
-        metrics.broken(model, &report, &self.contract);
+        metrics.broken(model, &report, self);
         let Some(quarantine) = aside else { return Ok((kept, Aside::default())) };
         metrics.set_aside(model, quarantine.n_rows());
         let aside = Aside::of(&quarantine)?;
-        if let Some(watcher) = &self.watcher {
+        if let Some(watcher) = &served.watcher {
             super::routes::unharmed(model, metrics, || watcher(&quarantine));
         }
         match (kept.n_rows(), aside.reasons.first()) {
@@ -95,6 +94,12 @@ impl Held {
             ))),
             _ => Ok((kept, aside)),
         }
+    }
+
+    /// The words by which a broken part of the contract is counted: severity, column, check and rule.
+    pub(crate) fn label(&self, found: &Violation) -> [String; 4] {
+        let rule = found.rule.and_then(|at| self.rules.get(at)).cloned().unwrap_or_default();
+        [found.severity.to_string(), found.column.clone().unwrap_or_default(), found.check.to_string(), rule]
     }
 }
 
@@ -108,14 +113,4 @@ impl Aside {
         let reasons = reasons.as_text()?.map(|reason| reason.unwrap_or_default().to_owned());
         Ok(Aside { rows: rows.collect(), reasons: reasons.collect() })
     }
-}
-
-/// The words by which a broken part of a contract is counted.
-pub(crate) fn label(found: &perennial_data::Violation, contract: &Contract) -> (String, String, String) {
-    let rule = found.rule.and_then(|at| contract.rules().get(at));
-    let rule = match (found.check, rule) {
-        (Check::Rule, Some(rule)) => rule.to_string().chars().take(200).collect(),
-        _ => String::new(),
-    };
-    (found.column.clone().unwrap_or_default(), found.check.to_string(), rule)
 }

@@ -5,14 +5,14 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use perennial_data::{Contract, ContractReport};
+use perennial_data::ContractReport;
 
-use super::held;
+use super::held::Held;
 
 /// Upper bounds in seconds: those of OpenTelemetry's `http.server.request.duration`.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// What happened since the server started. Labels come from the names of models, never from a request.
+/// What happened since the server started. Labels come from the names of models and the words of contracts, never from a request.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics(Mutex<BTreeMap<String, Counts>>);
 
@@ -66,16 +66,14 @@ impl Metrics {
     }
 
     /// Counts the rows that broke each part of a contract; the labels are the words of the contract.
-    pub(crate) fn broken(&self, model: &str, report: &ContractReport, contract: &Contract) {
+    pub(crate) fn broken(&self, model: &str, report: &ContractReport, held: &Held) {
         if report.violations().is_empty() {
             return;
         }
         self.with(model, |counts| {
             for found in report.violations() {
-                let (column, check, rule) = held::label(found, contract);
                 // What is not about rows is about the request.
-                *counts.broken.entry([found.severity.to_string(), column, check, rule]).or_default() +=
-                    found.count.max(1) as u64;
+                *counts.broken.entry(held.label(found)).or_default() += found.count.max(1) as u64;
             }
         });
     }

@@ -28,6 +28,7 @@ use routes::State;
 
 type AnswerFn = Box<dyn Fn(&Table) -> Result<Answers> + Send + Sync>;
 type Observer = Arc<dyn Fn(&Table, &Answers) + Send + Sync>;
+type Watcher = Arc<dyn Fn(&Table) + Send + Sync>;
 
 /// A model and what its requests are held against.
 pub(crate) struct Served {
@@ -39,6 +40,7 @@ pub(crate) struct Served {
     schema: Schema,
     answer: AnswerFn,
     observer: Option<Observer>,
+    watcher: Option<Watcher>,
     held: Option<Held>,
 }
 
@@ -68,9 +70,10 @@ pub(crate) struct Limits {
 /// that does not give its golden answers bit for bit cannot be served.
 ///
 /// Rows of requests are held to the contract in the artifact ([`ArtifactBuilder::contract`](crate::ArtifactBuilder::contract)), as far
-/// as it says something of single rows. A row that breaks what fails gives status 422 with row, column and rule; what warns is
-/// counted and answered; rows that are to be set aside are not shown to the model, and the others are answered. `/metrics` counts
-/// all three by rule.
+/// as it says something of single rows ([`Contract::of_single_rows`]): how many rows there are, what must be unique or in order,
+/// statistics, shares, and how old rows and labels may be ([`Contract::fresh`], [`Contract::mature`]) are left out. A row that breaks what
+/// fails gives status 422 with row, column and rule; what warns is counted and answered; rows that are to be set aside are not shown
+/// to the model, and the others are answered. `/metrics` counts all three by rule, with its position in the contract.
 ///
 /// | setting | default | meaning |
 /// |---|---|---|
@@ -141,6 +144,7 @@ impl Server {
             schema: artifact.input().clone(),
             answer: Box::new(move |rows| model.answer(rows)),
             observer: None,
+            watcher: None,
             held: artifact.contract()?.map(|contract| Held::new(&contract, artifact.input())).transpose()?,
         };
         let second = Duration::from_secs(1);
@@ -176,8 +180,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Calls `observer` with the rows and the answers of each request to the models that are here now, before
-    /// the answer is sent. It runs on the thread that made the prediction, so it must be quick.
+    /// Calls `observer` with the rows and the answers of each request to the models that are here now, without the rows that a
+    /// contract set aside, before the answer is sent. It runs on the thread that made the prediction, so it must be quick.
     pub fn on_prediction(mut self, observer: impl Fn(&Table, &Answers) + Send + Sync + 'static) -> Self {
         let observer: Observer = Arc::new(observer);
         self.models.values_mut().for_each(|served| served.observer = Some(observer.clone()));
@@ -208,12 +212,11 @@ impl Server {
         Ok(self)
     }
 
-    /// Calls `watcher` with the rows that a contract sets aside, of the models that are here now and have one: as they were, with the
-    /// columns `quarantine row` and `quarantine reason`. It runs on the thread that makes the predictions, so it must be quick.
+    /// Calls `watcher` with the rows that a contract sets aside, of the models that are here now, also where the contract comes later: as
+    /// they were, with the columns `quarantine row` and `quarantine reason`. It runs on the thread that makes the predictions, so it must be quick.
     pub fn on_quarantine(mut self, watcher: impl Fn(&Table) + Send + Sync + 'static) -> Self {
-        let watcher: Arc<dyn Fn(&Table) + Send + Sync> = Arc::new(watcher);
-        let held = self.models.values_mut().filter_map(|served| served.held.as_mut());
-        held.for_each(|held| held.watcher = Some(watcher.clone()));
+        let watcher: Watcher = Arc::new(watcher);
+        self.models.values_mut().for_each(|served| served.watcher = Some(watcher.clone()));
         self
     }
 

@@ -37,7 +37,8 @@ impl Request {
     ) -> Result<Self, Refusal> {
         let schema = &served.schema;
         // Each cell may stand in a list of its own, and each row too.
-        let values = 1024 + (max_rows as u64 + 1).saturating_mul(2 * schema.columns().len() as u64 + 1);
+        let of_each = 2 * schema.columns().len() as u64 + 1;
+        let values = (max_rows as u64).saturating_add(1).saturating_mul(of_each).saturating_add(1024);
         let json = Json::parse(body, values).map_err(|error| match error {
             JsonError::Malformed(message) => {
                 Refusal::new(hyper::StatusCode::BAD_REQUEST, format!("the body is not sound JSON: {message}"))

@@ -77,8 +77,26 @@ pub(crate) fn rows(answers: &Answers, aside: &Aside) -> Result<Vec<u8>, Refusal>
     }
 }
 
+/// Refuses outputs that the model does not have.
+pub(crate) fn check_outputs(served: &Served, wanted: &[String]) -> Result<(), Refusal> {
+    let is_known = |name: &str| match name {
+        "prediction" => true,
+        "probabilities" => matches!(served.task, Task::Classification { .. }),
+        QUARANTINE_ROW | QUARANTINE_REASON => served.held.is_some(),
+        _ => false,
+    };
+    match wanted.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let name: String = name.chars().take(64).collect();
+            Err(Refusal::unfit(format!("the model has no output `{name}`")))
+        }
+    }
+}
+
 /// The answer of the Open Inference Protocol: tensors named `prediction` and `probabilities`. A tensor has no place for what is
-/// missing, so rows that were set aside are left out, and two tensors more, wanted or not, say which these are.
+/// missing, so rows that were set aside are left out, and two tensors more, wanted or not, say which these are; where none was, they
+/// are there if one of them is wanted, and empty.
 pub(crate) fn tensors(
     served: &Served,
     answers: &Answers,
@@ -130,14 +148,9 @@ pub(crate) fn tensors(
             ]
         }
     };
-    if let Some(wanted) = wanted {
-        if let Some(name) = wanted.iter().find(|name| outputs.iter().all(|output| output.name != *name)) {
-            let name: String = name.chars().take(64).collect();
-            return Err(Refusal::unfit(format!("the model has no output `{name}`")));
-        }
-        outputs.retain(|output| wanted.iter().any(|name| name == output.name));
-    }
-    if !aside.rows.is_empty() {
+    let asks = |name: &str| wanted.is_some_and(|wanted| wanted.iter().any(|wanted| wanted == name));
+    outputs.retain(|output| wanted.is_none() || asks(output.name));
+    if !aside.rows.is_empty() || asks(QUARANTINE_ROW) || asks(QUARANTINE_REASON) {
         let reasons = aside.reasons.iter().map(String::as_str).collect();
         let shape = || vec![aside.rows.len()];
         let tensor = |name, datatype, data| Tensor { name, datatype, shape: shape(), data };

@@ -245,8 +245,11 @@ async fn predict(
 
 fn answer(state: &State, served: &Served, body: &[u8], protocol: Protocol) -> Result<Vec<u8>, Refusal> {
     let Request { rows, id, outputs } = Request::parse(body, protocol, served, state.limits.max_batch_rows)?;
+    if let Some(wanted) = &outputs {
+        response::check_outputs(served, wanted)?;
+    }
     let (rows, aside) = match &served.held {
-        Some(held) => held.part(rows, &served.name, &state.metrics)?,
+        Some(held) => held.part(rows, served, &state.metrics)?,
         None => (rows, Aside::default()),
     };
     let answers = (served.answer)(&rows)?;

@@ -41,10 +41,13 @@ fn with_header(header: &[u8], body: &[u8]) -> Vec<u8> {
     forged
 }
 
-/// Changes the header as JSON and keeps every checksum right.
 fn edit(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let file = file();
-    let (header, body) = file[PREFIX..].split_at(header_length(&file));
+    edit_of(&file(), change)
+}
+
+/// Changes the header of a file as JSON and keeps every checksum right.
+pub(crate) fn edit_of(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let (header, body) = file[PREFIX..].split_at(header_length(file));
     let mut header: Value = serde_json::from_slice(header).unwrap();
     change(&mut header);
     with_header(header.to_string().as_bytes(), body)

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use perennial_core::{Estimator, Predictor, Values};
+use perennial_core::{ErrorKind, Estimator, Predictor, Values};
 use perennial_data::{ColumnContract, ColumnType, Contract, Rule, Severity, Table};
 use perennial_deployment::{Artifact, RunningServer, Server};
 use serde_json::{Value, json};
 
+use crate::forged::edit_of;
 use crate::support::client::{Reply, get, post};
 use crate::support::*;
 
@@ -116,7 +117,7 @@ fn rows_are_set_aside_and_the_others_answered() {
     for line in [
         r#"perennial_contract_rows_total{model="m",severity="quarantine",column="b",check="maximum",rule=""} 4"#,
         r#"perennial_contract_rows_total{model="m",severity="quarantine",column="b",check="nulls",rule=""} 1"#,
-        r#"perennial_contract_rows_total{model="m",severity="warn",column="c",check="rule",rule="`c`: at least -5 and at most 5"} 2"#,
+        r#"perennial_contract_rows_total{model="m",severity="warn",column="c",check="rule",rule="1 `c`: at least -5 and at most 5"} 2"#,
         r#"perennial_quarantined_rows_total{model="m"} 5"#,
         r#"perennial_rows_total{model="m"} 5"#,
     ] {
@@ -196,8 +197,112 @@ fn a_contract_that_no_request_could_keep_is_refused() {
     assert!(build(other_type).unwrap_err().to_string().contains("column `c` is of type real, expected text"));
     let infinite = contract().with(ColumnContract::new("c", ColumnType::Real).max(f64::INFINITY));
     assert!(build(infinite).unwrap_err().to_string().contains("infinite"));
+    let error = regressor().section("contract", "{").build().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidName { .. }), "{error}");
+    assert!(error.to_string().contains("is that of `ArtifactBuilder::contract`"), "{error}");
     // A section of that name which is no contract.
-    let forged = regressor().section("contract", "{").build().unwrap();
+    let other = regressor().section("other", "{").build().unwrap();
+    let forged = edit_of(other.as_bytes(), |header| header["sections"][2]["name"] = "contract".into());
+    let forged = Artifact::from_bytes(forged).unwrap();
     assert!(forged.contract().unwrap_err().to_string().contains("is no contract"));
     assert!(Server::regressor(&forged, &Linear).is_err());
+}
+
+#[test]
+fn what_was_set_aside_can_be_asked_for() {
+    let server = serve();
+    let at = server.address();
+    let infer = |b: [f64; 2], outputs: &[&str]| {
+        let tensor = |name: &str, data: [f64; 2]| json!({"name": name, "shape": [2], "datatype": "FP64", "data": data});
+        let outputs: Vec<Value> = outputs.iter().map(|name| json!({"name": name})).collect();
+        let inputs = [tensor("a", [1.0, 1.0]), tensor("b", b), tensor("c", [3.0, 3.0])];
+        post(at, "/v2/models/m/infer", &json!({"inputs": inputs, "outputs": outputs}).to_string())
+    };
+    let names = |reply: &Reply| -> Vec<(String, Value)> {
+        let outputs = reply.json()["outputs"].as_array().unwrap().clone();
+        let name = |output: &Value| output["name"].as_str().unwrap().to_owned();
+        outputs.iter().map(|output| (name(output), output["data"].clone())).collect()
+    };
+    let first = truth([1.0, 2.0, 3.0]);
+    let (row, reason) = ("quarantine_row".to_owned(), "quarantine_reason".to_owned());
+    let why = "`b`: above the maximum 5";
+    let reply = infer([2.0, 6.0], &["prediction", "quarantine_row"]);
+    assert_eq!(
+        names(&reply),
+        [
+            ("prediction".to_owned(), json!([first])),
+            (row.clone(), json!([1])),
+            (reason.clone(), json!([why]))
+        ]
+    );
+    // Nothing was set aside: an empty tensor is what was asked for.
+    let reply = infer([2.0, 2.0], &["quarantine_reason"]);
+    assert_eq!(names(&reply), [(row, json!([])), (reason, json!([]))]);
+    assert_eq!(reply.json()["outputs"][1]["shape"], json!([0]));
+    // A name that is wrong is refused before rows are looked at.
+    let before = get(at, "/metrics").body;
+    let aside =
+        |body: &str| body.lines().find(|line| line.starts_with("perennial_quarantined")).map(str::to_owned);
+    let reply = infer([2.0, 6.0], &["quarantine_rows"]);
+    assert_eq!((reply.status, reply.error().as_str()), (422, "the model has no output `quarantine_rows`"));
+    assert_eq!(aside(&get(at, "/metrics").body), aside(&before));
+    // Without a contract there is no such output.
+    let server = Server::regressor(&regressor().build().unwrap(), &Linear).unwrap();
+    let server = server.bind("127.0.0.1:0").start().unwrap();
+    let input = |name: &str| json!({"name": name, "shape": [1], "datatype": "FP64", "data": [1.0]});
+    let body =
+        json!({"inputs": [input("a"), input("b"), input("c")], "outputs": [{"name": "quarantine_row"}]});
+    assert_eq!(post(server.address(), "/v2/models/m/infer", &body.to_string()).status, 422);
+}
+
+#[test]
+fn who_watches_stays_when_the_contract_is_another() {
+    let seen = Arc::new(Mutex::new(0));
+    let count = seen.clone();
+    let server = Server::regressor(&regressor().build().unwrap(), &Linear).unwrap();
+    let server = server.on_quarantine(move |rows| *count.lock().unwrap() += rows.n_rows());
+    let server = server.contract(&contract()).unwrap().contract(&contract()).unwrap();
+    let server = server.bind("127.0.0.1:0").max_batch_rows(usize::MAX).start().unwrap();
+    assert_eq!(predict(server.address(), json!([[1, 6, 3], [1, 2, 3]])).status, 200);
+    assert_eq!(*seen.lock().unwrap(), 1);
+}
+
+#[test]
+fn rules_of_the_same_words_are_counted_apart() {
+    let all: Vec<String> = (0..9).map(|level| level.to_string()).collect();
+    let x = Table::builder().text("t", ["0", "1"]).real("a", [1.0, 2.0]).build().unwrap();
+    // Nine values are not all shown.
+    let mut last = all.clone();
+    last[8] = "9".to_owned();
+    let contract = Contract::new()
+        .extra_columns(true)
+        .rule(Rule::unique(["t"]))
+        .rule(Rule::among("t", all).warn())
+        .rule(Rule::among("t", last).warn());
+    assert_eq!(contract.rules()[1].to_string(), contract.rules()[2].to_string());
+    let y = Values::from(vec![1.0, 2.0]);
+    let model = Linear.fit(&x.select(&["a"]).unwrap(), &y).unwrap();
+    let artifact = Artifact::regressor("m", &Linear, &model, &x).unwrap().contract(contract).build().unwrap();
+    let server = Server::regressor(&artifact, &Linear).unwrap().bind("127.0.0.1:0").start().unwrap();
+    assert_eq!(predict(server.address(), json!([["9", 1], ["9", 1], ["8", 1]])).status, 200);
+    let metrics = get(server.address(), "/metrics").body;
+    for (at, count) in [(1, 2), (2, 1)] {
+        let is_of_rule = |line: &&str| {
+            line.contains(&format!("rule=\"{at} `t`: one of ")) && line.ends_with(&format!("}} {count}"))
+        };
+        assert_eq!(metrics.lines().filter(is_of_rule).count(), 1, "{at} in {metrics}");
+    }
+}
+
+#[test]
+fn a_share_that_is_none_is_refused() {
+    let wrong = contract().rule(Rule::present("c").mostly(95.0));
+    let error = regressor().contract(wrong).build().unwrap_err().to_string();
+    assert!(error.contains("a share of 95 of the rows; give a number from 0 to 1"), "{error}");
+    // What cells may be is a matter of each row.
+    let wrong = contract().rule(Rule::distinct_among("c", [3.0]));
+    let artifact = regressor().contract(wrong).build().unwrap();
+    let server = Server::regressor(&artifact, &Linear).unwrap().bind("127.0.0.1:0").start().unwrap();
+    assert_eq!(predict(server.address(), json!([[1, 2, 3]])).status, 200);
+    assert_eq!(predict(server.address(), json!([[1, 2, 4]])).status, 422);
 }
