@@ -92,7 +92,10 @@ impl Scaled {
     ) -> Result<Self> {
         let mut places = vec![0; x.n_rows()];
         rows.iter().enumerate().for_each(|(place, &row)| places[row] = place);
-        let mut x = x.to_dense()?.dense()?.select(Axis(0), rows);
+        let dense = x.to_dense()?;
+        let cells = dense.dense()?;
+        // Without a view of each row where all are taken.
+        let mut x = if rows.len() == cells.nrows() { cells.to_owned() } else { cells.select(Axis(0), rows) };
         for mut column in x.axis_iter_mut(Axis(1)) {
             let known: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
             // Divided by the largest first, so that squares stay in range.
