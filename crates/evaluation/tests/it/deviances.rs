@@ -90,7 +90,7 @@ fn intervals_of_rows_that_tell_little() {
     // Nothing is left to explain without the only row that is not 0, and rounding of it is no number.
     let rare: Vec<f64> = (0..100).map(|row| f64::from(u8::from(row == 99))).collect();
     let found = of(&rare, &[0.02; 100], 1.0).unwrap();
-    assert!(found.low > -10.0 && found.contains(found.estimate), "{found:?}");
+    assert!(found.low > -10.0 && found.low <= found.high && found.high < 1.0, "{found:?}");
     for unit in [1e-300, 1e300] {
         let units = |values: [f64; 4]| values.map(|value| unit * value);
         let found = of(&units([1.0, 2.0, 3.0, 1.5]), &units([1.5, 1.8, 2.5, 1.5]), 2.0).unwrap();
