@@ -159,7 +159,7 @@ fn parts_of_truths_far_from_0_tell_how_sure_they_are_or_that_they_do_not() {
         assert!(error.contains("`D2Tweedie::interval` of the rows"), "{power}: {error}");
     }
     let by_rows = D2Tweedie::new(0.0).interval(&truth, &answer, &IntervalOptions::new()).unwrap();
-    assert!(by_rows.contains(by_rows.estimate) && by_rows.width() < 2.0 * plain.width(), "{by_rows:?}");
+    assert!(by_rows.contains(by_rows.estimate) && by_rows.width() < 4.0 * plain.width(), "{by_rows:?}");
 }
 
 /// The sums of parts of so many rows.
