@@ -31,8 +31,10 @@ use crate::split::{FixedSplits, SplitInputs, Splitter};
 ///
 /// Where `near` is not told, rows of a dense matrix of at least three columns that are within a thousandth are a warning, unless there are more
 /// than twice as many pairs of rows within four thousandths: then they are near by chance. A column with few large values is measured by
-/// its quartiles then, not by its deviation. That is looked for where it takes little time: up to 200,000 rows of all splits together
-/// (40,000 in five folds), and up to 5 million pairs to compare. Where there are more, [`AuditReport::skipped`] says so.
+/// its quartiles then, not by its deviation. That is looked for where it takes little time and memory: up to 200,000 rows of all splits
+/// together (40,000 in five folds), 100 million cells of the rows that are in a split, and 5 million pairs that are compared in all splits
+/// together, fewer the more columns there are above 100 (half as many of 200). Compared are pairs that are near in one direction, at random.
+/// Where there are more, [`AuditReport::skipped`] says so.
 ///
 /// ```
 /// use ndarray::array;
@@ -69,9 +71,13 @@ const NEAR: Param = Param::real("near", "how near two rows may be").above(0.0);
 const NEAR_UNTOLD: f64 = 1e-3;
 /// Rows of fewer columns are so near to each other by chance.
 const LEAST_COLUMNS: usize = 3;
-/// More rows of all splits together are not looked at unless it is told how near they may be, nor are more pairs of rows.
+/// More rows of all splits together are not looked at unless it is told how near they may be, nor are more cells of the rows in any split, nor
+/// more pairs of rows.
 const MOST_ROWS: usize = 200_000;
+const MOST_CELLS: usize = 100_000_000;
 const MOST_PAIRS: usize = 5_000_000;
+/// Of more columns fewer pairs are compared.
+const USUAL_COLUMNS: usize = 100;
 const TOLERATED: Param = Param::real("tolerated", "share of copies").at_least(0.0).at_most(1.0);
 
 impl Default for SplitAudit {
@@ -231,14 +237,23 @@ impl SplitAudit {
         if n_rows > MOST_ROWS {
             return Ok(Err(many(format!("{n_rows} rows in all splits"))));
         }
-        let scaled = duplicates::Scaled::robust(x, NEAR_UNTOLD)?;
-        let (mut left, mut near, mut around) = (MOST_PAIRS, 0, 0);
+        let mut rows: Vec<usize> =
+            splits.iter().flat_map(|split| split.train.iter().chain(&split.test)).copied().collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let n_cells = rows.len().saturating_mul(x.n_cols());
+        if n_cells > MOST_CELLS {
+            return Ok(Err(many(format!("{n_cells} cells in the rows of the splits"))));
+        }
+        let scaled = duplicates::Scaled::robust(x, &rows, NEAR_UNTOLD)?;
+        let most = most_pairs(x.n_cols());
+        let (mut left, mut near, mut around) = (most, 0, 0);
         for split in splits {
             inputs.ctx.check()?;
-            let Some([within, wide]) = scaled.pairs(split, same, left) else {
-                return Ok(Err(many(format!("more than {MOST_PAIRS} pairs of rows to compare"))));
+            let Some([within, wide, compared]) = scaled.pairs(split, same, left) else {
+                return Ok(Err(many(format!("more than {most} pairs of rows to compare"))));
             };
-            (near, around, left) = (near + within, around + wide, left.saturating_sub(wide));
+            (near, around, left) = (near + within, around + wide, left - compared);
         }
         // Of rows that are near by chance there are at least four times as many within four times as far.
         if near == 0 || around > 2 * near {
@@ -298,6 +313,11 @@ impl SplitAudit {
         );
         Some(Finding::new(Check::ClassSupport, Severity::Error, message).at(lacking, count, Vec::new()))
     }
+}
+
+/// How many pairs of rows of so many columns are compared at most.
+fn most_pairs(n_cols: usize) -> usize {
+    MOST_PAIRS / (n_cols / USUAL_COLUMNS).max(1)
 }
 
 /// Refuses numbers that are not those of so many rows.

@@ -197,6 +197,7 @@ impl<'a> LeakageScan<'a> {
         }
         let truth = Truth::new(classes, numbers)?;
         let mut findings = self.columns(x, &truth, ctx)?;
+        let mut skipped = Vec::new();
         if let (None, Some(numbers)) = (classes, numbers) {
             findings.extend(computed::sums(x, numbers, ctx)?);
         }
@@ -207,7 +208,9 @@ impl<'a> LeakageScan<'a> {
             let mut inputs = SplitInputs::new(n).context(ctx.clone());
             inputs.rows = x.as_matrix();
             inputs.row_numbers = numbers.as_deref();
-            findings.extend(SplitAudit::new().report(splits, &inputs)?.findings);
+            let found = SplitAudit::new().report(splits, &inputs)?;
+            findings.extend(found.findings);
+            skipped = found.skipped;
         }
         findings.extend(self.preparation()?);
         let mut findings = self.waivers.apply(findings);
@@ -222,7 +225,7 @@ impl<'a> LeakageScan<'a> {
                     reasons.filter(|reasons| !reasons.is_empty()).map(|reasons| reasons.join("; "));
             }
         }
-        Ok(AuditReport { findings, ..AuditReport::default() })
+        Ok(AuditReport { findings, skipped })
     }
 
     /// What numbers of rows may explain: of few rows they explain more by chance, about 15 / n in one of ten thousand

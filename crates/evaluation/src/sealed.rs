@@ -90,9 +90,9 @@ impl Look {
 pub struct SealLog {
     /// The looks.
     pub looks: Vec<Look>,
-    /// What the tested rows share with those that were learned from, where the split was [audited](hold_out_audited): warnings, and what was
-    /// waived with its reason.
-    #[serde(default, skip_serializing_if = "AuditReport::is_empty")]
+    /// What the tested rows share with those that were learned from, where the split was [audited](hold_out_audited): warnings, what was waived
+    /// with its reason, and what was not looked for.
+    #[serde(default, skip_serializing_if = "AuditReport::is_silent")]
     pub audit: AuditReport,
 }
 
@@ -112,7 +112,8 @@ impl SealLog {
     }
 
     fn write_audit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.audit.findings.iter().try_for_each(|finding| write!(f, "; {finding}"))
+        self.audit.findings.iter().try_for_each(|finding| write!(f, "; {finding}"))?;
+        self.audit.skipped.iter().try_for_each(|skipped| write!(f, "; {skipped}"))
     }
 
     /// How many looks told something of what is sealed: all but those at which thresholdout told the score of the training rows.
@@ -154,7 +155,7 @@ impl<T> Sealed<T> {
     #[must_use]
     pub fn resume(mut self, log: SealLog) -> Self {
         let audit = std::mem::replace(&mut self.log, log).audit;
-        if self.log.audit.is_empty() {
+        if self.log.audit.is_silent() {
             self.log.audit = audit;
         }
         self

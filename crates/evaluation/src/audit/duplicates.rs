@@ -54,23 +54,25 @@ const SAMPLE: usize = 1000;
 /// How far the quartiles of normal numbers are apart, in deviations.
 const NORMAL_QUARTILES: f64 = 1.348_979_500_392_163_6;
 
-/// The columns in standard deviations, and the rows in the order of one direction.
+/// The columns in standard deviations, and how far rows are along one direction.
 pub(super) struct Scaled {
     x: Array2<f64>,
     along: Array1<f64>,
     reach: f64,
+    /// Where each row is among those that are looked at.
+    places: Vec<usize>,
 }
 
 impl Scaled {
     /// Rows with a value that is not finite are near to none.
     pub(super) fn new(x: &Matrix, near: f64) -> Result<Self> {
-        Scaled::by(x, near, |_| None)
+        Scaled::by(x, &(0..x.n_rows()).collect::<Vec<usize>>(), near, |_| None)
     }
 
-    /// As [`new`](Scaled::new), of columns that are measured by their quartiles where these are nearer to each other than those of normal
-    /// numbers: few large values must not make all others near.
-    pub(super) fn robust(x: &Matrix, near: f64) -> Result<Self> {
-        Scaled::by(x, near, |known| {
+    /// As [`new`](Scaled::new), of these rows alone, and of columns that are measured by their quartiles where these are nearer to each
+    /// other than those of normal numbers: few large values must not make all others near.
+    pub(super) fn robust(x: &Matrix, rows: &[usize], near: f64) -> Result<Self> {
+        Scaled::by(x, rows, near, |known| {
             // Drawn, as rows may take turns.
             let rows = Random::new(0).stream("quartiles").sample(known.len(), known.len().min(SAMPLE));
             let mut sample: Vec<f64> = rows.into_iter().map(|row| known[row]).collect();
@@ -82,8 +84,18 @@ impl Scaled {
     }
 
     /// Of columns in deviations around their mean, or in another unit around another centre where that is less.
-    fn by(x: &Matrix, near: f64, unit: impl Fn(&[f64]) -> Option<(f64, f64)>) -> Result<Self> {
-        let mut x = x.to_dense()?.dense()?.to_owned();
+    fn by(
+        x: &Matrix,
+        rows: &[usize],
+        near: f64,
+        unit: impl Fn(&[f64]) -> Option<(f64, f64)>,
+    ) -> Result<Self> {
+        let mut places = vec![0; x.n_rows()];
+        rows.iter().enumerate().for_each(|(place, &row)| places[row] = place);
+        let dense = x.to_dense()?;
+        let cells = dense.dense()?;
+        // Without a view of each row where all are taken.
+        let mut x = if rows.len() == cells.nrows() { cells.to_owned() } else { cells.select(Axis(0), rows) };
         for mut column in x.axis_iter_mut(Axis(1)) {
             let known: Vec<f64> = column.iter().copied().filter(|value| value.is_finite()).collect();
             // Divided by the largest first, so that squares stay in range.
@@ -108,32 +120,37 @@ impl Scaled {
             row.iter().zip(&direction).map(|(value, weight)| value * weight).sum::<f64>() / length
         });
         let along = along.collect();
-        Ok(Scaled { x, along, reach: near * (p as f64).sqrt() })
+        Ok(Scaled { x, along, reach: near * (p as f64).sqrt(), places })
+    }
+
+    fn along(&self, row: usize) -> f64 {
+        self.along[self.places[row]]
     }
 
     /// The rows learned from, in the order of one direction.
     fn learned(&self, split: &Split) -> Vec<usize> {
         let mut learned: Vec<usize> =
-            split.train.iter().copied().filter(|&row| self.along[row].is_finite()).collect();
-        learned.sort_by(|&a, &b| self.along[a].total_cmp(&self.along[b]).then(a.cmp(&b)));
+            split.train.iter().copied().filter(|&row| self.along(row).is_finite()).collect();
+        learned.sort_by(|&a, &b| self.along(a).total_cmp(&self.along(b)).then(a.cmp(&b)));
         learned
     }
 
-    /// How many pairs of a tested row and one learned from that are no copies are near, and how many are within four times as far; nothing
-    /// where more pairs than so many have to be compared.
-    pub(super) fn pairs(&self, split: &Split, same: &[u32], most: usize) -> Option<[usize; 2]> {
+    /// How many pairs of a tested row and one learned from that are no copies are near, how many are within four times as far, and how many
+    /// were compared; nothing where more than so many have to be.
+    pub(super) fn pairs(&self, split: &Split, same: &[u32], most: usize) -> Option<[usize; 3]> {
         let learned = self.learned(split);
         let reach = 4.0 * self.reach * (1.0 + 1e-9);
         let beside = |row: usize| {
-            let at = self.along[row];
-            let first = learned.partition_point(|&other| self.along[other] < at - reach);
-            let last = learned.partition_point(|&other| self.along[other] <= at + reach);
+            let at = self.along(row);
+            let first = learned.partition_point(|&other| self.along(other) < at - reach);
+            let last = learned.partition_point(|&other| self.along(other) <= at + reach);
             // None of a row that is at no place.
             &learned[first..last.max(first)]
         };
         let tested: Vec<usize> =
-            split.test.iter().copied().filter(|&row| self.along[row].is_finite()).collect();
-        if tested.iter().map(|&row| beside(row).len()).sum::<usize>() > most {
+            split.test.iter().copied().filter(|&row| self.along(row).is_finite()).collect();
+        let compared: usize = tested.iter().map(|&row| beside(row).len()).sum();
+        if compared > most {
             return None;
         }
         let found = reduce::map_chunks(tested.len(), 256, |places| {
@@ -148,7 +165,9 @@ impl Scaled {
             }
             pairs
         });
-        Some(found.into_iter().fold([0; 2], |sum, pairs| [sum[0] + pairs[0], sum[1] + pairs[1]]))
+        let [near, around] =
+            found.into_iter().fold([0; 2], |sum, pairs| [sum[0] + pairs[0], sum[1] + pairs[1]]);
+        Some([near, around, compared])
     }
 
     /// The tested rows that have a near row, but no copy, among those learned from.
@@ -159,14 +178,14 @@ impl Scaled {
         copies.sort_unstable();
         let reach = self.reach * (1.0 + 1e-9);
         let has = |row: usize| {
-            let at = self.along[row];
+            let at = self.along(row);
             if !at.is_finite() || copies.binary_search(&same[row]).is_ok() {
                 return false;
             }
-            let first = learned.partition_point(|&other| self.along[other] < at - reach);
+            let first = learned.partition_point(|&other| self.along(other) < at - reach);
             learned[first..]
                 .iter()
-                .take_while(|&&other| self.along[other] <= at + reach)
+                .take_while(|&&other| self.along(other) <= at + reach)
                 .any(|&other| self.within(row, other, self.reach))
         };
         let tested = &split.test;
@@ -179,7 +198,7 @@ impl Scaled {
     fn within(&self, a: usize, b: usize, reach: f64) -> bool {
         let limit = reach * reach;
         let mut sum = 0.0;
-        for (a, b) in self.x.row(a).iter().zip(self.x.row(b)) {
+        for (a, b) in self.x.row(self.places[a]).iter().zip(self.x.row(self.places[b])) {
             sum += (a - b) * (a - b);
             if sum > limit {
                 return false;

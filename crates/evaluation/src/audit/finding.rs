@@ -141,6 +141,11 @@ impl AuditReport {
         self.findings.is_empty()
     }
 
+    /// Whether all was looked for and nothing found.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.findings.is_empty() && self.skipped.is_empty()
+    }
+
     /// What stops the work.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_open())
@@ -161,11 +166,13 @@ impl AuditReport {
         )))
     }
 
-    /// What was found and how often, without the advice; nothing where nothing was.
+    /// What was found and how often, without the advice, and what was not looked for; nothing where all was looked for and nothing found.
     pub(crate) fn in_short(&self) -> Option<String> {
         let found = self.findings.iter().map(|found| format!("{} x {}", found.count, found.check));
         let found: Vec<String> = found.collect();
-        (!found.is_empty()).then(|| format!("the audit found {}", found.join(", ")))
+        let found = (!found.is_empty()).then(|| format!("the audit found {}", found.join(", ")));
+        let parts: Vec<String> = found.into_iter().chain(self.skipped.iter().cloned()).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// The columns of all that stops the work, each once, in the order of their names.
@@ -222,5 +229,25 @@ impl Waivers {
             finding.waiver = self.0.get(&finding.check).cloned();
         }
         findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AuditReport, Check, Finding, Severity};
+
+    #[test]
+    fn what_was_not_looked_for_is_said_in_short() {
+        let mut report = AuditReport::default();
+        assert!(report.in_short().is_none() && report.is_silent());
+        report.skipped.push("near copies were not looked for".to_owned());
+        assert_eq!(report.in_short().unwrap(), "near copies were not looked for");
+        assert!(report.is_empty() && !report.is_silent());
+        let found = Finding::new(Check::DuplicateRows, Severity::Warning, "copies".to_owned());
+        report.findings.push(found);
+        assert_eq!(
+            report.in_short().unwrap(),
+            "the audit found 1 x duplicate rows; near copies were not looked for"
+        );
     }
 }

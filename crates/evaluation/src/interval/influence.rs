@@ -40,7 +40,25 @@ pub(crate) fn reach([squares, fourths]: [f64; 2], n_units: f64, level: f64) -> R
     if !(squares > 0.0) {
         return two_sided_t(most, level).map(|_| squares);
     }
-    let tails = n_units * (fourths / squares / squares);
+    // Never less than 1, but for fourth powers below the range of f64.
+    let tails = (n_units * (fourths / squares / squares)).max(1.0);
     let df = (2.0 * n_units / (tails - 1.0 + 2.0 / most)).min(most);
     Ok(two_sided_t(df, level)? * (squares * (n_units / most)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+
+    /// What each unit adds is so little that its fourth power is 0.
+    #[test]
+    fn tails_of_numbers_near_0_are_those_of_equal_ones() {
+        for unit in [1.0, 1e-70, 1e-100] {
+            let of = |power: i32| 4.0 * f64::powi(unit, power);
+            let found = reach([of(2), of(4)], 4.0, 0.95).unwrap();
+            // Student's quantile with 3 degrees of freedom, times the root of 4 * 4 / 3.
+            let expected = 3.182_446_305_284_263 * (16.0_f64 / 3.0).sqrt();
+            assert!((found / unit - expected).abs() < 1e-6, "{unit}: {found}");
+        }
+    }
 }

@@ -169,6 +169,7 @@ impl CalibrationSums {
             )));
         }
         let wider = of_few_rows(n_units, level)?;
+        let rounding = f64::EPSILON * n_units.max(64.0);
         let worst = self.metric.is_worst();
         let of = |bin: &[f64; 3]| match worst {
             true if bin[0] > 0.0 => bin[0],
@@ -177,7 +178,13 @@ impl CalibrationSums {
         let own: Vec<f64> = self.bins.iter().map(|bin| (bin[1] - bin[2]) / of(bin)).collect();
         // Of each bin the standard deviations of the sum of moved weights, and of that of gaps that come with it and do not.
         let spread = |[square, gap, of_gaps]: &[f64; 3]| match square.sqrt() {
-            root if root > 0.0 => [root, gap / root, (of_gaps - gap / root * (gap / root)).max(0.0).sqrt()],
+            root if root > 0.0 => {
+                let with = gap / root;
+                let rest = of_gaps - with * with;
+                // Of gaps that are all the same rounding is left, of which the root is no rounding.
+                let least = (4.0 * rounding).max(1e-12) * of_gaps;
+                [root, with, if rest > least { rest.sqrt() } else { 0.0 }]
+            }
             _ => [0.0; 3],
         };
         let spreads: Vec<[f64; 3]> = self.squares.iter().map(spread).collect();
@@ -198,7 +205,6 @@ impl CalibrationSums {
             };
             self.bins.iter().zip(&own).zip(&moved).map(of_bin).collect::<Vec<f64>>()
         });
-        let rounding = f64::EPSILON * n_units.max(64.0);
         Ok(inverted(&own, moves, worst, estimate, [n_units, level, rounding]))
     }
 }

@@ -220,8 +220,12 @@ impl MeanTweedieDeviance {
     }
 
     pub(super) fn of(self, y: f64, mu: f64) -> f64 {
+        // What cancels leaves rounding of either sign.
+        if y == mu {
+            return 0.0;
+        }
         let p = self.power;
-        2.0 * match p {
+        let half = match p {
             0.0 => (y - mu).powi(2) / 2.0,
             1.0 => (if y > 0.0 { y * (y / mu).ln() } else { 0.0 }) - y + mu,
             2.0 => (mu / y).ln() + y / mu - 1.0,
@@ -229,7 +233,9 @@ impl MeanTweedieDeviance {
                 let own = if y > 0.0 { y.powf(2.0 - p) / ((1.0 - p) * (2.0 - p)) } else { 0.0 };
                 own - y * mu.powf(1.0 - p) / (1.0 - p) + mu.powf(2.0 - p) / (2.0 - p)
             }
-        }
+        };
+        // Not by `max`, which makes 0 of what is beyond the range of f64.
+        if half < 0.0 { 0.0 } else { 2.0 * half }
     }
 
     /// What the deviance from any mean has of a truth, but for a multiple of it and a constant.

@@ -58,14 +58,17 @@ impl Moments {
     }
 }
 
-/// What tells how sure squared errors `e` and the truth's squared distances from its mean are: of the rows with weight `w` their number, the sum
-/// of `w`, and those of `w^2 e^4`, of `w^2 e^3`, of `w^2 e^2 d^k`, of `w^2 e d^k` and of `w^2 d^k`, where `d` is the truth less a centre.
+/// What tells how sure squared errors and the truth's squared distances from its mean are: of the rows with weight `w` their number, the sum
+/// of `w`, and those of `w^2 e^4`, of `w^2 e^3`, of `w^2 e^2 d^k`, of `w^2 e d^k` and of `w^2 d^k`, where `d` is the truth less a centre and `e`
+/// the error less another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Products {
     n_rows: u64,
     weight: f64,
     centre: f64,
+    /// The centre of the errors: 0 of what older versions wrote.
+    off: f64,
     errors: f64,
     /// How many rows the odd powers of errors are known of: none of what older versions wrote.
     n_odd: u64,
@@ -77,7 +80,8 @@ struct Products {
 
 impl Products {
     fn add(&mut self, weight: f64, truth: f64, error: f64) {
-        let (w, e, d) = (weight * weight, error * error, truth - self.centre);
+        let (w, error, d) = (weight * weight, error - self.off, truth - self.centre);
+        let e = error * error;
         self.n_rows += 1;
         self.n_odd += 1;
         self.weight += weight;
@@ -97,25 +101,46 @@ impl Products {
     /// The same sums about another centre.
     fn about(&self, centre: f64) -> Self {
         let by = self.centre - centre;
-        let [a, b, c, d, e] = self.truth;
         let moved = |[p, q, r]: [f64; 3]| [p, q + by * p, r + by * (2.0 * q + by * p)];
         Products {
             centre,
             mixed: moved(self.mixed),
             linear: moved(self.linear),
-            truth: [
-                a,
-                b + by * a,
-                c + by * (2.0 * b + by * a),
-                d + by * (3.0 * c + by * (3.0 * b + by * a)),
-                e + by * (4.0 * d + by * (6.0 * c + by * (4.0 * b + by * a))),
-            ],
+            truth: fourth_powers(self.truth, by),
             ..*self
         }
     }
 
-    fn merge(&self, other: &Products, centre: f64) -> Self {
-        let (mut own, theirs) = (self.about(centre), other.about(centre));
+    /// The same sums about another centre of the errors.
+    fn off_by(&self, off: f64) -> Self {
+        let by = self.off - off;
+        // Odd powers that are not known are not needed where nothing moves.
+        if by == 0.0 {
+            return *self;
+        }
+        let (linear, truth) = (self.linear, self.truth);
+        let [_, _, _, cubes, errors] =
+            fourth_powers([truth[0], linear[0], self.mixed[0], self.cubes, self.errors], by);
+        Products {
+            off,
+            errors,
+            cubes,
+            mixed: std::array::from_fn(|k| self.mixed[k] + by * (2.0 * linear[k] + by * truth[k])),
+            linear: std::array::from_fn(|k| linear[k] + by * truth[k]),
+            ..*self
+        }
+    }
+
+    /// Whether odd powers of the errors are known of all rows.
+    fn is_odd_known(&self) -> bool {
+        self.n_odd == self.n_rows
+    }
+
+    fn merge(&self, other: &Products, centre: f64, off: f64) -> Self {
+        // What older versions wrote is about 0, and cannot be moved.
+        let off = if self.is_odd_known() && other.is_odd_known() { off } else { 0.0 };
+        let moved = |part: &Products| part.about(centre).off_by(off);
+        let (mut own, theirs) = (moved(self), moved(other));
         own.n_rows += theirs.n_rows;
         own.weight += theirs.weight;
         own.n_odd += theirs.n_odd;
@@ -126,6 +151,17 @@ impl Products {
         own.truth.iter_mut().zip(theirs.truth).for_each(|(own, theirs)| *own += theirs);
         own
     }
+}
+
+/// Sums of powers from 0 to 4 of numbers, from those of numbers that are less by so much.
+fn fourth_powers([a, b, c, d, e]: [f64; 5], by: f64) -> [f64; 5] {
+    [
+        a,
+        b + by * a,
+        c + by * (2.0 * b + by * a),
+        d + by * (3.0 * c + by * (3.0 * b + by * a)),
+        e + by * (4.0 * d + by * (6.0 * c + by * (4.0 * b + by * a))),
+    ]
 }
 
 fn older() -> Error {
@@ -164,7 +200,7 @@ impl ErrorSums {
                 sums.truth.mean /= sums.weight;
                 sums.error.mean /= sums.weight;
             }
-            sums.products.centre = sums.truth.mean;
+            (sums.products.centre, sums.products.off) = (sums.truth.mean, sums.error.mean);
             for row in counted() {
                 let error = truth[row] - prediction[row];
                 sums.products.add(weight(row), truth[row], error);
@@ -187,7 +223,7 @@ impl ErrorSums {
     pub fn merge(&mut self, other: &ErrorSums) {
         self.truth = self.truth.merge(self.weight, other.truth, other.weight);
         self.error = self.error.merge(self.weight, other.error, other.weight);
-        self.products = self.products.merge(&other.products, self.truth.mean);
+        self.products = self.products.merge(&other.products, self.truth.mean, self.error.mean);
         self.n_rows += other.n_rows;
         self.weight += other.weight;
         self.absolute += other.absolute;
@@ -250,7 +286,7 @@ impl ErrorSums {
     pub fn root_mean_squared_error_interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.root_mean_squared_error()?;
         self.check_products()?;
-        let Products { n_rows, errors, mixed, truth, .. } = self.products;
+        let Products { n_rows, errors, mixed, truth, .. } = self.products.off_by(0.0);
         let (u, w) = (self.squared, self.weight);
         let squares = errors / u / u - 2.0 * (mixed[0] / u / w) + truth[0] / w / w;
         let least = errors.min(truth[0]);
@@ -283,7 +319,7 @@ impl ErrorSums {
     pub fn r2_interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.r2()?;
         self.check_products()?;
-        let Products { n_rows, errors, mixed, truth, .. } = self.products.about(self.truth.mean);
+        let Products { n_rows, errors, mixed, truth, .. } = self.products.about(self.truth.mean).off_by(0.0);
         let (u, t) = (self.squared, self.truth.squares);
         if t == 0.0 {
             return Err(Error::insufficient_data(
@@ -306,12 +342,12 @@ impl ErrorSums {
     pub fn explained_variance_interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.explained_variance()?;
         self.check_products()?;
-        let Products { n_rows, errors, cubes, mixed, linear, truth, n_odd, .. } =
-            self.products.about(self.truth.mean);
-        if n_odd != n_rows {
+        if !self.products.is_odd_known() {
             return Err(older());
         }
-        let (u, t, c) = (self.error.squares, self.truth.squares, self.error.mean);
+        let Products { n_rows, errors, mixed, truth, .. } =
+            self.products.about(self.truth.mean).off_by(self.error.mean);
+        let (u, t) = (self.error.squares, self.truth.squares);
         if t == 0.0 {
             return Err(Error::insufficient_data(
                 "all truths are the same, so there is no variance to explain and `explained_variance` has no interval; use an absolute error",
@@ -325,10 +361,7 @@ impl ErrorSums {
                 level,
             });
         }
-        // About the mean of the errors.
-        let fourth = errors - c * (4.0 * cubes - c * (6.0 * mixed[0] - c * (4.0 * linear[0] - c * truth[0])));
-        let both = mixed[2] - c * (2.0 * linear[2] - c * truth[2]);
-        let squares = fourth.max(0.0) / u / u - 2.0 * (both / u / t) + truth[4] / t / t;
+        let squares = errors / u / u - 2.0 * (mixed[2] / u / t) + truth[4] / t / t;
         let half = self.logarithm_half(squares, errors.min(truth[4]), n_rows, level, "explained_variance")?;
         let left = 1.0 - estimate;
         let low = 1.0 - left * half.exp();

@@ -11,6 +11,17 @@ use super::{Metric, bootstrap, mean_by, where_defined};
 use crate::IntervalOptions;
 use crate::interval::check_end;
 
+/// The share of a deviance that rows which are left out must leave, to be told from rounding.
+const LEAST_LEFT: f64 = 1e-9;
+
+/// Whether the truths of the rows with weight are all the same.
+fn all_equal(truth: &[f64], weights: Option<&[f64]>) -> bool {
+    let counted = |row: &usize| weights.is_none_or(|weights| weights[*row] > 0.0);
+    let mut counted = (0..truth.len()).filter(counted).map(|row| truth[row]);
+    let first = counted.next();
+    counted.all(|y| Some(y) == first)
+}
+
 /// The share of a deviance that is explained, beside the mean of the truth as a constant answer.
 ///
 /// The interval is that of the logarithm of the share that is left, by the jackknife (Tukey, 1958): a deviance of numbers that are far apart
@@ -74,9 +85,7 @@ impl D2Tweedie {
             _ => [0.0; 4],
         });
         let sums: [f64; 4] = std::array::from_fn(|part| reduce::sum_by(n_rows, |row| parts[row][part]));
-        let mut counted = (0..n_rows).filter(|&row| weight(row) > 0.0).map(|row| truth[row]);
-        let first = counted.next();
-        if counted.all(|y| Some(y) == first) || !(sums[2] / sums[3]).is_normal() {
+        if all_equal(truth, weights) || !(sums[2] > 0.0 && (sums[2] / sums[3]).is_normal()) {
             return Ok(None);
         }
         // The deviance of the others from their own mean is that from the mean of all, less that of their mean from it (Banerjee and
@@ -87,8 +96,16 @@ impl D2Tweedie {
                 rest.iter_mut().zip(parts[row]).for_each(|(rest, own)| *rest -= own);
             }
             let [weight, moved, own, of_mean] = rest;
-            let by = if left_out.is_empty() { 0.0 } else { weight * of(mean + moved / weight, mean) };
-            (own / (of_mean - by)).ln()
+            if left_out.is_empty() {
+                return (own / of_mean).ln();
+            }
+            let by = weight * of(mean + moved / weight, mean);
+            let rest = of_mean - by;
+            // Of what is nothing without these rows, rounding is left.
+            match own > LEAST_LEFT * sums[2] && rest > LEAST_LEFT * (sums[3] + by) {
+                true => (own / rest).ln(),
+                false => f64::NAN,
+            }
         };
         where_defined(options.of_left_out_with_tails(n_rows, left))
     }
@@ -115,7 +132,7 @@ impl Metric for D2Tweedie {
         };
         let (own, of_mean) = (deviance(&|row| prediction[row]), deviance(&|_| mean));
         // Of equal truths the mean is perfect but for rounding.
-        let equal = truth.iter().all(|value| *value == truth[0]);
+        let equal = all_equal(truth, weights);
         in_range(share(own, if equal { 0.0 } else { of_mean }), &self.name())
     }
 

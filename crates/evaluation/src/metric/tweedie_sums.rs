@@ -11,6 +11,9 @@ use crate::interval::{check_end, two_sided_t, wider_logarithm};
 /// Numbers of each row: the deviance from its answer, what the deviance from any mean is made of besides the truth, and the truth.
 type Numbers = [f64; 3];
 
+/// A deviance must be so many times what rounding makes of it, for the interval to be right to a hundredth.
+const MOST_LOST: f64 = 1e3;
+
 /// What a stream of rows leaves behind of [`D2Tweedie`](super::D2Tweedie): one pass gives the score and its interval, and parts are merged.
 /// Their order changes a score by rounding alone.
 ///
@@ -204,8 +207,8 @@ impl TweedieSums {
     /// holds a little less often than that of [`D2Tweedie`](super::D2Tweedie).
     ///
     /// # Errors
-    /// As [`score`](TweedieSums::score), when all truths are the same, the level is not in (0, 1), or squares of deviances, truths or weights, or
-    /// an end, are beyond the range of f64.
+    /// As [`score`](TweedieSums::score), when all truths are the same, or differ by less than about a millionth of their mean, the level is not
+    /// in (0, 1), or squares of deviances, truths or weights, or an end, are beyond the range of f64.
     pub fn interval(&self, level: f64) -> Result<Interval> {
         let estimate = self.score()?;
         let (own, of_mean) = self.parts()?;
@@ -234,6 +237,14 @@ impl TweedieSums {
             return Err(Error::overflow(
                 "the squares of deviances, truths or weights are beyond the range of f64; scale the target and the weights",
             ));
+        }
+        // What the deviance from the mean is made of is rounded to digits of the truth, and cancels.
+        let lost = f64::EPSILON * (self.deviance.own_term(mean).abs() + (slope * mean).abs());
+        if !(of_mean > MOST_LOST * lost) {
+            return Err(Error::unsupported(format!(
+                "the truths differ by so little beside their mean, {mean}, that these sums do not tell how sure `d2_tweedie` is; \
+                 use `D2Tweedie::interval` of the rows themselves"
+            )));
         }
         let (centre, half) = ((own / of_mean).ln() - bias, reach * left.sqrt());
         let low = 1.0 - (centre + half).exp();

@@ -127,7 +127,8 @@ impl<'a> ReportOptions<'a> {
 
     /// Asks for a [`ModelTable`] of the estimator beside baselines, cross-validated on the same folds, and tells the diagnosis whether the
     /// estimator learns by heart, too little, or nothing that the best baseline does not know. Each baseline has a name; the estimator is called
-    /// `model`. The rows are those that the model has learned from.
+    /// `model`. The rows are those that the model has learned from. A diagnosis that was told scores before keeps them, and is told nothing of
+    /// these; a note says so where it knows no baseline.
     #[must_use]
     pub fn baselines<N, E, B, S, M>(
         mut self,
@@ -204,6 +205,10 @@ impl Report {
             let Compared { table, model, baseline } = models(options)?;
             if !diagnosis.looked_for(Diagnostic::Overfit) {
                 diagnosis = diagnosis.against(&model, &baseline)?;
+            } else if !diagnosis.looked_for(Diagnostic::NoBetterThanBaseline) {
+                self = self.note(
+                    "The diagnosis was told other scores of the model, so it does not compare it with the baselines; the table of models does.",
+                );
             }
             self = self.models(table);
         }

@@ -192,6 +192,9 @@ fn found(page: &mut Document, report: &Report) {
         if found.findings.is_empty() {
             page.alert(Level::Good, "Nothing was found that knows the answer.".to_owned());
         }
+        if !found.skipped.is_empty() {
+            page.list(found.skipped.iter().cloned());
+        }
     }
     for (against, comparison) in &report.comparisons {
         let level = match comparison.verdict {

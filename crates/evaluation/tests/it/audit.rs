@@ -387,7 +387,7 @@ fn near_copies_of_tables_are_found_by_their_numbers_or_refused() {
 }
 
 /// Normal numbers, the last rows of which are the first ones and a little more.
-fn nearly_copied(n: usize, p: usize, n_copied: usize, by: f64) -> Matrix {
+pub(crate) fn nearly_copied(n: usize, p: usize, n_copied: usize, by: f64) -> Matrix {
     let mut random = Random::new(17);
     let mut x = Array2::from_shape_fn((n, p), |_| random.normal());
     for row in 0..n_copied {

@@ -169,6 +169,21 @@ fn merged_calibration_errors_are_as_sure_as_those_of_rows() {
             }
         }
     }
+    // All rows say the same and are right: none of them moves a gap, and as many as may have gone unseen are otherwise.
+    for (share, n) in [(0.6, 50), (0.8, 77), (0.9, 100), (1.0, 30)] {
+        for metric in [CalibrationError::new(), CalibrationError::worst()] {
+            let truth = Classes::new(vec![1; n], ["no", "yes"].map(String::from).to_vec()).unwrap();
+            let values = Array2::from_shape_fn((n, 2), |(_, class)| [1.0 - share, share][class]);
+            let answer = Probabilities::new(values, truth.shared_names()).unwrap();
+            let of_rows = metric.interval(&truth, &answer, &options()).unwrap();
+            let mut sums = CalibrationSums::new(metric).unwrap();
+            sums.add(&truth, &answer, None).unwrap();
+            let merged = sums.interval(0.95).unwrap();
+            assert!(merged.width() > 0.01, "{merged:?}");
+            assert!((merged.low - of_rows.low).abs() < 1e-5, "{merged:?} {of_rows:?}");
+            assert!((merged.high - of_rows.high).abs() < 1e-5, "{merged:?} {of_rows:?}");
+        }
+    }
     // What a version wrote that did not keep the squares has a score alone, and so has all that it is merged with.
     let (truth, answer) = said(50, 1.0, &mut random);
     let mut sums = CalibrationSums::new(CalibrationError::new()).unwrap();

@@ -1,7 +1,7 @@
 //! Shares of deviances that are explained: how sure they are, and from parts of the rows.
 
 use perennial_core::{Rows, Values};
-use perennial_evaluation::metric::{D2Tweedie, TweedieSums};
+use perennial_evaluation::metric::{D2Tweedie, MeanTweedieDeviance, TweedieSums};
 use perennial_evaluation::{IntervalOptions, Metric};
 use perennial_numeric::random::Random;
 use perennial_statistics::distribution::{Distribution, StudentT};
@@ -87,6 +87,10 @@ fn intervals_of_rows_that_tell_little() {
     // Without the last row all truths are the same, so the score hangs on it.
     let one = of(&[1.0, 1.0, 1.0, 5.0], &[1.0, 2.0, 1.0, 4.0], 2.0).unwrap();
     assert!(one.low.is_finite() && one.high.is_finite());
+    // Nothing is left to explain without the only row that is not 0, and rounding of it is no number.
+    let rare: Vec<f64> = (0..100).map(|row| f64::from(u8::from(row == 99))).collect();
+    let found = of(&rare, &[0.02; 100], 1.0).unwrap();
+    assert!(found.low > -10.0 && found.low <= found.high && found.high < 1.0, "{found:?}");
     for unit in [1e-300, 1e300] {
         let units = |values: [f64; 4]| values.map(|value| unit * value);
         let found = of(&units([1.0, 2.0, 3.0, 1.5]), &units([1.5, 1.8, 2.5, 1.5]), 2.0).unwrap();
@@ -98,6 +102,64 @@ fn intervals_of_rows_that_tell_little() {
     assert!(
         huge.is_ok_and(|found| !found.low.is_nan()) || of(&[1e300, 1.0, 1e-300], &[1.0; 3], 2.0).is_err()
     );
+}
+
+#[test]
+fn perfect_answers_are_perfect_at_any_power() {
+    let (truth, _) = rows(40, 11);
+    for power in [1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 4.7] {
+        let own = MeanTweedieDeviance::new(power).row_scores(&truth, &truth).unwrap().unwrap();
+        assert!(own.iter().all(|deviance| *deviance == 0.0), "{power}: {own:?}");
+        let options = IntervalOptions::new().replicates(50);
+        let found = D2Tweedie::new(power).interval(&truth, &truth, &options).unwrap();
+        let merged = sums(power, &truth, &truth, None, 7).interval(0.95).unwrap();
+        for found in [found, merged] {
+            assert_eq!((found.low, found.estimate, found.high), (1.0, 1.0, 1.0), "{power}");
+        }
+        // Next to perfect they are never better.
+        let next: Values = truth.as_slice().iter().map(|truth| truth * (1.0 + 1e-15)).collect();
+        let own = MeanTweedieDeviance::new(power).row_scores(&truth, &next).unwrap().unwrap();
+        assert!(own.iter().all(|deviance| *deviance >= 0.0), "{power}: {own:?}");
+    }
+    // What is beyond the range of numbers is not 0.
+    let (truth, answer) = (Values::from(vec![1e-300]), Values::from(vec![2e-300]));
+    assert!(MeanTweedieDeviance::new(10.0).score(&truth, &answer).is_err());
+}
+
+#[test]
+fn rows_without_weight_do_not_make_truths_differ() {
+    // The mean of three times 0.1 is rounded.
+    let truth = Values::from(vec![0.1, 0.1, 0.1, 5.0]);
+    let answer = Values::from(vec![0.2; 4]);
+    for power in POWERS {
+        let score = D2Tweedie::new(power).score_weighted(&truth, &answer, Some(&[1.0, 1.0, 1.0, 0.0]));
+        assert_eq!(score.unwrap(), 0.0, "{power}");
+    }
+}
+
+#[test]
+fn parts_of_truths_far_from_0_tell_how_sure_they_are_or_that_they_do_not() {
+    let (truth, answer) = rows(200, 9);
+    let moved = |by: f64| {
+        let of = |values: &Values| -> Values { values.as_slice().iter().map(|value| value + by).collect() };
+        (of(&truth), of(&answer))
+    };
+    // Squared errors are the same wherever they are.
+    let plain = sums(0.0, &truth, &answer, None, 30).interval(0.95).unwrap();
+    for by in [1e3, 1e4] {
+        let (truth, answer) = moved(by);
+        let found = sums(0.0, &truth, &answer, None, 30).interval(0.95).unwrap();
+        close(found.low, plain.low, 1e-5);
+        close(found.high, plain.high, 1e-5);
+    }
+    let (truth, answer) = moved(1e9);
+    for power in [0.0, 1.0, 1.5, 2.0, 3.0] {
+        let merged = sums(power, &truth, &answer, None, 30);
+        let error = merged.interval(0.95).unwrap_err().to_string();
+        assert!(error.contains("`D2Tweedie::interval` of the rows"), "{power}: {error}");
+    }
+    let by_rows = D2Tweedie::new(0.0).interval(&truth, &answer, &IntervalOptions::new()).unwrap();
+    assert!(by_rows.contains(by_rows.estimate) && by_rows.width() < 4.0 * plain.width(), "{by_rows:?}");
 }
 
 /// The sums of parts of so many rows.

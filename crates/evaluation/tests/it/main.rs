@@ -45,6 +45,7 @@ mod multi_output;
 mod named;
 mod named_metrics;
 mod named_properties;
+mod near_copies;
 mod nearby;
 mod rank_sums;
 mod rare;

@@ -125,6 +125,66 @@ fn error_intervals_are_linearised_by_hand() {
 }
 
 #[test]
+fn explained_variances_are_as_sure_wherever_the_errors_are() {
+    let (truth, answer) = halves(120, &mut Random::new(15));
+    let weights: Vec<f64> = (0..120).map(|row| f64::from(row % 4)).collect();
+    for weights in [None, Some(&weights[..])] {
+        let plain = sums(&truth, &answer, weights, 120).explained_variance_interval(0.95).unwrap();
+        for off in [-2.5, 1e4, 1e5, 1e6] {
+            let moved: Vec<f64> = answer.iter().map(|answer| answer + off).collect();
+            for part in [120, 50, 7, 2] {
+                let sums = sums(&truth, &moved, weights, part);
+                let found = sums.explained_variance_interval(0.95).unwrap();
+                close(found.low, plain.low, 1e-7);
+                close(found.high, plain.high, 1e-7);
+                // The other scores have all of the errors.
+                let (truth, moved) = (Values::from(truth.clone()), Values::from(moved.clone()));
+                let options = IntervalOptions::new();
+                let options = match weights {
+                    Some(weights) => options.weights(weights),
+                    None => options,
+                };
+                let of_rows = RootMeanSquaredError.interval(&truth, &moved, &options).unwrap();
+                let found = sums.root_mean_squared_error_interval(0.95).unwrap();
+                close(found.low / of_rows.low, 1.0, 1e-7);
+                close(found.high / of_rows.high, 1.0, 1e-7);
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_without_odd_powers_keep_what_they_know() {
+    // The mean of the errors is 0, as the centre is of what was written without odd powers.
+    let even = sums(&[1.0, 2.0, 3.0, 4.5], &[1.5, 1.5, 3.5, 4.0], None, 4);
+    let more = sums(&[2.0, 4.0, 1.0], &[12.0, 13.5, 11.0], None, 3);
+    let mut old = serde_json::to_value(even).unwrap();
+    let products = old.get_mut("products").unwrap().as_object_mut().unwrap();
+    for name in ["off", "n_odd", "cubes", "linear"] {
+        products.remove(name).unwrap();
+    }
+    let mut old: ErrorSums = serde_json::from_value(old).unwrap();
+    let mut new = even;
+    for merged in [false, true] {
+        if merged {
+            old.merge(&more);
+            new.merge(&more);
+        }
+        for (old, new) in [
+            (old.r2_interval(0.5), new.r2_interval(0.5)),
+            (old.root_mean_squared_error_interval(0.5), new.root_mean_squared_error_interval(0.5)),
+        ] {
+            let (old, new) = (old.unwrap(), new.unwrap());
+            close(old.low, new.low, 1e-9 * new.low.abs());
+            close(old.high, new.high, 1e-9 * new.high.abs());
+        }
+        let error = old.explained_variance_interval(0.5).unwrap_err();
+        assert!(error.to_string().contains("begun by an older version"), "{error}");
+        assert!(new.explained_variance_interval(0.5).is_ok());
+    }
+}
+
+#[test]
 fn error_intervals_without_a_variance_are_errors() {
     let of = |truth: &[f64], answer: &[f64]| sums(truth, answer, None, 10);
     let perfect = of(&[1.0, 2.0, 3.0], &[1.0, 2.0, 3.0]);

@@ -248,7 +248,12 @@ fn what_a_report_is_told_of_how_the_model_came_about() {
     let diagnosis = Diagnosis::new().scores(&[0.1, 0.1], &[5.0, 5.0], false).unwrap();
     let told =
         Report::of_regressor("A line", &model, &tested, &of_tested, &options.diagnosis(diagnosis)).unwrap();
-    assert!(told.findings.unwrap().found.iter().any(|found| found.diagnostic == Diagnostic::Overfit));
+    let findings = told.findings.as_ref().unwrap();
+    assert!(findings.found.iter().any(|found| found.diagnostic == Diagnostic::Overfit));
+    // Then a note says that the baselines are told by the table alone.
+    let says = |report: &Report| report.notes.iter().any(|note| note.contains("told other scores"));
+    assert!(!findings.passed.contains(&Diagnostic::NoBetterThanBaseline) && says(&told) && !says(&report));
+    assert!(told.models.is_some());
     let none: [(&str, Always); 0] = [];
     for (options, says) in [
         (plain.clone().baselines(&estimator, none, &x, &y, folds(), MeanAbsoluteError), "no baselines"),

@@ -419,12 +419,13 @@ fn bca_shares(estimate: f64, replicates: &[f64], left_out: &[f64], tail: f64) ->
     let share = (below / n).clamp(0.5 / n, 1.0 - 0.5 / n);
     let bias = normal_quantile(share, 1.0 - share);
     let mean = left_out.iter().sum::<f64>() / left_out.len() as f64;
+    // In units of the farthest, so that powers stay in the range of f64; values beyond it tell no skewness.
+    let far = left_out.iter().fold(0.0_f64, |far, value| far.max((mean - value).abs()));
+    let known = far > 0.0 && far.is_finite();
     let (squares, cubes) = left_out.iter().fold((0.0, 0.0), |(squares, cubes), value| {
-        let d = mean - value;
+        let d = (mean - value) / far;
         (squares + d * d, cubes + d * d * d)
     });
-    // Squares beyond the range of f64 tell no skewness.
-    let known = squares > 0.0 && squares.is_finite() && cubes.is_finite();
     let acceleration = if known { cubes / (6.0 * f64::powf(squares, 1.5)) } else { 0.0 };
     let z = normal_quantile(1.0 - tail, tail);
     // A level that no number of replicates tells from 1.
@@ -446,6 +447,23 @@ fn bca_shares(estimate: f64, replicates: &[f64], left_out: &[f64], tail: f64) ->
 #[cfg(test)]
 mod tests {
     use super::bca_shares;
+
+    /// Powers of what is left out are in range whatever the unit, and the unit does not matter.
+    #[test]
+    fn corrections_are_the_same_in_any_unit() {
+        let left_out = [3.1, 4.7, 2.2, 8.9, 5.5, 6.1, 4.4, 3.8, 7.0, 5.2];
+        let replicates: Vec<f64> = (0..999).map(f64::from).collect();
+        let shares = |unit: f64| bca_shares(480.0, &replicates, &left_out.map(|value| unit * value), 0.025);
+        let (low, high) = shares(1.0);
+        for unit in [1e-200, 1e-110, 1e110, 1e200] {
+            let found = shares(unit);
+            assert!((found.0 - low).abs() < 1e-12 && (found.1 - high).abs() < 1e-12, "{unit}: {found:?}");
+        }
+        // Values that are all the same, or beyond the range of numbers, correct nothing.
+        let plain = bca_shares(480.0, &replicates, &[1.0; 10], 0.025);
+        assert_eq!(bca_shares(480.0, &replicates, &[f64::MAX, f64::MIN, f64::MAX], 0.025), plain);
+        assert!(plain.0 < plain.1 && plain != (low, high));
+    }
 
     /// Where the correction runs out of room the ends stay in their order, and do not come back from the other side.
     #[test]
