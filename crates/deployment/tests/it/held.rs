@@ -241,8 +241,8 @@ fn what_was_set_aside_can_be_asked_for() {
     assert_eq!(reply.json()["outputs"][1]["shape"], json!([0]));
     // A name that is wrong is refused before rows are looked at.
     let before = get(at, "/metrics").body;
-    let aside =
-        |body: &str| body.lines().find(|line| line.starts_with("perennial_quarantined")).map(str::to_owned);
+    let of_model = "perennial_quarantined_rows_total{model=\"m\"}";
+    let aside = |body: &str| body.lines().find(|line| line.starts_with(of_model)).map(str::to_owned);
     let reply = infer([2.0, 6.0], &["quarantine_rows"]);
     assert_eq!((reply.status, reply.error().as_str()), (422, "the model has no output `quarantine_rows`"));
     assert_eq!(aside(&get(at, "/metrics").body), aside(&before));

@@ -219,11 +219,19 @@ impl TweedieSums {
                 "all truths are the same, so there is no deviance to explain and `d2_tweedie` has no interval; use a mean deviance",
             ));
         }
+        let mean = self.means[2];
+        let slope = self.deviance.slope(mean);
+        // What the deviance from the mean is made of is rounded to digits of the truth, and cancels.
+        let lost = f64::EPSILON * (self.deviance.own_term(mean).abs() + (slope * mean).abs());
+        if lost.is_finite() && !(of_mean > MOST_LOST * lost) {
+            return Err(Error::unsupported(format!(
+                "the truths differ by so little beside their mean, {mean}, that these sums do not tell how sure `d2_tweedie` is; \
+                 use `D2Tweedie::interval` of the rows themselves"
+            )));
+        }
         if own == 0.0 {
             return Ok(Interval { estimate, low: estimate, high: estimate, level });
         }
-        let mean = self.means[2];
-        let slope = self.deviance.slope(mean);
         let variance = |factors: Numbers| {
             self.squares.of(factors, self.means).max(0.0) / self.weight / self.weight * (n / (n - 1.0))
         };
@@ -237,14 +245,6 @@ impl TweedieSums {
             return Err(Error::overflow(
                 "the squares of deviances, truths or weights are beyond the range of f64; scale the target and the weights",
             ));
-        }
-        // What the deviance from the mean is made of is rounded to digits of the truth, and cancels.
-        let lost = f64::EPSILON * (self.deviance.own_term(mean).abs() + (slope * mean).abs());
-        if !(of_mean > MOST_LOST * lost) {
-            return Err(Error::unsupported(format!(
-                "the truths differ by so little beside their mean, {mean}, that these sums do not tell how sure `d2_tweedie` is; \
-                 use `D2Tweedie::interval` of the rows themselves"
-            )));
         }
         let (centre, half) = ((own / of_mean).ln() - bias, reach * left.sqrt());
         let low = 1.0 - (centre + half).exp();
