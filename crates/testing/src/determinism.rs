@@ -1,5 +1,6 @@
 //! D: the same seed gives the same bits.
 
+use ndarray::Array2;
 use perennial_core::{Context, Result};
 use rayon::prelude::*;
 
@@ -23,8 +24,26 @@ fn large(subject: &Subject<'_>) -> Example {
 
 fn seed(subject: &Subject<'_>) -> Verdict {
     let example = subject.example();
+    same_by_seed(|ctx| subject.fit_in(&example, ctx)?.bytes())
+}
+
+fn threads(subject: &Subject<'_>) -> Verdict {
+    let example = large(subject);
+    same_by_threads(|| {
+        let model = subject.fit(&example)?;
+        Ok((model.bytes()?, model.apply(&example.x)?))
+    })
+}
+
+fn nested(subject: &Subject<'_>) -> Verdict {
+    let example = subject.example();
+    same_inside(|| subject.fit(&example)?.bytes())
+}
+
+/// Whether fits with one seed give the same bytes.
+pub(crate) fn same_by_seed(fit: impl Fn(Context) -> Result<Vec<u8>>) -> Verdict {
     for seed in [0, 7] {
-        let fit = || subject.fit_in(&example, Context::new().with_seed(seed))?.bytes();
+        let fit = || fit(Context::new().with_seed(seed));
         let first = fit()?;
         for _ in 0..3 {
             ensure!(first == fit()?, "seed {seed} gave two different models");
@@ -33,19 +52,15 @@ fn seed(subject: &Subject<'_>) -> Verdict {
     Ok(())
 }
 
-fn threads(subject: &Subject<'_>) -> Verdict {
-    let example = large(subject);
-    let work = || -> Result<_> {
-        let model = subject.fit(&example)?;
-        Ok((model.bytes()?, model.apply(&example.x)?))
-    };
+/// Whether the bytes of a model and its answers are the same at any number of threads.
+pub(crate) fn same_by_threads(work: impl Fn() -> Result<(Vec<u8>, Array2<f64>)> + Sync) -> Verdict {
     let mut right = None;
     for n_threads in [1, 2, 3, 4, 7] {
         let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build() else {
             return skip("no thread pool could be made");
         };
         for _ in 0..2 {
-            let (state, answers) = pool.install(work)?;
+            let (state, answers) = pool.install(&work)?;
             let (right_state, right_answers) = right.get_or_insert_with(|| (state.clone(), answers.clone()));
             ensure!(state == *right_state, "{n_threads} threads gave another model than 1");
             ensure!(same_bits(&answers, right_answers), "{n_threads} threads gave other answers than 1");
@@ -54,11 +69,10 @@ fn threads(subject: &Subject<'_>) -> Verdict {
     Ok(())
 }
 
-fn nested(subject: &Subject<'_>) -> Verdict {
-    let example = subject.example();
-    let alone = subject.fit(&example)?.bytes()?;
-    let fit = |_| subject.fit(&example).and_then(|model| model.bytes());
-    let together: Vec<Result<Vec<u8>>> = (0..8).into_par_iter().map(fit).collect();
+/// Whether fits inside of parallel tasks give the same bytes.
+pub(crate) fn same_inside(fit: impl Fn() -> Result<Vec<u8>> + Sync) -> Verdict {
+    let alone = fit()?;
+    let together: Vec<Result<Vec<u8>>> = (0..8).into_par_iter().map(|_| fit()).collect();
     for state in together {
         ensure!(state? == alone, "eight fits at once gave another model than one alone");
     }

@@ -412,12 +412,17 @@ impl Diagnosis {
             .collect();
         self.look(
             Diagnostic::UselessFeatures,
-            (!useless.is_empty()).then(|| {
-                (
-                    format!("without any one of {} the score would be the same", useless.join(", ")),
+            match useless.as_slice() {
+                [] => None,
+                [one] => Some((
+                    format!("without {one} the score would be the same"),
+                    "leave it out, and score again",
+                )),
+                some => Some((
+                    format!("without any one of {} the score would be the same", some.join(", ")),
                     "leave them out one after another, and score again each time",
-                )
-            }),
+                )),
+            },
         );
         self
     }

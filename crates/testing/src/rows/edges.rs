@@ -1,16 +1,13 @@
 //! E, L, X: the edges of rows and settings, and work that is cancelled.
 
-use std::thread;
-use std::time::Instant;
-
-use perennial_core::{CancelToken, Context, ErrorKind};
+use perennial_core::ErrorKind;
 use perennial_numeric::random::Random;
 
 use super::kinds::Row;
 use super::step::{Checks, Subject};
-use crate::cancelling::{CANCEL_AFTER, PATIENCE};
+use crate::cancelling::{does_not_start, stops};
 use crate::settings::at_the_edges;
-use crate::subject::{Verdict, ensure, is_typed, skip};
+use crate::subject::{Verdict, ensure, is_typed};
 
 pub(super) fn checks<R: Row>() -> Checks<R> {
     vec![
@@ -141,33 +138,11 @@ fn unlike<R: Row>(subject: &Subject<'_, R>) -> Verdict {
 
 fn cancelled<R: Row>(subject: &Subject<'_, R>) -> Verdict {
     let rows = R::ordinary(subject.tags.most_rows, 4);
-    let token = CancelToken::new();
-    let ctx = Context::new().with_cancel(token.clone());
-    let (result, ended, asked) = thread::scope(|scope| {
-        let clock = scope.spawn(move || {
-            thread::sleep(CANCEL_AFTER);
-            token.cancel();
-            Instant::now()
-        });
-        let result = subject.fit_in(&rows, ctx).err();
-        (result, Instant::now(), clock.join())
-    });
-    let Ok(asked) = asked else { return skip("the clock could not be waited for") };
-    let took = ended.saturating_duration_since(asked);
-    ensure!(took < PATIENCE, "a fit that was cancelled went on for {took:?}");
-    if let Some(error) = result {
-        ensure!(matches!(error.kind(), ErrorKind::Cancelled { .. }), "a cancelled fit ended with: {error}");
-    }
-    Ok(())
+    stops(|ctx| subject.fit_in(&rows, ctx).err())
 }
 
 fn before<R: Row>(subject: &Subject<'_, R>) -> Verdict {
-    let token = CancelToken::new();
-    token.cancel();
-    let error = subject.fit_in(&R::ordinary(40, 2), Context::new().with_cancel(token)).err();
-    let right = error.as_ref().is_some_and(|error| matches!(error.kind(), ErrorKind::Cancelled { .. }));
-    ensure!(right, "a fit under a cancelled token gave {error:?}");
-    Ok(())
+    does_not_start(|ctx| subject.fit_in(&R::ordinary(40, 2), ctx).err())
 }
 
 fn random<R: Row>(subject: &Subject<'_, R>) -> Verdict {

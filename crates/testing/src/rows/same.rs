@@ -1,12 +1,13 @@
 //! D, P, S, T: the same rows give the same bits, in any company and after saving.
 
 use ndarray::{Array2, Axis};
-use perennial_core::{Context, Result};
+use perennial_core::Result;
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
 use super::kinds::Row;
 use super::step::{Checks, Subject};
+use crate::determinism::{same_by_seed, same_by_threads, same_inside};
 use crate::saving::damage;
 use crate::subject::{Verdict, difference, ensure, same_bits, skip};
 
@@ -30,46 +31,20 @@ pub(super) fn checks<R: Row>() -> Checks<R> {
 
 fn seed<R: Row>(subject: &Subject<'_, R>) -> Verdict {
     let rows = R::ordinary(120, 11);
-    for seed in [0, 7] {
-        let fit = || subject.fit_in(&rows, Context::new().with_seed(seed))?.bytes();
-        let first = fit()?;
-        for _ in 0..3 {
-            ensure!(first == fit()?, "seed {seed} gave two different models");
-        }
-    }
-    Ok(())
+    same_by_seed(|ctx| subject.fit_in(&rows, ctx)?.bytes())
 }
 
 fn threads<R: Row>(subject: &Subject<'_, R>) -> Verdict {
     let rows = R::ordinary(subject.tags.most_rows.min(3000), 3);
-    let work = || -> Result<_> {
+    same_by_threads(|| {
         let model = subject.fit(&rows)?;
         Ok((model.bytes()?, model.apply(&rows)?))
-    };
-    let mut right = None;
-    for n_threads in [1, 2, 3, 4, 7] {
-        let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build() else {
-            return skip("no thread pool could be made");
-        };
-        for _ in 0..2 {
-            let (state, answers) = pool.install(work)?;
-            let (right_state, right_answers) = right.get_or_insert_with(|| (state.clone(), answers.clone()));
-            ensure!(state == *right_state, "{n_threads} threads gave another model than 1");
-            ensure!(same_bits(&answers, right_answers), "{n_threads} threads gave other answers than 1");
-        }
-    }
-    Ok(())
+    })
 }
 
 fn nested<R: Row>(subject: &Subject<'_, R>) -> Verdict {
     let rows = R::ordinary(120, 11);
-    let alone = subject.fit(&rows)?.bytes()?;
-    let fit = |_| subject.fit(&rows).and_then(|model| model.bytes());
-    let together: Vec<Result<Vec<u8>>> = (0..8).into_par_iter().map(fit).collect();
-    for state in together {
-        ensure!(state? == alone, "eight fits at once gave another model than one alone");
-    }
-    Ok(())
+    same_inside(|| subject.fit(&rows)?.bytes())
 }
 
 fn row_order<R: Row>(subject: &Subject<'_, R>) -> Verdict {
