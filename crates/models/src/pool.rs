@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use perennial_core::memory;
+
 /// Buffers that wait.
 pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
 
@@ -20,6 +22,18 @@ impl<T> Pool<T> {
         let size = |index: &usize| waiting[*index].capacity();
         let best = (0..waiting.len()).filter(fits).min_by_key(size).or((0..waiting.len()).max_by_key(size));
         best.map_or_else(Vec::new, |index| waiting.swap_remove(index))
+    }
+
+    /// A buffer of so many elements, which are those it held before, or the default.
+    pub(crate) fn sized(&self, n: usize) -> Vec<T>
+    where
+        T: Clone + Default,
+    {
+        let mut buffer = self.take(n);
+        let more = n.saturating_sub(buffer.len());
+        memory::make_room(&mut buffer, more);
+        buffer.resize(n, T::default());
+        buffer
     }
 
     pub(crate) fn give(&self, buffer: Vec<T>) {

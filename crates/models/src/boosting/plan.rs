@@ -256,7 +256,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let offsets = 8 * self.settings.offset.len() as u64;
         // The scores once more, and the file that they are written to, which grows by doubling.
         let kept = if self.ctx.keeps_checkpoints() { 3 } else { 0 };
-        // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms; the rows that
+        // Bins twice; scores and derivatives; of each tree that grows its derivatives, its rows twice, and histograms; the rows that
         // count, those that are drawn and those of each stratum. Of the rows that are watched their bins, their scores and
         // answers.
         self.settings.check_memory(
@@ -264,7 +264,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 rows.saturating_mul(columns).saturating_mul(2),
                 rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
                 rows.saturating_mul(scores).saturating_mul(4),
-                rows.saturating_mul(at_once).saturating_mul(8 + 8 + 4),
+                rows.saturating_mul(at_once).saturating_mul(8 + 4 + 4),
                 rows.saturating_mul(4 + drawn + offsets),
                 self.histogram_bytes(rows, columns),
                 watched_rows.saturating_mul(columns.saturating_add(2 * offsets)),

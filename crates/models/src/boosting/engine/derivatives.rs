@@ -1,20 +1,71 @@
 //! Derivatives as whole numbers.
 
-use perennial_core::{Error, Result, memory};
+use perennial_core::{Error, Result};
 use perennial_numeric::reduce;
 use perennial_numeric::simd::{self, Kernel};
 
+use super::grow::Buffers;
 use super::histogram::{Sums, pack};
 
 /// The whole numbers that the derivatives of one tree became, and what one unit of them stands for.
 pub(crate) struct Derivatives {
-    /// Both derivatives of each row; see [`pack`].
-    pub(crate) packed: Vec<u64>,
+    pub(crate) of_rows: OfRows,
     pub(crate) scale: Scale,
     /// The largest second derivative of a row, in units.
     pub(crate) largest_hessian: i32,
-    /// Whether all second derivatives are 1, so that their sums are numbers of rows.
-    pub(crate) is_count: bool,
+}
+
+/// The derivatives of each row.
+pub(crate) enum OfRows {
+    /// The first ones, where all second ones are 1, so that their sums are numbers of rows.
+    Counted(Vec<i32>),
+    /// Both; see [`pack`].
+    Both(Vec<u64>),
+}
+
+impl Derivatives {
+    pub(crate) fn n_rows(&self) -> usize {
+        match &self.of_rows {
+            OfRows::Counted(rows) => rows.len(),
+            OfRows::Both(rows) => rows.len(),
+        }
+    }
+
+    /// Whether all second derivatives are 1.
+    pub(crate) fn is_count(&self) -> bool {
+        matches!(self.of_rows, OfRows::Counted(_))
+    }
+}
+
+/// What is kept of the derivatives of a row.
+pub(crate) trait Whole: Copy + Default + Send + Sync {
+    /// Both derivatives in one number.
+    fn packed(self) -> u64;
+}
+
+impl Whole for i32 {
+    #[inline(always)]
+    fn packed(self) -> u64 {
+        pack(Sums { gradient: self, hessian: 1 })
+    }
+}
+
+/// What counts a row.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct One;
+
+impl Whole for One {
+    #[inline(always)]
+    fn packed(self) -> u64 {
+        pack(Sums { gradient: 0, hessian: 1 })
+    }
+}
+
+impl Whole for u64 {
+    #[inline(always)]
+    fn packed(self) -> u64 {
+        self
+    }
 }
 
 /// What one unit stands for.
@@ -50,7 +101,7 @@ pub(crate) fn round(
     hessians: &[f64],
     is_count: bool,
     seed: u64,
-    spare: Vec<u64>,
+    spare: &Buffers,
 ) -> Result<Derivatives> {
     let n_rows = gradients.len();
     let room = f64::from(i32::MAX) - n_rows as f64;
@@ -63,30 +114,28 @@ pub(crate) fn round(
     }
     let gradient = unit(sum, room);
     let hessian = if is_count { 1.0 } else { unit(weight, room) };
-    let (by_gradient, by_hessian) = (1.0 / gradient, 1.0 / hessian);
-    let mut packed = spare;
-    let more = n_rows.saturating_sub(packed.len());
-    memory::make_room(&mut packed, more);
-    packed.resize(n_rows, 0);
     let seed = (seed ^ seed >> 32) as u32;
-    reduce::fill_chunks(&mut packed, BLOCK, |first, packed| {
-        let (gradients, hessians) = (&gradients[first..], &hessians[first..]);
-        let block = Block { gradients, hessians, by_gradient, by_hessian, first: first as u32, seed, packed };
-        if is_count {
-            simd::widest(Counted(block));
-        } else {
-            simd::widest(block);
-        }
-    });
-    let largest_hessian = if is_count {
-        1
-    } else {
-        let largest = reduce::map_chunks(n_rows, BLOCK, |rows| {
-            packed[rows].iter().map(|&packed| packed as u32 as i32).max().unwrap_or(0)
-        });
-        largest.into_iter().max().unwrap_or(0)
+    let block = |first: usize| Block {
+        gradients: &gradients[first..],
+        hessians: &hessians[first..],
+        by_gradient: 1.0 / gradient,
+        by_hessian: 1.0 / hessian,
+        first: first as u32,
+        seed,
     };
-    Ok(Derivatives { packed, scale: Scale { gradient, hessian }, largest_hessian, is_count })
+    if is_count {
+        let mut counted = spare.counted.sized(n_rows);
+        reduce::fill_chunks(&mut counted, BLOCK, |first, out| simd::widest(First(block(first), out)));
+        let of_rows = OfRows::Counted(counted);
+        return Ok(Derivatives { of_rows, scale: Scale { gradient, hessian }, largest_hessian: 1 });
+    }
+    let mut both = spare.both.sized(n_rows);
+    reduce::fill_chunks(&mut both, BLOCK, |first, out| simd::widest(Both(block(first), out)));
+    let largest = reduce::map_chunks(n_rows, BLOCK, |rows| {
+        both[rows].iter().map(|&packed| packed as u32 as i32).max().unwrap_or(0)
+    });
+    let largest_hessian = largest.into_iter().max().unwrap_or(0);
+    Ok(Derivatives { of_rows: OfRows::Both(both), scale: Scale { gradient, hessian }, largest_hessian })
 }
 
 /// The rows that one task rounds.
@@ -97,11 +146,7 @@ struct Block<'a> {
     by_hessian: f64,
     first: u32,
     seed: u32,
-    packed: &'a mut [u64],
 }
-
-/// A block whose second derivatives are all 1.
-struct Counted<'a>(Block<'a>);
 
 impl Block<'_> {
     #[inline(always)]
@@ -116,29 +161,35 @@ fn whole(value: f64, draw: u32) -> i32 {
     (value + f64::from(draw as i32) * (1.0 / 65536.0)).floor() as i32
 }
 
-impl Kernel for Block<'_> {
+/// Rounds first derivatives.
+struct First<'a>(Block<'a>, &'a mut [i32]);
+
+/// Rounds both.
+struct Both<'a>(Block<'a>, &'a mut [u64]);
+
+impl Kernel for First<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for offset in 0..self.packed.len() {
-            let draw = self.draw(offset);
-            let gradient = whole(self.gradients[offset] * self.by_gradient, draw & 0xffff);
-            let hessian = whole(self.hessians[offset] * self.by_hessian, draw >> 16);
-            self.packed[offset] = pack(Sums { gradient, hessian });
+        let First(block, out) = self;
+        for offset in 0..out.len() {
+            out[offset] = whole(block.gradients[offset] * block.by_gradient, block.draw(offset) & 0xffff);
         }
     }
 }
 
-impl Kernel for Counted<'_> {
+impl Kernel for Both<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Counted(block) = self;
-        for offset in 0..block.packed.len() {
-            let gradient = whole(block.gradients[offset] * block.by_gradient, block.draw(offset) & 0xffff);
-            block.packed[offset] = pack(Sums { gradient, hessian: 1 });
+        let Both(block, out) = self;
+        for offset in 0..out.len() {
+            let draw = block.draw(offset);
+            let gradient = whole(block.gradients[offset] * block.by_gradient, draw & 0xffff);
+            let hessian = whole(block.hessians[offset] * block.by_hessian, draw >> 16);
+            out[offset] = pack(Sums { gradient, hessian });
         }
     }
 }

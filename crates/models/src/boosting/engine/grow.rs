@@ -17,9 +17,9 @@ use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
 use place::Place;
-pub(crate) use spare::Spare;
+pub(crate) use spare::{Buffers, Spare};
 
-use super::derivatives::Derivatives;
+use super::derivatives::{Derivatives, OfRows, Whole};
 use super::groups::Groups;
 use super::histogram::{self, Histogram, Sums};
 use super::partition::partition;
@@ -185,12 +185,11 @@ impl<'a> Grower<'a> {
     }
 
     fn root<'r>(&self, rows: &'r mut [u32]) -> Result<Leaf<'r>> {
-        let packed = &self.derivatives.packed;
-        let all = rows.len() == packed.len();
-        let sums = reduce::map_chunks(rows.len(), 65_536, |part| {
-            rows[part].iter().fold(0, |sum: u64, &row| sum.wrapping_add(packed[row as usize]))
-        });
-        let totals = histogram::unpack(sums.into_iter().fold(0, u64::wrapping_add));
+        let all = rows.len() == self.derivatives.n_rows();
+        let totals = match &self.derivatives.of_rows {
+            OfRows::Counted(of_rows) => total(of_rows, rows, all),
+            OfRows::Both(of_rows) => total(of_rows, rows, all),
+        };
         let mut leaf = Leaf {
             rows,
             depth: 0,
@@ -377,6 +376,16 @@ impl<'a> Grower<'a> {
         };
         Rule { feature: split.feature, question, missing_left: split.missing_left }
     }
+}
+
+/// The sums over some rows.
+fn total<D: Whole>(of_rows: &[D], rows: &[u32], all: bool) -> Sums {
+    let sum = |sum: u64, derivatives: D| sum.wrapping_add(derivatives.packed());
+    let sums = reduce::map_chunks(rows.len(), 65_536, |part| match all {
+        true => of_rows[part].iter().copied().fold(0, sum),
+        false => rows[part].iter().map(|&row| of_rows[row as usize]).fold(0, sum),
+    });
+    histogram::unpack(sums.into_iter().fold(0, u64::wrapping_add))
 }
 
 /// A share of the columns that are allowed, drawn at random; at least one.

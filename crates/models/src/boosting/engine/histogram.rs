@@ -6,6 +6,7 @@
 
 use perennial_numeric::simd;
 
+use super::derivatives::Whole;
 use super::groups::Group;
 
 /// How many rows ahead bins are asked for.
@@ -33,12 +34,12 @@ pub(crate) fn unpack(packed: u64) -> Sums {
     Sums { gradient: (packed >> 32) as i32, hessian: packed as u32 as i32 }
 }
 
-/// Adds the derivatives of rows to the histograms of a group. `packed` holds those of `rows`, in their order.
-pub(crate) fn add(group: &Group, rows: &[u32], packed: &[u64], histograms: &mut [Histogram]) {
+/// Adds the derivatives of some rows, of those of all, to the histograms of a group.
+pub(crate) fn add<D: Whole>(group: &Group, rows: &[u32], of_rows: &[D], histograms: &mut [Histogram]) {
     macro_rules! by_width {
         ($($width:literal)*) => {
             match group.width {
-                $($width => add_wide::<$width>(&group.codes, rows, packed, histograms),)*
+                $($width => add_wide::<D, $width>(&group.codes, rows, of_rows, histograms),)*
                 _ => unreachable!("groups have 1 to 24 columns"),
             }
         };
@@ -46,15 +47,22 @@ pub(crate) fn add(group: &Group, rows: &[u32], packed: &[u64], histograms: &mut 
     by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
 }
 
-fn add_wide<const WIDTH: usize>(codes: &[u8], rows: &[u32], packed: &[u64], histograms: &mut [Histogram]) {
+fn add_wide<D: Whole, const WIDTH: usize>(
+    codes: &[u8],
+    rows: &[u32],
+    of_rows: &[D],
+    histograms: &mut [Histogram],
+) {
     let codes = codes.as_chunks::<WIDTH>().0;
     let Some(histograms) = histograms.as_chunks_mut::<WIDTH>().0.first_mut() else { return };
-    for (place, (&row, &packed)) in rows.iter().zip(packed).enumerate() {
+    for (place, &row) in rows.iter().enumerate() {
         if let Some(&soon) = rows.get(place + AHEAD) {
+            simd::prefetch(of_rows, soon as usize);
             simd::prefetch(codes, soon as usize);
             simd::prefetch(codes.as_flattened(), soon as usize * WIDTH + WIDTH - 1);
         }
         let codes = &codes[row as usize];
+        let packed = of_rows[row as usize].packed();
         for column in 0..WIDTH {
             let sum = &mut histograms[column][codes[column] as usize];
             *sum = sum.wrapping_add(packed);
@@ -63,11 +71,16 @@ fn add_wide<const WIDTH: usize>(codes: &[u8], rows: &[u32], packed: &[u64], hist
 }
 
 /// Adds the derivatives of consecutive rows, from `first` on.
-pub(crate) fn add_all(group: &Group, first: usize, packed: &[u64], histograms: &mut [Histogram]) {
+pub(crate) fn add_all<D: Whole>(
+    group: &Group,
+    first: usize,
+    derivatives: &[D],
+    histograms: &mut [Histogram],
+) {
     macro_rules! by_width {
         ($($width:literal)*) => {
             match group.width {
-                $($width => add_all_wide::<$width>(&group.codes, first, packed, histograms),)*
+                $($width => add_all_wide::<D, $width>(&group.codes, first, derivatives, histograms),)*
                 _ => unreachable!("groups have 1 to 24 columns"),
             }
         };
@@ -75,15 +88,16 @@ pub(crate) fn add_all(group: &Group, first: usize, packed: &[u64], histograms: &
     by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
 }
 
-fn add_all_wide<const WIDTH: usize>(
+fn add_all_wide<D: Whole, const WIDTH: usize>(
     codes: &[u8],
     first: usize,
-    packed: &[u64],
+    derivatives: &[D],
     histograms: &mut [Histogram],
 ) {
     let codes = &codes.as_chunks::<WIDTH>().0[first..];
     let Some(histograms) = histograms.as_chunks_mut::<WIDTH>().0.first_mut() else { return };
-    for (codes, &packed) in codes.iter().zip(packed) {
+    for (codes, &derivatives) in codes.iter().zip(derivatives) {
+        let packed = derivatives.packed();
         for column in 0..WIDTH {
             let sum = &mut histograms[column][codes[column] as usize];
             *sum = sum.wrapping_add(packed);

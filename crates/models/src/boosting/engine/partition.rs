@@ -1,7 +1,7 @@
 //! Rows that go left before those that go right.
 
 use perennial_core::memory;
-use perennial_numeric::{part, reduce};
+use perennial_numeric::part;
 use rayon::prelude::*;
 
 /// From so many rows on several threads share them.
@@ -24,32 +24,26 @@ pub(crate) fn partition(
     if rows.len() < PARALLEL {
         return partition_block(rows, codes, goes_left, spare);
     }
+    // Each block in the spare room: first those that go right, then those that go left.
     let blocks = rows.par_chunks_mut(BLOCK).zip(spare.par_chunks_mut(BLOCK));
     let n_lefts: Vec<usize> = blocks
         .map(|(rows, spare)| {
-            let n_left = partition_block(rows, codes, goes_left, spare);
-            spare.copy_from_slice(rows);
+            let n_left = part::part(rows, codes, goes_left, spare);
+            spare[rows.len() - n_left..].copy_from_slice(&rows[..n_left]);
             n_left
         })
         .collect();
     // Each block's two parts, and where they belong.
-    let sizes = |index: usize| (n_lefts[index], spare[index * BLOCK..].len().min(BLOCK) - n_lefts[index]);
     let n_left = n_lefts.iter().sum();
     let (mut lefts, mut rights) = rows.split_at_mut(n_left);
     let mut parts = Vec::with_capacity(n_lefts.len());
-    for index in 0..n_lefts.len() {
-        let (n_left, n_right) = sizes(index);
+    for (from, n_left) in spare.chunks(BLOCK).zip(n_lefts) {
+        let (from_right, from_left) = from.split_at(from.len() - n_left);
         let left = lefts.split_off_mut(..n_left).unwrap_or_default();
-        let right = rights.split_off_mut(..n_right).unwrap_or_default();
-        parts.push((left, right));
+        let right = rights.split_off_mut(..from_right.len()).unwrap_or_default();
+        parts.push([(from_left, left), (from_right, right)]);
     }
-    reduce::fill_chunks(&mut parts, 1, |index, parts| {
-        for (left, right) in parts {
-            let from = &spare[index * BLOCK..index * BLOCK + left.len() + right.len()];
-            left.copy_from_slice(&from[..left.len()]);
-            right.copy_from_slice(&from[left.len()..]);
-        }
-    });
+    parts.into_par_iter().flatten_iter().for_each(|(from, to)| to.copy_from_slice(from));
     n_left
 }
 

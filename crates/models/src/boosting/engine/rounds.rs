@@ -335,7 +335,7 @@ impl<O: Objective> Round<'_, O> {
         let slopes = Slopes { gradients, hessians, is_count: self.is_count };
         let random = self.random.fork(output as u64);
         let seed = random.stream("rounding").uniform().to_bits();
-        let spare = self.shared.spare.packed.take(n_rows);
+        let spare = &self.shared.spare.derivatives;
         let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
         buffer.clear();
         memory::make_room(buffer, self.rows.map_or(n_rows, <[u32]>::len));
@@ -344,7 +344,7 @@ impl<O: Objective> Round<'_, O> {
             None => buffer.extend(0..n_rows as u32),
         }
         let mut grown = Grower::new(self.shared, &rounded, random, self.ctx).grow(buffer)?;
-        self.shared.spare.packed.give(rounded.packed);
+        spare.give(rounded.of_rows);
         if grown.tree.n_nodes() == 1 {
             // What a constant can do is in the base score.
             grown.tree.set_value(0, &[0.0]);

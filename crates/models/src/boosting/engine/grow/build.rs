@@ -1,10 +1,10 @@
 //! Adding up the histograms of a node.
 
-use perennial_core::memory;
 use perennial_numeric::reduce;
 use rayon::prelude::*;
 
 use super::{Grower, SERIAL};
+use crate::boosting::engine::derivatives::{OfRows, Whole};
 use crate::boosting::engine::groups::Group;
 use crate::boosting::engine::histogram::{self, Histogram};
 
@@ -14,27 +14,19 @@ const MIN_PART: usize = 16_384;
 impl Grower<'_> {
     /// Adds up the histograms of rows.
     pub(super) fn build(&self, rows: &[u32], all: bool, histograms: &mut [Histogram]) {
+        match &self.derivatives.of_rows {
+            OfRows::Counted(of_rows) => self.build_of(of_rows, rows, all, histograms),
+            OfRows::Both(of_rows) => self.build_of(of_rows, rows, all, histograms),
+        }
+    }
+
+    fn build_of<D: Whole>(&self, of_rows: &[D], rows: &[u32], all: bool, histograms: &mut [Histogram]) {
         let groups = self.shared.groups;
-        let mut gathered = self.shared.spare.gathered.take(if all { 0 } else { rows.len() });
-        let packed: &[u64] = if all {
-            &self.derivatives.packed
-        } else {
-            let more = rows.len().saturating_sub(gathered.len());
-            memory::make_room(&mut gathered, more);
-            gathered.resize(rows.len(), 0);
-            reduce::fill_chunks(&mut gathered, MIN_PART, |first, out| {
-                for (out, &row) in out.iter_mut().zip(&rows[first..]) {
-                    *out = self.derivatives.packed[row as usize];
-                }
-            });
-            &gathered
-        };
         let add = |group: &Group, part: std::ops::Range<usize>, histograms: &mut [Histogram]| {
             histograms.as_flattened_mut().fill(0);
-            let packed = &packed[part.clone()];
             match all {
-                true => histogram::add_all(group, part.start, packed, histograms),
-                false => histogram::add(group, &rows[part], packed, histograms),
+                true => histogram::add_all(group, part.start, &of_rows[part], histograms),
+                false => histogram::add(group, &rows[part], of_rows, histograms),
             }
         };
         // Few columns and many rows: rows are shared out too.
@@ -66,7 +58,6 @@ impl Grower<'_> {
                 }
             }
         }
-        self.shared.spare.gathered.give(gathered);
     }
 
     /// Works on the histograms of each group, in parallel where that pays.

@@ -4,8 +4,9 @@ use perennial_core::Result;
 
 use super::{Grower, Leaf, sample};
 use crate::binned::Bins;
+use crate::boosting::engine::derivatives::One;
 use crate::boosting::engine::groups::{Coded, Group};
-use crate::boosting::engine::histogram::{self, Histogram, Sums, pack};
+use crate::boosting::engine::histogram::{self, Histogram, Sums};
 use crate::boosting::engine::split::{Categories, Full, Least, Plain, Scan, Split};
 
 impl Grower<'_> {
@@ -134,7 +135,7 @@ impl Grower<'_> {
 
     /// Whether sums of second derivatives are numbers of rows.
     pub(super) fn counts_rows(&self) -> bool {
-        self.derivatives.is_count
+        self.derivatives.is_count()
     }
 
     pub(super) fn full(&self, leaf: &Leaf<'_>, direction: i8) -> Full {
@@ -188,7 +189,7 @@ impl Grower<'_> {
             return Ok(Some(split));
         }
         self.ctx.check()?;
-        let ones = vec![pack(Sums { gradient: 0, hessian: 1 }); leaf.rows.len()];
+        let ones = vec![One; self.derivatives.n_rows()];
         let groups = self.shared.groups;
         let splits = groups.iter().map(|group| {
             let mut counts = vec![[0; 256]; group.width];
