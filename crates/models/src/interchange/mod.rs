@@ -1,4 +1,4 @@
-//! Models of other libraries: LightGBM's text, XGBoost's JSON and UBJSON, read and written.
+//! Models of other libraries: LightGBM's text, XGBoost's JSON and UBJSON, read and written; ONNX, written.
 //!
 //! Scores are those of the other library: to the last bits of `f64` for LightGBM, to the rounding of `f32` sums for
 //! XGBoost. What cannot be represented exactly is refused by name. Files are not trusted: whatever their bytes, the
@@ -8,6 +8,10 @@ mod lightgbm_read;
 mod lightgbm_write;
 mod model;
 mod of_forests;
+mod onnx;
+mod onnx_graph;
+mod onnx_trees;
+mod protobuf;
 mod text;
 mod ubjson;
 mod value;
@@ -15,3 +19,4 @@ mod xgboost_read;
 mod xgboost_write;
 
 pub use model::{Link, TreeModel};
+pub use onnx::OnnxOptions;

@@ -77,6 +77,10 @@ mod imbalance;
 mod interchange;
 #[cfg(feature = "trees")]
 mod interchange_forests;
+#[cfg(feature = "trees")]
+mod interchange_onnx;
+#[cfg(feature = "trees")]
+mod interchange_onnx_reader;
 #[cfg(feature = "outlier")]
 mod isolation_forest;
 #[cfg(feature = "neighbors")]
