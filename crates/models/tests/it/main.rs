@@ -76,6 +76,8 @@ mod imbalance;
 #[cfg(feature = "trees")]
 mod interchange;
 #[cfg(feature = "trees")]
+mod interchange_catboost;
+#[cfg(feature = "trees")]
 mod interchange_code;
 #[cfg(feature = "trees")]
 mod interchange_forests;
