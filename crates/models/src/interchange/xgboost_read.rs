@@ -16,8 +16,8 @@ use crate::tree::structure::{Question, Rule};
 /// Features that a file of any length may have.
 const FEATURES_FREE: usize = 1 << 16;
 /// Bytes of sets of categories that a file of any length may ask for, and those for each byte of a file.
-const SETS_FREE: usize = 1 << 20;
-const SETS_PER_BYTE: usize = 64;
+pub(super) const SETS_FREE: usize = 1 << 20;
+pub(super) const SETS_PER_BYTE: usize = 64;
 
 impl TreeModel {
     /// Reads a model that XGBoost wrote with `save_model("model.json")`.
@@ -236,7 +236,7 @@ fn tree(file: &Value, n_features: usize, weight: f64, budget: &mut usize) -> Res
 }
 
 /// The largest `f64` that is below `threshold` when it is rounded to `f32`.
-fn at_most(threshold: f32) -> Option<f64> {
+pub(super) fn at_most(threshold: f32) -> Option<f64> {
     // What is halfway to 2^128, or beyond, is rounded to infinity.
     let wide =
         |value: f32| if value.is_infinite() { 2f64.powi(128).copysign(value.into()) } else { value.into() };

@@ -253,7 +253,7 @@ fn xgboost_files_that_are_not_supported_are_named() {
 }
 
 /// A mutation of bytes that is as likely to keep them readable as not.
-fn damaged(bytes: &[u8], cuts: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
+pub(crate) fn damaged(bytes: &[u8], cuts: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for (place, kind, byte) in cuts {
         if bytes.is_empty() {

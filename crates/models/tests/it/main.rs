@@ -76,7 +76,15 @@ mod imbalance;
 #[cfg(feature = "trees")]
 mod interchange;
 #[cfg(feature = "trees")]
+mod interchange_catboost;
+#[cfg(feature = "trees")]
+mod interchange_code;
+#[cfg(feature = "trees")]
 mod interchange_forests;
+#[cfg(feature = "trees")]
+mod interchange_onnx;
+#[cfg(feature = "trees")]
+mod interchange_onnx_reader;
 #[cfg(feature = "outlier")]
 mod isolation_forest;
 #[cfg(feature = "neighbors")]
