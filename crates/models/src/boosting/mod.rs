@@ -1,4 +1,4 @@
-//! Gradient boosting of trees (Friedman, 2001) on binned data (Ke and others, 2017).
+//! Gradient boosting of trees (Friedman, 2001) on binned data (Ke and others, 2017), or on sorted columns.
 //!
 //! # Which loss
 //!
@@ -25,8 +25,8 @@
 //! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
-//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
-//! put into bins without being written out.
+//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. With `Splits::Exact` all
+//! columns are cut between values. Sparse matrices are put into bins without being written out.
 //!
 //! # Settings
 //!
@@ -45,6 +45,7 @@
 //! | `min_gain` | 0 | >= 0 | the least gain of a split |
 //! | `path_smoothing` | 0 | >= 0 | the rows by which a leaf is pulled to its parent |
 //! | `max_delta_step` | 0 | >= 0 | the largest magnitude of a leaf before the learning rate; 0 for any |
+//! | `splits` | `Histogram` | see [`Splits`](crate::tree::Splits) | whether columns are cut between bins or between any two values |
 //! | `extra_trees` | false | | whether each node cuts each column at one random place alone |
 //! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
 //! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
@@ -96,6 +97,7 @@ mod sampling;
 mod settings;
 mod stopping;
 
+pub use crate::tree::Splits;
 pub use booster::{Booster, History};
 pub use class_objective::{ClassObjective, StandardLoss};
 pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};

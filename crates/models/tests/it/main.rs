@@ -27,6 +27,8 @@ mod boosting_constraints;
 #[cfg(feature = "trees")]
 mod boosting_edges;
 #[cfg(feature = "trees")]
+mod boosting_exact;
+#[cfg(feature = "trees")]
 mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;

@@ -53,16 +53,8 @@ pub(crate) fn round(
     spare: Vec<u64>,
 ) -> Result<Derivatives> {
     let n_rows = gradients.len();
-    let room = f64::from(i32::MAX) - n_rows as f64;
-    let sum = reduce::sum_by(n_rows, |row| gradients[row].abs());
-    let weight = if is_count { n_rows as f64 } else { reduce::sum_by(n_rows, |row| hessians[row].abs()) };
-    if !(sum.is_finite() && weight.is_finite()) {
-        return Err(Error::overflow(
-            "the derivatives of the loss are not finite, or their sum is not: scale the target or the weights down",
-        ));
-    }
-    let gradient = unit(sum, room);
-    let hessian = if is_count { 1.0 } else { unit(weight, room) };
+    let Scale { gradient, hessian } =
+        scale(gradients, hessians, is_count, f64::from(i32::MAX) - n_rows as f64)?;
     let (by_gradient, by_hessian) = (1.0 / gradient, 1.0 / hessian);
     let mut packed = spare;
     let more = n_rows.saturating_sub(packed.len());
@@ -87,6 +79,22 @@ pub(crate) fn round(
         largest.into_iter().max().unwrap_or(0)
     };
     Ok(Derivatives { packed, scale: Scale { gradient, hessian }, largest_hessian, is_count })
+}
+
+/// The units in which the magnitudes of all derivatives have sums of at most `room`. With `is_count` second derivatives stay 1.
+///
+/// # Errors
+/// When a derivative, or the sum of all, is not finite.
+pub(crate) fn scale(gradients: &[f64], hessians: &[f64], is_count: bool, room: f64) -> Result<Scale> {
+    let n_rows = gradients.len();
+    let sum = reduce::sum_by(n_rows, |row| gradients[row].abs());
+    let weight = if is_count { n_rows as f64 } else { reduce::sum_by(n_rows, |row| hessians[row].abs()) };
+    if !(sum.is_finite() && weight.is_finite()) {
+        return Err(Error::overflow(
+            "the derivatives of the loss are not finite, or their sum is not: scale the target or the weights down",
+        ));
+    }
+    Ok(Scale { gradient: unit(sum, room), hessian: if is_count { 1.0 } else { unit(weight, room) } })
 }
 
 /// The rows that one task rounds.

@@ -6,6 +6,8 @@
 //! worked on at the same time; what turns out not to be wanted is dropped.
 
 mod build;
+mod columns;
+pub(crate) mod exact;
 mod place;
 mod search;
 mod spare;
@@ -99,15 +101,8 @@ impl<'a> Grower<'a> {
         ctx: &'a Context,
     ) -> Self {
         let settings = shared.settings;
-        let mut columns = vec![true; shared.binned.n_cols()];
-        for &offset in &shared.constraints.offset {
-            columns[offset] = false;
-        }
-        let columns = sample(&columns, settings.columns_by_tree, &mut random.stream("columns"));
-        let full = settings.l1 > 0.0
-            || settings.path_smoothing > 0.0
-            || settings.max_delta_step > 0.0
-            || shared.constraints.directions.iter().any(|&direction| direction != 0);
+        let columns = columns::of_tree(settings, shared.constraints, shared.binned.n_cols(), &random);
+        let full = settings.is_full(shared.constraints);
         Grower { shared, derivatives, columns, random, ctx, full }
     }
 
@@ -231,11 +226,7 @@ impl<'a> Grower<'a> {
         let n_left = partition(rows, self.shared.binned.column(column), &split.goes_left(), &mut spare);
         self.shared.spare.rows.give(spare);
         let (left_rows, right_rows) = rows.split_at_mut(n_left);
-        let sets = sets.map(|sets| {
-            let known = &self.shared.constraints.sets;
-            let keeps = |set: &usize| known[*set].binary_search(&column).is_ok();
-            sets.into_iter().filter(keeps).collect::<Vec<_>>()
-        });
+        let sets = columns::sets_below(self.shared.constraints, sets.as_deref(), column);
         let child = |rows, totals, side| Leaf {
             rows,
             depth: depth + 1,
@@ -252,16 +243,9 @@ impl<'a> Grower<'a> {
         for leaf in &mut children {
             leaf.output = self.full(leaf, 0).output(leaf.totals);
         }
-        let direction = self.shared.constraints.directions[column];
-        if direction != 0 {
-            let middle = children[0].output.midpoint(children[1].output);
-            let [left, right] = &mut children;
-            if direction > 0 {
-                (left.bounds.1, right.bounds.0) = (middle, middle);
-            } else {
-                (left.bounds.0, right.bounds.1) = (middle, middle);
-            }
-        }
+        let outputs = [children[0].output, children[1].output];
+        let held = apart(bounds, outputs, self.shared.constraints.directions[column]);
+        children.iter_mut().zip(held).for_each(|(child, bounds)| child.bounds = bounds);
         let small = usize::from(children[0].rows.len() > children[1].rows.len());
         let may = [self.may_split(&children[0]), self.may_split(&children[1])];
         if !may[0] && !may[1] {
@@ -376,6 +360,18 @@ impl<'a> Grower<'a> {
             _ => unreachable!("numbers are cut, categories are chosen"),
         };
         Rule { feature: split.feature, question, missing_left: split.missing_left }
+    }
+}
+
+/// The bounds of the children of a leaf with these, which say `outputs`: the middle holds them apart where the answers follow the
+/// column in a direction.
+fn apart(bounds: (f64, f64), outputs: [f64; 2], direction: i8) -> [(f64, f64); 2] {
+    let middle = outputs[0].midpoint(outputs[1]);
+    let (low, high) = ((bounds.0, middle), (middle, bounds.1));
+    match direction {
+        0 => [bounds; 2],
+        1.. => [low, high],
+        _ => [high, low],
     }
 }
 
