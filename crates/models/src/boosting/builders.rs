@@ -203,6 +203,13 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Sets how leaves are held to [`monotone`](Self::monotone).
+        #[must_use]
+        pub fn monotone_method(mut self, method: $crate::boosting::MonotoneMethod) -> Self {
+            self.settings.monotone_method = method;
+            self
+        }
+
         /// Lets these columns interact with each other. Once called, columns that are in no common set do not meet on a way
         /// from the root to a leaf.
         #[must_use]

@@ -58,6 +58,7 @@
 //! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
+//! | `monotone_method` | `Basic` | see [`MonotoneMethod`] | how leaves are held to `monotone` |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
 //! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
@@ -86,6 +87,7 @@ mod groups;
 mod inputs;
 mod losses;
 mod metric;
+mod monotone;
 mod objective;
 mod one_row;
 mod plan;
@@ -106,6 +108,7 @@ pub use losses::{
     AcceleratedFailureTime, ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss, TimeDistribution,
 };
 pub use metric::{BoostingMetric, Watch, Watched};
+pub use monotone::MonotoneMethod;
 pub use objective::{Labels, Objective};
 pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoostingQuantileRegressorModel};
 pub use ranker::{GradientBoostingRanker, GradientBoostingRankerModel};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use perennial_core::{Capabilities, Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use super::monotone::MonotoneMethod;
 use crate::binned::Binner;
 use crate::tree::Splits;
 
@@ -168,6 +169,7 @@ pub(crate) struct Settings {
     pub(crate) max_categories: usize,
     pub(crate) max_cat_to_onehot: usize,
     pub(crate) monotone: Vec<(String, Monotone)>,
+    pub(crate) monotone_method: MonotoneMethod,
     pub(crate) interactions: Vec<Vec<String>>,
     pub(crate) offset: Vec<String>,
     pub(crate) patience: Option<usize>,
@@ -208,6 +210,7 @@ impl Default for Settings {
             max_categories: 32,
             max_cat_to_onehot: 4,
             monotone: Vec::new(),
+            monotone_method: MonotoneMethod::default(),
             interactions: Vec::new(),
             offset: Vec::new(),
             patience: Some(50),
@@ -369,6 +372,11 @@ impl Settings {
     /// Whether cuts are made between values, not bins.
     pub(crate) fn is_exact(&self) -> bool {
         self.splits == Splits::Exact
+    }
+
+    /// Whether leaves look for their best split again when others were split.
+    pub(crate) fn looks_again(&self, constraints: &Constraints) -> bool {
+        self.monotone_method == MonotoneMethod::Intermediate && constraints.bound()
     }
 
     /// Whether leaves are more than steps of Newton with an L2 penalty.

@@ -3,7 +3,8 @@
 //! own, and what only bounds the work, such as `time_limit` and `memory_limit`.
 
 use perennial_models::boosting::{
-    AcceleratedFailureTime, ClassificationLoss, Cox, Growth, Mode, RegressionLoss, RowSampling, Watch,
+    AcceleratedFailureTime, ClassificationLoss, Cox, Growth, Mode, MonotoneMethod, RegressionLoss,
+    RowSampling, Watch,
 };
 use perennial_models::tree::Splits;
 use perennial_models::{
@@ -149,6 +150,12 @@ check!(
     other_target()
 );
 check!(boosted_monotone, regressor, steered(Way::Monotone, short()), few_rows());
+check!(
+    boosted_monotone_intermediate,
+    regressor,
+    steered(Way::Monotone, short().monotone_method(MonotoneMethod::Intermediate)),
+    few_rows()
+);
 check!(boosted_interactions, regressor, steered(Way::Interactions, short()), few_rows());
 check!(
     boosted_beside_an_offset,

@@ -33,6 +33,8 @@ mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;
 #[cfg(feature = "trees")]
+mod boosting_monotone;
+#[cfg(feature = "trees")]
 mod boosting_offsets;
 #[cfg(feature = "trees")]
 mod boosting_own_losses;

@@ -5,6 +5,7 @@
 //! the larger. The split of a leaf does not depend on when it is made, so the few leaves that will be split next are
 //! worked on at the same time; what turns out not to be wanted is dropped.
 
+mod bounds;
 mod build;
 mod columns;
 pub(crate) mod exact;
@@ -18,6 +19,7 @@ use perennial_core::{Context, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
+use bounds::{Bounds, apart, in_order};
 use place::Place;
 pub(crate) use spare::Spare;
 
@@ -116,6 +118,8 @@ impl<'a> Grower<'a> {
             leaf.split.as_ref().map(|split| Place::new(settings.growth, leaf.depth, split.gain, node))
         };
         let mut open: BinaryHeap<Place> = place(&made, 0).into_iter().collect();
+        let mut bounds = self.looks_again().then(|| Bounds::new(made[0].leaf.output));
+        let most_ahead = if bounds.is_some() { 1 } else { AHEAD };
         let mut n_leaves = 1;
         while n_leaves < settings.max_leaves
             && let Some(Place { node, .. }) = open.pop()
@@ -125,7 +129,7 @@ impl<'a> Grower<'a> {
                 // With the leaves that will be split next.
                 let mut ahead = vec![node];
                 let mut passed = Vec::new();
-                while ahead.len() < AHEAD.min(settings.max_leaves - n_leaves)
+                while ahead.len() < most_ahead.min(settings.max_leaves - n_leaves)
                     && passed.len() < 2 * AHEAD
                     && let Some(next) = open.pop()
                 {
@@ -145,8 +149,20 @@ impl<'a> Grower<'a> {
                 open.extend(place(&made, made.len() - 1));
             }
             n_leaves += 1;
+            if let (Some(bounds), Some(split)) = (&mut bounds, &made[node].leaf.split) {
+                let direction = self.shared.constraints.directions[split.feature as usize];
+                let outputs = [made[at].leaf.output, made[at + 1].leaf.output];
+                let touched = bounds.split(node, direction, outputs);
+                for &leaf in &touched {
+                    self.look_again(&mut made[leaf].leaf, bounds.of(leaf))?;
+                }
+                if !touched.is_empty() {
+                    let leaves = (0..made.len()).filter(|&node| made[node].children.is_none());
+                    open = leaves.filter_map(|node| place(&made, node)).collect();
+                }
+            }
         }
-        Ok(self.finish(made))
+        Ok(self.finish(made, bounds.as_ref()))
     }
 
     /// Splits leaves at the same time and keeps their children beside them.
@@ -243,9 +259,13 @@ impl<'a> Grower<'a> {
         for leaf in &mut children {
             leaf.output = self.full(leaf, 0).output(leaf.totals);
         }
-        let outputs = [children[0].output, children[1].output];
-        let held = apart(bounds, outputs, self.shared.constraints.directions[column]);
-        children.iter_mut().zip(held).for_each(|(child, bounds)| child.bounds = bounds);
+        let method = self.shared.settings.monotone_method;
+        let direction = self.shared.constraints.directions[column];
+        let outputs = in_order(method, [children[0].output, children[1].output], direction);
+        let held = apart(method, bounds, outputs, direction);
+        for (child, (output, bounds)) in children.iter_mut().zip(outputs.into_iter().zip(held)) {
+            (child.output, child.bounds) = (output, bounds);
+        }
         let small = usize::from(children[0].rows.len() > children[1].rows.len());
         let may = [self.may_split(&children[0]), self.may_split(&children[1])];
         if !may[0] && !may[1] {
@@ -276,7 +296,7 @@ impl<'a> Grower<'a> {
 
     /// Histograms are kept where they will be needed.
     fn keep(&self, leaf: &mut Leaf<'_>, histograms: Vec<Histogram>) {
-        if leaf.split.is_some() {
+        if leaf.split.is_some() || self.looks_again() {
             leaf.histograms = Some(histograms);
         } else {
             self.shared.spare.histograms.give(histograms);
@@ -296,7 +316,7 @@ impl<'a> Grower<'a> {
     }
 
     /// The tree in preorder, with the rows of its leaves.
-    fn finish<'r>(&self, made: Vec<Made<'r>>) -> Grown<'r> {
+    fn finish<'r>(&self, made: Vec<Made<'r>>, kept: Option<&Bounds>) -> Grown<'r> {
         let scale = self.derivatives.scale;
         let mut tree = Tree::empty(self.shared.binned.n_cols(), 1, Measure::Gain);
         let bounded = self.shared.constraints.directions.iter().any(|&direction| direction != 0);
@@ -318,7 +338,8 @@ impl<'a> Grower<'a> {
                 value: Value::One([leaf.output * scale.output()]),
             });
             if bounded {
-                bounds.push((leaf.bounds.0 * scale.output(), leaf.bounds.1 * scale.output()));
+                let (low, high) = kept.map_or(leaf.bounds, |kept| kept.held(node));
+                bounds.push((low * scale.output(), high * scale.output()));
             }
             parent_outputs.push(leaf.parent_output * scale.output());
             order.push(node);
@@ -360,18 +381,6 @@ impl<'a> Grower<'a> {
             _ => unreachable!("numbers are cut, categories are chosen"),
         };
         Rule { feature: split.feature, question, missing_left: split.missing_left }
-    }
-}
-
-/// The bounds of the children of a leaf with these, which say `outputs`: the middle holds them apart where the answers follow the
-/// column in a direction.
-fn apart(bounds: (f64, f64), outputs: [f64; 2], direction: i8) -> [(f64, f64); 2] {
-    let middle = outputs[0].midpoint(outputs[1]);
-    let (low, high) = ((bounds.0, middle), (middle, bounds.1));
-    match direction {
-        0 => [bounds; 2],
-        1.. => [low, high],
-        _ => [high, low],
     }
 }
 

@@ -19,9 +19,10 @@ use search::{Found, Side};
 use sorted::Column;
 pub(crate) use sorted::Sorted;
 
+use super::bounds::{Bounds, apart, in_order};
 use super::columns::{of_tree, sets_below};
 use super::place::Place;
-use super::{Grown, SERIAL, apart};
+use super::{Grown, SERIAL};
 use crate::boosting::engine::derivatives::{self, Scale};
 use crate::boosting::engine::leaves::Slopes;
 use crate::boosting::engine::split::Full;
@@ -106,8 +107,14 @@ impl<'a> Exact<'a> {
         let goes_left = vec![false; self.slopes.len()];
         let mut work = Work { rows, columns, goes_left, spare: Vec::new() };
         let mut nodes = vec![self.root(work.rows)];
-        let mut open = BinaryHeap::new();
-        self.look(&mut nodes, 0, &work.columns, &mut open)?;
+        let place = |nodes: &[Node], node: usize| {
+            let Node { depth, found, .. } = &nodes[node];
+            found.as_ref().map(|found| Place::new(settings.growth, *depth, found.gain, node))
+        };
+        self.look(&mut nodes, 0, &work.columns)?;
+        let mut open: BinaryHeap<Place> = place(&nodes, 0).into_iter().collect();
+        let looks_again = settings.looks_again(self.sorted.constraints);
+        let mut bounds = looks_again.then(|| Bounds::new(nodes[0].output));
         let mut n_leaves = 1;
         while n_leaves < settings.max_leaves
             && let Some(Place { node, .. }) = open.pop()
@@ -115,15 +122,33 @@ impl<'a> Exact<'a> {
             let Some(found) = nodes[node].found.clone() else { break };
             let children = self.split(&nodes[node], &found.rule, &mut work);
             let left = nodes.len();
+            let outputs = [children[0].output, children[1].output];
             nodes[node].left = Some(left);
             nodes.extend(children);
             n_leaves += 1;
-            if n_leaves < settings.max_leaves {
-                self.look(&mut nodes, left, &work.columns, &mut open)?;
-                self.look(&mut nodes, left + 1, &work.columns, &mut open)?;
+            let direction = self.sorted.constraints.directions[found.rule.feature as usize];
+            let touched = bounds.as_mut().map(|bounds| bounds.split(node, direction, outputs));
+            if n_leaves == settings.max_leaves {
+                break;
+            }
+            for child in [left, left + 1] {
+                self.look(&mut nodes, child, &work.columns)?;
+                open.extend(place(&nodes, child));
+            }
+            let touched = touched.unwrap_or_default();
+            for &leaf in &touched {
+                let bounds = bounds.as_ref().map_or(nodes[leaf].bounds, |bounds| bounds.of(leaf));
+                if nodes[leaf].bounds != bounds {
+                    nodes[leaf].bounds = bounds;
+                    self.look(&mut nodes, leaf, &work.columns)?;
+                }
+            }
+            if !touched.is_empty() {
+                let leaves = (0..nodes.len()).filter(|&node| nodes[node].left.is_none());
+                open = leaves.filter_map(|node| place(&nodes, node)).collect();
             }
         }
-        Ok(self.finish(&nodes, work.rows))
+        Ok(self.finish(&nodes, work.rows, bounds.as_ref()))
     }
 
     fn root(&self, rows: &[u32]) -> Node {
@@ -145,23 +170,15 @@ impl<'a> Exact<'a> {
         root
     }
 
-    /// Looks for the split of a node and puts the node among those that may be split.
-    fn look(
-        &self,
-        nodes: &mut [Node],
-        node: usize,
-        columns: &[Column],
-        open: &mut BinaryHeap<Place>,
-    ) -> Result<()> {
+    /// Looks for the split of a node.
+    fn look(&self, nodes: &mut [Node], node: usize, columns: &[Column]) -> Result<()> {
         let settings = self.sorted.settings;
         let Node { range, depth, .. } = &nodes[node];
-        let depth = *depth;
-        if range.len() / 2 < settings.min_samples_leaf || settings.max_depth.is_some_and(|max| depth >= max) {
+        if range.len() / 2 < settings.min_samples_leaf || settings.max_depth.is_some_and(|max| *depth >= max)
+        {
             return Ok(());
         }
-        let found = self.search(&nodes[node], columns)?;
-        open.extend(found.as_ref().map(|found| Place::new(settings.growth, depth, found.gain, node)));
-        nodes[node].found = found;
+        nodes[node].found = self.search(&nodes[node], columns)?;
         Ok(())
     }
 
@@ -211,9 +228,13 @@ impl<'a> Exact<'a> {
         };
         let mut children =
             [child(node.range.start..middle, left_rows, 0), child(middle..node.range.end, right_rows, 1)];
-        let outputs = [children[0].output, children[1].output];
-        let held = apart(node.bounds, outputs, constraints.directions[column]);
-        children.iter_mut().zip(held).for_each(|(child, bounds)| child.bounds = bounds);
+        let method = self.sorted.settings.monotone_method;
+        let direction = constraints.directions[column];
+        let outputs = in_order(method, [children[0].output, children[1].output], direction);
+        let held = apart(method, node.bounds, outputs, direction);
+        for (child, (output, bounds)) in children.iter_mut().zip(outputs.into_iter().zip(held)) {
+            (child.output, child.bounds) = (output, bounds);
+        }
         children
     }
 
@@ -239,7 +260,7 @@ impl<'a> Exact<'a> {
     }
 
     /// The tree in preorder, with the rows of its leaves.
-    fn finish<'r>(&self, nodes: &[Node], rows: &'r [u32]) -> Grown<'r> {
+    fn finish<'r>(&self, nodes: &[Node], rows: &'r [u32], kept: Option<&Bounds>) -> Grown<'r> {
         let (scale, by_output) = (self.scale, self.scale.output());
         let mut tree = Tree::empty(self.columns.len(), 1, Measure::Gain);
         let (mut parts, mut bounds, mut parent_outputs) = (Vec::new(), Vec::new(), Vec::new());
@@ -260,7 +281,8 @@ impl<'a> Exact<'a> {
             });
             order.push(at);
             if self.sorted.constraints.bound() {
-                bounds.push((node.bounds.0 * by_output, node.bounds.1 * by_output));
+                let (low, high) = kept.map_or(node.bounds, |kept| kept.held(at));
+                bounds.push((low * by_output, high * by_output));
             }
             parent_outputs.push(node.parent_output * by_output);
             match node.left {
