@@ -4,6 +4,9 @@
 //! order, adds up the histograms of the smaller child and takes them from those of the parent, which leaves those of
 //! the larger. The split of a leaf does not depend on when it is made, so the few leaves that will be split next are
 //! worked on at the same time; what turns out not to be wanted is dropped.
+//!
+//! Where bounds follow from what other leaves say (`MonotoneMethod::Intermediate`) it does depend on that: then leaves are split
+//! one by one, and those whose bounds change look for their split again.
 
 mod bounds;
 mod build;
