@@ -45,7 +45,7 @@
 //! | `min_gain` | 0 | >= 0 | the least gain of a split |
 //! | `path_smoothing` | 0 | >= 0 | the rows by which a leaf is pulled to its parent |
 //! | `max_delta_step` | 0 | >= 0 | the largest magnitude of a leaf before the learning rate; 0 for any |
-//! | `splits` | `Histogram` | see [`Splits`](crate::tree::Splits) | whether columns are cut between bins or between any two values |
+//! | `splits` | `Histogram` | see [`Splits`] | whether columns are cut between bins or between any two values |
 //! | `extra_trees` | false | | whether each node cuts each column at one random place alone |
 //! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
 //! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
