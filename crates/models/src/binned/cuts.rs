@@ -227,6 +227,17 @@ pub(super) fn categories(
     Ok(totals.bins(max_bins))
 }
 
+/// Refuses what is no code of a category.
+pub(crate) fn check_category(code: f64, row: usize, name: &str) -> Result<()> {
+    if code >= 0.0 && code < f64::from(CATEGORIES) && code.fract() == 0.0 {
+        return Ok(());
+    }
+    Err(Error::malformed(format!(
+        "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 to {}",
+        CATEGORIES - 1
+    )))
+}
+
 /// The weight of each category.
 #[derive(Default)]
 pub(super) struct Totals(BTreeMap<u32, f64>);
@@ -237,12 +248,7 @@ impl Totals {
         if code.is_nan() {
             return Ok(());
         }
-        if !(code >= 0.0 && code < f64::from(CATEGORIES) && code.fract() == 0.0) {
-            return Err(Error::malformed(format!(
-                "column `{name}` holds categories, but row {row} is {code}; codes are whole numbers from 0 to {}",
-                CATEGORIES - 1
-            )));
-        }
+        check_category(code, row, name)?;
         *self.0.entry(code as u32).or_default() += weight;
         Ok(())
     }

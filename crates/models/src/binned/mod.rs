@@ -16,6 +16,7 @@ pub use binner::Binner;
 pub(crate) use binner::N_BINS;
 pub use bins::{Binning, Bins};
 pub(crate) use cells::check_sparse;
+pub(crate) use cuts::check_category;
 pub use data::Binned;
 pub use on_bins::{BinsAnswer, LearnsFromBins, OnBins, OnBinsModel};
 

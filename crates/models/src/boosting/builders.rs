@@ -88,6 +88,17 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Sets where columns are cut: between bins, or with [`Splits::Exact`]($crate::tree::Splits::Exact) between any two values
+        /// that differ in the rows of a node, as the `exact` method of XGBoost does. Exact cuts take several times the time and are
+        /// seldom better on many rows; they need a dense matrix, neither bins nor sparse rows. Categories are all told apart, however
+        /// many there are. `max_bins` and `enable_bundle` then have no effect, and `extra_trees` is refused, as is
+        /// [`Splits::Random`]($crate::tree::Splits::Random), which in boosting is `extra_trees`.
+        #[must_use]
+        pub fn splits(mut self, splits: $crate::tree::Splits) -> Self {
+            self.settings.splits = splits;
+            self
+        }
+
         /// Sets whether each node cuts each column at one place alone, drawn between the lowest and the highest bin there, and takes
         /// the best of these cuts (Geurts, Ernst and Wehenkel, 2006): faster, and trees that differ more. Of categories one is drawn
         /// where each stands against the rest, else the number on the left.
@@ -189,6 +200,13 @@ macro_rules! shared_settings {
         pub fn monotone(mut self, column: &str, monotone: $crate::boosting::Monotone) -> Self {
             self.settings.monotone.retain(|(name, _)| name != column);
             self.settings.monotone.push((column.to_owned(), monotone));
+            self
+        }
+
+        /// Sets how leaves are held to [`monotone`](Self::monotone).
+        #[must_use]
+        pub fn monotone_method(mut self, method: $crate::boosting::MonotoneMethod) -> Self {
+            self.settings.monotone_method = method;
             self
         }
 

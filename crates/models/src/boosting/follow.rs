@@ -137,10 +137,10 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             of.numbers(base);
             of.value(&input.n_before)?;
             self.from.map_or(Ok(()), |from| of.value(from.trees()))?;
-            input.binned.take_into(of)?;
+            input.cells.take_into(of)?;
             rows(of, input.labels, [&input.offset, &input.start])?;
             let Some(watched) = &input.validation else { return Ok(()) };
-            watched.binned.take_into(of)?;
+            watched.cells.take_into(of)?;
             rows(of, watched.labels, [&watched.offset, &watched.start])
         })
     }

@@ -1,9 +1,12 @@
 //! What boosters learn from: a matrix, or rows that are in bins already.
 
+use std::borrow::Cow;
+
 use perennial_core::FitTransform;
 use perennial_core::{Context, Csr, Error, Features, Matrix, NoTarget, Result, Rows, Train, Transformer};
 
 use super::booster::Booster;
+use super::engine::cells::Cells;
 use super::settings::Settings;
 use crate::binned::Binned;
 
@@ -16,17 +19,27 @@ pub(crate) trait Inputs: Rows + Sync {
         None
     }
 
-    /// The rows in bins.
-    fn bin(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Binned>;
+    /// The rows as trees will ask them: in bins, or by their values where splits are exact.
+    fn cells(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Cells<'_>>;
 
-    /// The rows in the bins of others.
-    fn bin_like(&self, other: &Binned) -> Result<Binned>;
+    /// The rows as others are asked, which have the columns `features`.
+    fn cells_like(&self, other: &Cells<'_>, features: &Features) -> Result<Cells<'_>>;
 
     /// The numbers of a column.
     fn column(&self, column: usize) -> Result<Vec<f64>>;
 
     /// The scores that a booster and the offset give the rows, row by row, as learning adds them up.
     fn scores(&self, booster: &Booster, offset: Option<&[f64]>) -> Result<Vec<f64>>;
+}
+
+/// Refuses sparse rows where splits are exact.
+fn check_dense(x: &Matrix) -> Result<()> {
+    if x.sparse().is_none() {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        "`Splits::Exact` sorts columns that are written out; give it `x.to_dense()`, or set `Splits::Histogram`",
+    ))
 }
 
 impl Inputs for Matrix {
@@ -38,14 +51,24 @@ impl Inputs for Matrix {
         self.sparse()
     }
 
-    fn bin(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Binned> {
+    fn cells(&self, settings: &Settings, weights: Option<&[f64]>, ctx: &Context) -> Result<Cells<'_>> {
+        if settings.is_exact() {
+            check_dense(self)?;
+            return Ok(Cells::Values(Cow::Borrowed(self)));
+        }
         let mut train = Train::new(self, &NoTarget).context(ctx.child("bins"));
         train.weights = weights;
-        Ok(settings.binner().fit_transform_on(&train)?.1)
+        Ok(Cells::Bins(settings.binner().fit_transform_on(&train)?.1))
     }
 
-    fn bin_like(&self, other: &Binned) -> Result<Binned> {
-        other.binning().transform(self)
+    fn cells_like(&self, other: &Cells<'_>, features: &Features) -> Result<Cells<'_>> {
+        let Some(binned) = other.binned() else {
+            check_dense(self)?;
+            let x = features.align(self)?;
+            x.check_finite(true)?;
+            return Ok(Cells::Values(x));
+        };
+        Ok(Cells::Bins(binned.binning().transform(self)?))
     }
 
     fn column(&self, column: usize) -> Result<Vec<f64>> {
@@ -73,17 +96,22 @@ impl Inputs for Binned {
         self.features()
     }
 
-    fn bin(&self, _: &Settings, _: Option<&[f64]>, _: &Context) -> Result<Binned> {
-        Ok(self.clone())
+    fn cells(&self, settings: &Settings, _: Option<&[f64]>, _: &Context) -> Result<Cells<'_>> {
+        if settings.is_exact() {
+            return Err(Error::unsupported(
+                "`Splits::Exact` cuts between values, which bins do not keep; learn from the matrix, or set `Splits::Histogram`",
+            ));
+        }
+        Ok(Cells::Bins(self.clone()))
     }
 
-    fn bin_like(&self, other: &Binned) -> Result<Binned> {
-        if self.binning() != other.binning() {
+    fn cells_like(&self, other: &Cells<'_>, _: &Features) -> Result<Cells<'_>> {
+        if other.binned().is_none_or(|other| self.binning() != other.binning()) {
             return Err(Error::unsupported(
                 "the validation rows are in other bins than the rows to learn from; take both from one `Binned`",
             ));
         }
-        Ok(self.clone())
+        Ok(Cells::Bins(self.clone()))
     }
 
     fn column(&self, column: usize) -> Result<Vec<f64>> {

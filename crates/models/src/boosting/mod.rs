@@ -1,4 +1,4 @@
-//! Gradient boosting of trees (Friedman, 2001) on binned data (Ke and others, 2017).
+//! Gradient boosting of trees (Friedman, 2001) on binned data (Ke and others, 2017), or on sorted columns.
 //!
 //! # Which loss
 //!
@@ -25,8 +25,8 @@
 //! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
-//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
-//! put into bins without being written out.
+//! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. With `Splits::Exact` all
+//! columns are cut between values. Sparse matrices are put into bins without being written out.
 //!
 //! # Settings
 //!
@@ -45,6 +45,7 @@
 //! | `min_gain` | 0 | >= 0 | the least gain of a split |
 //! | `path_smoothing` | 0 | >= 0 | the rows by which a leaf is pulled to its parent |
 //! | `max_delta_step` | 0 | >= 0 | the largest magnitude of a leaf before the learning rate; 0 for any |
+//! | `splits` | `Histogram` | see [`Splits`] | whether columns are cut between bins or between any two values |
 //! | `extra_trees` | false | | whether each node cuts each column at one random place alone |
 //! | `columns_by_tree`, `columns_by_level`, `columns_by_node` | 1 | above 0, to 1 | the share of the columns that each looks at |
 //! | `row_sampling` | `All` | see [`RowSampling`] | which rows each tree learns from |
@@ -57,6 +58,7 @@
 //! | `max_categories` | 32 | >= 1 | the most categories on one side of a split |
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
+//! | `monotone_method` | `Basic` | see [`MonotoneMethod`] | how leaves are held to `monotone` |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
 //! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
@@ -85,6 +87,7 @@ mod groups;
 mod inputs;
 mod losses;
 mod metric;
+mod monotone;
 mod objective;
 mod one_row;
 mod plan;
@@ -96,6 +99,7 @@ mod sampling;
 mod settings;
 mod stopping;
 
+pub use crate::tree::Splits;
 pub use booster::{Booster, History};
 pub use class_objective::{ClassObjective, StandardLoss};
 pub use classifier::{GradientBoostingClassifier, GradientBoostingClassifierModel};
@@ -104,6 +108,7 @@ pub use losses::{
     AcceleratedFailureTime, ClassificationLoss, Cox, Quantiles, RankingLoss, RegressionLoss, TimeDistribution,
 };
 pub use metric::{BoostingMetric, Watch, Watched};
+pub use monotone::MonotoneMethod;
 pub use objective::{Labels, Objective};
 pub use quantile_regressor::{GradientBoostingQuantileRegressor, GradientBoostingQuantileRegressorModel};
 pub use ranker::{GradientBoostingRanker, GradientBoostingRankerModel};

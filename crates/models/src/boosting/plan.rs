@@ -68,28 +68,28 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             (None, None, None) => objective.base_scores(&labels)?,
             (None, None, Some(offset)) => rounds::base_beside(objective, &labels, offset, self.ctx)?,
         };
-        let binned = train.x.bin(settings, train.weights, self.ctx)?;
-        let columns = Groups::splittable(&binned);
+        let cells = train.x.cells(settings, train.weights, self.ctx)?;
+        let columns = cells.binned().map_or_else(Vec::new, Groups::splittable);
         if train.x.csr().is_some() {
-            self.check_histograms(binned.n_rows(), columns.len())?;
+            self.check_histograms(cells.n_rows(), columns.len())?;
         }
         let watched = validation.map(|given| {
             let labels = Labels::new(given.y, given.weights, given.groups);
             objective.check_watched(&labels).map_err(|error| error.context("validation set"))?;
             let offset = self.offset(given.x, &constraints)?;
             let start = self.start(given.x, offset.as_deref())?;
-            Ok((given.x.bin_like(&binned)?, labels, offset, start))
+            Ok((given.x.cells_like(&cells, features)?, labels, offset, start))
         });
         let watched = watched.transpose()?;
         let n_before = self.from.map_or(0, Booster::n_rounds);
         let input = rounds::Input {
-            binned: &binned,
+            cells: &cells,
             labels: &labels,
             columns,
             start: self.start(train.x, offset.as_deref())?,
             offset,
-            validation: watched.as_ref().map(|(binned, labels, offset, start)| Validation {
-                binned,
+            validation: watched.as_ref().map(|(cells, labels, offset, start)| Validation {
+                cells,
                 labels,
                 offset: offset.clone(),
                 start: start.clone(),
@@ -256,6 +256,27 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let offsets = 8 * self.settings.offset.len() as u64;
         // The scores once more, and the file that they are written to, which grows by doubling.
         let kept = if self.ctx.keeps_checkpoints() { 3 } else { 0 };
+        let what =
+            || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,");
+        // Of exact splits the order of each column, for all trees and for each that grows, and what is sorted by; its rows, their
+        // derivatives and their sides.
+        if self.settings.is_exact() {
+            let cells = rows.saturating_mul(columns);
+            let sorting = rows.saturating_mul(n_threads).saturating_mul(16 + 8);
+            let growing = rows.saturating_mul(at_once).saturating_mul(16 + 4 + 4 + 1 + 1);
+            return self.settings.check_memory(
+                &[
+                    cells.saturating_mul(8).saturating_mul(1 + at_once),
+                    sorting.saturating_add(growing),
+                    rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept) + 4),
+                    rows.saturating_mul(4 + drawn + offsets),
+                    watched_rows.saturating_mul(2 * offsets),
+                    watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
+                ],
+                what,
+                "take fewer columns, set `Splits::Histogram`, or raise the limit",
+            );
+        }
         // Bins twice; scores and derivatives; of each tree that grows its derivatives, its rows twice, and histograms; the rows that
         // count, those that are drawn and those of each stratum. Of the rows that are watched their bins, their scores and
         // answers.
@@ -271,7 +292,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
                 sparse.max().unwrap_or(0),
             ],
-            || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,"),
+            what,
             "take fewer columns or leaves, or raise the limit",
         )
     }

@@ -157,7 +157,7 @@ impl<O: Objective, W: BoostingMetric> Estimator for GradientBoostingRanker<O, W>
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new().weights().missing().categorical().sparse().groups().validation()
+        self.settings.capabilities().groups()
     }
 }
 

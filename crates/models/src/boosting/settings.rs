@@ -6,7 +6,9 @@ use std::time::Duration;
 use perennial_core::{Capabilities, Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use super::monotone::MonotoneMethod;
 use crate::binned::Binner;
+use crate::tree::Splits;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
     .at_least(1.0)
@@ -153,6 +155,7 @@ pub(crate) struct Settings {
     pub(crate) min_gain: f64,
     pub(crate) path_smoothing: f64,
     pub(crate) max_delta_step: f64,
+    pub(crate) splits: Splits,
     pub(crate) extra_trees: bool,
     pub(crate) columns_by_tree: f64,
     pub(crate) columns_by_level: f64,
@@ -166,6 +169,7 @@ pub(crate) struct Settings {
     pub(crate) max_categories: usize,
     pub(crate) max_cat_to_onehot: usize,
     pub(crate) monotone: Vec<(String, Monotone)>,
+    pub(crate) monotone_method: MonotoneMethod,
     pub(crate) interactions: Vec<Vec<String>>,
     pub(crate) offset: Vec<String>,
     pub(crate) patience: Option<usize>,
@@ -192,6 +196,7 @@ impl Default for Settings {
             min_gain: 0.0,
             path_smoothing: 0.0,
             max_delta_step: 0.0,
+            splits: Splits::Histogram,
             extra_trees: false,
             columns_by_tree: 1.0,
             columns_by_level: 1.0,
@@ -205,6 +210,7 @@ impl Default for Settings {
             max_categories: 32,
             max_cat_to_onehot: 4,
             monotone: Vec::new(),
+            monotone_method: MonotoneMethod::default(),
             interactions: Vec::new(),
             offset: Vec::new(),
             patience: Some(50),
@@ -288,6 +294,19 @@ impl Settings {
                 }
             }
         }
+        match self.splits {
+            Splits::Random => {
+                return Err(Error::unsupported(
+                    "boosting has no `Splits::Random`: set `extra_trees` and leave `splits` at `Splits::Histogram`",
+                ));
+            }
+            Splits::Exact if self.extra_trees => {
+                return Err(Error::unsupported(
+                    "`extra_trees` draws one cut of each column, `Splits::Exact` looks at all of them; set one of the two",
+                ));
+            }
+            Splits::Exact | Splits::Histogram => {}
+        }
         if self.bagging_freq > 1 {
             let other = match (self.row_sampling, self.mode) {
                 (RowSampling::Gradient { .. }, _) => {
@@ -345,8 +364,24 @@ impl Settings {
 
     /// What all boosters but rankers take beside rows and targets.
     pub(crate) fn capabilities(&self) -> Capabilities {
-        let all = Capabilities::new().weights().missing().categorical().sparse().validation();
+        let all = Capabilities::new().weights().missing().categorical().validation();
+        let all = if self.is_exact() { all } else { all.sparse() };
         if self.draws_groups() { all.groups() } else { all }
+    }
+
+    /// Whether cuts are made between values, not bins.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.splits == Splits::Exact
+    }
+
+    /// Whether leaves look for their best split again when others were split.
+    pub(crate) fn looks_again(&self, constraints: &Constraints) -> bool {
+        self.monotone_method == MonotoneMethod::Intermediate && constraints.bound()
+    }
+
+    /// Whether leaves are more than steps of Newton with an L2 penalty.
+    pub(crate) fn is_full(&self, constraints: &Constraints) -> bool {
+        self.l1 > 0.0 || self.path_smoothing > 0.0 || self.max_delta_step > 0.0 || constraints.bound()
     }
 
     /// The groups of rows, where rows are drawn by them.

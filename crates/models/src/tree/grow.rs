@@ -167,7 +167,7 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
         }
         columns.par_iter_mut().for_each_init(Vec::new, |spare, column| {
             for (open, _) in &cuts {
-                partition(&mut column[open.range.clone()], &goes_left, spare);
+                partition(&mut column[open.range.clone()], |entry| goes_left[entry.row as usize], spare);
             }
         });
         level = reduce::map_each(splits.len(), |index| {
@@ -183,7 +183,7 @@ fn grow<I: Impurity>(exact: &Exact<'_>, impurity: &I) -> Result<Vec<Grown>> {
 }
 
 /// The rows in the order of one column. -0 and 0 are equal, and missing values come last.
-fn sorted(x: &ArrayRef2<f64>, rows: &[u32], column: usize) -> Vec<Entry> {
+pub(crate) fn sorted(x: &ArrayRef2<f64>, rows: &[u32], column: usize) -> Vec<Entry> {
     let column = x.column(column);
     let mut keys: Vec<(u64, u32)> = rows.iter().map(|&row| (key(column[row as usize]), row)).collect();
     keys.sort_unstable();
@@ -254,25 +254,30 @@ fn rule(x: &ArrayRef2<f64>, entries: &[Entry], cut: &Cut, categorical: bool) -> 
 }
 
 /// A number from `low` on and below `high`, in the middle where there is one.
-fn midway(low: f64, high: f64) -> f64 {
+pub(crate) fn midway(low: f64, high: f64) -> f64 {
     let middle = low.midpoint(high) + 0.0;
     if middle < high && middle >= low { middle } else { low }
 }
 
-/// Puts the entries that go left before the others, both in their order.
-fn partition(entries: &mut [Entry], goes_left: &[bool], spare: &mut Vec<Entry>) {
+/// Puts what goes left before the rest, both in their order, and gives its number.
+pub(crate) fn partition<T: Copy + Default>(
+    entries: &mut [T],
+    goes_left: impl Fn(T) -> bool,
+    spare: &mut Vec<T>,
+) -> usize {
     if spare.len() < entries.len() {
-        spare.resize(entries.len(), Entry { rank: 0, row: 0 });
+        spare.resize(entries.len(), T::default());
     }
     let (mut n_left, mut n_right) = (0, 0);
     for place in 0..entries.len() {
         // Both are written and one counts: which one is too hard to foresee for a branch.
         let entry = entries[place];
-        let left = goes_left[entry.row as usize];
+        let left = goes_left(entry);
         entries[n_left] = entry;
         spare[n_right] = entry;
         n_left += usize::from(left);
         n_right += usize::from(!left);
     }
     entries[n_left..].copy_from_slice(&spare[..n_right]);
+    n_left
 }

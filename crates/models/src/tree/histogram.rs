@@ -12,17 +12,18 @@ use super::limits::Limits;
 use super::{Monotone, directions};
 use crate::binned::Binner;
 
-/// Where the columns of a tree are cut.
+/// Where the columns of a tree are cut. Single trees begin with [`Exact`](Splits::Exact), boosting with
+/// [`Histogram`](Splits::Histogram).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Splits {
-    /// At the best of all places: between any two values that differ in the rows of a node, whatever their number. Boosting has
-    /// no such splits; there columns of up to 255 values keep them all.
+    /// At the best of all places: between any two values that differ in the rows of a node, whatever their number.
     #[default]
     Exact,
     /// At the best place between bins, which is faster by far and seldom worse on many rows.
     Histogram,
-    /// Each column at a place drawn at random, and the best of these (Geurts, Ernst and Wehenkel, 2006).
+    /// Each column at a place drawn at random, and the best of these (Geurts, Ernst and Wehenkel, 2006); in boosting that is
+    /// [`extra_trees`](crate::GradientBoostingRegressor::extra_trees).
     Random,
 }
 

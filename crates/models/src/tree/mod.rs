@@ -16,7 +16,7 @@ pub(crate) mod prune;
 mod pruning_path;
 mod regressor;
 mod row_major;
-mod split;
+pub(crate) mod split;
 pub(crate) mod structure;
 pub(crate) mod text;
 
@@ -24,7 +24,7 @@ pub use crate::boosting::Monotone;
 pub use classifier::{Criterion, DecisionTreeClassifier, DecisionTreeClassifierModel};
 pub use histogram::Splits;
 pub(crate) use importances::split_importances;
-pub(crate) use monotone::directions;
+pub(crate) use monotone::{Bounds, directions};
 pub use nodes::TreeNode;
 pub use pruning_path::PruningPath;
 pub use regressor::{DecisionTreeRegressor, DecisionTreeRegressorModel, RegressionCriterion};

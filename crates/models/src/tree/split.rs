@@ -3,20 +3,20 @@
 use super::monotone::Bounds;
 
 /// The rank of a missing value; it comes after all others.
-pub(super) const MISSING: u32 = u32::MAX;
+pub(crate) const MISSING: u32 = u32::MAX;
 /// Gains that differ by less than this share are equal, so that the order of columns and thresholds decides
 /// between them and not the rounding.
-const TIE: f64 = 1e-12;
+pub(crate) const TIE: f64 = 1e-12;
 
 /// A row in the sorted order of one column. Equal values have equal ranks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    pub(super) rank: u32,
-    pub(super) row: u32,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entry {
+    pub(crate) rank: u32,
+    pub(crate) row: u32,
 }
 
 /// Rows move from the right side of a cut to its left side.
-pub(super) trait Tally {
+pub(crate) trait Tally {
     fn move_left(&mut self, row: u32);
     /// How much less impurity, times weight, both sides have than the whole.
     fn gain(&self) -> f64;
@@ -26,30 +26,30 @@ pub(super) trait Tally {
 
 /// What a cut must respect.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// The fewest rows of a side.
-    pub(super) min_leaf: usize,
+    pub(crate) min_leaf: usize,
     /// 1 where the answers may not fall along the column, -1 where they may not rise.
-    pub(super) direction: i8,
-    pub(super) bounds: Bounds,
+    pub(crate) direction: i8,
+    pub(crate) bounds: Bounds,
 }
 
 /// A cut of a column.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cut {
-    pub(super) gain: f64,
-    pub(super) column: u32,
+pub(crate) struct Cut {
+    pub(crate) gain: f64,
+    pub(crate) column: u32,
     /// How many of the entries with a value go left; they are the first of the node.
-    pub(super) n_left: u32,
+    pub(crate) n_left: u32,
     /// Where missing values go; `None` when the node has none in this column.
-    pub(super) missing_left: Option<bool>,
+    pub(crate) missing_left: Option<bool>,
     /// What both sides say.
-    pub(super) means: [f64; 2],
+    pub(crate) means: [f64; 2],
 }
 
 impl Cut {
     /// Whether this is better than `other`, which comes earlier.
-    pub(super) fn beats(&self, other: &Cut) -> bool {
+    pub(crate) fn beats(&self, other: &Cut) -> bool {
         self.gain > bar(other.gain)
     }
 }
@@ -59,7 +59,7 @@ fn bar(gain: f64) -> f64 {
 }
 
 /// The best cut of the `entries` of a node in the order of `column`, within the terms.
-pub(super) fn best_cut<T: Tally>(
+pub(crate) fn best_cut<T: Tally>(
     entries: &[Entry],
     column: usize,
     terms: Terms,
@@ -90,7 +90,7 @@ pub(super) fn best_cut<T: Tally>(
 
 /// The entries of a column of categories, which come in the order of their codes, in the order of the means of what
 /// `place` says of their rows (Fisher, 1958); missing values come last.
-pub(super) fn by_means(entries: &[Entry], place: impl Fn(u32) -> (f64, f64)) -> Vec<Entry> {
+pub(crate) fn by_means(entries: &[Entry], place: impl Fn(u32) -> (f64, f64)) -> Vec<Entry> {
     let n_present = entries.partition_point(|entry| entry.rank != MISSING);
     let (present, missing) = entries.split_at(n_present);
     let mean = |group: &[Entry]| {

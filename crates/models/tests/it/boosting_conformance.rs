@@ -3,8 +3,10 @@
 //! own, and what only bounds the work, such as `time_limit` and `memory_limit`.
 
 use perennial_models::boosting::{
-    AcceleratedFailureTime, ClassificationLoss, Cox, Growth, Mode, RegressionLoss, RowSampling, Watch,
+    AcceleratedFailureTime, ClassificationLoss, Cox, Growth, Mode, MonotoneMethod, RegressionLoss,
+    RowSampling, Watch,
 };
+use perennial_models::tree::Splits;
 use perennial_models::{
     ClassWeight, GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRegressor,
 };
@@ -148,6 +150,12 @@ check!(
     other_target()
 );
 check!(boosted_monotone, regressor, steered(Way::Monotone, short()), few_rows());
+check!(
+    boosted_monotone_intermediate,
+    regressor,
+    steered(Way::Monotone, short().monotone_method(MonotoneMethod::Intermediate)),
+    few_rows()
+);
 check!(boosted_interactions, regressor, steered(Way::Interactions, short()), few_rows());
 check!(
     boosted_beside_an_offset,
@@ -199,6 +207,29 @@ check!(
     few_rows()
 );
 
+// Nothing is put into bins or rounded here, and rows are not counted: weights are copies.
+check!(
+    boosted_exact,
+    regressor,
+    short().splits(Splits::Exact).min_samples_leaf(1).n_trees(40),
+    Tags::new().most_rows(1500)
+);
+check!(
+    boosted_exact_watched,
+    regressor,
+    short()
+        .splits(Splits::Exact)
+        .n_trees(60)
+        .growth(Growth::DepthWise)
+        .max_depth(4)
+        .row_sampling(RowSampling::Fraction(0.8))
+        .l1(0.1)
+        .path_smoothing(1.0)
+        .patience(5),
+    few_rows()
+);
+check!(boosted_exact_monotone, regressor, steered(Way::Monotone, short().splits(Splits::Exact)), few_rows());
+
 const DRAWN: &str = "rows are drawn, and derivatives rounded, by the number of the row: rows near a border change their class";
 
 fn short_classifier() -> GradientBoostingClassifier {
@@ -228,6 +259,12 @@ check!(
     classifier,
     short_classifier().growth(Growth::DepthWise).max_depth(4).path_smoothing(1.0),
     few_rows()
+);
+check!(
+    boosted_classifier_exact,
+    classifier,
+    short_classifier().splits(Splits::Exact).min_samples_leaf(1),
+    Tags::new().most_rows(1500)
 );
 check!(
     boosted_classifier_extra_trees,

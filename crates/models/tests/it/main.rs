@@ -27,9 +27,13 @@ mod boosting_constraints;
 #[cfg(feature = "trees")]
 mod boosting_edges;
 #[cfg(feature = "trees")]
+mod boosting_exact;
+#[cfg(feature = "trees")]
 mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;
+#[cfg(feature = "trees")]
+mod boosting_monotone;
 #[cfg(feature = "trees")]
 mod boosting_offsets;
 #[cfg(feature = "trees")]

@@ -104,22 +104,13 @@ pub(crate) fn round(
     spare: &Buffers,
 ) -> Result<Derivatives> {
     let n_rows = gradients.len();
-    let room = f64::from(i32::MAX) - n_rows as f64;
-    let sum = reduce::sum_by(n_rows, |row| gradients[row].abs());
-    let weight = if is_count { n_rows as f64 } else { reduce::sum_by(n_rows, |row| hessians[row].abs()) };
-    if !(sum.is_finite() && weight.is_finite()) {
-        return Err(Error::overflow(
-            "the derivatives of the loss are not finite, or their sum is not: scale the target or the weights down",
-        ));
-    }
-    let gradient = unit(sum, room);
-    let hessian = if is_count { 1.0 } else { unit(weight, room) };
+    let scale = scale(gradients, hessians, is_count, f64::from(i32::MAX) - n_rows as f64)?;
     let seed = (seed ^ seed >> 32) as u32;
     let block = |first: usize| Block {
         gradients: &gradients[first..],
         hessians: &hessians[first..],
-        by_gradient: 1.0 / gradient,
-        by_hessian: 1.0 / hessian,
+        by_gradient: 1.0 / scale.gradient,
+        by_hessian: 1.0 / scale.hessian,
         first: first as u32,
         seed,
     };
@@ -127,7 +118,7 @@ pub(crate) fn round(
         let mut counted = spare.counted.sized(n_rows);
         reduce::fill_chunks(&mut counted, BLOCK, |first, out| simd::widest(First(block(first), out)));
         let of_rows = OfRows::Counted(counted);
-        return Ok(Derivatives { of_rows, scale: Scale { gradient, hessian }, largest_hessian: 1 });
+        return Ok(Derivatives { of_rows, scale, largest_hessian: 1 });
     }
     let mut both = spare.both.sized(n_rows);
     reduce::fill_chunks(&mut both, BLOCK, |first, out| simd::widest(Both(block(first), out)));
@@ -135,7 +126,23 @@ pub(crate) fn round(
         both[rows].iter().map(|&packed| packed as u32 as i32).max().unwrap_or(0)
     });
     let largest_hessian = largest.into_iter().max().unwrap_or(0);
-    Ok(Derivatives { of_rows: OfRows::Both(both), scale: Scale { gradient, hessian }, largest_hessian })
+    Ok(Derivatives { of_rows: OfRows::Both(both), scale, largest_hessian })
+}
+
+/// The units in which the magnitudes of all derivatives have sums of at most `room`. With `is_count` second derivatives stay 1.
+///
+/// # Errors
+/// When a derivative, or the sum of all, is not finite.
+pub(crate) fn scale(gradients: &[f64], hessians: &[f64], is_count: bool, room: f64) -> Result<Scale> {
+    let n_rows = gradients.len();
+    let sum = reduce::sum_by(n_rows, |row| gradients[row].abs());
+    let weight = if is_count { n_rows as f64 } else { reduce::sum_by(n_rows, |row| hessians[row].abs()) };
+    if !(sum.is_finite() && weight.is_finite()) {
+        return Err(Error::overflow(
+            "the derivatives of the loss are not finite, or their sum is not: scale the target or the weights down",
+        ));
+    }
+    Ok(Scale { gradient: unit(sum, room), hessian: if is_count { 1.0 } else { unit(weight, room) } })
 }
 
 /// The rows that one task rounds.

@@ -4,8 +4,14 @@
 //! order, adds up the histograms of the smaller child and takes them from those of the parent, which leaves those of
 //! the larger. The split of a leaf does not depend on when it is made, so the few leaves that will be split next are
 //! worked on at the same time; what turns out not to be wanted is dropped.
+//!
+//! Where bounds follow from what other leaves say (`MonotoneMethod::Intermediate`) it does depend on that: then leaves are split
+//! one by one, and those whose bounds change look for their split again.
 
+mod bounds;
 mod build;
+mod columns;
+pub(crate) mod exact;
 mod place;
 mod search;
 mod spare;
@@ -16,6 +22,7 @@ use perennial_core::{Context, Result};
 use perennial_numeric::random::Random;
 use perennial_numeric::reduce;
 
+use bounds::{Bounds, apart, in_order};
 use place::Place;
 pub(crate) use spare::{Buffers, Spare};
 
@@ -99,15 +106,8 @@ impl<'a> Grower<'a> {
         ctx: &'a Context,
     ) -> Self {
         let settings = shared.settings;
-        let mut columns = vec![true; shared.binned.n_cols()];
-        for &offset in &shared.constraints.offset {
-            columns[offset] = false;
-        }
-        let columns = sample(&columns, settings.columns_by_tree, &mut random.stream("columns"));
-        let full = settings.l1 > 0.0
-            || settings.path_smoothing > 0.0
-            || settings.max_delta_step > 0.0
-            || shared.constraints.directions.iter().any(|&direction| direction != 0);
+        let columns = columns::of_tree(settings, shared.constraints, shared.binned.n_cols(), &random);
+        let full = settings.is_full(shared.constraints);
         Grower { shared, derivatives, columns, random, ctx, full }
     }
 
@@ -121,6 +121,8 @@ impl<'a> Grower<'a> {
             leaf.split.as_ref().map(|split| Place::new(settings.growth, leaf.depth, split.gain, node))
         };
         let mut open: BinaryHeap<Place> = place(&made, 0).into_iter().collect();
+        let mut bounds = self.looks_again().then(|| Bounds::new(made[0].leaf.output));
+        let most_ahead = if bounds.is_some() { 1 } else { AHEAD };
         let mut n_leaves = 1;
         while n_leaves < settings.max_leaves
             && let Some(Place { node, .. }) = open.pop()
@@ -130,7 +132,7 @@ impl<'a> Grower<'a> {
                 // With the leaves that will be split next.
                 let mut ahead = vec![node];
                 let mut passed = Vec::new();
-                while ahead.len() < AHEAD.min(settings.max_leaves - n_leaves)
+                while ahead.len() < most_ahead.min(settings.max_leaves - n_leaves)
                     && passed.len() < 2 * AHEAD
                     && let Some(next) = open.pop()
                 {
@@ -150,8 +152,20 @@ impl<'a> Grower<'a> {
                 open.extend(place(&made, made.len() - 1));
             }
             n_leaves += 1;
+            if let (Some(bounds), Some(split)) = (&mut bounds, &made[node].leaf.split) {
+                let direction = self.shared.constraints.directions[split.feature as usize];
+                let outputs = [made[at].leaf.output, made[at + 1].leaf.output];
+                let touched = bounds.split(node, direction, outputs);
+                for &leaf in &touched {
+                    self.look_again(&mut made[leaf].leaf, bounds.of(leaf))?;
+                }
+                if !touched.is_empty() {
+                    let leaves = (0..made.len()).filter(|&node| made[node].children.is_none());
+                    open = leaves.filter_map(|node| place(&made, node)).collect();
+                }
+            }
         }
-        Ok(self.finish(made))
+        Ok(self.finish(made, bounds.as_ref()))
     }
 
     /// Splits leaves at the same time and keeps their children beside them.
@@ -230,11 +244,7 @@ impl<'a> Grower<'a> {
         let n_left = partition(rows, self.shared.binned.column(column), &split.goes_left(), &mut spare);
         self.shared.spare.rows.give(spare);
         let (left_rows, right_rows) = rows.split_at_mut(n_left);
-        let sets = sets.map(|sets| {
-            let known = &self.shared.constraints.sets;
-            let keeps = |set: &usize| known[*set].binary_search(&column).is_ok();
-            sets.into_iter().filter(keeps).collect::<Vec<_>>()
-        });
+        let sets = columns::sets_below(self.shared.constraints, sets.as_deref(), column);
         let child = |rows, totals, side| Leaf {
             rows,
             depth: depth + 1,
@@ -251,15 +261,12 @@ impl<'a> Grower<'a> {
         for leaf in &mut children {
             leaf.output = self.full(leaf, 0).output(leaf.totals);
         }
+        let method = self.shared.settings.monotone_method;
         let direction = self.shared.constraints.directions[column];
-        if direction != 0 {
-            let middle = children[0].output.midpoint(children[1].output);
-            let [left, right] = &mut children;
-            if direction > 0 {
-                (left.bounds.1, right.bounds.0) = (middle, middle);
-            } else {
-                (left.bounds.0, right.bounds.1) = (middle, middle);
-            }
+        let outputs = in_order(method, [children[0].output, children[1].output], direction);
+        let held = apart(method, bounds, outputs, direction);
+        for (child, (output, bounds)) in children.iter_mut().zip(outputs.into_iter().zip(held)) {
+            (child.output, child.bounds) = (output, bounds);
         }
         let small = usize::from(children[0].rows.len() > children[1].rows.len());
         let may = [self.may_split(&children[0]), self.may_split(&children[1])];
@@ -291,7 +298,7 @@ impl<'a> Grower<'a> {
 
     /// Histograms are kept where they will be needed.
     fn keep(&self, leaf: &mut Leaf<'_>, histograms: Vec<Histogram>) {
-        if leaf.split.is_some() {
+        if leaf.split.is_some() || self.looks_again() {
             leaf.histograms = Some(histograms);
         } else {
             self.shared.spare.histograms.give(histograms);
@@ -311,7 +318,7 @@ impl<'a> Grower<'a> {
     }
 
     /// The tree in preorder, with the rows of its leaves.
-    fn finish<'r>(&self, made: Vec<Made<'r>>) -> Grown<'r> {
+    fn finish<'r>(&self, made: Vec<Made<'r>>, kept: Option<&Bounds>) -> Grown<'r> {
         let scale = self.derivatives.scale;
         let mut tree = Tree::empty(self.shared.binned.n_cols(), 1, Measure::Gain);
         let bounded = self.shared.constraints.directions.iter().any(|&direction| direction != 0);
@@ -333,7 +340,8 @@ impl<'a> Grower<'a> {
                 value: Value::One([leaf.output * scale.output()]),
             });
             if bounded {
-                bounds.push((leaf.bounds.0 * scale.output(), leaf.bounds.1 * scale.output()));
+                let (low, high) = kept.map_or(leaf.bounds, |kept| kept.held(node));
+                bounds.push((low * scale.output(), high * scale.output()));
             }
             parent_outputs.push(leaf.parent_output * scale.output());
             order.push(node);

@@ -121,7 +121,8 @@ pub(crate) fn outputs<O: Objective>(
 
 /// Makes leaves keep to the monotone constraints where the objective chose them; steps of Newton keep to them already.
 ///
-/// Where a leaf on one side of a cut is beyond one of the other, both sides are held apart by the middle of their means.
+/// Where a leaf on one side of a cut is beyond one of the other, both sides are held apart by the middle of their means, or what
+/// is nearest to it between the two leaves.
 /// From the root down: what holds above a node stays true, since the middle is between leaves that keep to it.
 pub(crate) fn put_in_order(tree: &Tree, directions: &[i8], leaves: &[LeafRows<'_>], outputs: &mut [f64]) {
     // Nodes and leaves are in preorder: those below a node lie side by side.
@@ -154,7 +155,7 @@ pub(crate) fn put_in_order(tree: &Tree, directions: &[i8], leaves: &[LeafRows<'_
             }
             sum / total
         };
-        let between = mean(low.clone()).midpoint(mean(high.clone()));
+        let between = mean(low.clone()).midpoint(mean(high.clone())).clamp(least, largest);
         outputs[low].iter_mut().for_each(|output| *output = output.min(between));
         outputs[high].iter_mut().for_each(|output| *output = output.max(between));
     }

@@ -1,6 +1,8 @@
 //! How boosting learns.
 
 mod bundles;
+pub(crate) mod categories;
+pub(crate) mod cells;
 pub(crate) mod derivatives;
 pub(crate) mod groups;
 pub(crate) mod grow;

@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
-use perennial_core::{Context, Error, Result, Rows, memory};
+use perennial_core::{Context, Error, Result, memory};
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
+use super::cells::Cells;
 use super::derivatives;
 use super::groups::Groups;
+use super::grow::exact::{Exact, Sorted};
 use super::grow::{Grower, Grown, Shared, Spare};
 use super::leaves::{self, Slopes};
-use super::walk::BinnedTree;
-use crate::binned::Binned;
 use crate::boosting::follow::{Follow, State};
 use crate::boosting::metric::BoostingMetric;
 use crate::boosting::objective::{Labels, Objective};
@@ -22,9 +22,9 @@ use crate::tree::Tree;
 
 /// What boosting learns from.
 pub(crate) struct Input<'a> {
-    pub(crate) binned: &'a Binned,
+    pub(crate) cells: &'a Cells<'a>,
     pub(crate) labels: &'a Labels<'a>,
-    /// The columns that can be split.
+    /// The columns that can be split, where they are in bins.
     pub(crate) columns: Vec<usize>,
     /// What is added to the score of each row: the same for each of its scores, or score by score.
     pub(crate) offset: Option<Vec<f64>>,
@@ -39,7 +39,7 @@ pub(crate) struct Input<'a> {
 
 /// The rows that are watched.
 pub(crate) struct Validation<'a> {
-    pub(crate) binned: &'a Binned,
+    pub(crate) cells: &'a Cells<'a>,
     pub(crate) labels: &'a Labels<'a>,
     pub(crate) offset: Option<Vec<f64>>,
     pub(crate) start: Option<Vec<f64>>,
@@ -90,12 +90,18 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     follow: &mut Follow<'_, O, W>,
     ctx: &Context,
 ) -> Result<Boosted> {
-    let Input { binned, labels, .. } = *input;
-    let n_rows = binned.n_rows();
+    let Input { cells, labels, .. } = *input;
+    let n_rows = cells.n_rows();
     let n_scores = base.len();
     let random = Random::new(ctx.seed(settings.seed));
-    let groups = Groups::new(binned, &input.columns, settings.enable_bundle);
-    let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
+    let groups;
+    let grows = match cells {
+        Cells::Bins(binned) => {
+            groups = Groups::new(binned, &input.columns, settings.enable_bundle);
+            Grows::InBins(Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() })
+        }
+        Cells::Values(x) => Grows::Exactly(Sorted::new(x, settings, constraints, ctx)?),
+    };
     let counts = |row: &u32| labels.weight(*row as usize) > 0.0;
     // Rows without weight have scores too: they may compete with others.
     let all_count = (0..n_rows as u32).all(|row| counts(&row));
@@ -104,7 +110,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     let counted: Option<Vec<u32>> = is_listed.then(|| (0..n_rows as u32).filter(counts).collect());
     let mut scores = start(&base, n_rows, input.offset.as_deref(), input.start.as_deref());
     let mut watched = input.validation.as_ref().map(|validation| {
-        let n_rows = validation.binned.n_rows();
+        let n_rows = validation.cells.n_rows();
         start(&base, n_rows, validation.offset.as_deref(), validation.start.as_deref())
     });
     let is_forest = settings.mode == Mode::Forest;
@@ -123,12 +129,12 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
         labels
     };
     let mut bag = Bag::new(settings, labels, counted.as_deref().unwrap_or_default());
-    let samples = bag.leaves_out() || settings.samples_columns(constraints.n_asked(binned.n_cols()));
+    let samples = bag.leaves_out() || settings.samples_columns(constraints.n_asked(cells.n_cols()));
     // Whether derivatives are drawn anew in each round.
     let mut noisy = false;
     let mut stop = StopReason::Rounds;
     let before = State { trees: &[], scores: &scores, watched: watched.as_deref() };
-    if let Some(resumed) = follow.resume(binned.n_cols(), before)? {
+    if let Some(resumed) = follow.resume(cells.n_cols(), before)? {
         (trees, scores, watched) = (resumed.trees, resumed.scores, resumed.watched);
     }
     let first = trees.len() / n_scores;
@@ -139,7 +145,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
         let random = of_round(number);
         let dropped = sampling::dropped(settings.mode, trees.len() / n_scores, &random);
         for &index in &dropped {
-            add_round(&trees, index, n_scores, binned, -1.0, &mut scores, ctx)?;
+            add_round(&trees, index, n_scores, cells, -1.0, &mut scores, ctx)?;
         }
         if round == first || !is_forest || sampling_changes || noisy {
             let noise = random.stream("noise");
@@ -154,7 +160,9 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
         let rows = drawn.or(counted.as_deref());
         let work = Round {
             objective,
-            shared: &shared,
+            grows: &grows,
+            settings,
+            constraints,
             labels,
             scores: &scores,
             gradients: &gradients,
@@ -183,19 +191,19 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
         trees.extend(grown);
         let newest = trees.len() / n_scores - 1;
         if !all && !is_forest {
-            add_round(&trees, newest, n_scores, binned, 1.0, &mut scores, ctx)?;
+            add_round(&trees, newest, n_scores, cells, 1.0, &mut scores, ctx)?;
         }
         if let (Some(validation), Some(watched)) = (&input.validation, &mut watched) {
-            add_round(&trees, newest, n_scores, validation.binned, 1.0, watched, ctx)?;
+            add_round(&trees, newest, n_scores, validation.cells, 1.0, watched, ctx)?;
             let share = -1.0 / (dropped.len() as f64 + 1.0);
             for &index in &dropped {
-                add_round(&trees, index, n_scores, validation.binned, share, watched, ctx)?;
+                add_round(&trees, index, n_scores, validation.cells, share, watched, ctx)?;
             }
         }
         let kept = dropped.len() as f64 / (dropped.len() as f64 + 1.0);
         for &index in &dropped {
             trees[index * n_scores..(index + 1) * n_scores].iter_mut().for_each(|tree| tree.scale(kept));
-            add_round(&trees, index, n_scores, binned, 1.0, &mut scores, ctx)?;
+            add_round(&trees, index, n_scores, cells, 1.0, &mut scores, ctx)?;
         }
         if let (Some(validation), Some(watched)) = (&input.validation, &watched) {
             let verdict = match &watched_start {
@@ -309,10 +317,18 @@ fn best_share(mut share: f64, now: f64, loss_at: impl Fn(f64) -> f64) -> Option<
     (reached <= now + noise).then_some(share)
 }
 
+/// How trees are grown, with what all of them share.
+enum Grows<'a> {
+    InBins(Shared<'a>),
+    Exactly(Sorted<'a>),
+}
+
 /// What the trees of one round share.
 struct Round<'a, O> {
     objective: &'a O,
-    shared: &'a Shared<'a>,
+    grows: &'a Grows<'a>,
+    settings: &'a Settings,
+    constraints: &'a Constraints,
     labels: &'a Labels<'a>,
     scores: &'a [f64],
     gradients: &'a [f64],
@@ -334,17 +350,23 @@ impl<O: Objective> Round<'_, O> {
         let (gradients, hessians) = (&self.gradients[place.clone()], &self.hessians[place]);
         let slopes = Slopes { gradients, hessians, is_count: self.is_count };
         let random = self.random.fork(output as u64);
-        let seed = random.stream("rounding").uniform().to_bits();
-        let spare = &self.shared.spare.derivatives;
-        let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
         buffer.clear();
         memory::make_room(buffer, self.rows.map_or(n_rows, <[u32]>::len));
         match self.rows {
             Some(rows) => buffer.extend_from_slice(rows),
             None => buffer.extend(0..n_rows as u32),
         }
-        let mut grown = Grower::new(self.shared, &rounded, random, self.ctx).grow(buffer)?;
-        spare.give(rounded.of_rows);
+        let mut grown = match self.grows {
+            Grows::InBins(shared) => {
+                let seed = random.stream("rounding").uniform().to_bits();
+                let spare = &shared.spare.derivatives;
+                let rounded = derivatives::round(gradients, hessians, self.is_count, seed, spare)?;
+                let grown = Grower::new(shared, &rounded, random, self.ctx).grow(buffer)?;
+                spare.give(rounded.of_rows);
+                grown
+            }
+            Grows::Exactly(sorted) => Exact::new(sorted, slopes, random, self.ctx)?.grow(buffer)?,
+        };
         if grown.tree.n_nodes() == 1 {
             // What a constant can do is in the base score.
             grown.tree.set_value(0, &[0.0]);
@@ -352,11 +374,10 @@ impl<O: Objective> Round<'_, O> {
         }
         grown.tree.scale(self.rate);
         let found = grown.leaves();
-        let settings = self.shared.settings;
         let mut outputs =
-            leaves::outputs(&found, settings, slopes, self.objective, self.labels, self.scores, output);
+            leaves::outputs(&found, self.settings, slopes, self.objective, self.labels, self.scores, output);
         if !grown.bounds.is_empty() {
-            leaves::put_in_order(&grown.tree, &self.shared.constraints.directions, &found, &mut outputs);
+            leaves::put_in_order(&grown.tree, &self.constraints.directions, &found, &mut outputs);
         }
         for (leaf, output) in found.iter().zip(outputs) {
             let value = self.rate * output;
@@ -387,15 +408,15 @@ fn add_round(
     trees: &[Tree],
     round: usize,
     n_scores: usize,
-    binned: &Binned,
+    cells: &Cells<'_>,
     factor: f64,
     scores: &mut [f64],
     ctx: &Context,
 ) -> Result<()> {
-    let n_rows = binned.n_rows();
+    let n_rows = cells.n_rows();
     for (tree, scores) in trees[round * n_scores..].iter().zip(scores.chunks_exact_mut(n_rows)) {
         ctx.check()?;
-        BinnedTree::new(tree, binned.binning())?.add(binned, factor, scores);
+        cells.add(tree, factor, scores)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use perennial_numeric::simd::{self, Kernel};
 
+use super::categories::{Categories, best_set};
 use super::histogram::{Histogram, Sums, unpack};
 use crate::binned::{Bins, MISSING};
 
@@ -112,8 +113,21 @@ impl Full {
     }
 
     fn score(&self, sums: Sums, output: f64) -> f64 {
-        let hessian = f64::from(sums.hessian) + self.l2;
-        -(2.0 * f64::from(sums.gradient) * output + hessian * output * output + 2.0 * self.l1 * output.abs())
+        self.score_at(f64::from(sums.gradient), f64::from(sums.hessian) + self.l2, output)
+    }
+
+    /// What an output takes off the loss of a node with these sums; the L2 penalty is in `hessian` already.
+    pub(crate) fn score_at(&self, gradient: f64, hessian: f64, output: f64) -> f64 {
+        -(2.0 * gradient * output + hessian * output * output + 2.0 * self.l1 * output.abs())
+    }
+
+    /// Whether the direction forbids these outputs of the left and the right child.
+    pub(crate) fn forbids(&self, left: f64, right: f64) -> bool {
+        match self.direction {
+            1 => left > right,
+            -1 => left < right,
+            _ => false,
+        }
     }
 
     /// What one node takes off the loss.
@@ -125,12 +139,7 @@ impl Full {
 impl Gain for Full {
     fn of(&self, left: Sums, right: Sums) -> f64 {
         let (a, b) = (self.output(left), self.output(right));
-        let wrong = match self.direction {
-            1 => a > b,
-            -1 => a < b,
-            _ => false,
-        };
-        if wrong { f64::NEG_INFINITY } else { self.score(left, a) + self.score(right, b) }
+        if self.forbids(a, b) { f64::NEG_INFINITY } else { self.score(left, a) + self.score(right, b) }
     }
 }
 
@@ -266,8 +275,7 @@ impl Scan<'_> {
         Split { gain: best.value, feature, cut: best.cut, missing_left, left: best.left, right }
     }
 
-    /// The best set of categories: those with the lowest, or the highest, ratio of derivatives (Fisher, 1958), or with
-    /// few categories one against the rest. Missing values count as a category.
+    /// The best set of categories; see [`best_set`]. Missing values count as a category.
     pub(crate) fn categorical(
         &self,
         feature: u32,
@@ -282,48 +290,17 @@ impl Scan<'_> {
             return None;
         }
         let n_rows = self.n_rows();
-        let mut best: Option<(f64, Vec<usize>, Sums)> = None;
-        let mut consider = |chosen: &[(usize, Sums)], left: Sums, gain: &Full| {
+        let both = |chosen: &[(usize, Sums)], left: Sums, l2: f64| {
             let right = self.right(left);
             let n_left: u64 =
                 self.counts.map_or(0, |counts| chosen.iter().map(|&(bin, _)| counts[bin]).sum());
             let counted = self.counts.is_none()
                 || (n_left >= self.least.n_rows && n_rows - n_left >= self.least.n_rows);
-            if left.hessian >= self.least.hessian && right.hessian >= self.least.hessian && counted {
-                let value = gain.of(left, right);
-                if best.as_ref().is_none_or(|best| value > best.0) && value > f64::NEG_INFINITY {
-                    best = Some((value, chosen.iter().map(|&(bin, _)| bin).collect(), left));
-                }
-            }
+            let fits = left.hessian >= self.least.hessian && right.hessian >= self.least.hessian && counted;
+            if fits { gain(l2).of(left, right) } else { f64::NEG_INFINITY }
         };
-        if used.len() <= rules.one_hot {
-            let gain = gain(0.0);
-            let drawn = rules.draw.map(|draw| place(draw, used.len()));
-            for (_, one) in used.iter().enumerate().filter(|(at, _)| drawn.is_none_or(|drawn| *at == drawn)) {
-                consider(std::slice::from_ref(one), one.1, &gain);
-            }
-        } else {
-            let gain = gain(rules.l2);
-            let ratio = |sums: Sums| f64::from(sums.gradient) / (f64::from(sums.hessian) + rules.smoothing);
-            used.sort_by(|a, b| ratio(a.1).total_cmp(&ratio(b.1)).then(a.0.cmp(&b.0)));
-            let most = rules.most_left.min(used.len().div_ceil(2)).min(used.len() - 1);
-            let drawn = rules.draw.map(|draw| 1 + place(draw, most));
-            for reversed in [false, true] {
-                if reversed {
-                    used.reverse();
-                }
-                let mut left = Sums::default();
-                for n in 1..=most {
-                    let sums = used[n - 1].1;
-                    left.gradient = left.gradient.wrapping_add(sums.gradient);
-                    left.hessian = left.hessian.wrapping_add(sums.hessian);
-                    if drawn.is_none_or(|drawn| n == drawn) {
-                        consider(&used[..n], left, &gain);
-                    }
-                }
-            }
-        }
-        let (gain, mut chosen, mut left) = best?;
+        // Whole numbers have the same sums in any order.
+        let (gain, mut chosen, mut left) = best_set(&mut used, rules, 0.0, both)?;
         // Categories that were never seen go where the rare ones are: right. Missing values go with them where that
         // can be, as in other libraries.
         let missing = usize::from(MISSING);
@@ -355,20 +332,8 @@ impl<G: Gain> Kernel for Numeric<'_, G> {
     }
 }
 
-/// How categories are split.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Categories {
-    /// With up to so many categories in a node, each stands against the rest.
-    pub(crate) one_hot: usize,
-    pub(crate) smoothing: f64,
-    pub(crate) l2: f64,
-    pub(crate) most_left: usize,
-    /// In [0, 1) where one set alone is looked at, that which it stands for.
-    pub(crate) draw: Option<f64>,
-}
-
 /// One of `n` places, in equal parts of [0, 1).
-fn place(draw: f64, n: usize) -> usize {
+pub(super) fn place(draw: f64, n: usize) -> usize {
     ((draw * n as f64) as usize).min(n - 1)
 }
 

@@ -2,12 +2,14 @@
 
 use perennial_core::Result;
 
-use super::{Grower, Leaf, sample};
+use super::columns::Asked;
+use super::{Grower, Leaf, Shared};
 use crate::binned::Bins;
+use crate::boosting::engine::categories::Categories;
 use crate::boosting::engine::derivatives::One;
 use crate::boosting::engine::groups::{Coded, Group};
 use crate::boosting::engine::histogram::{self, Histogram, Sums};
-use crate::boosting::engine::split::{Categories, Full, Least, Plain, Scan, Split};
+use crate::boosting::engine::split::{Full, Least, Plain, Scan, Split};
 
 impl Grower<'_> {
     /// The best split of a leaf by a column of a group.
@@ -99,28 +101,9 @@ impl Grower<'_> {
 
     /// The columns that a leaf may ask, where they are not those of the tree.
     pub(super) fn allowed(&self, leaf: &Leaf<'_>) -> Option<Vec<bool>> {
-        let settings = self.shared.settings;
-        let sampled = settings.columns_by_level < 1.0 || settings.columns_by_node < 1.0;
-        if leaf.sets.is_none() && !sampled {
-            return None;
-        }
-        let mut columns = self.columns.clone();
-        if let Some(sets) = &leaf.sets {
-            let mut in_sets = vec![false; columns.len()];
-            let sets = sets.iter().flat_map(|&set| &self.shared.constraints.sets[set]);
-            sets.for_each(|&column| in_sets[column] = true);
-            columns.iter_mut().zip(in_sets).for_each(|(allowed, in_sets)| *allowed &= in_sets);
-        }
-        if settings.columns_by_level < 1.0 {
-            let mut random = self.random.stream("levels").fork(leaf.depth as u64);
-            let level = sample(&self.columns, settings.columns_by_level, &mut random);
-            columns.iter_mut().zip(level).for_each(|(allowed, level)| *allowed &= level);
-        }
-        if settings.columns_by_node < 1.0 {
-            let mut random = self.random.stream("nodes").fork(leaf.path);
-            columns = sample(&columns, settings.columns_by_node, &mut random);
-        }
-        Some(columns)
+        let Shared { settings, constraints, .. } = *self.shared;
+        let asked = Asked { settings, constraints, columns: &self.columns, random: &self.random };
+        asked.by(leaf.depth, leaf.sets.as_deref(), leaf.path)
     }
 
     pub(super) fn least(&self) -> Least {
