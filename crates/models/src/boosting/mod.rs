@@ -36,8 +36,8 @@
 //! |---|---|---|---|
 //! | `n_trees` | 100 | 1 to 1e6 | the most rounds; each adds one tree for each score |
 //! | `learning_rate` | 0.1 | > 0 | how much of its step each tree takes |
-//! | `max_leaves` | 31 | 2 to 131072 | the most leaves of a tree |
-//! | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
+//! | `max_leaves` | 31 | 2 to 131072 | the most leaves of a tree; see [`Growth::Symmetric`] |
+//! | `max_depth` | none | >= 1 | the most questions on the way to a leaf; 6, and at most 16, with [`Growth::Symmetric`] |
 //! | `growth` | `LeafWise` | see [`Growth`] | which leaf is split next |
 //! | `min_samples_leaf` | 20 | >= 1 | the fewest rows of a leaf |
 //! | `min_child_weight` | 0.001 | >= 0 | the least sum of second derivatives of a leaf |
@@ -58,6 +58,8 @@
 //! | `max_cat_to_onehot` | 4 | >= 1 | up to so many categories in a node, each stands against the rest |
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
+//! | `feature_cost` | none | names, >= 0 | what is taken from the gains of splits by a column that the model does not use yet |
+//! | `split_cost` | 0 | >= 0 | what is taken from the gain of a split for each row of the leaf |
 //! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
@@ -78,6 +80,7 @@ mod class_objective;
 mod classifier;
 mod combine;
 mod concordance;
+mod costs;
 mod engine;
 mod explain;
 mod follow;
@@ -95,6 +98,7 @@ mod regressor;
 mod sampling;
 mod settings;
 mod stopping;
+mod symmetric;
 
 pub use booster::{Booster, History};
 pub use class_objective::{ClassObjective, StandardLoss};

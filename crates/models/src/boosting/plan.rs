@@ -13,7 +13,7 @@ use super::inputs::{Given, Inputs};
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::sampling;
-use super::settings::{Constraints, Mode, RowSampling, Settings};
+use super::settings::{Constraints, Growth, Mode, RowSampling, Settings};
 use crate::binned::check_sparse;
 use crate::ensemble::Ensemble;
 
@@ -94,6 +94,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 offset: offset.clone(),
                 start: start.clone(),
             }),
+            before: self.from.map_or(&[], Booster::trees),
             n_before,
             deadline,
         };
@@ -219,7 +220,10 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let at_once = (self.objective.n_scores() as u64).min(rayon::current_num_threads() as u64);
         let of_rows = (rows / settings.min_samples_leaf as u64).max(1);
         let of_depth = settings.max_depth.map_or(u64::MAX, |depth| 1 << depth.min(63));
-        let leaves = (settings.max_leaves as u64).min(of_rows).min(of_depth);
+        let leaves = match settings.growth {
+            Growth::Symmetric => settings.open_leaves(of_rows),
+            _ => (settings.max_leaves as u64).min(of_rows).min(of_depth),
+        };
         (leaves + 4).saturating_mul(columns).saturating_mul(2048).saturating_mul(at_once)
     }
 
@@ -397,6 +401,7 @@ mod tests {
             directions: vec![0; 3],
             sets: sets.iter().map(|set| set.to_vec()).collect(),
             offset: Vec::new(),
+            costs: Vec::new(),
         };
         let free = fit(&[]);
         assert!(check_interactions(&free, &constraints(&[]), 0).is_ok());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use perennial_core::{Capabilities, Error, Features, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use super::costs;
 use crate::binned::Binner;
 
 const N_TREES: Param = Param::integer("n_trees", "the most rounds; each adds one tree for each score")
@@ -68,6 +69,19 @@ pub enum Growth {
     LeafWise,
     /// The one that gains most among the least deep.
     DepthWise,
+    /// All leaves of a level by the same question, that whose gains are largest together: symmetric, or oblivious, trees, as CatBoost
+    /// grows them (Prokhorenkova and others, 2018). They fit more slowly and so learn less by heart.
+    ///
+    /// `max_depth` is the number of levels: 6 where none is set, at most 16. `max_leaves` does not decide: its default is not looked at, and
+    /// one that is less than 2^`max_depth` is refused. `columns_by_node` is refused, as the leaves of a level share their question;
+    /// `columns_by_level` draws for it. Missing values go to the side that is better for the level, and categories are ordered and chosen
+    /// by all its leaves together. With `extra_trees` a level cuts each column at one place.
+    ///
+    /// A leaf of which the question would make a side with fewer rows than `min_samples_leaf`, less weight than
+    /// `min_child_weight`, or answers against `monotone`, gains nothing by it and is not split by it; it waits for the question of the
+    /// next level. So a tree has up to 2^`max_depth` leaves, and each way down asks questions of the levels in their order. What a
+    /// level must gain, `min_gain`, is the sum over its leaves.
+    Symmetric,
 }
 
 /// Which rows each tree learns from.
@@ -175,6 +189,8 @@ pub(crate) struct Settings {
     pub(crate) base_score: Option<f64>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) enable_bundle: bool,
+    pub(crate) feature_cost: Vec<(String, f64)>,
+    pub(crate) split_cost: f64,
 }
 
 impl Default for Settings {
@@ -214,6 +230,8 @@ impl Default for Settings {
             base_score: None,
             time_limit: None,
             enable_bundle: true,
+            feature_cost: Vec::new(),
+            split_cost: 0.0,
         }
     }
 }
@@ -242,6 +260,7 @@ impl Settings {
         MAX_CAT_TO_ONEHOT,
         PATIENCE,
         MIN_IMPROVEMENT,
+        costs::SPLIT_COST,
     ];
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -266,6 +285,8 @@ impl Settings {
         BAGGING_FREQ.check_count(self.bagging_freq)?;
         self.patience.map_or(Ok(()), |patience| PATIENCE.check_count(patience))?;
         MIN_IMPROVEMENT.check(self.min_improvement)?;
+        self.check_symmetric()?;
+        self.check_costs()?;
         let share = |name: &'static str, value: f64| {
             Param::real(name, "a share of the rows").above(0.0).at_most(1.0).check(value)
         };
@@ -413,7 +434,7 @@ impl Settings {
             sets.extend((0..features.len()).filter(|&column| alone[column]).map(|column| vec![column]));
         }
         let offset = self.offset.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
-        Ok(Constraints { directions, sets, offset })
+        Ok(Constraints { directions, sets, offset, costs: self.costs(features)? })
     }
 }
 
@@ -426,6 +447,8 @@ pub(crate) struct Constraints {
     pub(crate) sets: Vec<Vec<usize>>,
     /// The columns that are added to the scores and asked nothing: one for all scores, one for each, or none.
     pub(crate) offset: Vec<usize>,
+    /// What the first use of each column costs; nothing where there are no costs.
+    pub(crate) costs: Vec<f64>,
 }
 
 impl Constraints {

@@ -6,6 +6,7 @@ use perennial_core::{Context, Error, Result, Rows, memory};
 use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
+use super::costs::Costs;
 use super::derivatives;
 use super::groups::Groups;
 use super::grow::{Grower, Grown, Shared, Spare};
@@ -31,6 +32,8 @@ pub(crate) struct Input<'a> {
     /// The scores of the model that is continued, with the offset.
     pub(crate) start: Option<Vec<f64>>,
     pub(crate) validation: Option<Validation<'a>>,
+    /// Its trees.
+    pub(crate) before: &'a [Tree],
     /// The rounds of that model: those that are added are numbered, and so draw, from there.
     pub(crate) n_before: usize,
     /// After the round that passes this no other is begun.
@@ -95,7 +98,9 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     let n_scores = base.len();
     let random = Random::new(ctx.seed(settings.seed));
     let groups = Groups::new(binned, &input.columns, settings.enable_bundle);
-    let shared = Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() };
+    let costs = Costs::new(&constraints.costs, input.before);
+    let mut shared =
+        Shared { binned, groups: &groups, settings, constraints, costs, spare: Spare::default() };
     let counts = |row: &u32| labels.weight(*row as usize) > 0.0;
     // Rows without weight have scores too: they may compete with others.
     let all_count = (0..n_rows as u32).all(|row| counts(&row));
@@ -130,6 +135,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     let before = State { trees: &[], scores: &scores, watched: watched.as_deref() };
     if let Some(resumed) = follow.resume(binned.n_cols(), before)? {
         (trees, scores, watched) = (resumed.trees, resumed.scores, resumed.watched);
+        shared.costs.pay(&trees);
     }
     let first = trees.len() / n_scores;
     for round in first..settings.n_trees {
@@ -180,6 +186,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
             stop = StopReason::NothingLeft;
             break;
         }
+        shared.costs.pay(&grown);
         trees.extend(grown);
         let newest = trees.len() / n_scores - 1;
         if !all && !is_forest {

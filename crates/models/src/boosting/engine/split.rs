@@ -368,12 +368,12 @@ pub(crate) struct Categories {
 }
 
 /// One of `n` places, in equal parts of [0, 1).
-fn place(draw: f64, n: usize) -> usize {
+pub(super) fn place(draw: f64, n: usize) -> usize {
     ((draw * n as f64) as usize).min(n - 1)
 }
 
 #[inline(always)]
-fn running_sums(histogram: &Histogram, n_bins: usize) -> Histogram {
+pub(super) fn running_sums(histogram: &Histogram, n_bins: usize) -> Histogram {
     let mut sums = [0; 256];
     let mut sum = 0_u64;
     for (out, &value) in sums[..n_bins].iter_mut().zip(&histogram[..n_bins]) {
