@@ -22,7 +22,7 @@
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`]; [`RankingLoss::XeNdcg`], whose time grows with the rows alone |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
-//! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
+//! | a time to an event, that some rows have not had yet, or that is known to lie between two times | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
 //! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. Sparse matrices are
@@ -68,6 +68,7 @@
 //! | `memory_limit` | none | bytes | refuses to start where learning would take more, the bins of sparse columns included |
 //! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
 //! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
+//! | `latest` of regressors | none | a name | the column of the latest times of [`AcceleratedFailureTime`] |
 //! | `levels` of quantiles | 0.1, 0.5, 0.9 | (0, 1), rising | the share of targets below each answer |
 //! | `focal` of classifiers | none | `gamma` >= 0, `alpha` in (0, 1) | the focal loss instead of the logarithmic one |
 //! | `one_vs_all` of classifiers | false | | one logistic loss for each of several classes instead of `Softmax` |
@@ -86,6 +87,7 @@ mod explain;
 mod follow;
 mod groups;
 mod inputs;
+mod latest;
 mod losses;
 mod metric;
 mod objective;

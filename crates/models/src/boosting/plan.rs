@@ -10,6 +10,7 @@ use super::engine::groups::Groups;
 use super::engine::rounds::{self, Validation, boost};
 use super::follow::Follow;
 use super::inputs::{Given, Inputs};
+use super::latest;
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::sampling;
@@ -54,7 +55,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         self.check_memory(train.x, validation.map(|given| given.x))?;
         self.check_offsets()?;
         let constraints = settings.constraints(features)?;
-        let labels = Labels::new(train.y, train.weights, train.groups);
+        let latest = self.latest(train.x)?;
+        let labels = latest::labels(train, latest.as_deref());
         objective.check(&labels)?;
         sampling::check(settings, &labels)?;
         if settings.mode == Mode::Forest {
@@ -73,8 +75,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         if train.x.csr().is_some() {
             self.check_histograms(binned.n_rows(), columns.len())?;
         }
+        let watched_latest = validation.map_or(Ok(None), |given| self.latest(given.x))?;
         let watched = validation.map(|given| {
-            let labels = Labels::new(given.y, given.weights, given.groups);
+            let labels = latest::labels(given, watched_latest.as_deref());
             objective.check_watched(&labels).map_err(|error| error.context("validation set"))?;
             let offset = self.offset(given.x, &constraints)?;
             let start = self.start(given.x, offset.as_deref())?;
@@ -257,7 +260,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             Some((csr.n_rows() as u64).saturating_mul(8).saturating_mul(n_threads).saturating_add(copy))
         });
         let drawn = if self.settings.row_sampling == RowSampling::All { 0 } else { 8 };
-        let offsets = 8 * self.settings.offset.len() as u64;
+        let offsets = 8 * (self.settings.offset.len() + usize::from(self.settings.latest.is_some())) as u64;
         // The scores once more, and the file that they are written to, which grows by doubling.
         let kept = if self.ctx.keeps_checkpoints() { 3 } else { 0 };
         // Bins twice; scores and derivatives; of each tree that grows its rows, its derivatives and histograms; the rows that
@@ -401,6 +404,7 @@ mod tests {
             directions: vec![0; 3],
             sets: sets.iter().map(|set| set.to_vec()).collect(),
             offset: Vec::new(),
+            latest: None,
             costs: Vec::new(),
         };
         let free = fit(&[]);

@@ -191,6 +191,7 @@ pub(crate) struct Settings {
     pub(crate) enable_bundle: bool,
     pub(crate) feature_cost: Vec<(String, f64)>,
     pub(crate) split_cost: f64,
+    pub(crate) latest: Option<String>,
 }
 
 impl Default for Settings {
@@ -232,6 +233,7 @@ impl Default for Settings {
             enable_bundle: true,
             feature_cost: Vec::new(),
             split_cost: 0.0,
+            latest: None,
         }
     }
 }
@@ -434,7 +436,8 @@ impl Settings {
             sets.extend((0..features.len()).filter(|&column| alone[column]).map(|column| vec![column]));
         }
         let offset = self.offset.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
-        Ok(Constraints { directions, sets, offset, costs: self.costs(features)? })
+        let latest = self.latest.as_ref().map(|name| features.position(name)).transpose()?;
+        Ok(Constraints { directions, sets, offset, latest, costs: self.costs(features)? })
     }
 }
 
@@ -447,6 +450,8 @@ pub(crate) struct Constraints {
     pub(crate) sets: Vec<Vec<usize>>,
     /// The columns that are added to the scores and asked nothing: one for all scores, one for each, or none.
     pub(crate) offset: Vec<usize>,
+    /// The column of latest times, which is asked nothing either.
+    pub(crate) latest: Option<usize>,
     /// What the first use of each column costs; nothing where there are no costs.
     pub(crate) costs: Vec<f64>,
 }
@@ -454,7 +459,12 @@ pub(crate) struct Constraints {
 impl Constraints {
     /// How many of the columns trees may ask.
     pub(crate) fn n_asked(&self, n_cols: usize) -> usize {
-        n_cols - self.offset.iter().collect::<BTreeSet<_>>().len()
+        n_cols - self.unasked().collect::<BTreeSet<_>>().len()
+    }
+
+    /// The columns that trees do not ask.
+    pub(crate) fn unasked(&self) -> impl Iterator<Item = usize> {
+        self.offset.iter().copied().chain(self.latest)
     }
 
     /// Whether the scores follow a column in one direction only.

@@ -116,8 +116,8 @@ impl<'a> Grower<'a> {
     ) -> Self {
         let settings = shared.settings;
         let mut columns = vec![true; shared.binned.n_cols()];
-        for &offset in &shared.constraints.offset {
-            columns[offset] = false;
+        for column in shared.constraints.unasked() {
+            columns[column] = false;
         }
         let columns = sample(&columns, settings.columns_by_tree, &mut random.stream("columns"));
         let full = settings.l1 > 0.0
