@@ -53,7 +53,7 @@ impl Cell<'_> {
             return None;
         }
         let both = Full { l2: self.rules.l2 + extra_l2, ..self.rules }.of(sums, right);
-        (both > f64::NEG_INFINITY).then(|| both - self.before)
+        (both > f64::NEG_INFINITY).then_some(both - self.before)
     }
 
     fn add(&self, left: &mut Left, bin: usize) {
