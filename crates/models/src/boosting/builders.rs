@@ -218,6 +218,25 @@ macro_rules! shared_settings {
             self
         }
 
+        /// Sets what a column costs, such as a measurement that must be paid for: it is taken from the gain of splits by this column
+        /// until a tree of the model uses it (cost-effective gradient boosting; Peter, Diego, Hamprecht and Nadler, 2017).
+        /// Gains are sums over rows: with squared error, a split by a column of cost 50 is taken where it lowers the sum of
+        /// squares by 50 more than the best other split. Which columns are used is seen after each round, so that each split of a tree
+        /// is asked to pay. The gains of the fitted trees are what is left.
+        #[must_use]
+        pub fn feature_cost(mut self, column: &str, cost: f64) -> Self {
+            self.settings.feature_cost.retain(|(name, _)| name != column);
+            self.settings.feature_cost.push((column.to_owned(), cost));
+            self
+        }
+
+        /// Sets what is taken from the gain of each split for each row that it asks: trees whose questions are worth their time.
+        #[must_use]
+        pub fn split_cost(mut self, cost: f64) -> Self {
+            self.settings.split_cost = cost;
+            self
+        }
+
         /// Names a column whose value is added to the score of each row, such as the logarithm of an exposure. It is asked
         /// nothing, and must be there in predictions too. Not with more than two classes, as what is the same for all of them
         /// changes no probability: these take [`offsets`](Self::offsets).

@@ -148,9 +148,14 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
 
 fn rows(of: &mut Fingerprint, labels: &Labels<'_>, scores: [&Option<Vec<f64>>; 2]) -> Result<()> {
     of.numbers(labels.y);
-    of.value(&(labels.weights.is_some(), labels.groups))?;
-    labels.weights.into_iter().chain(scores.into_iter().flatten().map(Vec::as_slice)).for_each(|numbers| {
-        of.numbers(numbers);
-    });
+    of.value(&(labels.weights.is_some(), labels.latest().is_some(), labels.groups))?;
+    labels
+        .weights
+        .into_iter()
+        .chain(labels.latest())
+        .chain(scores.into_iter().flatten().map(Vec::as_slice))
+        .for_each(|numbers| {
+            of.numbers(numbers);
+        });
     of.value(&scores.map(Option::is_some))
 }

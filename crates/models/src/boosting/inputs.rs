@@ -26,7 +26,20 @@ pub(crate) trait Inputs: Rows + Sync {
     fn cells_like(&self, other: &Cells<'_>, features: &Features) -> Result<Cells<'_>>;
 
     /// The numbers of a column.
-    fn column(&self, column: usize) -> Result<Vec<f64>>;
+    fn numbers(&self, column: usize) -> Result<Vec<f64>>;
+
+    /// The numbers of a column of offsets, all of which are finite.
+    fn column(&self, column: usize) -> Result<Vec<f64>> {
+        let values = self.numbers(column)?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(row) => Err(Error::malformed(format!(
+                "the offset column `{}` is {} at row {row}; every row needs a finite offset",
+                self.features().name(column),
+                values[row]
+            ))),
+        }
+    }
 
     /// The scores that a booster and the offset give the rows, row by row, as learning adds them up.
     fn scores(&self, booster: &Booster, offset: Option<&[f64]>) -> Result<Vec<f64>>;
@@ -71,18 +84,10 @@ impl Inputs for Matrix {
         Ok(Cells::Bins(binned.binning().transform(self)?))
     }
 
-    fn column(&self, column: usize) -> Result<Vec<f64>> {
-        let values = match self.sparse() {
-            None => self.dense()?.column(column).to_vec(),
-            Some(_) => self.select(&[column])?.to_dense()?.dense()?.column(0).to_vec(),
-        };
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(row) => Err(Error::malformed(format!(
-                "the offset column `{}` is {} at row {row}; every row needs a finite offset",
-                self.features().name(column),
-                values[row]
-            ))),
+    fn numbers(&self, column: usize) -> Result<Vec<f64>> {
+        match self.sparse() {
+            None => Ok(self.dense()?.column(column).to_vec()),
+            Some(_) => Ok(self.select(&[column])?.to_dense()?.dense()?.column(0).to_vec()),
         }
     }
 
@@ -114,9 +119,9 @@ impl Inputs for Binned {
         Ok(Cells::Bins(self.clone()))
     }
 
-    fn column(&self, column: usize) -> Result<Vec<f64>> {
+    fn numbers(&self, column: usize) -> Result<Vec<f64>> {
         Err(Error::unsupported(format!(
-            "column `{}` is an offset, and bins do not keep its values; learn from the matrix",
+            "column `{}` is an offset or holds latest times, and bins do not keep its values; learn from the matrix",
             self.features().name(column)
         )))
     }

@@ -22,7 +22,7 @@
 //! | grades of relevance within groups | the top of each group | [`RankingLoss::Lambda`] |
 //! | grades of relevance within groups | the whole order | [`RankingLoss::Pairwise`]; [`RankingLoss::XeNdcg`], whose time grows with the rows alone |
 //! | a time to an event, that some rows have not had yet | the relative hazard | [`Cox`] |
-//! | a time to an event, that some rows have not had yet | the time itself | [`AcceleratedFailureTime`] |
+//! | a time to an event, that some rows have not had yet, or that is known to lie between two times | the time itself | [`AcceleratedFailureTime`] |
 //! | anything else | | your own [`Objective`] |
 //!
 //! Columns of up to 255 values (`max_bins`) keep each in a bin of its own: cuts of those are exact. With `Splits::Exact` all
@@ -36,8 +36,8 @@
 //! |---|---|---|---|
 //! | `n_trees` | 100 | 1 to 1e6 | the most rounds; each adds one tree for each score |
 //! | `learning_rate` | 0.1 | > 0 | how much of its step each tree takes |
-//! | `max_leaves` | 31 | 2 to 131072 | the most leaves of a tree |
-//! | `max_depth` | none | >= 1 | the most questions on the way to a leaf |
+//! | `max_leaves` | 31 | 2 to 131072 | the most leaves of a tree; see [`Growth::Symmetric`] |
+//! | `max_depth` | none | >= 1 | the most questions on the way to a leaf; 6, and at most 16, with [`Growth::Symmetric`] |
 //! | `growth` | `LeafWise` | see [`Growth`] | which leaf is split next |
 //! | `min_samples_leaf` | 20 | >= 1 | the fewest rows of a leaf |
 //! | `min_child_weight` | 0.001 | >= 0 | the least sum of second derivatives of a leaf |
@@ -60,6 +60,8 @@
 //! | `monotone` | none | names | along which columns the score rises, or falls; not with more than two classes |
 //! | `monotone_method` | `Basic` | see [`MonotoneMethod`] | how leaves are held to `monotone` |
 //! | `interactions` | all | lists of names | which columns may stand on one path |
+//! | `feature_cost` | none | names, >= 0 | what is taken from the gains of splits by a column that the model does not use yet |
+//! | `split_cost` | 0 | >= 0 | what is taken from the gain of a split for each row of the leaf |
 //! | `offset`, `offsets` | none | names | the column that is added to the scores, not with more than two classes; or one for each score |
 //! | `patience` | 50 | >= 1, none | the rounds without improvement on the validation set after which boosting stops |
 //! | `min_improvement` | 0 | >= 0 | by how much a metric must beat its best value to improve |
@@ -68,6 +70,7 @@
 //! | `memory_limit` | none | bytes | refuses to start where learning would take more, the bins of sparse columns included |
 //! | `seed` | that of the context | any | of all draws, and of the rounding of derivatives |
 //! | `loss` of regressors and rankers | squared error; `Lambda` | see above | what is made smaller |
+//! | `latest` of regressors | none | a name | the column of the latest times of [`AcceleratedFailureTime`] |
 //! | `levels` of quantiles | 0.1, 0.5, 0.9 | (0, 1), rising | the share of targets below each answer |
 //! | `focal` of classifiers | none | `gamma` >= 0, `alpha` in (0, 1) | the focal loss instead of the logarithmic one |
 //! | `one_vs_all` of classifiers | false | | one logistic loss for each of several classes instead of `Softmax` |
@@ -80,11 +83,14 @@ mod class_objective;
 mod classifier;
 mod combine;
 mod concordance;
+mod constraints;
+mod costs;
 mod engine;
 mod explain;
 mod follow;
 mod groups;
 mod inputs;
+mod latest;
 mod losses;
 mod metric;
 mod monotone;
@@ -98,6 +104,8 @@ mod regressor;
 mod sampling;
 mod settings;
 mod stopping;
+mod symmetric;
+mod together;
 
 pub use crate::tree::Splits;
 pub use booster::{Booster, History};

@@ -23,13 +23,26 @@ pub struct Labels<'a> {
     pub groups: Option<&'a [u32]>,
     by_group: OnceLock<Groups>,
     by_time: OnceLock<Vec<u32>>,
+    latest: Option<&'a [f64]>,
     counts: bool,
 }
 
 impl<'a> Labels<'a> {
     /// Labels of rows with these targets, weights and groups, all of one length.
     pub fn new(y: &'a [f64], weights: Option<&'a [f64]>, groups: Option<&'a [u32]>) -> Self {
-        Labels { y, weights, groups, by_group: OnceLock::new(), by_time: OnceLock::new(), counts: false }
+        let (by_group, by_time) = (OnceLock::new(), OnceLock::new());
+        Labels { y, weights, groups, by_group, by_time, latest: None, counts: false }
+    }
+
+    /// The same labels, where the event of each row happened at these times at the latest; NaN where nothing is known.
+    #[must_use]
+    pub fn with_latest(self, latest: &'a [f64]) -> Self {
+        Labels { latest: Some(latest), ..self }
+    }
+
+    /// The latest times of the events, where they are given.
+    pub fn latest(&self) -> Option<&'a [f64]> {
+        self.latest
     }
 
     /// The same labels of a loss whose second derivatives are all 1, which then are not written: memory that nobody
@@ -90,6 +103,20 @@ impl<'a> Labels<'a> {
             } else {
                 simd::widest(each);
             }
+        });
+    }
+
+    /// As [`each_row`](Labels::each_row), of a loss that looks at more than the target: `derivatives` gets the number of a row.
+    pub(super) fn each_place(
+        &self,
+        gradients: &mut [f64],
+        hessians: &mut [f64],
+        derivatives: impl Fn(usize) -> (f64, f64) + Sync,
+    ) {
+        gradients.par_iter_mut().zip(hessians).enumerate().for_each(|(row, (gradient, hessian))| {
+            let (first, second) = derivatives(row);
+            let weight = self.weight(row);
+            (*gradient, *hessian) = (first * weight, second * weight);
         });
     }
 
@@ -229,6 +256,11 @@ pub trait Objective: Clone + std::fmt::Debug + Send + Sync + 'static {
 
     /// Whether all second derivatives are the weights of their rows; then they need not be added up.
     fn unit_hessian(&self) -> bool {
+        false
+    }
+
+    /// Whether the loss looks at [latest times](Labels::latest); where not, settings that name a column of them are refused.
+    fn takes_latest(&self) -> bool {
         false
     }
 

@@ -6,14 +6,16 @@ use std::time::Instant;
 use perennial_core::{Context, Error, Features, Result, Rows};
 
 use super::booster::{Booster, Made};
+use super::constraints::Constraints;
 use super::engine::groups::Groups;
 use super::engine::rounds::{self, Validation, boost};
 use super::follow::Follow;
 use super::inputs::{Given, Inputs};
+use super::latest;
 use super::metric::{BoostingMetric, Watched};
 use super::objective::{Labels, Objective};
 use super::sampling;
-use super::settings::{Constraints, Mode, RowSampling, Settings};
+use super::settings::{Growth, Mode, RowSampling, Settings};
 use crate::binned::check_sparse;
 use crate::ensemble::Ensemble;
 
@@ -54,7 +56,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         self.check_memory(train.x, validation.map(|given| given.x))?;
         self.check_offsets()?;
         let constraints = settings.constraints(features)?;
-        let labels = Labels::new(train.y, train.weights, train.groups);
+        let latest = self.latest(train.x)?;
+        let labels = latest::labels(train, latest.as_deref());
         objective.check(&labels)?;
         sampling::check(settings, &labels)?;
         if settings.mode == Mode::Forest {
@@ -73,8 +76,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         if train.x.csr().is_some() {
             self.check_histograms(cells.n_rows(), columns.len())?;
         }
+        let watched_latest = validation.map_or(Ok(None), |given| self.latest(given.x))?;
         let watched = validation.map(|given| {
-            let labels = Labels::new(given.y, given.weights, given.groups);
+            let labels = latest::labels(given, watched_latest.as_deref());
             objective.check_watched(&labels).map_err(|error| error.context("validation set"))?;
             let offset = self.offset(given.x, &constraints)?;
             let start = self.start(given.x, offset.as_deref())?;
@@ -94,6 +98,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 offset: offset.clone(),
                 start: start.clone(),
             }),
+            before: self.from.map_or(&[], Booster::trees),
             n_before,
             deadline,
         };
@@ -219,7 +224,10 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let at_once = (self.objective.n_scores() as u64).min(rayon::current_num_threads() as u64);
         let of_rows = (rows / settings.min_samples_leaf as u64).max(1);
         let of_depth = settings.max_depth.map_or(u64::MAX, |depth| 1 << depth.min(63));
-        let leaves = (settings.max_leaves as u64).min(of_rows).min(of_depth);
+        let leaves = match settings.growth {
+            Growth::Symmetric => settings.open_leaves(of_rows),
+            _ => (settings.max_leaves as u64).min(of_rows).min(of_depth),
+        };
         (leaves + 4).saturating_mul(columns).saturating_mul(2048).saturating_mul(at_once)
     }
 
@@ -253,7 +261,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             Some((csr.n_rows() as u64).saturating_mul(8).saturating_mul(n_threads).saturating_add(copy))
         });
         let drawn = if self.settings.row_sampling == RowSampling::All { 0 } else { 8 };
-        let offsets = 8 * self.settings.offset.len() as u64;
+        let offsets = 8 * (self.settings.offset.len() + usize::from(self.settings.latest.is_some())) as u64;
         // The scores once more, and the file that they are written to, which grows by doubling.
         let kept = if self.ctx.keeps_checkpoints() { 3 } else { 0 };
         let what =
@@ -418,6 +426,8 @@ mod tests {
             directions: vec![0; 3],
             sets: sets.iter().map(|set| set.to_vec()).collect(),
             offset: Vec::new(),
+            latest: None,
+            costs: Vec::new(),
         };
         let free = fit(&[]);
         assert!(check_interactions(&free, &constraints(&[]), 0).is_ok());

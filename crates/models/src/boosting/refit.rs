@@ -6,8 +6,9 @@ use perennial_numeric::reduce;
 use super::booster::{Booster, Made};
 use super::engine::leaves::{self, Slopes};
 use super::inputs::Given;
+use super::latest;
 use super::metric::BoostingMetric;
-use super::objective::{Labels, Objective};
+use super::objective::Objective;
 use super::plan::Plan;
 use super::settings::{Mode, Settings};
 use super::stopping::StopReason;
@@ -28,7 +29,8 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 "leaves can be learned anew by `Mode::Gradient` only, of a model that learned by it; learn anew instead",
             ));
         }
-        let labels = Labels::new(train.y, train.weights, train.groups);
+        let latest = self.latest(train.x)?;
+        let labels = latest::labels(train, latest.as_deref());
         self.objective.check(&labels)?;
         let n_scores = booster.ensemble.n_outputs();
         let n_rows = labels.n_rows();

@@ -76,6 +76,34 @@ impl<O, W> GradientBoostingRegressor<O, W> {
         GradientBoostingRegressor { loss: self.loss, watch: metrics.into(), settings: self.settings }
     }
 
+    /// Names a column that holds the latest time of the event, by the loss [`AcceleratedFailureTime`](super::AcceleratedFailureTime): a
+    /// negative target -a, or 0, and a latest time b say that the event lies between a and b. Where it is missing, the target says
+    /// all. Trees ask it nothing, and predictions do not look at it.
+    ///
+    /// # Errors
+    /// A fit refuses it with another loss, and latest times that are before the target or beside a positive one.
+    ///
+    /// ```
+    /// use ndarray::Array2;
+    /// use perennial_core::{Estimator, Matrix, Predictor, Values};
+    /// use perennial_models::GradientBoostingRegressor;
+    /// use perennial_models::boosting::AcceleratedFailureTime;
+    ///
+    /// // Looked at once a week: something broke between two looks, the second kind later.
+    /// let cells = |row: usize, column: usize| if column == 0 { (row % 2) as f64 } else { [7.0, 28.0][row % 2] };
+    /// let x = Matrix::from(Array2::from_shape_fn((200, 2), |(row, column)| cells(row, column)));
+    /// let y: Values = (0..200).map(|row| [0.0, -21.0][row % 2]).collect();
+    /// let model = GradientBoostingRegressor::new().loss(AcceleratedFailureTime::default()).latest("x1").fit(&x, &y)?;
+    /// let times = model.predict(&x)?;
+    /// assert!(times.as_slice()[0] < 7.0 && times.as_slice()[1] > 7.0);
+    /// # Ok::<(), perennial_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn latest(mut self, column: &str) -> Self {
+        self.settings.latest = Some(column.to_owned());
+        self
+    }
+
     shared_settings!();
 }
 

@@ -1,11 +1,12 @@
 //! The settings that all boosters share.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use perennial_core::{Capabilities, Error, Features, Param, Result};
+use perennial_core::{Capabilities, Error, Param, Result};
 use serde::{Deserialize, Serialize};
 
+use super::constraints::Constraints;
+use super::costs;
 use super::monotone::MonotoneMethod;
 use crate::binned::Binner;
 use crate::tree::Splits;
@@ -70,6 +71,19 @@ pub enum Growth {
     LeafWise,
     /// The one that gains most among the least deep.
     DepthWise,
+    /// All leaves of a level by the same question, that whose gains are largest together: symmetric, or oblivious, trees, as CatBoost
+    /// grows them (Prokhorenkova and others, 2018). They fit more slowly and so learn less by heart.
+    ///
+    /// `max_depth` is the number of levels: 6 where none is set, at most 16. `max_leaves` does not decide: its default is not looked at, and
+    /// one that is less than 2^`max_depth` is refused. `columns_by_node` is refused, as the leaves of a level share their question;
+    /// `columns_by_level` draws for it. Missing values go to the side that is better for the level, and categories are ordered and chosen
+    /// by all its leaves together. With `extra_trees` a level cuts each column at one place.
+    ///
+    /// A leaf of which the question would make a side with fewer rows than `min_samples_leaf`, less weight than
+    /// `min_child_weight`, or answers against `monotone`, gains nothing by it and is not split by it; it waits for the question of the
+    /// next level. So a tree has up to 2^`max_depth` leaves, and each way down asks questions of the levels in their order. What a
+    /// level must gain, `min_gain`, is the sum over its leaves.
+    Symmetric,
 }
 
 /// Which rows each tree learns from.
@@ -179,6 +193,9 @@ pub(crate) struct Settings {
     pub(crate) base_score: Option<f64>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) enable_bundle: bool,
+    pub(crate) feature_cost: Vec<(String, f64)>,
+    pub(crate) split_cost: f64,
+    pub(crate) latest: Option<String>,
 }
 
 impl Default for Settings {
@@ -220,6 +237,9 @@ impl Default for Settings {
             base_score: None,
             time_limit: None,
             enable_bundle: true,
+            feature_cost: Vec::new(),
+            split_cost: 0.0,
+            latest: None,
         }
     }
 }
@@ -248,6 +268,7 @@ impl Settings {
         MAX_CAT_TO_ONEHOT,
         PATIENCE,
         MIN_IMPROVEMENT,
+        costs::SPLIT_COST,
     ];
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -272,6 +293,8 @@ impl Settings {
         BAGGING_FREQ.check_count(self.bagging_freq)?;
         self.patience.map_or(Ok(()), |patience| PATIENCE.check_count(patience))?;
         MIN_IMPROVEMENT.check(self.min_improvement)?;
+        self.check_symmetric()?;
+        self.check_costs()?;
         let share = |name: &'static str, value: f64| {
             Param::real(name, "a share of the rows").above(0.0).at_most(1.0).check(value)
         };
@@ -294,19 +317,7 @@ impl Settings {
                 }
             }
         }
-        match self.splits {
-            Splits::Random => {
-                return Err(Error::unsupported(
-                    "boosting has no `Splits::Random`: set `extra_trees` and leave `splits` at `Splits::Histogram`",
-                ));
-            }
-            Splits::Exact if self.extra_trees => {
-                return Err(Error::unsupported(
-                    "`extra_trees` draws one cut of each column, `Splits::Exact` looks at all of them; set one of the two",
-                ));
-            }
-            Splits::Exact | Splits::Histogram => {}
-        }
+        self.check_splits()?;
         if self.bagging_freq > 1 {
             let other = match (self.row_sampling, self.mode) {
                 (RowSampling::Gradient { .. }, _) => {
@@ -420,58 +431,6 @@ impl Settings {
     pub(crate) fn binner(&self) -> Binner {
         let binner = Binner::new().max_bins(self.max_bins);
         self.seed.map_or(binner.clone(), |seed| binner.seed(seed))
-    }
-
-    /// The constraints by column number.
-    pub(crate) fn constraints(&self, features: &Features) -> Result<Constraints> {
-        let mut directions = vec![0; features.len()];
-        for (name, monotone) in &self.monotone {
-            let column = features.position(name)?;
-            if let perennial_core::FeatureKind::Categorical { .. } = features.kind(column) {
-                return Err(Error::unsupported(format!(
-                    "column `{name}` holds categories, which have no order; it cannot be in `monotone`"
-                )));
-            }
-            directions[column] = if *monotone == Monotone::Increasing { 1 } else { -1 };
-        }
-        let sets = self.interactions.iter().map(|names| {
-            let mut columns = names.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
-            columns.sort_unstable();
-            columns.dedup();
-            Ok(columns)
-        });
-        let mut sets = sets.collect::<Result<Vec<Vec<usize>>>>()?;
-        if !sets.is_empty() {
-            // A column in no set interacts with none.
-            let mut alone = vec![true; features.len()];
-            sets.iter().flatten().for_each(|&column| alone[column] = false);
-            sets.extend((0..features.len()).filter(|&column| alone[column]).map(|column| vec![column]));
-        }
-        let offset = self.offset.iter().map(|name| features.position(name)).collect::<Result<Vec<_>>>()?;
-        Ok(Constraints { directions, sets, offset })
-    }
-}
-
-/// What trees must keep to.
-#[derive(Clone, Debug)]
-pub(crate) struct Constraints {
-    /// For each column 1 where answers must not fall, -1 where they must not rise, else 0.
-    pub(crate) directions: Vec<i8>,
-    /// The columns, ascending, that may stand on one way from the root to a leaf; no sets where all may.
-    pub(crate) sets: Vec<Vec<usize>>,
-    /// The columns that are added to the scores and asked nothing: one for all scores, one for each, or none.
-    pub(crate) offset: Vec<usize>,
-}
-
-impl Constraints {
-    /// How many of the columns trees may ask.
-    pub(crate) fn n_asked(&self, n_cols: usize) -> usize {
-        n_cols - self.offset.iter().collect::<BTreeSet<_>>().len()
-    }
-
-    /// Whether the scores follow a column in one direction only.
-    pub(crate) fn bound(&self) -> bool {
-        self.directions.iter().any(|&direction| direction != 0)
     }
 }
 

@@ -80,6 +80,7 @@ fn trees_with_bundles_are_those_without() -> Result<()> {
     check(&regressor().extra_trees(true), &plain, "random cuts")?;
     check(&regressor().l1(0.1).path_smoothing(2.0).max_delta_step(0.5), &plain, "penalties")?;
     check(&regressor().growth(Growth::DepthWise).max_depth(4), &plain, "depth-wise")?;
+    check(&regressor().max_leaves(31).growth(Growth::Symmetric).max_depth(4), &plain, "symmetric")?;
     check(&regressor().mode(Mode::Forest).columns_by_node(0.5), &plain, "forest")?;
     check(&regressor().interaction((0..24).map(|column| format!("x{column}"))), &plain, "sets of columns")?;
     check(&regressor().offset("x0"), &Train::new(&filled(&x), &y), "offset")?;

@@ -11,7 +11,7 @@ use perennial_numeric::random::Random;
 use crate::boosting::{data, rmse, signs};
 
 /// The answers of rows that differ in one column never go down along `steps`.
-fn rises(answers: impl Fn(&Matrix) -> Vec<f64>, column: usize, missing: bool) {
+pub(crate) fn rises(answers: impl Fn(&Matrix) -> Vec<f64>, column: usize, missing: bool) {
     let mut random = Random::new(12);
     for _ in 0..60 {
         let base: Vec<f64> = (0..3)

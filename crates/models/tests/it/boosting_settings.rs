@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use ndarray::Array2;
 use perennial_core::{
-    Classes, Classifier, Estimator, Matrix, NoTarget, Predictor, Result, Train, Transformer, Values,
+    Classes, Classifier, ErrorKind, Estimator, Matrix, NoTarget, Predictor, Result, Train, Transformer,
+    Values,
 };
 use perennial_models::binned::LearnsFromBins;
-use perennial_models::boosting::{Growth, Labels, Mode, Objective, RegressionLoss, RowSampling};
+use perennial_models::boosting::{
+    Growth, Labels, Mode, MonotoneMethod, Objective, RegressionLoss, RowSampling, Splits,
+};
 use perennial_models::tree::Tree;
 use perennial_models::{Binner, GradientBoostingClassifier, GradientBoostingRegressor};
 use perennial_numeric::random::Random;
@@ -327,5 +330,24 @@ fn steps_without_end_are_no_panic() {
         let settings = settings.min_child_weight(0.0).l2(0.0).n_trees(2).loss(Steep);
         // It may be an error.
         let _ = settings.fit(&x, &y);
+    }
+}
+
+#[test]
+fn ways_to_split_and_to_grow_that_exclude_each_other_are_refused() {
+    let (x, y) = data(60, 2, 92);
+    let new = GradientBoostingRegressor::new;
+    let symmetric = new().growth(Growth::Symmetric);
+    let exact = new().splits(Splits::Exact);
+    let refused = [
+        (symmetric.clone().monotone_method(MonotoneMethod::Intermediate), "MonotoneMethod::Basic"),
+        (symmetric.splits(Splits::Exact), "Growth::Symmetric"),
+        (exact.clone().split_cost(0.5), "split_cost"),
+        (exact.feature_cost("x0", 1.0), "feature_cost"),
+    ];
+    for (settings, word) in refused {
+        let error = settings.fit(&x, &y).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(word), "{error}");
     }
 }

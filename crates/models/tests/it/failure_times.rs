@@ -3,9 +3,10 @@
 use std::f64::consts::{FRAC_2_PI, LN_2};
 
 use ndarray::Array2;
-use perennial_core::{Estimator, Matrix, Predictor, Values};
+use perennial_core::{Estimator, Matrix, Predictor, Train, Values};
 use perennial_models::GradientBoostingRegressor;
 use perennial_models::boosting::{AcceleratedFailureTime, Labels, Objective, TimeDistribution};
+use perennial_numeric::random::Random;
 
 use crate::losses_learned::{both, close as all_close, groups, regressor};
 use crate::objective_values::{Leaf, assert_leaves};
@@ -229,4 +230,270 @@ fn base_scores_are_found_however_narrow_the_noise() {
     // The whole range of numbers: two times and a row that lasted longer than the first.
     let far = base(TimeDistribution::Weibull, 1.0, &[1e-300, 1e300, -1e200]);
     close(far, 1e300_f64.ln() - LN_2, 1e-12, "far");
+}
+
+/// From XGBoost 3.2.0 as those above: times between `INTERVALS` around their scores. Second derivatives of Weibull's times that are
+/// earlier than expected are bounded here.
+mod between {
+    use super::Leaf;
+
+    pub(super) const NORMAL: [(f64, &[f64], &[f64]); 2] = [
+        (
+            2.401354977766272,
+            &[
+                0.85120976,
+                0.0359010957,
+                -1.49619865,
+                1.07097459,
+                1.21759224,
+                -0.0803163797,
+                0.609437883,
+                1.39800525,
+            ],
+            &[0.981869936, 0.99987179, 0.714977384, 0.556589544, 0.999910414, 0.363195896, 1.0, 0.997241914],
+        ),
+        (
+            2.475127248391828,
+            &[
+                0.850607753,
+                0.0359010957,
+                -1.12576437,
+                0.699569583,
+                1.21759212,
+                -0.0794082657,
+                0.609437943,
+                1.39794338,
+            ],
+            &[
+                1.96767807,
+                2.04028249,
+                1.51669753,
+                1.05836177,
+                2.04044342,
+                0.230055898,
+                2.04081631,
+                2.02945852,
+            ],
+        ),
+    ];
+    pub(super) const LOGISTIC: [(f64, &[f64], &[f64]); 2] = [
+        (
+            2.5698911242165803,
+            &[
+                0.953685701,
+                0.0359088033,
+                -2.49389625,
+                1.71345508,
+                1.54148889,
+                -0.080436103,
+                0.647870421,
+                1.89716125,
+            ],
+            &[
+                0.416340262,
+                0.499790907,
+                0.240194842,
+                0.243008345,
+                0.352421194,
+                0.26569736,
+                0.456302881,
+                0.317811877,
+            ],
+        ),
+        (
+            2.453945038001971,
+            &[
+                1.05979776,
+                0.0359168239,
+                -1.94201624,
+                1.1321373,
+                1.93118072,
+                -0.0802807137,
+                0.689400196,
+                2.51897359,
+            ],
+            &[
+                0.71723783,
+                1.01953781,
+                0.470460892,
+                0.481643319,
+                0.518688798,
+                0.313769668,
+                0.849085271,
+                0.430810452,
+            ],
+        ),
+    ];
+    pub(super) const EXTREME: [(f64, &[f64], &[f64]); 2] = [
+        (
+            2.6081245670126156,
+            &[
+                0.591327548,
+                0.0353262872,
+                -2.68991041,
+                1.0,
+                0.704221487,
+                0.399613887,
+                0.456343621,
+                0.759544253,
+            ],
+            &[
+                2.20996714,
+                1.03647721,
+                0.261112481,
+                0.713455081,
+                3.3774507,
+                0.328995168,
+                1.83939719,
+                3.97460842,
+            ],
+        ),
+        (
+            3.0439379148686614,
+            &[
+                0.537288606,
+                0.0350834616,
+                -2.27175999,
+                0.699999988,
+                0.577569664,
+                0.653027475,
+                0.406917334,
+                0.624606371,
+            ],
+            &[
+                5.7352643,
+                2.14787459,
+                0.468190491,
+                1.25987566,
+                11.5995035,
+                0.176555738,
+                4.87429523,
+                14.0421076,
+            ],
+        ),
+    ];
+
+    /// Of leaves and covers the derivatives of each row.
+    pub(super) fn leaves(values: &[f64], covers: &[f64], bounded: bool) -> Vec<Leaf> {
+        let leaf = |(row, (value, cover)): (usize, (&f64, &f64))| {
+            let hidden = bounded && *value < 0.0;
+            (row, row + 1, -value * cover, if hidden { f64::NAN } else { *cover })
+        };
+        values.iter().zip(covers).enumerate().map(leaf).collect()
+    }
+}
+
+/// Between two and a half and four, and so on; the fourth is still waiting, the seventh has its event at 5.
+const INTERVALS: ([f64; 8], [f64; 8]) =
+    ([-2.5, -2.5, 0.0, -1.3, -30.0, -0.7, 5.0, -0.5], [4.0, 2.6, 3.0, f64::NAN, 31.0, 20.0, f64::NAN, 0.6]);
+
+#[test]
+fn events_between_two_times_are_those_of_xgboost() {
+    let (y, latest) = INTERVALS;
+    let scores = [0.3_f32, 0.9, 1.5, 0.6, 2.2, 1.4, 1.0, -2.0].map(f64::from);
+    let labels = Labels::new(&y, None, None).with_latest(&latest);
+    for (distribution, reference) in [
+        (TimeDistribution::LogNormal, between::NORMAL),
+        (TimeDistribution::LogLogistic, between::LOGISTIC),
+        (TimeDistribution::Weibull, between::EXTREME),
+    ] {
+        for (scale, (loss, values, covers)) in [1.0, 0.7].into_iter().zip(reference) {
+            let times = AcceleratedFailureTime { distribution, scale };
+            let leaves = between::leaves(values, covers, distribution == TimeDistribution::Weibull);
+            assert_leaves(&times, &labels, &scores, &[&leaves], true, 1e-5);
+            close(times.loss(&labels, &scores), loss, 1e-5, &format!("{times:?}"));
+        }
+    }
+    // An end that is the beginning is the time of the event; weights count.
+    let times = AcceleratedFailureTime::default();
+    let weights = [2.0, 0.5];
+    let exact = Labels::new(&[3.0, -2.0], Some(&weights), None);
+    let ends = [3.0, f64::NAN];
+    let same = [derivatives(&times, &exact, &[0.4, 0.1]), {
+        derivatives(&times, &Labels::new(&[-3.0, -2.0], Some(&weights), None).with_latest(&ends), &[0.4, 0.1])
+    }];
+    assert_eq!(same[0], same[1]);
+}
+
+/// Times seen at looks once in a while, and the column of the latest time.
+fn looked_at(n_rows: usize, apart: f64) -> (Matrix, Values, Vec<f64>) {
+    let mut random = Random::new(31);
+    let mut cells = Array2::zeros((n_rows, 3));
+    let (mut y, mut times) = (Vec::new(), Vec::new());
+    for row in 0..n_rows {
+        (cells[[row, 0]], cells[[row, 1]]) = (random.normal(), random.normal());
+        let time = (1.0 + 0.8 * cells[[row, 0]] + 0.3 * random.normal()).exp();
+        let look = (time / apart).floor() * apart;
+        // Nobody looks after 12.
+        let (earliest, latest) = if look >= 12.0 { (12.0, f64::NAN) } else { (look, look + apart) };
+        cells[[row, 2]] = latest;
+        y.push(-earliest);
+        times.push(time);
+    }
+    (cells.into(), y.into(), times)
+}
+
+#[test]
+fn times_between_looks_are_learned() {
+    let (x, y, times) = looked_at(2000, 2.0);
+    for distribution in
+        [TimeDistribution::LogNormal, TimeDistribution::LogLogistic, TimeDistribution::Weibull]
+    {
+        let loss = AcceleratedFailureTime { distribution, scale: 0.3 };
+        let settings = GradientBoostingRegressor::new().loss(loss).n_trees(60);
+        let model = settings.clone().latest("x2").fit(&x, &y).unwrap();
+        let asks = |tree: &perennial_models::tree::Tree, column| {
+            (0..tree.n_nodes()).any(|node| tree.feature(node) == Some(column))
+        };
+        let trees = model.booster().trees();
+        assert!(trees.iter().all(|tree| !asks(tree, 2)) && trees.iter().any(|tree| asks(tree, 0)));
+        let answers = model.predict(&x).unwrap();
+        let ratio = |row: usize| (answers.as_slice()[row] / times[row]).ln();
+        let n_near = (0..2000).filter(|&row| times[row] < 12.0 && ratio(row).abs() < 0.8).count();
+        let n_early = (0..2000).filter(|&row| times[row] < 12.0).count();
+        // The times are log-normal.
+        let share = if distribution == TimeDistribution::LogNormal { 0.93 } else { 0.75 };
+        assert!(n_near as f64 > share * n_early as f64, "{distribution:?}: {n_near} of {n_early}");
+        // What the column holds does not matter in predictions; going on and moving leaves read it.
+        let other = Matrix::from(Array2::from_shape_fn((2000, 3), |(row, column)| {
+            if column == 2 { f64::NAN } else { x.dense().unwrap()[[row, column]] }
+        }));
+        assert_eq!(model.predict(&other).unwrap(), answers);
+        let settings = settings.latest("x2").n_trees(30);
+        let train = Train::new(&x, &y).validation(&x, &y);
+        let half = settings.fit(&x, &y).unwrap();
+        let both = settings.fit_from(&half, &Train::new(&x, &y)).unwrap();
+        assert_eq!(both.booster().trees(), trees);
+        let moved = settings.refit(&half, &Train::new(&x, &y), 0.5).unwrap();
+        assert_ne!(moved.booster().trees(), half.booster().trees());
+        let watched = train.fit(&settings).unwrap();
+        assert!(watched.booster().history()[0].values.windows(2).all(|pair| pair[1] < pair[0] + 1e-9));
+    }
+}
+
+#[test]
+fn wrong_latest_times_are_named() {
+    let x = |latest: f64| {
+        Matrix::from(Array2::from_shape_fn(
+            (40, 2),
+            |(row, column)| if column == 0 { row as f64 } else { latest },
+        ))
+    };
+    let aft = || GradientBoostingRegressor::new().loss(AcceleratedFailureTime::default()).latest("x1");
+    let refused = |y: f64, latest: f64, name: &str| {
+        let error = aft().fit(&x(latest), &vec![y; 40].into()).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    };
+    refused(-3.0, 2.0, "latest time is 2");
+    refused(3.0, 4.0, "latest time is 4");
+    refused(0.0, f64::NAN, "target is 0");
+    refused(0.0, 0.0, "latest time is 0");
+    refused(-3.0, f64::NAN, "no row has an event");
+    assert!(aft().fit(&x(4.0), &vec![-3.0; 40].into()).is_ok());
+    let y: Values = vec![3.0; 40].into();
+    let squared = GradientBoostingRegressor::new().latest("x1").fit(&x(4.0), &y).unwrap_err().to_string();
+    assert!(squared.contains("`latest`") && squared.contains("AcceleratedFailureTime"), "{squared}");
+    assert!(aft().offset("x1").fit(&x(3.0), &y).unwrap_err().to_string().contains("`offset`"));
+    let unknown = GradientBoostingRegressor::new().loss(AcceleratedFailureTime::default()).latest("end");
+    assert!(unknown.fit(&x(3.0), &y).unwrap_err().to_string().contains("end"));
 }

@@ -25,6 +25,8 @@ mod boosting_conformance;
 #[cfg(feature = "trees")]
 mod boosting_constraints;
 #[cfg(feature = "trees")]
+mod boosting_costs;
+#[cfg(feature = "trees")]
 mod boosting_edges;
 #[cfg(feature = "trees")]
 mod boosting_exact;
@@ -41,6 +43,8 @@ mod boosting_own_losses;
 mod boosting_rounds;
 #[cfg(feature = "trees")]
 mod boosting_settings;
+#[cfg(feature = "trees")]
+mod boosting_symmetric;
 #[cfg(all(feature = "outlier", feature = "trees"))]
 mod cancelling;
 #[cfg(feature = "trees")]

@@ -15,6 +15,7 @@ pub(crate) mod exact;
 mod place;
 mod search;
 mod spare;
+mod symmetric;
 
 use std::collections::BinaryHeap;
 
@@ -26,13 +27,15 @@ use bounds::{Bounds, apart, in_order};
 use place::Place;
 pub(crate) use spare::{Buffers, Spare};
 
+use super::costs::Costs;
 use super::derivatives::{Derivatives, OfRows, Whole};
 use super::groups::Groups;
 use super::histogram::{self, Histogram, Sums};
 use super::partition::partition;
 use super::split::{Cut, Full, Split};
 use crate::binned::{Binned, Bins};
-use crate::boosting::settings::{Constraints, Settings};
+use crate::boosting::constraints::Constraints;
+use crate::boosting::settings::{Growth, Settings};
 use crate::tree::structure::{Measure, Question, Rule, Summary, Tree, Value};
 
 /// Leaves that are worked on at the same time. A constant, so that the result does not depend on the threads.
@@ -46,6 +49,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) groups: &'a Groups,
     pub(crate) settings: &'a Settings,
     pub(crate) constraints: &'a Constraints,
+    pub(crate) costs: Costs,
     pub(crate) spare: Spare,
 }
 
@@ -76,6 +80,19 @@ struct Leaf<'r> {
     path: u64,
     histograms: Option<Vec<Histogram>>,
     split: Option<Split>,
+}
+
+impl<'r> Leaf<'r> {
+    /// The leaf with its rows and histograms, which stay behind empty.
+    fn take(&mut self) -> Self {
+        Leaf {
+            rows: std::mem::take(&mut self.rows),
+            histograms: self.histograms.take(),
+            split: self.split.clone(),
+            sets: self.sets.clone(),
+            ..*self
+        }
+    }
 }
 
 /// A node that was made.
@@ -114,6 +131,9 @@ impl<'a> Grower<'a> {
     /// Grows a tree on `rows`, ascending.
     pub(crate) fn grow<'r>(&self, rows: &'r mut [u32]) -> Result<Grown<'r>> {
         let settings = self.shared.settings;
+        if settings.growth == Growth::Symmetric {
+            return self.grow_symmetric(rows);
+        }
         let root = self.root(rows)?;
         let mut made = vec![Made { n_rows: root.rows.len(), leaf: root, next: None, children: None }];
         let place = |made: &[Made<'_>], node: usize| {
@@ -172,15 +192,7 @@ impl<'a> Grower<'a> {
     fn work_ahead(&self, made: &mut [Made<'_>], ahead: &[usize]) -> Result<()> {
         let mut leaves: Vec<(usize, Option<Leaf<'_>>)> = Vec::with_capacity(ahead.len());
         for &node in ahead {
-            let leaf = &mut made[node].leaf;
-            let taken = Leaf {
-                rows: std::mem::take(&mut leaf.rows),
-                histograms: leaf.histograms.take(),
-                split: leaf.split.clone(),
-                sets: leaf.sets.clone(),
-                ..*leaf
-            };
-            leaves.push((node, Some(taken)));
+            leaves.push((node, Some(made[node].leaf.take())));
         }
         let mut done: Vec<Option<Result<[Leaf<'_>; 2]>>> = leaves.iter().map(|_| None).collect();
         let n_rows: usize = ahead.iter().map(|&node| made[node].n_rows).sum();
@@ -198,7 +210,8 @@ impl<'a> Grower<'a> {
         Ok(())
     }
 
-    fn root<'r>(&self, rows: &'r mut [u32]) -> Result<Leaf<'r>> {
+    /// The root before its splits are looked for.
+    fn bare_root<'r>(&self, rows: &'r mut [u32]) -> Leaf<'r> {
         let all = rows.len() == self.derivatives.n_rows();
         let totals = match &self.derivatives.of_rows {
             OfRows::Counted(of_rows) => total(of_rows, rows, all),
@@ -219,6 +232,12 @@ impl<'a> Grower<'a> {
         };
         // The root has no parent to be pulled to.
         leaf.output = Full { smoothing: 0.0, ..self.full(&leaf, 0) }.output(totals);
+        leaf
+    }
+
+    fn root<'r>(&self, rows: &'r mut [u32]) -> Result<Leaf<'r>> {
+        let all = rows.len() == self.derivatives.n_rows();
+        let mut leaf = self.bare_root(rows);
         if !self.may_split(&leaf) {
             return Ok(leaf);
         }
@@ -232,11 +251,10 @@ impl<'a> Grower<'a> {
         Ok(leaf)
     }
 
-    /// The two children of a leaf.
-    fn split<'r>(&self, leaf: Leaf<'r>) -> Result<[Leaf<'r>; 2]> {
-        self.ctx.check()?;
+    /// The two children of a leaf before their splits are looked for, and its histograms.
+    fn part<'r>(&self, leaf: Leaf<'r>) -> ([Leaf<'r>; 2], Vec<Histogram>) {
         let Leaf { rows, depth, bounds, output, sets, path, histograms, split, .. } = leaf;
-        let (Some(split), Some(mut parent)) = (split, histograms) else {
+        let (Some(split), Some(parent)) = (split, histograms) else {
             unreachable!("only leaves with a split and histograms are opened");
         };
         let column = split.feature as usize;
@@ -268,6 +286,13 @@ impl<'a> Grower<'a> {
         for (child, (output, bounds)) in children.iter_mut().zip(outputs.into_iter().zip(held)) {
             (child.output, child.bounds) = (output, bounds);
         }
+        (children, parent)
+    }
+
+    /// The two children of a leaf.
+    fn split<'r>(&self, leaf: Leaf<'r>) -> Result<[Leaf<'r>; 2]> {
+        self.ctx.check()?;
+        let (mut children, mut parent) = self.part(leaf);
         let small = usize::from(children[0].rows.len() > children[1].rows.len());
         let may = [self.may_split(&children[0]), self.may_split(&children[1])];
         if !may[0] && !may[1] {

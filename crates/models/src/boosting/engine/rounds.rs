@@ -7,16 +7,18 @@ use perennial_numeric::random::Random;
 use rayon::prelude::*;
 
 use super::cells::Cells;
+use super::costs::Costs;
 use super::derivatives;
 use super::groups::Groups;
 use super::grow::exact::{Exact, Sorted};
 use super::grow::{Grower, Grown, Shared, Spare};
 use super::leaves::{self, Slopes};
+use crate::boosting::constraints::Constraints;
 use crate::boosting::follow::{Follow, State};
 use crate::boosting::metric::BoostingMetric;
 use crate::boosting::objective::{Labels, Objective};
 use crate::boosting::sampling::{self, Bag};
-use crate::boosting::settings::{Constraints, Mode, RowSampling, Settings};
+use crate::boosting::settings::{Mode, RowSampling, Settings};
 use crate::boosting::stopping::StopReason;
 use crate::tree::Tree;
 
@@ -31,6 +33,8 @@ pub(crate) struct Input<'a> {
     /// The scores of the model that is continued, with the offset.
     pub(crate) start: Option<Vec<f64>>,
     pub(crate) validation: Option<Validation<'a>>,
+    /// Its trees.
+    pub(crate) before: &'a [Tree],
     /// The rounds of that model: those that are added are numbered, and so draw, from there.
     pub(crate) n_before: usize,
     /// After the round that passes this no other is begun.
@@ -95,10 +99,12 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     let n_scores = base.len();
     let random = Random::new(ctx.seed(settings.seed));
     let groups;
-    let grows = match cells {
+    let mut grows = match cells {
         Cells::Bins(binned) => {
             groups = Groups::new(binned, &input.columns, settings.enable_bundle);
-            Grows::InBins(Shared { binned, groups: &groups, settings, constraints, spare: Spare::default() })
+            let costs = Costs::new(&constraints.costs, input.before);
+            let spare = Spare::default();
+            Grows::InBins(Shared { binned, groups: &groups, settings, constraints, costs, spare })
         }
         Cells::Values(x) => Grows::Exactly(Sorted::new(x, settings, constraints, ctx)?),
     };
@@ -136,6 +142,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     let before = State { trees: &[], scores: &scores, watched: watched.as_deref() };
     if let Some(resumed) = follow.resume(cells.n_cols(), before)? {
         (trees, scores, watched) = (resumed.trees, resumed.scores, resumed.watched);
+        grows.pay(&trees);
     }
     let first = trees.len() / n_scores;
     for round in first..settings.n_trees {
@@ -188,6 +195,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
             stop = StopReason::NothingLeft;
             break;
         }
+        grows.pay(&grown);
         trees.extend(grown);
         let newest = trees.len() / n_scores - 1;
         if !all && !is_forest {
@@ -321,6 +329,15 @@ fn best_share(mut share: f64, now: f64, loss_at: impl Fn(f64) -> f64) -> Option<
 enum Grows<'a> {
     InBins(Shared<'a>),
     Exactly(Sorted<'a>),
+}
+
+impl Grows<'_> {
+    /// Columns that these trees ask cost nothing any more.
+    fn pay(&mut self, trees: &[Tree]) {
+        if let Grows::InBins(shared) = self {
+            shared.costs.pay(trees);
+        }
+    }
 }
 
 /// What the trees of one round share.

@@ -338,7 +338,7 @@ pub(super) fn place(draw: f64, n: usize) -> usize {
 }
 
 #[inline(always)]
-fn running_sums(histogram: &Histogram, n_bins: usize) -> Histogram {
+pub(super) fn running_sums(histogram: &Histogram, n_bins: usize) -> Histogram {
     let mut sums = [0; 256];
     let mut sum = 0_u64;
     for (out, &value) in sums[..n_bins].iter_mut().zip(&histogram[..n_bins]) {

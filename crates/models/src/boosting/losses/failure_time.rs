@@ -12,7 +12,7 @@ const SCALE: Param =
     Param::real("scale", "how wide the logarithms of times lie around the score").at_least(1e-6).at_most(1e6);
 
 /// Standardised differences are cut here, so that sums of squares of what follows from them stay finite.
-const LARGEST: f64 = 300.0;
+pub(super) const LARGEST: f64 = 300.0;
 /// From here on the curvature of log-logistic times is that of a parabola above the loss.
 const FAR: f64 = 3.0;
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
@@ -33,7 +33,9 @@ pub enum TimeDistribution {
 /// logarithm of a time is the score and `scale` times noise. Where [`Cox`](super::Cox) orders rows, this answers with a time.
 ///
 /// A target is the time of the event, or the negative time at which a row was last seen without one: 12.5 for an event
-/// at 12.5, -12.5 for none up to then; 0 is refused. Intervals, which need two numbers for a row, are not taken. The answer is the
+/// at 12.5, -12.5 for none up to then; 0 is refused. Where a column of the matrix holds the latest time of the event
+/// ([`GradientBoostingRegressor::latest`](crate::GradientBoostingRegressor::latest)), -12.5 and 20 stand for an event between the two, 0
+/// and 20 for one before 20, and a missing latest time for what the target says alone. The answer is the
 /// exponential of the score: the median time of log-normal and log-logistic times, and the time that 63 % of Weibull's have passed. The
 /// loss is the mean negative logarithm of the likelihood.
 ///
@@ -80,7 +82,7 @@ impl Default for AcceleratedFailureTime {
 impl TimeDistribution {
     /// The negative logarithm of the density of an event at `z`, its first derivative, and its second or a bound of it.
     #[inline(always)]
-    fn event(self, z: f64) -> [f64; 3] {
+    pub(super) fn event(self, z: f64) -> [f64; 3] {
         match self {
             Self::LogNormal => [0.5 * z * z + LN_SQRT_2PI, z, 1.0],
             Self::LogLogistic => {
@@ -97,7 +99,7 @@ impl TimeDistribution {
 
     /// The negative logarithm of the share that lasts longer than `z`, its first derivative, and its second or a bound of it.
     #[inline(always)]
-    fn lasting(self, z: f64) -> [f64; 3] {
+    pub(super) fn lasting(self, z: f64) -> [f64; 3] {
         match self {
             Self::LogNormal => {
                 let tails = normal_tails(z);
@@ -141,6 +143,61 @@ impl AcceleratedFailureTime {
         ((y.abs().ln() - score) / self.scale).clamp(-1e100, 1e100)
     }
 
+    /// The loss of a row, its first derivative by a step that moves the time, and its second or a bound of it, in units of the scale.
+    fn row(self, labels: &Labels<'_>, row: usize, score: f64) -> [f64; 3] {
+        let y = labels.y[row];
+        let low = self.standardised(y, score);
+        match labels.latest().map(|latest| latest[row]) {
+            Some(latest) if y <= 0.0 && latest > -y => {
+                self.distribution.between(low, self.standardised(latest, score))
+            }
+            Some(latest) if y > 0.0 || latest == -y => self.event_at(y, low),
+            _ if y > 0.0 => self.event_at(y, low),
+            _ => self.distribution.lasting(low),
+        }
+    }
+
+    fn event_at(self, y: f64, z: f64) -> [f64; 3] {
+        let [loss, slope, curve] = self.distribution.event(z);
+        [loss + self.scale.ln() + y.abs().ln(), slope, curve]
+    }
+
+    /// The derivatives of the loss of a row by its score, whatever stands beside its target.
+    fn slopes_of(self, labels: &Labels<'_>, row: usize, score: f64) -> (f64, f64) {
+        let [_, slope, curve] = self.row(labels, row, score);
+        (-slope / self.scale, (curve / (self.scale * self.scale)).max(LEAST_HESSIAN))
+    }
+
+    /// The logarithm of a time that a row stands for.
+    fn middle(labels: &Labels<'_>, row: usize) -> f64 {
+        let y = labels.y[row].abs();
+        match labels.latest().map(|latest| latest[row]) {
+            Some(latest) if y == 0.0 => latest.ln(),
+            Some(latest) if latest > y => y.ln().midpoint(latest.ln()),
+            _ => y.ln(),
+        }
+    }
+
+    fn check_latest(labels: &Labels<'_>) -> Result<()> {
+        let right = |row: &usize| {
+            let (y, latest) = (labels.y[*row], labels.latest().map_or(f64::NAN, |latest| latest[*row]));
+            match latest.is_nan() {
+                true => y != 0.0,
+                false if y > 0.0 => latest == y,
+                false => latest > 0.0 && latest.is_finite() && latest >= -y,
+            }
+        };
+        match (0..labels.n_rows()).find(|row| !right(row)) {
+            None => Ok(()),
+            Some(row) => Err(Error::malformed(format!(
+                "the target is {:?} at row {row}, and its latest time is {:?}; the loss of failure times needs a negative target -a, \
+                 or 0, where the event lies between a and the latest time, which must not be less than a, and a missing latest time otherwise",
+                labels.y[row],
+                labels.latest().map_or(f64::NAN, |latest| latest[row])
+            ))),
+        }
+    }
+
     /// The derivatives of the loss of a row by its score.
     #[inline(always)]
     fn slopes(self, y: f64, score: f64) -> (f64, f64) {
@@ -154,7 +211,9 @@ impl AcceleratedFailureTime {
 impl Objective for AcceleratedFailureTime {
     fn check(&self, labels: &Labels<'_>) -> Result<()> {
         self.check_watched(labels)?;
-        if (0..labels.n_rows()).any(|row| labels.y[row] > 0.0 && labels.weight(row) > 0.0) {
+        let happens =
+            |row: usize| labels.y[row] > 0.0 || labels.latest().is_some_and(|latest| !latest[row].is_nan());
+        if (0..labels.n_rows()).any(|row| happens(row) && labels.weight(row) > 0.0) {
             return Ok(());
         }
         Err(Error::insufficient_data(
@@ -164,6 +223,9 @@ impl Objective for AcceleratedFailureTime {
 
     fn check_watched(&self, labels: &Labels<'_>) -> Result<()> {
         SCALE.check(self.scale)?;
+        if labels.latest().is_some() {
+            return Self::check_latest(labels);
+        }
         let expected = "the time of an event, above 0, or the negative time up to which there was none";
         check_targets(labels, |y| y == 0.0, "the loss of failure times", expected)
     }
@@ -172,12 +234,12 @@ impl Objective for AcceleratedFailureTime {
         const STEPS: usize = 200;
         // The loss is convex: the slope rises, and what is best lies between where it is negative and where it is positive.
         let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
-        let mut base = labels.mean_by(|row| labels.y[row].abs().ln());
+        let mut base = labels.mean_by(|row| Self::middle(labels, row));
         let mut reach = self.scale;
         let (mut moved, mut before) = (f64::INFINITY, f64::INFINITY);
         for _ in 0..STEPS {
-            let slope = labels.mean_by(|row| self.slopes(labels.y[row], base).0);
-            let curve = labels.mean_by(|row| self.slopes(labels.y[row], base).1);
+            let slope = labels.mean_by(|row| self.slopes_of(labels, row, base).0);
+            let curve = labels.mean_by(|row| self.slopes_of(labels, row, base).1);
             if slope > 0.0 {
                 high = base
             } else {
@@ -202,7 +264,14 @@ impl Objective for AcceleratedFailureTime {
     }
 
     fn derivatives(&self, labels: &Labels<'_>, scores: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
-        labels.each_row(scores, gradients, hessians, |y, score| self.slopes(y, score));
+        if labels.latest().is_none() {
+            return labels.each_row(scores, gradients, hessians, |y, score| self.slopes(y, score));
+        }
+        labels.each_place(gradients, hessians, |row| self.slopes_of(labels, row, scores[row]));
+    }
+
+    fn takes_latest(&self) -> bool {
+        true
     }
 
     fn answer(&self, scores: &mut [f64]) {
@@ -210,13 +279,6 @@ impl Objective for AcceleratedFailureTime {
     }
 
     fn loss(&self, labels: &Labels<'_>, scores: &[f64]) -> f64 {
-        labels.mean_by(|row| {
-            let y = labels.y[row];
-            let z = self.standardised(y, scores[row]);
-            match y > 0.0 {
-                true => self.distribution.event(z)[0] + self.scale.ln() + y.ln(),
-                false => self.distribution.lasting(z)[0],
-            }
-        })
+        labels.mean_by(|row| self.row(labels, row, scores[row])[0])
     }
 }

@@ -1,6 +1,7 @@
 //! The losses that come with the library.
 
 mod classification;
+mod failure_interval;
 mod failure_time;
 mod location;
 mod quantiles;

@@ -3,7 +3,8 @@
 use perennial_numeric::random::Random;
 
 use super::sample;
-use crate::boosting::settings::{Constraints, Settings};
+use crate::boosting::constraints::Constraints;
+use crate::boosting::settings::Settings;
 
 /// The columns that a tree may ask.
 pub(super) fn of_tree(
@@ -13,8 +14,8 @@ pub(super) fn of_tree(
     random: &Random,
 ) -> Vec<bool> {
     let mut columns = vec![true; n_cols];
-    for &offset in &constraints.offset {
-        columns[offset] = false;
+    for column in constraints.unasked() {
+        columns[column] = false;
     }
     sample(&columns, settings.columns_by_tree, &mut random.stream("columns"))
 }

@@ -17,7 +17,7 @@ impl Place {
     pub(super) fn new(growth: Growth, depth: usize, gain: f64, node: usize) -> Self {
         let depth = match growth {
             Growth::LeafWise => 0,
-            Growth::DepthWise => depth,
+            Growth::DepthWise | Growth::Symmetric => depth,
         };
         Place { depth: Reverse(depth), gain, node }
     }

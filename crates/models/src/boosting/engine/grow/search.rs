@@ -69,41 +69,72 @@ impl Grower<'_> {
         let bins = binning.column(column);
         let scan =
             Scan { histogram, counts, n_bins: bins.n_bins(), totals: leaf.totals, least: self.least() };
-        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
         let direction = self.shared.constraints.directions[column];
         let full = self.full(leaf, direction);
         let feature = column as u32;
-        // Where cuts are drawn, each leaf and column has its own.
-        let draw = settings
-            .extra_trees
-            .then(|| self.random.stream("cuts").fork(leaf.path).fork(column as u64).uniform());
+        let draw = self.draw(leaf.path, column);
         let mut found = match (bins, draw) {
             (Bins::Numeric { .. }, Some(draw)) => scan.numeric_at(feature, draw, &full),
             (Bins::Numeric { .. }, None) if self.full => scan.numeric(feature, &full),
             (Bins::Numeric { .. }, None) => scan.numeric(feature, &Plain { l2: full.l2 }),
             (Bins::Categorical { .. }, draw) => {
-                let rules = Categories {
-                    one_hot: settings.max_cat_to_onehot,
-                    smoothing: settings.category_smoothing / scale.hessian,
-                    l2: settings.category_l2 / scale.hessian,
-                    most_left: settings.max_categories,
-                    draw,
-                };
+                let rules = self.categories(draw);
                 scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
             }
         }?;
-        found.gain -= full.alone(leaf.totals);
+        found.gain -= full.alone(leaf.totals) + self.split_cost(leaf) + self.column_cost(column);
         // Rounding to whole numbers makes up gains of about the square of half a unit.
-        let noise = 4.0 * full.rows_by_hessian;
-        let least = (settings.min_gain / scale.gradient / scale.output()).max(noise);
-        (found.gain > least).then_some(found)
+        (found.gain > self.least_gain(4.0 * full.rows_by_hessian)).then_some(found)
+    }
+
+    /// Where cuts are drawn, that of a node and column, in [0, 1).
+    pub(super) fn draw(&self, path: u64, column: usize) -> Option<f64> {
+        let settings = self.shared.settings;
+        settings.extra_trees.then(|| self.random.stream("cuts").fork(path).fork(column as u64).uniform())
+    }
+
+    pub(super) fn categories(&self, draw: Option<f64>) -> Categories {
+        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
+        Categories {
+            one_hot: settings.max_cat_to_onehot,
+            smoothing: settings.category_smoothing / scale.hessian,
+            l2: settings.category_l2 / scale.hessian,
+            most_left: settings.max_categories,
+            draw,
+        }
+    }
+
+    /// What a split must gain at least, where so much may be due to rounding.
+    pub(super) fn least_gain(&self, noise: f64) -> f64 {
+        self.in_units(self.shared.settings.min_gain).max(noise)
+    }
+
+    /// What splitting a leaf costs, by any column.
+    pub(super) fn split_cost(&self, leaf: &Leaf<'_>) -> f64 {
+        self.in_units(self.shared.settings.split_cost * leaf.rows.len() as f64)
+    }
+
+    /// What asking a column still costs.
+    pub(super) fn column_cost(&self, column: usize) -> f64 {
+        self.in_units(self.shared.costs.of(column))
+    }
+
+    /// A gain in units.
+    fn in_units(&self, gain: f64) -> f64 {
+        let scale = self.derivatives.scale;
+        if gain > 0.0 { gain / scale.gradient / scale.output() } else { 0.0 }
     }
 
     /// The columns that a leaf may ask, where they are not those of the tree.
     pub(super) fn allowed(&self, leaf: &Leaf<'_>) -> Option<Vec<bool>> {
+        self.allowed_at(leaf.sets.as_deref(), leaf.depth, leaf.path)
+    }
+
+    /// The columns that may be asked at a depth by a node of this path, of which these sets may still be asked.
+    pub(super) fn allowed_at(&self, sets: Option<&[usize]>, depth: usize, path: u64) -> Option<Vec<bool>> {
         let Shared { settings, constraints, .. } = *self.shared;
         let asked = Asked { settings, constraints, columns: &self.columns, random: &self.random };
-        asked.by(leaf.depth, leaf.sets.as_deref(), leaf.path)
+        asked.by(depth, sets, path)
     }
 
     pub(super) fn least(&self) -> Least {
@@ -156,19 +187,7 @@ impl Grower<'_> {
         };
         let mut found = found;
         let Some(split) = best(&mut found) else { return Ok(None) };
-        let least = self.shared.settings.min_samples_leaf;
-        if self.counts_rows() || least <= 1 {
-            return Ok(Some(split));
-        }
-        let largest = i64::from(self.derivatives.largest_hessian.max(1));
-        let surely = |sums: Sums| i64::from(sums.hessian) / largest >= least as i64;
-        if surely(split.left) && surely(split.right) {
-            return Ok(Some(split));
-        }
-        let codes = self.shared.binned.column(split.feature as usize);
-        let goes_left = split.goes_left();
-        let n_left = leaf.rows.iter().filter(|&&row| goes_left[usize::from(codes[row as usize])]).count();
-        if n_left >= least && leaf.rows.len() - n_left >= least {
+        if self.leaves_enough(leaf, &split) {
             return Ok(Some(split));
         }
         self.ctx.check()?;
@@ -181,5 +200,21 @@ impl Grower<'_> {
             self.best_of_group(group, histograms, Some(&counts), leaf)
         });
         Ok(best(&mut splits.into_iter().flatten()))
+    }
+    /// Whether a split leaves enough rows on both sides.
+    pub(super) fn leaves_enough(&self, leaf: &Leaf<'_>, split: &Split) -> bool {
+        let least = self.shared.settings.min_samples_leaf;
+        if self.counts_rows() || least <= 1 {
+            return true;
+        }
+        let largest = i64::from(self.derivatives.largest_hessian.max(1));
+        let surely = |sums: Sums| i64::from(sums.hessian) / largest >= least as i64;
+        if surely(split.left) && surely(split.right) {
+            return true;
+        }
+        let codes = self.shared.binned.column(split.feature as usize);
+        let goes_left = split.goes_left();
+        let n_left = leaf.rows.iter().filter(|&&row| goes_left[usize::from(codes[row as usize])]).count();
+        n_left >= least && leaf.rows.len() - n_left >= least
     }
 }

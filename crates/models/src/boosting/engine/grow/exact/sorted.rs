@@ -5,7 +5,8 @@ use perennial_core::{Context, Error, FeatureKind, Matrix, Result};
 use perennial_numeric::reduce;
 
 use crate::binned::check_category;
-use crate::boosting::settings::{Constraints, Settings};
+use crate::boosting::constraints::Constraints;
+use crate::boosting::settings::Settings;
 use crate::tree::grow::sorted;
 use crate::tree::split::Entry;
 
