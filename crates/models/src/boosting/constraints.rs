@@ -69,3 +69,18 @@ impl Settings {
         Ok(Constraints { directions, sets, offset, latest, costs: self.costs(features)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_alone_take_no_more_than_themselves() {
+        let settings = Settings {
+            interactions: vec![vec!["x1".into(), "x0".into(), "x1".into()]],
+            ..Settings::default()
+        };
+        let sets = settings.constraints(&Features::unnamed(4)).unwrap().sets;
+        assert_eq!(sets, [vec![0, 1], vec![2], vec![3]]);
+    }
+}

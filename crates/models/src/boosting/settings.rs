@@ -439,16 +439,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_alone_take_no_more_than_themselves() {
-        let settings = Settings {
-            interactions: vec![vec!["x1".into(), "x0".into(), "x1".into()]],
-            ..Settings::default()
-        };
-        let sets = settings.constraints(&Features::unnamed(4)).unwrap().sets;
-        assert_eq!(sets, [vec![0, 1], vec![2], vec![3]]);
-    }
-
-    #[test]
     fn steps_without_unit_are_free() {
         assert_eq!(Settings::default().most_step_in(f64::INFINITY), f64::INFINITY);
         let bound = Settings { max_delta_step: 2.0, ..Settings::default() };
