@@ -273,6 +273,33 @@ fn leaves_have_enough_rows_whatever_the_loss() {
     }
 }
 
+/// Rows of a weight that rounds to 0 count as rows, wherever they go.
+#[test]
+fn rows_that_weigh_nothing_are_on_the_side_that_counts_them() {
+    let x = |values: [f64; 3]| {
+        Array2::from_shape_fn((56, 1), |(row, _)| values[usize::from(row >= 26) + usize::from(row >= 36)])
+    };
+    let y: Values = (0..56).map(|row| f64::from(u8::from((26..36).contains(&row)))).collect();
+    let weights: Vec<f64> = (0..56).map(|row| if row < 36 { 1.0 } else { 1e-20 }).collect();
+    let missing = f64::NAN;
+    let all = [
+        x([0.0, 1.0, missing]).into(),
+        with_categories(x([missing, 0.0, 1.0]), &[0], 2),
+        with_categories(x([0.0, 1.0, missing]), &[0], 2),
+    ];
+    for x in &all {
+        for growth in [Growth::Symmetric, Growth::LeafWise] {
+            let settings = GradientBoostingRegressor::new().growth(growth).n_trees(1).min_samples_leaf(25);
+            let model = Train::new(x, &y).weights(&weights).fit(&settings).unwrap();
+            let tree = &model.booster().trees()[0];
+            let leaves = (0..tree.n_nodes()).filter(|&node| tree.children(node).is_none());
+            let mut n_rows: Vec<u64> = leaves.map(|node| tree.n_rows(node)).collect();
+            n_rows.sort_unstable();
+            assert_eq!(n_rows, [26, 30], "{growth:?}");
+        }
+    }
+}
+
 #[test]
 fn answers_are_about_as_good_as_leaf_by_leaf() {
     let (x, y) = mixed(6000, 9);

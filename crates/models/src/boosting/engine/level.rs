@@ -81,9 +81,16 @@ impl Level<'_> {
         self.cells.iter().map(of_cell).collect()
     }
 
-    /// Whether a row of some leaf is in a bin.
-    fn is_used(&self, bin: usize) -> bool {
+    /// Whether the rows of a bin weigh anything in some leaf.
+    fn weighs(&self, bin: usize) -> bool {
         self.cells.iter().any(|cell| cell.histogram[bin] != 0)
+    }
+
+    /// Whether a row of some leaf is in a bin, as far as is known: rows whose derivatives round to 0 are seen where rows are counted.
+    fn is_used(&self, bin: usize) -> bool {
+        let counted =
+            |cell: &Cell<'_>| cell.histogram[bin] != 0 || cell.counts.is_some_and(|counts| counts[bin] != 0);
+        self.cells.iter().any(counted)
     }
 
     /// A question of all leaves, with the sums over them.
@@ -141,10 +148,9 @@ impl Level<'_> {
     /// The threshold drawn between the lowest and the highest bin of the level; `draw` is in [0, 1).
     pub(crate) fn numeric_at(&self, feature: u32, draw: f64) -> Option<Split> {
         let missing = usize::from(MISSING);
-        let first = (0..self.n_bins).find(|&bin| self.is_used(bin))?;
-        let last = (0..self.n_bins).rfind(|&bin| self.is_used(bin))?;
-        let has_missing = self.is_used(missing);
-        let n_places = last - first + usize::from(has_missing);
+        let first = (0..self.n_bins).find(|&bin| self.weighs(bin))?;
+        let last = (0..self.n_bins).rfind(|&bin| self.weighs(bin))?;
+        let n_places = last - first + usize::from(self.weighs(missing));
         if n_places == 0 {
             return None;
         }
@@ -152,13 +158,14 @@ impl Level<'_> {
         let worth = |missing_left: bool| {
             self.worth(&self.lefts(|bin| bin <= cut || (missing_left && bin == missing)), 0.0)
         };
-        let (right, left) = (worth(false), if has_missing { worth(true) } else { f64::NEG_INFINITY });
+        let left = if self.is_used(missing) { worth(true) } else { f64::NEG_INFINITY };
+        let right = worth(false);
         Some(self.threshold(right.max(left), feature, cut, left > right))
     }
 
-    /// The categories of the level, that of missing values among them.
+    /// The categories of the level that weigh anything, that of missing values among them.
     fn categories(&self) -> Vec<usize> {
-        (0..self.n_bins).chain([usize::from(MISSING)]).filter(|&bin| self.is_used(bin)).collect()
+        (0..self.n_bins).chain([usize::from(MISSING)]).filter(|&bin| self.weighs(bin)).collect()
     }
 
     /// What is added to the L2 penalty where categories are split.
@@ -211,8 +218,9 @@ impl Level<'_> {
         let (worth, mut chosen) = best?;
         // As in one leaf: categories that were never seen go right with the rare ones, and missing values with them.
         let (last, missing) = (self.n_bins - 1, usize::from(MISSING));
-        if chosen.contains(&last) || (chosen.contains(&missing) && !used.contains(&last)) {
-            chosen = used.iter().copied().filter(|bin| !chosen.contains(bin)).collect();
+        if chosen.contains(&last) || (chosen.contains(&missing) && !self.is_used(last)) {
+            let others = |bin: &usize| self.is_used(*bin) && !chosen.contains(bin);
+            chosen = (0..self.n_bins).chain([missing]).filter(others).collect();
         }
         let missing_left = chosen.contains(&missing);
         let mut bits = [0; 4];

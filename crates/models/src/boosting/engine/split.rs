@@ -184,6 +184,12 @@ impl Scan<'_> {
         }
     }
 
+    /// Whether a row is in a bin, as far as is known: rows whose derivatives round to 0 are seen where rows are counted.
+    #[inline(always)]
+    fn is_used(&self, bin: usize) -> bool {
+        self.histogram[bin] != 0 || self.counts.is_some_and(|counts| counts[bin] != 0)
+    }
+
     fn n_rows(&self) -> u64 {
         self.counts.map_or(0, |counts| counts.iter().sum())
     }
@@ -196,14 +202,15 @@ impl Scan<'_> {
     #[inline(always)]
     fn numeric_scan(&self, feature: u32, gain: &impl Gain) -> Option<Split> {
         let missing = self.histogram[usize::from(MISSING)];
+        let has_missing = self.is_used(usize::from(MISSING));
         let prefix = running_sums(self.histogram, self.n_bins);
         let counts =
             self.counts.map(|counts| (running_sums(counts, self.n_bins), counts[usize::from(MISSING)]));
         let n_rows = self.n_rows();
         let mut best: Option<Candidate> = None;
         // Missing values on the right, where all present values may be on the left; then on the left.
-        let passes = [(false, 0, self.n_bins - usize::from(missing == 0)), (true, missing, self.n_bins - 1)];
-        let n_passes = if missing == 0 { 1 } else { 2 };
+        let passes = [(false, 0, self.n_bins - usize::from(!has_missing)), (true, missing, self.n_bins - 1)];
+        let n_passes = if has_missing { 2 } else { 1 };
         for (missing_left, extra, n) in passes.into_iter().take(n_passes) {
             let mut values = [f64::NEG_INFINITY; 256];
             for (value, &sum) in values[..n].iter_mut().zip(&prefix[..n]) {
@@ -227,7 +234,7 @@ impl Scan<'_> {
                 best = Some(Candidate { value, cut: Cut::UpTo(bin as u8), missing_left, left });
             }
         }
-        best.map(|best| self.split(feature, missing, best))
+        best.map(|best| self.split(feature, best))
     }
 
     /// The threshold drawn between the lowest and the highest bin of the node; `draw` is in [0, 1).
@@ -236,6 +243,7 @@ impl Scan<'_> {
         let first = present.iter().position(|&sum| sum != 0)?;
         let last = present.iter().rposition(|&sum| sum != 0)?;
         let missing = self.histogram[usize::from(MISSING)];
+        let has_missing = self.is_used(usize::from(MISSING));
         // Where values are missing, all others may be on one side.
         let n_places = last - first + usize::from(missing != 0);
         if n_places == 0 {
@@ -246,7 +254,7 @@ impl Scan<'_> {
         let n_rows = self.n_rows();
         let mut best: Option<Candidate> = None;
         for (missing_left, extra) in
-            [(false, 0), (true, missing)].into_iter().take(1 + usize::from(missing != 0))
+            [(false, 0), (true, missing)].into_iter().take(1 + usize::from(has_missing))
         {
             let left = unpack(sum.wrapping_add(extra));
             let right = self.right(left);
@@ -263,15 +271,16 @@ impl Scan<'_> {
                 best = Some(Candidate { value, cut: Cut::UpTo(bin as u8), missing_left, left });
             }
         }
-        best.map(|best| self.split(feature, missing, best))
+        best.map(|best| self.split(feature, best))
     }
 
     /// A threshold as a split.
     #[inline(always)]
-    fn split(&self, feature: u32, missing: u64, best: Candidate) -> Split {
+    fn split(&self, feature: u32, best: Candidate) -> Split {
         let right = self.right(best.left);
         // Where no value was missing, missing values will follow the heavier side.
-        let missing_left = if missing == 0 { best.left.hessian >= right.hessian } else { best.missing_left };
+        let has_missing = self.is_used(usize::from(MISSING));
+        let missing_left = if has_missing { best.missing_left } else { best.left.hessian >= right.hessian };
         Split { gain: best.value, feature, cut: best.cut, missing_left, left: best.left, right }
     }
 
@@ -304,8 +313,9 @@ impl Scan<'_> {
         // Categories that were never seen go where the rare ones are: right. Missing values go with them where that
         // can be, as in other libraries.
         let missing = usize::from(MISSING);
-        if chosen.contains(&last) || (chosen.contains(&missing) && self.histogram[last] == 0) {
-            chosen = used.iter().map(|&(bin, _)| bin).filter(|bin| !chosen.contains(bin)).collect();
+        if chosen.contains(&last) || (chosen.contains(&missing) && !self.is_used(last)) {
+            let others = |bin: &usize| self.is_used(*bin) && !chosen.contains(bin);
+            chosen = (0..=last).chain([missing]).filter(others).collect();
             left = self.right(left);
         }
         let right = self.right(left);
