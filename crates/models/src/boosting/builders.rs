@@ -222,7 +222,8 @@ macro_rules! shared_settings {
         /// until a tree of the model uses it (cost-effective gradient boosting; Peter, Diego, Hamprecht and Nadler, 2017).
         /// Gains are sums over rows: with squared error, a split by a column of cost 50 is taken where it lowers the sum of
         /// squares by 50 more than the best other split. Which columns are used is seen after each round, so that each split of a tree
-        /// is asked to pay. The gains of the fitted trees are what is left.
+        /// is asked to pay; with `Growth::Symmetric` each level pays once, whatever its leaves. The gains of the fitted trees are what is
+        /// left. A column of [`offset`](Self::offset) or `latest` is never asked, and a cost of it is refused.
         #[must_use]
         pub fn feature_cost(mut self, column: &str, cost: f64) -> Self {
             self.settings.feature_cost.retain(|(name, _)| name != column);

@@ -1,6 +1,6 @@
 //! What settings say of costs.
 
-use perennial_core::{Features, Param, Result};
+use perennial_core::{Error, Features, Param, Result};
 
 use super::settings::Settings;
 
@@ -27,6 +27,11 @@ impl Settings {
         let mut costs = vec![0.0; if self.feature_cost.is_empty() { 0 } else { features.len() }];
         for (name, cost) in &self.feature_cost {
             costs[features.position(name)?] = *cost;
+            if self.offset.contains(name) || self.latest.as_ref() == Some(name) {
+                return Err(Error::unsupported(format!(
+                    "`feature_cost` names column `{name}`, which is `offset` or `latest` and is never asked; leave it out"
+                )));
+            }
         }
         Ok(costs)
     }

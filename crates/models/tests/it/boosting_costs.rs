@@ -82,6 +82,22 @@ fn gains_are_what_costs_leave() {
     }
 }
 
+/// The second column explains 128 in one leaf of the first and 2 in the other.
+#[test]
+fn leaves_of_a_level_share_its_cost_by_their_gains() {
+    let x = Matrix::from(Array2::from_shape_fn((64, 2), |(row, column)| ((row >> column) % 2) as f64));
+    let y: Values = (0..64).map(|row| [0.0, 8.0, 0.5, 12.0][row % 4]).collect();
+    let settings = free().growth(Growth::Symmetric).max_depth(2).n_trees(1).feature_cost("x1", 60.0);
+    let model = settings.fit(&x, &y).unwrap();
+    let tree = &model.booster().trees()[0];
+    let asks = (0..tree.n_nodes()).filter(|&node| tree.feature(node) == Some(1));
+    let mut gains: Vec<f64> = asks.map(|node| tree.gain(node)).collect();
+    gains.sort_by(f64::total_cmp);
+    let truth = [2.0 * 70.0 / 130.0, 128.0 * 70.0 / 130.0];
+    assert_eq!(gains.len(), 2);
+    assert!(gains.iter().zip(truth).all(|(gain, truth)| (gain - truth).abs() < 1e-3), "{gains:?}");
+}
+
 #[test]
 fn of_two_alike_the_cheap_one_is_asked() {
     let mut random = Random::new(2);
@@ -160,4 +176,9 @@ fn wrong_costs_are_named() {
     assert!(error(regressor().feature_cost("x1", f64::NAN)).contains("`feature_cost`"));
     assert!(error(regressor().split_cost(f64::INFINITY)).contains("`split_cost`"));
     assert!(error(regressor().feature_cost("price", 1.0)).contains("price"));
+    let found = error(regressor().offset("x1").feature_cost("x1", 1.0));
+    assert!(
+        found.contains("`feature_cost`") && found.contains("x1") && found.contains("`offset`"),
+        "{found}"
+    );
 }

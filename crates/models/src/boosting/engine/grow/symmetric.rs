@@ -216,9 +216,12 @@ impl Grower<'_> {
         found.gain -= cost;
         if found.gain > self.least_gain(noise) && best.as_ref().is_none_or(|best| found.beats(&best.0)) {
             let mut splits = level_of.splits(&found, bins, &rules);
-            // Who is split shares in the cost.
-            let share = cost / splits.iter().flatten().count().max(1) as f64;
-            splits.iter_mut().flatten().for_each(|split| split.gain -= share);
+            // Each split pays by what it gains, so that what is left of them is what is left of the level.
+            let gross: f64 = splits.iter().flatten().map(|split| split.gain).sum();
+            if cost > 0.0 && gross > 0.0 {
+                let left = found.gain / gross;
+                splits.iter_mut().flatten().for_each(|split| split.gain *= left);
+            }
             *best = Some((found, splits));
         }
     }
