@@ -151,7 +151,8 @@ pub enum Watch {
     /// Of the pairs of an event and a row known to last longer, the share in which the event has the higher score, ties
     /// counting half (Harrell and others, 1982); targets as for [`Cox`](super::Cox), and
     /// scores that rise with the hazard as its do: those of [`AcceleratedFailureTime`](super::AcceleratedFailureTime) rise with the
-    /// time, so that a share of 0 is their best.
+    /// time, so that a share of 0 is their best. Beside [latest times](super::Labels::latest) a negative target counts as the time up to
+    /// which there was no event, and a target of 0 is refused.
     Concordance,
 }
 
@@ -220,6 +221,12 @@ impl BoostingMetric for Watch {
             }
             Self::Concordance => {
                 now.one_answer(self)?;
+                let unknown = |row: usize| y[row] == 0.0 && labels.weight(row) > 0.0;
+                if labels.latest().is_some() && (0..labels.n_rows()).any(unknown) {
+                    return Err(Error::unsupported(
+                        "`Concordance` cannot be watched here: rows of target 0 have an event at an unknown time; watch the loss",
+                    ));
+                }
                 super::concordance::concordance(labels, now.scores)
             }
         }

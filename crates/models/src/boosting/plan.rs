@@ -215,6 +215,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         check_monotone(from, constraints).map_err(|_| {
             Error::unsupported("the model to continue does not keep to `monotone`; learn a new one instead")
         })?;
+        latest::check_unasked(from, self.settings)?;
         Ok(from.ensemble().base().to_vec())
     }
 

@@ -29,6 +29,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                 "leaves can be learned anew by `Mode::Gradient` only, of a model that learned by it; learn anew instead",
             ));
         }
+        latest::check_unasked(booster, self.settings)?;
         let latest = self.latest(train.x)?;
         let labels = latest::labels(train, latest.as_deref());
         self.objective.check(&labels)?;

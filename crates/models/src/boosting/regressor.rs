@@ -78,10 +78,12 @@ impl<O, W> GradientBoostingRegressor<O, W> {
 
     /// Names a column that holds the latest time of the event, by the loss [`AcceleratedFailureTime`](super::AcceleratedFailureTime): a
     /// negative target -a, or 0, and a latest time b say that the event lies between a and b. Where it is missing, the target says
-    /// all. Trees ask it nothing, and predictions do not look at it.
+    /// all; beside a positive target it is missing, or the same. Trees ask it nothing, and predictions do not look at what it holds, but
+    /// it must be there: fill it with NaN.
     ///
     /// # Errors
-    /// A fit refuses it with another loss, and latest times that are before the target or beside a positive one.
+    /// A fit refuses it with another loss, where it holds categories, latest times that are before the target or another than a positive
+    /// one, and to go on with a model that asks it.
     ///
     /// ```
     /// use ndarray::Array2;

@@ -1,8 +1,8 @@
 //! The metrics that boosting watches, against scikit-learn 1.9.1 and direct counts.
 
 use perennial_models::boosting::{
-    BoostingMetric, ClassificationLoss, Cox, Labels, Objective, Quantiles, RankingLoss, RegressionLoss,
-    Watch, Watched,
+    AcceleratedFailureTime, BoostingMetric, ClassificationLoss, Cox, Labels, Objective, Quantiles,
+    RankingLoss, RegressionLoss, Watch, Watched,
 };
 use perennial_numeric::random::Random;
 
@@ -135,6 +135,13 @@ fn metrics_that_do_not_fit_say_so() {
     assert!(refusal(Watch::Ndcg { at: 3 }, &RankingLoss::default(), &ones, &[0.0, 1.0]).contains("query"));
     let censored = Labels::new(&[-1.0, -2.0], None, None);
     assert!(refusal(Watch::Concordance, &Cox, &censored, &[0.0, 1.0]).contains("`Concordance`"));
+    // When an event happened that is only known to be over is not known.
+    let latest = [2.0, f64::NAN, f64::NAN];
+    let (times, scores) = (AcceleratedFailureTime::default(), [0.0, 1.0, 2.0]);
+    let over = Labels::new(&[0.0, 3.0, -5.0], None, None).with_latest(&latest);
+    assert!(refusal(Watch::Concordance, &times, &over, &scores).contains("unknown time"));
+    let between = Labels::new(&[-1.0, 3.0, -5.0], None, None).with_latest(&latest);
+    close(value(Watch::Concordance, &times, &between, &scores), 0.0);
 }
 
 #[test]

@@ -489,6 +489,7 @@ fn wrong_latest_times_are_named() {
     refused(0.0, f64::NAN, "target is 0");
     refused(0.0, 0.0, "latest time is 0");
     refused(-3.0, f64::NAN, "no row has an event");
+    refused(0.0, 7.0, "all targets are 0");
     assert!(aft().fit(&x(4.0), &vec![-3.0; 40].into()).is_ok());
     let y: Values = vec![3.0; 40].into();
     let squared = GradientBoostingRegressor::new().latest("x1").fit(&x(4.0), &y).unwrap_err().to_string();

@@ -71,6 +71,7 @@ mod ensemble;
 mod extra_trees;
 #[cfg(feature = "trees")]
 mod failure_times;
+mod failure_times_between;
 mod fixtures;
 #[cfg(all(feature = "compose", feature = "linear"))]
 mod folds;

@@ -46,7 +46,7 @@ impl TimeDistribution {
         let (lower, upper) = (self.lasting(low), self.lasting(high));
         let gone = lower[0] - upper[0];
         let share = gone.exp();
-        if share < NOTHING || low > LARGEST {
+        if share < NOTHING || low >= LARGEST {
             return lower;
         }
         let between = -gone.exp_m1();
@@ -123,6 +123,11 @@ mod tests {
                         "{times:?} {middle} {width}: {slope} {curve}"
                     );
                 }
+            }
+            // From here on all that lasts longer is the same for Weibull's times.
+            for high in [LARGEST + 1e-6, LARGEST + 1.0, 1e100] {
+                let found = times.between(LARGEST, high);
+                assert!(found.iter().all(|value| value.is_finite()), "{times:?} {high}: {found:?}");
             }
         }
     }

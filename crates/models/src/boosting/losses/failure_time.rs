@@ -35,9 +35,10 @@ pub enum TimeDistribution {
 /// A target is the time of the event, or the negative time at which a row was last seen without one: 12.5 for an event
 /// at 12.5, -12.5 for none up to then; 0 is refused. Where a column of the matrix holds the latest time of the event
 /// ([`GradientBoostingRegressor::latest`](crate::GradientBoostingRegressor::latest)), -12.5 and 20 stand for an event between the two, 0
-/// and 20 for one before 20, and a missing latest time for what the target says alone. The answer is the
-/// exponential of the score: the median time of log-normal and log-logistic times, and the time that 63 % of Weibull's have passed. The
-/// loss is the mean negative logarithm of the likelihood.
+/// and 20 for one before 20, and a missing latest time for what the target says alone; beside a positive target it is missing, or the
+/// same. Some target must not be 0, as all events may else have been at once. The answer is the exponential of the score: the median time
+/// of log-normal and log-logistic times, and the time that 63 % of Weibull's have passed. The loss is the mean negative logarithm of the
+/// likelihood.
 ///
 /// | setting | default | range | meaning |
 /// |---|---|---|---|
@@ -191,7 +192,8 @@ impl AcceleratedFailureTime {
             None => Ok(()),
             Some(row) => Err(Error::malformed(format!(
                 "the target is {:?} at row {row}, and its latest time is {:?}; the loss of failure times needs a negative target -a, \
-                 or 0, where the event lies between a and the latest time, which must not be less than a, and a missing latest time otherwise",
+                 or 0, where the event lies between a and the latest time, which must not be less than a, and a latest time that is missing, or the \
+                 same, beside a positive target",
                 labels.y[row],
                 labels.latest().map_or(f64::NAN, |latest| latest[row])
             ))),
@@ -211,6 +213,12 @@ impl AcceleratedFailureTime {
 impl Objective for AcceleratedFailureTime {
     fn check(&self, labels: &Labels<'_>) -> Result<()> {
         self.check_watched(labels)?;
+        if (0..labels.n_rows()).all(|row| labels.y[row] == 0.0 || labels.weight(row) == 0.0) {
+            return Err(Error::insufficient_data(
+                "no row is known to last to any time: all targets are 0, and the best time would be 0; give rows with an event after a \
+                 known time",
+            ));
+        }
         let happens =
             |row: usize| labels.y[row] > 0.0 || labels.latest().is_some_and(|latest| !latest[row].is_nan());
         if (0..labels.n_rows()).any(|row| happens(row) && labels.weight(row) > 0.0) {
