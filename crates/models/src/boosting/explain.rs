@@ -37,7 +37,7 @@ explained!([<O: Objective>] GradientBoostingRankerModel<O>, "the score, without 
 explained!([] GradientBoostingQuantileRegressorModel, "the score at each level, before they are put in order, without an offset,", |this| this.booster().explained());
 
 impl GradientBoostingRegressorModel {
-    /// The model in the form that can be written for LightGBM and XGBoost.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost.
     ///
     /// # Errors
     /// When the model has an offset.
@@ -52,9 +52,9 @@ impl GradientBoostingRegressorModel {
 }
 
 impl GradientBoostingClassifierModel {
-    /// The model in the form that can be written for LightGBM and XGBoost, which number the classes that had training
-    /// rows. They do not bring probabilities by [`OneVsAll`](ClassificationLoss::OneVsAll) to a sum of 1; the most probable class is
-    /// the same.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost, which number the
+    /// classes that had training rows. They do not bring probabilities by [`OneVsAll`](ClassificationLoss::OneVsAll) to a sum of 1; the
+    /// most probable class is the same.
     ///
     /// # Errors
     /// When the model has an offset.
@@ -68,7 +68,8 @@ impl GradientBoostingClassifierModel {
 }
 
 impl GradientBoostingRegressorModel<Cox> {
-    /// The model in the form that can be written for LightGBM and XGBoost: the answers are hazards, as here.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost: the answers are
+    /// hazards, as here.
     ///
     /// # Errors
     /// When the model has an offset.
@@ -78,7 +79,8 @@ impl GradientBoostingRegressorModel<Cox> {
 }
 
 impl GradientBoostingRegressorModel<AcceleratedFailureTime> {
-    /// The model in the form that can be written for LightGBM and XGBoost: the answers are times, as here.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost: the answers are
+    /// times, as here.
     ///
     /// # Errors
     /// When the model has an offset.
@@ -88,7 +90,7 @@ impl GradientBoostingRegressorModel<AcceleratedFailureTime> {
 }
 
 impl<O: Objective> GradientBoostingRankerModel<O> {
-    /// The model in the form that can be written for LightGBM and XGBoost.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost.
     ///
     /// # Errors
     /// When the model has an offset.
@@ -98,8 +100,8 @@ impl<O: Objective> GradientBoostingRankerModel<O> {
 }
 
 impl GradientBoostingQuantileRegressorModel {
-    /// The model in the form that can be written for LightGBM and XGBoost: an answer for each level. Other libraries do not
-    /// put them in order, so they may cross.
+    /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost: an answer for each
+    /// level. Other libraries do not put them in order, so they may cross.
     ///
     /// # Errors
     /// When the model has an offset.

@@ -17,8 +17,8 @@ impl TreeModel {
     /// Reads a model that CatBoost wrote with `save_model(name, format="json")`.
     ///
     /// Scores equal CatBoost's `RawFormulaVal` to the last bits of `f64`; CatBoost takes numbers as `f32`, and so do the thresholds
-    /// here. Categories that CatBoost asks for one by one (`one_hot_max_size`) are read where they are whole numbers and the file was
-    /// written with `pool`, which lists them; categories are missing where they are NaN, and equal none then. What
+    /// here. Categories that CatBoost asks for one by one (`one_hot_max_size`) are read where they are whole numbers, `5` and no `05`,
+    /// and the file was written with `pool`, which lists them; categories are missing where they are NaN, and equal none then. What
     /// CatBoost computes from the target for categories, texts and embeddings cannot be read, nor can trees that are not symmetric.
     ///
     /// ```
@@ -122,7 +122,7 @@ impl Columns {
         for entry in list("cat_features_hash")? {
             categories.insert(entry.need_count("hash")? as u32, entry.need_text("value")?.to_owned());
         }
-        let codes = categories.values().filter_map(|value| value.parse::<u32>().ok());
+        let codes = categories.values().filter_map(|value| code(value));
         let n_categories = codes.max().map_or(1, |largest| largest.saturating_add(1));
         let mut columns: BTreeMap<usize, Feature> = BTreeMap::new();
         let mut place = |entry: &Value, make: &dyn Fn(&str) -> Feature| {
@@ -198,9 +198,10 @@ impl Columns {
                         "the file does not say which category has the hash of a split; save the model with `pool=` as well",
                     )
                 })?;
-                let Ok(code) = category.parse::<u32>() else {
+                let Some(code) = code(category) else {
                     return Err(Error::unsupported(format!(
-                        "the category `{}` is no whole number, which categories are here; number them before training",
+                        "the category `{}` is no whole number without sign and leading zeros, which categories are here; number them \
+                         before training",
                         short(category)
                     )));
                 };
@@ -215,6 +216,11 @@ impl Columns {
             }
         }
     }
+}
+
+/// The number that a category is. CatBoost tells `5`, `05` and `+5` apart, so only one of them may be 5 here.
+fn code(category: &str) -> Option<u32> {
+    category.parse::<u32>().ok().filter(|code| code.to_string() == category)
 }
 
 /// A tree whose levels ask one question each: bit `i` of the number of a leaf is the answer to question `i`.

@@ -10,13 +10,13 @@ use crate::tree::Tree;
 
 /// The features that the tables of written code can name.
 const MOST_FEATURES: usize = 1 << 29;
-/// The most numbers of a line of a table.
+/// The most characters of a line of a table.
 const WIDTH: usize = 100;
 
 /// A language that [`TreeModel::to_code`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// A module; it allocates nothing.
+    /// A module, also for `include!`; it allocates nothing.
     Rust,
     /// C99; it allocates nothing. With a link it needs `-lm`. NaN is a missing value, so not with `-ffast-math`.
     C,

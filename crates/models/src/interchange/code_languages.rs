@@ -116,7 +116,7 @@ fn rust(source: &Source<'_>) -> String {
         ("answer", if one { "f64" } else { "[f64; N_OUTPUTS]" }.to_owned()),
         ("first", if one { "[0]" } else { "" }.to_owned()),
     ];
-    source.head("//!") + &fill(RUST, source, &Style { word: "", empty: "" }, &own)
+    source.head("//") + &fill(RUST, source, &Style { word: "", empty: "" }, &own)
 }
 
 const C: &str = r#"
@@ -142,7 +142,7 @@ static int goes_left(double value, uint32_t at) {
     if (value != value) return ASKS[at] & 1;
     if (!(ASKS[at] & 2)) return value <= VALUES[at];
     const uint64_t *set = WORDS + (uint64_t)VALUES[at];
-    if (!(value > -1.0 && value < 64.0 * (double)set[0])) return 0;
+    if (!(set[0] != 0 && value > -1.0 && value < 64.0 * (double)set[0])) return 0;
     uint64_t category = (uint64_t)value;
     return (int)(set[1 + category / 64] >> (category % 64) & 1);
 }
@@ -230,7 +230,7 @@ def scores(row):
     sums = list(BASE)
     for tree, at in enumerate(ROOTS):
         while RIGHTS[at]:
-            at = at + 1 if _goes_left(row[ASKS[at] // 4], at) else RIGHTS[at]
+            at = at + 1 if _goes_left(float(row[ASKS[at] // 4]), at) else RIGHTS[at]
         sums[tree % N_OUTPUTS] += VALUES[at]
     return sums@first@
 
@@ -241,7 +241,7 @@ def _goes_left(value, at):
     if not ASKS[at] & 2:
         return value <= VALUES[at]
     start = int(VALUES[at])
-    if not -1 < value < 64 * WORDS[start]:
+    if not (WORDS[start] and -1 < value < 64 * WORDS[start]):
         return False
     category = int(value)
     return WORDS[start + 1 + category // 64] >> category % 64 & 1

@@ -26,8 +26,10 @@ fn mean(features: &Features, trees: &[Tree]) -> Result<TreeModel> {
 macro_rules! written {
     ($model:ty, $answers:literal, $trees:expr) => {
         impl $model {
-            #[doc = concat!("The model in the form that can be written for LightGBM and XGBoost, whose answers are ", $answers, ", up")]
-            /// to rounding. What splits gained is the share of the impurity of the root of their tree. A set of categories may send what
+            /// The model in the form that can be written as ONNX, as source code, and for LightGBM and XGBoost.
+            ///
+            #[doc = concat!("The answers are ", $answers, ", up to rounding.")]
+            /// What splits gained is the share of the impurity of the root of their tree. A set of categories may send what
             /// is missing left; that cannot be written for LightGBM, which says so then.
             ///
             /// # Errors

@@ -9,6 +9,8 @@ use super::protobuf::Message;
 
 /// What a Protocol Buffer may hold: runtimes read no more.
 const MOST_BYTES: usize = i32::MAX as usize;
+/// How far beyond 0 or 1 the rounding of `f32` takes sums of shares.
+const ROUNDING: f64 = 1e-5;
 
 /// How [`TreeModel::to_onnx`] writes a model.
 ///
@@ -40,7 +42,8 @@ impl OnnxOptions {
     }
 
     /// The classes have these names, in the order of the answers; two where the model has one answer, which is the probability of the
-    /// second. Without them they are the numbers from 0 on. Needed for forests and single trees that classify.
+    /// second. Without them they are the numbers from 0 on. Needed for forests and single trees that classify; where an answer could
+    /// lie outside of 0 to 1, it is no probability, and names are refused.
     #[must_use]
     pub fn labels<T: Into<String>>(mut self, labels: impl IntoIterator<Item = T>) -> Self {
         self.answers = Answers::Labels(labels.into_iter().map(Into::into).collect());
@@ -55,7 +58,8 @@ impl OnnxOptions {
     }
 
     /// The input and all numbers of the model are `f32`, for runtimes that know no other. Thresholds are rounded down, so that every
-    /// `f32` goes the same way; leaves are rounded, so answers are right to some seven digits.
+    /// `f32` goes the same way. Leaves are rounded and the runtime adds them in `f32`, so answers lose digits with the number of
+    /// trees: of thousands of trees some four or five digits are left.
     #[must_use]
     pub fn single_precision(mut self) -> Self {
         self.single = true;
@@ -74,6 +78,7 @@ impl TreeModel {
     /// In double precision the trees are a `TreeEnsemble` of `ai.onnx.ml` version 5 (checked with onnxruntime 1.32) with the same
     /// thresholds, leaves and sets of categories, so that nothing is rounded but sums, whose order is the runtime's. In
     /// [single precision](OnnxOptions::single_precision) they are a `TreeEnsembleRegressor` of version 3, which older runtimes know.
+    /// Runtimes load trees by recursion, about a thousand questions deep for each megabyte of the stack.
     ///
     /// ```
     /// use perennial_models::interchange::{OnnxOptions, TreeModel};
@@ -90,8 +95,10 @@ impl TreeModel {
     /// ```
     ///
     /// # Errors
-    /// When labels are as many as no classes of the model, or its answers are no probabilities; when the model has no columns; in
-    /// single precision, when a leaf is out of the range of `f32` or a category above 2^24; when the file would have 2^31 bytes.
+    /// When labels are not as many as the classes of the model, or an answer could lie outside of 0 to 1; when the model has no
+    /// columns; in single precision, when a leaf or the slope of the link is out of the range of `f32`, a category is from 2^24 on, or
+    /// large sets of categories make a way through a tree longer than 500 questions, as each category is a question there; when the
+    /// file would have 2^31 bytes.
     pub fn to_onnx(&self, options: &OnnxOptions) -> Result<Vec<u8>> {
         let (ensemble, n_outputs) = (self.ensemble(), self.ensemble().n_outputs());
         if ensemble.n_features() == 0 {
@@ -99,9 +106,18 @@ impl TreeModel {
         }
         let trees = self.rounds_to_write();
         let n_questions = onnx_trees::n_questions(&trees);
-        if n_questions > MOST_BYTES as u64 / 8 {
+        // A category of a set is a number; in single precision it is a node.
+        let least = if options.single { 28 } else { 8 };
+        if n_questions > MOST_BYTES as u64 / least {
             return Err(Error::too_large(format!(
                 "the trees have {n_questions} nodes and categories, which are more than the {MOST_BYTES} bytes of a model of ONNX hold"
+            )));
+        }
+        if let (true, Link::Logistic { slope }) = (options.single, self.link())
+            && !(slope as f32).is_normal()
+        {
+            return Err(Error::unsupported(format!(
+                "the slope of the link is {slope:?}, which f32 cannot hold; write the model in double precision"
             )));
         }
         let mut writer = Writer { graph: Graph::default(), single: options.single };
@@ -150,8 +166,32 @@ impl TreeModel {
                 labels.len(),
                 format!("{n_classes} names, one for each class"),
             )),
+            (Answers::Labels(labels), Link::Identity) => match self.beyond_shares() {
+                None => Ok(Some(labels.clone())),
+                Some((low, high)) => Err(Error::unsupported(format!(
+                    "an answer can be from {low:?} to {high:?}, so it is no probability; leave the labels out"
+                ))),
+            },
             (Answers::Labels(labels), _) => Ok(Some(labels.clone())),
         }
+    }
+
+    /// Between which bounds the leaves keep a score, where that is not between 0 and 1 but for rounding. Forests and single trees that
+    /// classify stay there: their leaves are shares, each divided by the number of trees.
+    fn beyond_shares(&self) -> Option<(f64, f64)> {
+        let ensemble = self.ensemble();
+        let mut bounds: Vec<(f64, f64)> = ensemble.base().iter().map(|&base| (base, base)).collect();
+        for (index, tree) in ensemble.trees().iter().enumerate() {
+            let leaves = (0..tree.n_nodes()).filter(|&node| tree.feature(node).is_none());
+            let (low, high) = leaves
+                .map(|leaf| tree.value(leaf)[0])
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                    (low.min(value), high.max(value))
+                });
+            let bound = &mut bounds[index % ensemble.n_outputs()];
+            *bound = (bound.0 + low, bound.1 + high);
+        }
+        bounds.into_iter().find(|&(low, high)| low < -ROUNDING || high > 1.0 + ROUNDING)
     }
 }
 

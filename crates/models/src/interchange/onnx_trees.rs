@@ -13,6 +13,9 @@ const LT: u8 = 1;
 const MEMBER: u8 = 6;
 /// From here on `f32` does not hold every whole number.
 const LAST_CATEGORY: u32 = 1 << 24;
+/// The longest way through a tree that categories may make. Runtimes go down the ways of a tree by recursion as they load it, and the
+/// stacks of some threads break from about twice as many questions on.
+const LONGEST_WAY: i64 = 500;
 
 /// The number of nodes and of categories that they ask for.
 pub(super) fn n_questions(trees: &[Tree]) -> u64 {
@@ -182,13 +185,28 @@ struct Single {
 impl Single {
     fn add(&mut self, tree: &Tree, index: usize, target: usize) -> Result<()> {
         let mut first = Vec::with_capacity(tree.n_nodes());
+        // A tree that is deeper by itself is so in double precision too.
+        let longest = LONGEST_WAY.max(tree.depth() as i64);
+        let mut depths = vec![0_i64; tree.n_nodes()];
         let mut next = 0;
         for node in 0..tree.n_nodes() {
             first.push(next);
             let chain = tree.words(&tree.nodes()[node]);
             let n_members =
-                chain.map_or(1, |words| words.iter().map(|word| i64::from(word.count_ones())).sum());
-            next += n_members.max(1);
+                chain.map_or(1, |words| words.iter().map(|word| i64::from(word.count_ones())).sum::<i64>());
+            let n_members = n_members.max(1);
+            if let Some((left, right)) = tree.children(node) {
+                // Children come after their parents.
+                let deep = depths[node] + n_members;
+                if deep > longest {
+                    return Err(Error::unsupported(format!(
+                        "a way through tree {index} asks {deep} questions, one for each category of a set; runtimes may break from \
+                         {LONGEST_WAY} on; write the model in double precision, which has sets"
+                    )));
+                }
+                (depths[left], depths[right]) = (deep, deep);
+            }
+            next += n_members;
         }
         let mut number = 0;
         let mut push = |feature: usize, mode, value, missing_left: bool, [left, right]: [i64; 2]| {

@@ -128,6 +128,9 @@ fn what_cannot_be_read_is_named() {
     says(&|file| with_category(file, json!([])), "pool=");
     let hashes = |value: &str| json!([{ "hash": 4_294_967_294_u32, "value": value }]);
     says(&|file| with_category(file, hashes("red")), "`red`");
+    // CatBoost takes these for others than 5.
+    says(&|file| with_category(file, hashes("05")), "`05`");
+    says(&|file| with_category(file, hashes("+5")), "`+5`");
     says(&|file| with_category(file, hashes("4000000000")), "memory");
     let mut file = by_hand();
     with_category(&mut file, hashes("7"));

@@ -1,15 +1,16 @@
 //! ONNX files, read and run by a reader of their specification.
 
-use perennial_core::{Estimator, Features, Matrix, Predictor};
+use perennial_core::{Classes, Estimator, Features, Matrix, Predictor};
 use perennial_models::Ensemble;
 use perennial_models::interchange::{Link, OnnxOptions, TreeModel};
 use perennial_models::{
-    GradientBoostingClassifier, GradientBoostingQuantileRegressor, RandomForestClassifier,
+    GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRegressor,
+    RandomForestClassifier, RandomForestRegressor,
 };
 
 use crate::boosting::{data, signs};
 use crate::interchange_onnx_reader::Model;
-use crate::texts::{SMALL, Shape, model, rows};
+use crate::texts::{SMALL, Shape, model, one_set, rows};
 
 fn written(model: &TreeModel, options: &OnnxOptions) -> Model {
     Model::read(&model.to_onnx(options).unwrap())
@@ -212,14 +213,56 @@ fn what_onnx_cannot_say_is_named() {
     let none = TreeModel::new(Features::unnamed(0), ensemble, Link::Identity).unwrap();
     assert!(error(&none, OnnxOptions::new()).contains("no columns"));
     // A category that f32 cannot tell from the next: bit 2^24 of a set.
-    let words = "0 ".repeat(1 << 19) + "1";
-    let text = format!(
-        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\
-         feature_infos=none\n\nTree=0\nnum_leaves=2\nnum_cat=1\nsplit_feature=0\nthreshold=0\ndecision_type=9\nleft_child=-1\n\
-         right_child=-2\nleaf_value=10 20\ncat_boundaries=0 {}\ncat_threshold={words}\nis_linear=0\n\nend of trees\n",
-        (1 << 19) + 1
-    );
-    let model = TreeModel::from_lightgbm(&text).unwrap();
+    let mut words = vec![0; 1 << 19];
+    words.push(1);
+    let model = one_set(&words);
     assert!(error(&model, OnnxOptions::new().single_precision()).contains("category 16777216"));
     assert_eq!(written(&model, &OnnxOptions::new()).run(&[16_777_216.0])["variable"].numbers, [10.0]);
+}
+
+/// In single precision each category is a question behind the last, and runtimes go down these ways by recursion.
+#[test]
+fn sets_that_are_too_large_for_chains_are_named() {
+    let single = OnnxOptions::new().single_precision();
+    // 15 words of 32 categories, and 20 or 21 more.
+    let mut words = vec![u32::MAX; 15];
+    words.push((1 << 20) - 1);
+    let file = written(&one_set(&words), &single);
+    assert_eq!(file.run(&[499.0])["variable"].numbers, [10.0]);
+    assert_eq!(file.run(&[500.0])["variable"].numbers, [20.0]);
+    words[15] = (1 << 21) - 1;
+    let model = one_set(&words);
+    let said = model.to_onnx(&single).unwrap_err().to_string();
+    assert!(said.contains("tree 0 asks 501 questions") && said.contains("double precision"), "{said}");
+    assert_eq!(written(&model, &OnnxOptions::new()).run(&[500.0])["variable"].numbers, [10.0]);
+}
+
+#[test]
+fn a_slope_that_single_precision_cannot_hold_is_named() {
+    for (slope, name) in [(1e-60, "1e-60"), (1e60, "1e60")] {
+        let model = with_link(&model(SMALL, 3), &[0.0], Link::Logistic { slope });
+        let said = model.to_onnx(&OnnxOptions::new().single_precision()).unwrap_err().to_string();
+        assert!(said.contains("slope") && said.contains(name), "{said}");
+        assert!(model.to_onnx(&OnnxOptions::new()).is_ok());
+    }
+}
+
+/// Sums of leaves are probabilities only where they cannot leave 0 to 1.
+#[test]
+fn numbers_take_no_labels() {
+    let (x, y) = data(200, 3, 42);
+    let options = OnnxOptions::new().labels(["no", "yes"]);
+    let forest = RandomForestRegressor::new().n_trees(3).fit(&x, &y).unwrap().to_tree_model().unwrap();
+    let booster = GradientBoostingRegressor::new().n_trees(3).fit(&x, &y).unwrap().to_tree_model().unwrap();
+    for model in [forest, booster] {
+        assert_eq!(model.link(), Link::Identity);
+        let said = model.to_onnx(&options).unwrap_err().to_string();
+        assert!(said.contains("no probability") && said.contains("leave the labels out"), "{said}");
+        assert!(model.to_onnx(&OnnxOptions::new()).is_ok());
+    }
+    let third = |y: &f64| i32::from(*y > -0.5) + i32::from(*y > 0.5);
+    let classes = Classes::from_labels(y.as_slice().iter().map(third));
+    let forest = RandomForestClassifier::new().n_trees(49).fit(&x, &classes).unwrap();
+    let file = written(&forest.to_tree_model().unwrap(), &OnnxOptions::new().labels(classes.names()));
+    assert_eq!(file.outputs, [("label".to_owned(), 8, None), ("probabilities".to_owned(), 11, Some(3))]);
 }

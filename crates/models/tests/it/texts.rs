@@ -113,6 +113,18 @@ pub(crate) fn text(shape: Shape, seed: u64) -> String {
     text
 }
 
+/// One split of the column `x` by a set of categories, those of the bits of `words`: 10 for these, 20 for others.
+pub(crate) fn one_set(words: &[u32]) -> TreeModel {
+    let text = format!(
+        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\nfeature_names=x\n\
+         feature_infos=none\n\nTree=0\nnum_leaves=2\nnum_cat=1\nsplit_feature=0\nthreshold=0\ndecision_type=9\nleft_child=-1\n\
+         right_child=-2\nleaf_value=10 20\ncat_boundaries=0 {}\ncat_threshold={}\nis_linear=0\n\nend of trees\n",
+        words.len(),
+        joined(words)
+    );
+    TreeModel::from_lightgbm(&text).unwrap()
+}
+
 pub(crate) fn model(shape: Shape, seed: u64) -> TreeModel {
     TreeModel::from_lightgbm(&text(shape, seed)).unwrap()
 }
