@@ -269,6 +269,9 @@ macro_rules! shared_settings {
         }
 
         /// Refuses to start where learning would take more than so many bytes beside its input.
+        ///
+        /// Sets of categories, which take a bit for each code up to their highest, are counted while trees grow; where no limit is set,
+        /// those of all trees may take 1 GiB.
         #[must_use]
         pub fn memory_limit(mut self, bytes: u64) -> Self {
             self.settings.memory_limit = Some(bytes);

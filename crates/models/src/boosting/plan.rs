@@ -64,7 +64,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
             let fewer_rows = sampling::leaves_out(settings, &labels);
             settings.check_forest(constraints.n_asked(features.len()), fewer_rows)?;
         }
-        let offset = self.offset(train.x, &constraints)?;
+        let offset = self.offset(train.x)?;
         let base = match (self.from, settings.base_score, &offset) {
             (Some(from), ..) => self.check_from(from, features, &constraints)?,
             (None, Some(base), _) => vec![base; objective.n_scores()],
@@ -80,7 +80,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let watched = validation.map(|given| {
             let labels = latest::labels(given, watched_latest.as_deref());
             objective.check_watched(&labels).map_err(|error| error.context("validation set"))?;
-            let offset = self.offset(given.x, &constraints)?;
+            let offset = self.offset(given.x)?;
             let start = self.start(given.x, offset.as_deref())?;
             Ok((given.x.cells_like(&cells, features)?, labels, offset, start))
         });
@@ -151,9 +151,9 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         self.metrics.iter().map(|metric| metric.value(&now)).collect()
     }
 
-    /// What is added to the scores of each row, column by column.
-    fn offset<X: Inputs + ?Sized>(&self, x: &X, constraints: &Constraints) -> Result<Option<Vec<f64>>> {
-        let columns = constraints.offset.iter().map(|&column| x.column(column));
+    /// What is added to the scores of each row, column by column; rows that are watched may have their columns in another order.
+    fn offset<X: Inputs + ?Sized>(&self, x: &X) -> Result<Option<Vec<f64>>> {
+        let columns = self.settings.offset.iter().map(|name| x.column(x.features().position(name)?));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok((!columns.is_empty()).then(|| columns.concat()))
     }
@@ -268,7 +268,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
         let what =
             || format!("learning from {n_rows} rows and {n_cols} columns, with {n_watched} rows to watch,");
         // Of exact splits the order of each column, for all trees and for each that grows, and what is sorted by; its rows, their
-        // derivatives and their sides.
+        // derivatives and their sides. Rows that are watched are copied where their columns are in another order.
         if self.settings.is_exact() {
             let cells = rows.saturating_mul(columns);
             let sorting = rows.saturating_mul(n_threads).saturating_mul(16 + 8);
@@ -279,7 +279,7 @@ impl<O: Objective, W: BoostingMetric> Plan<'_, O, W> {
                     sorting.saturating_add(growing),
                     rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept) + 4),
                     rows.saturating_mul(4 + drawn + offsets),
-                    watched_rows.saturating_mul(2 * offsets),
+                    watched_rows.saturating_mul(columns.saturating_mul(8).saturating_add(2 * offsets)),
                     watched_rows.saturating_mul(scores).saturating_mul(8 * (3 + starts + kept)),
                 ],
                 what,

@@ -198,6 +198,11 @@ impl Tree {
         start as u32
     }
 
+    /// The words that the sets of categories take.
+    pub(crate) fn n_set_words(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Replaces what a node says.
     pub(crate) fn set_value(&mut self, node: usize, value: &[f64]) {
         let width = self.width as usize;

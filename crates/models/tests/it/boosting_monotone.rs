@@ -162,6 +162,34 @@ fn the_intermediate_method_gives_up_less() {
     assert!(gains > 6, "{gains}");
 }
 
+/// The sum of the leaves by their rows is beyond the range of numbers, and their mean is not.
+#[test]
+fn huge_leaves_keep_to_directions() {
+    let x = Array2::from_shape_fn((160, 2), |(row, column)| match (column, row) {
+        (0, _) => f64::from(u8::from(row >= 60)),
+        (_, 0..60) => f64::from(u8::from(row >= 20)),
+        _ => (row % 2) as f64,
+    });
+    let y: Values = (0..160)
+        .map(|row| match row {
+            0..20 => 1e307,
+            20..60 => -1e307,
+            _ => 1.0,
+        })
+        .collect();
+    let x = Matrix::from(x);
+    for splits in [Splits::Histogram, Splits::Exact] {
+        let settings = GradientBoostingRegressor::new().splits(splits).loss(RegressionLoss::AbsoluteError);
+        let settings = settings.base_score(0.5).n_trees(5).monotone("x0", Monotone::Increasing);
+        let model = settings.fit(&x, &y).unwrap();
+        assert!(model.booster().trees()[0].n_leaves() > 2);
+        let corners = ndarray::array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
+        let answers = model.predict(&corners.into()).unwrap().into_vec();
+        assert!(answers[0] <= answers[1] && answers[2] <= answers[3], "{answers:?}");
+        assert!(answers[2] < -1e305, "{answers:?}");
+    }
+}
+
 /// One tree of three leaves: its first cut says 8/3 and 10. Of the left side 10 rows then want 8, above the middle of both.
 #[test]
 fn leaves_say_what_the_middle_would_not_let_them() {

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use perennial_core::{Classes, Classifier, Csr, Estimator, Matrix, Persist, Predictor, Rows, Train, Values};
-use perennial_models::boosting::{ClassificationLoss, RegressionLoss};
+use perennial_models::boosting::{ClassificationLoss, RegressionLoss, Splits};
 use perennial_models::{
     GradientBoostingClassifier, GradientBoostingQuantileRegressor, GradientBoostingRegressor,
 };
@@ -106,6 +106,20 @@ fn each_quantile_has_its_own_offset() {
         for row in 0..N_ROWS {
             assert!((scores[row * 2 + place] - of_one[row]).abs() < 1e-9, "{level} {row}");
         }
+    }
+}
+
+#[test]
+fn watched_rows_in_another_order_have_their_offsets() {
+    let ((x, y), (watched_x, watched_y)) = (example(8), example(9));
+    let turned = watched_x.select(&[4, 2, 0, 3, 1]).unwrap();
+    for settings in [classifier(), classifier().splits(Splits::Exact)] {
+        let fit = |watched: &Matrix| {
+            Train::new(&x, &y).validation(watched, &watched_y).fit(&settings).unwrap().booster().clone()
+        };
+        let (plain, other) = (fit(&watched_x), fit(&turned));
+        assert_eq!(plain, other);
+        assert!(!plain.history()[0].values.is_empty());
     }
 }
 

@@ -9,7 +9,7 @@ use perennial_core::{
 };
 use perennial_models::binned::LearnsFromBins;
 use perennial_models::boosting::{
-    Growth, Labels, Mode, MonotoneMethod, Objective, RegressionLoss, RowSampling, Splits,
+    Growth, Labels, Mode, Monotone, MonotoneMethod, Objective, RegressionLoss, RowSampling, Splits,
 };
 use perennial_models::tree::Tree;
 use perennial_models::{Binner, GradientBoostingClassifier, GradientBoostingRegressor};
@@ -58,6 +58,29 @@ fn leaves_are_shrunk_and_pulled_to_their_parents() {
                 let share = sums[child].1 / (sums[child].1 + smoothing);
                 outputs[child] = step(sums[child]) * share + outputs[node] * (1.0 - share);
             }
+        }
+    }
+}
+
+/// The root says 1005, far from 0: half of the way from there to what its rows want is worth a split.
+#[test]
+fn splits_are_judged_by_the_pull_to_their_own_node() {
+    let x = Matrix::from(Array2::from_shape_fn((200, 1), |(row, _)| f64::from(u8::from(row >= 100))));
+    let y: Values = (0..200).map(|row| if row < 100 { 1000.0 } else { 1010.0 }).collect();
+    let settings = GradientBoostingRegressor::new().base_score(0.0).path_smoothing(100.0).l2(0.0);
+    let settings = settings.n_trees(1).learning_rate(1.0);
+    let all = [
+        settings.clone(),
+        settings.clone().splits(Splits::Exact),
+        settings.clone().growth(Growth::Symmetric),
+        settings.monotone("x0", Monotone::Increasing),
+    ];
+    for settings in all {
+        let model = settings.fit(&x, &y).unwrap();
+        assert!(model.booster().trees().first().is_some_and(|tree| tree.n_leaves() == 2));
+        let answers = model.predict(&x).unwrap().into_vec();
+        for (found, truth) in [(answers[0], 1002.5), (answers[199], 1007.5)] {
+            assert!((found - truth).abs() < 0.1, "{found} {truth}");
         }
     }
 }

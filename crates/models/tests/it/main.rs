@@ -31,6 +31,8 @@ mod boosting_edges;
 #[cfg(feature = "trees")]
 mod boosting_exact;
 #[cfg(feature = "trees")]
+mod boosting_exact_edges;
+#[cfg(feature = "trees")]
 mod boosting_going_on;
 #[cfg(feature = "trees")]
 mod boosting_metrics;

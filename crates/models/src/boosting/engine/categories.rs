@@ -1,5 +1,7 @@
 //! The best set of categories.
 
+use std::ops::Range;
+
 use super::histogram::Sums;
 use super::split::place;
 
@@ -44,20 +46,21 @@ pub(crate) fn best_set<S: Summed>(
     tie: f64,
     both: impl Fn(&[(usize, S)], S, f64) -> f64,
 ) -> Option<(f64, Vec<usize>, S)> {
-    let mut best: Option<(f64, Vec<usize>, S)> = None;
-    let mut consider = |chosen: &[(usize, S)], left: S, l2: f64| {
+    // With the place of the best in the order of their ratios.
+    let mut best: Option<(f64, Range<usize>, S)> = None;
+    let mut consider = |chosen: &[(usize, S)], place: Range<usize>, left: S, l2: f64| {
         let value = both(chosen, left, l2);
         let bar = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.0 + tie * best.0.abs());
         if value > bar && value < f64::INFINITY {
-            best = Some((value, chosen.iter().map(|&(category, _)| category).collect(), left));
+            best = Some((value, place, left));
         }
     };
     if used.len() <= rules.one_hot {
         let drawn = rules.draw.map(|draw| place(draw, used.len()));
-        for (_, one) in used.iter().enumerate().filter(|(at, _)| drawn.is_none_or(|drawn| *at == drawn)) {
-            consider(std::slice::from_ref(one), one.1, 0.0);
+        for at in (0..used.len()).filter(|&at| drawn.is_none_or(|drawn| at == drawn)) {
+            consider(&used[at..=at], at..at + 1, used[at].1, 0.0);
         }
-        return best;
+        return best.map(|best| named(used, best));
     }
     used.sort_by(|a, b| {
         let ratio = |sums: S| sums.ratio(rules.smoothing);
@@ -73,9 +76,16 @@ pub(crate) fn best_set<S: Summed>(
         for n in 1..=most {
             left = left.plus(used[n - 1].1);
             if drawn.is_none_or(|drawn| n == drawn) {
-                consider(&used[..n], left, rules.l2);
+                let place = if reversed { used.len() - n..used.len() } else { 0..n };
+                consider(&used[..n], place, left, rules.l2);
             }
         }
     }
-    best
+    used.reverse();
+    best.map(|best| named(used, best))
+}
+
+/// A set by its categories instead of its place.
+fn named<S>(used: &[(usize, S)], (value, place, left): (f64, Range<usize>, S)) -> (f64, Vec<usize>, S) {
+    (value, used[place].iter().map(|&(category, _)| category).collect(), left)
 }

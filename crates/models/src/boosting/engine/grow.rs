@@ -32,6 +32,7 @@ use super::derivatives::{Derivatives, OfRows, Whole};
 use super::groups::Groups;
 use super::histogram::{self, Histogram, Sums};
 use super::partition::partition;
+use super::sets::Sets;
 use super::split::{Cut, Full, Split};
 use crate::binned::{Binned, Bins};
 use crate::boosting::constraints::Constraints;
@@ -50,6 +51,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) constraints: &'a Constraints,
     pub(crate) costs: Costs,
+    pub(crate) sets: Sets,
     pub(crate) spare: Spare,
 }
 
@@ -176,8 +178,9 @@ impl<'a> Grower<'a> {
                 let direction = self.shared.constraints.directions[split.feature as usize];
                 let outputs = [made[at].leaf.output, made[at + 1].leaf.output];
                 let touched = bounds.split(node, direction, outputs);
-                for &leaf in &touched {
-                    self.look_again(&mut made[leaf].leaf, bounds.of(leaf))?;
+                self.ctx.check()?;
+                for &(leaf, bounds) in &touched {
+                    self.look_again(&mut made[leaf].leaf, bounds)?;
                 }
                 if !touched.is_empty() {
                     let leaves = (0..made.len()).filter(|&node| made[node].children.is_none());
@@ -185,7 +188,7 @@ impl<'a> Grower<'a> {
                 }
             }
         }
-        Ok(self.finish(made, bounds.as_ref()))
+        self.finish(made, bounds.as_ref())
     }
 
     /// Splits leaves at the same time and keeps their children beside them.
@@ -343,7 +346,7 @@ impl<'a> Grower<'a> {
     }
 
     /// The tree in preorder, with the rows of its leaves.
-    fn finish<'r>(&self, made: Vec<Made<'r>>, kept: Option<&Bounds>) -> Grown<'r> {
+    fn finish<'r>(&self, made: Vec<Made<'r>>, kept: Option<&Bounds>) -> Result<Grown<'r>> {
         let scale = self.derivatives.scale;
         let mut tree = Tree::empty(self.shared.binned.n_cols(), 1, Measure::Gain);
         let bounded = self.shared.constraints.directions.iter().any(|&direction| direction != 0);
@@ -376,7 +379,9 @@ impl<'a> Grower<'a> {
         }
         for &node in &order {
             if let (Some((left, right)), Some(split)) = (made[node].children, &made[node].leaf.split) {
-                tree.join(number[node], &self.rule(split), number[left], number[right]);
+                let rule = self.rule(split);
+                self.shared.sets.add(&rule)?;
+                tree.join(number[node], &rule, number[left], number[right]);
             }
         }
         let mut leaves: Vec<Option<Made<'r>>> = made.into_iter().map(Some).collect();
@@ -392,7 +397,7 @@ impl<'a> Grower<'a> {
                 None => add(leaf),
             }
         }
-        Grown { tree, parts, bounds, parent_outputs }
+        Ok(Grown { tree, parts, bounds, parent_outputs })
     }
 
     /// A split in terms of values.

@@ -146,14 +146,12 @@ pub(crate) fn put_in_order(tree: &Tree, directions: &[i8], leaves: &[LeafRows<'_
         if largest <= least {
             continue;
         }
+        // By the share of each leaf: sums of leaves may leave the range of numbers.
         let mean = |side: std::ops::Range<usize>| {
-            let (mut sum, mut total) = (0.0, 0.0);
-            for leaf in side {
-                let n_rows = tree.n_rows(leaves[leaf].node) as f64;
-                sum += n_rows * outputs[leaf];
-                total += n_rows;
-            }
-            sum / total
+            let n_rows = |leaf: usize| tree.n_rows(leaves[leaf].node) as f64;
+            let total: f64 = side.clone().map(n_rows).sum();
+            let mean: f64 = side.map(|leaf| n_rows(leaf) / total * outputs[leaf]).sum();
+            mean.clamp(f64::MIN, f64::MAX)
         };
         let between = mean(low.clone()).midpoint(mean(high.clone())).clamp(least, largest);
         outputs[low].iter_mut().for_each(|output| *output = output.min(between));

@@ -12,5 +12,6 @@ pub(crate) mod leaves;
 mod level;
 pub(crate) mod partition;
 pub(crate) mod rounds;
+pub(crate) mod sets;
 pub(crate) mod split;
 pub(crate) mod walk;

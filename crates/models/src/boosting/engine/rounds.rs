@@ -13,6 +13,7 @@ use super::groups::Groups;
 use super::grow::exact::{Exact, Sorted};
 use super::grow::{Grower, Grown, Shared, Spare};
 use super::leaves::{self, Slopes};
+use super::sets::Sets;
 use crate::boosting::constraints::Constraints;
 use crate::boosting::follow::{Follow, State};
 use crate::boosting::metric::BoostingMetric;
@@ -104,7 +105,8 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
             groups = Groups::new(binned, &input.columns, settings.enable_bundle);
             let costs = Costs::new(&constraints.costs, input.before);
             let spare = Spare::default();
-            Grows::InBins(Shared { binned, groups: &groups, settings, constraints, costs, spare })
+            let sets = Sets::new(settings);
+            Grows::InBins(Shared { binned, groups: &groups, settings, constraints, costs, sets, spare })
         }
         Cells::Values(x) => Grows::Exactly(Sorted::new(x, settings, constraints, ctx)?),
     };
@@ -143,6 +145,7 @@ pub(crate) fn boost<O: Objective, W: BoostingMetric>(
     if let Some(resumed) = follow.resume(cells.n_cols(), before)? {
         (trees, scores, watched) = (resumed.trees, resumed.scores, resumed.watched);
         grows.pay(&trees);
+        grows.sets().count(&trees);
     }
     let first = trees.len() / n_scores;
     for round in first..settings.n_trees {
@@ -336,6 +339,13 @@ impl Grows<'_> {
     fn pay(&mut self, trees: &[Tree]) {
         if let Grows::InBins(shared) = self {
             shared.costs.pay(trees);
+        }
+    }
+
+    fn sets(&self) -> &Sets {
+        match self {
+            Grows::InBins(shared) => &shared.sets,
+            Grows::Exactly(sorted) => &sorted.sets,
         }
     }
 }

@@ -130,9 +130,14 @@ impl Full {
         }
     }
 
-    /// What one node takes off the loss.
-    pub(crate) fn alone(&self, sums: Sums) -> f64 {
-        self.score(sums, self.output(sums))
+    /// What one node, which says `said`, takes off the loss where it is not split and its children would be pulled to it.
+    pub(crate) fn alone(&self, sums: Sums, said: f64) -> f64 {
+        self.score(sums, self.kept(said, self.output(sums)))
+    }
+
+    /// The output of a node that is not split: without a pull what its own sums say, with one what it was pulled to already.
+    pub(crate) fn kept(&self, said: f64, own: f64) -> f64 {
+        if self.smoothing > 0.0 { said.clamp(self.bounds.0, self.bounds.1) } else { own }
     }
 }
 

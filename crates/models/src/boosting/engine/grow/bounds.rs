@@ -95,8 +95,13 @@ impl Bounds {
     }
 
     /// Takes in that a leaf was split into the two nodes that are made next, which say `outputs`; gives the leaves whose bounds may
-    /// be others now.
-    pub(super) fn split(&mut self, leaf: usize, direction: i8, outputs: [f64; 2]) -> Vec<usize> {
+    /// be others now, and their bounds.
+    pub(super) fn split(
+        &mut self,
+        leaf: usize,
+        direction: i8,
+        outputs: [f64; 2],
+    ) -> Vec<(usize, (f64, f64))> {
         let left = self.nodes.len();
         let children = apart(MonotoneMethod::Intermediate, self.of(leaf), outputs, direction);
         for (held, output) in children.into_iter().zip(outputs) {
@@ -104,16 +109,18 @@ impl Bounds {
         }
         self.nodes[leaf].split = Some((left, direction));
         let mut touched = Vec::new();
+        let mut others = Vec::new();
         let mut below = leaf;
         self.nodes[leaf].range = self.range_of_children(left);
         while let Some(node) = self.nodes[below].parent {
             let Some((left, direction)) = self.nodes[node].split else { break };
             if direction != 0 {
-                self.leaves(if below == left { left + 1 } else { left }, &mut touched);
+                others.push(if below == left { left + 1 } else { left });
             }
             self.nodes[node].range = self.range_of_children(left);
             below = node;
         }
+        others.into_iter().for_each(|other| self.leaves(other, &mut touched));
         touched
     }
 
@@ -122,32 +129,39 @@ impl Bounds {
         (a.0.min(b.0), a.1.max(b.1))
     }
 
-    fn leaves(&self, below: usize, found: &mut Vec<usize>) {
-        let mut waiting = vec![below];
-        while let Some(node) = waiting.pop() {
-            match self.nodes[node].split {
-                Some((left, _)) => waiting.extend([left + 1, left]),
-                None => found.push(node),
-            }
+    /// The leaves below a node, with the outputs between which each must stay now.
+    fn leaves(&self, below: usize, found: &mut Vec<(usize, (f64, f64))>) {
+        let mut waiting = vec![(below, self.of(below))];
+        while let Some((node, bounds)) = waiting.pop() {
+            let Some((left, direction)) = self.nodes[node].split else {
+                found.push((node, bounds));
+                continue;
+            };
+            waiting
+                .extend([left + 1, left].map(|child| (child, self.within(bounds, child, left, direction))));
         }
     }
 
-    /// Between what outputs a leaf must stay now.
-    pub(super) fn of(&self, leaf: usize) -> (f64, f64) {
+    /// Bounds of a node as those of its child, where `left` is the left child.
+    fn within(&self, mut bounds: (f64, f64), child: usize, left: usize, direction: i8) -> (f64, f64) {
+        let is_left = child == left;
+        let other = self.nodes[if is_left { left + 1 } else { left }].range;
+        // On the low side nothing is said above the least of the other side.
+        match direction {
+            0 => {}
+            _ if is_left == (direction > 0) => bounds.1 = f64::min(bounds.1, other.0),
+            _ => bounds.0 = f64::max(bounds.0, other.1),
+        }
+        bounds
+    }
+
+    /// Between what outputs a node must stay now.
+    fn of(&self, leaf: usize) -> (f64, f64) {
         let mut bounds = (f64::NEG_INFINITY, f64::INFINITY);
         let mut below = leaf;
         while let Some(node) = self.nodes[below].parent {
-            if let Some((left, direction)) = self.nodes[node].split
-                && direction != 0
-            {
-                let is_left = below == left;
-                let other = self.nodes[if is_left { left + 1 } else { left }].range;
-                // On the low side nothing is said above the least of the other side.
-                if is_left == (direction > 0) {
-                    bounds.1 = f64::min(bounds.1, other.0);
-                } else {
-                    bounds.0 = f64::max(bounds.0, other.1);
-                }
+            if let Some((left, direction)) = self.nodes[node].split {
+                bounds = self.within(bounds, below, left, direction);
             }
             below = node;
         }
@@ -163,22 +177,28 @@ mod tests {
     fn bounds_are_what_the_other_side_says() {
         let infinite = f64::INFINITY;
         let mut bounds = Bounds::new(0.0);
+        // The leaves that a split touches, with the bounds that climbing from each gives.
+        let split = |bounds: &mut Bounds, leaf: usize, direction: i8, outputs: [f64; 2]| {
+            let touched = bounds.split(leaf, direction, outputs);
+            assert!(touched.iter().all(|&(leaf, within)| within == bounds.of(leaf)), "{touched:?}");
+            touched.into_iter().map(|(leaf, _)| leaf).collect::<Vec<usize>>()
+        };
         // 0 asks a rising column: 1 says -1, 2 says 3.
-        assert!(bounds.split(0, 1, [-1.0, 3.0]).is_empty());
+        assert!(split(&mut bounds, 0, 1, [-1.0, 3.0]).is_empty());
         assert_eq!((bounds.of(1), bounds.of(2)), ((-infinite, 3.0), (-1.0, infinite)));
         // 2 asks a free column: 3 says 1, 4 says 5.
-        assert_eq!(bounds.split(2, 0, [1.0, 5.0]), [1]);
+        assert_eq!(split(&mut bounds, 2, 0, [1.0, 5.0]), [1]);
         assert_eq!((bounds.held(3), bounds.held(4)), ((-1.0, infinite), (-1.0, infinite)));
         assert_eq!((bounds.of(1), bounds.held(1)), ((-infinite, 1.0), (-infinite, 3.0)));
         // 1 asks a falling column: 5 says 0, 6 says -2.
-        assert_eq!(bounds.split(1, -1, [0.0, -2.0]), [3, 4]);
+        assert_eq!(split(&mut bounds, 1, -1, [0.0, -2.0]), [3, 4]);
         assert_eq!((bounds.held(5), bounds.held(6)), ((-2.0, 1.0), (-infinite, 0.0)));
         assert_eq!((bounds.of(3), bounds.of(4)), ((0.0, infinite), (0.0, infinite)));
         // 6 is split by a free column: 7 says -2, 8 says -0.5, which 5 must not be below.
-        assert_eq!(bounds.split(6, 0, [-2.0, -0.5]), [5, 3, 4]);
+        assert_eq!(split(&mut bounds, 6, 0, [-2.0, -0.5]), [5, 3, 4]);
         assert_eq!((bounds.of(5), bounds.of(7)), ((-0.5, 1.0), (-infinite, 0.0)));
         // Nothing is loosened for those that were made, and the bounds of others follow what is said now.
-        assert_eq!(bounds.split(3, 1, [0.5, 1.0]), [5, 7, 8]);
+        assert_eq!(split(&mut bounds, 3, 1, [0.5, 1.0]), [5, 7, 8]);
         assert_eq!((bounds.of(5), bounds.of(9), bounds.held(9)), ((-0.5, 0.5), (0.0, 1.0), (0.0, 1.0)));
     }
 }

@@ -103,7 +103,7 @@ impl<'a> Exact<'a> {
     /// Grows a tree on `rows`, ascending.
     pub(crate) fn grow<'r>(&self, rows: &'r mut [u32]) -> Result<Grown<'r>> {
         let settings = self.sorted.settings;
-        let columns = self.sorted.of_rows(rows, &self.columns);
+        let columns = self.sorted.of_rows(rows, &self.columns, self.ctx)?;
         let goes_left = vec![false; self.slopes.len()];
         let mut work = Work { rows, columns, goes_left, spare: Vec::new() };
         let mut nodes = vec![self.root(work.rows)];
@@ -120,7 +120,7 @@ impl<'a> Exact<'a> {
             && let Some(Place { node, .. }) = open.pop()
         {
             let Some(found) = nodes[node].found.clone() else { break };
-            let children = self.split(&nodes[node], &found.rule, &mut work);
+            let children = self.split(&nodes[node], &found.rule, &mut work)?;
             let left = nodes.len();
             let outputs = [children[0].output, children[1].output];
             nodes[node].left = Some(left);
@@ -136,8 +136,8 @@ impl<'a> Exact<'a> {
                 open.extend(place(&nodes, child));
             }
             let touched = touched.unwrap_or_default();
-            for &leaf in &touched {
-                let bounds = bounds.as_ref().map_or(nodes[leaf].bounds, |bounds| bounds.of(leaf));
+            self.ctx.check()?;
+            for &(leaf, bounds) in &touched {
                 if nodes[leaf].bounds != bounds {
                     nodes[leaf].bounds = bounds;
                     self.look(&mut nodes, leaf, &work.columns)?;
@@ -148,7 +148,7 @@ impl<'a> Exact<'a> {
                 open = leaves.filter_map(|node| place(&nodes, node)).collect();
             }
         }
-        Ok(self.finish(&nodes, work.rows, bounds.as_ref()))
+        self.finish(&nodes, work.rows, bounds.as_ref())
     }
 
     fn root(&self, rows: &[u32]) -> Node {
@@ -183,7 +183,7 @@ impl<'a> Exact<'a> {
     }
 
     /// Puts the rows of a node in order and gives its two children.
-    fn split(&self, node: &Node, rule: &Rule, work: &mut Work<'_>) -> [Node; 2] {
+    fn split(&self, node: &Node, rule: &Rule, work: &mut Work<'_>) -> Result<[Node; 2]> {
         let column = rule.feature as usize;
         let Work { rows, columns, goes_left, spare } = work;
         let rows = &mut rows[node.range.clone()];
@@ -198,7 +198,9 @@ impl<'a> Exact<'a> {
         let goes_left = |row: u32| goes_left[row as usize];
         let n_left = partition(rows, goes_left, spare);
         let part = |spare: &mut Vec<_>, column: &mut Column| {
-            partition(&mut column.entries[node.range.clone()], |entry| goes_left(entry.row), spare);
+            if self.ctx.check().is_ok() {
+                partition(&mut column.entries[node.range.clone()], |entry| goes_left(entry.row), spare);
+            }
         };
         if rows.len() * columns.len() < SERIAL {
             let mut spare = Vec::new();
@@ -206,6 +208,7 @@ impl<'a> Exact<'a> {
         } else {
             columns.par_iter_mut().for_each_init(Vec::new, part);
         }
+        self.ctx.check()?;
         let constraints = self.sorted.constraints;
         let sets = sets_below(constraints, node.sets.as_deref(), column);
         let middle = node.range.start + n_left;
@@ -235,7 +238,7 @@ impl<'a> Exact<'a> {
         for (child, (output, bounds)) in children.iter_mut().zip(outputs.into_iter().zip(held)) {
             (child.output, child.bounds) = (output, bounds);
         }
-        children
+        Ok(children)
     }
 
     /// The sums over rows, in their order.
@@ -260,7 +263,7 @@ impl<'a> Exact<'a> {
     }
 
     /// The tree in preorder, with the rows of its leaves.
-    fn finish<'r>(&self, nodes: &[Node], rows: &'r [u32], kept: Option<&Bounds>) -> Grown<'r> {
+    fn finish<'r>(&self, nodes: &[Node], rows: &'r [u32], kept: Option<&Bounds>) -> Result<Grown<'r>> {
         let (scale, by_output) = (self.scale, self.scale.output());
         let mut tree = Tree::empty(self.columns.len(), 1, Measure::Gain);
         let (mut parts, mut bounds, mut parent_outputs) = (Vec::new(), Vec::new(), Vec::new());
@@ -292,9 +295,10 @@ impl<'a> Exact<'a> {
         }
         for at in order {
             if let (Some(found), Some(left)) = (&nodes[at].found, nodes[at].left) {
+                self.sorted.sets.add(&found.rule)?;
                 tree.join(numbers[at], &found.rule, numbers[left], numbers[left + 1]);
             }
         }
-        Grown { tree, parts, bounds, parent_outputs }
+        Ok(Grown { tree, parts, bounds, parent_outputs })
     }
 }

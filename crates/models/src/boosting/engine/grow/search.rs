@@ -70,7 +70,7 @@ impl Grower<'_> {
         let scan =
             Scan { histogram, counts, n_bins: bins.n_bins(), totals: leaf.totals, least: self.least() };
         let direction = self.shared.constraints.directions[column];
-        let full = self.full(leaf, direction);
+        let full = self.of_children(leaf, direction);
         let feature = column as u32;
         let draw = self.draw(leaf.path, column);
         let mut found = match (bins, draw) {
@@ -82,7 +82,7 @@ impl Grower<'_> {
                 scan.categorical(feature, bins, &rules, |extra| Full { l2: full.l2 + extra, ..full })
             }
         }?;
-        found.gain -= full.alone(leaf.totals) + self.split_cost(leaf) + self.column_cost(column);
+        found.gain -= full.alone(leaf.totals, leaf.output) + self.split_cost(leaf) + self.column_cost(column);
         // Rounding to whole numbers makes up gains of about the square of half a unit.
         (found.gain > self.least_gain(4.0 * full.rows_by_hessian)).then_some(found)
     }
@@ -150,6 +150,11 @@ impl Grower<'_> {
     /// Whether sums of second derivatives are numbers of rows.
     pub(super) fn counts_rows(&self) -> bool {
         self.derivatives.is_count()
+    }
+
+    /// How the children of a leaf are made of their sums.
+    pub(super) fn of_children(&self, leaf: &Leaf<'_>, direction: i8) -> Full {
+        Full { parent_output: leaf.output, ..self.full(leaf, direction) }
     }
 
     pub(super) fn full(&self, leaf: &Leaf<'_>, direction: i8) -> Full {

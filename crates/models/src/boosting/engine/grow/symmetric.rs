@@ -65,7 +65,7 @@ impl Grower<'_> {
             }
             open = next;
         }
-        Ok(self.finish(made, None))
+        self.finish(made, None)
     }
 
     fn split_level(&self, work: &mut [Work<'_>], goes_on: bool) {
@@ -190,7 +190,7 @@ impl Grower<'_> {
         let direction = self.shared.constraints.directions[column];
         let mut noise = 0.0;
         let cells = leaves.iter().zip(histograms).enumerate().map(|(place, (leaf, histogram))| {
-            let rules = self.full(leaf, direction);
+            let rules = self.of_children(leaf, direction);
             noise += 4.0 * rules.rows_by_hessian;
             Cell {
                 histogram,
@@ -199,7 +199,7 @@ impl Grower<'_> {
                 totals: leaf.totals,
                 output: leaf.output,
                 rules,
-                before: rules.alone(leaf.totals) + self.split_cost(leaf),
+                before: rules.alone(leaf.totals, leaf.output) + self.split_cost(leaf),
             }
         });
         let cells: Vec<Cell<'_>> = cells.collect();

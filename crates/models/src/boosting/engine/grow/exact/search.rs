@@ -120,24 +120,28 @@ impl<G: Fn(Side, Side) -> f64> Tally for Sweep<'_, G> {
 impl Exact<'_> {
     /// The best split of a node, where there is one.
     pub(super) fn search(&self, node: &Node, columns: &[Column]) -> Result<Option<Found>> {
-        self.ctx.check()?;
         let (settings, constraints) = (self.sorted.settings, self.sorted.constraints);
         let asked = Asked { settings, constraints, columns: &self.columns, random: &self.random };
         let asked = asked.by(node.depth, node.sets.as_deref(), node.path);
         let allowed = asked.as_ref().unwrap_or(&self.columns);
-        let look = |index: usize| {
+        let alone = self.alone(node);
+        let look = |index: usize| -> Result<Option<Candidate>> {
+            self.ctx.check()?;
             let Column { number, entries } = &columns[index];
-            allowed[*number].then(|| self.best_of(*number, &entries[node.range.clone()], node)).flatten()
+            let best = || self.best_of(*number, &entries[node.range.clone()], node, alone);
+            Ok(allowed[*number].then(best).flatten())
         };
         let candidates: Vec<Option<Candidate>> = match node.range.len() * columns.len() < SERIAL {
-            true => (0..columns.len()).map(look).collect(),
-            false => reduce::map_each(columns.len(), look),
+            true => (0..columns.len()).map(look).collect::<Result<_>>()?,
+            false => reduce::try_map_each(columns.len(), look)?,
         };
         let mut best: Option<(usize, Candidate)> = None;
+        // Sums of the same rows in the orders of two columns differ in their last bits, and so does what both sides explain, of which
+        // a gain is what is left.
+        let noise = TIE * alone.abs();
         for (index, candidate) in candidates.into_iter().enumerate() {
-            // Sums of the same rows in the orders of two columns differ in their last bits.
             let beats = |candidate: &Candidate| {
-                best.as_ref().is_none_or(|(_, best)| candidate.gain > best.gain * (1.0 + TIE))
+                best.as_ref().is_none_or(|(_, best)| candidate.gain > best.gain * (1.0 + TIE) + noise)
             };
             if let Some(candidate) = candidate.filter(beats) {
                 best = Some((index, candidate));
@@ -150,11 +154,21 @@ impl Exact<'_> {
         Ok(best.map(rule))
     }
 
-    fn best_of(&self, column: usize, entries: &[Entry], node: &Node) -> Option<Candidate> {
+    /// How the children of a node are made of their sums.
+    fn of_children(&self, node: &Node, direction: i8) -> Full {
+        Full { parent_output: node.output, ..self.full(node, direction) }
+    }
+
+    /// What a node takes off the loss where it is not split.
+    fn alone(&self, node: &Node) -> f64 {
+        let (full, total) = (self.of_children(node, 0), node.total);
+        total.explains(&full, full.kept(node.output, total.output(&full)))
+    }
+
+    fn best_of(&self, column: usize, entries: &[Entry], node: &Node, alone: f64) -> Option<Candidate> {
         let settings = self.sorted.settings;
-        let full = self.full(node, self.sorted.constraints.directions[column]);
+        let full = self.of_children(node, self.sorted.constraints.directions[column]);
         let total = node.total;
-        let alone = total.explains(&full, total.output(&full));
         // What is left when a sum is taken from another is not told from nothing below this.
         let least = (settings.min_child_weight / self.scale.hessian).max(TIE * total.hessian);
         let least = least.max(f64::MIN_POSITIVE);
@@ -218,8 +232,10 @@ impl Exact<'_> {
         })?;
         let is_missing = |group: usize| groups[group][0].rank == MISSING;
         let flip = chosen.iter().any(|&group| is_missing(group));
+        let mut is_chosen = vec![false; groups.len()];
+        chosen.into_iter().for_each(|group| is_chosen[group] = true);
         // Ranks ascend, and so do the codes of the groups.
-        let left = (0..groups.len()).filter(|group| chosen.contains(group) != flip && !is_missing(*group));
+        let left = (0..groups.len()).filter(|&group| is_chosen[group] != flip && !is_missing(group));
         let code = |group: usize| self.sorted.x[[groups[group][0].row as usize, column]] as u32;
         Some((gain, left.map(code).collect()))
     }
@@ -243,10 +259,10 @@ impl Exact<'_> {
             // Only missing values go right.
             _ => f64::MAX,
         };
-        // Where no value was missing, missing values will follow the heavier side.
+        // Where no value was missing, missing values will follow the heavier side, left where they differ by rounding alone.
         let missing_left = cut.missing_left.unwrap_or_else(|| {
             let left = self.sum(left.iter().map(|entry| entry.row));
-            left.hessian >= node.total.without(left).hessian
+            left.hessian >= node.total.without(left).hessian - TIE * node.total.hessian
         });
         Rule { feature, question: Question::AtMost(threshold), missing_left }
     }

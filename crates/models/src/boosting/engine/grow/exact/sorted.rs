@@ -6,6 +6,7 @@ use perennial_numeric::reduce;
 
 use crate::binned::check_category;
 use crate::boosting::constraints::Constraints;
+use crate::boosting::engine::sets::Sets;
 use crate::boosting::settings::Settings;
 use crate::tree::grow::sorted;
 use crate::tree::split::Entry;
@@ -19,6 +20,7 @@ pub(crate) struct Sorted<'a> {
     columns: Vec<Vec<Entry>>,
     pub(super) settings: &'a Settings,
     pub(super) constraints: &'a Constraints,
+    pub(crate) sets: Sets,
 }
 
 impl<'a> Sorted<'a> {
@@ -47,11 +49,11 @@ impl<'a> Sorted<'a> {
             let varies = entries.first().map(|entry| entry.rank) != entries.last().map(|entry| entry.rank);
             Ok::<_, Error>(if varies { entries } else { Vec::new() })
         })?;
-        Ok(Sorted { x, categorical, columns, settings, constraints })
+        Ok(Sorted { x, categorical, columns, settings, constraints, sets: Sets::new(settings) })
     }
 
     /// The rows of a tree, ascending, in the order of each column that it may ask and that holds more than one value.
-    pub(super) fn of_rows(&self, rows: &[u32], asked: &[bool]) -> Vec<Column> {
+    pub(super) fn of_rows(&self, rows: &[u32], asked: &[bool], ctx: &Context) -> Result<Vec<Column>> {
         let n_rows = self.x.nrows();
         let mut is_one = Vec::new();
         if rows.len() < n_rows {
@@ -60,13 +62,14 @@ impl<'a> Sorted<'a> {
         }
         let numbers = (0..self.columns.len()).filter(|&column| asked[column]);
         let numbers: Vec<usize> = numbers.filter(|&column| !self.columns[column].is_empty()).collect();
-        reduce::map_each(numbers.len(), |index| {
+        reduce::try_map_each(numbers.len(), |index| {
+            ctx.check()?;
             let all = &self.columns[numbers[index]];
             let entries = match is_one.is_empty() {
                 true => all.clone(),
                 false => all.iter().copied().filter(|entry| is_one[entry.row as usize]).collect(),
             };
-            Column { number: numbers[index], entries }
+            Ok(Column { number: numbers[index], entries })
         })
     }
 }
