@@ -84,8 +84,8 @@ pub enum Ability {
     ClassWeights,
     /// Goes on learning from rows that come later: [`PartialFit`](perennial_core::PartialFit).
     Online,
-    /// Its models can be written for LightGBM and XGBoost; what these write is read as a
-    /// [`TreeModel`](crate::interchange::TreeModel).
+    /// Its models can be written for LightGBM, XGBoost and runtimes of ONNX, and as source code, by a
+    /// [`TreeModel`](crate::interchange::TreeModel), as which what LightGBM, XGBoost and CatBoost write is read.
     Interchange,
 }
 

@@ -48,7 +48,7 @@ impl<E: GivesQuantiles> Quantiles<E> {
 
 impl<E> NoQuantile for Quantiles<E> {}
 
-/// Whether a model can be written for LightGBM and XGBoost.
+/// Whether a model becomes a sum of trees that others read.
 pub(super) struct Interchange<M>(PhantomData<M>);
 
 impl<M> No for Interchange<M> {}
@@ -81,7 +81,7 @@ mod trees {
     use crate::tree::{DecisionTreeClassifierModel, DecisionTreeRegressorModel};
     use crate::{GradientBoostingQuantileRegressor, GradientBoostingRegressor, QuantileForestRegressor};
 
-    /// A model that becomes one that LightGBM and XGBoost read.
+    /// A model that becomes a sum of trees that others read.
     pub(in super::super) trait ToTrees {
         fn to_trees(&self) -> Result<TreeModel>;
     }
