@@ -117,7 +117,11 @@ impl Columns {
                 return Err(Error::unsupported(format!("it takes {what}, which are not supported")));
             }
         }
-        let list = |name: &str| info.get(name).map_or(Ok(&[][..]), |_| info.need_list(name));
+        // A file of numbers alone has `null` for the categories.
+        let list = |name: &str| match info.get(name) {
+            None | Some(Value::Null) => Ok(&[][..]),
+            Some(_) => info.need_list(name),
+        };
         let mut categories = BTreeMap::new();
         for entry in list("cat_features_hash")? {
             categories.insert(entry.need_count("hash")? as u32, entry.need_text("value")?.to_owned());

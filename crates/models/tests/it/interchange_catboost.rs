@@ -87,6 +87,11 @@ fn the_answers_to_questions_are_bits() {
     let x = ndarray::array![[0.5, -1.5], [0.6, -1.5], [0.5, -1.4], [0.6, -1.4], [nan, -2.0], [0.6, nan]];
     let scores = model.scores(&Matrix::from(x)).unwrap();
     assert_eq!(scores.values().column(0).to_vec(), [102.0, 104.0, 106.0, 108.0, 102.0, 108.0]);
+    // Lists that hold nothing may be `null`.
+    let mut file = by_hand();
+    file["features_info"]["cat_features_hash"] = json!(null);
+    file["features_info"]["categorical_features"] = json!(null);
+    assert_eq!(TreeModel::from_catboost_json(&file.to_string()).unwrap(), model);
     // A tree without a question is its leaf.
     let mut file = by_hand();
     file["oblivious_trees"] =
