@@ -390,6 +390,11 @@ impl Settings {
         self.monotone_method == MonotoneMethod::Intermediate && constraints.bound()
     }
 
+    /// Whether a node of so many rows, at this depth, may have children.
+    pub(crate) fn may_split(&self, n_rows: usize, depth: usize) -> bool {
+        n_rows / 2 >= self.min_samples_leaf && self.max_depth.is_none_or(|max| depth < max)
+    }
+
     /// Whether leaves are more than steps of Newton with an L2 penalty.
     pub(crate) fn is_full(&self, constraints: &Constraints) -> bool {
         self.l1 > 0.0 || self.path_smoothing > 0.0 || self.max_delta_step > 0.0 || constraints.bound()

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::derivatives::Scale;
 use super::histogram::Sums;
 use super::split::place;
+use crate::boosting::settings::Settings;
 
 /// How categories are split.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,18 @@ pub(crate) struct Categories {
     pub(crate) most_left: usize,
     /// In [0, 1) where one set alone is looked at, that which it stands for.
     pub(crate) draw: Option<f64>,
+}
+
+impl Categories {
+    pub(crate) fn of_settings(settings: &Settings, scale: Scale, draw: Option<f64>) -> Self {
+        Categories {
+            one_hot: settings.max_cat_to_onehot,
+            smoothing: settings.category_smoothing / scale.hessian,
+            l2: settings.category_l2 / scale.hessian,
+            most_left: settings.max_categories,
+            draw,
+        }
+    }
 }
 
 /// Sums of derivatives of some rows.

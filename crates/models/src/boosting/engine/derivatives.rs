@@ -80,6 +80,11 @@ impl Scale {
     pub(crate) fn output(self) -> f64 {
         self.gradient / self.hessian
     }
+
+    /// A gain, 0 or more, in units.
+    pub(crate) fn gain(self, gain: f64) -> f64 {
+        if gain > 0.0 { gain / self.gradient / self.output() } else { 0.0 }
+    }
 }
 
 /// Rows that one task rounds.

@@ -178,6 +178,9 @@ impl<'a> Grower<'a> {
                 let direction = self.shared.constraints.directions[split.feature as usize];
                 let outputs = [made[at].leaf.output, made[at + 1].leaf.output];
                 let touched = bounds.split(node, direction, outputs);
+                if n_leaves == settings.max_leaves {
+                    break;
+                }
                 self.ctx.check()?;
                 for &(leaf, bounds) in &touched {
                     self.look_again(&mut made[leaf].leaf, bounds)?;
@@ -340,9 +343,7 @@ impl<'a> Grower<'a> {
     }
 
     fn may_split(&self, leaf: &Leaf<'_>) -> bool {
-        let settings = self.shared.settings;
-        leaf.rows.len() / 2 >= settings.min_samples_leaf
-            && settings.max_depth.is_none_or(|max| leaf.depth < max)
+        self.shared.settings.may_split(leaf.rows.len(), leaf.depth)
     }
 
     /// The tree in preorder, with the rows of its leaves.

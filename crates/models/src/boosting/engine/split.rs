@@ -3,8 +3,10 @@
 use perennial_numeric::simd::{self, Kernel};
 
 use super::categories::{Categories, best_set};
+use super::derivatives::Scale;
 use super::histogram::{Histogram, Sums, unpack};
 use crate::binned::{Bins, MISSING};
+use crate::boosting::settings::Settings;
 
 /// A way to split a node.
 #[derive(Clone, Debug)]
@@ -91,6 +93,20 @@ pub(crate) struct Full {
 }
 
 impl Full {
+    /// The rules of these settings, without a parent, bounds or a direction.
+    pub(crate) fn of_settings(settings: &Settings, scale: Scale) -> Self {
+        Full {
+            l1: settings.l1 / scale.gradient,
+            l2: settings.l2 / scale.hessian,
+            smoothing: settings.path_smoothing,
+            parent_output: 0.0,
+            rows_by_hessian: 0.0,
+            bounds: (f64::NEG_INFINITY, f64::INFINITY),
+            most_step: settings.most_step_in(scale.output()),
+            direction: 0,
+        }
+    }
+
     /// What a node adds to the score of its rows.
     pub(crate) fn output(&self, sums: Sums) -> f64 {
         let gradient = f64::from(sums.gradient);

@@ -172,10 +172,8 @@ impl<'a> Exact<'a> {
 
     /// Looks for the split of a node.
     fn look(&self, nodes: &mut [Node], node: usize, columns: &[Column]) -> Result<()> {
-        let settings = self.sorted.settings;
         let Node { range, depth, .. } = &nodes[node];
-        if range.len() / 2 < settings.min_samples_leaf || settings.max_depth.is_some_and(|max| *depth >= max)
-        {
+        if !self.sorted.settings.may_split(range.len(), *depth) {
             return Ok(());
         }
         nodes[node].found = self.search(&nodes[node], columns)?;
@@ -249,16 +247,11 @@ impl<'a> Exact<'a> {
     }
 
     fn full(&self, node: &Node, direction: i8) -> Full {
-        let settings = self.sorted.settings;
         Full {
-            l1: settings.l1 / self.scale.gradient,
-            l2: settings.l2 / self.scale.hessian,
-            smoothing: settings.path_smoothing,
             parent_output: node.parent_output,
-            rows_by_hessian: 0.0,
             bounds: node.bounds,
-            most_step: settings.most_step_in(self.scale.output()),
             direction,
+            ..Full::of_settings(self.sorted.settings, self.scale)
         }
     }
 

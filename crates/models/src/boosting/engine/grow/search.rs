@@ -94,35 +94,22 @@ impl Grower<'_> {
     }
 
     pub(super) fn categories(&self, draw: Option<f64>) -> Categories {
-        let (settings, scale) = (self.shared.settings, self.derivatives.scale);
-        Categories {
-            one_hot: settings.max_cat_to_onehot,
-            smoothing: settings.category_smoothing / scale.hessian,
-            l2: settings.category_l2 / scale.hessian,
-            most_left: settings.max_categories,
-            draw,
-        }
+        Categories::of_settings(self.shared.settings, self.derivatives.scale, draw)
     }
 
     /// What a split must gain at least, where so much may be due to rounding.
     pub(super) fn least_gain(&self, noise: f64) -> f64 {
-        self.in_units(self.shared.settings.min_gain).max(noise)
+        self.derivatives.scale.gain(self.shared.settings.min_gain).max(noise)
     }
 
     /// What splitting a leaf costs, by any column.
     pub(super) fn split_cost(&self, leaf: &Leaf<'_>) -> f64 {
-        self.in_units(self.shared.settings.split_cost * leaf.rows.len() as f64)
+        self.derivatives.scale.gain(self.shared.settings.split_cost * leaf.rows.len() as f64)
     }
 
     /// What asking a column still costs.
     pub(super) fn column_cost(&self, column: usize) -> f64 {
-        self.in_units(self.shared.costs.of(column))
-    }
-
-    /// A gain in units.
-    fn in_units(&self, gain: f64) -> f64 {
-        let scale = self.derivatives.scale;
-        if gain > 0.0 { gain / scale.gradient / scale.output() } else { 0.0 }
+        self.derivatives.scale.gain(self.shared.costs.of(column))
     }
 
     /// The columns that a leaf may ask, where they are not those of the tree.
@@ -158,18 +145,12 @@ impl Grower<'_> {
     }
 
     pub(super) fn full(&self, leaf: &Leaf<'_>, direction: i8) -> Full {
-        let settings = self.shared.settings;
-        let scale = self.derivatives.scale;
-        let rows_by_hessian = leaf.rows.len() as f64 / f64::from(leaf.totals.hessian.max(1));
         Full {
-            l1: settings.l1 / scale.gradient,
-            l2: settings.l2 / scale.hessian,
-            smoothing: settings.path_smoothing,
             parent_output: leaf.parent_output,
-            rows_by_hessian,
+            rows_by_hessian: leaf.rows.len() as f64 / f64::from(leaf.totals.hessian.max(1)),
             bounds: leaf.bounds,
-            most_step: settings.most_step_in(scale.output()),
             direction,
+            ..Full::of_settings(self.shared.settings, self.derivatives.scale)
         }
     }
 

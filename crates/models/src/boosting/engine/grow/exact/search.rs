@@ -194,8 +194,7 @@ impl Exact<'_> {
             Candidate { gain: cut.gain, place: Place::At(cut) }
         };
         // Rounding makes up gains of about the last bits of what the node explains alone.
-        let least = settings.min_gain / self.scale.gradient / self.scale.output();
-        (candidate.gain > least.max(TIE * alone.abs())).then_some(candidate)
+        (candidate.gain > self.scale.gain(settings.min_gain).max(TIE * alone.abs())).then_some(candidate)
     }
 
     /// The best set of categories and what it and its rest explain. Missing values count as a category, and go right.
@@ -214,13 +213,7 @@ impl Exact<'_> {
         }
         let mut used: Vec<(usize, Side)> =
             groups.iter().map(|group| self.sum(group.iter().map(|entry| entry.row))).enumerate().collect();
-        let rules = Categories {
-            one_hot: settings.max_cat_to_onehot,
-            smoothing: settings.category_smoothing / self.scale.hessian,
-            l2: settings.category_l2 / self.scale.hessian,
-            most_left: settings.max_categories,
-            draw: None,
-        };
+        let rules = Categories::of_settings(settings, self.scale, None);
         let fewest = settings.min_samples_leaf as f64;
         let (gain, chosen, _) = best_set(&mut used, &rules, TIE, |_, left: Side, l2| {
             let right = node.total.without(left);
